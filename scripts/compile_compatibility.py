@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Digest catalogue and rules to the table that the audit reads: which releases fit which torch, and where.
+"""Compile catalogue and rules into the table that the audit reads: which releases fit which torch, and where.
 
     compile_compatibility.py            write compat_data/compiled/compatibility.json
     compile_compatibility.py --check    write nothing; exit 1 if it is stale
 
-Nothing is stated here: every bit is an answer of the judge on two pins, or of the sieve that the solver uses.
+Nothing is stated here: every bit is an answer of the judge on two pins, or of the filter of candidates that the
+solver uses.
 """
 
 from __future__ import annotations
@@ -62,11 +63,11 @@ def cells(catalogue: Catalogue) -> Iterator[Cell]:
     for platform, name in enumerate(PLATFORMS):
         for python, minor in enumerate(PYTHONS):
             target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(name))
-            sieve = CandidateFilter(target, policy)
+            candidate_filter = CandidateFilter(target, policy)
             candidates = {
                 package: {
                     candidate.release.version: candidate
-                    for candidate in sieve.sort(package, catalogue.releases(package) or [])[0]
+                    for candidate in candidate_filter.sort(package, catalogue.releases(package) or [])[0]
                     if candidate.release is not None
                 }
                 for package in STACK

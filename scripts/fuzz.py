@@ -7,7 +7,7 @@
     fuzz.py --readers audit --samples FOLDER       real files in addition to the saved corpus
 
 Inputs start from the saved corpus, ``tests/fuzz_corpus``. One that fails is saved there with --save, and a test
-reads it from then on. An audited file is mended as well: it may not audit worse than before.
+reads it from then on. An audited file is fixed as well: it may not audit worse than before.
 """
 
 from __future__ import annotations

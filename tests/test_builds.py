@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.build_labels import describe_build, is_published, kind_of, parse_label
+from torchlock.knowledge.build_labels import cuda_label, describe_build, is_published, kind_of, parse_label
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.indexes import BUILDS, PRIVATE, UNKNOWN, classify_index
 
@@ -103,6 +103,12 @@ def test_another_index(address: str) -> None:
 )
 def test_a_label_is_taken_apart(text: str, label: tuple[object, ...] | None) -> None:
     assert parse_label(text) == label
+
+
+@pytest.mark.parametrize(("version", "label"), [("12.4", "cu124"), ("13.0", "cu130"), ("11.8.1", "cu118")])
+def test_the_label_for_a_version_of_cuda(version: str, label: str) -> None:
+    assert cuda_label(version) == label
+    assert parse_label(label) is not None
 
 
 def test_labels_of_one_kind_compare_by_version() -> None:

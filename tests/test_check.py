@@ -153,7 +153,7 @@ def test_builds_for_two_versions_of_cuda(site: Path, capsys: pytest.CaptureFixtu
     ("content", "word"),
     [
         (b"", "is empty"),
-        (elf()[:-40], "is cut off"),
+        (elf()[:-40], "is truncated"),
         (elf()[:80], "the file at 80"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS"),
     ],
@@ -569,10 +569,10 @@ def test_a_library_for_tests_is_not_what_a_package_was_built_for(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"import os\ndef resample(): ret", "is cut off after 29 of 58 bytes"),
-        (b"\0" * 58, "is no longer Python"),
+        (b"import os\ndef resample(): ret", "is truncated after 29 of 58 bytes"),
+        (b"\0" * 58, "is not valid Python"),
         (b"", "is empty"),
-        (b"<html>404</html>\n", "is no longer Python"),
+        (b"<html>404</html>\n", "is not valid Python"),
     ],
 )
 def test_a_source_file_that_an_install_left_unfinished(

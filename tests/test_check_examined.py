@@ -544,7 +544,7 @@ def test_builds_of_two_cuda_versions(
     early = torch != "2.8.0"
     assert bool(notes(report, "TL903")) == early
     if label == "cu128":
-        assert ("no rule says whether these pre-releases go together" in report["summary"]) == early
+        assert ("no rule says whether these pre-releases work together" in report["summary"]) == early
 
 
 def test_a_torch_of_ones_own_says_its_cuda_in_its_version_file(

@@ -123,7 +123,7 @@ def test_nobody_replaces_a_vendors_torch(site: Path, capsys: pytest.CaptureFixtu
     report = run(capsys, "--path", site, code=1)
     assert bad(report)[0][1] == "TL611"
     assert report["command"] is None
-    assert "Take torchaudio from where this torch" in first(report)["remedy"]["summary"]
+    assert "Install torchaudio from the source of this torch" in first(report)["remedy"]["summary"]
 
 
 def test_a_damaged_package_is_installed_once_more_without_the_cache(
@@ -225,7 +225,7 @@ def test_a_line_of_a_pth_file_is_what_must_go(tmp_path: Path, capsys: pytest.Cap
     write(site / "mine.pth", f"import sys; sys.path.insert(0, '{other}')\n")
     report = run(capsys, "--path", site, code=1)
     assert first(report)["rule"] == "TL606"
-    assert first(report)["remedy"]["summary"].startswith(f"Take line 1 out of {site / 'mine.pth'}")
+    assert first(report)["remedy"]["summary"].startswith(f"Remove line 1 of {site / 'mine.pth'}")
 
 
 @pytest.mark.parametrize(("defined", "torch"), [("GLIBC_2.27", "torch==2.6.0"), ("GLIBC_2.12", None)])

@@ -374,4 +374,4 @@ def test_records_alone_do_not_load(tmp_path: Path, capsys: pytest.CaptureFixture
         record.mkdir()
         (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.8.0\n")
     assert main(["check", "--path", str(tmp_path), "--platform", "linux-x86_64"]) == 2
-    assert "its Python is not known" in capsys.readouterr().err
+    assert "its Python version is unknown" in capsys.readouterr().err

@@ -84,7 +84,7 @@ def run(site: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[in
 
 
 HEALTHY = {
-    # The versions of the note that this project answers; that soundfile carries no libsndfile.
+    # The versions of the note that this project answers; that soundfile does not contain libsndfile.
     "1.13.1": Stage(
         "1.13.1+cu117",
         "11.7",
@@ -213,7 +213,7 @@ BROKEN = {
     "a soundfile without libsndfile": Broken(
         Stage("1.13.1+cu117", "11.7", ["torchaudio==0.13.1", "soundfile==0.12.0"], libraries=(), python="3.10"),
         "TL301",
-        ["soundfile 0.12.0 carries no libsndfile, and this machine has none"],
+        ["soundfile 0.12.0 does not contain libsndfile, and this machine has none"],
         ["apt-get install -y libsndfile1"],
     ),
     "torchcodec without FFmpeg": Broken(

@@ -244,6 +244,45 @@ def test_overrides_replace_what_metadata_asks_for(tmp_path: Path, capsys: pytest
     assert "fsspec==2023.1.0 " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("overrides", "pins"),
+    [
+        ("cffi==1.17.1\ncffi==1.16.0; python_version < '3.9'\n", {"cffi==1.17.1"}),
+        ("cffi>=1.17\ncffi<1.17.2\n", {"cffi==1.17.1"}),
+        ("cffi; python_version < '3.9'\n", set()),
+    ],
+    ids=["of two Pythons", "together", "of another Python, so the package is left out"],
+)
+def test_an_override_counts_where_its_marker_holds(
+    overrides: str, pins: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "override.txt").write_text(overrides)
+    plain = ("--no-hashes", "--no-annotate")
+    assert run("soundfile==0.12.1", "--override", "override.txt", *plain, *LINUX) == 0
+    assert {line for line in capsys.readouterr().out.splitlines() if line.startswith("cffi")} == pins
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (
+            "cffi==1.17.1\ncffi==1.16.0\n",
+            "no cffi that installs here satisfies the overrides ==1.17.1 and ==1.16.0",
+        ),
+        ("cffi==99\n", "no cffi that installs here satisfies the override ==99"),
+    ],
+)
+@pytest.mark.parametrize("asked", ["soundfile==0.12.1", "cffi==2.0.0"])
+def test_overrides_that_no_release_satisfies_are_the_reason(
+    asked: str, overrides: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "override.txt").write_text(overrides)
+    assert run(asked, "--override", "override.txt", *LINUX) == 1
+    said = capsys.readouterr().err
+    assert reason in said
+    assert "in place of" not in said
+
+
 def test_the_past_is_another_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("torch", "torchaudio", *LINUX, "--exclude-newer", "2024-01-01") == 0
     text = capsys.readouterr().out

@@ -176,10 +176,11 @@ def test_a_lock_replaces_no_input(option: str, upgrade: list[str], capsys: pytes
 
 
 def test_a_lock_replaces_no_file_that_an_input_includes(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("reqs.txt").write_text("-r base.txt\n-c limits.txt\nsix\n")
+    Path("reqs.txt").write_text("-r base.txt\n-c limits.txt\n-r later.txt\nsix\n")
     Path("base.txt").write_text("six==1.16.0\n")
     Path("limits.txt").write_text("six<2\n")
-    for name in ("base.txt", "limits.txt"):
+    Path("later.txt").write_text("# nothing yet\n")
+    for name in ("base.txt", "limits.txt", "later.txt"):
         assert "is also an input" in refused([*LOCK, "-r", "reqs.txt"], name, capsys)
 
 

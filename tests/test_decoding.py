@@ -103,7 +103,7 @@ def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(InputError, match="may not be read") as caught:
+    with pytest.raises(InputError, match="cannot be read: permission denied") as caught:
         read_text(str(tmp_path / "secret.txt"))
     assert caught.value.hint
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.cli.parser import COMMANDS, parser_of
+from torchlock.manifests.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -48,6 +49,13 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_files_and_folders_that_are_named_are_there(document: Path) -> None:
     for name in FILE.findall(document.read_text(encoding="utf-8")):
         assert any((root / name).exists() for root in (ROOT, ROOT / "src" / "torchlock", document.parent)), name
+
+
+def test_the_table_of_formats_has_every_kind() -> None:
+    """``script`` is what lock takes of a file that audit reads as ``python``."""
+    rows = re.findall(r"^\|[^|]*\|([^|]*)\|", (ROOT / "docs" / "audit.md").read_text(encoding="utf-8"), re.M)
+    named = {kind for row in rows for kind in re.findall(r"`([^`]+)`", row)}
+    assert {row.kind for row in FORMATS} - {"script"} <= named
 
 
 def test_the_drawings_of_the_architecture_name_files_that_are_there() -> None:

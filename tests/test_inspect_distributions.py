@@ -249,7 +249,9 @@ def test_a_version_file_that_says_nothing(tmp_path: Path, text: str) -> None:
 
 def copies(environment: Environment, name: str = "torch") -> tuple[str, list[str]]:
     found = find_copies(environment, [name])[name]
-    return (found.wins.path if found.wins else ""), [copy.path for copy in (*found.hidden, *found.portions)]
+    return (found.imported.path if found.imported else ""), [
+        copy.path for copy in (*found.hidden, *found.portions)
+    ]
 
 
 def test_the_copy_that_wins_is_the_one_that_python_finds(tmp_path: Path) -> None:
@@ -291,9 +293,9 @@ def test_a_clone_and_a_script_in_the_current_folder_come_first(tmp_path: Path) -
     environment = of_sites(site, current=clone)
     assert copies(environment, "torchaudio") == (str(clone / "torchaudio"), [str(site / "torchaudio")])
     found = find_copies(environment, ["torch"])["torch"]
-    assert found.wins is not None
-    assert found.wins.entry is not None
-    assert (found.wins.kind, found.wins.entry.kind) == ("module", "current")
+    assert found.imported is not None
+    assert found.imported.entry is not None
+    assert (found.imported.kind, found.imported.entry.kind) == ("module", "current")
     assert copies(of_sites(site), "torchaudio") == (str(site / "torchaudio"), [])
 
 
@@ -303,8 +305,8 @@ def test_a_folder_without_init_hides_nothing(tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
     assert copies(of_sites(site, current=tmp_path)) == (str(site / "torch"), [str(tmp_path / "torch")])
     found = find_copies(of_sites(tmp_path), ["torch"])["torch"]
-    assert found.wins is not None
-    assert found.wins.kind == "namespace"
+    assert found.imported is not None
+    assert found.imported.kind == "namespace"
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -318,9 +320,9 @@ def test_an_editable_install_beside_a_real_one(tmp_path: Path, first: bool) -> N
     write(site / "_x_editable.py", call)
     write(site / "x.pth", "import _x_editable\n")
     found = find_copies(tree(site), ["torchaudio"])["torchaudio"]
-    assert found.wins is not None
-    assert found.wins.build is not None
-    assert (found.wins.kind, found.wins.build.version) == (
+    assert found.imported is not None
+    assert found.imported.build is not None
+    assert (found.imported.kind, found.imported.build.version) == (
         ("editable", "2.2.0a0") if first else ("package", "2.1.0")
     )
     assert len(found.hidden) == 1

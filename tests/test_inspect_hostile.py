@@ -159,7 +159,7 @@ def test_folders_that_the_system_refuses(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "scandir", refuse)
     environment = tree(site)
-    assert find_copies(environment, ["torch"])["torch"].wins is not None
+    assert find_copies(environment, ["torch"])["torch"].imported is not None
     assert environment.unreadable[0].reason == "Permission denied"
 
 

@@ -122,6 +122,23 @@ LOCKED = {
     "environment.yml: versions of a package that only conda has": Case(
         "environment.yml", "dependencies:\n  - numpy=1.26.4\n  - jpeg=9e=h2bbff1b_1\n", [NUMPY]
     ),
+    "conda environment: quotes and escapes in its pip list": Case(
+        "environment.yml",
+        "dependencies:\n  - pip:\n"
+        "    - 'numpy==1.26.4; python_version >= ''3.8'''\n    - \"soundfile\\x3d=0.12.1\"\n",
+        ['numpy==1.26.4 ; python_version >= "3.8"', "soundfile==0.12.1", "cffi", "pycparser"],
+    ),
+    "pixi: overrides, constraints, and packages of a build": Case(
+        "pixi.toml",
+        "[host-dependencies]\nnumpy = '*'\n[constraints]\nnumpy = '1.26.4.*'\n"
+        "[pypi-dependencies]\nsoundfile = '==0.12.1'\n[pypi-options.dependency-overrides]\ncffi = '==1.17.1'\n",
+        [NUMPY, "soundfile==0.12.1", "cffi==1.17.1", "pycparser"],
+    ),
+    "pixi: the features of the default environment": Case(
+        "pixi.toml",
+        "[feature.audio.pypi-dependencies]\nnumpy = '==1.26.4'\n[environments]\ndefault = ['audio']\n",
+        [NUMPY],
+    ),
     "pixi": Case(
         "pixi.toml",
         "[workspace]\nname = 'own'\nplatforms = ['linux-64']\n[pypi-dependencies]\nnumpy = '==1.26.4'\n",

@@ -3,7 +3,8 @@
 The cases are in ``scenarios/formats``, a file for each format. The ``tool`` of a case has confirmed it: pip 26.3
 (its parser of requirements files), setuptools 84.2 (``Distribution.parse_config_files``, ``setup.py egg_info``),
 uv 0.13 (``uv export``), poetry 2.5 (``Factory.create_poetry``), pdm 2.29 (``Project.get_dependencies``), pipenv
-2026.10 (``convert_deps_to_pip``), hatchling 1.33 with hatch-requirements-txt. No tool runs here.
+2026.10 (``convert_deps_to_pip``), hatchling 1.33 with hatch-requirements-txt. ``documentation``: no tool was run.
+No tool runs here.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from support.call_count import calls
 from torchlock.errors import InputError
 from torchlock.manifests.document import Document, Entry
 from torchlock.manifests.formats import pdm_lock, poetry_lock, pylock, uv_lock
-from torchlock.manifests.syntax.lock_markers import placed, platforms, with_scopes
+from torchlock.manifests.syntax.lock_markers import by_scope, platforms, with_scopes
 from torchlock.manifests.syntax.markers import simplified
 from torchlock.manifests.syntax.toml_values import parse_toml
 
@@ -449,8 +449,8 @@ def test_markers_lose_what_is_decided_and_keep_the_rest() -> None:
     assert simplified("extra != 'extra-6-speech-cpu'", asked) == ""
     assert simplified("'x' not in dependency_groups and os_name == 'nt'", asked) == "os_name == 'nt'"
     assert simplified("os_name == 'nt' and (", asked) == "os_name == 'nt' and ("
-    assert placed("extra == 'a' or extra == 'b'") == [("extra:a", ""), ("extra:b", "")]
-    assert placed("sys_platform == 'linux'") == [("", "sys_platform == 'linux'")]
+    assert by_scope("extra == 'a' or extra == 'b'") == [("extra:a", ""), ("extra:b", "")]
+    assert by_scope("sys_platform == 'linux'") == [("", "sys_platform == 'linux'")]
 
 
 def test_platforms_are_told_by_markers() -> None:

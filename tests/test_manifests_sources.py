@@ -103,7 +103,7 @@ FEATURES = {
         SOURCES + 'demo = { workspace = true }\n[tool.uv.workspace]\nmembers = ["mem*"]', "9", audit="url"
     ),
     "uv: no such member": Feature(SOURCES + "demo = { workspace = true }", error="no member of the workspace"),
-    "uv: no such index": Feature(SOURCES + 'demo = { index = "page" }', error="no index is called 'page'"),
+    "uv: no such index": Feature(SOURCES + 'demo = { index = "page" }', error="unknown index 'page'"),
     "uv: a source of an unknown kind": Feature(SOURCES + 'demo = { svn = "x" }', error="is not a source"),
     "uv: a source that nothing asks for": Feature(EXPLICIT + SOURCES + 'dmeo = { index = "page" }', "1.0", "dmeo"),
     "uv: flat index": Feature(
@@ -119,12 +119,10 @@ FEATURES = {
         "1.0",
         options=("--extra", "x"),
     ),
-    "uv: prerelease disallowed": Feature(
-        '[tool.uv]\nprerelease = "disallow"', "1.0", "prerelease is not followed"
-    ),
+    "uv: prerelease disallowed": Feature('[tool.uv]\nprerelease = "disallow"', "1.0", "prerelease is ignored"),
     "uv: resolution": Feature('[tool.uv]\nresolution = "lowest-direct"', "1.0", "--prefer lowest"),
     "uv: exclude-newer": Feature('[tool.uv]\nexclude-newer = "2024-01-01"', "1.0", "--exclude-newer"),
-    "uv: torch-backend": Feature('[tool.uv.pip]\ntorch-backend = "cpu"', "1.0", "torch-backend is not followed"),
+    "uv: torch-backend": Feature('[tool.uv.pip]\ntorch-backend = "cpu"', "1.0", "torch-backend is ignored"),
     "uv: environments": Feature("[tool.uv]\nenvironments = [\"sys_platform == 'linux'\"]", "1.0"),
     "uv: other environments": Feature(
         "[tool.uv]\nenvironments = [\"sys_platform == 'darwin'\"]",
@@ -161,7 +159,7 @@ FEATURES = {
         audit="index",
     ),
     "poetry: an unknown source": Feature(
-        '[tool.poetry.dependencies]\ndemo = { source = "page" }', error="no source is called 'page'"
+        '[tool.poetry.dependencies]\ndemo = { source = "page" }', error="unknown source 'page'"
     ),
     "poetry: path": Feature('[tool.poetry.dependencies]\ndemo = { path = "member" }', "9"),
     "pdm: a source comes before the common one": Feature(

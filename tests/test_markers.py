@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.markers import Marker
 
-from torchlock.manifests.syntax.markers import both, either, negated, part_extra, simplified
+from torchlock.manifests.syntax.markers import both, either, negated, simplified, split_extra
 
 ENVIRONMENTS = [
     {"sys_platform": system, "platform_machine": machine, "python_version": version, "extra": ""}
@@ -67,7 +67,7 @@ def test_what_is_decided_wholly_is_decided_right(marker: str, environment: dict[
     ],
 )
 def test_an_extra_is_parted_from_the_rest(marker: str, expected: tuple[str, str]) -> None:
-    assert part_extra(marker) == expected
+    assert split_extra(marker) == expected
 
 
 @pytest.mark.parametrize(

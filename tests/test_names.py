@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +12,17 @@ from packaging.utils import canonicalize_name
 from torchlock.standards.filenames import file_name, parse_wheel, tags_of
 from torchlock.standards.names import normalise, project_name
 
+SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
+
 
 @given(st.text(alphabet="aZ0-_. /é"))
 def test_names_are_those_of_packaging(name: str) -> None:
     assert normalise(name) == canonicalize_name(name)
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_module_has_another_normaliser(path: Path) -> None:
+    assert "canonicalize_name" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

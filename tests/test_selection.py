@@ -65,8 +65,8 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ("x.json", "no reader for this kind of file"),
         ("uv.lock", "is a lock (uv.lock)"),
         ("Pipfile.lock", "is a lock (pipfile.lock)"),
-        ("Dockerfile", "holds commands (dockerfile)"),
-        ("tox.ini", "holds commands (tox)"),
+        ("Dockerfile", "contains commands (dockerfile)"),
+        ("tox.ini", "contains commands (tox)"),
         ("noxfile.py", "has no script metadata block"),
     ],
 )

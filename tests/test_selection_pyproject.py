@@ -222,10 +222,10 @@ def test_a_setup_cfg_beside_it() -> None:
 @pytest.mark.parametrize(
     ("extras", "groups", "line", "words", "hint"),
     [
-        (("gone",), (), None, "no extra is called 'gone'", "GPU_x, all, broken, circle, dev, mac"),
-        (("broken",), (), 21, "no extra is called 'gone'", "GPU_x"),
-        ((), ("gone",), None, "no dependency group is called 'gone'", "Test_All, a, b, lint, lost, odd"),
-        ((), ("lost",), 28, "no dependency group is called 'gone'", "Test_All"),
+        (("gone",), (), None, "unknown extra 'gone'", "GPU_x, all, broken, circle, dev, mac"),
+        (("broken",), (), 21, "unknown extra 'gone'", "GPU_x"),
+        ((), ("gone",), None, "unknown dependency group 'gone'", "Test_All, a, b, lint, lost, odd"),
+        ((), ("lost",), 28, "unknown dependency group 'gone'", "Test_All"),
         ((), ("a",), 27, "include each other: a → b → a", ""),
         ((), ("odd",), 29, "dependency-groups.odd: {'include': 'lint'} is not a requirement", ""),
     ],

@@ -117,6 +117,6 @@ def test_refused(text: str, line: int | None, words: str) -> None:
 
 
 def test_an_extra_that_is_not_there() -> None:
-    with pytest.raises(InputError, match="no extra is called 'gone'") as caught:
+    with pytest.raises(InputError, match="unknown extra 'gone'") as caught:
         read(CONFIG, "gone")
-    assert caught.value.hint == "there are: Dev_x, all, gpu"
+    assert caught.value.hint == "declared: Dev_x, all, gpu"

@@ -225,7 +225,7 @@ def _(ground: Ground) -> object:
     ]
     last = len(known.stack.packages["torch"].versions) - 1
     return [
-        newest_releases.build_of(known, "torch", last, 0, newest_releases.World(0, 0, "", offer))
+        newest_releases.build_of(known, "torch", last, 0, newest_releases.Supply(0, 0, "", offer))
         for offer in offers
     ]
 

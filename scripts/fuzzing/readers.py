@@ -43,7 +43,7 @@ def _auditor() -> Auditor:
 
 
 def _audit(path: str, content: bytes) -> str | None:
-    """Audited, reported in every format, and mended: as many errors as before at most, and every report whole."""
+    """Audited, reported in every format, and fixed: as many errors as before at most, and every report whole."""
     report = _auditor().report(path, raw=content)
     if broken := _broken(report):
         return broken
@@ -54,10 +54,10 @@ def _audit(path: str, content: bytes) -> str | None:
     if fixed is None:
         return None
     if fixed == content:
-        return "mended without a change"
+        return "fixed without a change"
     after = _auditor().report(path, raw=fixed)
     if after.error is not None:
-        return f"unreadable once mended: {after.error}"
+        return f"unreadable once fixed: {after.error}"
     if any(finding.rule == "TL501" for finding in report.findings):
         return None  # more shows once a line can be read
     errors = [sum(each.severity == "error" for each in one.findings) for one in (report, after)]

@@ -35,9 +35,9 @@ __all__ = ["Auditor", "Options", "broken"]
 
 # A fixed line may show further errors. More rounds than this find nothing new.
 _ROUNDS = 4
-# The unit of work is one demand. A set of entries without demands costs as much as _SCENE demands; so do
+# The unit of work is one demand. A set of entries without demands costs as much as _SET demands; so do
 # _CHARACTERS characters of text as one demand.
-_SCENE, _CHARACTERS = 8, 20_000
+_SET, _CHARACTERS = 8, 20_000
 _NOTHING = "no requirement was found here, so nothing was judged"
 _WORDS = "this may not be a list of requirements: neither its name nor a version in it shows that it is one"
 
@@ -172,21 +172,21 @@ class Auditor:
         return (
             len(document.entries)
             + beside
-            + sum(_SCENE + install_set.size for install_set in self.context(document).install_sets)
+            + sum(_SET + install_set.size for install_set in self.context(document).install_sets)
         )
 
     def _found(self, document: Document) -> Iterator[Finding]:
         context = self.context(document)
         rules = registry.functions(_RULES)
-        by_scene = [
+        by_set = [
             [finding for rule in rules for finding in rule.function(context, install_set)]
             for install_set in context.install_sets
         ]
         if document.kind == "constraints":
-            _soften(by_scene)
+            _soften(by_set)
         if document.locked:
-            _spare_what_works(context.install_sets, by_scene)
-        for findings in by_scene:
+            _spare_what_works(context.install_sets, by_set)
+        for findings in by_set:
             yield from findings
         for rule in registry.functions(_RULES, on="document"):
             yield from rule.function(context)
@@ -219,22 +219,22 @@ def _errors(findings: list[Finding]) -> int:
     return sum(finding.severity == "error" for finding in findings)
 
 
-def _soften(by_scene: list[list[Finding]]) -> None:
+def _soften(by_set: list[list[Finding]]) -> None:
     """Lower the severities of constraints: they count only if another file requires the package."""
-    for findings in by_scene:
+    for findings in by_set:
         for finding in findings:
             finding.severity = softened(finding.severity)
 
 
-def _spare_what_works(install_sets: list[InstallSet], by_scene: list[list[Finding]]) -> None:
+def _spare_what_works(install_sets: list[InstallSet], by_set: list[list[Finding]]) -> None:
     """Lower errors to warnings in a lock for many targets if another set of entries works."""
 
     def names(finding: Finding) -> frozenset[str]:
         return frozenset(name for name, _ in finding.packages)
 
-    broken = [{names(finding) for finding in findings if finding.severity == "error"} for findings in by_scene]
+    broken = [{names(finding) for finding in findings if finding.severity == "error"} for findings in by_set]
     works: dict[frozenset[str], bool] = {}
-    for findings in by_scene:
+    for findings in by_set:
         for finding in findings:
             mine = names(finding)
             if finding.severity == "error" and mine not in works:

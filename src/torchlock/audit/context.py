@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchlock.audit.index_builds import offer_of
-from torchlock.audit.install_sets import scenes_of
+from torchlock.audit.install_sets import install_sets_of
 from torchlock.audit.sides import Sides
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from torchlock.audit.index_builds import Offer
-    from torchlock.audit.install_sets import Demand, InstallSet, Scenes
+    from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
@@ -103,8 +103,8 @@ class AuditContext:
         return self._install_sets.left_out
 
     @cached_property
-    def _install_sets(self) -> Scenes:
-        return scenes_of(self.document, self.known.stack, self.cells)
+    def _install_sets(self) -> InstallSets:
+        return install_sets_of(self.document, self.known.stack, self.cells)
 
     @cached_property
     def from_unknown(self) -> dict[tuple[str, str], list[InstallSet]]:

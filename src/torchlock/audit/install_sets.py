@@ -172,7 +172,7 @@ class InstallSet:
         return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
 
 
-def once(entries: Sequence[Entry]) -> list[Entry]:
+def without_duplicates(entries: Sequence[Entry]) -> list[Entry]:
     """The entries without duplicates."""
     seen: dict[tuple[object, ...], Entry] = {}
     for entry in entries:
@@ -199,20 +199,22 @@ def effective(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.constraint or entry.step == last[entry.name, entry.scope]]
 
 
-class Scenes(NamedTuple):
+class InstallSets(NamedTuple):
     """The sets of entries that a document installs together; ``left_out`` are the scopes beyond the limit."""
 
     install_sets: list[InstallSet]
     left_out: list[str]
 
 
-def scenes_of(document: Document, stack: CompatibilityTable, cells: int) -> Scenes:
+def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -> InstallSets:
     """The sets of entries that a document installs together, each with the cells that it applies to.
 
     Entries with a scope (an extra, a group) are installed with those without a scope. A constraint counts only if
     its package is required. The total size is limited, because many extras with many common requirements multiply.
     """
-    demands = [demand_of(entry, stack) for entry in once(document.entries) if entry.name in stack.packages]
+    demands = [
+        demand_of(entry, stack) for entry in without_duplicates(document.entries) if entry.name in stack.packages
+    ]
     everywhere = {id(demand.entry): cells_where(demand.entry, stack) & cells for demand in demands}
     order = {id(demand.entry): number for number, demand in enumerate(demands)}
     by_scope: dict[str, list[Demand]] = {"": []}
@@ -227,7 +229,7 @@ def scenes_of(document: Document, stack: CompatibilityTable, cells: int) -> Scen
         for active, where in _groups(members, everywhere, cells):
             left -= len(active)
             if left < 0:
-                return Scenes(install_sets, scopes[number:])
+                return InstallSets(install_sets, scopes[number:])
             install_set = InstallSet(
                 where,
                 scope,
@@ -236,7 +238,7 @@ def scenes_of(document: Document, stack: CompatibilityTable, cells: int) -> Scen
             )
             if install_set.demands:
                 install_sets.append(install_set)
-    return Scenes(install_sets, [])
+    return InstallSets(install_sets, [])
 
 
 def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:

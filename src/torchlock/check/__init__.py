@@ -1,4 +1,4 @@
-"""The check: why torchaudio does not load in an environment, found from outside, and the command that fixes it."""
+"""The check: find from outside why torchaudio does not load in an environment, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
 from torchlock.check.rules import import_path
-from torchlock.check.rules.not_examined import healthy, untold
+from torchlock.check.rules.not_examined import healthy, unexamined_text
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
 from torchlock.finding import Finding, Strength
@@ -19,19 +19,29 @@ if TYPE_CHECKING:
 
     from torchlock.check.log import Log
 
-__all__ = ["CheckContext", "Verdict", "by_log", "examine", "fenced", "healthy", "ranked", "untold", "verdict"]
+__all__ = [
+    "CheckContext",
+    "Verdict",
+    "by_log",
+    "examine",
+    "fenced",
+    "healthy",
+    "ranked",
+    "unexamined_text",
+    "verdict",
+]
 
 _RULES = "torchlock.check.rules"
 
 
 def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding]:
-    """All findings in an environment, causes first. Those of the rules in ``ignore`` are left out.
+    """All findings in an environment, causes first, without those of the rules in ``ignore``.
 
-    A rule that meets a bug becomes a finding (TL908). The other rules are asked as usual.
+    A rule that meets a bug becomes a finding (TL908). The other rules still run.
     """
     found: list[Finding] = []
     for rule in registry.functions(_RULES):
-        with fenced(context, found, f"in its rule {rule.name}, so what this rule tells was not examined"):
+        with fenced(context, found, f"in its rule {rule.name}, so this rule was not checked"):
             found.extend(rule.function(context))
     with fenced(context, found, "while it looked for root causes"):
         found = import_path.blamed(context, found)
@@ -39,7 +49,7 @@ def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding
 
 
 def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Finding]:
-    """The findings together with those that only a log shows; the ones that the log is about come first."""
+    """The findings, and those that only a log shows. The findings that the log is about come first."""
     from torchlock.check.log import chosen, promote
     from torchlock.check.relevance import owners_of
 
@@ -53,9 +63,9 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
 @registry.rule("TL908", on="bug")
 @contextlib.contextmanager
 def fenced(context: CheckContext, found: list[Finding], where: str) -> Iterator[None]:
-    """A block that costs only itself if it meets a bug: this is noted in the scene, and becomes a finding (TL908).
+    """A block in which a bug stops only the block: it is recorded and becomes a finding (TL908).
 
-    ``where`` goes on after "torchlock failed".
+    ``where`` continues the sentence "torchlock failed".
     """
     try:
         yield

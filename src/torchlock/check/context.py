@@ -1,4 +1,4 @@
-"""What a check looks at: one environment, and what is known of it, found out when first asked for."""
+"""The input of a check: one environment, and the facts about it, each read when it is first needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.modules import find_copies
-from torchlock.knowledge.build_labels import describe_build, kind_of
+from torchlock.knowledge.build_labels import cuda_label, describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited
@@ -39,24 +39,24 @@ if TYPE_CHECKING:
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform
 
-# Libraries that only a build of torch for CUDA has.
+# Libraries that only CUDA builds of torch contain.
 _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
-# The label of a build from source, which says nothing about CUDA.
+# The label of a build from source, which does not name CUDA.
 _COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
-# No line of any metadata is longer; a number of so many digits can be read.
+# Limits on a line of metadata. Valid lines are shorter, and a number with this many digits can be parsed.
 _LONGEST = 2000
 
 
 @dataclass
 class CheckContext:
-    """One environment. ``live``: its interpreter was asked, so that this machine's driver counts.
+    """One environment.
 
-    ``root`` has the libraries of that machine, ``search_path`` the folders of one with macOS or Windows; None
-    where they are not known. ``libraries`` are those that rules speak of, as a target takes them, and ``system``
-    is the distribution release, where it was named.
-    ``accelerator`` is the build that is wanted, None for the one that is there. ``deep`` has every file hashed.
-    ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a smoke test imported,
-    ``broken`` the bugs that rules met.
+    ``live``: its interpreter was asked, so this machine's driver counts. ``root`` has the libraries of a Linux
+    machine, ``search_path`` the folders of a macOS or Windows machine; None if they are unknown. ``libraries`` are
+    the libraries of the machine that rules are about, as a target has them; ``system`` is the distribution
+    release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
+    the hash of every file. ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a
+    smoke test imported, ``broken`` the bugs that rules met.
     """
 
     environment: Environment
@@ -88,7 +88,7 @@ class CheckContext:
 
     @cached_property
     def attempts(self) -> list[Attempt]:
-        """What the imports of the stack open, and what comes of it; nothing where the platform is not known."""
+        """The libraries that the imports of the stack open, and the results; empty for an unknown platform."""
         target = self.target
         if target is None:
             return []
@@ -108,11 +108,11 @@ class CheckContext:
         return attempts(self.environment, self.copies, process, self._extensions(), beside)
 
     def _minor(self) -> str:
-        """The Python as extension modules name it: ``3.11``; "" where it is not known."""
+        """The Python version as extension modules name it: ``3.11``; "" if it is unknown."""
         return ".".join(self.environment.interpreter.version.split(".")[:2])
 
     def _extensions(self) -> list[Extension]:
-        """The extension modules of all else that asks for torch."""
+        """The extension modules of all other packages that require torch."""
         from torchlock.inspect.extensions import extensions
 
         users = (
@@ -129,18 +129,18 @@ class CheckContext:
         return any(self.target is not None and self.target.holds(each.marker) for each in wanted)
 
     def copy(self, name: str) -> ModuleCopy | None:
-        """What an import of this module finds."""
+        """The copy that an import of this module finds."""
         copies = self.copies.get(name)
-        return None if copies is None else copies.wins
+        return None if copies is None else copies.imported
 
     def build(self, name: str) -> Build | None:
-        """What the version file of the imported copy says."""
+        """The content of the version file of the imported copy."""
         copy = self.copy(name)
         return None if copy is None else copy.build
 
     @cached_property
     def target(self) -> Target | None:
-        """The machine in the words of the rules; None for one that no wheel of the stack was ever made for."""
+        """The machine as a target of the rules; None if the stack never had a wheel for it."""
         platform = self.platform or self.environment.interpreter.target_platform
         python = self.environment.interpreter.python or self._guessed_python()
         if platform is None or python is None:
@@ -150,7 +150,7 @@ class CheckContext:
         return Target(python, platform, "pypi", "none", self.libraries)
 
     def _floor(self) -> tuple[int, int] | None:
-        """The glibc of another machine, by the versions of symbols that it defines."""
+        """The glibc version of another machine, from the symbol versions that its glibc defines."""
         if self.root is None or self.root.is_here or self.root.glibc is None:
             return None
         from torchlock.inspect.binaries import Binary, read_binary
@@ -161,7 +161,7 @@ class CheckContext:
         return max(((int(match[1]), int(match[2])) for match in found), default=None)
 
     def _guessed_python(self) -> PythonVersion | None:
-        """Any Python that the installed extension modules are for, where nothing else tells."""
+        """A Python version from the tags of the installed wheels, if nothing else shows it."""
         for distribution in self.installed.distributions:
             for tag in distribution.tags if distribution.name in FAMILY else ():
                 found = re.match(r"cp3(\d{1,2})-cp3\d{1,2}(t?)", tag)
@@ -172,7 +172,7 @@ class CheckContext:
 
     @cached_property
     def pins(self) -> dict[str, NamedVersion]:
-        """The stack as it would be imported, then every other distribution, with what its metadata declares."""
+        """The stack as an import finds it, then all other distributions."""
         pins = {}
         for name in STACK:
             pin = self._pin(name)
@@ -196,7 +196,7 @@ class CheckContext:
         return NamedVersion(name, versions[0], False, tags, self._build(name))
 
     def record(self, name: str) -> Distribution | None:
-        """The record that belongs to the copy that is imported, by the folder that both lie in."""
+        """The record of the imported copy: both are in the same folder."""
         copy = self.copy(name)
         mine = [item for item in self.installed.distributions if item.name == name]
         beside = [each for each in mine if copy and copy.entry and each.entry.path == copy.entry.path]
@@ -206,29 +206,32 @@ class CheckContext:
         return mine[0] if mine and (copy is None or copy.entry is None) else None
 
     def _build(self, name: str) -> str | Unknown | None:
-        """The build in the words of the rules: for somebody's own label what the version file says besides.
+        """The build as the rules name it; for a label with a commit only, the build in the version file.
 
-        None of what has no builds.
+        None for a package without builds.
         """
         label, build = self.label(name), self.build(name)
         if label and _COMMIT.fullmatch(label) and build is not None and build.cuda:
-            return "cu" + "".join(build.cuda.split(".")[:2])
+            return cuda_label(build.cuda)
         return label or (self._linked(name) if name in FAMILY else None)
 
     def _linked(self, name: str) -> str | Unknown:
-        """The build by the name of the CUDA runtime that it links, which has the minor release up to CUDA 10."""
+        """The CUDA build, from the name of the CUDA runtime that a package links.
+
+        Up to CUDA 10 the name has the minor version.
+        """
         from torchlock.inspect.build import linked_cuda
 
         copy = self.copy(name)
         if copy is None or name == "torch":
-            return Unknown("nothing in it tells what it was built for")
+            return Unknown("nothing in it shows what it was built for")
         cuda = linked_cuda(copy.path, self.environment.tree)
-        return cuda if isinstance(cuda, Unknown) else "cu" + cuda.replace(".", "")
+        return cuda if isinstance(cuda, Unknown) else cuda_label(cuda)
 
     def label(self, name: str) -> str | None:
-        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None if it is unknown.
+        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's label; None if it is unknown.
 
-        A label is a claim; what the files show comes before it.
+        What the files show comes before the label, because a label is only a claim.
         """
         labelled, shown = self.labelled(name), self._shown(name)
         kind = kind_of(labelled) if labelled else "cpu"
@@ -237,18 +240,18 @@ class CheckContext:
         return shown or None
 
     def labelled(self, name: str) -> str:
-        """The local version, of the version file or else of the record; "" for one without."""
+        """The local version, from the version file or else from the record; "" if there is none."""
         build, record = self.build(name), self.record(name)
         labels = [build.label if build else "", record.label if record else ""]
         return next((label for label in labels if label), "")
 
     def _shown(self, name: str) -> str | None:
-        """The build that its own files show: "" for one of an unknown CUDA, None where they are silent."""
+        """The build that the files show: "" for CUDA of an unknown version, None if they show nothing."""
         build, copy = self.build(name), self.copy(name)
         if build is None or copy is None or (self.target is not None and self.target.platform.system == "macos"):
-            return None  # Every build for macOS is the same.
+            return None  # All builds for macOS are the same.
         if build.cuda:
-            return "cu" + "".join(build.cuda.split(".")[:2])
+            return cuda_label(build.cuda)
         if build.hip:
             return "rocm" + ".".join(build.hip.split(".")[:2])
         libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}
@@ -272,9 +275,9 @@ class CheckContext:
         strength: Strength = Strength.SHOWN,
         lacks: tuple[str, ...] = (),
     ) -> Finding:
-        """A finding about these packages, with the grounds and the sources of its rule.
+        """A finding about these packages, with the reason and the sources of its rule.
 
-        Its severity is limited by the policy (``knowledge/severity.py``).
+        The policy (``knowledge/severity.py``) limits its severity.
         """
         identifiers = self.matrix.sources_of(rule) if sources is None else sources
         return Finding(
@@ -292,11 +295,11 @@ class CheckContext:
         )
 
     def evidence(self, identifier: str) -> Evidence:
-        """A source of the matrix as a report shows it."""
+        """A source of the rules, as a report shows it."""
         return self.matrix.source(identifier)
 
     def version(self, name: str) -> str:
-        """The version that is installed, with its build; "" for what is not."""
+        """The installed version with its build; "" if it is not installed or unknown."""
         pin = self.pins.get(name)
         if pin is None:
             record = self.installed.get(name)
@@ -304,7 +307,7 @@ class CheckContext:
         return "" if pin.unversioned else str(pin.version)
 
     def named(self, name: str) -> str:
-        """``torch 2.13.0 (CPU build)``."""
+        """A package in words: ``torch 2.13.0 (CPU build)``."""
         pin = self.pins.get(name)
         if pin is None or pin.unversioned:
             return name
@@ -314,15 +317,15 @@ class CheckContext:
 
 @lru_cache(maxsize=1 << 12)
 def version_of(text: str) -> Version | None:
-    """The version, None for a text that is none."""
+    """Parse a version; None if it is invalid."""
     try:
         return Version(text)
-    except ValueError:  # InvalidVersion, and a number of thousands of digits
+    except ValueError:  # InvalidVersion, or a number with thousands of digits
         return None
 
 
 def dependencies_of(distribution: Distribution) -> list[Dependency]:
-    """What the metadata declares; lines that are no requirement are left out, addresses are any version."""
+    """The valid requirements in the metadata. A requirement with an address allows any version."""
     lines = (line for line in distribution.metadata.requires if len(line) < _LONGEST)
     found = [dependency for line in lines if (dependency := dependency_of(line))]
     return [item._replace(specifier="") if item.address else item for item in found]

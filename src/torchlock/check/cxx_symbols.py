@@ -1,4 +1,4 @@
-"""What the names of C++ symbols tell: the function, and the ABI of ``std::string`` it was compiled with."""
+"""Facts in the names of C++ symbols: the function, and the ABI of ``std::string`` that it was compiled with."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"([0-9]{1,6})")
 _OLD, _NEW = re.compile(r"RKSs|ESs|Ss$"), re.compile(r"cxx11")
-# c10::Error(SourceLocation, std::string), which every libc10 has, in one of the two spellings.
+# c10::Error(SourceLocation, std::string), which every libc10 defines, with one of the two ABIs.
 _ERROR = "_ZN3c105ErrorC2ENS_14SourceLocationE"
 _NEW_STRING = "NSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE"
 
 
 def demangled(symbol: str) -> str:
-    """The names of a mangled C++ symbol, joined: ``torch::jit::parseSchemaOrName``; other symbols as they are.
+    """The names in a mangled C++ symbol, joined: ``torch::jit::parseSchemaOrName``; other symbols do not change.
 
-    Follows the Itanium C++ ABI, and what Microsoft's compiler does with plain functions.
+    Follows the Itanium C++ ABI, and Microsoft's rules for plain functions.
     """
     if plain := re.match(r"\?\??[0-9]?(\w*)@([\w@]+?)@@", symbol):
         return "::".join([*reversed(plain[2].split("@")), *([plain[1]] if plain[1] else [])])
@@ -40,9 +40,9 @@ def demangled(symbol: str) -> str:
 
 
 def other_abi(context: CheckContext, symbols: Iterable[str]) -> str:
-    """That a library was compiled with the other ABI of std::string than torch; "" if it was not.
+    """A sentence if a library uses the other ABI of std::string than torch; "" if not.
 
-    ``symbols`` are those that it uses and torch lacks (libstdc++, "Dual ABI").
+    ``symbols`` are those that the library uses and torch lacks (libstdc++, "Dual ABI").
     """
     names = list(symbols)
     wants_new, wants_old = (any(map(pattern.search, names)) for pattern in (_NEW, _OLD))
@@ -54,7 +54,7 @@ def other_abi(context: CheckContext, symbols: Iterable[str]) -> str:
 
 
 def _torch_is_new(context: CheckContext) -> bool | None:
-    """The ABI of this torch: whether it is that of GCC 5 and later; None where its libc10 does not tell."""
+    """Whether this torch uses the ABI of GCC 5 and later; None if its libc10 does not show it."""
     copy = context.copy("torch")
     binary = read_binary(os.path.join(copy.path, "lib", "libc10.so")) if copy else None
     symbols = binary.symbols if isinstance(binary, Binary) else None

@@ -1,4 +1,4 @@
-"""An environment as a requirements file: pins with their builds, and the machine's libraries as comments."""
+"""Export an environment as a requirements file: pins with builds, and the machine's libraries as comments."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution, InstallSource
 
 FIRST_LINE = "# The environment as it is installed"
-"""How the first line of each exported environment begins."""
+"""The beginning of the first line of each exported environment."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.I)
-# No blank, option, marker, fragment or line end fits in, nor a variable: pip writes its value in place of ${NAME}.
+# The text contains no space, option, marker, fragment, line end or variable; pip replaces ${NAME} with its value.
 _ADDRESS = re.compile(r"(?:git\+)?(?:https?|file|ssh)://[\w.~:/@!&()*+,=?%\[\]-]{1,2000}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 _HASH = re.compile(r"(?:sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128})", re.ASCII)
@@ -29,8 +29,7 @@ _INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
 
 
 def export(context: CheckContext) -> str:
-    """The requirements file: one line a distribution, in the order of names; nothing that an installer would
-    not read stands outside of a comment."""
+    """The requirements file: one line for each distribution, sorted by name. All other text is in comments."""
     return "\n".join([*_head(context), *_lines(context), *_machine(context)]) + "\n"
 
 
@@ -46,7 +45,7 @@ def _head(context: CheckContext) -> Iterator[str]:
         if address and _is_label(label):
             yield f"--extra-index-url {address}"
         else:
-            yield f"# Name the index of its builds ({_plain(label)}), else those of the public index are locked."
+            yield f"# Name the index of its builds ({_plain(label)}); otherwise the public index's are locked."
 
 
 def _lines(context: CheckContext) -> Iterator[str]:
@@ -66,10 +65,10 @@ def _line(context: CheckContext, distribution: Distribution) -> str:
     name = distribution.name
     version = context.version(name) if name in STACK else distribution.version
     if not _NAME.fullmatch(name) or version_of(version) is None:
-        return f"# not a name and version that an installer reads: {_plain(name)} {_plain(version)}"
+        return f"# not a valid name and version:  {_plain(name)} {_plain(version)}"
     source = distribution.source
     if distribution.installer == "conda":
-        # Where its package was built is no place that anyone else can reach.
+        # The folder in which conda built the package does not exist on other machines.
         if name not in STACK:
             return f"# from conda: {name} {version}"
     elif source is not None and source.editable:
@@ -84,7 +83,7 @@ def _line(context: CheckContext, distribution: Distribution) -> str:
 
 
 def _address(source: InstallSource) -> str:
-    """The address as pip freezes it, with the commit or the hash; "" for one that it would not read as such."""
+    """The address as pip freezes it, with the commit or the hash; "" if pip cannot read it."""
     address = masked(source.url).replace(f"://{MASK}@", "://")
     if source.commit:
         address = f"{'' if address.startswith('git+') else 'git+'}{address}@{source.commit}"
@@ -97,7 +96,7 @@ def _address(source: InstallSource) -> str:
 
 
 def _is_label(label: str) -> bool:
-    """Whether the pages of torch's own builds know this label; a vendor's own build lies elsewhere."""
+    """Whether the PyTorch index uses this label. The index of a vendor's build is another one."""
     return kind_of(label) is not None
 
 
@@ -112,5 +111,5 @@ def _machine(context: CheckContext) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """A text that stays within its comment or line, and names nobody's password."""
+    """A text that stays in its comment or line, without passwords."""
     return one_line(masked(text.replace("\n", " ").replace("\r", " ")))

@@ -1,4 +1,6 @@
-"""The address of the wheels of one build, read from what is installed: this project knows no host of an index."""
+"""The address of the wheels of one build, read from the installed packages: this project does not contain an index
+host.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
 
-# The packages of the stack download models and assets from the host that also serves their wheels.
+# Packages of the stack download models and assets from the host that also has their wheels.
 _HOST = re.compile(rb"https://download\.[a-z]+\.org(?=/)")
-# The SHA-256 of that address: a tree that came from anywhere cannot name another index to install from.
+# The SHA-256 hash of that address. A tree from an unknown origin cannot name another index to install from.
 KNOWN = "c9cbadc8263555e634b842ea5fc8a235bffb1dd71ccfde82207f3f5829c3f25d"
 _ASKED = (
     "utils/download.py",
@@ -26,7 +28,7 @@ _ASKED = (
 
 
 def page_address(context: CheckContext, label: str) -> str:
-    """The wheel page of one build, on the host that the installed packages themselves name; "" if none does."""
+    """The page of the wheels of one build, on the host that installed packages name; "" if none names it."""
     for name in ("torchaudio", "torch", "torchvision"):
         copy = context.copy(name)
         for part in _ASKED if copy else ():

@@ -1,4 +1,4 @@
-"""What the loader shows about a companion and torch, and how far a rule about the two still applies."""
+"""What the loader shows about a companion and torch, and whether a rule about the two still applies."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
     from torchlock.standards.dependency import Dependency
 
-# A symbol of torch: of its C++ interface (in the spellings of both compilers), or of its C interface.
+# Symbols of torch: of its C++ interface (as both compilers write them), and of its C interface.
 _CXX = re.compile(r"__?Z.*(2at|3c10|5torch)\w|\?.*@(at|c10|torch)@@|__?Z\w*THP")
 _C = re.compile(r"_?(aoti_torch_|torch_)")
-# More than any torch has in its folder.
+# The limit on libraries; a torch has fewer in its folder.
 _LIBRARIES = 200
 _STRENGTHS = {"measured": Strength.MEASURED, "declared": Strength.DECLARED, "reported": Strength.REPORTED}
 
 
 class Ruling(NamedTuple):
-    """How far a rule applies: its strength, and what to add to its reason. ``is_denied``: it does not apply."""
+    """Whether a rule applies: its strength, and a text to add to its reason. ``is_denied``: it does not apply."""
 
     strength: Strength
     because: str = ""
@@ -43,12 +43,12 @@ class Ruling(NamedTuple):
 def ruling(
     context: CheckContext, name: str, statement: Statement, wanted: Dependency | None, *, own: bool
 ) -> Ruling:
-    """How far a rule applies that a companion needs another torch, or loads with none, by what the loader shows.
+    """Whether a rule against a companion and its torch applies to this environment; the loader's view decides.
 
     Installers follow the pin of a wheel. A companion whose symbols are all there works with another patch release
-    of the torch that it was built for, and with any torch if it uses nothing but its C interface. Where C++
-    symbols cross minor releases, some pairs link and then crash: the rule stands. ``own`` says that somebody
-    built one of the two himself, of whose versions the rule does not speak.
+    of the torch that it was built for. If it uses only the C interface, it works with any torch. With C++ symbols
+    from another minor release, some pairs link and then crash, so the rule applies. ``own``: one of the two is not
+    a PyTorch build, so the rule is not about its versions.
     """
     strength = _STRENGTHS.get(statement.kind, Strength.DECLARED)
     if statement.effect != "import":
@@ -71,9 +71,9 @@ def ruling(
 
 
 def resolved(context: CheckContext, name: str, *, whole: bool = False) -> bool | Unknown:
-    """Whether all that the import of a companion opens finds its libraries, and its symbols in torch.
+    """Whether the libraries that a companion's import opens find their libraries, and their symbols in torch.
 
-    ``whole``: also what it needs of the machine, which has to be known; but FFmpeg has rules of its own.
+    ``whole``: also what they need of the machine, which has to be known. FFmpeg is left out: it has its own rules.
     """
     groups = _opened(context, name)
     if not groups:
@@ -93,7 +93,7 @@ def resolved(context: CheckContext, name: str, *, whole: bool = False) -> bool |
 
 
 def uses_c_interface_only(context: CheckContext, name: str) -> bool | Unknown:
-    """Whether a companion uses none of torch's C++ symbols, so that it is bound to no minor release of torch."""
+    """Whether a companion uses no C++ symbols of torch, so that it does not depend on one minor release."""
     paths = [item.path for group in _opened(context, name) for item in group]
     used = _used(_symbols(context, paths))
     if not paths or isinstance(used, Unreadable):
@@ -102,26 +102,26 @@ def uses_c_interface_only(context: CheckContext, name: str) -> bool | Unknown:
 
 
 def without_ffmpeg(attempt: Attempt) -> Attempt:
-    """The outcome of loading a library, without missing libraries of FFmpeg."""
+    """The outcome of loading a library, without missing FFmpeg libraries."""
     missing = tuple(each for each in attempt.outcome.missing if not is_ffmpeg(each.name))
     unseen = tuple(each for each in attempt.outcome.unseen if not is_ffmpeg(each.name))
     return attempt._replace(outcome=attempt.outcome._replace(missing=missing, unseen=unseen))
 
 
 def is_ffmpeg(name: str) -> bool:
-    """Whether a library is one of FFmpeg's."""
+    """Whether a library belongs to FFmpeg."""
     return bool(re.match(r"(lib)?(avutil|avcodec|avformat|avdevice|avfilter|swscale|swresample)[.-]", name))
 
 
 def _opened(context: CheckContext, name: str) -> list[list[Attempt]]:
-    """What the import opens, in groups of which one has to load."""
+    """The libraries that the import opens, in groups; one of each group has to load."""
     mine = [each for each in context.attempts if each.package == name]
     needed = [each for each in mine if each.role == "import"]
     return [[*needed, *group] for group in choices(mine).values()] or ([needed] if needed else [])
 
 
 def _confirmed(context: CheckContext, group: Sequence[Attempt]) -> bool | Unknown:
-    """Whether each symbol of torch was seen in a library of this torch, and none was assumed."""
+    """Whether a library of this torch was seen to define each symbol of torch, without assumptions."""
     copy = context.copy("torch")
     folder = os.path.join(copy.path, "lib") if copy else ""
     names = [name for name in context.environment.tree.names(folder) if is_library(name) and _is_torchs(name)]
@@ -142,7 +142,7 @@ def _confirmed(context: CheckContext, group: Sequence[Attempt]) -> bool | Unknow
 
 
 def _used(libraries: Iterable[Symbols | Unreadable]) -> list[Reference] | Unreadable:
-    """What all these libraries use of others; Unreadable if one of them does not tell."""
+    """The symbols that all these libraries use from others; Unreadable if one of them cannot be read."""
     found: list[Reference] = []
     for symbols in libraries:
         used = symbols if isinstance(symbols, Unreadable) else symbols.undefined
@@ -165,7 +165,7 @@ def _is_torchs(name: str) -> bool:
 
 
 def _is_same_minor(context: CheckContext, specifier: str) -> bool:
-    """Whether this torch is of the minor release that a rule speaks of, so that only the patch release differs."""
+    """Whether this torch has the minor release that a rule requires, so that only the patch release differs."""
     pin, wanted = context.pins.get("torch"), re.search(r"(?<![0-9])([0-9]{1,9})\.([0-9]{1,9})", specifier)
     if pin is None or pin.unversioned or wanted is None:
         return False

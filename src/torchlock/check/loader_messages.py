@@ -1,4 +1,4 @@
-"""What Python prints when a library of the stack does not load, on each platform: people search for that."""
+"""The errors that Python prints on each platform if a library does not load; users search for these texts."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
 
 _ENOENT = "No such file or directory"
-# Modules that Python itself opens; all else is opened by ctypes, whose error is an OSError.
+# Modules that Python itself opens. ctypes opens the other libraries, and its error is an OSError.
 _IMPORTED = re.compile(
     r"(?!lib).+\.(cpython-\w+-[\w-]+|abi3)\.so$|.+\.cp\w+-win\w+\.pyd$|.+\.cpython-\w+-darwin\.so$"
 )
 
 
 def not_found(context: CheckContext, package: str, opened: str, library: str, wanted_by: str) -> str:
-    """A library that is missing. ``opened`` is what the package opens, ``wanted_by`` what asks for the library."""
-    if _is_swallowed(context, package):
-        return _WITHOUT_OPERATORS
-    system = _system(context)
-    if system == "windows":
-        return _of_windows(package, opened, wanted_by, 126, "module")
-    if system == "macos":
-        return f"{_error(opened)}: dlopen({opened}, 0x0006): Library not loaded: @rpath/{library}"
-    return f"{_error(opened)}: {library}: cannot open shared object file: {_ENOENT}"
+    """The error for a missing library. The package opens ``opened``; ``wanted_by`` needs the missing library."""
+    return _message(
+        context,
+        package,
+        opened,
+        windows=_of_windows(package, opened, wanted_by, 126, "module"),
+        macos=f"Library not loaded: @rpath/{library}",
+        linux=f"{library}: cannot open shared object file: {_ENOENT}",
+    )
 
 
 def no_symbol(context: CheckContext, package: str, opened: str, symbol: str, wanted_by: str) -> str:
-    """A symbol that nothing defines."""
-    if _is_swallowed(context, package):
-        return _WITHOUT_OPERATORS
-    system = _system(context)
-    if system == "windows":
-        return _of_windows(package, opened, wanted_by, 127, "procedure")
-    if system == "macos":
-        return f"{_error(opened)}: dlopen({opened}, 0x0006): Symbol not found: {symbol}"
-    return f"{_error(opened)}: {wanted_by}: undefined symbol: {symbol}"
+    """The error for a symbol that no library defines."""
+    return _message(
+        context,
+        package,
+        opened,
+        windows=_of_windows(package, opened, wanted_by, 127, "procedure"),
+        macos=f"Symbol not found: {symbol}",
+        linux=f"{wanted_by}: undefined symbol: {symbol}",
+    )
 
 
 def no_library(context: CheckContext, path: str) -> str:
-    """A file that is no library at all."""
+    """The error for a file that is not a library."""
     system = _system(context)
     if system == "windows":
         return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
@@ -50,8 +50,19 @@ def no_library(context: CheckContext, path: str) -> str:
     return f"{_error(path)}: {path}: invalid ELF header"
 
 
-# torchvision goes on without its library, and fails where it describes its operators.
+# torchvision continues without its library and fails when it describes its operators.
 _WITHOUT_OPERATORS = "RuntimeError: operator torchvision::nms does not exist"
+
+
+def _message(context: CheckContext, package: str, opened: str, *, windows: str, macos: str, linux: str) -> str:
+    """What Python prints; on macOS and Linux after the error and the file that was opened."""
+    if _is_swallowed(context, package):
+        return _WITHOUT_OPERATORS
+    system = _system(context)
+    if system == "windows":
+        return windows
+    said = f"dlopen({opened}, 0x0006): {macos}" if system == "macos" else linux
+    return f"{_error(opened)}: {said}"
 
 
 def _is_swallowed(context: CheckContext, package: str) -> bool:
@@ -60,7 +71,7 @@ def _is_swallowed(context: CheckContext, package: str) -> bool:
 
 
 def _of_windows(package: str, opened: str, wanted_by: str, number: int, what: str) -> str:
-    """torch names the library of its own that fails; ctypes says less."""
+    """The error on Windows: torch names the library of its own that fails; ctypes names less."""
     said = f"[WinError {number}] The specified {what} could not be found"
     if package == "torch":
         return f'OSError: {said}. Error loading "{wanted_by}" or one of its dependencies.'

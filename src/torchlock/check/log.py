@@ -1,4 +1,4 @@
-"""A pasted traceback: which failures it shows, and so which of several findings its author met."""
+"""Read a pasted traceback: which failures it shows, and which findings its author met."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatures
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.build_labels import cuda_label
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 from torchlock.redaction import shortened
@@ -25,23 +26,23 @@ _MODULES = FAMILY | {"soundfile"}
 _OF_TORCH = re.compile(
     r"_?(torch|c10|cuda|cudart|cublas|cufft|cusolver|curand|nccl|nvrtc|nvtoolsext|amdhip|roc|torio)"
 )
-# Rules that speak of whatever library is missing, or lacks a symbol.
+# Rules about any missing library or symbol.
 _LOADING = {"TL201", "TL610", "TL611", "TL613"}
-# So much of a log is read, half of it from its end; a line no further than this.
+# The limits on a log (half of the text is from its end) and on a line.
 _MOST = 5 << 20
 _LONGEST = 4000
-# What torchcodec prints of its attempts ends within so many lines of its headline.
+# torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\0": None})
-# What a CI, a container or a logger puts before a line.
+# The prefix that a CI, a container or a logger adds to a line.
 _STAMP = re.compile(
     r"^(?:[^\t]{0,80}\t[^\t]{0,80}\t)?(?:[\w.-]{1,60} +\| )?(?:#\d{1,4} )?"
     r"(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,]{5,20}(?:Z|[+-]\d\d:?\d\d)?\]?|\[?\d\d:\d\d:\d\d[.,\d]{0,7}\]?"
     r"|\d{1,5}\.\d{1,3}(?= ))?\s*"
 )
 _PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](torch|torchaudio)(?=[/\\])")
-# Where a path may begin: behind a quote, a bracket, or a blank before a root.
+# The start of a path: after a quote or a bracket, or after a space before a root.
 _START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\])""")
 _PYTHON = re.compile(
     r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d)?[/\\]|\bPython (3\.\d{1,2})\.\d{1,2}\b"
@@ -53,7 +54,7 @@ _SYMBOL = re.compile(
     r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
 )
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
-# Packages that a log says are installed: NAME, or a name that stands for it, and the version.
+# Packages that the log shows as installed: the name, or another name for it, and the version.
 _INSTALLED = re.compile(
     r"The (PyTorch) version \((\d[\w.+]{0,60})\)|but you have ([\w.-]{1,60}) (\d[\w.+]{0,60}\w)"
     r"|(?:Got|run in) (NumPy) (\d{1,3}(?:\.\d{1,3}){1,2})"
@@ -65,9 +66,9 @@ _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1
 
 
 class Signature(NamedTuple):
-    """A line that tells something: its text, its number (from 1), and the rules that it may come from.
+    """A line that shows a failure: its text, its number (from 1), and the rules that may cause it.
 
-    ``library``, ``symbol`` and ``module`` are the first that it names, ``versions`` all; ``weight`` is that of
+    ``library``, ``symbol`` and ``module`` are the first that it names, ``versions`` are all; for ``weight`` see
     ``torchlock.check.log_signatures``.
     """
 
@@ -82,11 +83,11 @@ class Signature(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What a log shows, in its order.
+    """The content of a log, in its order.
 
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
-    ``installed`` are (package, version) that it says were there, ``cuda`` (package, CUDA version) of builds;
-    ``frames`` the files of site-packages that its tracebacks go through, ``callers`` those that lie elsewhere.
+    ``installed`` are the (package, version) pairs that it names, ``cuda`` the (package, CUDA version) pairs of
+    builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files.
     """
 
     signatures: tuple[Signature, ...]
@@ -99,9 +100,9 @@ class Log(NamedTuple):
 
     @property
     def first(self) -> Signature | None:
-        """The first failure that is not the echo of an earlier one.
+        """The first failure that does not follow from an earlier one.
 
-        A headline and the attempts below it give way to an attempt that failed for a reason of its own.
+        After a headline and its attempts, an attempt with its own reason counts more.
         """
         real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
         if not real or real[0].weight == CAUSE:
@@ -121,14 +122,14 @@ class Log(NamedTuple):
 
 
 def decoded(data: bytes) -> str:
-    """The text of a log: UTF-8, or UTF-16 as PowerShell writes it; what is neither is replaced."""
+    """Decode a log: UTF-8, or UTF-16 as PowerShell writes it. Invalid bytes are replaced."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     return data.decode("utf-8-sig", "replace")
 
 
 def read_log(text: str) -> Log:
-    """Look for known failures line by line; at most one a line, and each once."""
+    """Look for known failures line by line; at most one in a line, and each failure once."""
     found: dict[tuple[int, str], Signature] = {}
     prefixes: dict[tuple[str, str], None] = {}
     pythons: dict[str, None] = {}
@@ -144,7 +145,7 @@ def read_log(text: str) -> Log:
             frames.update((match[1].replace("\\", "/"), None) for match in _FRAME.finditer(line))
         elif (frame := _OWN_FRAME.search(line)) is not None:
             callers[frame[1]] = None
-        installed.update((pair, None) for pair in _told_installed(line))
+        installed.update((pair, None) for pair in _installed_in(line))
         cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
         low = line.lower()
         if any(word in low for word in WORDS) and (row := _known(line)) is not None:
@@ -163,7 +164,7 @@ def read_log(text: str) -> Log:
     )
 
 
-def _told_installed(line: str) -> Iterator[tuple[str, str]]:
+def _installed_in(line: str) -> Iterator[tuple[str, str]]:
     for match in _INSTALLED.finditer(line):
         name, version = (group for group in match.groups() if group)
         yield _package(name), version
@@ -175,7 +176,7 @@ def _package(name: str) -> str:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, colours taken off; of a text that is too long, those of both its ends."""
+    """The lines with their numbers, without colours; of a long text those of its beginning and end."""
     parts = [(1, text)]
     if len(text) > _MOST:
         half = _MOST // 2
@@ -226,7 +227,7 @@ def _places(line: str) -> Iterator[tuple[str, str]]:
 
 
 def candidates(log: Log) -> tuple[str, ...]:
-    """The rules that the log may come from, the likeliest first."""
+    """The rules that may cause the log's failures, the likeliest first."""
     first = log.first
     if first is None:
         return ()
@@ -237,10 +238,10 @@ def candidates(log: Log) -> tuple[str, ...]:
 
 
 def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) -> list[Finding]:
-    """The findings, those first that the log shows; among equals the order stays.
+    """The findings, those that the log shows first; otherwise the order stays.
 
-    First what prints a line of it, or is about one of ``owners``, packages that its traceback goes through. A rule
-    that merely fits is lifted over no error that was shown.
+    First come findings that print a line of the log, or are about ``owners``, packages in its traceback. A finding
+    that only its rule connects with the log does not come before an error that was shown.
     """
     order = candidates(log)
     shown = [each for each in findings if each.severity == "error" and strength_of(each, ()) >= Strength.SHOWN]
@@ -262,7 +263,7 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
 
 
 def _prints(finding: Finding, log: Log) -> bool:
-    """Whether the first failure of a log is what Python prints of this: its line, its symbol or its library."""
+    """Whether a finding predicts the first failure of a log: its line, its symbol or its library."""
     first = log.first
     if first is None:
         return False
@@ -277,7 +278,7 @@ def _prints(finding: Finding, log: Log) -> bool:
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
-    """What harms nobody by itself is a warning where the log shows that somebody met it; what lacks, an error."""
+    """Raise a note to a warning if the log shows its effect, and to an error if the package is missing."""
     likely = log.first.rules[:2] if log.first else ()
     for finding in findings:
         if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
@@ -285,7 +286,7 @@ def promote(log: Log, findings: Sequence[Finding]) -> None:
 
 
 def _may_be(finding: Finding, log: Log) -> bool:
-    """Whether a note speaks of what the log does: of the module that it misses, of packages of the stack."""
+    """Whether a note matches the log: it is about the missing module, or about packages of the stack."""
     names = {name.replace("-", "_") for name, _ in finding.packages}
     module = log.first.module.partition(".")[0] if log.first else ""
     if finding.rule in ("TL615", "TL604", "TL601") and module in _MODULES:
@@ -294,27 +295,27 @@ def _may_be(finding: Finding, log: Log) -> bool:
 
 
 def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[str]:
-    """Remarks on the log: it shows no known failure, or is from another environment (``elsewhere``)."""
-    told = [elsewhere] if elsewhere else []
+    """Remarks on the log: it shows no known failure, or it is from another environment (``elsewhere``)."""
+    found = [elsewhere] if elsewhere else []
     if log.split:
         places = dict(log.prefixes)
-        told.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
+        found.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
     if log.first is None:
-        return [*told, "the log shows no known failure, so it does not change the order of the findings"]
+        return [*found, "the log shows no known failure, so it does not change the order of the findings"]
     bad = [each for each in findings if each.severity != "note"]
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
     if log.first.weight == ECHO:
-        told.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
+        found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
     elif not shown or (shown <= _LOADING and not _is_named(log.first, bad)):
-        told.append(f"nothing was found here that would print: {shortened(log.first.text, 200)}")
-    return told
+        found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
+    return found
 
 
 def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:
-    """Whether the library that a log names is one that was found wanting, where it may be anybody's.
+    """Whether the library that a log names is in a finding; any library may be missing.
 
-    Those of torch and of CUDA stand for each other: of many that are missing, a report names a few.
+    A library of torch or CUDA matches any other: a report names only a few of the missing ones.
     """
     name = signature.library or ("libsndfile" if "sndfile" in signature.text else "")
     stem = re.split(r"[.-]|_core\d|(?<!\d)\d+_", name.lower().removeprefix("lib"))[0]
@@ -333,8 +334,9 @@ def elsewhere(
 ) -> str:
     """Why the log is from another environment (other folders, another Python, other versions); else "".
 
-    ``folders`` are those of this environment as its own processes name them, ``installed`` the version and the
-    build of each package. ``moved``: it may lie elsewhere there; the name of its folder is the same.
+    ``folders`` are those of this environment as its own processes name them, ``installed`` has the version and the
+    build of each package. ``moved``: the environment may be at another path in the log; the name of its folder is
+    the same.
     """
     own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
     strange = [
@@ -354,14 +356,14 @@ def elsewhere(
             return f"the log is from another environment: it has {name} {version}, this is {name} {mine}"
     for name, cuda in log.cuda:
         mine, label = (installed or {}).get(name, ("", ""))
-        if label.startswith("cu") and label != "cu" + cuda.replace(".", ""):
+        if label.startswith("cu") and label != cuda_label(cuda):
             return f"the log is from another environment: its {name} is built for CUDA {cuda}, this one is {label}"
     return ""
 
 
-def _is_same(told: str, mine: str, label: str) -> bool:
-    """Whether a version that a log tells, perhaps in part, may be the one that is installed."""
-    public, _, local = told.partition("+")
+def _is_same(found: str, mine: str, label: str) -> bool:
+    """Whether a version from a log, perhaps shortened, may be the installed one."""
+    public, _, local = found.partition("+")
     same = f"{mine.partition('+')[0]}.".startswith(f"{public}.")
     return same and (not local or not label or local == label)
 
@@ -375,5 +377,5 @@ def _is_under(folder: str, prefix: str, moved: bool) -> bool:
 
 
 def _plain(path: str) -> str:
-    """A path as it compares: of one case, one separator, and one name of a folder that often has two."""
+    """A path in a form to compare: lower case, one separator, and one name for lib and lib64."""
     return path.replace("\\", "/").replace("/lib64/", "/lib/").rstrip("/").lower()

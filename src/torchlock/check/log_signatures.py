@@ -1,6 +1,7 @@
-"""What the failures of the stack print, and the rules that each may come from (``prints`` of each rule).
+"""The errors that the stack prints, and the rules that may cause each (``prints`` of each rule).
 
-Every pattern is searched for in one line and takes time in proportion to it: a repeat in one has a bound.
+Every pattern is searched for in one line, in time proportional to its length: each repeat in a pattern has a
+bound.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import NamedTuple
 
 from torchlock.knowledge import registry
 
-# How much a line says. An echo follows an earlier failure; a headline opens a list of attempts; each attempt may
-# fail for its own reason, and of those the one that was not bound to fail is the cause.
+# The weight of a line. An echo follows an earlier failure. A headline starts a list of attempts. Each attempt may
+# fail for its own reason; the cause is the attempt that was expected to work.
 ECHO, HEADLINE, ATTEMPT, CAUSE = range(4)
 _WEIGHTS = {"echo": ECHO, "headline": HEADLINE, "attempt": ATTEMPT, "cause": CAUSE}
 
 
 class Known(NamedTuple):
-    """One failure: a line shows it if both patterns are in it. ``rules`` begin with the likeliest."""
+    """One failure: a line shows it if the line matches both patterns. ``rules`` has the likeliest cause first."""
 
     line: re.Pattern[str]
     beside: re.Pattern[str] | None
@@ -28,7 +29,7 @@ class Known(NamedTuple):
 
 @cache
 def signatures() -> tuple[Known, ...]:
-    """The known failures, in the order in which a line is compared; the first that fits is the one.
+    """The known failures, in the order in which a line is compared with them; the first match counts.
 
     Raises:
         DataError: the bundled registry is damaged.
@@ -44,7 +45,7 @@ def signatures() -> tuple[Known, ...]:
     )
 
 
-# One of these is in every line that shows a failure: the other lines are passed over at once.
+# Each line that shows a failure contains one of these words. All other lines are skipped.
 WORDS = (
     "error", "not ", "n't", "cannot", "no ", "missing", "undefined", "unable", "failed", "wrong", "invalid",
     "bad crc", "too ", "compiled", "incompatible", "unsupported", "partially", "removed", "only has", "different",

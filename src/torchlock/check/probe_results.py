@@ -1,4 +1,4 @@
-"""TL614: the results of the smoke test, compared with the files and the rules."""
+"""TL614: compare the results of the smoke test with the files and the rules."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.probe import Probe, Step
 
-# Rules that keep a package from being imported if they are violated.
+# Rules whose violation makes an import fail.
 _OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "TL203", "TL609"})
-# About files that are loaded and saved, not about the import.
+# Rules about loading and saving files, not about the import.
 _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 
 
 @rule("TL614", on="probe")
 def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
-    """The findings, corrected by what the interpreter shows: what ran outweighs what was read.
+    """Correct the findings by the smoke test: a test run is stronger evidence than the files.
 
-    An import that works makes a note of each rule that foretold its failure. It makes a warning of what the files
-    themselves showed, and the disagreement is a finding of its own; so is a failure that nothing foretold. What
-    was not run stays as it is.
+    If an import works, each rule that predicted its failure becomes a note. A failure that the files showed
+    becomes a warning, and the disagreement is a finding. So is a failure that nothing predicted. What did not run
+    does not change.
     """
     context.ran |= {
         step.name.removeprefix("import ").partition(".")[0] for step in probe.steps if step.state == "ok"
@@ -49,7 +49,7 @@ def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -
 
 
 def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
-    """Rules without other evidence: refuted by an import that works, confirmed by one that fails as they say."""
+    """Rules without other evidence: an import that works refutes them, their failure confirms them."""
     steps = [each for each in probe.steps if each.name.removeprefix("import ").partition(".")[0] == name]
     steps = [each for each in steps if each.name.startswith("import ")]
     bare = [
@@ -76,7 +76,7 @@ def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
 
 
 def _used(name: str, probe: Probe) -> list[Step]:
-    """The steps that call what an import brought, of which a crash shows that it was built for another torch."""
+    """The step that calls the package. If it crashes, the package was built for another torch."""
     calls = {"torchaudio": "resample", "torchcodec": "torchcodec", "torchvision": "torchvision"}
     step = probe.step(calls.get(name, ""))
     return [step] if step is not None and step.state == "crashed" else []
@@ -94,7 +94,7 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
         step = probe.step(f"import {name}")
         if step is None:
             continue
-        # A module of one's own in torch's place may well be imported: it is not what was meant.
+        # A user's module with the name torch may import, but it is not torch.
         foretold = [each for each in findings if each.severity == "error" and _is_about(each, name)]
         foretold = [each for each in foretold if each.rule != "TL606" or step.state != "ok"]
         if step.state == "ok" and foretold and (name == "torchaudio" or probe.step("import torchaudio") is None):
@@ -123,7 +123,7 @@ def _is_absent(context: CheckContext, name: str) -> bool:
 
 
 def _is_about(finding: Finding, name: str) -> bool:
-    """Whether a finding foretells that this import fails: torchaudio's does with torch's, torch's with numpy's."""
+    """Whether a finding predicts that this import fails: torchaudio fails with torch, torch with numpy."""
     suffering = {each for each, _ in finding.packages[:1]}
     return bool(suffering & {name, "numpy", "torch" if name == "torchaudio" else name})
 
@@ -132,7 +132,7 @@ def _wrong(context: CheckContext, name: str, foretold: Sequence[Finding]) -> Ite
     for finding in foretold:
         finding.severity = softened(finding.severity)
     message = f"import {name} works in this interpreter, although the files show an error ({foretold[0].rule})"
-    because = "what ran outweighs what was read"
+    because = "a test run is stronger evidence than the files"
     yield context.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
 
 
@@ -144,13 +144,13 @@ def _how(step: Step) -> str:
 
 
 def said(step: Step) -> str:
-    """The text that Python printed, or how it ended."""
+    """The text that Python printed, or how the step ended."""
     return step.text if step.state == "failed" else f"{step.state}: {step.text}"
 
 
 def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
-    """What imports, and fails when it is used."""
-    told = any(each.rule in _SOUND and each.severity != "note" for each in findings)
+    """Calls that fail although the imports work."""
+    is_reported = any(each.rule in _SOUND and each.severity != "note" for each in findings)
     imports = [probe.step(f"import {name}") for name in CORE]
     broken = any(step is not None and step.state != "ok" for step in imports)
     for step in probe.steps:
@@ -159,6 +159,6 @@ def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> 
         name = step.name.removeprefix("import ").partition(".")[0]
         known = context.pins.get(name)
         message = f"{step.name} {_how(step)}"
-        severity = severity_of(fails=False, partly=not told)
+        severity = severity_of(fails=False, partly=not is_reported)
         about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
         yield context.finding("TL614", severity, message, *about, expected_error=said(step), strength=Strength.RAN)

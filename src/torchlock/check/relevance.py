@@ -1,4 +1,4 @@
-"""Whose files and records matter: the stack's, and those of what it needs at its import."""
+"""Which distributions a check examines: the stack, and what its import needs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.inspect.distributions import Distribution
 
-# What the import of torch itself needs of others, in every release that does.
+# Requirements that the import of torch itself needs.
 _NEEDED = frozenset({"typing-extensions"})
 
 
 def needed_by_stack(context: CheckContext) -> set[str]:
-    """What torch and torchaudio declare, one level deep: the rest of an environment is not our matter."""
+    """The direct requirements of torch and torchaudio. The check does not examine the rest of an environment."""
     found = set(_NEEDED)
     for name in CORE:
         record = context.record(name)
@@ -33,12 +33,12 @@ def is_vital(name: str) -> bool:
 
 
 def module_of(name: str) -> str:
-    """The module that a distribution of this name is imported as."""
+    """The module name of a distribution."""
     return name.replace("-", "_")
 
 
 def owners_of(context: CheckContext, paths: Collection[str]) -> set[str]:
-    """The distributions outside the stack whose records have one of these files, named from the site folder."""
+    """The distributions outside the stack that recorded one of these files (paths from the site folder)."""
     from torchlock.inspect.record import read_record
 
     wanted, found = set(paths), set()
@@ -50,6 +50,6 @@ def owners_of(context: CheckContext, paths: Collection[str]) -> set[str]:
 
 
 def is_hidden(context: CheckContext, distribution: Distribution) -> bool:
-    """Whether another copy is imported in its place, so that what is wrong with it harms nobody."""
+    """Whether Python imports another copy instead, so that a fault of this copy has no effect."""
     record, copy = context.record(distribution.name), context.copy(distribution.name)
     return copy is not None and record is not distribution and distribution.name in STACK

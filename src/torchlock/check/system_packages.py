@@ -1,4 +1,4 @@
-"""The command that installs a library on the machine of an environment, by its own package manager."""
+"""The command that installs a library with the package manager of the machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin fol
 
 
 def system_of(context: CheckContext) -> System | None:
-    """The distribution release whose command is to be shown: the one that was named, else the machine's own."""
+    """The distribution release whose command is shown: the one that was named, else the machine's own."""
     name = context.system
     if name is None and context.environment.conda:
         name = "conda-forge"
@@ -48,21 +48,21 @@ def system_of(context: CheckContext) -> System | None:
 def install_library(
     context: CheckContext, library: str, needs: str, otherwise: str = "", there: int | None = None
 ) -> Remedy:
-    """Install a library of the machine, by its own package manager if what that has will serve.
+    """Install a library of the machine, with its package manager if the package manager's version is suitable.
 
-    ``there`` is the major version that is installed and too new: where nothing tells what the package manager
-    has, it is that.
+    ``there`` is an installed major version that is too new. If it is unknown what the package manager has, this
+    version is assumed.
     """
     system, known = shipped(context, library)
     if system is not None and known is not None and system.id == "conda-forge":
         return _of_conda(system, library, needs)
     if system is None or known is None or not system.install:
-        lead = f"{system.title} has no {library} that we know of: install" if system else "Install"
+        lead = f"{system.title} has no known package of {library}: install" if system else "Install"
         return Remedy(f"{lead} the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
     version = known.version or (str(there) if there else "")
     number = re.match(r"[\d.]*\d", version)
     if number and not specifier_set(needs).contains(number[0]):
-        said = f"{system.title} has {library} {version}, which will not serve ({needs})"
+        said = f"{system.title} has {library} {version}, which is not suitable ({needs})"
         build = _ON_WINDOWS if system.id == "windows" else _BUILD[library]
         return Remedy(f"{said}: {build}{otherwise}.")
     note = f" ({known.note})" if known.note else ""
@@ -70,21 +70,21 @@ def install_library(
 
 
 def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
-    """Install what programs of a compiler need to run: a file of libstdc++ or libgomp, in any version."""
+    """Install a runtime library of a compiler, in any version: a file of libstdc++ or libgomp."""
     system, known = shipped(context, library)
     if system is None or known is None or not system.install:
-        return Remedy(f"Install the package that brings {file}: most distributions call it {library}.")
+        return Remedy(f"Install the package that contains {file}; most distributions call it {library}.")
     return Remedy(f"Install {library} of {system.title}.", commands=package_command(context, system, known))
 
 
 def shipped(context: CheckContext, library: str) -> tuple[System | None, Library | None]:
-    """The distribution release, and what it has of a library."""
+    """The distribution release, and its version of a library."""
     system = system_of(context)
     return system, system.libraries.get(library) if system else None
 
 
 def package_command(context: CheckContext, system: System, library: Library) -> tuple[Command, ...]:
-    """The line of the package manager, with the rights that it needs; slim images know of no package at first."""
+    """The command of the package manager, with the necessary rights. Slim images load package lists first."""
     lines = [system.command(library.packages)]
     if lines[0].startswith("apt-get") and _has_no_lists(context):
         lines.insert(0, "apt-get update")
@@ -94,7 +94,7 @@ def package_command(context: CheckContext, system: System, library: Library) -> 
 
 
 def _has_no_lists(context: CheckContext) -> bool:
-    """Whether the package lists of apt were deleted, as images do to be small."""
+    """Whether the package lists of apt were deleted, as in small images."""
     if context.root is None or context.system is not None:
         return False
     folder = context.root.real("/var/lib/apt/lists")
@@ -102,7 +102,7 @@ def _has_no_lists(context: CheckContext) -> bool:
 
 
 def _of_conda(system: System, library: str, needs: str) -> Remedy:
-    """conda-forge keeps earlier releases of a library: the version that will serve can be asked for."""
+    """Install a suitable earlier release from conda-forge, which keeps them."""
     known = system.libraries[library]
     upper = re.search(r"<\d[\d.]*", needs)
     packages = [f'"{known.packages[0]}{upper[0]}"'] if upper else list(known.packages)
@@ -110,9 +110,9 @@ def _of_conda(system: System, library: str, needs: str) -> Remedy:
 
 
 def libraries_of(context: CheckContext) -> dict[str, str | None]:
-    """The libraries that rules speak of: what the command line says of them, and what the machine has.
+    """The libraries that rules are about: what the command line says, else what the machine has.
 
-    FFmpeg and libsox are known by the majors that are there, libsndfile by its path.
+    FFmpeg and libsox are known by their major versions, libsndfile by its path.
     """
     found = dict(context.libraries)
     if context.root is not None:
@@ -127,5 +127,5 @@ def libraries_of(context: CheckContext) -> dict[str, str | None]:
 
 
 def stated(context: CheckContext, library: str) -> tuple[bool, str | None]:
-    """Whether the command line says what there is of a library, and its version."""
+    """Whether the command line names a library, and its version."""
     return library in context.libraries, context.libraries.get(library)

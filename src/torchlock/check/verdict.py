@@ -1,7 +1,7 @@
-"""From findings to a verdict: the root cause first, its consequences under it, one sentence and one command.
+"""From findings to a verdict: root causes first, each with its consequences; one sentence and one command.
 
-Of two roots as bad as each other the one that rests on stronger evidence comes first. What bears out a weaker one,
-as an undefined symbol confirms a rule, gives the rule its own strength.
+Of two equally bad root causes, the one with stronger evidence comes first. If a consequence confirms a weaker one,
+as an undefined symbol confirms a rule, the cause gets the consequence's strength.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from torchlock.finding import Command, Finding
 
-# Symbols of torch that only builds for one kind of accelerator have.
+# Symbols of torch that exist only in builds for one kind of accelerator.
 _OF_ONE_BUILD = re.compile(r"cuda|cudnn|cublas|nccl|hip|xpu", re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What a check comes to.
+    """The result of a check.
 
-    ``sentence`` says what is wrong, or that nothing is; ``commands`` are the ways to spell the one command
-    that fixes it; the first is the one to show; ``findings`` have the root causes first.
+    ``sentence`` says what is wrong, or that nothing is. ``commands`` are variants of the command that fixes it;
+    show the first one. ``findings`` have the root causes first.
     """
 
     sentence: str
@@ -38,13 +38,13 @@ class Verdict:
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """Root causes from bad to harmless, each with its consequences in it."""
+    """The root causes, the worst first, each with its consequences."""
     found = list(findings)
     ordered = sorted(found, key=lambda finding: _rank(finding, found))
     roots: list[Finding] = []
     hung: defaultdict[int, list[Finding]] = defaultdict(list)
     for finding in ordered:
-        # What a consequence brings with it is one of the same root.
+        # The consequence of a consequence has the same root cause.
         causes = (root for root in roots for each in (root, *hung[id(root)]) if _explains(each, finding))
         cause = next(causes, None)
         if cause is None:
@@ -57,21 +57,20 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def strength_of(finding: Finding, found: Iterable[Finding]) -> Strength:
-    """What a finding rests on, with what bears it out: its own effects among those found, or hung below it."""
+    """The strength of a finding and of its consequences, the strongest of them."""
     borne_out = (each for each in found if each is not finding and _explains(finding, each))
     return max([finding.strength, *(each.strength for each in (*finding.consequences, *borne_out))])
 
 
 def _rank(finding: Finding, found: Iterable[Finding]) -> tuple[int, int, bool, int]:
-    """Errors first; what is the matter with torch and torchaudio before what is with others; what was shown before
-    what a rule says; causes first."""
+    """Errors first; torch and torchaudio before others; shown faults before rules; causes first."""
     vital = 0 if any(name in CORE for name, _ in finding.packages[:1]) or not finding.packages else 1
     is_bare = strength_of(finding, found) < Strength.SHOWN
     return SEVERITIES.index(finding.severity), vital, is_bare, registry.get(finding.rule).rank
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    """Whether a finding is a consequence of another: its rule may be, it is no worse, and they share packages."""
+    """Whether a finding is a consequence of another: its rule allows it, it is not worse, they share packages."""
     if effect.rule not in registry.get(cause.rule).explains or "note" in (cause.severity, effect.severity):
         return False
     if SEVERITIES.index(cause.severity) > SEVERITIES.index(effect.severity):
@@ -89,9 +88,9 @@ def _explains(cause: Finding, effect: Finding) -> bool:
 
 
 def _explains_loading(cause: Finding, effect: Finding, causing: set[str], suffering: list[str]) -> bool:
-    """Whether a cause about these packages explains what one of them lacks, or the damage in it."""
+    """Whether a cause about these packages explains a missing library or symbol of one of them, or its damage."""
     if cause.rule in registry.group("versions", "builds") and cause.packages[0][0] != "torch":
-        causing = causing - {"torch"}  # The build of a companion does not explain what torch lacks.
+        causing = causing - {"torch"}  # The build of a companion does not explain what torch itself lacks.
     is_of_build = cause.rule in registry.group("builds") and effect.rule == "TL611" and effect.lacks
     if is_of_build and not any(_OF_ONE_BUILD.search(each) for each in effect.lacks):
         return False  # Every build of torch has these symbols.
@@ -99,7 +98,7 @@ def _explains_loading(cause: Finding, effect: Finding, causing: set[str], suffer
 
 
 def verdict(findings: Sequence[Finding], healthy: str) -> Verdict:
-    """The sentence and the command of the first root cause; ``healthy`` is said where nothing is wrong."""
+    """The sentence and the command of the first root cause; ``healthy`` is the sentence if nothing is wrong."""
     bad = [finding for finding in findings if finding.severity != "note"]
     if not bad:
         return Verdict(healthy, (), list(findings))
@@ -109,6 +108,6 @@ def verdict(findings: Sequence[Finding], healthy: str) -> Verdict:
 
 
 def sentence_of(finding: Finding) -> str:
-    """What is wrong, and what shows it: the message, and the first thing that the loader misses."""
+    """The message of a finding, and the first missing library or symbol that shows it."""
     shown = next((effect for effect in finding.consequences if effect.rule in ("TL610", "TL611")), None)
     return f"{finding.message} ({shown.message})" if shown else finding.message

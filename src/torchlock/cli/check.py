@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from torchlock.check import by_log, examine, fenced, healthy, ranked, untold, verdict
+from torchlock.check import by_log, examine, fenced, healthy, ranked, unexamined_text, verdict
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _add_remedies(context, findings)
     fine = "not everything was examined" if context.broken else healthy(context)
     if ignored and not context.broken:
-        fine = f"nothing is wrong except the ignored rules ({', '.join(ignored)}){untold(context)}"
+        fine = f"nothing is wrong except the ignored rules ({', '.join(ignored)}){unexamined_text(context)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(context, result)
     if arguments.format == "json" and report.target is not None:

@@ -239,13 +239,12 @@ def _newest(version: str, releases: Any) -> str | None:
 
 
 def _name(text: str) -> str:
-    from packaging.utils import canonicalize_name
-
     from torchlock.manifests.syntax.requirement import parse_requirement
+    from torchlock.standards.names import normalise
     from torchlock.terms import Origin
 
     requirement = parse_requirement(text, Origin(None, None, text)).requirement
-    return canonicalize_name(requirement.name) if requirement is not None else text
+    return normalise(requirement.name) if requirement is not None else text
 
 
 def _text(story: Story) -> str:

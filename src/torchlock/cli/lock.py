@@ -103,9 +103,9 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
     """Report names in options and overrides that the lock does not contain."""
-    from packaging.utils import canonicalize_name
+    from torchlock.standards.names import normalise
 
-    names = {canonicalize_name(pin.name) for pin in result.pins if pin.version}
+    names = {normalise(pin.name) for pin in result.pins if pin.version}
     for name in _upgraded(arguments):
         if name not in names:
             from difflib import get_close_matches
@@ -114,7 +114,7 @@ def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, resul
             hint = f"; did you mean {near[0]}?" if near else ""
             console.say("warning", f"--upgrade-package {name}: the lock does not contain this package{hint}")
     for written in inputs.overrides:
-        if written.requirement is not None and canonicalize_name(written.requirement.name) not in names:
+        if written.requirement is not None and normalise(written.requirement.name) not in names:
             line = written.origin.text.strip()
             console.say(
                 "note", f"{written.origin}: the override {line} has no effect: nothing requires the package"
@@ -174,7 +174,7 @@ def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
 
     written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
     read_from = {item.origin.path for item in written if item.origin.path is not None}
-    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides}
+    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
     guard_lock(arguments.output, read_from, pylock=_is_pylock(arguments))
 
 
@@ -196,7 +196,7 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | No
     Raises:
         InputError: a value is neither NAME nor NAME==VERSION, or names a package twice.
     """
-    from packaging.utils import canonicalize_name
+    from torchlock.standards.names import normalise
 
     found: dict[str, ParsedRequirement | None] = {}
     for text in arguments.upgrade_packages:
@@ -208,7 +208,7 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | No
             )
         origin = Origin(None, None, f"--upgrade-package {text}")
         written = parse_requirement(text, origin) if match[2] else None
-        name = canonicalize_name(match[1])
+        name = normalise(match[1])
         if found.setdefault(name, written) != written:
             raise InputError(f"--upgrade-package names {name} twice", hint="use only one of them")
     return found

@@ -10,11 +10,10 @@ from torchlock.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from torchlock.cli.streams import Console
-    from torchlock.finding import Finding, Report
-    from torchlock.knowledge.rules import Matrix
+    from torchlock.finding import Report
 
     Paint = Callable[[str, str], str]
 
@@ -34,12 +33,6 @@ def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
             if not matrix.has(rule):
                 raise InputError(f"--ignore: unknown rule {rule}", hint="rules have names like TL101")
     return frozenset(rules)
-
-
-def titles_of(findings: Iterable[Finding], matrix: Matrix) -> dict[str, str]:
-    """The title of each rule that these findings name."""
-    rules = sorted({finding.rule for finding in findings})
-    return {rule: matrix.title(rule) for rule in rules if matrix.has(rule)}
 
 
 def exit_code(report: Report, *, strict: bool) -> int:

@@ -45,10 +45,10 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
 
 def _pinned(inputs: Inputs) -> dict[str, str]:
     """The versions that requirements and constraints pin, by project."""
-    from packaging.utils import canonicalize_name
+    from torchlock.standards.names import normalise
 
     return {
-        canonicalize_name(written.requirement.name): clause.version
+        normalise(written.requirement.name): clause.version
         for written in (*inputs.constraints, *inputs.requirements)
         if written.requirement is not None
         for clause in written.requirement.specifier

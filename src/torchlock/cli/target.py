@@ -60,13 +60,7 @@ def platform_of(
     libraries: dict[str, str | None] = {}
     if system is not None:
         libraries.update((key, library.version) for key, library in system.libraries.items() if library.version)
-        if system.platforms and platform.system not in system.platforms:
-            raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
-        if system.id == "conda-forge" and platform.libc == "musl":
-            raise InputError(
-                f"--system {system.id}: its packages need glibc, and {platform.spelled} has musl",
-                hint=f"use {_platform_for('glibc')}",
-            )
+        _check_system(system, platform)
         family, _, version = system.libc.partition(" ")
         if family in ("glibc", "musl") and version and (name, system_name) != ("host", "host"):
             if not written and own is None:
@@ -84,6 +78,21 @@ def platform_of(
             platform = _with_floor(platform, asked, said, family, stated[family], fixed=bool(written))
         libraries.pop(family, None)
     return platform, libraries, system
+
+
+def _check_system(system: System, platform: Platform) -> None:
+    """Refuse a system that does not run on the platform.
+
+    Raises:
+        InputError: it does not.
+    """
+    if system.platforms and platform.system not in system.platforms:
+        raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
+    if system.id == "conda-forge" and platform.libc == "musl":
+        raise InputError(
+            f"--system {system.id}: its packages need glibc, and {platform.spelled} has musl",
+            hint=f"use {_platform_for('glibc')}",
+        )
 
 
 def _with_floor(

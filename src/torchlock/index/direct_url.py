@@ -158,11 +158,11 @@ def _folder(name: str | None, path: Path, written: ParsedRequirement) -> DirectR
     if declared.invalid:
         raise _wrong(written, f"{path} declares an invalid requirement: {declared.invalid[0]}")
     release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
-    release.notes += _passed_over(path, written)
+    release.notes += _passed_over(release.name, path, written)
     return release
 
 
-def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
+def _passed_over(name: str, path: Path, written: ParsedRequirement) -> list[str]:
     """A note on the sources that a source tree sets for its requirements; they are ignored."""
     from torchlock.manifests.selection import read_inputs
 
@@ -171,7 +171,8 @@ def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
         stated = read_inputs(str(project)).requirements if project.is_file() else []
     except InputError:
         return []
-    sourced = [item.requirement.name for item in stated if item.requirement and item.sources]
+    found = [item.requirement.name for item in stated if item.requirement and item.sources]
+    sourced = [other for other in found if normalise(other) != name]
     names = ", ".join(sourced)
     return [f"{written.origin}: the sources that {path} names for {names} are ignored"] if sourced else []
 

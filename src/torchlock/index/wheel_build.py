@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.build_labels import cuda_label, kind_of
 from torchlock.knowledge.stack import cuda_check_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def of_version_file(name: str, tags: str, members: Mapping[str, str]) -> str | U
             return Unknown(f"its {path} does not say what it was built for")
         if build.hip or build.xpu:
             return "rocm" if build.hip else "xpu"
-        return f"cu{build.cuda.replace('.', '')}" if build.cuda else "cpu"
+        return cuda_label(build.cuda) if build.cuda else "cpu"
     if "macosx" in tags:  # where there is no other
         return "cpu"
     if not build.label:

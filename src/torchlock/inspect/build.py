@@ -20,7 +20,7 @@ _CUDART = re.compile(r"libcudart(?:-[0-9a-f]{8})?\.so\.((?:[89]|10)\.\d)(?:\.\d+
 # Where a version is written, the likeliest first.
 _FILES = ("version.py", "_version.py", "__version__.py", "__init__.py")
 _ASSIGNED = re.compile(
-    r"""^(?:__)?(version|cuda|hip|rocm|xpu|git_version|debug)(?:__)?  # what
+    r"""^(?:__)?(version|cuda|hip|rocm|xpu)(?:__)?                    # what
     [ \t]*(?::[^=\n]{0,80})?=[ \t]*                                   # annotated or not
     (?:(None|True|False)|[rubRUB]{0,2}(['"])([^'"\n\\]{0,200})\3)     # a literal
     [ \t]*(?:\#.*)?\r?$""",
@@ -39,8 +39,6 @@ class Build(NamedTuple):
     cuda: str | None = None
     hip: str | None = None
     xpu: str | None = None
-    git_version: str = ""
-    debug: bool = False
 
     @property
     def label(self) -> str:
@@ -98,6 +96,4 @@ def build_of_text(path: str, content: str) -> Build | None:
         found.get("cuda"),
         found.get("hip") or found.get("rocm", found.get("hip")),
         found.get("xpu"),
-        found.get("git_version", ""),
-        found.get("debug") == "True",
     )

@@ -44,12 +44,12 @@ class ModuleCopy(NamedTuple):
 class ModuleCopies(NamedTuple):
     """All copies of one module, the one that an import finds first; those of ``hidden`` are never reached.
 
-    ``wins`` is None where there is nothing to import. ``portions`` are the folders of a namespace package, if
+    ``imported`` is None where there is nothing to import. ``portions`` are the folders of a namespace package, if
     that is what an import makes.
     """
 
     name: str
-    wins: ModuleCopy | None
+    imported: ModuleCopy | None
     hidden: tuple[ModuleCopy, ...] = ()
     portions: tuple[ModuleCopy, ...] = ()
 

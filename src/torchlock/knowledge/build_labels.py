@@ -50,6 +50,11 @@ def parse_label(text: str) -> BuildLabel | None:
     return BuildLabel(_KINDS.get(kind, kind), version, match[7] or "", text)
 
 
+def cuda_label(version: str) -> str:
+    """The label of the builds for a version of CUDA: ``cu124`` for 12.4 and 12.4.1."""
+    return "cu" + "".join(version.split(".")[:2])
+
+
 def kind_of(label: str) -> str | None:
     """``cpu``, ``cuda``, ``rocm`` or ``xpu``; None for a label that the PyTorch index does not use."""
     build = parse_label(label)

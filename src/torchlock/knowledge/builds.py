@@ -39,7 +39,7 @@ class _Row(NamedTuple):
 
 @cache
 def _key(version: str) -> str | None:
-    """A release in its normal spelling (2 for 2.0.0), without label; None for a pre-release or an invalid version."""
+    """A normalised release (2 for 2.0.0), without label; None for a pre-release or an invalid version."""
     try:
         parsed = Version(version)
     except ValueError:

@@ -55,7 +55,7 @@ class Package:
 
     @cached_property
     def comparable(self) -> int:
-        """The releases that compare with today's: excludes early releases, when this name was a different library."""
+        """Excludes early releases, when this name was a different library."""
         return self.everything & ~self.mask(MEMBERS[self.name].earlier or "<0")
 
     @cached_property
@@ -100,7 +100,7 @@ class Package:
         return Unknown(f"the build of {self.name} {self.versions[index]} on the public index is not recorded")
 
     def on(self, cells: int) -> int:
-        """The releases with a wheel for any of these cells, or with a source distribution that can be built there."""
+        """The releases with a wheel for any of these cells, or an sdist that can be built there."""
         known = self._on.get(cells)
         if known is None:
             known = sum(1 << index for index, there in enumerate(self.cells) if there & cells)
@@ -153,7 +153,7 @@ class CompatibilityTable:
         """A cache: marker and extra → the cells on which the marker holds."""
 
     def fits(self, name: str, releases: int) -> int:
-        """The releases of torch that work with any of these releases of a companion, in some build on some cell."""
+        """The releases of torch that work with any of these releases of a companion, in some build and cell."""
         return self._torches(name, releases, _FITS, 0)
 
     def declared(self, name: str, releases: int, platform: int) -> int:
@@ -161,11 +161,11 @@ class CompatibilityTable:
         return self._torches(name, releases, _DECLARED, platform)
 
     def loads(self, name: str, releases: int, platform: int) -> int:
-        """The releases of torch that load with any of these releases, if all are the builds of the public index."""
+        """The releases of torch that load with any of these releases, all in the builds of the public index."""
         return self._torches(name, releases, _LOADS, platform)
 
     def fits_torch(self, name: str, torches: int) -> int:
-        """The releases of a companion that work with any of these releases of torch, in some build on some cell."""
+        """The releases of a companion that work with any of these releases of torch, in some build and cell."""
         found = 0
         for index in bits(torches):
             found |= self._beside(name, _FITS, 0)[index]
@@ -250,7 +250,10 @@ class CompatibilityTable:
         return bool(self._free)
 
     def use_free_threaded(self, minor: int, usable: Callable[[str, Target], Iterable[str]]) -> None:
-        """Judge a minor release of Python by its free-threaded build; for ``usable`` see ``set_platform_floor``."""
+        """Judge a minor release of Python by its free-threaded build.
+
+        For ``usable`` see ``set_platform_floor``.
+        """
         self._free.add(minor)
         self._targets.clear()
         for platform in range(len(self.platforms)):

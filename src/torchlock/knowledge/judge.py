@@ -29,7 +29,7 @@ class Violation(NamedTuple):
     """Why a pin does not load with the others.
 
     ``statement`` is from a rule, or None if the metadata of ``pinned`` declares ``dependency``. ``dependency`` is
-    needed but not satisfied, or ``forbidden`` but installed; None if ``pinned`` never loads.
+    needed but not satisfied, or ``forbidden`` but installed; None if ``pinned`` does not load.
     """
 
     pinned: matrix_module.Pinned
@@ -46,7 +46,7 @@ class Violation(NamedTuple):
         if self.statement is None:
             return f"{subject} declares {self.dependency}"
         if self.dependency is None:
-            return f"{subject}: never loads ({self.statement.rule})"
+            return f"{subject}: does not load ({self.statement.rule})"
         verb = "forbids" if self.forbidden else "needs"
         return f"{subject}: {verb} {self.dependency} ({self.statement.rule})"
 

@@ -137,5 +137,6 @@ def prints() -> list[tuple[str, str, str, list[str]]]:
     return [tuple(row) for row in _table()["prints"]]
 
 
+@cache
 def _table() -> dict[str, Any]:
     return tables.load_compiled("registry.json")

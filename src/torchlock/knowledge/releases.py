@@ -212,7 +212,7 @@ class CatalogueRelease:
 
 
 class _Table:
-    """One file of ``compat_data/releases``. Its tail is mapped into memory, not read: most of it is never needed."""
+    """One file of ``compat_data/releases``. Its tail is mapped into memory; most of it is never read."""
 
     def __init__(self, path: Path, sdist: Callable[[str, str], Release | Unknown]) -> None:
         self._path = path

@@ -5,7 +5,6 @@ This module computes nothing new: each loss of the solver has its reason, and ea
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,21 +28,23 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
+from torchlock.lock.model import title_of
+from torchlock.lock.phrasing import counted, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
-from torchlock.solve.propagate import Domains, DomainWipeout, Loss
+from torchlock.solve.propagate import traced
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.standards.dependency import Dependency, readable_specifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from torchlock.finding import Evidence
     from torchlock.knowledge.rules import Statement
     from torchlock.lock import Conflict
     from torchlock.solve.candidates import Candidate, Rejected
+    from torchlock.solve.propagate import Domains, Loss
     from torchlock.solve.universe import Universe
-    from torchlock.target import Platform
 
 
 @dataclass
@@ -94,7 +95,7 @@ class _Narrator:
         for unit in self._units:
             dependency = dependency_of(unit.written)
             if all(not need.mask for need in unit.roots) and all(not mask for _, mask in unit.limits):
-                yield from self._absent(dependency)
+                yield from list(self._overridden(dependency.name)) or self._absent(dependency)
                 return
         names = {dependency_of(unit.written).name for unit in self._units}
         if len(names) == 1 and len(self._units) > 1:
@@ -102,16 +103,12 @@ class _Narrator:
             name = names.pop()
             yield f"no {name} that installs here satisfies {asked} together{self._dated(name)}"
             return
-        roots, limits = demands(self._units)
-        domains = Domains(self._universe, limits)
-        domains.trace()
-        try:
-            domains.require(roots)
-        except DomainWipeout as wipeout:
-            for loss in _relevant(domains.losses or [], wipeout.identifier):
+        domains, losses, empty = traced(self._universe, *demands(self._units))
+        if empty:
+            for loss in _relevant(losses, empty):
                 yield from self._without_any(loss)
                 yield from self._sentences(loss, domains)
-            yield from self._nothing_left(wipeout.identifier, domains)
+            yield from self._nothing_left(empty, domains)
         else:
             yield "any two of these are compatible, but no choice of versions satisfies all of them"
 
@@ -131,11 +128,24 @@ class _Narrator:
             yield from self._absent(Dependency(name))
         elif name.startswith(HOST_PREFIX):
             yield f"the target has {_called(name)} {self._universe.candidates(name)[0].version}"
+        elif overridden := list(self._overridden(name)):
+            yield from overridden
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
             yield f"so no {'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
+
+    def _overridden(self, name: str) -> Iterator[str]:
+        """The overrides on a package that no release satisfies, and why those that would are rejected."""
+        overrides = [override.specifier for override in self._universe.overrides_on(name) or ()]
+        together = ",".join(filter(None, overrides))
+        if not overrides or self._universe.mask(name, together):
+            return
+        yield from self._rejections(name, self._rejected(name, together))
+        asked = " and ".join(map(readable_specifier, overrides))
+        word = "overrides" if len(overrides) > 1 else "override"
+        yield f"no {name} that installs here satisfies the {word} {asked}{self._dated(name)}"
 
     def _who_needs(self, name: str, domains: Domains) -> Iterator[str]:
         """Which packages need the missing host library: the best release of each required package."""
@@ -181,13 +191,13 @@ class _Narrator:
             if (reason := self._universe.unreadable.get((candidate.name, str(candidate.version))))
         ]
         for reason in found[:1]:
-            others = "" if len(found) < 2 else f" (likewise {_counted(item.version for item in found[1:])})"
+            others = "" if len(found) < 2 else f" (likewise {counted(item.version for item in found[1:])})"
             yield f"{reason.name} {reason.version}: {reason.message}{others}"
 
     def _unmeetable(self, loss: Loss) -> Iterator[str]:
         name = loss.identifier.partition("[")[0]
         lost = [self._universe.candidates(name)[index] for index in bits(loss.mask)]
-        versions = _versions(str(candidate.version) for candidate in lost)
+        versions = spanned(str(candidate.version) for candidate in lost)
         reason = loss.cause.reason if loss.cause else None
         if isinstance(reason, Unreadable):
             yield from self._unread(lost)
@@ -289,7 +299,7 @@ class _Narrator:
             if admitted.contains(candidate.version):
                 reasons.setdefault(withdrawal(candidate), []).append(str(candidate.version))
         for reason, versions in reasons.items():
-            yield f"{name} {_counted(versions)}: {reason}; only an exact pin selects it: {name}=={versions[-1]}"
+            yield f"{name} {counted(versions)}: {reason}; only an exact pin selects it: {name}=={versions[-1]}"
 
     def _labelled(self, name: str, version: str, build: str) -> str:
         """Which index serves a build that none of the used indexes has."""
@@ -316,9 +326,9 @@ class _Narrator:
             reasons.setdefault(item.why, []).append(item)
         for why, items in reasons.items():
             newest = items[-1]
-            versions = _counted(item.version for item in items)
+            versions = counted(item.version for item in items)
             if why == "wheel":
-                wheels = self._wheels_of(name, newest.version)
+                wheels = wheels_in_words(newest.version, self._universe.tags_of(name, newest.version), target)
                 yield f"{name} {versions}: no wheel for {target}{self._dated(name)}{wheels}"
             elif why == "python":
                 yield f"{name} {versions}: requires Python {newest.detail}, the target has {target.python.full}"
@@ -333,26 +343,6 @@ class _Narrator:
             if statement.never and specifier_set(statement.when.specifier).contains(version):
                 self.cited[statement] = None
                 yield f"{name} {version} does not load, because {statement.because} ({statement.rule})"
-
-    def _wheels_of(self, name: str, version: str) -> str:
-        """The Pythons or platforms for which this release has wheels, in brackets."""
-        target = self._universe.target
-        tags = [tag for tag in self._universe.tags_of(name, version) if _libc(tag, target.platform)]
-        installing = {tag.rpartition("-")[2] for tag in target.tag_ranks}
-        here = [tag for tag in tags if _place(tag) == str(target.platform) or installing & {*_platforms(tag)}]
-        if not here:
-            places = sorted(set(map(_place, tags)))
-            return f" ({version} has wheels only for {', '.join(places)})" if places else ""
-        serving = {tag.rpartition("-")[0] for tag in target.tag_ranks}
-        if any(pair in serving for tag in here for pair in _pairs(tag)):
-            platforms = sorted({_platforms(tag)[0] for tag in here})
-            return f" ({version} has wheels for {', '.join(platforms)})"
-        pairs = {pair for tag in here for pair in _pairs(tag)}
-        pythons = {_python(pair) for pair in pairs if pair.endswith("t") == target.python.free_threaded}
-        numbers = {python for python in pythons if python[:1].isdigit()}
-        # Tags of other implementations and unknown tags are shown as they are.
-        there = f"Python {_versions(numbers)}" if numbers else _listed(sorted(pythons))
-        return f" (on this platform, {version} has wheels for {there})" if there else ""
 
 
 _WHY = {
@@ -373,9 +363,6 @@ def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
     return list(merged.values())
 
 
-_LIBRARIES = {"cuda-driver": "NVIDIA driver", "ffmpeg": "FFmpeg", "macos": "macOS"}
-
-
 def _called(name: str) -> str:
     """The name of a package or a library of the machine in a sentence."""
     if name == BUILD_CUDA:
@@ -383,7 +370,7 @@ def _called(name: str) -> str:
     if name == GIL:
         return "Python with the global interpreter lock"
     library = name.removeprefix(HOST_PREFIX)
-    return library if library == name else _LIBRARIES.get(library, library)
+    return library if library == name else title_of(library)
 
 
 def _subject(name: str) -> str:
@@ -405,64 +392,3 @@ def _need(dependency: Dependency) -> str:
     if specifier.startswith(">=") and "," not in specifier:
         return f"{library} {lowest} or newer"
     return f"{library} {readable_specifier(specifier)}".strip()
-
-
-def _versions(versions: Iterable[str]) -> str:
-    """``2.0.1``, ``2.0.1, 2.0.2`` or ``2.0.1 to 2.10.0``."""
-    known = sorted(set(versions), key=lambda text: Version(text.rstrip("t")))
-    return ", ".join(known) if len(known) <= 3 else f"{known[0]} to {known[-1]}"
-
-
-def _counted(versions: Iterable[str]) -> str:
-    """As ``_versions``, for releases that need not be consecutive."""
-    known = list(versions)
-    return _versions(known) if len(known) <= 3 else f"{len(known)} releases from {_versions(known)}"
-
-
-def _pairs(tags: str) -> list[str]:
-    """The interpreter and ABI tags of a compressed tag set, one by one: ``cp311-abi3``."""
-    interpreters, abis, _ = _parts(tags)
-    return [f"{interpreter}-{abi}" for interpreter in interpreters.split(".") for abi in abis.split(".")]
-
-
-def _platforms(tags: str) -> list[str]:
-    return _parts(tags)[2].split(".")
-
-
-def _parts(tags: str) -> tuple[str, str, str]:
-    *_, interpreters, abis, platforms = ("", "", *tags.split("-"))
-    return interpreters, abis, platforms
-
-
-def _python(pair: str) -> str:
-    """``3.11`` or ``3.13t`` for the tag of a Python or CPython; any other tag as it is."""
-    interpreter, _, abi = pair.partition("-")
-    match = re.fullmatch(r"(?:cp|py)([0-9])([0-9]{0,3})", interpreter)
-    if not match:
-        return interpreter
-    return ".".join(filter(None, match.groups())) + ("t" if abi.endswith("t") else "")
-
-
-_PLATFORM = re.compile(
-    r"(?:(?:many|musl)?(linux)(?:[0-9]+(?![0-9])|_[0-9]+_[0-9]+(?![0-9]))?|(macos)x_[0-9]+_[0-9]+(?![0-9])|(win))_?(\w+)"
-)
-
-
-def _place(tags: str) -> str:
-    """The platform of a wheel in the spelling of --platform, or the tag as it is."""
-    platform = _platforms(tags)[0]
-    match = _PLATFORM.fullmatch(platform)
-    if not match:
-        return platform
-    system = match[1] or match[2] or "windows"
-    return f"{system}-{match[4]}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words) if len(words) <= 3 else f"{', '.join(words[:3])} and others"
-
-
-def _libc(tags: str, platform: Platform) -> bool:
-    """Whether a wheel is for the C library of the platform, or for any."""
-
-    return platform.system != "linux" or ("musllinux" in tags) == (platform.libc == "musl")

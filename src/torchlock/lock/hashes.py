@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,16 +37,14 @@ def with_files_of_hashes(lock: Lock, inputs: Inputs) -> Lock:
         InputError: no file of a package has a hash that its line names; an installer would refuse all of them.
     """
     lines = {
-        canonicalize_name(written.requirement.name): written
+        normalise(written.requirement.name): written
         for written in (*inputs.constraints, *inputs.requirements)
         if written.hashes
         and written.requirement is not None
         and written.url is None
         and lock.target.holds(str(written.requirement.marker or ""))
     }
-    return lock._replace(
-        pins=tuple(_with_allowed_files(pin, lines.get(canonicalize_name(pin.name))) for pin in lock.pins)
-    )
+    return lock._replace(pins=tuple(_with_allowed_files(pin, lines.get(normalise(pin.name))) for pin in lock.pins))
 
 
 def _with_allowed_files(pin: Pin, line: ParsedRequirement | None) -> Pin:

@@ -36,6 +36,7 @@ def merge(*parts: Inputs) -> Inputs:
         merged.extra_index_urls += part.extra_index_urls
         merged.find_links += part.find_links
         merged.notes += part.notes
+        merged.files += part.files
         if part.index_url and merged.index_url not in (None, part.index_url):
             urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
             merged.notes.append(f"two index URLs are given: {urls}")
@@ -187,7 +188,7 @@ def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
 
 
 def user_requirements(
-    inputs: Inputs, direct: DirectRequirements, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
+    inputs: Inputs, direct: DirectRequirements, universe: Universe
 ) -> tuple[list[UserRequirement], list[str]]:
     """The user's lines as roots and limits, and notes on lines that do not apply to the target."""
     units: list[UserRequirement] = []
@@ -199,16 +200,17 @@ def user_requirements(
         if not universe.target.holds(dependency.marker):
             notes.append(f"{written.origin}: {written.origin.text.strip()} does not apply to {universe.target}")
             continue
-        replaced = [
-            item for item in overrides.get(dependency.name, (dependency,)) if universe.target.holds(item.marker)
-        ]
+        replaced = universe.overrides_on(dependency.name)
         reason = Asked(written)
-        units.append(
-            UserRequirement(written, tuple(need for item in replaced for need in universe.require(item, reason)))
-        )
+        needs = [
+            need
+            for item in ((dependency,) if replaced is None else replaced)
+            for need in universe.require(item, reason)
+        ]
+        units.append(UserRequirement(written, tuple(needs)))
     for written in inputs.constraints:
         dependency = constraint_of(written)
-        if universe.target.holds(dependency.marker) and dependency.name not in overrides:
+        if universe.target.holds(dependency.marker) and universe.overrides_on(dependency.name) is None:
             mask = universe.mask(dependency.name, dependency.specifier)
             units.append(UserRequirement(written, limits=((dependency.name, mask),)))
     return units, notes

@@ -66,7 +66,7 @@ class _Job:
         """A new universe, the user's lines in its words, and notes on them."""
         policy = replace(policy_of(self._inputs, self._options), unproven=unproven)
         universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides)
-        units, notes = user_requirements(self._inputs, self._direct, universe, self._overrides)
+        units, notes = user_requirements(self._inputs, self._direct, universe)
         _check_names(units, universe)
         return universe, units, notes
 

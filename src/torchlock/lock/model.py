@@ -60,6 +60,14 @@ class Pin(NamedTuple):
     built: str = ""
 
 
+_TITLES = {"cuda-driver": "NVIDIA driver", "ffmpeg": "FFmpeg", "macos": "macOS"}
+
+
+def title_of(library: str) -> str:
+    """The name of a host library in a sentence: ``FFmpeg`` for ``ffmpeg``."""
+    return _TITLES.get(library, library)
+
+
 class HostNote(NamedTuple):
     """How a pin depends on a library of the machine.
 
@@ -79,6 +87,11 @@ class HostNote(NamedTuple):
         """Whether the library belongs to the machine, not to another package."""
         needed = (*self.statement.needs, *self.statement.wants)
         return any(dependency.name == HOST_PREFIX + self.library for dependency in needed)
+
+    @property
+    def title(self) -> str:
+        """The name of the library in a sentence."""
+        return title_of(self.library)
 
     def admits(self, version: str) -> bool:
         """Whether this version of the library is good enough; an unknown version is assumed to be."""

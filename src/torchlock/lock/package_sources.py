@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.errors import InputError
+from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _source(written: ParsedRequirement, target: Target) -> Source | None:
 
 
 def _route(inputs: Inputs, written: ParsedRequirement, source: Source) -> None:
-    name = canonicalize_name(written.requirement.name) if written.requirement else ""
+    name = normalise(written.requirement.name) if written.requirement else ""
     if inputs.routes.setdefault(name, source.index_url) != source.index_url:
         path, line, _ = source.origin
         raise InputError(f"{name} has another index besides this one", path=path, line=line)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.lock.inputs import DirectRequirements
     from torchlock.solve.candidates import Candidate
     from torchlock.solve.conflict_core import UserRequirement
-    from torchlock.solve.problem import Solution
+    from torchlock.solve.problem import Need, Solution
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File
     from torchlock.target import Target
@@ -33,25 +33,15 @@ def pins_of(
     units: Sequence[UserRequirement],
     direct: DirectRequirements,
 ) -> tuple[Pin, ...]:
-    by: dict[str, dict[str, None]] = {name: {} for name in chosen}
-    rules: dict[str, dict[tuple[str, str], None]] = {name: {} for name in chosen}
+    """The pins of a solution, sorted by name, each with what requires it."""
     extras: dict[str, set[str]] = {name: set() for name in chosen}
-    needs = [(need, need.reason) for unit in units for need in unit.roots]
+    needs = [need for unit in units for need in unit.roots]
     for identifier, index in solution.items():
         name, _, extra = identifier.rstrip("]").partition("[")
         if extra:
             extras[name].add(extra)
-        needs += [(need, need.reason) for need in universe.needs(identifier, index)]
-    for need, reason in needs:
-        name = need.identifier.partition("[")[0]
-        if name not in chosen:
-            continue
-        if isinstance(reason, Asked):
-            by[name][asked_by(reason.written)] = None
-        elif isinstance(reason, Declared):
-            by[name][reason.name] = None
-        elif isinstance(reason, Ruled):
-            rules[name][reason.name, reason.statement.rule] = None
+        needs += universe.needs(identifier, index)
+    by, rules = _requiring(needs, chosen)
     markers = _markers(units)
     return tuple(
         Pin(
@@ -68,6 +58,25 @@ def pins_of(
         )
         for name, candidate in sorted(chosen.items())
     )
+
+
+def _requiring(
+    needs: Iterable[Need], names: Iterable[str]
+) -> tuple[dict[str, set[str]], dict[str, set[tuple[str, str]]]]:
+    """What requires each package: packages, files and the command line; and rules, each with its package."""
+    by: dict[str, set[str]] = {name: set() for name in names}
+    rules: dict[str, set[tuple[str, str]]] = {name: set() for name in by}
+    for need in needs:
+        name, reason = need.identifier.partition("[")[0], need.reason
+        if name not in by:
+            continue
+        if isinstance(reason, Asked):
+            by[name].add(asked_by(reason.written))
+        elif isinstance(reason, Declared):
+            by[name].add(reason.name)
+        elif isinstance(reason, Ruled):
+            rules[name].add((reason.name, reason.statement.rule))
+    return by, rules
 
 
 def _is_origin(who: str) -> bool:

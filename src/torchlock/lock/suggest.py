@@ -27,38 +27,40 @@ if TYPE_CHECKING:
 _MOST_NEIGHBOURS = 16
 
 
-def suggestions_for(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
+def suggestions_for(conflict: Conflict, conflicting: Sequence[UserRequirement]) -> list[str]:
     """Changes that resolve the conflict, as sentences: one for each line whose change alone is enough.
 
-    If no single change is enough, all conflicting lines are changed together.
+    Lines whose versions an override replaces are left out. If no single change is enough, all conflicting lines
+    are changed together.
     """
     universe = conflict.universe
-    found = list(_build(universe, guilty))
+    found = list(_build(universe, conflicting))
     built = len(found)
-    for unit in guilty:
+    changeable = [unit for unit in conflicting if universe.overrides_on(dependency_of(unit.written).name) is None]
+    for unit in changeable:
         solution = _without(conflict, [unit])
         if solution is not None:
-            found.append(_instead(universe, solution, [unit], guilty))
-    if len(found) == built and len(guilty) > 1:
-        solution = _without(conflict, guilty)
+            found.append(_instead(universe, solution, [unit], conflicting))
+    if len(found) == built and len(changeable) > 1:
+        solution = _without(conflict, changeable)
         if solution is not None:
-            found.append(_instead(universe, solution, guilty, guilty))
-    found += _other_python(conflict, guilty)
+            found.append(_instead(universe, solution, changeable, conflicting))
+    found += _other_python(conflict, conflicting)
     return list(dict.fromkeys(found))
 
 
-def _build(universe: Universe, guilty: Sequence[UserRequirement]) -> Iterator[str]:
+def _build(universe: Universe, conflicting: Sequence[UserRequirement]) -> Iterator[str]:
     """Suggest --build, if the lines fail because the requirements of a release could not be read."""
-    unread = [item.release for item in unread_behind(universe, *demands(guilty)) if item.release.build]
+    unread = [item.release for item in unread_behind(universe, *demands(conflicting)) if item.release.build]
     if unread:
         names = " and ".join(dict.fromkeys(f"{item.name} {item.version}" for item in unread))
         yield f"--build, which runs the build backend of {names} to learn what it requires"
 
 
-def _other_python(conflict: Conflict, guilty: Sequence[UserRequirement]) -> Iterator[str]:
+def _other_python(conflict: Conflict, conflicting: Sequence[UserRequirement]) -> Iterator[str]:
     """Suggest the nearest Python for which the lines have a solution, if wheels for this Python are missing."""
     universe = conflict.universe
-    names = {dependency_of(unit.written).name for unit in guilty}
+    names = {dependency_of(unit.written).name for unit in conflicting}
     if not any(item.why in ("wheel", "python") for name in names for item in universe.rejected(name)):
         return
     python = universe.target.python
@@ -120,7 +122,10 @@ def _near(unit: UserRequirement, universe: Universe) -> Iterator[UserRequirement
 
 
 def _instead(
-    universe: Universe, solution: Solution, loosened: Sequence[UserRequirement], guilty: Sequence[UserRequirement]
+    universe: Universe,
+    solution: Solution,
+    loosened: Sequence[UserRequirement],
+    conflicting: Sequence[UserRequirement],
 ) -> str:
     version = _version_in(universe, solution)
     parts = []
@@ -130,7 +135,7 @@ def _instead(
         if "+" in dependency_of(unit.written).specifier and "+" not in new:
             new += " (without the label)"
         parts.append(f"{new} in place of {unit.written.origin.text.strip()}")
-    names = dict.fromkeys(dependency_of(unit.written).name for unit in guilty)
+    names = dict.fromkeys(dependency_of(unit.written).name for unit in conflicting)
     kept = [f"{name} {version(name)}" for name in names if version(name)]
     together = f" ({' works with '.join(kept)})" if len(kept) > 1 else ""
 

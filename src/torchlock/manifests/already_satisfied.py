@@ -27,14 +27,14 @@ _ANEW = {
 _EXACT = re.compile(r"===?\s*([^\s,*]+)")
 
 
-def installs_anew(options: Iterable[str]) -> bool:
+def reinstalls(options: Iterable[str]) -> bool:
     """Whether ``pip install`` or ``uv pip install`` with these options replaces installed packages."""
     names = {option.partition("=")[0] for option in options}
     short = any(re.fullmatch(r"-[a-zA-HJ-TV-Z]*[UI][a-zA-Z]*", name) for name in names)
     return short or bool(names & _ANEW)
 
 
-class Present:
+class EarlierEntries:
     """The entries of earlier commands by package, equal ones only once."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Present:
         self._count = 0
         self._named: dict[str, dict[tuple[str, str, bool], Entry]] = {}
 
-    def among(self, entries: Sequence[Entry]) -> Mapping[str, Collection[Entry]]:
+    def by_package(self, entries: Sequence[Entry]) -> Mapping[str, Collection[Entry]]:
         """Package → its entries, from a list that has grown since the last call, or from another list."""
         if entries is not self._entries or self._count > len(entries):
             self._entries, self._count, self._named = entries, 0, {}
@@ -53,7 +53,7 @@ class Present:
         return {name: there.values() for name, there in self._named.items()}
 
 
-def still_wanted(
+def drop_satisfied(
     asked: Sequence[Entry], there: Mapping[str, Collection[Entry]], held: Mapping[str, str]
 ) -> Iterator[Entry]:
     """The requirements of a command, without those that installed packages already satisfy.

@@ -10,19 +10,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
-from torchlock.manifests.corrections import meant_by
 from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.paths import beside, is_there
-from torchlock.manifests.syntax.pep508 import ask
-from torchlock.manifests.syntax.poetry_constraints import specifier_of
-from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.text import read_text
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Origin
 
@@ -41,9 +38,9 @@ _OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
 
 @dataclass(slots=True)
 class Done:
-    """What a document already has: reported issues, included files, and the number of entries."""
+    """The contents of a document so far: issues, included files, and the number of entries."""
 
-    told: set[tuple[object, ...]] = field(default_factory=set)
+    seen: set[tuple[object, ...]] = field(default_factory=set)
     files: dict[str, Document] = field(default_factory=dict)
     entries: int = 0
 
@@ -92,8 +89,8 @@ class DocumentBuilder:
     ) -> None:
         """Record an issue of the current scope at an offset; the same issue only once."""
         found = (rule, severity, message, self.place(at), because, remedy, edits, self.scope)
-        if found not in self.done.told:
-            self.done.told.add(found)
+        if found not in self.done.seen:
+            self.done.seen.add(found)
             self.document.issues.append(ParseIssue(*found, origin=origin, error=error))
 
     def error(self, message: str, at: int | None, *, hint: str | None = None) -> InputError:
@@ -112,8 +109,8 @@ class DocumentBuilder:
 
     def declare_extra(self, name: str, at: int | None) -> str:
         """Record a declared extra; returns its scope."""
-        scope = f"extra:{canonicalize_name(name)}"
-        self.document.extras.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        scope = f"extra:{normalise(name)}"
+        self.document.extras.setdefault(normalise(name), Declared(name, self.place(at), scope))
         return scope
 
     def declare_group(self, name: str, at: int | None, *, alone: bool = False) -> str:
@@ -121,8 +118,8 @@ class DocumentBuilder:
 
         ``alone``: it is installed without the rest of the project.
         """
-        scope = f"{'alone' if alone else 'group'}:{canonicalize_name(name)}"
-        self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        scope = f"{'alone' if alone else 'group'}:{normalise(name)}"
+        self.document.groups.setdefault(normalise(name), Declared(name, self.place(at), scope))
         return scope
 
     @contextmanager
@@ -148,7 +145,7 @@ class DocumentBuilder:
                 message = f"more than {_MOST:,} requirements: those from here on are not judged"
                 self.issue("TL902", "note", message, at)
             return None
-        asked = ask(written)
+        asked = parse_general(written)
         if asked is None:
             if not quiet:
                 self._no_requirement(written, at, exact)
@@ -167,23 +164,26 @@ class DocumentBuilder:
         )
 
     def _no_requirement(self, written: str, at: int | None, exact: Span | None) -> None:
+        from torchlock.manifests.corrections import suggest
+        from torchlock.manifests.syntax.requirement import parse_requirement
+
         try:
             parse_requirement(written, Origin(self.path, None, written))
         except InputError as error:
             message, because = error.message, error.hint or ""
         else:
             message, because = f"{written!r} is not a requirement: it has no name", ""
-        mended = meant_by(written)
-        if mended is None:
+        corrected = suggest(written)
+        if corrected is None:
             self.issue("TL501", "error", message, at, because=because)
             return
-        edits = (Edit(exact, mended),) if exact is not None else ()
-        self.issue("TL501", "error", message, at, because=because, remedy=f"Write {mended}", edits=edits)
+        edits = (Edit(exact, corrected),) if exact is not None else ()
+        self.issue("TL501", "error", message, at, because=because, remedy=f"Write {corrected}", edits=edits)
 
     def index(self, kind: str, address: str, at: int | None) -> None:
         """Record an index address; the same address only once."""
-        if ("index", kind, address) not in self.done.told:
-            self.done.told.add(("index", kind, address))
+        if ("index", kind, address) not in self.done.seen:
+            self.done.seen.add(("index", kind, address))
             self.document.indexes.append(IndexLine(kind, address, self.place(at), self.path))
 
     def python(self, specifier: str, at: int | None) -> None:
@@ -196,12 +196,14 @@ class DocumentBuilder:
         if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
         else:
-            mended = specifier_of(value)
-            remedy = f"Write {mended}" if mended else ""
-            edits = (Edit(exact, mended),) if mended and exact else ()
+            from torchlock.manifests.syntax.poetry_constraints import specifier_of
+
+            corrected = specifier_of(value)
+            remedy = f"Write {corrected}" if corrected else ""
+            edits = (Edit(exact, corrected),) if corrected and exact else ()
             message = f"{key}: {shortened(value)!r} is not a version specifier"
             self.issue("TL501", "error", message, at, remedy=remedy, edits=edits)
-            self.python(mended or "", at)
+            self.python(corrected or "", at)
 
     def include(
         self, name: str, at: int | None, scope: str = "", *, constraint: bool = False, plain: bool = False
@@ -251,10 +253,10 @@ class DocumentBuilder:
     def _take(self, found: Document, name: str, at: int | None) -> None:
         """Take the indexes, notes and issues of an included file."""
         for path in (found.path, *found.includes):
-            if ("include", path) not in self.done.told:
-                self.done.told.add(("include", path))
+            if ("include", path) not in self.done.seen:
+                self.done.seen.add(("include", path))
                 self.document.includes.append(path)
-        self.done.told.update(("index", line.kind, line.address) for line in found.indexes)
+        self.done.seen.update(("index", line.kind, line.address) for line in found.indexes)
         self.document.indexes += found.indexes
         self.document.notes += found.notes
         self.document.pre = self.document.pre or found.pre

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests.paths import beside
+from torchlock.manifests.paths import near
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import shortened
@@ -102,11 +100,3 @@ def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
         raise InputError(message, path=origin.path, line=origin.line) from None
     sources = (Source(origin, url=near(entry.path, entry.url), editable=entry.editable),) if entry.url else ()
     return ParsedRequirement(requirement, origin, hashes=entry.hashes, sources=sources)
-
-
-def near(path: str, value: str) -> str:
-    """A path in a file, relative to the current folder; an address stays as it is."""
-    if "://" in value or Path(value).is_absolute():
-        return value
-    joined = os.path.normpath(beside(path, value))
-    return joined if joined.startswith((".", "/")) else f"./{joined}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.syntax.pep508 import HEAD, NAME, ask_anyhow, specifier_span
+from torchlock.manifests.syntax.pep508 import HEAD, NAME, parse, specifier_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,25 +61,25 @@ _INSIDE = tuple(
 _TUPLE = re.compile(r"(?<!\w)(\w+)\s+(not\s+)?in\s+\(([^()]*)\)")
 
 
-def meant_by(written: str) -> str | None:
+def suggest(written: str) -> str | None:
     """The requirement that was meant; None if that is not clear."""
     if len(written) > LONG:
         return None
     tried: list[Callable[[str], str | None]] = [_plain, _caret, _versions, _conda, _marker]
     for attempt in tried:
         found = attempt(written)
-        if found is not None and found != written and ask_anyhow(found):
+        if found is not None and found != written and parse(found):
             return found
     return None
 
 
-def inside(written: str) -> tuple[int, int] | None:
+def find_requirement(written: str) -> tuple[int, int] | None:
     """The span of a requirement, if only the text around it makes the line invalid."""
     if len(written) > LONG:
         return None
     for pattern in _INSIDE:
         match = pattern.fullmatch(written)
-        if match and "://" not in match["inner"] and ask_anyhow(match["inner"]):
+        if match and "://" not in match["inner"] and parse(match["inner"]):
             return match.span("inner")
     return None
 
@@ -88,7 +88,7 @@ def _plain(written: str) -> str | None:
     plain = written.translate(_PLAIN).strip()
     if plain == written:
         return None
-    return plain if ask_anyhow(plain) else meant_by(plain)
+    return plain if parse(plain) else suggest(plain)
 
 
 def _versions(written: str) -> str | None:
@@ -99,7 +99,7 @@ def _versions(written: str) -> str | None:
         return None
     for pattern, right in _SLIPS:
         versions = pattern.sub(right, versions)
-        if ask_anyhow(f"x {versions}"):
+        if parse(f"x {versions}"):
             return written[:start] + versions.lstrip() + written[end:]
     return None
 

@@ -37,7 +37,7 @@ class Decoded(NamedTuple):
     bom: bytes = b""
     issue: ParseIssue | None = None
 
-    def lend(self, document: Document) -> Document:
+    def apply_to(self, document: Document) -> Document:
         """Give a document its encoding, and the issues found in its bytes."""
         document.encoding, document.bom = self.encoding, self.bom
         if self.issue is not None:

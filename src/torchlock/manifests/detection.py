@@ -227,7 +227,7 @@ def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
 
 def _is_no_list(text: str) -> bool:
     """Whether most lines cannot be lines of a requirements file."""
-    from torchlock.manifests.syntax.pep508 import ask_anyhow
+    from torchlock.manifests.syntax.pep508 import parse
 
     fits = misfits = 0
     continued = False
@@ -235,7 +235,7 @@ def _is_no_list(text: str) -> bool:
         bare = re.sub(r"(^|\s)#.*", "", line).strip()
         if bare and not continued:
             written = re.split(r"\s--?\w|\\$", bare)[0].strip()
-            if _LINE.match(bare) or (len(written) < _SNIFFED and ask_anyhow(written)):
+            if _LINE.match(bare) or (len(written) < _SNIFFED and parse(written)):
                 fits += 1
             else:
                 misfits += 1

@@ -28,7 +28,7 @@ _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]+", re.DOTALL)
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
-class Woven:
+class MappedText:
     """A text made of parts of another text. ``pieces`` map each part to its position there."""
 
     def __init__(self) -> None:
@@ -49,14 +49,14 @@ class Woven:
             self._parts.append(text)
             self._length += len(text)
 
-    def head(self, length: int) -> Woven:
+    def head(self, length: int) -> MappedText:
         """The beginning of the text."""
-        found = Woven()
+        found = MappedText()
         found.pieces = self.pieces[: bisect_left(self.pieces, (length, 0))]
         found._parts, found._length = [self.text[:length]], length
         return found
 
-    def copy(self, start: int, end: int, into: Woven) -> None:
+    def copy(self, start: int, end: int, into: MappedText) -> None:
         """Append a part of this text to another one, with its positions."""
         at = max(0, bisect_right(self.pieces, (start, 1 << 60)) - 1)
         while at < len(self.pieces) and self.pieces[at][0] < end:
@@ -81,7 +81,7 @@ class Woven:
 class EmbeddedBuilder(DocumentBuilder):
     """A builder for code inside another document, which records everything in that document.
 
-    ``pieces`` are those of ``Woven``; without ``exact`` no edit is possible, because the file spells the code
+    ``pieces`` are those of ``MappedText``; without ``exact`` no edit is possible, because the file spells the code
     differently.
     """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
 
 
-def parted(parts: Mapping[str, Sequence[Entry]]) -> Iterator[Entry]:
+def scoped_parts(parts: Mapping[str, Sequence[Entry]]) -> Iterator[Entry]:
     """The entries of all parts, each in the scope of its part; a single part needs no scope.
 
     The part named "" belongs to every other part.

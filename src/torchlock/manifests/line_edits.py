@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from torchlock.location import Edit
-from torchlock.manifests.syntax.pep508 import ask_anyhow
+from torchlock.manifests.syntax.pep508 import parse
 from torchlock.manifests.syntax.pip_lines import Line, Piece, pieces
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _ADDRESSED = ("--index-url", "--extra-index-url", "--find-links")
 _INDEXES = (*_ADDRESSED, "--no-index", "--pre")
 
 
-def apart(line: Line, found: list[Piece], newline: str) -> tuple[Edit, ...]:
+def split_lines(line: Line, found: list[Piece], newline: str) -> tuple[Edit, ...]:
     """Put every piece of a line on its own line, and remove the text around them."""
     if not found:
         return ()
@@ -27,9 +27,7 @@ def apart(line: Line, found: list[Piece], newline: str) -> tuple[Edit, ...]:
     return tuple(sorted(edit for edit in edits if edit.span.start < edit.span.end))
 
 
-def options_moved(
-    line: Line, start: int, options: list[Option], newline: str, lines: set[str]
-) -> tuple[Edit, ...]:
+def move_options(line: Line, start: int, options: list[Option], newline: str, lines: set[str]) -> tuple[Edit, ...]:
     """Move each option behind a requirement to its own line; remove it if the file already has it.
 
     An index beside a requirement must not replace the index of all the others, so it becomes an extra index.
@@ -48,10 +46,10 @@ def options_moved(
     return tuple(edits)
 
 
-def strays_mended(line: Line, options: list[Option], newline: str) -> tuple[tuple[Edit, ...], str]:
+def fix_strays(line: Line, options: list[Option], newline: str) -> tuple[tuple[Edit, ...], str]:
     """Edits for words that belong to no option of the line, and a description of the edits."""
     if line.text.startswith("- "):
-        fits = ask_anyhow(line.text[2:].strip())
+        fits = parse(line.text[2:].strip())
         return ((Edit(line.span(0, 2), ""),), "Remove the hyphen") if fits else ((), "")
     doubled = re.match(r"(--?[\w-]+)\s+(?=\1\s)", line.text)
     if doubled:
@@ -71,7 +69,7 @@ def _strays_apart(line: Line, options: list[Option], newline: str) -> tuple[tupl
     edits = []
     for left, right in pairwise(found):
         address = re.match(r"\w+://\S", right.value) and names[0] in _ADDRESSED
-        if right.option or not (address or ask_anyhow(right.value)):
+        if right.option or not (address or parse(right.value)):
             return (), ""
         edits.append(Edit(line.span(left.end, right.start), newline + (f"{names[0]} " if address else "")))
     return tuple(edits), "Put each on its own line"

@@ -50,7 +50,7 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
     if role == "lock":
         raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
     if role == "commands":
-        message = f"holds commands ({kind}), not the requirements of a project"
+        message = f"contains commands ({kind}), not the requirements of a project"
         raise InputError(message, path=path, hint=_HINT)
     document = read_as_written(path, raw, kind, os.environ)
     if document.locked and kind != "requirements":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -9,6 +10,14 @@ def beside(path: str, name: str) -> str:
     """The path of a file named in another file; never standard input."""
     joined = str(Path(path).parent / name)
     return str(Path(joined).absolute()) if joined == "-" else joined
+
+
+def near(path: str, value: str) -> str:
+    """A path in a file, relative to the current folder; a URL stays as it is."""
+    if "://" in value or Path(value).is_absolute():
+        return value
+    joined = os.path.normpath(beside(path, value))
+    return joined if joined.startswith((".", "/")) else f"./{joined}"
 
 
 def is_folder(path: str) -> bool:

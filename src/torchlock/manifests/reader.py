@@ -107,4 +107,4 @@ def _checked(document: Document, decoded: Decoded) -> Document:
         infer_builds(document)
     drop_invalid(document)
     merge_conflicts.report_markers(document)
-    return decoded.lend(document)
+    return decoded.apply_to(document)

@@ -6,11 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.errors import InputError
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pip_options import expand
+from torchlock.standards.names import normalise
 from torchlock.terms import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -59,10 +58,11 @@ class _Selection:
         inputs.pre = document.pre
         inputs.routes = {pattern.lower(): expand(url, self._variables) for pattern, url in document.routes.items()}
         inputs.environments = list(document.environments)
+        inputs.files = list(document.includes)
         inputs.notes += self._notes(scopes)
         return inputs
 
-    # What was asked for.
+    # The requested parts.
 
     def _scopes(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> list[str]:
         """The requested scopes: the rest of the project first, unless a group is installed alone."""
@@ -79,14 +79,14 @@ class _Selection:
         Raises:
             InputError: it is not declared; the hint lists those that are.
         """
-        name = canonicalize_name(asked)
+        name = normalise(asked)
         if name in declared:
             return declared[name].scope
         names = ", ".join(sorted(item.name for item in declared.values()))
-        hint = f"there are: {names}" if names else f"the project has no {kind}s"
-        raise InputError(f"no {kind} is called {asked!r}", path=self._document.path, hint=hint)
+        hint = f"declared: {names}" if names else f"the project has no {kind}s"
+        raise InputError(f"unknown {kind} {asked!r}", path=self._document.path, hint=hint)
 
-    # What stops a lock.
+    # Reasons to refuse a lock.
 
     def _refuse_what_is_declared_nowhere(self, scopes: Collection[str], all_extras: bool) -> None:
         """Refuse a pyproject.toml without a project, unless only groups are asked for."""
@@ -120,7 +120,7 @@ class _Selection:
                 message = f"{spelled} are declared as conflicting"
                 raise InputError(message, path=self._document.path, line=place.line or None)
 
-    # What is taken up.
+    # The selected entries.
 
     def _of_the_index(self, scopes: Collection[str]) -> list[Entry]:
         """The entries without conda packages that no index has; each of these gets a note."""
@@ -178,14 +178,14 @@ class _Selection:
             beside_it = beside(line.path, address)
             inputs.find_links.append(beside_it if "://" not in address and is_there(beside_it) else address)
 
-    # What is reported.
+    # Notes.
 
     def _notes(self, scopes: Collection[str]) -> Iterator[str]:
-        told = [*self._document.notes]
-        told += [self._where(issue) for issue in self._document.issues if issue.scope in scopes]
-        told += self._idle_sources()
+        notes = [*self._document.notes]
+        notes += [self._where(issue) for issue in self._document.issues if issue.scope in scopes]
+        notes += self._idle_sources()
         yield from dict.fromkeys(
-            map(_note, sorted(told, key=lambda origin: (origin.path or "", origin.line or 0)))
+            map(_note, sorted(notes, key=lambda origin: (origin.path or "", origin.line or 0)))
         )
         for written in self._inputs.requirements:
             if written.requirement is not None and written.requirement.name.lower() == "pytorch":

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.errors import InputError
 from torchlock.manifests.document import ParseIssue
 from torchlock.manifests.syntax.markers import both
 from torchlock.redaction import shortened
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ class OwnExtras:
     """
 
     def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]], declared: Mapping[str, Declared]) -> None:
-        self._own = canonicalize_name(own)
+        self._own = normalise(own)
         self._extras = extras
         self._declared = declared
         self.issues: list[ParseIssue] = []
@@ -43,7 +42,7 @@ class OwnExtras:
     ) -> Iterator[Entry]:
         for entry in entries:
             if not self._own or entry.name != self._own:
-                home = entry.scope if depth else ""
+                home = entry.home or (entry.scope if depth else "")
                 yield replace(entry, scope=scope, home=home, marker=both(entry.marker, marker))
                 continue
             if depth == DEEPEST:
@@ -58,9 +57,9 @@ class OwnExtras:
                     yield from self._unfold(self._extras[extra], scope, within, done, depth + 1)
 
     def _report_unknown(self, extra: str, entry: Entry, scope: str) -> None:
-        message = f"no extra is called {extra!r}"
+        message = f"unknown extra {extra!r}"
         names = ", ".join(sorted(item.name for item in self._declared.values()))
-        hint = f"there are: {names}" if names else "the project has no extras"
+        hint = f"declared: {names}" if names else "the project has no extras"
         error = InputError(message, path=entry.path, line=entry.place.line or None, hint=hint)
         self._report(ParseIssue("TL504", "warning", message, entry.place, scope=scope), error)
 

@@ -58,7 +58,9 @@ def read_bytes(path: str) -> bytes:
         if is_folder(path):
             raise InputError("is a folder, not a file", path=path, hint="name a file in it") from None
         if isinstance(error, PermissionError):
-            raise InputError("may not be read by this user", path=path, hint="check its permissions") from None
+            raise InputError(
+                "cannot be read: permission denied", path=path, hint="check its permissions"
+            ) from None
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
 
 
@@ -82,4 +84,4 @@ def _neighbour(path: str) -> str | None:
     except (OSError, ValueError):
         return None
     close = get_close_matches(Path(path).name, names, n=1)
-    return f"there is {str(Path(path).with_name(close[0]))!r}" if close else None
+    return f"did you mean {str(Path(path).with_name(close[0]))!r}?" if close else None

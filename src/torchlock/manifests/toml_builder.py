@@ -41,9 +41,9 @@ class TomlBuilder(DocumentBuilder):
         self.tree = Tree(text, path)
         error = self.tree.error
         if error is not None:
-            mend = self.tree.mend()
-            edits = (mend,) if mend else ()
-            remedy = _WORDS.get(mend.new, "") if mend else ""
+            fix = self.tree.fix()
+            edits = (fix,) if fix else ()
+            remedy = _WORDS.get(fix.new, "") if fix else ""
             at = self._line(error.line) if error.line else None
             self.issue("TL501", "error", error.message, at, remedy=remedy, edits=edits)
 

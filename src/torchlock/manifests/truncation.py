@@ -10,7 +10,7 @@ from torchlock.manifests.document import ParseIssue
 _ADDRESS = re.compile(r"\S+\.(?:conda|tar\.bz2)(?:#[0-9a-f]{32,})?")
 
 
-def cut_off(text: str) -> list[ParseIssue]:
+def truncated_line(text: str) -> list[ParseIssue]:
     """The last line of a lock as an issue, if the file ends in the middle of it."""
     last = re.split(r"[\r\n]", text[-2000:])[-1].strip()
     if not last or last.startswith("#") or _is_whole(last):

@@ -84,7 +84,7 @@ def _closing(lock: Lock, system: System | None) -> Iterator[str]:
     if bundled:
         yield "Bundled, nothing to install:"
         yield from (
-            f"  {_library(note.library)} {note.specifier}".rstrip()
+            f"  {note.title} {note.specifier}".rstrip()
             + f", in {note.package} {note.version} ({note.statement.rule})"
             for note in bundled
         )
@@ -107,7 +107,7 @@ def _section(title: str, lock: Lock, kind: str, system: System | None) -> Iterat
 def _note(note: HostNote, system: System | None) -> Iterator[str]:
     library = system.libraries.get(note.library) if system is not None else None
     yield (
-        f"  {_library(note.library)}{note.specifier and ' ' + note.specifier}, for {note.package} {note.version}: "
+        f"  {note.title}{note.specifier and ' ' + note.specifier}, for {note.package} {note.version}: "
         f"{note.statement.because} ({note.statement.rule})"
     )
     if system is not None and library is not None:
@@ -129,7 +129,3 @@ def _packages(notes: Sequence[HostNote], system: System | None) -> list[str]:
         if library is not None and note.admits(library.version):
             found.update(dict.fromkeys(library.packages))
     return list(found)
-
-
-def _library(name: str) -> str:
-    return {"ffmpeg": "FFmpeg", "cuda-driver": "NVIDIA driver"}.get(name, name)

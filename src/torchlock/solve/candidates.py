@@ -81,7 +81,7 @@ class Rejected(NamedTuple):
     """A release that is not a candidate: ``why`` is one of the words below, ``detail`` completes it.
 
     wheel: no wheel for this target; python: Requires-Python;
-    newer: uploaded after --exclude-newer; never: a rule says that it never loads; unreadable: its metadata is
+    newer: uploaded after --exclude-newer; never: a rule says that it does not load; unreadable: its metadata is
     unknown, or installers refuse it; sdist: only a source distribution, of the torch family.
     """
 

@@ -8,7 +8,7 @@ from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.complete import MOST_CONFLICTS, solvable
 from torchlock.solve.problem import GaveUp
-from torchlock.solve.propagate import Domains, DomainWipeout, propagate
+from torchlock.solve.propagate import DomainWipeout, propagate, traced
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -75,12 +75,9 @@ def involved(problem: Universe, blamed: Sequence[UserRequirement]) -> set[str]:
     """The projects because of which a set of lines conflicts, and perhaps some more."""
     roots, limits = demands(blamed)
     found = {need.identifier for need in roots} | set(limits)
-    domains = Domains(problem, limits)
-    domains.trace()
-    try:
-        domains.require(roots)
-    except DomainWipeout as wipeout:
-        losses = relevant(domains.losses or [], wipeout.identifier)
+    trace = traced(problem, roots, limits)
+    if trace.empty:
+        losses = relevant(trace.losses, trace.empty)
         found |= {name for loss in losses for name in (loss.identifier, loss.by) if name}
     else:
         found |= problem.met

@@ -61,15 +61,11 @@ class Domains:
         twin.must = self.must.copy()
         return twin
 
-    def trace(self) -> None:
-        """Record ``losses`` from now on, for the explanation."""
-        self.losses = []
-
     def require(self, needs: Iterable[Need]) -> None:
         """Add needs of every solution, and propagate.
 
         Raises:
-            Wipeout: there is no solution.
+            DomainWipeout: there is no solution.
         """
         changed: dict[str, None] = {}
         needs = list(needs)
@@ -84,7 +80,7 @@ class Domains:
         """Keep only the candidates of this mask, and propagate.
 
         Raises:
-            Wipeout: there is no solution.
+            DomainWipeout: there is no solution.
         """
         changed: dict[str, None] = {}
         self._hold(Need(identifier, mask), None, changed)
@@ -165,18 +161,41 @@ def propagate(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]
     """The domains that remain under these roots and limits.
 
     Raises:
-        Wipeout: there is no solution.
+        DomainWipeout: there is no solution.
     """
     domains = Domains(problem, limits)
     domains.require(roots)
     return domains
 
 
+class Trace(NamedTuple):
+    """How far a propagation got. ``empty`` is the identifier without a candidate; "" if there is none."""
+
+    domains: Domains
+    losses: list[Loss]
+    empty: str
+
+
+def traced(
+    problem: Problem, roots: Sequence[Need], limits: Mapping[str, int], choice: tuple[str, int] | None = None
+) -> Trace:
+    """Propagate, and record why candidates were removed; ``choice`` holds one identifier to a mask."""
+    domains = Domains(problem, limits)
+    losses = domains.losses = []
+    try:
+        domains.require(roots)
+        if choice is not None:
+            domains.choose(*choice)
+    except DomainWipeout as wipeout:
+        return Trace(domains, losses, wipeout.identifier)
+    return Trace(domains, losses, "")
+
+
 def shave(domains: Domains, identifiers: Iterable[str]) -> None:
     """Remove the best candidates of required packages, as long as choosing them proves impossible.
 
     Raises:
-        Wipeout: there is no solution.
+        DomainWipeout: there is no solution.
     """
     for identifier in identifiers:
         while (left := domains.left[identifier]) & (left - 1):

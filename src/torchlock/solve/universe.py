@@ -190,6 +190,12 @@ class Universe:
         yield Need(name, mask, reason)
         yield from (Need(f"{name}[{extra}]", mask, reason) for extra in dependency.extras)
 
+    def overrides_on(self, name: str) -> list[Dependency] | None:
+        """The overrides on a package that hold on the target; None where its requirements count."""
+        if name not in self._overrides:
+            return None
+        return [override for override in self._overrides[name] if self.target.holds(override.marker)]
+
     # How the answers are computed.
 
     @cached_property
@@ -320,7 +326,8 @@ class Universe:
             if self.target.holds(dependency.marker, extra) and not (
                 extra and self.target.holds(dependency.marker)
             ):
-                for replaced in self._overrides.get(dependency.name, (dependency,)):
+                overrides = self.overrides_on(dependency.name)
+                for replaced in (dependency,) if overrides is None else overrides:
                     if replaced.address and not self.mask(replaced.name, replaced.specifier):
                         yield Need(name, 0, self._unfollowed(name, version, replaced))
                         continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.solve.propagate import Domains, DomainWipeout, Loss
+from torchlock.solve.propagate import Loss, traced
 from torchlock.solve.reasons import Unreadable
 
 if TYPE_CHECKING:
@@ -29,16 +29,10 @@ def unread_behind(
     The best unread release of each package. Nothing where the needs can be met, as far as propagation shows, or
     where something else forbids it. No index is asked.
     """
-    domains = Domains(universe, limits)
-    domains.trace()
-    try:
-        domains.require(roots)
-        if name is not None:
-            domains.choose(name, mask)
-    except DomainWipeout as wipeout:
-        start = name or wipeout.identifier
-        return list(_ends(domains.losses or [], start, mask if name is not None else -1))
-    return []
+    trace = traced(universe, roots, limits, None if name is None else (name, mask))
+    if not trace.empty:
+        return []
+    return list(_ends(trace.losses, name or trace.empty, mask if name is not None else -1))
 
 
 def _ends(losses: Iterable[Loss], start: str, mask: int) -> Iterable[Unread]:

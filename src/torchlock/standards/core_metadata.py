@@ -1,4 +1,4 @@
-"""Core metadata (METADATA, PKG-INFO): what one file declares, as pip would read it."""
+"""Core metadata (METADATA, PKG-INFO): the declarations of one file, as pip reads it."""
 
 from __future__ import annotations
 

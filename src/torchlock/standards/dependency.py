@@ -29,13 +29,13 @@ class Dependency(NamedTuple):
     @classmethod
     def from_requirement(cls, requirement: Requirement) -> Dependency:
         """Convert a parsed requirement."""
-        from packaging.utils import canonicalize_name
+        from torchlock.standards.names import normalise
 
         return cls(
-            canonicalize_name(requirement.name),
+            normalise(requirement.name),
             str(requirement.specifier),
             str(requirement.marker or ""),
-            tuple(sorted(canonicalize_name(extra) for extra in requirement.extras)),
+            tuple(sorted(normalise(extra) for extra in requirement.extras)),
         )
 
     def __str__(self) -> str:

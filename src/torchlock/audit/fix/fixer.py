@@ -102,7 +102,7 @@ class Fixer:
             return finding.severity in severities and _is_fixable(finding)
 
         changes: dict[int, str] = {}
-        groups = _apart([finding for finding in found if wanted(finding)])
+        groups = _linked_lines([finding for finding in found if wanted(finding)])
         for places in groups:
             if self._search.spent:
                 break
@@ -133,7 +133,7 @@ def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, st
             yield {index: new for line in some for index, new in line.items()}
 
 
-def _apart(findings: list[Finding]) -> list[frozenset[Place]]:
+def _linked_lines(findings: list[Finding]) -> list[frozenset[Place]]:
     """The lines of findings, in groups: findings that share a line, directly or through others, are together."""
     linked: dict[Place, set[Place]] = {}
     for finding in findings:

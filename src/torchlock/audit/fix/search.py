@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import offer_of
-from torchlock.audit.install_sets import cells_where, demand_of, once
+from torchlock.audit.install_sets import cells_where, demand_of, without_duplicates
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.versions import without_trailing_zeros
@@ -73,18 +73,18 @@ class FixSearch:
         ``findings`` are those of the document. Returns entries (by index in the document) with their new
         specifiers; an empty mapping if there is nothing to fix; None if no fix was found.
         """
-        ill = [finding for finding in findings if wanted(finding)] if not self.spent else []
-        if not ill:
+        faults = [finding for finding in findings if wanted(finding)] if not self.spent else []
+        if not faults:
             return None if self.spent else {}
         before, trials = _weighed(findings), 0
-        for units, pin in self._tries(document, ill):
-            subset = tuple(unit[0] for unit in units)
+        for chosen, pin in self._tries(document, faults):
+            subset = tuple(line[0] for line in chosen)
             self._take(_SET)
             for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
                 trials += 1
                 if trials > _TRIALS or self.spent:
                     return None
-                changes = {index: new for unit, new in zip(units, specifiers, strict=True) for index in unit}
+                changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
                 left = self._tried(document, changes, _TRIAL)
                 if not any(map(wanted, left)) and _weighed(left) < before:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
@@ -101,35 +101,35 @@ class FixSearch:
         return gone and _weighed(left) < _weighed(findings)
 
     def _tries(
-        self, document: Document, ill: Sequence[Finding]
+        self, document: Document, faults: Sequence[Finding]
     ) -> Iterator[tuple[tuple[tuple[int, ...], ...], bool]]:
         """Sets of lines, the fewest first. For each size, first bound ranges, then allow pins everywhere."""
-        for _, same_size in groupby(self._subsets(document, ill), key=len):
+        for _, same_size in groupby(self._subsets(document, faults), key=len):
             subsets = list(same_size)
-            yield from ((units, False) for units in subsets)
-            yield from ((units, True) for units in subsets)
+            yield from ((chosen, False) for chosen in subsets)
+            yield from ((chosen, True) for chosen in subsets)
 
-    def _subsets(self, document: Document, ill: Sequence[Finding]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    def _subsets(self, document: Document, faults: Sequence[Finding]) -> Iterator[tuple[tuple[int, ...], ...]]:
         """Sets of lines to change, the smallest and least deliberate first. A line is the tuple of its entries."""
-        spoken = {name for finding in ill for name, _ in finding.packages}
-        places = {place for finding in ill for place in (finding.place, *finding.related)}
+        named = {name for finding in faults for name, _ in finding.packages}
+        places = {place for finding in faults for place in (finding.place, *finding.related)}
         lines: dict[tuple[object, ...], list[int]] = {}
         for index, entry in enumerate(document.entries):
             if (
                 entry.name in self._known.stack.packages
-                and (entry.name in FAMILY or entry.name in spoken)
+                and (entry.name in FAMILY or entry.name in named)
                 and entry.path == document.path
                 and entry.url is None
                 and not entry.constraint
             ):
                 lines.setdefault((entry.place, entry.version), []).append(index)
         # The lines of the findings come first.
-        units = sorted(map(tuple, lines.values()), key=lambda unit: document.entries[unit[0]].place not in places)[
-            :_LINES
-        ]
-        weight = {unit: _weight(document.entries[unit[0]], spoken) for unit in units}
-        for size in range(1, len(units) + 1):
-            yield from sorted(combinations(units, size), key=lambda some: sum(weight[unit] for unit in some))
+        candidates = sorted(
+            map(tuple, lines.values()), key=lambda line: document.entries[line[0]].place not in places
+        )[:_LINES]
+        weight = {line: _weight(document.entries[line[0]], named) for line in candidates}
+        for size in range(1, len(candidates) + 1):
+            yield from sorted(combinations(candidates, size), key=lambda some: sum(weight[line] for line in some))
 
     def _assignments(self, document: Document, subset: tuple[int, ...], pin: bool) -> Iterator[tuple[str, ...]]:
         """New specifiers for these entries, the best first."""
@@ -141,7 +141,7 @@ class FixSearch:
             for entry in document.entries
             if entry.name in stack.packages and (entry.place, entry.version) not in lines
         ]
-        fixed = [demand_of(entry, stack) for entry in once(stays)]
+        fixed = [demand_of(entry, stack) for entry in without_duplicates(stays)]
         for torch in self._torches(entries, fixed, document):
             options = [list(self._options(entry, torch, fixed, document, pin)) for entry in entries]
             yield from islice(product(*options), 12)
@@ -218,7 +218,7 @@ def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
     return severities.count("error"), severities.count("warning")
 
 
-def _weight(entry: Entry, spoken: set[str]) -> int:
+def _weight(entry: Entry, named: set[str]) -> int:
     """The cost of changing a line: higher for a more deliberate line. A torch without an upper bound is cheap."""
     if re.match(r"===?[^*,]+$", entry.specifier):
         cost = 8
@@ -230,7 +230,7 @@ def _weight(entry: Entry, spoken: set[str]) -> int:
         cost = 4 if entry.specifier else 2
     if entry.name == "torch" and cost > 1:
         cost += 3
-    return cost if entry.name in spoken else cost + 16
+    return cost if entry.name in named else cost + 16
 
 
 def _together(entry: Entry, entries: Iterable[Entry], stack: CompatibilityTable) -> bool:

@@ -94,7 +94,7 @@ def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
     """Pinned packages, and a release that removed an API that they use (a statement forbids the pair)."""
     for entry in context.sides.pins(install_set.scope):
         for statement in context.known.forbidding(entry.name):
-            if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):
+            if statement.rule in _ELSEWHERE or not _is_about(statement, entry):
                 continue
             for forbidden in statement.forbids:
                 beside = _beside(context, install_set, forbidden)
@@ -102,7 +102,7 @@ def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
                     yield _clash(context, entry, statement, forbidden, *beside)
 
 
-def _speaks_of(statement: Statement, entry: Entry) -> bool:
+def _is_about(statement: Statement, entry: Entry) -> bool:
     """Whether a pin certainly names a release and a build that a statement is about. Ranges are not judged."""
     label = entry.specifier.partition("+")[2]
     if statement.build and label and label[:2] != statement.build[:2]:

@@ -33,7 +33,7 @@ _Pair = tuple[str, int, int]
 _MOST = 64
 
 
-class World(NamedTuple):
+class Supply(NamedTuple):
     """The releases of one package that an installer can choose on one platform (as masks), and their build.
 
     ``there`` are certainly offered, ``maybe`` are not known to be. ``label`` is the build that the file pins, ""
@@ -47,7 +47,7 @@ class World(NamedTuple):
 
 
 # By platform: package → its supply.
-_Worlds = tuple[tuple[tuple[str, World], ...], ...]
+_Supplies = tuple[tuple[tuple[str, Supply], ...], ...]
 
 
 class _Outcome(NamedTuple):
@@ -68,17 +68,17 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     names = [name for name in known if name not in unseen]
     if "torch" not in names or len(names) < 2:
         return
-    by_name = [[(name, world) for world in _worlds(context, install_set, name)] for name in names]
-    worlds = tuple(zip(*by_name, strict=True))
-    found = _outcome(context.known, worlds, install_set.cells)
+    by_name = [[(name, supply) for supply in _supplies(context, install_set, name)] for name in names]
+    supplies = tuple(zip(*by_name, strict=True))
+    found = _outcome(context.known, supplies, install_set.cells)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))
-        yield _choice(context, install_set, pair, mine[pair], worlds, everywhere=mine[pair] == found.installed)
-    told = {pair[0] for pair in found.broken}
+        yield _choice(context, install_set, pair, mine[pair], supplies, everywhere=mine[pair] == found.installed)
+    reported = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
-        if name not in told:
-            told.add(name)
+        if name not in reported:
+            reported.add(name)
             demands = [install_set.first(name), install_set.first("torch")]
             message = f"whether {asked(demands[0])} works with {asked(demands[1])} was not judged: {because}"
             yield context.finding("TL902", "note", message, demands)
@@ -101,25 +101,25 @@ def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) 
     return context.finding("TL902", "note", message, demands)
 
 
-def _worlds(context: AuditContext, install_set: InstallSet, name: str) -> list[World]:
+def _supplies(context: AuditContext, install_set: InstallSet, name: str) -> list[Supply]:
     """The supply of a package on each platform."""
     demand, mask = install_set.first(name), install_set.releases(name) or 0
     offer = context.offer(demand.entry) if name in FAMILY else _PUBLIC
     places = range(len(context.stack.platforms))
     if demand.entry.url is not None:
-        return [World(mask & _for(demand.entry.url, context, place), 0, demand.label, offer) for place in places]
+        return [Supply(mask & _for(demand.entry.url, context, place), 0, demand.label, offer) for place in places]
     if not demand.exact and not offer.public:
-        return [World(*_on_pages(context, name, mask, offer, place), demand.label, offer) for place in places]
+        return [Supply(*_on_pages(context, name, mask, offer, place), demand.label, offer) for place in places]
     if demand.entry.channel == "conda":
-        return [World(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
+        return [Supply(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
     if offer.only_public and not demand.label and _labels_from_elsewhere(install_set):
         offer = offer._replace(unknown=True)
     if offer.only_label:
         return [
-            World(_kept(context, demand, mask, offer.only_label, place), 0, demand.label, offer)
+            Supply(_kept(context, demand, mask, offer.only_label, place), 0, demand.label, offer)
             for place in places
         ]
-    return [World(mask, 0, demand.label, offer)] * len(places)
+    return [Supply(mask, 0, demand.label, offer)] * len(places)
 
 
 def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform: int) -> int:
@@ -164,14 +164,14 @@ def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platfor
 
 
 @lru_cache(maxsize=4096)
-def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
+def _outcome(known: Knowledge, supplies: _Supplies, cells: int) -> _Outcome:
     """What an installer chooses on each of these cells, by whether it loads."""
     stack = known.stack
     broken: dict[_Pair, int] = {}
     unclear: dict[tuple[str, str], int] = {}
     installed = 0
     for cell in bits(cells):
-        here = dict(worlds[stack.coordinates(cell)[0]])
+        here = dict(supplies[stack.coordinates(cell)[0]])
         chosen = _chosen(stack, here, cell)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
@@ -184,13 +184,13 @@ def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
     return _Outcome(broken, unclear, installed)
 
 
-def _chosen(stack: CompatibilityTable, here: Mapping[str, World], cell: int) -> dict[str, int]:
+def _chosen(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int) -> dict[str, int]:
     """The releases that an installer chooses on a cell, of those that are certainly offered."""
     platform = stack.coordinates(cell)[0]
     domains = {
-        name: world.there
-        for name, world in here.items()
-        if name == "torch" or world.there & stack.packages[name].on(1 << cell) or not world.maybe
+        name: supply.there
+        for name, supply in here.items()
+        if name == "torch" or supply.there & stack.packages[name].on(1 << cell) or not supply.maybe
     }
     # If no certain release works with torch, the installer needs one that may be on the page.
     sure = {
@@ -202,7 +202,7 @@ def _chosen(stack: CompatibilityTable, here: Mapping[str, World], cell: int) -> 
 
 
 def _answer(
-    known: Knowledge, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
+    known: Knowledge, here: Mapping[str, Supply], chosen: Mapping[str, int], name: str, cell: int
 ) -> bool | Unknown:
     """Whether the chosen companion loads; unknown if that depends on releases that a page may have."""
     pairs = islice(_alternatives(known.stack, here, chosen, name, cell), _MOST)
@@ -211,12 +211,12 @@ def _answer(
         return True  # All combinations load; or nothing can be installed, which other rules report.
     if name in chosen and all(answer is False for answer in answers):
         return False
-    told = [answer for answer in answers if isinstance(answer, Unknown)]
-    return told[0] if told else Unknown("the releases on the page named here are unknown", known.builds.date)
+    unknown = [answer for answer in answers if isinstance(answer, Unknown)]
+    return unknown[0] if unknown else Unknown("the releases on the page named here are unknown", known.builds.date)
 
 
 def _alternatives(
-    stack: CompatibilityTable, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
+    stack: CompatibilityTable, here: Mapping[str, Supply], chosen: Mapping[str, int], name: str, cell: int
 ) -> Iterator[tuple[int, int]]:
     """The pairs that may be chosen: the newest certain release, and all newer ones that may be on the page."""
 
@@ -234,7 +234,7 @@ def _alternatives(
 
 
 def _loads(
-    known: Knowledge, here: Mapping[str, World], name: str, index: int, torch: int, cell: int
+    known: Knowledge, here: Mapping[str, Supply], name: str, index: int, torch: int, cell: int
 ) -> bool | Unknown:
     """Whether a release of a companion loads with one of torch, in the builds that their supplies have."""
     stack = known.stack
@@ -255,9 +255,9 @@ def _loads(
     return _agree(known, name, index, mine, torch, theirs, platform)
 
 
-def _own(world: World) -> bool:
+def _own(supply: Supply) -> bool:
     """Whether a package comes from the public index, which has one build of each release."""
-    return world.offer.only_public and not world.label
+    return supply.offer.only_public and not supply.label
 
 
 @lru_cache(maxsize=8192)
@@ -292,11 +292,11 @@ def _agree(
     return not any(each.statement is not None and each.statement.rule == "TL201" for each in found)
 
 
-def build_of(known: Knowledge, name: str, index: int, platform: int, world: World) -> str | Unknown:
+def build_of(known: Knowledge, name: str, index: int, platform: int, supply: Supply) -> str | Unknown:
     """The build of a release that an installer gets from a supply."""
-    if world.label:
-        return world.label
-    offer, text = world.offer, known.stack.packages[name].versions[index]
+    if supply.label:
+        return supply.label
+    offer, text = supply.offer, known.stack.packages[name].versions[index]
     if offer.unknown or offer.every:
         return Unknown(f"the build of {name} {text} on the index named here is unknown")
     served = []
@@ -318,12 +318,18 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
 
 
 def _choice(
-    context: AuditContext, install_set: InstallSet, pair: _Pair, cells: int, worlds: _Worlds, *, everywhere: bool
+    context: AuditContext,
+    install_set: InstallSet,
+    pair: _Pair,
+    cells: int,
+    supplies: _Supplies,
+    *,
+    everywhere: bool,
 ) -> Finding:
     name, release, torch = pair
     stack, packages = context.stack, context.stack.packages
     platform, cell = stack.coordinates((cells & -cells).bit_length() - 1)[0], (cells & -cells).bit_length() - 1
-    here = dict(worlds[platform])
+    here = dict(supplies[platform])
     both = f"torch {packages['torch'].versions[torch]} and {name} {packages[name].versions[release]}"
     pinned = install_set.first("torch").exact and install_set.first(name).exact
     where = "" if everywhere else f" on {platforms(stack, cells)}"

@@ -38,7 +38,8 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
     """A note on a version that the table does not have."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
-        message = f"the {demand.name} version in {image}, if any, is unknown: packages that must match it were not judged"
+        unknown = f"the {demand.name} version in {image}, if any, is unknown"
+        message = f"{unknown}: packages that must match it were not judged"
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
     rule, why = {
@@ -89,13 +90,13 @@ def doubles(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     for name, demands in install_set.demands.items():
         known = [demand for demand in demands if demand.releases]
         if len(known) > 1 and install_set.releases(name) == 0:
-            told = [f"{asked(demand)} ({_where(context, demand)})" for demand in known[: -_TOLD - 1 : -1]]
-            texts = listed(told if len(known) <= _TOLD else [*told, f"{len(known) - _TOLD} others"])
+            shown = [f"{asked(demand)} ({_where(context, demand)})" for demand in known[: -_SHOWN - 1 : -1]]
+            texts = listed(shown if len(known) <= _SHOWN else [*shown, f"{len(known) - _SHOWN} others"])
             yield context.finding("TL506", "error", f"no release satisfies {texts} together", known[::-1])
 
 
 # The limit on the conflicting lines that a message names; it counts the others.
-_TOLD = 6
+_SHOWN = 6
 
 
 def _where(context: AuditContext, demand: Demand) -> str:

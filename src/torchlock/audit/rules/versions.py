@@ -37,7 +37,7 @@ _REFUSED = (
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands that no releases satisfy on any target or build, and demands that conflict because of metadata."""
     domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}
-    sets = guilty(context.stack, domains)
+    sets = conflicting_sets(context.stack, domains)
     for names in sets:
         by_pip = all(install_set.first(name).entry.channel == "pip" for name in names)
         if by_pip and near(context.stack, {name: domains[name] for name in names}):
@@ -143,7 +143,7 @@ def strict(install_set: InstallSet) -> list[str]:
     ]
 
 
-def guilty(stack: CompatibilityTable, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
+def conflicting_sets(stack: CompatibilityTable, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
     """The smallest sets of packages without a common torch: every such set of two packages, else one larger set.
 
     torch links all of them: a set works together if and only if one torch works with each package.

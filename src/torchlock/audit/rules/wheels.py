@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import as_of, asked, listed, pythons, releases, where
-from torchlock.audit.rules.versions import guilty, strict
+from torchlock.audit.rules.versions import conflicting_sets, strict
 from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -31,7 +31,9 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     names = [name for name in (*strict(install_set), *_BY_THEMSELVES) if install_set.releases(name)]
     # Another index may have it for more targets.
     names = [name for name in names if name in install_set.names() and not _elsewhere(context, install_set, name)]
-    if not names or guilty(context.stack, {name: install_set.releases(name) or 0 for name in strict(install_set)}):
+    if not names or conflicting_sets(
+        context.stack, {name: install_set.releases(name) or 0 for name in strict(install_set)}
+    ):
         return
     reachable = _reachable(
         context.stack, tuple((name, install_set.releases(name) or 0) for name in names), install_set.cells
@@ -68,7 +70,9 @@ def _reachable(stack: CompatibilityTable, domains: tuple[tuple[str, int], ...], 
     found = 0
     for cell in bits(cells):
         here = {name: mask & stack.packages[name].on(1 << cell) for name, mask in domains}
-        if all(here.values()) and not guilty(stack, {n: m for n, m in here.items() if n not in _BY_THEMSELVES}):
+        if all(here.values()) and not conflicting_sets(
+            stack, {n: m for n, m in here.items() if n not in _BY_THEMSELVES}
+        ):
             found |= 1 << cell
     return found
 

@@ -1,4 +1,4 @@
-"""Remedies for an environment: what to install in place of what, found by the solver, as commands to run."""
+"""Remedies for an environment: the packages to install, found by the solver, and the commands to run."""
 
 from torchlock.check.fix.remedies import add_remedies
 

@@ -1,4 +1,4 @@
-"""A plan as the one command that carries it out, in the spelling of each installer."""
+"""Turn a plan into one command for each installer."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bool = False) -> tuple[Command, ...]:
-    """Install what a plan says.
+    """Install the packages of a plan.
 
-    ``again``: even where that version is there; ``fresh``: without the installer's cache, which may hold the
+    ``again``: even if that version is installed; ``fresh``: without the installer's cache, which may have the
     damaged file.
     """
     versions = whole(context, plan.versions, plan.label) if is_managed(context) else plan.versions
     requirements = [word(context, f"{name}=={version}") for name, version in versions.items()]
     same = [name for name, version in plan.versions.items() if _is_there(context, name, version)]
-    # Another build of torch itself has requirements of its own; what is built for it has none but it.
+    # Another build of torch has other requirements; its companions require nothing but torch.
     others = [name for name in plan.versions if name not in same]
     known = all(name in context.pins and name in FAMILY and name != "torch" for name in others)
     alone = known and (again or not (others or "torch" in same))
-    # What PYTHONPATH led to has its requirements there, too.
+    # The requirements of a package found by PYTHONPATH are in that folder, too.
     by_variable = any(_is_named_by_variable(context, name) for name in plan.versions)
     alone = alone and not by_variable
     pip, uv = ["install"], ["install"]
@@ -49,7 +49,7 @@ def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bo
     if not plan.label:
         commands.insert(0, _pip(context, [*pip, *requirements]))
     elif address:
-        # The page of one build has nothing but what is built for it.
+        # The page of one build has torch and its companions only.
         built = [word(context, f"{name}=={version}") for name, version in versions.items() if name in FAMILY]
         others = [each for each in requirements if each not in built]
         lines = [_pip(context, [*pip, f"--index-url {address}", *built])]
@@ -63,7 +63,7 @@ def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bo
 
 
 def add(context: CheckContext, name: str, specifier: str = "") -> tuple[Command, ...]:
-    """Install what is missing, whatever else is there."""
+    """Install a missing package; other packages stay."""
     there = whole(context, {}, "") if is_managed(context) else {}
     others = [word(context, f"{other}=={version}") for other, version in there.items() if other != name]
     words = ["install", *others, word(context, name + specifier)]
@@ -71,7 +71,7 @@ def add(context: CheckContext, name: str, specifier: str = "") -> tuple[Command,
 
 
 def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:
-    """Compile a package against the torch that is there; what was compiled before is not taken again."""
+    """Compile a package against the installed torch, without builds from the cache."""
     if is_managed(context):
         return ()
     requirement = word(context, f"{name}=={version}")
@@ -83,7 +83,7 @@ def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, .
 
 
 def uninstall(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:
-    """Remove the copies that come first on the path; none where the distribution keeps installers out."""
+    """Remove the copies that come first on the path; no commands if the distribution manages this Python."""
     if is_managed(context):
         return ()
     return _preferred(
@@ -92,7 +92,7 @@ def uninstall(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...
 
 
 def whole(context: CheckContext, versions: Mapping[str, str], label: str) -> dict[str, str]:
-    """All of the stack that is there, at the versions of a plan, for an environment that has nothing yet."""
+    """The whole stack at the versions of a plan, to install into a new environment."""
     found = {}
     for name in STACK:
         pin = context.pins.get(name)
@@ -107,48 +107,48 @@ _ON_WINDOWS = {"rm -rf": "rmdir /s /q", "mv": "move"}
 
 
 def shell(context: CheckContext, verb: str, *paths: str) -> tuple[Command, ...]:
-    """Do something to files; nothing where a path cannot be shown as it is."""
+    """A shell command on files; none if a path cannot be shown on one line."""
     verb = _ON_WINDOWS.get(verb, verb) if _is_windows(context) else verb
     line = " ".join([verb, *(word(context, path) for path in paths)])
     return (Command("shell", line),) if is_one_line(line) else ()
 
 
 def unset(context: CheckContext, variable: str) -> str:
-    """The words that clear a variable, in the shell of the environment's platform."""
+    """The command that clears a variable, for the shell of the environment's platform."""
     return f'set "{variable}="' if _is_windows(context) else f"unset {variable}"
 
 
 def word(context: CheckContext, text: str) -> str:
-    """A word for the shell of the environment's platform."""
+    """Quote a word for the shell of the environment's platform."""
     return quoted(text, windows=_is_windows(context))
 
 
 def is_managed(context: CheckContext) -> bool:
-    """Whether the distribution keeps installers out of this Python (PEP 668)."""
+    """Whether the distribution manages this Python, so that installers refuse to change it (PEP 668)."""
     interpreter = context.environment.interpreter
     folders = () if interpreter.virtual else interpreter.stdlib
     return any(files.is_file(os.path.join(folder, "EXTERNALLY-MANAGED")) for folder in folders)
 
 
 def is_nameless(context: CheckContext) -> bool:
-    """Whether no command can name the Python of the environment, since it is not of this machine."""
+    """Whether a command cannot name the environment's Python, because it is on another machine."""
     return not _executable(context)
 
 
 def _is_named_by_variable(context: CheckContext, name: str) -> bool:
-    """Whether the copy that is imported lies where PYTHONPATH leads, so that no install would replace it."""
+    """Whether PYTHONPATH leads to the imported copy, so that an installation would not replace it."""
     copy = context.copy(name)
     return copy is not None and copy.entry is not None and copy.entry.kind == "pythonpath"
 
 
 def _is_of_user(context: CheckContext, name: str) -> bool:
-    """Whether the copy that is imported lies in the folder of the user, which uv does not look into."""
+    """Whether the imported copy is in the user's site-packages, which uv does not use."""
     copy = context.copy(name)
     return copy is not None and copy.entry is not None and copy.entry.kind == "user"
 
 
 def _is_there(context: CheckContext, name: str, version: str) -> bool:
-    """Whether an installer would say that it is installed: a label counts only where it is asked for."""
+    """Whether an installer treats this version as installed. It compares labels only if the command has one."""
     pin = context.pins.get(name)
     if pin is None or pin.unversioned:
         return False
@@ -158,9 +158,9 @@ def _is_there(context: CheckContext, name: str, version: str) -> bool:
 def _preferred(
     context: CheckContext, names: Sequence[str] | Mapping[str, str], commands: list[Command]
 ) -> tuple[Command, ...]:
-    """The tool first that installed the stack; where there is no pip in the environment that is uv.
+    """The commands, with the tool that installed the stack first; uv if the environment has no pip.
 
-    None at all for a name that no project can have, or a path that no terminal shows as it is.
+    No commands if a name is invalid, or if a path cannot be shown on one line.
     """
     if not all(map(is_name, names)) or not all(is_one_line(command.line) for command in commands):
         return ()
@@ -193,7 +193,7 @@ def _python(context: CheckContext) -> str:
 
 
 def _executable(context: CheckContext) -> str:
-    """The interpreter that was asked, or that of a tree which runs on this machine; "" where there is none."""
+    """The interpreter that was asked, or the one of a tree that runs on this machine; "" if there is neither."""
     interpreter = context.environment.interpreter
     if interpreter.executable or not is_used_here(interpreter.prefix):
         return interpreter.executable

@@ -1,4 +1,4 @@
-"""The remedy where a package and the stack do not work together: a later release of it, or an earlier stack."""
+"""The remedy if a package and the stack do not work together: a later release of it, or an earlier stack."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 _FURTHER = 5
 
 
-def apart(context: CheckContext, finding: Finding) -> Remedy | None:
-    """A release without what stands against the other; None where nothing is known.
+def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None:
+    """A release that works with the other package; None if none is known.
 
-    A later release of the package that is no part of the stack, unless its import fails and that would be another
-    major of it; else an earlier one of the stack.
+    It is a later release of the package outside the stack. But if the import fails and the later release has
+    another major version, an earlier stack comes first.
     """
     if len(finding.packages) < 2:
         return _before_removal(context, finding)
     (name, _), (other, _) = finding.packages[:2]
     if context.target is None or context.pins[name].unversioned:
         return None
-    statement = next(filter(None, (_of(each, finding.rule, other) for each in _spoken(context, name))), None)
+    statement = next(filter(None, (_of(each, finding.rule, other) for each in _statements(context, name))), None)
     if statement is None:
-        return Remedy(f"Take a later release of {name}, or an earlier one of {other}.")
+        return Remedy(f"Use a later release of {name}, or an earlier one of {other}.")
     if name in STACK:
         later, theirs = _end(statement.forbids[0].specifier), other
     else:
@@ -46,7 +46,7 @@ def apart(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def _before_removal(context: CheckContext, finding: Finding) -> Remedy:
-    """The stack before what somebody's own code calls was taken out of it."""
+    """An earlier stack that still has the API that the user's own code calls."""
     name = finding.packages[0][0]
     mine = [each for rule in ("TL701", "TL702") for each in context.matrix.statements_of(rule)]
     mine = [each for each in mine if any(lost in each.because for lost in finding.lacks)]
@@ -58,8 +58,8 @@ def _before_removal(context: CheckContext, finding: Finding) -> Remedy:
     return remedy
 
 
-def _spoken(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
-    """What the rules say of a package, as it is or at another version."""
+def _statements(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
+    """The statements about a package, at its installed version or another one."""
     pin = context.pins[name] if version is None else NamedVersion(name, version)
     return list(context.matrix.statements_for(pin, context.target)) if context.target else []
 
@@ -69,18 +69,18 @@ def _of(statement: Statement, rule: str, other: str) -> Statement | None:
 
 
 def _end(specifier: str) -> Version | None:
-    """The first version behind a range; None if it has no end, or ends with the last that is known."""
+    """The first version after a range; None if the range has no end."""
     found = re.search(r"<(\d[\w.]*)", specifier)
     return Version(found[1]) if found else None
 
 
 def _later(context: CheckContext, name: str, statement: Statement) -> Version | None:
-    """The first release of a package that no rule of its kind keeps from what is there."""
+    """The first release of a package without a statement against an installed package."""
     version = _end(statement.when.specifier)
     for _ in range(_FURTHER):
         if version is None:
             return None
-        against = [each for each in _spoken(context, name, version) if _is_broken(context, each)]
+        against = [each for each in _statements(context, name, version) if _is_broken(context, each)]
         if not against:
             return version
         version = _end(against[0].when.specifier)
@@ -99,7 +99,7 @@ def _upgraded(context: CheckContext, name: str, version: Version) -> Remedy:
 
 
 def _earlier(context: CheckContext, statement: Statement, other: str) -> Remedy | None:
-    """The stack as it was before what is forbidden."""
+    """An earlier stack, before the forbidden releases."""
     forbidden = next(each for each in statement.forbids if each.name == other)
     start = re.fullmatch(r">=(\d[\w.]*)", forbidden.specifier)
     plan = planned(context, asked=[f"{other}<{start[1]}"]) if start and other in STACK else None

@@ -1,4 +1,4 @@
-"""What to install so that an environment loads: the solver is asked, for this Python, platform and build."""
+"""Plan what to install so that an environment loads; the solver chooses, for this Python, platform and build."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torchlock.solve.source import ReleaseSource
     from torchlock.target import Target
 
-# Wheels without a label: of torchtext, and of all that is not compiled against torch.
+# Packages whose wheels have no label: torchtext, and all packages that are not compiled against torch.
 _LABELLED = frozenset(name for name in FAMILY if MEMBERS[name].labels)
 
 
@@ -39,9 +39,9 @@ def _builds() -> Builds:
 
 
 class Plan(NamedTuple):
-    """What to install, by name: the whole version, with its label where the page of one build is meant.
+    """The packages to install: name → version, with the label if it comes from the page of one build.
 
-    ``label`` is that build; "" for whatever the public index has.
+    ``label`` is that build; "" for the public index.
     """
 
     versions: Mapping[str, str]
@@ -55,12 +55,11 @@ def planned(
     asked: Sequence[str] = (),
     libraries: Mapping[str, str] | None = None,
 ) -> Plan | None:
-    """The least that has to be installed anew; None where nothing is known that would load.
+    """The smallest set of packages to install; None if no set is known to load.
 
-    ``broken`` are to be installed again even at the same version, ``wanted`` beside what is there; ``asked`` are
-    requirements that must hold, ``libraries`` those of the machine that count. Tried in turn: another companion
-    for the torch that is there, another torch for the torchaudio that is there, both; and for each the build of
-    this torch first.
+    ``broken`` are reinstalled even at the same version, ``wanted`` are added; ``asked`` are requirements that must
+    hold, ``libraries`` are libraries of the machine that count. It tries in turn: another companion for the
+    installed torch, another torch for the installed torchaudio, both; and each with the installed build first.
     """
     target = context.target
     if target is None or _is_vendors(context):
@@ -91,9 +90,9 @@ def _is_vendors(context: CheckContext) -> bool:
 
 
 def _labels(context: CheckContext, target: Target) -> Iterator[str]:
-    """The builds to try: that of torch itself, older ones of its kind, then what the public index has.
+    """The builds to try: the installed one, older ones of its kind, then the build of the public index.
 
-    Who has ROCm is not sent to the public index, whose wheels are for CUDA.
+    A ROCm environment does not get the public index, whose wheels are for CUDA.
     """
     if context.accelerator is not None:
         yield "" if context.accelerator in ("pypi", _public(context, target)) else context.accelerator
@@ -109,7 +108,7 @@ def _labels(context: CheckContext, target: Target) -> Iterator[str]:
 
 
 def _older(label: str) -> list[str]:
-    """The builds of the same kind that come right before one, as far as torchaudio has any."""
+    """The two next older builds of the same kind that torchaudio has."""
     kind = kind_of(label)
     if kind not in ("cuda", "rocm"):
         return []
@@ -123,24 +122,24 @@ def _older(label: str) -> list[str]:
 
 
 def _known_labels(name: str, version: str) -> Collection[str]:
-    """The builds that a command may name: those that are known, of a release without a list of them none."""
+    """The labels that a command may name: the known ones; none for a release without a list of labels."""
     labels = _builds().labels(name, version)
     return () if isinstance(labels, Unknown) else labels
 
 
 def _number(label: str) -> tuple[int, ...]:
-    """``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
+    """The version in a label: ``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
     build = parse_label(label)
     return build.version if build is not None else ()
 
 
 def _serves(context: CheckContext, label: str) -> bool:
-    """Whether torch can stay as it is where everything else is of this build."""
+    """Whether the installed torch can stay if everything else is of this build."""
     return label == context.label("torch") or (not label and context.accelerator is None)
 
 
 def builds_for_cuda(context: CheckContext) -> list[str]:
-    """What ``--accelerator`` may be for CUDA with the torch that is there: the public index's own, or pages."""
+    """The values of ``--accelerator`` for CUDA with the installed torch: ``pypi``, or labels."""
     target = context.target
     if target is None or target.platform.system == "macos" or "torch" not in context.pins:
         return []
@@ -152,7 +151,7 @@ def builds_for_cuda(context: CheckContext) -> list[str]:
 
 
 def _public(context: CheckContext, target: Target) -> str | Unknown | None:
-    """The build of the public index's own wheel of this torch."""
+    """The build of this torch on the public index."""
     package = CompatibilityTable().packages["torch"]
     version = context.pins["torch"].version.public if "torch" in context.pins else ""
     if version not in package.versions or str(target.platform) not in PLATFORMS:
@@ -161,7 +160,7 @@ def _public(context: CheckContext, target: Target) -> str | Unknown | None:
 
 
 def _constraints(context: CheckContext, names: Sequence[str]) -> list[str]:
-    """What the other packages of the environment ask of the stack, and have now."""
+    """The requirements of other packages on the stack that are satisfied now and must stay so."""
     from torchlock.knowledge.rules import specifier_set
 
     found = []
@@ -185,7 +184,7 @@ def _solved(
     constraints: Sequence[str],
     broken: Collection[str],
 ) -> Plan | None:
-    """The plan that keeps ``firm`` at its version ("" for none), with everything of one build."""
+    """The plan that keeps the version of ``firm`` ("" for none), with all packages of one build."""
     kept = {
         name: pin.version.public for name, pin in context.pins.items() if name in names and not pin.unversioned
     }
@@ -227,7 +226,7 @@ def _locked(
 
 
 class _BuildSource(DelegatingSource):
-    """Only the releases that are published for one build; "" is that of the public index."""
+    """Only the releases that were published for one build; "" is the build of the public index."""
 
     def __init__(self, source: ReleaseSource, label: str, target: Target) -> None:
         super().__init__(source)
@@ -240,9 +239,9 @@ class _BuildSource(DelegatingSource):
 
 
 class _CertainTorchcodec(DelegatingSource):
-    """Of torchcodec, whose builds are little known, what is installed and what certainly has the build.
+    """Only releases of torchcodec that are installed or certainly have the build.
 
-    If there is neither, all that may have it.
+    The table knows few of its builds. If there are no such releases, all that may have the build.
     """
 
     def __init__(self, source: ReleaseSource, label: str, target: Target, installed: str) -> None:
@@ -287,7 +286,7 @@ def _labelled(name: str, version: str, label: str, target: Target) -> str:
 
 
 def _is_other_build(context: CheckContext, name: str, label: str, target: Target) -> bool:
-    """Whether the build that is there is not the one that the plan is about, though the version may be."""
+    """Whether the installed build differs from the planned one, even if the version is the same."""
     mine = context.label(name)
     if name not in _LABELLED or not mine:
         return False
@@ -298,11 +297,11 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
     if package is None or version not in package.versions or str(target.platform) not in PLATFORMS:
         return False
     public = package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
-    return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
+    return isinstance(public, str) and mine != public  # an unknown build is not called different
 
 
 class _WithoutBuildStatements(Matrix):
-    """The rules without those on builds: whatever comes from the page of one build agrees in it."""
+    """The rules without statements on builds: all packages from the page of one build agree."""
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         for statement in super().statements_for(pinned, target):

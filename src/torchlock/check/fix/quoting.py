@@ -1,4 +1,4 @@
-"""Words as a shell takes them: nothing in them is run, whatever somebody called a folder or a package."""
+"""Quote words for a shell, so that it runs nothing in the name of a folder or a package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 
 
 def quoted(word: str, *, windows: bool = False) -> str:
-    """One word for a POSIX shell, or for that of Windows; in double quotes where nothing in it is special."""
+    """One word for a POSIX shell or for Windows; with double quotes if it has no special characters."""
     if windows:
         return word if _PLAIN_ON_WINDOWS.fullmatch(word) else '"' + word.replace('"', "") + '"'
     if _PLAIN.fullmatch(word):
@@ -20,10 +20,10 @@ def quoted(word: str, *, windows: bool = False) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Whether a name is one that a project may have (PEP 508): metadata says what it likes."""
+    """Whether a name is a valid project name (PEP 508). Metadata may contain any text."""
     return bool(_NAME.fullmatch(name)) and name.isascii()
 
 
 def is_one_line(words: str) -> bool:
-    """Whether a command can be pasted as it is shown: no control character is in it."""
+    """Whether a command can be pasted as shown: it has no control characters."""
     return words.isprintable()

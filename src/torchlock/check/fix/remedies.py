@@ -18,7 +18,7 @@ from torchlock.check.fix.commands import (
     unset,
     whole,
 )
-from torchlock.check.fix.dependents import apart
+from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.plan import Plan, builds_for_cuda, planned
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
-# Compiled against one torch, and published beside it.
+# Packages that are compiled against one torch and published together with it.
 _BESIDE = frozenset(name for name in FAMILY - {"torch"} if MEMBERS[name].labels)
 
 
 def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
-    """Give each root cause that is more than a note its remedy, where it has none yet.
+    """Give each root cause without a remedy its remedy, unless it is a note.
 
-    One plan serves all that is damaged or does not fit, so that its command leads to an environment that loads.
+    All damaged and conflicting packages share one plan, so that its command results in an environment that loads.
     """
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
     broken = [
@@ -71,32 +71,32 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
 
 
 def _fits_by_version(finding: Finding) -> bool:
-    """Whether only the symbols show that two packages of the stack do not belong together."""
+    """Whether two packages of the stack fit by their versions, and only their symbols show a conflict."""
     return finding.rule == "TL611" and finding.packages[0][0] in STACK
 
 
 def _elsewhere(context: CheckContext, remedy: Remedy) -> Remedy:
-    """Say where a command is meant to be run, if it cannot name the environment."""
+    """Say where to run a command, if the command cannot name the environment."""
     if is_nameless(context) and any(command.tool in ("pip", "uv") for command in remedy.commands):
         remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
     return remedy
 
 
 def _lacks_one_of_the_stack(context: CheckContext, finding: Finding) -> bool:
-    """Whether somebody asks for a package of the stack that is not installed at all."""
+    """Whether a package requires a member of the stack that is not installed."""
     return (
         finding.rule == "TL609" and finding.packages[1][0] in STACK and finding.packages[1][0] not in context.pins
     )
 
 
 def _pins_another(context: CheckContext, finding: Finding) -> bool:
-    """Whether the metadata of one of the family asks for another release of one that is there."""
+    """Whether the metadata of a member of the torch family requires another release of an installed member."""
     names = {name for name, _ in finding.packages}
     return finding.rule == "TL609" and len(names) == 2 and names <= FAMILY & set(context.pins)
 
 
 def _same(context: CheckContext, names: set[str]) -> Plan | None:
-    """The versions that are there, once more; where the catalogue does not know them."""
+    """A plan with the installed versions, if the catalogue does not have them."""
     versions = {name: context.version(name) or _recorded(context, name) for name in sorted(names)}
     known = {name: version for name, version in versions.items() if version}
     return Plan(known) if known else None
@@ -118,12 +118,12 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 
 
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
-    """The remedy for findings of one rule, whichever package they are about."""
+    """The remedy that depends on the rule only."""
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":
         taken_out = (Command("shell", unset(context, "LD_LIBRARY_PATH")),)
-        return Remedy("Take the folder out of LD_LIBRARY_PATH.", commands=taken_out)
+        return Remedy("Remove the folder from LD_LIBRARY_PATH.", commands=taken_out)
     if finding.rule == "TL609":
         return _dependency(context, finding)
     if finding.rule == "TL209":
@@ -133,7 +133,7 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     if finding.rule == "TL306":
         return Remedy("Install soundfile.", commands=add(context, "soundfile"))
     if _is_library_of_the_machine(context, finding):
-        later = "Install a later soundfile, whose wheel brings its own libsndfile."
+        later = "Install a later soundfile, whose wheel contains libsndfile."
         return Remedy(later, commands=add(context, "soundfile", ">=0.12.1"))
     return None
 
@@ -141,7 +141,7 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
 def _of_dependent(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a package that uses torch."""
     if finding.rule in fixed_by("dependent"):
-        return apart(context, finding)
+        return compatible_release(context, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
         return _rebuilt(context, *finding.packages[0])
     if finding.packages[0][0] not in STACK and finding.rule in fixed_by("reinstall"):
@@ -150,12 +150,12 @@ def _of_dependent(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def _of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
-    """The remedy for the stack itself: releases that work together, or the same ones reinstalled."""
+    """The remedy for the stack: releases that work together, or the same releases again."""
     if finding.rule in fixed_by("reinstall") and plan is not None:
         return _again(context, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
         return Remedy(
-            "Remove torchtext, which has no release for this torch and gets no new ones; or take torch 2.3.",
+            "Remove torchtext, which has no release for this torch and gets no new releases; or use torch 2.3.",
             commands=uninstall(context, ["torchtext"]),
         )
     if _fits_by_version(finding) and plan is not None and "torch" in plan.versions:
@@ -170,7 +170,7 @@ def _of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Rem
 
 
 def _is_library_of_the_machine(context: CheckContext, finding: Finding) -> bool:
-    """Whether a finding is about a libsndfile that soundfile did not bring."""
+    """Whether a finding is about a libsndfile from outside soundfile's package."""
     copy = context.copy("soundfile")
     if finding.rule != "TL608" or copy is None or finding.packages[0][0] != "soundfile":
         return False
@@ -178,7 +178,7 @@ def _is_library_of_the_machine(context: CheckContext, finding: Finding) -> bool:
 
 
 def _rebuilt(context: CheckContext, name: str, version: str) -> Remedy:
-    """An extension module of somebody else, which only he or a compiler can bring for this torch."""
+    """A third-party extension module needs a build for this torch, from its authors or compiled here."""
     return Remedy(
         f"Install the build of {name} that was made for {context.named('torch')}, or compile it here.",
         commands=compiled(context, name, version),
@@ -186,21 +186,21 @@ def _rebuilt(context: CheckContext, name: str, version: str) -> Remedy:
 
 
 def _later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
-    """Releases for a system of this age, or else a later system."""
+    """Releases for this older system, or else a later system."""
     if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
         return _fitting(context, plan)
     if "GLIBC_" in finding.expected_error:
         return Remedy(
-            "Take a later release of the system, or an image with a later glibc: no wheel brings its own."
+            "Use a later release of the system, or an image with a later glibc. No wheel contains glibc."
         )
     if context.environment.conda:
         line = "conda install -y -c conda-forge libstdcxx-ng"
         return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
-    return Remedy("Install a later libstdc++, which comes with GCC, or take a later release of the system.")
+    return Remedy("Install a later libstdc++, which comes with GCC, or use a later release of the system.")
 
 
 def _is_before_its_libraries(version: str | None) -> bool:
-    """Whether a torchtext is one of those before 0.7, which go with any torch, and with no program of today."""
+    """Whether a torchtext is older than 0.7. Such releases accept any torch, but do not have today's API."""
     return version is not None and specifier_set("<0.7").contains(version)
 
 
@@ -210,10 +210,10 @@ def _fitting(context: CheckContext, plan: Plan) -> Remedy:
 
 
 def _steps(context: CheckContext, plan: Plan) -> str:
-    """What is installed, and in whose place; all of the stack for an environment of its own."""
+    """The packages to install, and what they replace; the whole stack for a new virtual environment."""
     if is_managed(context):
         listed = [f"{name} {version}" for name, version in whole(context, plan.versions, plan.label).items()]
-        return ", ".join(listed) + " in a virtual environment, since the distribution manages this Python"
+        return ", ".join(listed) + " in a virtual environment, because the distribution manages this Python"
     return ", ".join(
         f"{name} {version}{_in_place(context, name, version)}" for name, version in plan.versions.items()
     )
@@ -225,7 +225,7 @@ def _in_place(context: CheckContext, name: str, version: str) -> str:
 
 
 def _other_again(context: CheckContext, name: str, version: str) -> Remedy:
-    """A package that the stack needs, once more."""
+    """Reinstall a package that the stack needs."""
     plan = Plan({name: version or _recorded(context, name)})
     commands = install(context, plan, again=True, fresh=True) if plan.versions[name] else add(context, name)
     return Remedy(f"Install {name} once more, without the installer's cache.", commands=commands)
@@ -237,7 +237,7 @@ def _again(context: CheckContext, finding: Finding, plan: Plan) -> Remedy:
 
 
 def _for_cuda(context: CheckContext) -> Remedy:
-    """The build for CUDA of what is there, the newest; it needs an NVIDIA GPU."""
+    """The newest CUDA build of the installed releases; it needs an NVIDIA GPU."""
     wanted = context.accelerator or ""
     for label in (wanted,) if wanted.startswith("cu") else builds_for_cuda(context):
         plan = planned(replace(context, accelerator=label))
@@ -247,12 +247,12 @@ def _for_cuda(context: CheckContext) -> Remedy:
                 remedy.summary.rstrip(".") + ", on a machine with an NVIDIA GPU.", commands=remedy.commands
             )
     return Remedy(
-        "Ask for the CPU instead, as in map_location='cpu': no build for CUDA is known for this machine."
+        "Use the CPU instead, for example with map_location='cpu': no CUDA build is known for this machine."
     )
 
 
 def _of_ffmpeg(context: CheckContext) -> Remedy:
-    """Where the FFmpeg that is there, or to be had, is too new: a torchcodec for it, or else an earlier FFmpeg."""
+    """The remedy for an FFmpeg that is too new: a torchcodec for it, or else an earlier FFmpeg."""
     major = newest_to_come(context)
     plan = planned(context, libraries={"ffmpeg": f"{major}.0"})
     if plan is None or set(plan.versions) != {"torchcodec"}:
@@ -269,55 +269,57 @@ def _of_ffmpeg(context: CheckContext) -> Remedy:
 
 
 def _of_one_source(context: CheckContext, finding: Finding, plan: Plan) -> Remedy:
-    """Releases that go together, built apart: conda's torch beside the public index's torchaudio, or the like."""
+    """Compatible releases from different builders, such as conda's torch and the public index's torchaudio."""
     name = finding.packages[0][0]
-    words = f"Take torch and {name} from one source: their releases go together, but these two were built apart."
+    words = (
+        f"Install torch and {name} from one source: their releases are compatible, but these two builds are not."
+    )
     return Remedy(f"{words} Install {_steps(context, plan)}.", commands=install(context, plan))
 
 
 def _nothing(context: CheckContext, finding: Finding) -> Remedy:
     if not context.installed.distributions and context.target is None:
-        return Remedy("Name the site-packages folder of an environment, or the environment itself.")
+        return Remedy("Give the path of an environment, or of its site-packages folder.")
     where = f" on Python {context.target.python}, {context.target.platform.spelled}" if context.target else ""
     name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
     if context.copy("torch") is not None and is_vendors(context, "torch"):
         return Remedy(
-            f"Take {name} from where this torch ({context.version('torch')}) came from, or build it against it: "
-            "no wheel of the public index goes with it."
+            f"Install {name} from the source of this torch ({context.version('torch')}), or build it against this "
+            "torch: no wheel of the public index works with it."
         )
-    return Remedy(f"No releases are known that go together{where}; take another Python.")
+    return Remedy(f"No compatible releases are known{where}; use another Python.")
 
 
 def _moved(context: CheckContext, finding: Finding) -> Remedy:
-    """Take away what stands before the package that is meant."""
+    """Remove the copy that hides the right package."""
     name = finding.packages[0][0]
     copies = context.copies[name]
-    wins = copies.wins
-    if wins is None or finding.path != wins.path:
+    imported = copies.imported
+    if imported is None or finding.path != imported.path:
         return _renamed(context, finding.path)
-    kind = wins.entry.kind if wins.entry else ""
-    if kind == "user" or (wins.entry is not None and wins.entry.is_site):
+    kind = imported.entry.kind if imported.entry else ""
+    if kind == "user" or (imported.entry is not None and imported.entry.is_site):
         return Remedy(
             f"Remove the copy of {name} that comes first, or run Python with -s.",
             commands=uninstall(context, [name]),
         )
-    if kind == "pth" and wins.entry is not None and wins.entry.origin is not None:
-        origin = wins.entry.origin
-        return Remedy(f"Take line {origin.line} out of {origin.path}, which adds {wins.entry.path}.")
+    if kind == "pth" and imported.entry is not None and imported.entry.origin is not None:
+        origin = imported.entry.origin
+        return Remedy(f"Remove line {origin.line} of {origin.path}, which adds {imported.entry.path}.")
     if kind == "pythonpath":
         return Remedy(
-            "Take its folder out of PYTHONPATH.", commands=(Command("shell", unset(context, "PYTHONPATH")),)
+            "Remove its folder from PYTHONPATH.", commands=(Command("shell", unset(context, "PYTHONPATH")),)
         )
-    if os.path.isdir(wins.path):
+    if os.path.isdir(imported.path):
         return Remedy(
-            f"Start Python in another folder than {os.path.dirname(wins.path)}.",
+            f"Start Python outside of the folder {os.path.dirname(imported.path)}.",
             commands=(Command("shell", "cd .."),),
         )
-    return _renamed(context, wins.path)
+    return _renamed(context, imported.path)
 
 
 def _renamed(context: CheckContext, path: str) -> Remedy:
-    """Somebody's own file or folder, which stands where Python looks first."""
+    """Rename the user's own file or folder, which Python finds first."""
     name = os.path.basename(path)
     what = "folder" if os.path.isdir(path) else "file"
     other = os.path.join(os.path.dirname(path), f"my_{name}")
@@ -325,10 +327,10 @@ def _renamed(context: CheckContext, path: str) -> Remedy:
 
 
 def _dependency(context: CheckContext, finding: Finding) -> Remedy | None:
-    """Install what is asked for, unless it belongs to the stack, where one demand may break another."""
+    """Install the required package. In the stack, another version may break another requirement."""
     asking, asked = finding.packages[0][0], finding.packages[1][0]
     if asked in STACK:
-        return Remedy(f"Take a release of {asking} that goes with {asked} {finding.packages[1][1]}.")
+        return Remedy(f"Use a release of {asking} that works with {asked} {finding.packages[1][1]}.")
     from torchlock.check.context import dependencies_of
 
     record = context.installed.get(asking)

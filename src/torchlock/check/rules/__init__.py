@@ -1,1 +1,1 @@
-"""The check's rules, a subject each."""
+"""The rules of the check, one subject in each module."""

@@ -1,4 +1,4 @@
-"""TL302, TL303, TL305, TL306: what torchaudio loads and saves files through, which changed twice."""
+"""TL302, TL303, TL305, TL306: the libraries that torchaudio loads and saves files with. They changed twice."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
-# The FFmpeg that the extension for streams of torchaudio 0.12 to 2.0 was built for, all its releases.
+# The FFmpeg major version of the stream extension in torchaudio 0.12 to 2.0.
 _STREAMS = 4
 
 
 @rule("TL306", "TL305", "TL303", "TL302")
 def backends(context: CheckContext) -> Iterator[Finding]:
-    """What the torchaudio that is there lacks to load and save files."""
+    """The libraries that the installed torchaudio lacks to load and save files."""
     if not is_there(context, "torchaudio"):
-        return  # a record alone, of a module that is elsewhere
+        return  # only a record; the module is elsewhere
     if _is_one_of(context, "<2.1"):
         yield from _bundled(context)
     elif _is_one_of(context, ">=2.1,<2.9"):
@@ -46,7 +46,7 @@ def _is_one_of(context: CheckContext, releases: str) -> bool:
 
 
 def _bundled(context: CheckContext) -> Iterator[Finding]:
-    """torchaudio to 2.0 brings its libsox, but for Windows; and opens FFmpeg 4 for streams since 0.12."""
+    """torchaudio up to 2.0 contains libsox, except on Windows. Since 0.12 it opens FFmpeg 4 for streams."""
     if _is_windows(context) and context.copy("soundfile") is None and not context.environment.conda:
         message = f"{context.named('torchaudio')} has no backend to load and save files"
         because = "on Windows it loads and saves with soundfile only, which is not installed"
@@ -64,7 +64,7 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
 
 
 def _dispatched(context: CheckContext) -> Iterator[Finding]:
-    """torchaudio 2.1 to 2.8 takes soundfile, FFmpeg or libsox, and brings none: one of the three is enough."""
+    """torchaudio 2.1 to 2.8 needs one of soundfile, FFmpeg and libsox. Its wheels contain none of them."""
     if context.target is None:
         return
     majors, has_sox = ffmpeg_of(context), _has_sox(context, context.target.platform.system)
@@ -87,9 +87,9 @@ def _dispatched(context: CheckContext) -> Iterator[Finding]:
 
 
 def _has_sox(context: CheckContext, system: str) -> bool | Unknown:
-    """Whether torchaudio finds libsox, which it takes on Linux and macOS."""
-    told, version = stated(context, "libsox")
-    if told or system == "windows":
+    """Whether torchaudio finds libsox, which it can use on Linux and macOS."""
+    is_stated, version = stated(context, "libsox")
+    if is_stated or system == "windows":
         return bool(version)
     if system == "macos":
         folders = context.search_path.folders if context.search_path else ()
@@ -97,7 +97,7 @@ def _has_sox(context: CheckContext, system: str) -> bool | Unknown:
         return found if context.search_path else Unknown("the machine was not looked at")
     if context.root is None:
         return Unknown("the machine was not looked at")
-    # An environment of conda finds libsox in its own prefix, which the extension that wants it tells.
+    # A conda environment has libsox in its own prefix; the extension that needs it shows whether it was found.
     mine = [each for each in context.attempts if each.package == "torchaudio"]
     opened = [each for each in mine if "sox" in os.path.basename(each.path)]
     lost = [missing.name for each in opened for missing in each.outcome.missing]
@@ -109,7 +109,7 @@ def _which(majors: list[int]) -> str:
 
 
 def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool) -> Finding:
-    """No soundfile, and no library of the machine; a note where nobody knows what the machine has."""
+    """Neither soundfile nor a library of the machine. It is a note if the machine's libraries are unknown."""
     takes = "soundfile or FFmpeg 4 to 6" if _is_windows(context) else "soundfile, FFmpeg 4 to 6 or libsox"
     because = [f"it loads and saves with {takes}, and includes none of them"]
     because += [] if isinstance(majors, Unknown) or not majors else [_which(majors)]

@@ -1,4 +1,4 @@
-"""TL601, TL602 and TL607: files that are gone, cut off or changed since they were installed."""
+"""TL601, TL602 and TL607: files that were deleted, truncated or changed after the installation."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _LARGEST = 4 << 20
 _LOST = ("missing", "irregular")
 _BROKEN = ("truncated", "empty", "pointer")
 _CHANGED = ("size", "hash")
-# torch asks for these at its import: the first it runs much later, the second it opens by its path.
+# torch needs both of these: it runs the first much later, and opens the second by its path.
 _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
-# Libraries of numpy whose ImportError is that of torch, too: it only minds a numpy that is not there at all. One
-# that is lost is no module, and so does no harm, but for the first.
+# Libraries of numpy whose ImportError makes the import of torch fail, too; torch only tolerates a missing numpy.
+# If one of these files is missing, numpy counts as missing, except for _NUMPYS_FIRST.
 _NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
 _NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\](_multiarray_umath|multiarray\.py$))")
 _NUMPY_ITSELF = re.compile(r"[/\\]numpy[/\\]__init__\.py$")
-# Those of torch that every import of it loads.
+# Libraries that every import of torch loads.
 _CORE = re.compile(r"[/\\]torch[/\\](lib[/\\](lib)?(c10|shm|torch|torch_cpu|torch_python)\.(so|dylib|dll)|_C\.)")
-# Libraries of torchaudio that only some calls open; and the module over its own library, which may be absent.
+# Libraries of torchaudio that only some calls open, and the module that wraps its library; it may be absent.
 _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
 
 
 @rule("TL601", "TL602", "TL607")
 def damaged(context: CheckContext) -> Iterator[Finding]:
-    """Files that are missing, cut off or changed, by distribution."""
+    """Files that are missing, truncated or changed, by distribution."""
     named = (*STACK, *needed_by_stack(context))
     faults = sorted(context.integrity.faults, key=lambda fault: fault.distribution)
     by_name = {checked.distribution.name: checked for checked in context.integrity.checked}
@@ -62,12 +62,12 @@ def damaged(context: CheckContext) -> Iterator[Finding]:
 
 
 def _is_compiled(fault: Fault) -> bool:
-    """Whether a source file is gone that was compiled in its place, which Python imports as well (PEP 3147)."""
+    """Whether a compiled file replaces a missing source file; Python imports it instead (PEP 3147)."""
     return fault.kind == "missing" and fault.path.endswith(".py") and os.path.isfile(fault.path + "c")
 
 
 def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
-    """Missing files: an error where the import needs one of them, a warning where it may."""
+    """Missing files: an error if the import needs one of them, a warning if it may."""
     if not faults:
         return
     name = checked.distribution.name
@@ -99,9 +99,10 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
 
 
 def _is_core_of_numpy(fault: Fault) -> bool:
-    """Whether numpy fails without a file, and not as one that is absent.
+    """Whether numpy fails without this file, and does not count as absent.
 
-    An older numpy may lie under a later record: what the record names counts in a package that is there.
+    The files of an older numpy may be there under a later record. A file in the record counts only if its package
+    exists.
     """
     folder = os.path.dirname(fault.path)
     if _NUMPY_ITSELF.search(fault.path):
@@ -111,13 +112,13 @@ def _is_core_of_numpy(fault: Fault) -> bool:
 
 
 def _may_be_stripped(path: str) -> bool:
-    """Libraries that slim images leave out on purpose, and that no import opens."""
+    """Libraries that slim images remove on purpose, and that no import opens."""
     parts = path.replace("\\", "/").split("/")
     return any(part in ("test", "tests", "bin") for part in parts) and parts[-1] not in _ALWAYS
 
 
 def _read_at_import(context: CheckContext, name: str, faults: Sequence[Fault]) -> tuple[list[Fault], list[Fault]]:
-    """The files among those that are gone which the import needs, and those that it may need."""
+    """The missing files that the import needs, and those that it may need."""
     certain = [fault for fault in faults if os.path.basename(fault.path).startswith(_ALWAYS)]
     perhaps: list[Fault] = []
     libraries = [each for each in faults if is_library(each.path) and not _may_be_stripped(each.path)]
@@ -139,10 +140,10 @@ def _read_at_import(context: CheckContext, name: str, faults: Sequence[Fault]) -
 
 
 def _does_without_libraries(context: CheckContext, name: str) -> bool:
-    """Whether a package works without those of its libraries that are gone.
+    """Whether a package works without its missing libraries.
 
-    A torchaudio without any works in Python alone, a torchcodec with those for the one FFmpeg that is there, and
-    soundfile with the libsndfile of the machine.
+    torchaudio works in Python only, torchcodec with the libraries for the installed FFmpeg, and soundfile with the
+    libsndfile of the machine.
     """
     copy = context.copy(name)
     if name == "soundfile":
@@ -156,13 +157,13 @@ def _does_without_libraries(context: CheckContext, name: str) -> bool:
 
 
 def _loads_without(context: CheckContext, name: str) -> bool:
-    """Whether torch's own libraries load as they are, so that the import opens none of those that are gone."""
+    """Whether torch's libraries load as they are, so that its import does not need the missing ones."""
     opened = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
     return name == "torch" and bool(opened) and all(attempt.outcome.loads for attempt in opened)
 
 
 def _no_module(checked: Checked, path: str) -> str:
-    """What Python says: it names the first folder that is not there."""
+    """The error that Python prints: it names the first folder that does not exist."""
     site = os.path.dirname(checked.distribution.path)
     parts = os.path.relpath(path, site).removesuffix(".py").removesuffix(f"{os.sep}__init__").split(os.sep)
     lost = (end for end in range(1, len(parts)) if not os.path.isdir(os.path.join(site, *parts[:end])))
@@ -170,12 +171,12 @@ def _no_module(checked: Checked, path: str) -> str:
 
 
 def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
-    """Libraries that no loader takes."""
+    """Libraries that the loader refuses."""
     for fault in faults[:3]:
         what = {
             "empty": "is empty",
-            "pointer": "is a pointer of Git LFS, not the library itself",
-            "truncated": f"is cut off: {fault.found} in place of {fault.expected}"
+            "pointer": "is a Git LFS pointer, not the library itself",
+            "truncated": f"is truncated: {fault.found} instead of {fault.expected}"
             if fault.expected
             else "is cut off",
         }[fault.kind]
@@ -193,7 +194,7 @@ def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
 
 
 def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
-    """Files of another size or content than recorded: cut off ones break, edited ones need not."""
+    """Files whose size or content differs from the record. Truncated files break; edited files may work."""
     modules = [fault for fault in faults if fault.path.endswith(".py")]
     spoiled = {fault.path: what for fault in modules if (what := _spoiled(fault))}
     for fault in [fault for fault in faults if fault.path in spoiled][:3]:
@@ -216,10 +217,10 @@ def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
 
 
 def _spoiled(fault: Fault) -> str:
-    """What became of a source file, as the end of a sentence; "" for one that was edited.
+    """What happened to a source file, as the end of a sentence; "" for an edited file.
 
-    What a later Python wrote may only seem to be none to us. No editor takes the end of a line away with what
-    stood behind it; an install that was interrupted does.
+    A file that only a later Python can parse looks broken here. An editor does not cut a file in the middle of a
+    line; an interrupted installation does.
     """
     try:
         content = read_file(fault.path, _LARGEST)
@@ -228,9 +229,9 @@ def _spoiled(fault: Fault) -> str:
     if not content:
         return "is empty"
     if parsed(fault.path) is None:
-        return "is no longer Python"
+        return "is not valid Python"
     lost = fault.kind == "size" and len(content) < int(fault.expected or 0)
-    return f"is cut off after {len(content)} of {fault.expected} bytes" if lost and content[-1:] != b"\n" else ""
+    return f"is truncated after {len(content)} of {fault.expected} bytes" if lost and content[-1:] != b"\n" else ""
 
 
 def _closed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
@@ -244,9 +245,9 @@ def _closed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterat
             f"PermissionError: [Errno 13] Permission denied: '{fault.path}'" if fault.path.endswith(".py") else ""
         )
         remedy = Remedy(
-            "Let everybody read what is installed, as whoever installed it: chmod -R a+rX on its folder."
+            "Allow all users to read the package: the user who installed it runs chmod -R a+rX on its folder."
         )
-        because = "its mode keeps this user out"
+        because = "this user has no permission to read it"
         yield context.finding(
             "TL601",
             severity,
@@ -260,7 +261,7 @@ def _closed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterat
 
 
 def _short(context: CheckContext, path: str) -> str:
-    """The path within the folder of packages, with forward slashes."""
+    """The path relative to the folder of packages, with forward slashes."""
     folders = [entry.path.rstrip("/\\") + os.sep for entry in context.environment.path if entry.kind != "current"]
     within = max((folder for folder in folders if path.startswith(folder)), key=len, default="")
     return path[len(within) :].replace("\\", "/")

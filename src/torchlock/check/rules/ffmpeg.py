@@ -1,4 +1,4 @@
-"""TL304: FFmpeg on the machine, and whether it is one that the installed torchcodec was built for."""
+"""TL304: the FFmpeg of the machine, and whether the installed torchcodec was built for it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def ffmpeg_of(context: CheckContext) -> list[int] | Unknown:
-    """The majors of FFmpeg that torchaudio finds."""
-    told, version = stated(context, "ffmpeg")
-    if told:
+    """The FFmpeg major versions that torchaudio finds."""
+    is_stated, version = stated(context, "ffmpeg")
+    if is_stated:
         return [int(version.split(".")[0])] if version else []
     if context.root is None:
         return _searched(context)
     found = set(ffmpeg_majors(context.root)) | _of_conda_prefix(context)
-    # Told by the very libraries that want them, where those are: what they find of each, and what not.
+    # If the libraries that need FFmpeg are there, they show best what the loader finds.
     wanting: dict[int, list[Attempt]] = {}
     for attempt in context.attempts:
         if major := re.search(r"ffmpeg(\d)", os.path.basename(attempt.path)):
@@ -43,7 +43,7 @@ def ffmpeg_of(context: CheckContext) -> list[int] | Unknown:
 
 
 def _searched(context: CheckContext) -> list[int] | Unknown:
-    """The majors that macOS or Windows finds."""
+    """The major versions that macOS or Windows finds."""
     if context.search_path is None:
         return Unknown("the machine was not looked at")
     copy = context.copy("torchcodec")
@@ -56,7 +56,7 @@ def _searched(context: CheckContext) -> list[int] | Unknown:
 
 
 def _homebrew(context: CheckContext) -> str:
-    """The folder in which Homebrew has an FFmpeg that is not looked for; "" if it has none."""
+    """Homebrew's folder with an FFmpeg that the loader does not search; "" if there is none."""
     path = context.search_path
     if path is None or not path.past_homebrew or not ffmpeg_in([path.homebrew], context.environment.tree):
         return ""
@@ -64,7 +64,10 @@ def _homebrew(context: CheckContext) -> str:
 
 
 def _of_conda_prefix(context: CheckContext) -> set[int]:
-    """FFmpeg within a conda environment, whose Python finds it by its own RPATH; a tree has none to ask."""
+    """The FFmpeg of a conda environment that is only a tree.
+
+    Its Python finds this FFmpeg by RPATH, but a tree has no Python to ask.
+    """
     if context.live or not context.environment.conda:
         return set()
     names = context.environment.tree.names(os.path.join(context.environment.interpreter.prefix, "lib"))
@@ -73,7 +76,7 @@ def _of_conda_prefix(context: CheckContext) -> set[int]:
 
 @rule("TL304")
 def codec(context: CheckContext) -> Iterator[Finding]:
-    """torchcodec, for want of an FFmpeg that it was built for."""
+    """torchcodec without an FFmpeg that it was built for."""
     pin = context.pins.get("torchcodec")
     if pin is None or pin.unversioned:
         return
@@ -83,28 +86,28 @@ def codec(context: CheckContext) -> Iterator[Finding]:
         return
     by_major = choices(context.attempts)
     mine = [attempt for group in by_major.values() for attempt in group]
-    told, _ = stated(context, "ffmpeg")
+    is_stated, _ = stated(context, "ffmpeg")
     lacking = not set(majors) & set(cores)
-    if not told and context.target.platform.system == "linux":
+    if not is_stated and context.target.platform.system == "linux":
         loads = any(all(attempt.outcome.loads for attempt in group) for group in by_major.values())
         own = {os.path.basename(attempt.path) for attempt in mine}
         lost = [each.name for attempt in mine for each in attempt.outcome.missing if each.name not in own]
         lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(context)
-    if not lacking or (not told and _of_conda_prefix(context) & set(cores)):
+    if not lacking or (not is_stated and _of_conda_prefix(context) & set(cores)):
         return
     because = ""
     if not majors and context.live and shutil.which("ffmpeg"):
-        because += "; the ffmpeg program on the PATH brings no shared libraries"
+        because += "; the ffmpeg program on the PATH comes without shared libraries"
     if not majors and (folder := _homebrew(context)):
-        because += f"; that of Homebrew lies in {folder}, where this Python does not look"
+        because += f"; Homebrew's is in {folder}, where this Python does not search"
     yield lacking_ffmpeg(context, _what_is_there(context, majors, cores), because, any_there=bool(majors))
 
 
 def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_there: bool = False) -> Finding:
-    """The finding of a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
+    """The finding for a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
     cores, pin = cores_of(context), context.pins["torchcodec"]
     said = context.matrix.statements_for(pin, context.target) if context.target else ()
-    spoken = [each.because for each in said if each.rule == "TL304"]
+    reasons = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
     program = "" if any_there else " as shared libraries"
     copy = context.copy("torchcodec")
@@ -114,21 +117,21 @@ def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_the
         f"{context.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}",
         "torchcodec",
         path=copy.path if copy and choices(context.attempts) else "",
-        because=(spoken[0] if spoken else context.matrix.because("TL304")) + more,
+        because=(reasons[0] if reasons else context.matrix.because("TL304")) + more,
         expected_error=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(context, cores[-1])}",
         remedy=None if newest_to_come(context) > cores[-1] else earlier(context, cores),
     )
 
 
 def earlier(context: CheckContext, cores: Sequence[int], there: int | None = None) -> Remedy:
-    """An FFmpeg that this torchcodec was built for; ``there`` is the one that is too new."""
+    """Install an earlier FFmpeg that this torchcodec was built for; ``there`` is the version that is too new."""
     needs = f">={cores[0]},<{cores[-1] + 1}"
     otherwise = f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"'
     return install_library(context, "ffmpeg", needs, otherwise, there)
 
 
 def newest_to_come(context: CheckContext) -> int:
-    """The newest major of what is there and of what the package manager has; 0 where nobody knows."""
+    """The newest major version that is installed or in the package manager; 0 if both are unknown."""
     _, known = shipped(context, "ffmpeg")
     to_come = int(known.version.partition(".")[0]) if known and known.version else 0
     there = majors_of(context)
@@ -136,14 +139,14 @@ def newest_to_come(context: CheckContext) -> int:
 
 
 def cores_of(context: CheckContext) -> list[int]:
-    """The majors of FFmpeg that the torchcodec which is there was built for."""
+    """The FFmpeg major versions that the installed torchcodec was built for."""
     return sorted(_cores(context))
 
 
 def majors_of(context: CheckContext) -> list[int] | Unknown:
-    """The majors of FFmpeg that begin to be there: their libavutil, or more."""
-    told, _ = stated(context, "ffmpeg")
-    if told or context.root is None:
+    """The FFmpeg major versions of which at least one library, such as libavutil, is there."""
+    is_stated, _ = stated(context, "ffmpeg")
+    if is_stated or context.root is None:
         return ffmpeg_of(context)
     return sorted(set(ffmpeg_majors(context.root)) | _of_conda_prefix(context))
 
@@ -162,8 +165,8 @@ def _what_is_there(context: CheckContext, majors: list[int], cores: list[int]) -
     if not majors:
         return "this machine has none"
     there = f"this machine has FFmpeg {', '.join(map(str, majors))}"
-    told, _ = stated(context, "ffmpeg")
-    half = [major for major in majors if major in cores] if context.root is not None and not told else []
+    is_stated, _ = stated(context, "ffmpeg")
+    half = [major for major in majors if major in cores] if context.root is not None and not is_stated else []
     lost = ffmpeg_lacks(context.root, half[-1]) if half and context.root is not None else []
     return there + (f" without {', '.join(lost)}" if lost else "")
 
@@ -173,7 +176,7 @@ def _undefined(context: CheckContext) -> bool:
 
 
 def _cores(context: CheckContext) -> Iterator[int]:
-    """The majors of FFmpeg that this torchcodec was built for, by the libraries in it."""
+    """The FFmpeg major versions that this torchcodec was built for, from the libraries in it."""
     copy = context.copy("torchcodec")
     for name in context.environment.tree.names(copy.path) if copy else ():
         if found := re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name):

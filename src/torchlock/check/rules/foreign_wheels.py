@@ -1,6 +1,6 @@
-"""TL608: extension modules of another Python, libraries of another machine; and what a wheel is called besides.
+"""TL608: extension modules for another Python, libraries for another machine, wrong tags and labels.
 
-The tag of a wheel and the label of a build are claims. The files in it decide. A difference is reported, because
+The tag of a wheel and the label of a build are claims; the files decide. A difference is reported, because
 installers follow the name.
 """
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from torchlock.inspect.modules import ModuleCopy
 
 _FOLDERS = ("", "lib", "torio/lib")
-# One library of a wheel tells for all of them; a few are asked for the sake of mixed ones.
+# One library usually represents all of a wheel. A few more are read to find mixed wheels.
 _ASKED = 12
-# Of torch and numpy, which bring others for their tests: those that their import opens.
+# torch and numpy contain other libraries for their tests; these are the ones that their import opens.
 _OPENED = {
     "torch": re.compile(r"(_C|(lib)?(torch|torch_(cpu|python|cuda|hip|global_deps)|c10|c10_(cuda|hip)|shm))\."),
     "numpy": re.compile(r"_?multiarray(_umath)?\."),
@@ -38,8 +38,8 @@ _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
 @rule("TL608")
-def strangers(context: CheckContext) -> Iterator[Finding]:
-    """At most one finding a package: its modules are for another Python, or its libraries for another machine."""
+def foreign_files(context: CheckContext) -> Iterator[Finding]:
+    """At most one finding for each package: modules for another Python, or libraries for another machine."""
     for name in (name for name, member in MEMBERS.items() if member.is_compiled):
         copy = context.copy(name)
         if copy is not None and copy.kind in ("package", "editable"):
@@ -50,8 +50,8 @@ def strangers(context: CheckContext) -> Iterator[Finding]:
 
 
 @rule("TL605", "TL608")
-def misnamed(context: CheckContext) -> Iterator[Finding]:
-    """Wheels whose tag is for another platform than their libraries, and labels of another build than it is."""
+def mislabelled(context: CheckContext) -> Iterator[Finding]:
+    """Wheels whose tag differs from the platform of their libraries, and labels that differ from the build."""
     for name in (name for name, member in MEMBERS.items() if member.is_compiled):
         copy, record = context.copy(name), context.record(name)
         if copy is None or copy.kind != "package":
@@ -99,7 +99,7 @@ def _libraries(context: CheckContext, copy: ModuleCopy) -> Iterator[str]:
 
 
 def _other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str]) -> Finding | None:
-    """Modules whose names carry a Python, none of which is this one."""
+    """Modules whose names have a Python version, if none of them is for this Python."""
     interpreter = context.environment.interpreter
     ours = ".".join(interpreter.version.split(".")[:2])
     found = [
@@ -110,8 +110,8 @@ def _other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str])
     if any(suffix.python == ours and suffix.threads == interpreter.free_threaded for _, suffix in found):
         return None
     path, suffix = found[0]
-    theirs = f"Python {suffix.python}" + (" without the global lock" if suffix.threads else "")
-    mine = f"Python {ours}" + (" without the global lock" if interpreter.free_threaded else "")
+    theirs = f"Python {suffix.python}" + (" without the GIL" if suffix.threads else "")
+    mine = f"Python {ours}" + (" without the GIL" if interpreter.free_threaded else "")
     message = f"{context.named(copy.name)} was built for {theirs}, this is {mine}"
     module = os.path.basename(path).partition(".")[0]
     expected_error = f"ModuleNotFoundError: No module named '{copy.name}.{module}'"
@@ -119,12 +119,12 @@ def _other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str])
 
 
 def _severity(copy: ModuleCopy) -> str:
-    """A numpy that is there and does not load takes torch with it."""
+    """A numpy that exists but does not load makes the import of torch fail."""
     return severity_of(fails=MEMBERS[copy.name].vital)
 
 
 def _other_machine(context: CheckContext, copy: ModuleCopy, libraries: list[str]) -> Finding | None:
-    """Libraries of another architecture or system than the interpreter's."""
+    """Libraries for another architecture or system than the interpreter's."""
     target = context.target
     if target is None:
         return None

@@ -1,4 +1,4 @@
-"""TL202 and TL208 to TL210: CUDA that this torch or torchcodec cannot use. Both import all the same."""
+"""TL202 and TL208 to TL210: CUDA that this torch or torchcodec cannot use, although both import."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-# libtorch_python is 30 MB; the list of architectures is a string in it.
+# libtorch_python is 30 MB; it contains the list of architectures as a string.
 _LARGEST = 256 << 20
 _FLAGS = re.compile(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-z]?)+")
 
 
 @rule("TL202", "TL208", "TL209")
 def unusable(context: CheckContext) -> Iterator[Finding]:
-    """What keeps CUDA from working on this machine; nothing where there is no driver, or no build for CUDA."""
+    """Why CUDA does not work on this machine; nothing if there is no driver or no CUDA build."""
     if (context.accelerator or "").startswith("cu"):
         yield from _cpu_build(context)
     if context.target is None or not (context.label("torch") or "").startswith("cu"):
@@ -39,21 +39,21 @@ def unusable(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL209", on="log")
 def refused_cuda(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """The CPU build of torch, where the log shows that it refused CUDA."""
+    """A CPU build of torch, if the log shows that it refused CUDA."""
     if "TL209" in candidates(log)[:1] and not any(each.rule == "TL209" for each in found):
         yield from _cpu_build(context)
 
 
 def _cpu_build(context: CheckContext) -> Iterator[Finding]:
     if context.label("torch") == "cpu":
-        message = f"{context.named('torch')} was not built for CUDA, which was asked for"
+        message = f"{context.named('torch')} was not built for CUDA, which was requested"
         expected_error = "AssertionError: Torch not compiled with CUDA enabled"
         yield context.finding("TL209", "warning", message, "torch", expected_error=expected_error)
 
 
 @rule("TL210", on="log")
 def refused_decoding(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """The CPU build of torchcodec, where the log shows that it was asked to decode on a GPU."""
+    """A CPU build of torchcodec, if the log shows that it was asked to decode on a GPU."""
     if "TL210" not in candidates(log) or "torchcodec" not in context.pins:
         return
     if context.label("torchcodec") != "cpu" and links_cuda(context, "torchcodec") is not False:
@@ -87,14 +87,16 @@ def _old_driver(context: CheckContext) -> Iterator[Finding]:
             f"{context.named('torch')} needs an NVIDIA driver {wanted} or newer; this machine has {there}",
             "torch",
             because=statement.because,
-            # What follows is the CUDA that the driver is for, as a number like 12020.
+            # The message continues with the CUDA version of the driver, as a number like 12020.
             expected_error="RuntimeError: The NVIDIA driver on your system is too old (found version",
-            remedy=Remedy(f"Update the NVIDIA driver to {wanted} or newer, or install a torch for an older CUDA."),
+            remedy=Remedy(
+                f"Update the NVIDIA driver to {wanted} or newer, or install a torch for an older CUDA version."
+            ),
         )
 
 
 def _is_later(context: CheckContext, wanted: str) -> bool:
-    """Whether the libcuda that the loader finds is of a later driver, by NVIDIA's forward compatibility."""
+    """Whether the libcuda that the loader finds is from a newer driver (NVIDIA's forward compatibility)."""
     path = context.root.search("libcuda.so.1") if context.live and context.root is not None else None
     found = re.fullmatch(r"libcuda\.so\.(\d+(\.\d+)+)", os.path.basename(os.path.realpath(path or "")))
     return found is not None and specifier_set(wanted).contains(found[1])
@@ -105,7 +107,7 @@ def _unserved(context: CheckContext) -> Iterator[Finding]:
     flags = _architectures(context) if devices else ()
     served = [number for _, number in devices if serves(flags, number)]
     if served and os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return  # It is not known which of them torch is shown.
+        return  # It is unknown which of these devices torch sees.
     for name, number in devices if flags else ():
         if number not in served:
             shown = " ".join(flags)
@@ -124,12 +126,12 @@ def _unserved(context: CheckContext) -> Iterator[Finding]:
 
 
 def _seen(context: CheckContext) -> tuple[tuple[str, str], ...]:
-    """The devices, unless all are hidden from CUDA."""
+    """The devices, or none if CUDA_VISIBLE_DEVICES hides them all."""
     return () if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") else context.devices
 
 
 def _architectures(context: CheckContext) -> tuple[str, ...]:
-    """What this very torch was compiled for, as its library says itself."""
+    """The architectures that this torch was compiled for, from a string in its library."""
     copy = context.copy("torch")
     for name in ("libtorch_python.so", "torch_python.dll"):
         try:
@@ -142,9 +144,9 @@ def _architectures(context: CheckContext) -> tuple[str, ...]:
 
 
 def serves(flags: tuple[str, ...], capability: int) -> bool:
-    """Whether code for some architectures runs on a GPU of a compute capability (as 86 for 8.6).
+    """Whether code for some architectures runs on a GPU of a compute capability (86 for 8.6).
 
-    Machine code (``sm_80``) runs on its generation from its own member on; an intermediate one
+    Machine code (``sm_80``) runs on its own generation, from its own capability on. Intermediate code
     (``compute_90``) is translated for every later GPU.
     """
     for flag in flags:

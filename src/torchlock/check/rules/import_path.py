@@ -1,4 +1,4 @@
-"""TL606 and TL615: which copy an import finds, what it hides, and what is not there at all."""
+"""TL606 and TL615: the copy that an import finds, the copies that it hides, and missing packages."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
 
-# Import lines of tools that change nothing about where modules are looked for, but for their own.
+# Import lines of tools that only change where their own modules are searched for.
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 
 
 @rule("TL901")
 def unseen(context: CheckContext) -> Iterator[Finding]:
-    """Folders that nobody let us list: what is in them is not known."""
+    """Folders that this user cannot list, so their content is unknown."""
     for unreadable in context.environment.unreadable[:5]:
         verb = "listed" if os.path.isdir(unreadable.path) else "read"
-        message = f"{unreadable.path} cannot be {verb} ({unreadable.reason}): what it holds is not known"
+        message = f"{unreadable.path} cannot be {verb} ({unreadable.reason}): its content is unknown"
         yield context.finding("TL901", "warning", message, path=unreadable.path)
 
 
 @rule("TL403")
 def unknown(context: CheckContext) -> Iterator[Finding]:
-    """A platform or a Python that no rule is about, so that most was not looked at."""
+    """A platform or a Python without rules, so that most was not checked."""
     if context.target is not None or not (context.copy("torch") or context.copy("torchaudio")):
         return
     platform = context.environment.interpreter.platform
@@ -55,9 +55,9 @@ def unlooked(context: CheckContext) -> str:
     python = context.environment.interpreter
     there = any(context.copy(name) or name in context.pins for name in ("torch", "torchaudio"))
     if context.target is None and there and not (context.platform or python.platform):
-        return "its platform is not known: versions, builds and libraries were not examined"
+        return "its platform is unknown: versions, builds and libraries were not examined"
     if context.target is None and there and not python.version:
-        return "its Python is not known: versions, builds and libraries were not examined"
+        return "its Python version is unknown: versions, builds and libraries were not examined"
     if needs_its_base(context):
         return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which was not found"
     return ""
@@ -72,7 +72,7 @@ def needs_its_base(context: CheckContext) -> bool:
 
 @rule("TL615", "TL108")
 def absent(context: CheckContext) -> Iterator[Finding]:
-    """What cannot be imported since nobody installed it."""
+    """Packages that cannot be imported because they are not installed."""
     if any(context.environment.unreadable) or needs_its_base(context):
         return
     if not is_there(context, "torchaudio") and not _is_recorded(context, "torchaudio"):
@@ -84,7 +84,7 @@ def absent(context: CheckContext) -> Iterator[Finding]:
             message = "neither torch nor torchaudio is installed in this environment"
             if _runs_code(context):
                 severity, message = "warning", "neither torch nor torchaudio is found in this environment"
-                because = "code that runs at its start may add folders, which only --probe can tell"
+                because = "code that runs when Python starts may add folders; --probe shows this"
         expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
         yield context.finding(
             "TL615",
@@ -107,7 +107,7 @@ def absent(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL615")
 def left_out(context: CheckContext) -> Iterator[Finding]:
-    """An environment whose own Python does not look into it: its settings are gone, or that Python is another."""
+    """An environment that its own Python does not search: its settings are missing, or the Python changed."""
     python = context.environment.interpreter
     if not context.live or not python.executable or is_there(context, "torch"):
         return
@@ -125,7 +125,9 @@ def left_out(context: CheckContext) -> Iterator[Finding]:
             because = f"it is Python {python.version}, and they were installed for {name}"
             remedy = Remedy(f"Recreate the environment with {name}, or reinstall its packages for {mine}.")
         elif not files.is_file(os.path.join(folder, "pyvenv.cfg")):
-            because = f"{os.path.join(folder, 'pyvenv.cfg')} is gone, which makes a folder an environment"
+            because = (
+                f"{os.path.join(folder, 'pyvenv.cfg')} is missing, and without it the folder is not an environment"
+            )
             remedy = Remedy(f"Run its Python with -m venv --without-pip {folder}: the packages in it stay.")
         else:
             continue
@@ -145,13 +147,13 @@ def left_out(context: CheckContext) -> Iterator[Finding]:
 
 
 def is_there(context: CheckContext, name: str) -> bool:
-    """Whether an import finds it, and not just a folder of that name."""
+    """Whether an import finds the package, and not just a folder with its name."""
     copy = context.copy(name)
     return copy is not None and copy.kind != "namespace"
 
 
 def _runs_code(context: CheckContext) -> bool:
-    """Whether this Python runs code at its start that may change where it looks."""
+    """Whether this Python runs code when it starts that may change its path."""
     changes = any(not _HOOK.search(line.text) for line in context.environment.code)
     names = ("sitecustomize.py", "usercustomize.py")
     return changes or any(
@@ -170,21 +172,21 @@ def _site(context: CheckContext) -> str:
 
 @rule("TL606", "TL604")
 def shadows(context: CheckContext) -> Iterator[Finding]:
-    """Modules that stand before the installed package of their name, and second copies of packages."""
+    """Modules that come before the installed package of the same name, and second copies of packages."""
     for name in STACK:
         copies = context.copies.get(name)
-        if copies is None or copies.wins is None:
+        if copies is None or copies.imported is None:
             continue
-        if copies.wins.kind == "namespace":
-            yield from _remains(context, copies.wins)
+        if copies.imported.kind == "namespace":
+            yield from _remains(context, copies.imported)
         elif copies.hidden:
-            yield from _hiding(context, copies, copies.wins)
-        elif _is_stranger(context, copies.wins) and copies.wins.entry is not None:
-            yield _strange(context, copies.wins, None)
+            yield from _hiding(context, copies, copies.imported)
+        elif _is_other_module(context, copies.imported) and copies.imported.entry is not None:
+            yield _other_module(context, copies.imported, None)
 
 
 def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
-    """A folder without an ``__init__``: what is left of a package, or a folder of somebody's own."""
+    """A folder without ``__init__``: the rest of a package, or a user's own folder."""
     in_site = copy.entry is not None and copy.entry.is_site
     if in_site and not _is_recorded(context, copy.name):
         message = f"only a folder without __init__.py is left of {copy.name}"
@@ -196,24 +198,24 @@ def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
         yield context.finding("TL606", "error", message, "numpy", path=copy.path, expected_error=expected_error)
 
 
-def _hiding(context: CheckContext, copies: ModuleCopies, wins: ModuleCopy) -> Iterator[Finding]:
-    others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, wins)]
+def _hiding(context: CheckContext, copies: ModuleCopies, imported: ModuleCopy) -> Iterator[Finding]:
+    others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, imported)]
     if not others:
         return
-    if _is_stranger(context, wins):
-        yield _strange(context, wins, others[0])
+    if _is_other_module(context, imported):
+        yield _other_module(context, imported, others[0])
         return
-    version, hidden = _version(wins), _version(others[0])
+    version, hidden = _version(imported), _version(others[0])
     message = (
-        f"{copies.name} is installed {_times(1 + len(others))}: {version} in {_folder(wins)} is imported, "
+        f"{copies.name} is installed {_times(1 + len(others))}: {version} in {_folder(imported)} is imported, "
         f"{hidden} in {_folder(others[0])} is not"
     )
-    because = f"{_folder(wins)} comes first: {wins.because}"
-    yield context.finding("TL606", "note", message, copies.name, path=wins.path, because=because)
+    because = f"{_folder(imported)} comes first: {imported.because}"
+    yield context.finding("TL606", "note", message, copies.name, path=imported.path, because=because)
 
 
 def blamed(context: CheckContext, findings: list[Finding]) -> list[Finding]:
-    """Second copies are harmless, but for one that stands before a copy with which an error would not be."""
+    """Make a second copy an error if it hides a copy that would not have the error that was found."""
     for finding in findings:
         if finding.rule == "TL606" and finding.severity == "note":
             name = finding.packages[0][0]
@@ -228,7 +230,7 @@ def _is_about(finding: Finding, name: str) -> bool:
 
 
 def _fits_hidden(context: CheckContext, name: str) -> bool:
-    """Whether the rules have nothing against the first copy that is hidden, in the place of the one that wins."""
+    """Whether the rules allow the first hidden copy in place of the imported one."""
     hidden = next((copy for copy in context.copies[name].hidden if copy.build is not None), None)
     version = version_of(hidden.build.version) if hidden and hidden.build else None
     if hidden is None or hidden.build is None or version is None or context.target is None:
@@ -250,8 +252,8 @@ def _times(number: int) -> str:
     return "twice" if number == 2 else f"{number} times"
 
 
-def _is_stranger(context: CheckContext, copy: ModuleCopy) -> bool:
-    """Whether it is no package of that name: a script called torch.py, a clone that was never built."""
+def _is_other_module(context: CheckContext, copy: ModuleCopy) -> bool:
+    """Whether it is another module with that name: a script torch.py, or a clone that was never built."""
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False
     if copy.name == "soundfile":
@@ -271,7 +273,7 @@ def _mentions(path: str, word: bytes) -> bool:
         return False
 
 
-def _strange(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | None) -> Finding:
+def _other_module(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | None) -> Finding:
     what = "file" if copy.kind == "module" else "folder"
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
     message = f"your {what} {copy.path} is imported{hidden}"

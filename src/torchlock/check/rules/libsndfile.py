@@ -1,4 +1,4 @@
-"""TL301: libsndfile, which soundfile brings in the wheels of most platforms and looks for on the others."""
+"""TL301: libsndfile. The soundfile wheels of most platforms contain it; on others soundfile searches for it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from torchlock.inspect.machine import Machine
     from torchlock.inspect.modules import ModuleCopy
 
-# From this release on it looks into Homebrew's folder itself, last of all.
+# From this release on, it also searches Homebrew's folder, last of all.
 _KNOWS_HOMEBREW = ">=0.11"
-# Systems without a libsndfile of their own; soundfile's wheels for them carry it.
+# Systems without libsndfile; soundfile's wheels for them contain it.
 _NONE = {"macos": "macOS does not include one", "windows": "Windows does not include one"}
-# The releases whose wheels carry it there, among all on the public index (2026-11-28).
+# The releases whose wheels contain it there, of all on the public index (2026-11-28).
 _CARRYING = {
     ("windows", "amd64"): ">=0.8",
     ("windows", "arm64"): ">=0.14",
     ("macos", "x86_64"): ">=0.8",
     ("macos", "arm64"): ">=0.11",
 }
-# What cffi says of a library that is not there.
+# The error of cffi for a missing library.
 _SAYS = {
     "linux": "OSError: cannot load library 'libsndfile.so': "
     f"libsndfile.so: cannot open shared object file: {ENOENT}",
@@ -45,7 +45,7 @@ _SAYS = {
 
 @rule("TL301", "TL608")
 def soundfile(context: CheckContext) -> Iterator[Finding]:
-    """soundfile's wheel for every platform carries no libsndfile; one for another architecture a useless one."""
+    """soundfile without libsndfile: its wheel is the one for every platform, or its library does not fit."""
     copy = context.copy("soundfile")
     if copy is None or copy.kind != "module":
         return
@@ -61,22 +61,22 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
 
 
 def has_library(context: CheckContext) -> bool | Unknown:
-    """Whether soundfile finds a libsndfile: that of its wheel, or the machine's."""
+    """Whether soundfile finds a libsndfile, in its wheel or on the machine."""
     copy = context.copy("soundfile")
     if copy is None or copy.kind != "module":
         return Unknown("no module soundfile.py was found")
     if bundled := _bundled(context, copy):
         if any(machine_of(_head(path)) for path in bundled):
-            return True  # TL608 tells of one that is for another machine
+            return True  # TL608 reports a library for another machine
         return Unknown(f"{os.path.basename(bundled[0])} cannot be read as a library")
     found = of_machine(context)
     if isinstance(found, Unknown) and not context.environment.conda and _brings(context):
         return False
-    return Unknown(f"it carries no libsndfile, and {found}") if isinstance(found, Unknown) else found
+    return Unknown(f"it does not contain libsndfile, and {found}") if isinstance(found, Unknown) else found
 
 
 def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
-    """The libraries that lie beside soundfile."""
+    """The libraries that are part of the soundfile package."""
     folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
     names = context.environment.tree.names(folder)
     return [os.path.join(folder, name) for name in names if name.startswith("libsndfile")]
@@ -87,21 +87,21 @@ def _system(context: CheckContext) -> str:
 
 
 def _brings(context: CheckContext) -> bool:
-    """Whether the wheel of this very release for this platform carries libsndfile."""
+    """Whether this release's wheel for this platform contains libsndfile."""
     releases = _with_library(context)
     return bool(releases) and specifier_set(releases).contains(context.pins["soundfile"].version)
 
 
 def _with_library(context: CheckContext) -> str:
-    """The releases whose wheels for this platform carry libsndfile; "" where that is not the rule."""
+    """The releases whose wheels for this platform contain libsndfile; "" if this is not the rule there."""
     platform = context.target.platform if context.target else None
     return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 
 def of_machine(context: CheckContext) -> bool | Unknown:
-    """Whether the machine has a libsndfile of its own."""
-    told, version = stated(context, "libsndfile")
-    if told:
+    """Whether the machine has a libsndfile."""
+    is_stated, version = stated(context, "libsndfile")
+    if is_stated:
         return bool(version)
     if context.search_path is not None:
         return bool(_searched(context))
@@ -111,8 +111,8 @@ def of_machine(context: CheckContext) -> bool | Unknown:
 
 
 def lacking(context: CheckContext, because_none: str) -> Finding:
-    """The finding of a soundfile without a library; ``because_none`` says why the machine has none for it."""
-    message = f"{context.named('soundfile')} carries no libsndfile, and {because_none}"
+    """The finding for a soundfile without a library; ``because_none`` says why the machine has none for it."""
+    message = f"{context.named('soundfile')} does not contain libsndfile, and {because_none}"
     expected_error = (
         _SAYS[_system(context)] if _is_one_of(context, ">=0.11") else "OSError: sndfile library not found"
     )
@@ -124,7 +124,7 @@ def lacking(context: CheckContext, because_none: str) -> Finding:
 
 
 def _remedy(context: CheckContext) -> Remedy:
-    """A wheel that brings the library, where there is one for macOS or Windows; else the machine's own."""
+    """A wheel with the library, if there is one for macOS or Windows; else the machine's package."""
     releases = _with_library(context)
     if not releases or context.environment.conda:
         return install_library(
@@ -132,7 +132,7 @@ def _remedy(context: CheckContext) -> Remedy:
         )
     version = context.pins["soundfile"].version.public
     wanted = f"soundfile=={version}" if _brings(context) else f'"soundfile{releases}"'
-    summary = "Install a soundfile wheel that carries libsndfile in place of this one."
+    summary = "Install a soundfile wheel that contains libsndfile in place of this one."
     options = f"--no-deps --only-binary soundfile {wanted}"
     return Remedy(
         summary,
@@ -148,7 +148,7 @@ def _is_one_of(context: CheckContext, releases: str) -> bool:
 
 
 def _searched(context: CheckContext) -> list[str]:
-    """The libraries that soundfile comes to on macOS or Windows, the first that opens being taken."""
+    """The libraries that soundfile tries on macOS or Windows; it uses the first that opens."""
     path = context.search_path
     if path is None:
         return []
@@ -160,7 +160,7 @@ def _searched(context: CheckContext) -> list[str]:
 
 
 def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Iterator[Finding]:
-    """As an Intel Homebrew leaves it in /usr/local for a Python that is for arm64."""
+    """A library as an Intel Homebrew installs it in /usr/local, with a Python for arm64."""
     machines = [(path, machine_of(_head(path))) for path in found]
     if context.target is None or not found or any(_fits(context, machine) for _, machine in machines):
         return
@@ -184,14 +184,14 @@ def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Ite
 
 
 def _fits(context: CheckContext, machine: Machine | None) -> bool:
-    """Whether a library is for this machine; what cannot be read is not held against it."""
+    """Whether a library is for this machine. An unreadable library counts as fitting."""
     if machine is None or context.target is None:
         return True
     return machine.system == context.target.platform.system and context.target.platform.machine in machine.machines
 
 
 def _replaced(context: CheckContext) -> Remedy | None:
-    """The library of Homebrew for this machine, if this soundfile would find it."""
+    """Install Homebrew's library for this machine, if this soundfile would find it."""
     if not _is_one_of(context, _KNOWS_HOMEBREW):
         return None
     return install_library(context, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")

@@ -1,4 +1,4 @@
-"""TL610 to TL613: what the loader would say, found by following its rules."""
+"""TL610 to TL613: what the loader reports, found by following its rules."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import MissingLibrary, ShadowedLibrary, UndefinedSymbol
 
-# A library that does not load stops the import of these; of the other members it stops only some calls.
+# If a library does not load, the import of these fails; of the other members only some calls fail.
 _ERRORS = frozenset(name for name, member in MEMBERS.items() if member.effect == "import")
 
 
 @rule("TL610", "TL611", "TL612", "TL613", "TL607")
 def loading(context: CheckContext) -> Iterator[Finding]:
-    """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
+    """Why libraries of the stack do not load: one finding for each package and kind of fault."""
     for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
         yield from _unreadable(context, name, mine)
@@ -53,7 +53,7 @@ def loading(context: CheckContext) -> Iterator[Finding]:
 def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     for attempt in attempts:
         reason = attempt.outcome.unreadable
-        if reason is not None and not reason.reason.startswith("is for "):  # TL608 tells of those
+        if reason is not None and not reason.reason.startswith("is for "):  # TL608 reports those
             path = reason.path or attempt.path
             why = f"it {reason.reason}" if reason.reason.startswith("is ") else reason.reason
             message = f"{os.path.basename(path)}, which {name} loads, cannot be loaded: {why}"
@@ -97,7 +97,7 @@ def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> I
 
 
 def found_missing(context: CheckContext, attempt: Attempt, missing: MissingLibrary, because: str) -> Finding:
-    """The finding of one library that is not there."""
+    """The finding for one missing library."""
     name = attempt.package
     return context.finding(
         "TL610",
@@ -113,7 +113,7 @@ def found_missing(context: CheckContext, attempt: Attempt, missing: MissingLibra
 
 
 def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing: MissingLibrary) -> Finding:
-    """A wheel for glibc on a machine of musl, which no installer would have chosen."""
+    """A wheel for glibc on a machine with musl; an installer would not choose it."""
     return context.finding(
         "TL612",
         _severity(name),
@@ -127,7 +127,7 @@ def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing
 
 
 def _telling(missing: MissingLibrary) -> int:
-    """The library that tells most comes first: torch's own, then those of CUDA."""
+    """The most informative library first: torch's own, then those of CUDA."""
     return 0 if missing.name.startswith("libc10_cuda") else 1 if is_of_torch(missing.name) else 2
 
 
@@ -141,20 +141,20 @@ def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | Non
     if is_built_for_one and (apart := _built_apart(context, name)):
         return apart
     if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):
-        return "only builds of torch for CUDA (or ROCm) have that library" + (
-            f", and {context.named('torch')} is none" if context.label("torch") == "cpu" else ""
+        return "only CUDA (or ROCm) builds of torch contain that library" + (
+            f", and {context.named('torch')} is not one of them" if context.label("torch") == "cpu" else ""
         )
     if _CUDA.match(missing.name):
         others = sorted(_like(context, missing.name))
-        there = f"; {_listed(others)} is there, of another CUDA" if others else ""
-        return f"the nvidia packages bring it, which builds of torch for CUDA ask for in their metadata{there}"
+        there = f"; {_listed(others)} is there, for another CUDA version" if others else ""
+        return f"the nvidia packages contain it; CUDA builds of torch require them in their metadata{there}"
     if missing.name.startswith("libpython"):
         return "it links Python as a shared library, and this Python was built without one"
     return None
 
 
 def _built_apart(context: CheckContext, name: str) -> str | None:
-    """That a package was built for another platform than a torch of somebody else's, of which no rule speaks."""
+    """A sentence if a package and a torch from another vendor were built for different platforms."""
     torch, mine = context.build("torch"), describe_build(context.label(name))
     if torch is None or name == "torch" or not is_vendors(context, "torch") or not mine:
         return None
@@ -167,7 +167,7 @@ def _built_apart(context: CheckContext, name: str) -> str | None:
 
 
 def _like(context: CheckContext, name: str) -> set[str]:
-    """The same library for other versions of CUDA, among what the nvidia packages brought."""
+    """The same library for other CUDA versions, in the installed nvidia packages."""
     stem, tree = name.partition(".so")[0] + ".so", context.environment.tree
     found: set[str] = set()
     for entry in context.environment.sites:
@@ -179,7 +179,7 @@ def _like(context: CheckContext, name: str) -> set[str]:
 
 
 def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
-    """What brings a library that belongs to no package."""
+    """The remedy for a missing library that does not belong to a package."""
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
     if re.match(r"vcruntime|msvcp|vcomp", missing.name):
@@ -192,12 +192,12 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     return None
 
 
-# The DLLs of torch 2.4.0 need an OpenMP that its wheels do not contain: the next releases, which do.
+# The DLLs of torch 2.4.0 need an OpenMP library that its wheels do not contain. The next releases contain it.
 _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 
 
 def _with_openmp(context: CheckContext) -> Remedy:
-    """Install a torch of the same build that contains the OpenMP that its DLLs need."""
+    """Install a torch of the same build that contains the OpenMP library that its DLLs need."""
     summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
     if not context.version("torch").startswith("2.4.0"):
         return Remedy(summary)
@@ -239,7 +239,7 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
 
 
 def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_error: str) -> Finding:
-    """The torch of a conda channel over an MKL that no longer has the interface for profilers."""
+    """A torch from a conda channel with an MKL that no longer has the interface for profilers."""
     version = next((record.version for record in context.environment.conda if record.name == "mkl"), "")
     return context.finding(
         "TL611",
@@ -247,15 +247,15 @@ def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_err
         f"libtorch_cpu.so of torch uses {undefined.symbol}, which MKL {version} does not have".replace("  ", " "),
         "torch",
         path=undefined.wanted_by,
-        because="MKL has not had it since 2024.1, and a torch from conda's channels takes it from there",
+        because="MKL does not have it since 2024.1, and a torch from conda's channels needs it",
         expected_error=expected_error,
-        remedy=Remedy("Take MKL 2024.0.", commands=(Command("conda", 'conda install "mkl<2024.1"'),)),
+        remedy=Remedy("Install MKL 2024.0.", commands=(Command("conda", 'conda install "mkl<2024.1"'),)),
         sources=("pytorch-123097",),
     )
 
 
 def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, int]:
-    """What a reader would know comes first: a function of torch with no template in its name, and a short one."""
+    """The most readable symbol first: a function of torch without templates in its name, and a short one."""
     symbol = undefined.symbol
     return "I" in symbol or "torch" not in symbol, not is_torchs_symbol(symbol), len(symbol)
 
@@ -278,7 +278,7 @@ def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> 
 
 
 def _codecs(context: CheckContext) -> Iterator[Finding]:
-    """torchcodec: what keeps the library of every FFmpeg from being loaded, apart from FFmpeg itself."""
+    """torchcodec: why the library for each FFmpeg does not load, apart from FFmpeg itself."""
     by_major = choices(context.attempts)
     mine = [attempt for group in by_major.values() for attempt in group]
     if not mine or any(all(attempt.outcome.loads for attempt in group) for group in by_major.values()):
@@ -292,7 +292,7 @@ def _codecs(context: CheckContext) -> Iterator[Finding]:
 
 
 def _is_due_to(shadow: ShadowedLibrary, attempt: Attempt) -> bool:
-    """Whether a library fails for what it would have found in the one that is meant."""
+    """Whether a library fails because the library that it needs was replaced by another one."""
     meant = read_binary(shadow.meant)
     symbols = meant.symbols if isinstance(meant, Binary) else None
     if any(unmet.provider == shadow.taken for unmet in attempt.outcome.versions):
@@ -303,7 +303,7 @@ def _is_due_to(shadow: ShadowedLibrary, attempt: Attempt) -> bool:
 
 
 def _shadowed(context: CheckContext) -> Iterator[Finding]:
-    """A folder of LD_LIBRARY_PATH that has CUDA's or torch's own libraries in other versions."""
+    """A folder of LD_LIBRARY_PATH with CUDA's or torch's libraries in other versions."""
     found = {shadow.name: shadow for attempt in context.attempts for shadow in attempt.outcome.shadowed}
     for shadow in found.values():
         message = f"{shadow.taken} is loaded in place of {shadow.meant}, because LD_LIBRARY_PATH names its folder"

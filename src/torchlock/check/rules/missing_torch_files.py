@@ -1,4 +1,4 @@
-"""TL601: a torch without what its import opens first, where no record tells what it had."""
+"""TL601: a torch without the files that its import opens first, if no record lists them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @rule("TL601")
 def hollow(context: CheckContext) -> Iterator[Finding]:
-    """A torch with its libraries and without what its import opens first; its record need not tell."""
+    """A torch with its libraries, but without the files that its import opens first. It may have no record."""
     copy = context.copy("torch")
     if copy is None or copy.kind != "package":
         return
@@ -40,7 +40,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
 
 
 def _opens_first(package: str) -> bool:
-    """Whether this torch opens that library by its path, as builds for Linux and macOS do."""
+    """Whether this torch opens that library by its path, as the builds for Linux and macOS do."""
     try:
         return b'"libtorch_global_deps' in files.read(os.path.join(package, "__init__.py"), 4 << 20)
     except OSError:

@@ -1,4 +1,4 @@
-"""TL907: what an import opens and was not examined, so that it is not said to load."""
+"""TL907: libraries that an import opens and that were not examined, so it is unknown whether it works."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import NotExamined
 
-# Listed last: the runtime of Visual C++ is on most machines.
+# These are listed last: most machines have the Visual C++ runtime.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
 
 def healthy(context: CheckContext) -> str:
-    """``nothing is wrong: torch 2.13.0 (CPU build) and torchaudio 2.11.0 load``; or what was not examined."""
+    """The sentence if nothing is wrong: which packages load, and what was not examined."""
     names = [name for name in STACK if name in context.pins and name != "numpy"]
     if not names or not {"torch", "torchaudio"} & set(names):
         return "nothing is wrong"
     unknown = unexamined(context)
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
-    early = "; no rule says whether these pre-releases go together" if fine and versions.unruled(context) else ""
+    early = "; no rule says whether these pre-releases work together" if fine and versions.unruled(context) else ""
     missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
-    return f"nothing wrong was found{loads}{untold(context)}{missing}"
+    return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
 
 
-def untold(context: CheckContext) -> str:
+def unexamined_text(context: CheckContext) -> str:
     """Text to add to a sentence about what was not examined; "" if everything was."""
     groups = _grouped(unexamined(context)).items()
     return "".join(f"; {_sentence(context, names, why)}" for why, names in groups)
@@ -91,7 +91,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def unexamined(context: CheckContext) -> dict[str, Unknown]:
-    """The packages of the stack that are not known to load, each with the reason."""
+    """The packages of the stack that may not load, each with the reason."""
     if context.target is None:
         return {}  # reported by TL403
     found: dict[str, Unknown] = {}
@@ -121,11 +121,11 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     if not opened:
         return _without_library(context, name)
     unseen = [each for attempt in opened for each in _unseen(context, attempt)]
-    return _told(unseen) if unseen else versions.unjudged(context, name)
+    return _common_reason(unseen) if unseen else versions.unjudged(context, name)
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
-    """Of libraries for one FFmpeg each, the best ones: examined and working, else not refuted."""
+    """The best of the libraries for one FFmpeg each: examined and working, else not refuted."""
     groups = list(choices(mine).values())
     loading = [group for group in groups if all(attempt.outcome.loads for attempt in group)]
     whole = [group for group in loading if not any(_unseen(context, attempt) for attempt in group)]
@@ -133,12 +133,12 @@ def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
 
 
 def _unseen(context: CheckContext, attempt: Attempt) -> list[NotExamined]:
-    told, version = stated(context, "ffmpeg")
-    return [each for each in attempt.outcome.unseen if not (told and version and is_ffmpeg(each.name))]
+    is_stated, version = stated(context, "ffmpeg")
+    return [each for each in attempt.outcome.unseen if not (is_stated and version and is_ffmpeg(each.name))]
 
 
-def _told(unseen: Sequence[NotExamined]) -> Unknown:
-    """The reason of the first, with all libraries that it holds for."""
+def _common_reason(unseen: Sequence[NotExamined]) -> Unknown:
+    """The reason for the first library, with all libraries that have the same reason."""
     first = min(unseen, key=lambda each: each.name.lower().startswith(_COMMON))
     names = list(dict.fromkeys(each.name for each in sorted(unseen, key=_common) if each.why == first.why))
     shown = listed([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])])
@@ -159,7 +159,7 @@ def _without_module(context: CheckContext, name: str) -> str:
 
 
 def _without_library(context: CheckContext, name: str) -> Unknown | None:
-    """Why no library was opened; None if it has none, or an earlier failure is reported."""
+    """Why no library was opened; None if the package has none, or if a finding reports it."""
     copy, record, target = context.copy(name), context.record(name), context.target
     assert copy is not None and target is not None
     bare = MEMBERS[name].bare
@@ -182,7 +182,7 @@ def _without_library(context: CheckContext, name: str) -> Unknown | None:
 
 @rule("TL610", "TL304", "TL301", on="log")
 def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """What a log shows to be missing on a machine that was not examined."""
+    """The libraries that a log shows to be missing on a machine that was not examined."""
     first = log.first
     if first is None:
         return
@@ -210,9 +210,9 @@ def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
 
 
 def _is_named(unseen: NotExamined, attempt: Attempt, signature: Signature) -> bool:
-    """Whether a line names a library that was not seen, the one that asks for it, or the one that is opened.
+    """Whether a line names a library that was not seen, the one that needs it, or the one that is opened.
 
-    Windows names the last of them alone: as a file, or as the module that is imported.
+    Windows names only the one that is opened: as a file, or as the module that is imported.
     """
     library, opened = signature.library.lower(), os.path.basename(attempt.path).lower()
     if library:

@@ -1,4 +1,4 @@
-"""TL613: one OpenMP runtime in several packages, of which two in one process may end it."""
+"""TL613: one OpenMP runtime in several packages. Two copies in one process may end it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST = 2000
 
 @rule("TL613")
 def openmp(context: CheckContext) -> Iterator[Finding]:
-    """A note, since most programs come through; a log tells of the one that did not."""
+    """It is a note, because most programs work; a log shows if this one did not."""
     if context.target is None or context.target.platform.system == "linux" or context.copy("torch") is None:
         return
     copies: dict[str, list[str]] = {}
@@ -39,14 +39,14 @@ def openmp(context: CheckContext) -> Iterator[Finding]:
                 because="a process that loads two of them can end, or compute wrong results",
                 expected_error=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
                 remedy=Remedy(
-                    "Install what brings them from one distributor, all by pip or all by conda, or keep one copy. "
-                    "KMP_DUPLICATE_LIB_OK=TRUE only hides it, and results may be wrong."
+                    "Install these packages all with pip or all with conda, or keep one copy. "
+                    "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
                 ),
             )
 
 
 def _runtimes(context: CheckContext) -> Iterator[str]:
-    """The copies in packages, and that of the environment itself, which conda brings."""
+    """The copies in packages, and the copy of the environment itself, which conda installs."""
     prefix = context.environment.interpreter.prefix
     own = (
         [os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "lib")] if context.environment.conda else []

@@ -1,4 +1,4 @@
-"""TL603 to TL605: records without their package, packages without a record, and two records for one."""
+"""TL603 to TL605: records without a package, packages without a record, and two records for one package."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @rule("TL604")
 def hollow(context: CheckContext) -> Iterator[Finding]:
-    """Records without their package: what is left of an install that was interrupted or deleted by hand."""
+    """Records without their package, after an interrupted installation or a manual deletion."""
     for checked in context.integrity.checked:
         distribution = checked.distribution
         if is_hidden(context, distribution) or distribution.name not in (*STACK, *needed_by_stack(context)):
             continue
-        nothing = checked.is_hollow or (checked.recorded is None and _is_told(context, distribution))
+        nothing = checked.is_hollow or (checked.recorded is None and _is_plain_install(context, distribution))
         if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = severity_of(fails=is_vital(distribution.name))
@@ -47,7 +47,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL604")
 def without_package(context: CheckContext) -> Iterator[Finding]:
-    """An editable install whose checkout, or the file that leads to it, is gone."""
+    """An editable installation whose checkout, or the file that leads to it, is missing."""
     if not context.live or _has_archives(context) or any(context.environment.unreadable):
         return
     mapped = {item.module for item in context.environment.editables}
@@ -55,7 +55,7 @@ def without_package(context: CheckContext) -> Iterator[Finding]:
         name, source = distribution.name, distribution.source
         editable = name in mapped or (source is not None and source.editable)
         if name in FAMILY and editable and context.copy(name) is None:
-            message = f"{name} {distribution.version} is installed in editable mode, and its folder is gone"
+            message = f"{name} {distribution.version} is installed in editable mode, and its folder does not exist"
             expected_error = f"ModuleNotFoundError: No module named '{name}'"
             severity = severity_of(fails=is_vital(name))
             yield context.finding(
@@ -64,21 +64,21 @@ def without_package(context: CheckContext) -> Iterator[Finding]:
 
 
 def _is_importable(context: CheckContext, distribution: Distribution) -> bool:
-    """Whether the module of what torch needs is there all the same, by another record or none."""
+    """Whether the module of a package that torch needs still exists, from another record or without one."""
     if distribution.name not in STACK:
         return context.environment.has_module(module_of(distribution.name))
     copy = context.copy(distribution.name)
     return copy is not None and copy.kind != "namespace"
 
 
-def _is_told(context: CheckContext, distribution: Distribution) -> bool:
-    """Whether a record that cannot be read is that of a plain install, whose module would be seen."""
+def _is_plain_install(context: CheckContext, distribution: Distribution) -> bool:
+    """Whether an unreadable record belongs to a normal installation, whose module would be seen."""
     plain = distribution.source is None or not distribution.source.editable
     return plain and distribution.kind == "dist-info" and context.live and not _has_archives(context)
 
 
 def _has_archives(context: CheckContext) -> bool:
-    """Whether packages may lie in an archive, which is not opened."""
+    """Whether packages may be in an archive, which is not opened."""
     return any(entry.state == "file" and entry.kind != "stdlib" for entry in context.environment.path)
 
 
@@ -90,7 +90,7 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
 
 @rule("TL603")
 def leftovers(context: CheckContext) -> Iterator[Finding]:
-    """What an interrupted pip had moved aside."""
+    """Folders that an interrupted pip moved aside."""
     for leftover in context.installed.leftovers:
         meant = f" over from an interrupted installation of {leftover.meant}" if leftover.meant else ""
         message = f"{os.path.basename(leftover.path)} is left{meant}"
@@ -99,7 +99,7 @@ def leftovers(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL605")
 def doubles(context: CheckContext) -> Iterator[Finding]:
-    """Two records of one name in one folder, conda's and pip's, or a record and files of another release."""
+    """Two records of one package in one folder, of conda and pip, or a record and files of different releases."""
     for duplicate in context.installed.duplicates:
         folders = {distribution.entry.path for distribution in duplicate.distributions}
         versions = {distribution.version for distribution in duplicate.distributions}
@@ -118,21 +118,21 @@ def doubles(context: CheckContext) -> Iterator[Finding]:
     for twin in context.installed.twins:
         if twin.name in STACK:
             theirs, ours = twin.conda_version, twin.distribution.version
-            message = f"conda installed {twin.name} {theirs}, and another installer put {ours} over it"
+            message = f"conda installed {twin.name} {theirs}, and another installer overwrote it with {ours}"
             severity = severity_of(fails=False, partly=not _same(theirs, ours))
             yield context.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
     yield from _other_release(context)
 
 
 def _is_left(context: CheckContext, duplicate: Duplicate) -> bool:
-    """Whether all but one are folders without a RECORD, and the files are of that one: they own nothing."""
+    """Whether only one of the records has a RECORD file, and the files belong to it."""
     build = context.build(duplicate.name)
     owning = [each for each in duplicate.distributions if each.has_record]
     return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
 
 
 def _is_of_one(context: CheckContext, duplicate: Duplicate) -> bool:
-    """Whether no file differs from any of the records: then they are copies of one, and nothing is mixed."""
+    """Whether no file differs from the records: then the records are copies, and no files are mixed."""
     kinds = ("missing", "size", "truncated", "empty", "hash")
     return not any(context.integrity.counts.get((duplicate.name, kind)) for kind in kinds)
 
@@ -143,7 +143,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _other_release(context: CheckContext) -> Iterator[Finding]:
-    """A record that speaks of one release, and a version file of another."""
+    """A record and a version file of different releases."""
     for name in FAMILY:
         record, build = context.record(name), context.build(name)
         if record is None or build is None or record.kind == "conda" or not build.version:
@@ -155,7 +155,7 @@ def _other_release(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL604")
 def unrecorded(context: CheckContext) -> Iterator[Finding]:
-    """Packages that no installer knows of."""
+    """Packages that no installer knows."""
     for name in (*FAMILY, "soundfile"):
         copy = context.copy(name)
         if copy is None or copy.entry is None or not copy.entry.is_site or copy.kind == "namespace":

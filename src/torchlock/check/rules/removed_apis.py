@@ -1,6 +1,6 @@
-"""TL701 and TL702 of packages that no rule speaks of: names of torchaudio that they use and that it has not.
+"""TL701 and TL702 for packages without a rule: names that they use and that torchaudio does not have.
 
-Read from the source of both. What is guarded, by ``try``, ``if`` or ``hasattr``, is left alone.
+Both sources are read. Uses guarded by ``try``, ``if`` or ``hasattr`` are ignored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST = 2000
 
 @rule("TL701", "TL702")
 def removed(context: CheckContext) -> Iterator[Finding]:
-    """The first use in each package, of one that its import makes if there is any."""
+    """One use in each package; a use by its import comes first."""
     copy = context.copy("torchaudio")
     if copy is None or copy.kind != "package":
         return
@@ -40,12 +40,12 @@ def removed(context: CheckContext) -> Iterator[Finding]:
         return
     lazy = context.target is not None and context.target.python.minor >= 14  # PEP 649
     for distribution in context.installed.distributions:
-        if _asks_for_it(distribution) and not _is_spoken_of(context, distribution):
+        if _asks_for_it(distribution) and not _has_rule(context, distribution):
             uses = [
                 use for path in _modules(distribution) for use in missing_uses(path, names, lazy_annotations=lazy)
             ]
             if uses:
-                yield _told(context, distribution, uses)
+                yield _finding(context, distribution, uses)
 
 
 def _asks_for_it(distribution: Distribution) -> bool:
@@ -54,15 +54,15 @@ def _asks_for_it(distribution: Distribution) -> bool:
     )
 
 
-def _is_spoken_of(context: CheckContext, distribution: Distribution) -> bool:
-    """Whether this very release was tried, and a rule says what came of it."""
+def _has_rule(context: CheckContext, distribution: Distribution) -> bool:
+    """Whether a rule has the result for this release."""
     pin = context.pins.get(distribution.name)
     if pin is None or context.target is None:
         return True
     return any(statement.rule in _RULES for statement in context.matrix.about(distribution.name))
 
 
-def _told(context: CheckContext, distribution: Distribution, uses: list[Use]) -> Finding:
+def _finding(context: CheckContext, distribution: Distribution, uses: list[Use]) -> Finding:
     early = {use.path: use for use in reversed(uses) if use.at_import}
     certain = {
         path
@@ -98,7 +98,7 @@ def _says(name: str) -> str:
 
 
 def _modules(distribution: Distribution) -> Iterator[str]:
-    """The files of its modules, as far as they are recorded and no tests."""
+    """The source files of its modules, as far as they are recorded, without tests."""
     record = read_record(distribution)
     for row in islice(() if isinstance(record, str) else record, _MOST):
         parts = row.path.split("/")

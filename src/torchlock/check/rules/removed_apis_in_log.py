@@ -1,4 +1,4 @@
-"""TL701 and TL702 from a log: the caller is outside site-packages, where check does not search."""
+"""TL701 and TL702 from a log: the caller is outside of site-packages, where check does not search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
-# What Python prints if torchaudio lacks a name; each with the module and the name.
+# The errors of Python if torchaudio lacks a name; each has the module and the name.
 _LACKS = (
     re.compile(r"module '(?P<module>torchaudio[\w.]{0,100})' has no attribute '(?P<name>\w{1,100})'"),
     re.compile(r"cannot import name '(?P<name>\w{1,100})' from '(?P<module>torchaudio[\w.]{0,100})'"),
@@ -28,7 +28,10 @@ _LACKS = (
 
 @rule("TL701", "TL702", on="log")
 def of_callers(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """What a log says that torchaudio lacks, unless its source defines it or a package is known to use it."""
+    """The names that torchaudio lacks according to a log.
+
+    Names that its source defines are left out, and names that a known package uses.
+    """
     copy, first = context.copy("torchaudio"), log.first
     if copy is None or copy.kind != "package" or first is None or first.weight == ECHO:
         return

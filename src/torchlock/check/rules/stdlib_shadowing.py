@@ -1,4 +1,4 @@
-"""The modules of Python itself that torch imports: hidden by files of one's own, or not there."""
+"""Modules of Python that torch imports: hidden by the user's files, or missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.environment import PathEntry
 
-# The modules of Python, and two beside it, that an import of torch loads, in one release or another.
+# Modules of Python, and two others, that the import of some release of torch loads.
 _LOADED = frozenset((
     "__future__", "_asyncio", "_bisect", "_compat_pickle", "_compression", "_csv", "_ctypes", "_datetime",
     "_heapq", "_json", "_opcode", "_pickle", "_queue", "_random", "_socket", "_ssl", "_struct", "_typing",
@@ -35,13 +35,13 @@ _LOADED = frozenset((
     "traceback", "types", "typing", "unittest", "urllib", "uuid", "warnings", "weakref", "zipfile", "zlib",
     "typing_extensions", "torchgen",
 ))  # fmt: skip
-# Called when torch is imported, from within functions: held against a real import.
+# Functions call these during the import of torch; the list was compared with a real import.
 _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 
 @rule("TL606")
 def own_modules(context: CheckContext) -> Iterator[Finding]:
-    """A file of one's own in the place of a module that torch needs, without what is taken from that."""
+    """A user's file in place of a module that torch needs, if the file lacks a name that torch uses."""
     torch = context.copy("torch")
     folders = [entry.path for entry in context.environment.path if entry.kind == "stdlib"]
     if torch is None or not folders or not is_there(context, "torch"):
@@ -56,7 +56,7 @@ def own_modules(context: CheckContext) -> Iterator[Finding]:
 
 
 def _own(context: CheckContext, site: str) -> Iterator[tuple[str, tuple[str, PathEntry]]]:
-    """Each module that a folder before the right one has, with the file or folder, the first one only."""
+    """The modules that come first on the path before the right ones, each with its file or folder."""
     seen: set[str] = set()
     is_before = True
     for entry in context.environment.path:
@@ -98,10 +98,10 @@ def _lacks(has: Mapping[str, frozenset[str]], name: str) -> bool:
 
 
 def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: PathEntry) -> Finding:
-    """The finding, and how to let the right one be found; a folder of a package is no place to start Python in."""
+    """The finding, and how to make Python find the right module. Python should not start in a package's folder."""
     shown = os.path.basename(path)
     whose = "the module" if lack.module in ("typing_extensions", "torchgen") else "Python's module"
-    taker = f", which {lack.path} takes from it" if lack.path else ""
+    taker = f", which {lack.path} uses" if lack.path else ""
     inside = "__init__.py" in context.environment.tree.names(entry.path)
     of = shown if inside else f"{path}, of your own,"
     message = f"{of} is imported in place of {whose} {lack.module}, and lacks {lack.name}{taker}"
@@ -112,7 +112,7 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
     )
     remedy = None
     if inside:
-        summary = f"Start Python in another folder than {entry.path}, which is that of a package."
+        summary = f"Start Python outside of {entry.path}, which is the folder of a package."
         remedy = Remedy(summary, commands=(Command("shell", "cd .."),) if entry.kind == "current" else ())
     because = f"it comes first: {entry.because}"
     return context.finding(
@@ -128,7 +128,7 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
 
 
 def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
-    """The name that an installed module lacks and the import of torch takes from it; "" where there is none."""
+    """The name that an installed module lacks and the import of torch uses; "" if there is none."""
     torch = context.copy("torch")
     if torch is None or torch.kind != "package":
         return ""
@@ -140,7 +140,7 @@ def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
 
 @rule("TL610")
 def ctypes(context: CheckContext) -> Iterator[Finding]:
-    """A Python without the module by which torch opens libraries, or whose module lacks libffi."""
+    """A Python without the module that opens libraries for torch, or without libffi for this module."""
     python = context.environment.interpreter
     if (
         not context.live
@@ -154,9 +154,9 @@ def ctypes(context: CheckContext) -> Iterator[Finding]:
         return
     path = extension_of_python(context.environment, name)
     if path is None:
-        message = f"this {version} was built without its module {name}, by which torch opens libraries"
+        message = f"this {version} was built without its module {name}, which torch needs to open libraries"
         expected_error = f"ModuleNotFoundError: No module named '{name}'"
-        because = "Python leaves the module out where it finds no headers of libffi when it is built"
+        because = "a build of Python omits the module if it does not find the headers of libffi"
         yield _unbuilt(context, message, python.prefix, because, expected_error)
         return
     for attempt in context.attempts:
@@ -187,16 +187,16 @@ def _unbuilt(context: CheckContext, message: str, path: str, because: str, expec
 
 
 def _built_anew(context: CheckContext) -> Remedy:
-    """Build this Python once more, with libffi there; what pyenv built it builds again in the same place."""
+    """Build this Python again, with libffi. pyenv builds into the same folder."""
     python = context.environment.interpreter
     if context.environment.conda:
         line = "conda install -y --force-reinstall python libffi"
-        return Remedy("Install Python and libffi of this environment anew.", commands=(Command("conda", line),))
+        return Remedy("Reinstall Python and libffi in this environment.", commands=(Command("conda", line),))
     headers = install_runtime(context, "libffi", "ffi.h")
     install = headers.commands[0].line if headers.commands else ""
     parts = python.base_prefix.replace("\\", "/").split("/")
-    summary = "Install the headers of libffi, and build this Python anew"
+    summary = "Install the headers of libffi, and build this Python again"
     if parts[-3:-1] == [".pyenv", "versions"]:
         line = " && ".join(filter(None, (install, f"pyenv install --force {parts[-1]}")))
         return Remedy(f"{summary}.", commands=(Command("system", line),))
-    return Remedy(f"{summary}: {install} brings the first." if install else f"{summary}.")
+    return Remedy(f"{summary}: {install} installs the headers." if install else f"{summary}.")

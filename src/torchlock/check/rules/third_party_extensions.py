@@ -1,4 +1,4 @@
-"""TL610 and TL611 of others: extension modules that were linked against another torch than is there."""
+"""TL610 and TL611 for other packages: extension modules that were linked against another torch."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @rule("TL610", "TL611")
 def extensions(context: CheckContext) -> Iterator[Finding]:
-    """What keeps the modules of others from being loaded that torch is to blame for, one finding for each package.
+    """Extension modules that do not load because of torch, one finding for each package.
 
-    Only a warning: torchaudio loads without them.
+    It is only a warning, because torchaudio loads without them.
     """
-    told: set[str] = set()
+    reported: set[str] = set()
     for attempt in context.attempts:
-        if attempt.role == "other" and attempt.package not in told:
+        if attempt.role == "other" and attempt.package not in reported:
             for finding in _judged(context, attempt):
-                told.add(attempt.package)
+                reported.add(attempt.package)
                 yield finding
 
 

@@ -1,4 +1,4 @@
-"""TL609: what the metadata of the stack, or of who uses it, asks for, and is not there or not so."""
+"""TL609: requirements of the stack, or of packages that use it, that are missing or in another version."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution
     from torchlock.standards.dependency import Dependency
 
-# Without these an import fails, in every release that declares them; what else is declared is used later.
+# Without these an import fails, in every release that requires them. Other requirements are used later.
 _IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({"cffi", "numpy"})}
-# Declared by torch, and looked at by itself: the loader knows whether their libraries are found.
+# torch requires these, and other rules check them: the loader shows whether their libraries are found.
 _LOADED = ("nvidia-", "triton", "cuda-")
 
 
 @rule("TL609")
 def unmet(context: CheckContext) -> Iterator[Finding]:
-    """Demands of torch and its companions, and those of others on torch and its companions."""
+    """Requirements of torch and its companions, and those of other packages on torch and its companions."""
     if context.target is None:
         return
     for distribution in context.installed.distributions:
@@ -108,14 +108,14 @@ def _other_version(
 
 
 def _because(context: CheckContext, name: str, other: str) -> str | None:
-    """Why a pin does not keep a companion from working, if its symbols were found in this torch."""
+    """Why a companion works in spite of a pin, if its symbols were found in this torch."""
     if other == "torch" and name in FAMILY and resolved(context, name) is True:
         return f"installers follow this pin of its metadata; all symbols that {name} uses are in this torch"
     return None
 
 
 def _is_partial(context: CheckContext, distribution: Distribution) -> bool:
-    """Whether a tree holds nothing at all of what a distribution asks for: it is but a part of somebody's path."""
+    """Whether a tree has none of the requirements of a distribution: then it is only a part of a path."""
     names = {item.name for item in dependencies_of(distribution) if not item.name.startswith(_LOADED)}
     return not context.live and not any(context.installed.get(name) for name in names - FAMILY)
 
@@ -127,7 +127,7 @@ def _strange_label(label: str) -> bool:
 
 
 def _installed(context: CheckContext, name: str) -> str | None:
-    """The version of what is imported, else that of the record; "" for an unknown one, None for what is absent."""
+    """The imported version, else the version of the record; "" for an unknown one, None for a missing package."""
     pin = context.pins.get(name)
     if pin is None:
         record = context.installed.get(name)
@@ -136,5 +136,5 @@ def _installed(context: CheckContext, name: str) -> str | None:
 
 
 def _is_importable(context: CheckContext, name: str) -> bool:
-    """Whether a module of that name lies on the path, though nothing recorded it (conda, a system package)."""
+    """Whether the path has a module of that name without a record (from conda or a system package)."""
     return context.environment.has_module(name.replace("-", "_")) or bool(context.environment.conda)

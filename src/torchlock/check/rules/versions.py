@@ -1,4 +1,4 @@
-"""TL1xx and TL2xx: releases and builds that do not stand together, by the judge that audits files, too."""
+"""TL1xx and TL2xx: releases and builds that conflict, by the judge that the audit also uses."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from torchlock.knowledge.build_pairs import Mismatch
     from torchlock.knowledge.judge import NamedVersion, Violation
 
-# The call at an import that compares versions of CUDA, and is no comment.
+# The call in the source that compares CUDA versions at import, and not a comment.
 _CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
 _CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)")
-# A mismatch stops the import of these; of the other members it stops only some calls.
+# A conflict makes the import of these fail; of the other members only some calls fail.
 _ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
 
@@ -55,7 +55,7 @@ _ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
     "TL705",
 )
 def conflicts(context: CheckContext) -> Iterator[Finding]:
-    """What the rules say against the releases and builds that are there."""
+    """The rules that the installed releases and builds violate."""
     if context.target is None or ("torch" not in context.pins and "torchaudio" not in context.pins):
         return
     found = violations(context.pins, context.target, context.matrix, complete=False, used=True)
@@ -63,11 +63,11 @@ def conflicts(context: CheckContext) -> Iterator[Finding]:
     found += filter(_is_of_builds, violations(_trains(context), context.target, context.matrix, complete=False))
     for violation in found:
         if violation.statement is not None and not _is_elsewhere(violation):
-            yield from _told(context, violation)
+            yield from _findings(context, violation)
 
 
 def _trains(context: CheckContext) -> dict[str, NamedVersion]:
-    """The family, each pre-release as the release that it leads to: the imports of both compare the same."""
+    """The torch family, each pre-release as its final release, because imports compare both alike."""
     pins = {name: pin for name, pin in context.pins.items() if name in FAMILY}
     return {name: pin._replace(version=Version(pin.version.base_version)) for name, pin in pins.items()}
 
@@ -78,11 +78,11 @@ def _is_of_builds(violation: Violation) -> bool:
 
 @rule("TL903")
 def prereleases(context: CheckContext) -> Iterator[Finding]:
-    """TL903: nightlies and builds of one's own, to which rules on versions do not apply."""
+    """TL903: nightlies and other pre-releases, to which rules on versions do not apply."""
     if names := unruled(context):
-        told_ = [context.named(name) for name in names]
-        verb = "is a pre-release" if len(told_) == 1 else "are pre-releases"
-        message = f"{' and '.join(told_)} {verb}: no rule says which releases go together with {_them(told_)}"
+        early = [context.named(name) for name in names]
+        verb = "is a pre-release" if len(early) == 1 else "are pre-releases"
+        message = f"{' and '.join(early)} {verb}: no rule says which releases work with {_them(early)}"
         yield context.finding("TL903", "note", message, *names, path=path_of(context, names[0]))
 
 
@@ -91,7 +91,7 @@ def _them(names: list[str]) -> str:
 
 
 def unruled(context: CheckContext) -> list[str]:
-    """The pre-releases of the family, where they stand beside others of it."""
+    """The pre-releases of the torch family, if torch and another member are installed."""
     mine = [name for name in STACK if name in FAMILY and name in context.pins]
     early = [
         name for name in mine if not context.pins[name].unversioned and context.pins[name].version.is_prerelease
@@ -105,7 +105,7 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     builds = {each: cuda_version(pin.build) for each, pin in (("torch", torch), (name, mine)) if pin is not None}
     own = context.build("torch")
     if isinstance(builds.get("torch"), Unknown) and own is not None and own.cuda == builds[name]:
-        return None  # A vendor's label, and a version file that states CUDA.
+        return None  # A vendor's label, with a version file that names CUDA.
     if not cuda_check_of(name) or torch is None or builds[name] == "0" or compares(context, name) is False:
         return None
     if not any(isinstance(build, Unknown) for build in builds.values()):
@@ -117,13 +117,11 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     if isinstance(builds[name], Unknown) and links_cuda(context, name) is not True:
         return None
     lost = name if isinstance(builds[name], Unknown) else "torch"
-    return Unknown(
-        f"its import compares CUDA versions, and the CUDA version of {context.named(lost)} is not known"
-    )
+    return Unknown(f"its import compares CUDA versions, and the CUDA version of {context.named(lost)} is unknown")
 
 
 def links_cuda(context: CheckContext, name: str) -> bool | Unknown:
-    """Whether the libraries of a package are those of a CUDA build; unknown if none of them can be read."""
+    """Whether a package links CUDA libraries; unknown if none of its libraries can be read."""
     paths = [attempt.path for attempt in context.attempts if attempt.package == name and attempt.role != "other"]
     found = [binary for binary in map(read_binary, paths) if isinstance(binary, Binary)]
     if not found:
@@ -132,12 +130,12 @@ def links_cuda(context: CheckContext, name: str) -> bool | Unknown:
 
 
 def _is_elsewhere(violation: Violation) -> bool:
-    """Whether it is about the machine, which is looked at by itself."""
+    """Whether the violation is about a library of the machine, which other rules check."""
     dependency = violation.dependency
     return dependency is not None and dependency.name.startswith(HOST_PREFIX)
 
 
-def _told(context: CheckContext, violation: Violation) -> Iterator[Finding]:
+def _findings(context: CheckContext, violation: Violation) -> Iterator[Finding]:
     statement, dependency, pinned = violation.statement, violation.dependency, violation.pinned
     assert statement is not None
     if dependency is None:
@@ -175,7 +173,7 @@ def _told(context: CheckContext, violation: Violation) -> Iterator[Finding]:
 
 
 def _ruling(context: CheckContext, violation: Violation) -> Ruling:
-    """How far a rule applies, if the loader can judge it."""
+    """Whether a rule applies, as far as the loader can show it."""
     statement, wanted, name = violation.statement, violation.dependency, violation.pinned.name
     assert statement is not None
     if violation.forbidden or (wanted is not None and wanted.name != "torch"):
@@ -185,7 +183,7 @@ def _ruling(context: CheckContext, violation: Violation) -> Ruling:
 
 
 def _is_shown(context: CheckContext, violation: Violation) -> bool:
-    """Whether the source of the very package says what the rule says."""
+    """Whether the source of the installed package confirms the rule."""
     return _is_of_builds(violation) and compares(context, violation.pinned.name) is True
 
 
@@ -197,7 +195,7 @@ def _severity(context: CheckContext, name: str, effect: str, *, shown: bool = Fa
 
 
 def _is_pure(context: CheckContext, name: str) -> bool:
-    """Whether a torchaudio was installed without its libraries, so that nothing in it is bound to one torch."""
+    """Whether a torchaudio was installed without libraries, so that it does not depend on one torch."""
     copy = context.copy(name)
     if name != "torchaudio" or copy is None or copy.kind != "package":
         return False
@@ -208,7 +206,7 @@ def _is_pure(context: CheckContext, name: str) -> bool:
 
 
 def _is_idle(context: CheckContext, rule: str) -> bool:
-    """Whether cuDNN is not looked for, since there is no GPU, or both of its majors are on this machine."""
+    """Whether cuDNN does not matter: there is no GPU, or the machine has both major versions."""
     if rule != "TL207" or not context.live:
         return False
     others = all(context.root is not None and context.root.search(f"libcudnn.so.{major}") for major in (8, 9))
@@ -216,7 +214,7 @@ def _is_idle(context: CheckContext, rule: str) -> bool:
 
 
 def is_vendors(context: CheckContext, name: str) -> bool:
-    """Whether somebody else than PyTorch built it, so that the rules need not hold: the libraries tell."""
+    """Whether the package is not a PyTorch build, so that the rules may not apply; its libraries decide."""
     pin = context.pins.get(name)
     if pin is None or pin.unversioned:
         return True
@@ -227,7 +225,7 @@ def is_vendors(context: CheckContext, name: str) -> bool:
 
 
 def _builds(context: CheckContext, name: str) -> str:
-    """The headline of a mixed stack, as its reader would say it."""
+    """The message about a mixed stack."""
     mine, torch = _build_of(context, name), _build_of(context, "torch")
     other = f"this torch ({context.version('torch')}) is " + (
         f"the {torch}" if torch == "CPU build" else f"for {torch}"
@@ -238,13 +236,13 @@ def _builds(context: CheckContext, name: str) -> str:
 
 
 def _build_of(context: CheckContext, name: str) -> str:
-    """The build in words: for somebody's own label the CUDA version that its version file says besides."""
+    """The build in words; for a label with a commit only, the CUDA version in the version file."""
     build = context.pins[name].build
     return describe_build(build if isinstance(build, str) else context.label(name))
 
 
 def _is_settled(context: CheckContext, name: str) -> bool:
-    """Whether a package does not compare versions of CUDA, so that its libraries tell whether it loads."""
+    """Whether a package does not compare CUDA versions, so that its libraries show whether it loads."""
     if compares(context, name) is not False:
         return False
     finds_cuda = name == "torchaudio" and (context.label("torch") or "").startswith("cu")
@@ -252,9 +250,9 @@ def _is_settled(context: CheckContext, name: str) -> bool:
 
 
 def compares(context: CheckContext, name: str) -> bool | Unknown:
-    """Whether the import of a package refuses a torch of another CUDA version, by its source.
+    """Whether the import of a package refuses a torch for another CUDA version, according to its source.
 
-    Who packages it anew takes out the call at its import, or what the comparison raises.
+    Redistributors remove the call at import, or the error of the comparison.
     """
     copy = context.copy(name)
     if copy is None:
@@ -272,7 +270,7 @@ def compares(context: CheckContext, name: str) -> bool | Unknown:
 
 
 def _says(context: CheckContext, rule: str, name: str) -> str:
-    """What Python prints, where that is known without a look at the libraries."""
+    """The error that Python prints, if it is known without looking at the libraries."""
     if rule == "TL201" and name == "torchaudio":
         labels = [context.label("torch") or "", context.label("torchaudio") or ""]
         cuda = [re.sub(r"^CUDA ", "", describe_build(label)) for label in labels if label.startswith("cu")]
@@ -323,13 +321,13 @@ def _mismatched(context: CheckContext, name: str, found: Mismatch, links: bool |
 
 
 def path_of(context: CheckContext, name: str) -> str:
-    """Where the package lies that is imported."""
+    """The path of the imported package."""
     copy = context.copy(name)
     return copy.path if copy else ""
 
 
 def in_words(specifier: str) -> str:
-    """``2.10.0`` for a pin, ``>=2.11`` for a range."""
+    """A specifier in words: ``2.10.0`` for a pin, ``>=2.11`` for a range."""
     exact = re.fullmatch(r"==([^*,]+)", specifier)
     series = re.fullmatch(r"==([^*,]+)\.\*", specifier)
     return exact[1] if exact else series[1] if series else readable_specifier(specifier)

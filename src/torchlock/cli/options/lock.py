@@ -67,6 +67,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="replace all requirements on the packages in this file, also those of other packages",
     )
+    _add_project(group)
+
+
+def _add_project(group: argparse._ArgumentGroup) -> None:
+    """Which parts of a project are locked."""
+    add = group.add_argument
     add(
         "--extra",
         action="append",

@@ -33,9 +33,10 @@ def main() -> None:
 def _install(environment: object, requirements: set[str], pip: dict[str, str]) -> None:
     """Install the requirements of the backend. Index URLs may contain passwords: the backend never sees them."""
     from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
 
-    family = sorted(text for text in requirements if canonicalize_name(Requirement(text).name) in FAMILY)
+    from torchlock.standards.names import normalise
+
+    family = sorted(text for text in requirements if normalise(Requirement(text).name) in FAMILY)
     if family:
         raise SystemExit(f"its build needs {family[0]}, which is never installed to read requirements")
     before = {name: os.environ.get(name) for name in pip}

@@ -134,10 +134,10 @@ def _requires_txt(tree: _Tree) -> Answer:
         return None  # not what setuptools writes
     plain = None
     if "setup.py" in tree.files:
-        verdict = judge_script(tree.text("setup.py"))
-        if verdict.depends:
-            return Unknown(f"its setup.py computes them: {verdict.depends}")
-        plain = _of_script(tree) if verdict.plain else None
+        is_plain = _is_plain(tree)
+        if isinstance(is_plain, Unknown):
+            return is_plain
+        plain = _of_script(tree) if is_plain else None
     try:
         requirements, extras = requires_txt.parse(tree.text(origin)) if origin in tree.files else ([], [])
     except requires_txt.Malformed as error:
@@ -229,10 +229,10 @@ def _setup(tree: _Tree) -> Answer:
         return None
     script = Stated([], [], "", "")
     if "setup.py" in tree.files:
-        verdict = judge_script(tree.text("setup.py"))
-        if verdict.depends:
-            return Unknown(f"its setup.py computes them: {verdict.depends}")
-        if not verdict.plain:
+        is_plain = _is_plain(tree)
+        if isinstance(is_plain, Unknown):
+            return is_plain
+        if not is_plain:
             return Unknown("its setup.py computes them")
         found = _of_script(tree)
         if isinstance(found, Unknown):
@@ -254,13 +254,19 @@ def _setup(tree: _Tree) -> Answer:
     )
 
 
+def _is_plain(tree: _Tree) -> bool | Unknown:
+    """Whether setup.py states everything as plain text; unknown if it depends on the machine."""
+    verdict = judge_script(tree.text("setup.py"))
+    return Unknown(f"its setup.py computes them: {verdict.depends}") if verdict.depends else verdict.plain
+
+
 def _of_script(tree: _Tree) -> Stated | Unknown:
     from torchlock.manifests.formats import setup_py
 
     return _of_document(tree, "setup.py", setup_py)
 
 
-def _of_document(tree: _Tree, name: str, dialect: Any) -> Stated | Unknown:
+def _of_document(tree: _Tree, name: str, reader: Any) -> Stated | Unknown:
     """The requirements that a reader of ``manifests`` finds in a file, with the lists that it includes."""
     with TemporaryDirectory(prefix="torchlock-") as folder:
         root = Path(folder)
@@ -268,7 +274,7 @@ def _of_document(tree: _Tree, name: str, dialect: Any) -> Stated | Unknown:
             if path == name or path.endswith((".txt", ".in", ".pip")):
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 (root / path).write_bytes(content)
-        document: Document = dialect.read(tree.text(name), str(root / name))
+        document: Document = reader.read(tree.text(name), str(root / name))
         outside = [path for path in document.includes if not Path(path).resolve().is_relative_to(root.resolve())]
     wrong = [issue.message for issue in document.issues if issue.rule in ("TL501", "TL901")]
     if wrong or outside:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 Format = Literal["elf", "macho", "pe"]
 
@@ -75,9 +75,6 @@ class Symbols(Protocol):
         Unreadable, which is true as a condition, if its tables need too much work.
         """
 
-    def exported(self) -> Iterator[str]:
-        """All the names that it exports; slow for large libraries."""
-
 
 @dataclass(eq=False)
 class Binary:
@@ -87,7 +84,6 @@ class Binary:
     ``win32`` (PE); ``machines`` are all that a universal file has. ``soname`` is the name by which others
     ask for it: SONAME, install name, or the name in the export table. ``rpath`` is DT_RPATH or LC_RPATH,
     ``runpath`` DT_RUNPATH; both unexpanded. ``interpreter`` is the loader that an ELF program names.
-    ``minos`` is the macOS it was built for.
     """
 
     path: str
@@ -103,7 +99,6 @@ class Binary:
     no_default_folders: bool = False
     version_needs: tuple[VersionNeed, ...] = ()
     version_definitions: tuple[str, ...] = ()
-    minos: str = ""
     truncated: tuple[Truncation, ...] = ()
     read_symbols: Callable[[], Symbols | Unreadable] = field(
         default=lambda: Unreadable("", "has no symbols"), repr=False

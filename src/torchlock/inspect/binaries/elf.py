@@ -21,7 +21,6 @@ from torchlock.inspect.binaries.raw import (
     Index,
     Raw,
     Steps,
-    end_of,
     strings_at,
     text,
     unreadable,
@@ -53,8 +52,6 @@ class _Segment(NamedTuple):
     offset: int
     address: int
     size: int
-    # In memory; the rest beyond ``size`` is zeros.
-    extent: int
 
 
 class _Layout(NamedTuple):
@@ -124,7 +121,7 @@ def _segments(raw: Raw, head: bytes, wide: bool) -> list[_Segment]:
     if count and width != least:
         raise Broken(f"entries of {width} bytes in the table of segments")
     table = raw.take(start, width * count, "the table of segments")
-    form = _form(raw, "I4xQQ8xQQ8x" if wide else "IIIxxxxIIxxxxxxxx")
+    form = _form(raw, "I4xQQ8xQ16x" if wide else "IIIxxxxI12x")
     found = []
     for at in range(0, width * count, width or 1):
         fields = struct.unpack_from(form, table, at)
@@ -274,7 +271,6 @@ class ElfSymbols:
         self._order = ">" if raw.order == "big" else "<"
         # name, value and size between, info, other, section
         self._entry = struct.Struct(self._order + ("IBBH16x" if layout.wide else "I8xBBH"))
-        self._wide = layout.wide
         dynamic = layout.dynamic
         strings = _Strings(raw, layout)
         self._strings = raw.take(strings.start, strings.size, "the string table") if strings.size else b""
@@ -320,12 +316,6 @@ class ElfSymbols:
         need = self._needs.get(self._version(index) & ~_HIDDEN)
         file, version = (need.file, need.version) if need else ("", "")
         return Reference(name, version, file, kind == _STB_WEAK)
-
-    def exported(self) -> Iterator[str]:
-        """All the names that it exports."""
-        for entry in self._entry.iter_unpack(self._table):
-            if _offered(*entry):
-                yield text(self._strings[entry[0] : max(0, end_of(self._strings, entry[0]))])
 
     def defines(self, name: str, version: str = "") -> bool | Unreadable:
         """Whether the loader binds this name to a symbol of this library."""

@@ -20,7 +20,6 @@ from torchlock.inspect.binaries.raw import (
     Index,
     Raw,
     Steps,
-    end_of,
     strings_at,
     text,
     unreadable,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 _DYLIB, _ID, _WEAK, _REEXPORT, _UPWARD, _LAZY = 0xC, 0xD, 0x80000018, 0x8000001F, 0x80000023, 0x20
 _RPATH, _SYMTAB, _DYSYMTAB, _SEGMENT = 0x8000001C, 0x2, 0xB, 0x19
-_MIN_MACOS, _BUILD_VERSION = 0x24, 0x32
 _LIBRARIES = (_DYLIB, _WEAK, _REEXPORT, _UPWARD)
 _MANY, _MANY_SLICES = 4096, 20
 # The limit of all load commands together; a loader requires them within the first segment.
@@ -81,7 +79,6 @@ def read_macho(path: str, raw: Raw, head: bytes, machine: str = "") -> Binary:
         needed,
         next((_text(data, 8) for kind, data in commands if kind == _ID), ""),
         rpath=tuple(_text(data, 8) for kind, data in commands if kind == _RPATH),
-        minos=next(_minos(commands), ""),
         truncated=tuple(_truncations(raw, commands)),
         read_symbols=partial(_read_symbols, path, start, size, _table(commands), names),
     )
@@ -127,14 +124,6 @@ def _text(data: bytes, at: int) -> str:
         return ""
     (start,) = struct.unpack_from("<I", data, at)
     return text(data[start:].partition(b"\0")[0]) if start >= at else ""
-
-
-def _minos(commands: list[tuple[int, bytes]]) -> Iterator[str]:
-    for kind, data in commands:
-        at = {_MIN_MACOS: 8, _BUILD_VERSION: 12}.get(kind)
-        if at is not None and len(data) >= at + 4:
-            (number,) = struct.unpack_from("<I", data, at)
-            yield f"{number >> 16}.{number >> 8 & 0xFF}"
 
 
 def _truncations(raw: Raw, commands: list[tuple[int, bytes]]) -> Iterator[Truncation]:
@@ -200,11 +189,6 @@ class MachoSymbols:
             return any(self._strings.startswith(wanted + b"\0", self._offsets[row]) for row in rows)
         except BudgetExceeded as error:
             return unreadable(self._path, error)
-
-    def exported(self) -> Iterator[str]:
-        """All the names that it defines for others."""
-        strings = self._strings
-        return (text(strings[at : max(0, end_of(strings, at))]) for at in self._offsets)
 
 
 def _undefined(raw: Raw, table: _Table, strings: bytes, libraries: list[str]) -> Iterator[Reference]:

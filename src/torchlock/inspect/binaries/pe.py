@@ -129,7 +129,7 @@ class _Image:
         offset, room = self._place(address, what)
         data = self.raw.some(offset, min(room, _PIECE))
         if not data:
-            raise Broken(f"{what} at address {address:#x} lies beyond the end of the file")
+            raise Broken(f"{what} at address {address:#x} is beyond the end of the file")
         return data
 
     def string(self, address: int) -> str:
@@ -237,10 +237,6 @@ class PeSymbols:
     def defines(self, name: str, version: str = "") -> bool:
         """Whether the DLL exports this name."""
         return name.encode("utf-8", "surrogateescape") in self._exports
-
-    def exported(self) -> Iterator[str]:
-        """All the names that it exports."""
-        return map(text, self._exports)
 
 
 def _exports(image: _Image) -> frozenset[bytes]:

@@ -52,18 +52,18 @@ def attempts(
     """
     found: list[Attempt] = []
     preloaded = _Preloaded(environment)
-    wins = copies["torch"].wins if "torch" in copies else None
-    if wins is not None:
-        process.search_in(os.path.join(wins.path, "lib"))  # as torch itself instructs Windows
+    imported = copies["torch"].imported if "torch" in copies else None
+    if imported is not None:
+        process.search_in(os.path.join(imported.path, "lib"))  # as torch itself instructs Windows
     if (path := extension_of_python(environment, "_ctypes")) and path.endswith(".so"):
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
-        shared = role == "optional" or _is_for_all(wins)
+        shared = role == "optional" or _is_for_all(imported)
         outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
         # torch itself looks for the libraries that the first one lacks; an invalid library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
-    if environment.conda and wins is not None:
-        found += _over_mkl(os.path.join(wins.path, "lib", "libtorch_cpu.so"), process)
+    if environment.conda and imported is not None:
+        found += _over_mkl(os.path.join(imported.path, "lib", "libtorch_cpu.so"), process)
     opened = [attempt for attempt in found if attempt.role == "import"]
     if not opened or not all(attempt.outcome.loads for attempt in opened):
         return found
@@ -126,20 +126,20 @@ def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
 
 
 def _torch(environment: Environment, copies: Mapping[str, ModuleCopies]) -> Iterator[tuple[str, str]]:
-    wins = copies["torch"].wins if "torch" in copies else None
-    if wins is None or wins.kind not in ("package", "editable"):
+    imported = copies["torch"].imported if "torch" in copies else None
+    if imported is None or imported.kind not in ("package", "editable"):
         return
-    library = os.path.join(wins.path, "lib")
+    library = os.path.join(imported.path, "lib")
     for name in sorted(environment.tree.names(library)):
         if name.startswith("libtorch_global_deps."):
             yield os.path.join(library, name), "optional"
-    for name in sorted(environment.tree.names(wins.path)):
+    for name in sorted(environment.tree.names(imported.path)):
         if re.fullmatch("_C" + _EXTENSION, name) and is_imported(
-            environment, name, environment.tree.names(wins.path)
+            environment, name, environment.tree.names(imported.path)
         ):
-            yield os.path.join(wins.path, name), "import"
+            yield os.path.join(imported.path, name), "import"
             break
-    if any(name.endswith(".dll") for name in environment.tree.names(library)) and _opens_all(wins.path):
+    if any(name.endswith(".dll") for name in environment.tree.names(library)) and _opens_all(imported.path):
         for name in sorted(environment.tree.names(library)):
             if name.endswith(".dll"):
                 yield os.path.join(library, name), "import"
@@ -156,11 +156,11 @@ def _opens_all(package: str) -> bool:
 def _companion(
     environment: Environment, copies: Mapping[str, ModuleCopies], name: str
 ) -> Iterator[tuple[str, str]]:
-    wins = copies[name].wins if name in copies else None
-    if wins is None or wins.kind not in ("package", "editable"):
+    imported = copies[name].imported if name in copies else None
+    if imported is None or imported.kind not in ("package", "editable"):
         return
     for folder, pattern, role in MEMBERS[name].opens:
-        place = os.path.normpath(os.path.join(wins.path, folder))
+        place = os.path.normpath(os.path.join(imported.path, folder))
         for file in sorted(environment.tree.names(place)):
             if re.fullmatch(pattern + _EXTENSION, file) and is_imported(
                 environment, file, environment.tree.names(place)

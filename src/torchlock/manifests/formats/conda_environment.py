@@ -89,11 +89,11 @@ def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None
     """The resolved packages: one match for each package and platform."""
     from torchlock.manifests.merge_conflicts import conflicts
     from torchlock.manifests.syntax.toml_blocks import locked_entry
-    from torchlock.manifests.truncation import cut_off
+    from torchlock.manifests.truncation import truncated_line
 
     document = builder.document
     document.locked = True
-    document.issues += conflicts(builder.text) or cut_off(builder.text)
+    document.issues += conflicts(builder.text) or truncated_line(builder.text)
     subdirs: dict[str, None] = {}
     for match in packages:
         found = match.groupdict()
@@ -286,7 +286,7 @@ class _Environment:
         document.pre = document.pre or found.pre
 
     def _place_in(self, listed: DocumentBuilder, place: Place) -> Place:
-        """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""
+        """The place in the file of a place in the pip list: a flow list may have two of its lines on one line."""
         found = self._builder.place(listed.offset(place.line) + max(place.column, 1) - 1) if place.line else place
         return found if place.column else Place(found.line)
 
@@ -295,7 +295,7 @@ class _Environment:
         names = {SUBDIRS.get(node.text or "") for node in listed.items} if listed else set()
         for node in listed.items if listed else ():
             if node.text and node.text not in SUBDIRS and node.text != "noarch":
-                message = f"unknown platform {node.text}: not judged for it"
+                message = f"unknown platform {node.text}: not judged for this platform"
                 self._builder.issue("TL902", "note", message, node.start)
         if names - {None}:
             self._document.platforms = tuple(name for name in PLATFORMS if name in names)

@@ -86,7 +86,7 @@ def read_stages(builder: DocumentBuilder) -> None:
 
 class _Dockerfile:
     def __init__(self, builder: DocumentBuilder) -> None:
-        self._draft = builder
+        self._builder = builder
         self._text = builder.text
         self._global: dict[str, str | None] = {}
         self._stages: list[_Stage] = []
@@ -127,7 +127,7 @@ class _Dockerfile:
         named = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
         if not named or "$" in named or named in _PLATFORMS:
             return _PLATFORMS.get(named, "")
-        self._draft.issue("TL902", "note", f"unknown platform {named}: not judged for it", at)
+        self._builder.issue("TL902", "note", f"unknown platform {named}: not judged for this platform", at)
         return ""
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:
@@ -144,10 +144,10 @@ class _Dockerfile:
 
     def _held(self, stage: _Stage, specifier: str, url: str | None = None) -> Entry:
         """The torch of a base image, as an entry."""
-        image, place = stage.image, self._draft.place(stage.at)
+        image, place = stage.image, self._builder.place(stage.at)
         text = f"FROM {stage.name_of_image}"
         return Entry(
-            "torch", specifier, place, text, self._draft.path, channel=image.channel, index=image.page, url=url
+            "torch", specifier, place, text, self._builder.path, channel=image.channel, index=image.page, url=url
         )
 
     def _stage(self, name: str) -> _Stage | None:
@@ -174,7 +174,7 @@ class _Dockerfile:
     ) -> None:
         """``ARG NAME=value``, ``ENV NAME=value …``, ``ENV NAME value``."""
         words = [word for command in self._commands(instruction, variables) for word in command.words]
-        installer = Installer(self._draft, Installed(variables))
+        installer = Installer(self._builder, Installed(variables))
         if instruction.keyword == "ENV" and len(words) > 1 and "=" not in words[0].value:
             values = [word.value for word in words[1:]]
             known = not any(word.unknown for word in words)
@@ -184,7 +184,7 @@ class _Dockerfile:
             name, equals, value = word.value.partition("=")
             if word.unknown or not equals:
                 variables[name] = None if word.unknown else defaults.get(name, variables.get(name))
-                index_variable(self._draft, name, variables[name], word.start)
+                index_variable(self._builder, name, variables[name], word.start)
             else:
                 installer.variable(name, value, word.start)
 
@@ -203,7 +203,7 @@ class _Dockerfile:
         stage.state.entries, self._step = state.entries, state.step
 
     def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
-        installer = Installer(self._draft, state)
+        installer = Installer(self._builder, state)
         for command in found:
             installer.take(command)
 
@@ -222,7 +222,7 @@ class _Dockerfile:
             within = holders[stage.number]
             scopes = [""] if len(within) == len(leaves) else [f"group:stage-{leaf.number}" for leaf in within]
             for entry in self._of_image(stage):
-                self._draft.add(_scoped(entry, scope) for scope in scopes)
+                self._builder.add(_scoped(entry, scope) for scope in scopes)
         self._declared(leaves)
 
     def _of_image(self, stage: _Stage) -> list[Entry]:
@@ -230,8 +230,8 @@ class _Dockerfile:
         entries, image = stage.state.entries, stage.image
         if image.vendor:
             alike = [entry for other in self._stages if other.at == stage.at for entry in other.state.entries]
-            if not replaces_torch(alike, image.vendor, stage.name_of_image, stage.at, self._draft):
-                return list(beside_vendor(entries, image.vendor, stage.name_of_image, stage.at, self._draft))
+            if not replaces_torch(alike, image.vendor, stage.name_of_image, stage.at, self._builder):
+                return list(beside_vendor(entries, image.vendor, stage.name_of_image, stage.at, self._builder))
         elif image.unknown and any(entry.name in FAMILY for entry in entries):
             around = [entry for other in stage.needs() for entry in other.state.entries]
             if not any(entry.name == "torch" for entry in around):
@@ -243,10 +243,10 @@ class _Dockerfile:
         pythons = {leaf.python[0]: leaf.python[1] for leaf in leaves}
         if len(pythons) == 1:
             for python, at in pythons.items():
-                self._draft.python(python, at)
+                self._builder.python(python, at)
         platforms = {leaf.platform for leaf in leaves}
         known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
-        document = self._draft.document
+        document = self._builder.document
         known = known or document.platforms
         document.platforms = known or ("linux-x86_64", "linux-aarch64")
         document.assumed = not known and not _TARGETS.search(self._text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.location import Edit, Span
 from torchlock.manifests.builder import DocumentBuilder
-from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
+from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.formats import pyproject_uv
 from torchlock.manifests.toml_builder import TomlBuilder
 
@@ -23,12 +23,12 @@ _LINE = re.compile(r"#(?P<space> |(?=[\r\n]|\Z))(?P<text>[^\r\n]*)(?:\r\n|\n|\r|
 class _Block(EmbeddedBuilder, TomlBuilder):
     """The TOML of a block, with the positions of the script."""
 
-    def __init__(self, host: DocumentBuilder, woven: Woven) -> None:
+    def __init__(self, host: DocumentBuilder, woven: MappedText) -> None:
         self._host, self._pieces, self._exact = host, woven.pieces, True
         TomlBuilder.__init__(self, woven.text, host.path, host.document.kind)
 
     def take_over(self, host: DocumentBuilder) -> None:
-        """Add what was read to the document of the script."""
+        """Add the results to the document of the script."""
         found, into = self.document, host.document
         into.entries += map(self.entry, found.entries)
         into.overrides += map(self.entry, found.overrides)
@@ -102,12 +102,12 @@ def _metadata(block: _Block) -> None:
     block.add(block.listed("dependencies"))
 
 
-def _blocks(text: str) -> Iterator[tuple[int, Woven | None]]:
+def _blocks(text: str) -> Iterator[tuple[int, MappedText | None]]:
     """The offset of each block, and its content; None if the block is not closed."""
     at = 0
     while opening := _OPENING.search(text, at):
         at = opening.end()
-        woven, closed, length = Woven(), -1, 0
+        woven, closed, length = MappedText(), -1, 0
         while line := _LINE.match(text, at):
             if line["text"] == "///" and line["space"]:
                 closed = length

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
-from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
-from torchlock.manifests.install_parts import parted
+from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
+from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.expansion import Expansion, bounded
 from torchlock.manifests.syntax.install_commands import Installed, index_variable
 from torchlock.manifests.syntax.shell import commands
@@ -45,7 +45,7 @@ def read(text: str, path: str) -> Document:
 
 class _Reader:
     def __init__(self, builder: DocumentBuilder, *, just: bool) -> None:
-        self._draft = builder
+        self._builder = builder
         self._just = just
         self._variables: dict[str, str | None] = {}
         self._entries: dict[str, list[Entry]] = {}
@@ -57,7 +57,7 @@ class _Reader:
     def read(self) -> None:
         targets: list[str] = []
         foreign = False
-        for match in _LINE.finditer(self._draft.text):
+        for match in _LINE.finditer(self._builder.text):
             line = match[0]
             if line.startswith("\t") or (self._just and line[:1] == " " and line.strip()):
                 foreign = foreign or _OTHER_PROGRAM.match(line) is not None
@@ -70,7 +70,7 @@ class _Reader:
                 False,
                 self._header(match.start(), line) or ([] if not self._condition(line) else targets),
             )
-        self._draft.add(parted(self._together()))
+        self._builder.add(scoped_parts(self._together()))
 
     def _condition(self, line: str) -> bool:
         """``ifeq`` and the like: a value inside may or may not apply."""
@@ -111,7 +111,7 @@ class _Reader:
         whole = _USED.sub(known, value.strip("\"'") if self._just else value)
         doubtful = unknown or "$" in whole or (self._conditions > 0 and name in self._variables)
         self._variables[name] = None if doubtful else bounded(whole)
-        index_variable(self._draft, name, self._variables[name], at)
+        index_variable(self._builder, name, self._variables[name], at)
 
     def _recipe(self, at: int, line: str, targets: list[str]) -> None:
         """One line of a recipe, which runs in its own shell."""
@@ -121,14 +121,14 @@ class _Reader:
         if not woven.text.strip():
             return
         state = Installed(dict(self._variables), [], self._step)
-        EmbeddedBuilder(self._draft, woven.text, woven.pieces).install(state, self._words)
+        EmbeddedBuilder(self._builder, woven.text, woven.pieces).install(state, self._words)
         self._step = state.step
         for target in targets[:1]:
             self._entries.setdefault(target, []).extend(state.entries)
 
-    def _filled(self, line: str, at: int) -> Woven:
+    def _filled(self, line: str, at: int) -> MappedText:
         """A line with ``{{name}}`` of just replaced by the known values."""
-        woven, done = Woven(), 0
+        woven, done = MappedText(), 0
         for match in _USED.finditer(line) if self._just else ():
             value = self._expansion.take(self._variables.get(match[2] or ""))
             if value is not None:
@@ -153,7 +153,7 @@ class _Reader:
                 found[held] = name
         if left <= 0:
             message = "too many targets need others: not all are judged with the targets that they need"
-            self._draft.issue("TL902", "note", message, 0)
+            self._builder.issue("TL902", "note", message, 0)
         around: dict[str, list[frozenset[str]]] = {}
         for held in found:
             for one in held:

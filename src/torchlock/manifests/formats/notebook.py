@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.manifests.builder import DocumentBuilder
-from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
+from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.syntax.install_commands import Installed
 from torchlock.manifests.syntax.json_text import value_of
 
@@ -58,9 +58,9 @@ class _Sources:
         self._text = text
         self._keys = [(match.end(), bool(match[1])) for match in _SOURCE.finditer(text)]
         self._next = 0
-        self._known: dict[int, Woven] = {}
+        self._known: dict[int, MappedText] = {}
 
-    def find(self, source: str) -> Woven | None:
+    def find(self, source: str) -> MappedText | None:
         """The next source with this text; None if there is none."""
         for number in range(self._next, min(self._next + _AHEAD, len(self._keys))):
             woven = self._known.get(number) or self._woven(*self._keys[number])
@@ -70,8 +70,8 @@ class _Sources:
                 return woven
         return None
 
-    def _woven(self, at: int, listed: bool) -> Woven:
-        woven = Woven()
+    def _woven(self, at: int, listed: bool) -> MappedText:
+        woven = MappedText()
         while string := _STRING.match(self._text, at):
             woven.add_json(string[1], string.start(1))
             at = string.end()
@@ -95,18 +95,18 @@ def _lines(source: object) -> list[str]:
     return [line for line in source if isinstance(line, str)] if isinstance(source, list) else []
 
 
-def _commands(source: str, woven: Woven | None) -> Woven:
+def _commands(source: str, woven: MappedText | None) -> MappedText:
     """The shell commands in a cell."""
     if woven is None:
-        woven = Woven()
+        woven = MappedText()
         woven.add(source, 0)
     shell = _SHELL_CELL.match(source) is not None
-    return Woven() if _OTHER_CELL.match(source) and not shell else _kept(woven, whole=shell)
+    return MappedText() if _OTHER_CELL.match(source) and not shell else _kept(woven, whole=shell)
 
 
-def _kept(cell: Woven, *, whole: bool) -> Woven:
+def _kept(cell: MappedText, *, whole: bool) -> MappedText:
     """Only the lines of a cell that are commands, without their prefix."""
-    kept, at, going = Woven(), 0, False
+    kept, at, going = MappedText(), 0, False
     for number, line in enumerate(cell.text.splitlines(keepends=True)):
         marked = _COMMAND.match(line) if not going and not whole else None
         interpreter = _INTERPRETER.match(line, marked.end()) if marked else None

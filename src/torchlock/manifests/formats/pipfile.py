@@ -172,7 +172,7 @@ def _index(builder: TomlBuilder, name: object, addresses: dict[str, str], at: in
     """The source of a package: the one that it names, else the first one; None if pipenv searches all."""
     if isinstance(name, str):
         if name not in addresses and not is_public(name):
-            builder.refuse(f"no source is called {name!r}", at)
+            builder.refuse(f"unknown source {name!r}", at)
         return addresses.get(name, name)
     if len(addresses) < 2 or builder.tree.get("pipenv", "install_search_all_sources") is True:
         return None

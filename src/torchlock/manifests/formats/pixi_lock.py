@@ -13,7 +13,7 @@ from torchlock.manifests.merge_conflicts import conflicts
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.manifests.syntax.toml_blocks import locked_entry
-from torchlock.manifests.truncation import cut_off
+from torchlock.manifests.truncation import truncated_line
 from torchlock.standards.filenames import file_name
 from torchlock.target import PLATFORMS
 
@@ -29,7 +29,7 @@ _SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*?)\.(?:tar\.gz|zip)")
 
 def read(text: str, path: str) -> Document:
     """Read a lock of pixi (versions 4 to 6). Its environments are separate from each other."""
-    document = Document(path, "pixi.lock", text, locked=True, issues=conflicts(text) or cut_off(text))
+    document = Document(path, "pixi.lock", text, locked=True, issues=conflicts(text) or truncated_line(text))
     found = list(_packages(text))
     names = list(dict.fromkeys(environment for environment, *_ in found))
     subdirs = {subdir for _, subdir, *_ in found}

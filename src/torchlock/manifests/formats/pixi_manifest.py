@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.conda_match_spec import specifier_of
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +114,7 @@ def _options(builder: TomlBuilder, *path: Key) -> None:
 def _known(builder: TomlBuilder, own: Path, feature: str, at: int | None, scope: str) -> None:
     if not isinstance(builder.tree.get(*own, "feature", feature), dict):
         with builder.within(scope):
-            builder.fault(f"no feature is called {feature!r}", at)
+            builder.fault(f"unknown feature {feature!r}", at)
 
 
 def _feature(builder: TomlBuilder, path: Path, scope: str) -> None:
@@ -148,7 +147,7 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
     where = (*path, "version") if isinstance(value, dict) else path
     builder.shapes(_DEPENDENCY_SHAPES, *path)
     builder.shape("string", *where)
-    name = canonicalize_name(str(path[-1]))
+    name = normalise(str(path[-1]))
     kind = next((key for key in ("url", "git", "path") if isinstance(table.get(key), str)), "")
     url = repository_address("git", table["git"], table) if kind == "git" else table.get(kind)
     extras = table.get("extras")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document
-from torchlock.manifests.syntax.lock_markers import placed
+from torchlock.manifests.syntax.lock_markers import by_scope
 from torchlock.manifests.syntax.markers import either
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.toml_blocks import Lock, cut, strings
@@ -67,7 +67,7 @@ class _Reader:
         found: dict[str, list[str]] = {}
         for group in groups:
             marker = by_group.get(group or "main", by_group.get(group, ""))
-            for scope, left in placed(marker if isinstance(marker, str) else ""):
+            for scope, left in by_scope(marker if isinstance(marker, str) else ""):
                 found.setdefault(group or scope, []).append(left)
         if list(found) == [""] and block.table.get("optional") is True and self._extras:
             yield from ((f"extra:{extra}", either(*found[""])) for extra in self._pulled_in_by(block.name))

@@ -9,7 +9,7 @@ from torchlock.errors import InputError
 from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document, ParseIssue
-from torchlock.manifests.syntax.lock_markers import placed, platforms
+from torchlock.manifests.syntax.lock_markers import by_scope, platforms
 from torchlock.manifests.syntax.toml_blocks import cut, strings, tables
 from torchlock.manifests.syntax.toml_values import parse_toml
 from torchlock.standards.filenames import file_name
@@ -105,7 +105,7 @@ def _entries(block: Block, groups: list[str], path: str) -> Iterator[Entry]:
         "url": _url(block.table),
         "index": _index(block.get("index")),
     }
-    for scope, marker in placed(block.get("marker"), groups):
+    for scope, marker in by_scope(block.get("marker"), groups):
         yield block.entry(path, scope=scope, marker=marker, **more)
 
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
-from torchlock.manifests.formats import (
-    pyproject_hatch,
-    pyproject_pdm,
-    pyproject_pixi,
-    pyproject_poetry,
-    pyproject_rye,
-    pyproject_uv,
-)
+from torchlock.manifests.formats import pyproject_uv
 from torchlock.manifests.self_references import DEEPEST, OwnExtras
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +21,13 @@ if TYPE_CHECKING:
 
 
 _DYNAMIC = ("tool", "setuptools", "dynamic")
+# The table of the plugin hatch-requirements-txt, which names files of requirements.
+_HATCH_HOOK = ("tool", "hatch", "metadata", "hooks", "requirements_txt")
 # The tables that can declare an extra: the standard's, and those of build tools.
 _EXTRAS = (
     ("project", "optional-dependencies"),
     (*_DYNAMIC, "optional-dependencies"),
-    (*pyproject_hatch.HOOK, "optional-dependencies"),
+    (*_HATCH_HOOK, "optional-dependencies"),
     ("tool", "flit", "metadata", "requires-extra"),
 )
 _BRINGING = ("dependencies", "optional-dependencies", "requires-python")
@@ -92,19 +88,22 @@ class _Project:
         if self._tree.items("tool", "flit", "metadata"):
             builder.document.project = True
             builder.add(builder.listed("tool", "flit", "metadata", "requires"))
-        pyproject_rye.read(builder)
-        pyproject_poetry.read(builder)
-        pyproject_pixi.read(builder)
-        pyproject_hatch.read(builder)
+        for tool in ("rye", "poetry", "pixi", "hatch"):
+            self._read_table_of(tool)
         builder.add(builder.listed("build-system", "requires", scope="group:build-system"))
-        pyproject_pdm.read(builder)
-        pyproject_uv.read(builder)
+        self._read_table_of("pdm", or_if="${PROJECT_ROOT}" in builder.text)
+        pyproject_uv.read(builder)  # also without a table: the project may be a member of a workspace
+
+    def _read_table_of(self, tool: str, *, or_if: bool = False) -> None:
+        """Take up the table of a tool, whose module is imported only if the file has the table."""
+        if or_if or self._tree.get("tool", tool) is not None:
+            import_module(f"torchlock.manifests.formats.pyproject_{tool}").read(self._builder)
 
     def _spellings(self) -> None:
         """Report dependency groups whose names normalise to the same name."""
         first: dict[str, str] = {}
         for key, _ in self._tree.items("dependency-groups"):
-            name = canonicalize_name(key)
+            name = normalise(key)
             if first.setdefault(name, key) != key:
                 message = f"dependency-groups.{key}: {first[name]} and {key} are spellings of one name"
                 with self._builder.within(f"group:{name}"):
@@ -123,9 +122,9 @@ class _Project:
         self._requirements("", "project", "dependencies")
         self._requirements("", "project", "dynamic")
         for key, _ in self._tree.items("project", "optional-dependencies"):
-            self._requirements(f"extra:{canonicalize_name(key)}", "project", "optional-dependencies", key)
+            self._requirements(f"extra:{normalise(key)}", "project", "optional-dependencies", key)
         for key, _ in self._tree.items("dependency-groups"):
-            self._requirements(f"group:{canonicalize_name(key)}", "dependency-groups", key)
+            self._requirements(f"group:{normalise(key)}", "dependency-groups", key)
 
     def _requirements(self, scope: str, *where: str) -> None:
         """Report requirements that are not a list, and invalid items."""
@@ -169,7 +168,7 @@ class _Project:
         keys = [(*table, key) for table in _EXTRAS for key, _ in self._tree.items(*table)]
         for path in keys:
             self._builder.declare_extra(path[-1], self._tree.offset(*path))
-        return [(path[-1], canonicalize_name(path[-1])) for path in keys]
+        return [(path[-1], normalise(path[-1])) for path in keys]
 
     def _extra(self, name: str, key: str) -> list[Entry]:
         scope = f"extra:{name}"
@@ -192,7 +191,7 @@ class _Project:
             return found
         for where in (
             (*_DYNAMIC, "dependencies", "file"),
-            (*pyproject_hatch.HOOK, "files"),
+            (*_HATCH_HOOK, "files"),
         ):
             if self._builder.strings(*where):
                 return self._from_files("", *where, plain=where[-1] == "file")
@@ -230,7 +229,7 @@ class _Project:
     @cached_property
     def _groups(self) -> dict[str, str]:
         """The dependency groups: normalised names, and the names as written."""
-        return {canonicalize_name(key): key for key, _ in self._tree.items("dependency-groups")}
+        return {normalise(key): key for key, _ in self._tree.items("dependency-groups")}
 
     def _group(self, name: str) -> list[Entry]:
         """The requirements of a group and of the groups that it includes, each group once."""
@@ -243,7 +242,7 @@ class _Project:
                 chain.pop()
             elif not isinstance(item[1], dict):
                 entry = self._builder.written(*item[0])
-                found += [entry] if entry else []
+                found += [replace(entry, home=f"group:{chain[-1]}")] if entry else []
             elif (included := self._included(item, chain)) is not None and included not in done:
                 done.add(included)
                 chain.append(included)
@@ -261,7 +260,7 @@ class _Project:
         ``chain`` are the groups that lead here.
         """
         where, value = item
-        included = canonicalize_name(self._tree.string(*where, "include-group"))
+        included = normalise(self._tree.string(*where, "include-group"))
         at = self._tree.offset(*where, "include-group")
         if len(value) != 1 or included not in self._groups:
             self._no_group(where, value, at)
@@ -285,8 +284,8 @@ class _Project:
     def _no_group(self, where: Path, item: dict[str, object], at: int | None) -> None:
         included = item.get("include-group")
         if isinstance(included, str) and len(item) == 1:
-            message = f"no dependency group is called {included!r}"
-            hint = f"there are: {', '.join(sorted(self._groups.values()))}"
+            message = f"unknown dependency group {included!r}"
+            hint = f"declared: {', '.join(sorted(self._groups.values()))}"
             self._builder.fault(message, at, error=self._builder.error(message, at, hint=hint))
         else:
             self._builder.fault(f"{'.'.join(map(str, where[:-1]))}: {item!r} is not a requirement", at)

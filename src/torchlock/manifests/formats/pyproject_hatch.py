@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "hatch", "envs")
-HOOK = ("tool", "hatch", "metadata", "hooks", "requirements_txt")
-"""The table of the plugin hatch-requirements-txt, which names files of requirements."""
 
 
 def read(builder: TomlBuilder) -> None:
@@ -44,9 +42,9 @@ def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], n
         if owner is None or not builder.shape("list of strings", *_OWN, owner, key, audit=False):
             continue
         for chosen, at in builder.strings(*_OWN, owner, key):
-            scope = f"{kind}:{canonicalize_name(chosen)}"
-            if canonicalize_name(chosen) not in declared:
-                builder.refuse(f"tool.hatch.envs.{owner}.{key}: no {kind} is called {chosen!r}", at)
+            scope = f"{kind}:{normalise(chosen)}"
+            if normalise(chosen) not in declared:
+                builder.refuse(f"tool.hatch.envs.{owner}.{key}: unknown {kind} {chosen!r}", at)
             yield from [entry for entry in document.entries if entry.scope == scope]
     owner = _owner(environments, name, "overrides")
     if owner is not None and "dependencies" in repr(environments[owner]["overrides"]):

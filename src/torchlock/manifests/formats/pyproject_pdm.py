@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from torchlock.errors import InputError
 from torchlock.manifests.document import Entry
-from torchlock.manifests.syntax.pep508 import ask
+from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import shortened
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Origin
 
@@ -55,7 +54,7 @@ def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) ->
         return
     editable = item.startswith("-e")
     location = item.removeprefix("-e").strip() if editable else item
-    if not editable and ask(item) is not None:
+    if not editable and parse_general(item) is not None:
         entry = builder.written(*where)
         builder.add([replace(entry, scope=scope)] if entry else [])
         return
@@ -69,13 +68,13 @@ def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) ->
     builder.add(
         [
             Entry(
-                name=canonicalize_name(requirement.name) if requirement else "",
+                name=normalise(requirement.name) if requirement else "",
                 specifier=str(requirement.specifier) if requirement else "",
                 place=place,
                 text=item,
                 path=builder.path,
                 marker=str(requirement.marker or "") if requirement else found.marker,
-                extras=tuple(sorted(map(canonicalize_name, requirement.extras))) if requirement else (),
+                extras=tuple(sorted(map(normalise, requirement.extras))) if requirement else (),
                 scope=scope,
                 url=found.url,
                 editable=editable,
@@ -118,7 +117,7 @@ def _overrides(builder: TomlBuilder) -> None:
             continue
         builder.document.overrides.append(
             Entry(
-                name=canonicalize_name(key),
+                name=normalise(key),
                 specifier=specifier,
                 place=builder.place(at),
                 text=f"{key} = {value}" if located else f"{key}{specifier}",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from torchlock.manifests.document import Entry
+from torchlock.manifests.self_references import DEEPEST
 from torchlock.manifests.syntax.markers import both, either
 from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,23 +56,31 @@ class _Poetry:
     def _group(self, name: str, path: Path) -> None:
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
             self._builder.shapes(_GROUP_SHAPES, *path[:-1])
-            standard = {canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")}
+            standard = {normalise(key) for key, _ in self._tree.items("dependency-groups")}
             for table in self._included(path, name):
-                self._table(table, scope, ruled=canonicalize_name(name) in standard)
+                self._table(table, scope, ruled=normalise(name) in standard)
+
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        """The groups: normalised names, and the names as written."""
+        return {normalise(key): key for key, _ in self._tree.items(*_OWN, "group")}
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
-        groups = {canonicalize_name(key): key for key, _ in self._tree.items(*_OWN, "group")}
         found, names = [path], [name]
         for each in names:
-            for number, included in enumerate(self._tree.array(*_OWN, "group", each, "include-groups")):
-                known = groups.get(canonicalize_name(str(included)))
+            where = (*_OWN, "group", each, "include-groups")
+            for number, included in enumerate(self._tree.array(*where)):
+                known = self._groups.get(normalise(str(included)))
                 if known is None:
-                    at = self._tree.offset(*_OWN, "group", each, "include-groups", number)
-                    self._builder.fault(f"tool.poetry.group.{each}: no group is called {included!r}", at)
-                elif known not in names:
+                    message = f"tool.poetry.group.{each}: unknown group {included!r}"
+                    self._builder.fault(message, self._tree.offset(*where, number))
+                elif known not in names and len(names) < DEEPEST:
                     names.append(known)
                     found.append((*_OWN, "group", known, "dependencies"))
+                elif known not in names:
+                    message = f"tool.poetry.group.{name} includes more than {DEEPEST} groups"
+                    self._builder.refuse(message, self._tree.offset(*where, number))
         return found
 
     def _sources(self) -> None:
@@ -113,7 +122,7 @@ class _Poetry:
             "project", "dynamic"
         )
         for key, value in self._tree.items(*_OWN, "dependencies"):
-            name, path = canonicalize_name(key), (*_OWN, "dependencies", key)
+            name, path = normalise(key), (*_OWN, "dependencies", key)
             if name == "python":
                 self._python(path, value)
             elif name in named:
@@ -135,7 +144,7 @@ class _Poetry:
             with self._builder.within(scope):
                 self._builder.shape("list of strings", *_OWN, "extras", key)
             for name in names if isinstance(names, list) else ():
-                found.setdefault(canonicalize_name(str(name)), []).append(canonicalize_name(key))
+                found.setdefault(normalise(str(name)), []).append(normalise(key))
         return found
 
     def _python(self, path: Path, value: object) -> None:
@@ -169,9 +178,9 @@ class _Poetry:
 
         ``ruled``: [dependency-groups] has the group and lists its packages.
         """
-        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope} if ruled else ()
         for key, value in self._tree.items(*path):
-            name = canonicalize_name(key)
+            name = normalise(key)
             if name == "python":
                 continue
             if ruled and name in named:
@@ -244,7 +253,7 @@ class _Poetry:
         name = source.lower()
         if name not in self._urls and name != "pypi":
             where = ".".join(map(str, path))
-            self._builder.refuse(f"{where}: no source is called {source!r}", self._tree.offset(*path))
+            self._builder.refuse(f"{where}: unknown source {source!r}", self._tree.offset(*path))
         return self._urls.get(name, None if name == "pypi" else source)
 
     def _text(self, path: Path, at: int | None) -> str:

@@ -8,18 +8,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from torchlock.errors import InputError
-from torchlock.manifests.conversion import near
 from torchlock.manifests.decoding import decode_utf8
-from torchlock.manifests.paths import beside, is_there
-from torchlock.manifests.syntax.markers import part_extra
+from torchlock.manifests.paths import beside, is_there, near
+from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
+from torchlock.standards.names import normalise
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 from torchlock.terms import Origin, Source
 
@@ -145,7 +143,7 @@ class _Uv:
         builder.add(map(_in_extra, builder.listed(*_OWN, "constraint-dependencies", constraint=True)))
         document.overrides += builder.listed(*_OWN, "override-dependencies")
         for key, value in self._tree.items(*_OWN, "sources"):
-            document.sources[canonicalize_name(key)] = found = list(self._sources(key, value))
+            document.sources[normalise(key)] = found = list(self._sources(key, value))
             if _overlap(found):
                 self._refuse("the markers of these sources overlap", "sources", key)
         self._groups()
@@ -188,10 +186,15 @@ class _Uv:
             kinds = [kind for kind in _KINDS if kind in item] if isinstance(item, dict) else []
             if isinstance(item, dict) and len(kinds) == 1:
                 self._check(key, item)
-                yield self._source(key, kinds[0], item)
+                if not (kinds == ["workspace"] and self._is_own(key)):
+                    yield self._source(key, kinds[0], item)
             else:
                 hint = f"a source must have one of {', '.join(_KINDS)}"
                 self._refuse(f"{item!r} is not a source", "sources", key, hint=hint)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is the project itself, which is a member of every workspace that it has."""
+        return normalise(self._tree.string("project", "name")) == normalise(name)
 
     def _check(self, key: str, item: dict[str, Any]) -> None:
         """Refuse unknown keys, and extras or groups that the project does not declare."""
@@ -200,14 +203,12 @@ class _Uv:
                 self._refuse(f"a source has no key {name!r}", "sources", key)
         document = self._builder.document
         for name, declared in (("extra", document.extras), ("group", document.groups)) if document.project else ():
-            if name in item and canonicalize_name(str(item[name])) not in declared:
-                self._refuse(f"no {name} is called {item[name]!r}", "sources", key)
+            if name in item and normalise(str(item[name])) not in declared:
+                self._refuse(f"unknown {name} {item[name]!r}", "sources", key)
 
     def _source(self, key: str, kind: str, item: dict[str, Any]) -> Source:
         texts = {name: value for name, value in item.items() if isinstance(value, str)}
-        scope = next(
-            (f"{name}:{canonicalize_name(texts[name])}" for name in ("extra", "group") if name in texts), ""
-        )
+        scope = next((f"{name}:{normalise(texts[name])}" for name in ("extra", "group") if name in texts), "")
         marker, at = texts.get("marker", ""), self._tree.offset(*_OWN, "sources", key)
         if not self._valid(marker, f"tool.uv.sources.{key}", at):
             marker = ""
@@ -219,7 +220,7 @@ class _Uv:
             editable = kind == "workspace" or item.get("editable") is True
             return Source(origin, "", self._address(kind, value, texts), marker, scope, editable)
         if value not in self._urls:
-            self._refuse(f"no index is called {value!r}", "sources", key)
+            self._refuse(f"unknown index {value!r}", "sources", key)
         return Source(origin, index_url=self._urls.get(value, value), marker=marker, scope=scope)
 
     def _address(self, kind: str, value: str, texts: dict[str, str]) -> str:
@@ -233,7 +234,7 @@ class _Uv:
         root = Path(self._root.path).parent
         for pattern, _ in self._root.strings(*_OWN, "workspace", "members"):
             for file in self._matching(root, f"{pattern.strip('/') or '.'}/pyproject.toml"):
-                if canonicalize_name(_name_in(file)) == canonicalize_name(name):
+                if normalise(_name_in(file)) == normalise(name):
                     own_folder = Path(self._builder.path).absolute().parent
                     return os.path.relpath(file.parent.absolute(), own_folder)
         self._refuse("no member of the workspace has this name", "sources", name)
@@ -246,7 +247,7 @@ class _Uv:
             self._refuse(str(error), "workspace", "members")
             return []
 
-    # What the project limits itself to.
+    # Limits of the project.
 
     def _groups(self) -> None:
         """The Python versions of a group."""
@@ -258,7 +259,7 @@ class _Uv:
     def _conflicts(self) -> None:
         for number, together in enumerate(self._tree.array(*_OWN, "conflicts")):
             scopes = tuple(
-                f"{kind}:{canonicalize_name(str(item[kind]))}"
+                f"{kind}:{normalise(str(item[kind]))}"
                 for item in (together if isinstance(together, list) else ())
                 if isinstance(item, dict)
                 for kind in ("extra", "group")
@@ -307,7 +308,7 @@ class _Uv:
                     self._note(instead, *where, key)
 
     def _note(self, instead: str, *path: str) -> None:
-        self._builder.note(f"{'.'.join(path)} is not followed: {instead}", self._tree.offset(*path))
+        self._builder.note(f"{'.'.join(path)} is ignored: {instead}", self._tree.offset(*path))
 
     def _refuse(self, message: str, *path: Key, hint: str | None = None) -> None:
         where = ".".join(map(str, (*_OWN, *path)))
@@ -350,5 +351,5 @@ def _somewhere(marker: str, platform: str) -> bool:
 
 def _in_extra(entry: Entry) -> Entry:
     """A constraint for an extra, as an entry in the scope of the extra."""
-    extra, marker = part_extra(entry.marker)
-    return replace(entry, scope=f"extra:{canonicalize_name(extra)}", marker=marker) if extra else entry
+    extra, marker = split_extra(entry.marker)
+    return replace(entry, scope=f"extra:{normalise(extra)}", marker=marker) if extra else entry

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.formats import inline_script
-from torchlock.manifests.install_parts import parted
+from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import Installed, Installer
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
 from torchlock.manifests.syntax.setup_script import Items, Text, Values
@@ -58,7 +58,7 @@ def read(text: str, path: str) -> Document:
             at = builder.offset(getattr(error, "lineno", None) or 1)
             builder.issue("TL901", "note", "this is not Python 3, so what it installs is not judged", at)
         else:
-            builder.add(parted(reader.parts))
+            builder.add(scoped_parts(reader.parts))
     return builder.document
 
 
@@ -71,7 +71,7 @@ class _Part:
 
 class _Reader:
     def __init__(self, builder: DocumentBuilder, tree: ast.Module) -> None:
-        self._draft = builder
+        self._builder = builder
         self._tree = tree
         self._parts: dict[str, _Part] = {}
         self._values = Values(tree)
@@ -191,7 +191,7 @@ class _Reader:
     def _words(
         self, call: ast.Call, begin: tuple[str, ...], part: str, branch: str, *, split: bool = False
     ) -> None:
-        at = self._draft.offset(call.lineno, call.col_offset)
+        at = self._builder.offset(call.lineno, call.col_offset)
         words = [Word(word, at, at) for word in begin]
         for word in self._arguments(call.args):
             words += _split(word) if split else [word]
@@ -204,7 +204,7 @@ class _Reader:
     def _take(self, words: list[Word], part: str, branch: str) -> None:
         state = self._part(part).state
         state.step = self._step
-        Installer(self._draft, state).take(Command(words, [], branch))
+        Installer(self._builder, state).take(Command(words, [], branch))
         self._step = state.step
 
     def _line(self, word: Word, part: str, branch: str) -> None:
@@ -214,7 +214,7 @@ class _Reader:
         if word.unknown and not _INSTALL.search(word.value):
             return
         start = word.content.start if word.content else word.start
-        EmbeddedBuilder(self._draft, word.value, [(0, start)], exact=word.content is not None).install(
+        EmbeddedBuilder(self._builder, word.value, [(0, start)], exact=word.content is not None).install(
             state, branch=branch
         )
         self._step = state.step
@@ -236,15 +236,15 @@ class _Reader:
         value = self._values.of(node)
         if isinstance(value, Text):
             return self._known(value, node)
-        at = self._draft.offset(node.lineno, node.col_offset)
+        at = self._builder.offset(node.lineno, node.col_offset)
         written = ast.unparse(node)
         if isinstance(node, ast.JoinedStr):
             written = written[2:-1]
         return Word(written, at, at, None, (written,))
 
     def _known(self, text: Text, node: ast.expr) -> Word:
-        at = self._draft.offset(node.lineno, node.col_offset)
-        span = span_of(self._draft, text.node) if text.node is not None else None
+        at = self._builder.offset(node.lineno, node.col_offset)
+        span = span_of(self._builder, text.node) if text.node is not None else None
         return Word(text.value, span.start if span else at, span.end if span else at, span)
 
 

@@ -20,7 +20,7 @@ from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.paths import beside, is_folder, is_there
 from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
-from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, parted
+from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, split_options
 from torchlock.manifests.text import read_bytes
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torchlock.manifests.decoding import Decoded
-    from torchlock.manifests.syntax.pep508 import Asked
+    from torchlock.manifests.syntax.pep508 import Pep508Requirement
     from torchlock.terms import ParsedRequirement
 
 # Longer than every ordinary line; longer lines take the slow path.
@@ -190,14 +190,14 @@ class _Reader:
         elif _SECTION.fullmatch(line.text):
             self._section(line)
         else:
-            written, options = parted(line.text)
+            written, options = split_options(line.text)
             if written:
                 self._requirement(line, written, options)
             else:
                 self._option_line(line, options)
 
     def _is_long_for_its_hashes(self, text: str) -> bool:
-        written, options = parted(text)
+        written, options = split_options(text)
         return 0 < len(written) < _ENDLESS and _HASHES.fullmatch(options) is not None
 
     def _section(self, line: Line) -> None:
@@ -228,7 +228,9 @@ class _Reader:
         value = self._expanded(written)
         if HASH.fullmatch(value):
             return [value]
-        self._issue("TL501", "error", f"--hash={written} is not of the form sha256:…, sha384:… or sha512:…", line)
+        self._issue(
+            "TL501", "error", f"--hash={written} does not have the form sha256:…, sha384:… or sha512:…", line
+        )
         return []
 
     def _expanded(self, text: str) -> str:
@@ -247,12 +249,12 @@ class _Reader:
 
     def _passed_over(self, line: Line, written: str, ignored: list[Option], strays: list[str]) -> None:
         """Report options behind a requirement, where pip allows only hashes."""
-        from torchlock.manifests.line_edits import options_moved
+        from torchlock.manifests.line_edits import move_options
 
-        told = " ".join([*(option.name for option in ignored), *map(repr, strays)])
-        message = f"pip ignores {told} behind a requirement"
+        listed = " ".join([*(option.name for option in ignored), *map(repr, strays)])
+        message = f"pip ignores {listed} behind a requirement"
         because = "an index option needs its own line, and applies to the whole file; uv refuses this line"
-        edits = () if strays else options_moved(line, len(written), ignored, self._newline, self._lines)
+        edits = () if strays else move_options(line, len(written), ignored, self._newline, self._lines)
         names = " and ".join(dict.fromkeys(option.name for option in ignored))
         remedy = f"Put {names} on its own line" if edits else ""
         self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
@@ -265,7 +267,7 @@ class _Reader:
         if variable:
             return self._unknown(line, written, variable)
         stated = self._expanded(written)
-        asked = pep508.ask_quickly(stated)
+        asked = pep508.parse_ordinary(stated)
         if asked is not None:
             self._add(line, written, asked if stated == written else asked._replace(versions=None), hashes)
             return True
@@ -280,7 +282,8 @@ class _Reader:
             self._add_nameless(line, written, located)
             return True
         # The name of a wheel is a valid name of a project too.
-        asked = (None if located.url else pep508.ask(stated)) or pep508.ask(str(located.requirement))
+        asked = None if located.url else pep508.parse_general(stated)
+        asked = asked or pep508.parse_general(str(located.requirement))
         if asked is not None:
             url = located.url
             versions = None if url or stated != written else asked.versions
@@ -295,7 +298,7 @@ class _Reader:
         return variable[0] if variable else ""
 
     def _add_nameless(self, line: Line, text: str, located: ParsedRequirement) -> None:
-        """Take up an address or path that does not contain the name of the project."""
+        """Add an address or path that does not contain the name of the project."""
         self._check_constraint(line, text)
         self._entries.append(
             Entry(
@@ -323,7 +326,7 @@ class _Reader:
         self,
         line: Line,
         written: str,
-        asked: Asked,
+        asked: Pep508Requirement,
         hashes: tuple[str, ...] = (),
         at: int = 0,
         *,
@@ -356,7 +359,7 @@ class _Reader:
     def _unknown(self, line: Line, written: str, variable: str) -> bool:
         """Report a requirement with a variable; the text without the variable may still be judged."""
         rest = _VARIABLE.sub("", written.replace(f"+{variable}", ""))
-        asked = pep508.ask(written if "://" in written else rest) if "@" in written else pep508.ask(rest)
+        asked = pep508.parse_general(written if "@" in written and "://" in written else rest)
         name = asked.name if asked else written
         message = f"the value of {variable} is unknown here, so {name} was not judged by it"
         self._issue("TL902", "note", message, line)
@@ -367,12 +370,12 @@ class _Reader:
     # Lines that no installer can read.
 
     def _broken(self, line: Line, written: str, error: InputError) -> None:
-        from torchlock.manifests.corrections import inside
+        from torchlock.manifests.corrections import find_requirement
 
         message, because = error.message, error.hint or ""
-        if self._several(line) or self._mended(line, written, message, because):
+        if self._several(line) or self._corrected(line, written, message, because):
             return
-        stretch = inside(written)
+        stretch = find_requirement(written)
         if stretch is None:
             self._issue("TL501", "error", message, line, because=because)
             return
@@ -385,19 +388,19 @@ class _Reader:
         self._issue("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
 
     def _place_asked(self, line: Line, start: int, end: int) -> None:
-        asked = pep508.ask_anyhow(line.text[start:end])
+        asked = pep508.parse(line.text[start:end])
         if asked is not None:
             self._add(line, line.text[start:end], asked, at=start)
 
-    def _mended(self, line: Line, written: str, message: str, because: str) -> bool:
+    def _corrected(self, line: Line, written: str, message: str, because: str) -> bool:
         """Report a mistake with its correction, and judge the corrected text.
 
         The edit covers the span of a version change.
         """
-        from torchlock.manifests.corrections import meant_by
+        from torchlock.manifests.corrections import suggest
 
-        meant = meant_by(written)
-        asked = pep508.ask_anyhow(meant) if meant else None
+        meant = suggest(written)
+        asked = pep508.parse(meant) if meant else None
         if meant is None or asked is None:
             return False
         old, new = pep508.specifier_span(written), pep508.specifier_span(meant)
@@ -411,7 +414,7 @@ class _Reader:
 
     def _several(self, line: Line) -> bool:
         """Report several requirements on one line, each with versions: prose has no versions."""
-        from torchlock.manifests.line_edits import apart
+        from torchlock.manifests.line_edits import split_lines
 
         found = pieces(line.text)
         words = [piece for piece in found if not piece.option]
@@ -421,13 +424,13 @@ class _Reader:
             self._place_asked(line, piece.start, piece.end)
         names = [_name(piece.value) for piece in words]
         message = f"{' and '.join(names)} are on one line: each needs its own line"
-        edits = apart(line, found, self._newline)
+        edits = split_lines(line, found, self._newline)
         self._issue("TL501", "error", message, line, remedy="Put each on its own line", edits=edits)
         return True
 
     def _command(self, line: Line) -> None:
         """Report ``pip install …``, a command for a shell; its requirements are still judged."""
-        from torchlock.manifests.line_edits import apart
+        from torchlock.manifests.line_edits import split_lines
 
         match = _COMMAND.match(line.text)
         found = pieces(line.text, match.end() if match else 0)
@@ -437,8 +440,8 @@ class _Reader:
             else:
                 self._place_asked(line, piece.start, piece.end)
         message = "this is a shell command: a requirements file lists only the requirements"
-        fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
-        edits = apart(line, found, self._newline) if fits else ()
+        fits = found and all(piece.option or pep508.parse(piece.value) for piece in found)
+        edits = split_lines(line, found, self._newline) if fits else ()
         remedy = "Replace the command with its requirements, each on its own line" if edits else ""
         self._issue("TL501", "error", message, line, remedy=remedy, edits=edits)
 
@@ -484,7 +487,7 @@ class _Reader:
             self._add_nameless(line, line.text, located)
             return
         self._check_constraint(line, line.text)
-        asked = pep508.ask(str(located.requirement))
+        asked = pep508.parse_general(str(located.requirement))
         if asked is not None:
             self._add(line, line.text, asked._replace(url=located.url or value, versions=None), editable=True)
 
@@ -494,7 +497,7 @@ class _Reader:
             self._note(f"{option.name} has no effect here", line)
             return
         if option.value.startswith("-"):
-            message = f"pip takes {option.value!r} for the address that {option.name} needs"
+            message = f"pip reads {option.value!r} as the address of {option.name}"
             self._issue("TL504", "warning", message, line)
             return
         variable = self._unknown_variable(option.value)
@@ -519,14 +522,14 @@ class _Reader:
 
     def _strays(self, line: Line, options: list[Option], strays: list[str]) -> None:
         """Report words that belong to no option, which pip ignores: a requirement, a second address."""
-        from torchlock.manifests.line_edits import strays_mended
+        from torchlock.manifests.line_edits import fix_strays
 
         message = f"pip ignores {' '.join(strays)!r} on this line"
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
-        edits, remedy = strays_mended(line, options, self._newline)
+        edits, remedy = fix_strays(line, options, self._newline)
         # For example a list item of Markdown: its author wants it, but pip installs nothing.
-        error = message if hyphen and pep508.ask_anyhow(line.text[2:]) else ""
+        error = message if hyphen and pep508.parse(line.text[2:]) else ""
         self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits, error=error)
 
     # Included files.
@@ -552,7 +555,7 @@ class _Reader:
             decoded = self._included(name, value, path, line)
             if decoded is not None:
                 kind = "constraints" if constraint else "requirements"
-                self._read_in_place(decoded.lend(Document(path, kind, decoded.text)), name, line)
+                self._read_in_place(decoded.apply_to(Document(path, kind, decoded.text)), name, line)
 
     def _circle(self, name: str, path: str, line: Line) -> None:
         message = f"{name} is being read already: these files include each other"
@@ -660,12 +663,12 @@ def _hash_words(text: str) -> list[str]:
 
 
 def _has_versions(word: str) -> bool:
-    asked = pep508.ask_anyhow(word)
+    asked = pep508.parse(word)
     return asked is not None and bool(asked.specifier or asked.name in FAMILY)
 
 
 def _name(word: str) -> str:
-    asked = pep508.ask_anyhow(word)
+    asked = pep508.parse(word)
     return asked.name if asked is not None else word
 
 

@@ -7,13 +7,12 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.utils import canonicalize_name
-
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.text import read_included
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +64,7 @@ def read(text: str, path: str) -> Document:
     extras: dict[str, list[Entry]] = {}
     for (section, key), value in values.items():
         if section == _EXTRAS:
-            extras.setdefault(canonicalize_name(key), []).extend(_extra(builder, value))
+            extras.setdefault(normalise(key), []).extend(_extra(builder, value))
     name = values.get(("metadata", "name"))
     own = OwnExtras(name.text if name else "", extras, builder.document.extras)
     builder.add(own.unfold(_requirements(builder, values.get(("options", "install_requires"))), ""))
@@ -111,7 +110,7 @@ def _report_spellings(builder: DocumentBuilder, values: _Values, sections: dict[
             builder.note(note, value.start)
     for section, at in sections.items():
         if section != _EXTRAS and section.lower().replace("-", "_") == _EXTRAS:
-            message = f"setuptools knows no section [{section}]"
+            message = f"[{section}] is not a section of setuptools"
             builder.issue("TL501", "error", message, at, because=f"its name is [{_EXTRAS}]")
 
 

@@ -6,14 +6,13 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.syntax.markers import both, valid
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
 from torchlock.manifests.syntax.setup_script import Argument, Items, Lines, Table, Text, Value, setup_arguments
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +31,7 @@ def read(text: str, path: str) -> Document:
     except UNPARSED as error:
         line = getattr(error, "lineno", None) or 1
         builder.issue(
-            "TL901", "note", "this is not Python 3, so what it asks for is not judged", builder.offset(line)
+            "TL901", "note", "this is not Python 3, so its requirements are not judged", builder.offset(line)
         )
     else:
         _Setup(builder, arguments).read()
@@ -91,7 +90,7 @@ class _Setup:
             for entry in entries:
                 entry.scope = scope
                 entry.marker = both(entry.marker, marker) if valid(marker) else entry.marker
-            found.setdefault(canonicalize_name(name), []).extend(entries)
+            found.setdefault(normalise(name), []).extend(entries)
         if not table.complete:
             self._unknown("extras_require", argument.node)
         return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
-from torchlock.manifests.install_parts import parted
+from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
 
@@ -64,7 +64,7 @@ def read(text: str, path: str) -> Document:
         if (_python(name), pieces) not in done:
             done.add((_python(name), pieces))
             parts[name or "testenv"] = _entries(builder, pieces, name)
-    builder.add(parted(parts))
+    builder.add(scoped_parts(parts))
     return builder.document
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
-from torchlock.manifests.install_parts import parted
+from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import commands
@@ -64,13 +64,13 @@ def read(text: str, path: str) -> Document:
         builder.issue("TL901", "note", f"the file cannot be read from here on: {message}", start)
     reader = _Reader(builder)
     reader.walk(root, "", "")
-    builder.add(parted(reader.entries()))
+    builder.add(scoped_parts(reader.entries()))
     return builder.document
 
 
 class _Reader:
     def __init__(self, builder: DocumentBuilder) -> None:
-        self._draft = builder
+        self._builder = builder
         self._jobs: dict[str, _Job] = {}
         self._step = 0
 
@@ -113,7 +113,7 @@ class _Reader:
                 self.walk(value, name if named and not holding else job, inner, holding=low in _HOLDING_JOBS)
 
     def _line(self, node: Node) -> int:
-        return self._draft.place(node.start).line
+        return self._builder.place(node.start).line
 
     def _job(self, name: str) -> _Job:
         return self._jobs.setdefault(name, _Job())
@@ -144,7 +144,7 @@ class _Reader:
         for key, value in node.pairs:
             kind = INDEX_VARIABLES.get(key.text or "")
             for address in (value.text or "").split() if kind else ():
-                self._draft.index(kind or "", address, value.start)
+                self._builder.index(kind or "", address, value.start)
 
     def _run(self, node: Node, name: str, branch: str, key: str, keys: dict[str, Node]) -> None:
         """The commands of one key: a text, or a list of texts or of steps."""
@@ -166,11 +166,11 @@ class _Reader:
     def _inset(self, node: Node, text: str) -> EmbeddedBuilder | None:
         block = node.block
         if block is None:
-            return EmbeddedBuilder(self._draft, text, [(0, node.start)], exact=node.exact) if text else None
-        lines = self._draft.text[block.start : block.end]
+            return EmbeddedBuilder(self._builder, text, [(0, node.start)], exact=node.exact) if text else None
+        lines = self._builder.text[block.start : block.end]
         if block.folded:
             lines = re.sub(r"\r?\n(?=[ \t]*[^\s])", lambda match: " " * len(match[0]), lines)
-        return EmbeddedBuilder(self._draft, lines, [(0, block.start)])
+        return EmbeddedBuilder(self._builder, lines, [(0, block.start)])
 
 
 def _words(shell: str, job: _Job) -> Words:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 from torchlock.location import Edit, Span
-from torchlock.manifests.already_satisfied import Present, installs_anew, still_wanted
+from torchlock.manifests.already_satisfied import EarlierEntries, drop_satisfied, reinstalls
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.installer_platforms import platform_of
-from torchlock.manifests.syntax.isolated_commands import apart
+from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, commands
@@ -108,7 +108,7 @@ class Installed:
     step: int = 0
     held: Mapping[str, str] = field(default_factory=dict)
     keeps: bool = False
-    present: Present = field(default_factory=Present)
+    present: EarlierEntries = field(default_factory=EarlierEntries)
 
 
 class Installer:
@@ -118,7 +118,7 @@ class Installer:
     """
 
     def __init__(self, builder: DocumentBuilder, state: Installed) -> None:
-        self._draft = builder
+        self._builder = builder
         self._state = state
         self._depth = 0
 
@@ -127,7 +127,7 @@ class Installer:
         """The relative path from the file's folder up to the root of its repository; "" if there is none."""
         way = ""
         for _ in range(_DEEPEST):
-            if is_there(beside(self._draft.path, f"{way}.git")):
+            if is_there(beside(self._builder.path, f"{way}.git")):
                 return way.rstrip("/")
             way += "../"
         return ""
@@ -159,11 +159,11 @@ class Installer:
 
     def _apart(self, name: str, words: list[Word], command: Command) -> None:
         """Add the packages of a separate environment, and the command that runs in it."""
-        found = apart(name, words[1:], _VALUED)
+        found = isolated_command(name, words[1:], _VALUED)
         if found is None:
             return
         known = len(self._state.entries)
-        own = found.name or f"line-{self._draft.place(words[0].start).line}"
+        own = found.name or f"line-{self._builder.place(words[0].start).line}"
         files = [word for option, word in found.options if option == "-r"]
         if found.requirements or files:
             self._take_up(found.requirements, found.options, command, self._asked)
@@ -182,14 +182,14 @@ class Installer:
         """The commands in the quotes of ``bash -c "…"``."""
         for flag, script in pairwise(words):
             if re.fullmatch(r"-[a-z]*c", flag.value) and script.content is not None:
-                for inner in commands(self._draft.text, *script.content, self._state.variables):
+                for inner in commands(self._builder.text, *script.content, self._state.variables):
                     inner.branch = inner.branch or command.branch
                     self.take(inner)
 
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Record the value of a variable, which may name indexes."""
         self._state.variables[name] = bounded(value)
-        index_variable(self._draft, name, value, at)
+        index_variable(self._builder, name, value, at)
 
     def _assigned(self, words: list[Word], command: Command) -> list[Word]:
         """The words behind the assignments at the start of a command; assignments without a command stay set."""
@@ -212,7 +212,7 @@ class Installer:
             return
         name, rest = words[action].value, words[:action] + words[action + 1 :]
         if name == "install":
-            self._state.keeps = not installs_anew(word.value for word in rest)
+            self._state.keeps = not reinstalls(word.value for word in rest)
             self._install(rest, command, self._asked)
             self._state.keeps = False
         elif name == "uninstall" and not command.branch:
@@ -220,7 +220,7 @@ class Installer:
         elif name == "config" and len(rest) > 2 and rest[0].value == "set":
             kind = _INDEX.get("--" + rest[1].value.rpartition(".")[2])
             if kind:
-                self._draft.index(kind, rest[2].value, rest[2].start)
+                self._builder.index(kind, rest[2].value, rest[2].start)
 
     def _remove(self, words: list[Word]) -> None:
         names = {normalise(word.value) for word in words}
@@ -255,7 +255,7 @@ class Installer:
         for word in plain:
             if word.unknown and not re.match(r"['\"]?\w", word.value):
                 # It may contain options, such as an index.
-                self._draft.index("extra", word.value, word.start)
+                self._builder.index("extra", word.value, word.start)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [
             replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)
@@ -265,19 +265,20 @@ class Installer:
         if backend:
             made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
         if self._state.keeps:
-            made = list(still_wanted(made, self._state.present.among(self._state.entries), self._state.held))
+            earlier = self._state.present.by_package(self._state.entries)
+            made = list(drop_satisfied(made, earlier, self._state.held))
         self._state.entries += made
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:
         """The platforms that a command installs for, if they are not those that it runs on."""
-        document = self._draft.document
+        document = self._builder.document
         for name, word in options:
             if name not in ("--platform", "--python-platform") or word.unknown:
                 continue
             platform = platform_of(word.value)
             if platform is None:
-                message = f"unknown platform {word.value}: not judged for it"
-                self._draft.issue("TL902", "note", message, word.start)
+                message = f"unknown platform {word.value}: not judged for this platform"
+                self._builder.issue("TL902", "note", message, word.start)
             elif platform not in document.platforms:
                 document.platforms += (platform,)
 
@@ -287,7 +288,7 @@ class Installer:
         if len(values) == 1 and values[0][0] == "index":
             return values[0][1]
         for kind, address, word in values:
-            self._draft.index("find-links" if kind == "find-links" else "extra", address, word.start)
+            self._builder.index("find-links" if kind == "find-links" else "extra", address, word.start)
         return None
 
     def _file(self, word: Word, *, constraint: bool) -> list[Entry]:
@@ -300,8 +301,8 @@ class Installer:
         parts = [part for part in PurePosixPath(word.value).parts if part != "/"]
         names = ["/".join(parts[start:]) for start in range(len(parts))]
         names += [f"{self._root}/{name}" for name in names] if self._root else []
-        name = next((name for name in names if is_there(beside(self._draft.path, name))), word.value)
-        return self._draft.include(name, word.start, constraint=constraint)
+        name = next((name for name in names if is_there(beside(self._builder.path, name))), word.value)
+        return self._builder.include(name, word.start, constraint=constraint)
 
     def _redirected(self, command: Command) -> None:
         """Report ``torch>=2.0`` without quotes: the shell redirects to a file named ``=2.0``, or from one."""
@@ -314,13 +315,13 @@ class Installer:
                 continue
             word = redirect.glued
             whole = Span(word.start, redirect.target.end)
-            raw = self._draft.text[slice(*whole)]
+            raw = self._builder.text[slice(*whole)]
             reads = redirect.operator.startswith("<")
-            message = f"the shell takes {redirect.operator}{redirect.target.value} for the name of a file"
+            message = f"the shell reads {redirect.operator}{redirect.target.value} as a redirection"
             because = f"pip sees {word.value} without its versions; quotes prevent this"
             edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
             severity = "error" if reads else "warning"
-            self._draft.issue(
+            self._builder.issue(
                 "TL501", severity, message, word.start, because=because, remedy="Put it in quotes", edits=edits
             )
 
@@ -346,13 +347,13 @@ class Installer:
         elif "://" not in value.partition("@")[0] and not re.search(
             r"[/\\]", value.partition("@")[0].partition(";")[0]
         ):
-            entry = self._draft.requirement(value, word.start, word.content)
+            entry = self._builder.requirement(value, word.start, word.content)
             if entry is not None:
                 yield entry
 
     def _located(self, word: Word, name: str) -> Entry:
-        place = self._draft.place(word.start)
-        return Entry(normalise(name), "", place, word.value, self._draft.path, url=word.value)
+        place = self._builder.place(word.start)
+        return Entry(normalise(name), "", place, word.value, self._builder.path, url=word.value)
 
     def _poetry(self, word: Word) -> Iterator[Entry]:
         """``torch@^2.1``, ``torch==2.1``, ``torch``."""
@@ -364,16 +365,16 @@ class Installer:
         specifier = specifier_of(versions)
         if specifier is None:
             message = f"{versions!r} is not a version constraint that poetry knows"
-            self._draft.issue("TL501", "error", message, word.start)
+            self._builder.issue("TL501", "error", message, word.start)
             return
         start, end = match.span("versions")
         content = word.content
         yield Entry(
             normalise(match["name"]),
             specifier,
-            self._draft.place(word.start),
+            self._builder.place(word.start),
             word.value,
-            self._draft.path,
+            self._builder.path,
             version=Span(content.start + start, content.start + end) if content else None,
             style="poetry",
         )
@@ -403,15 +404,15 @@ class Installer:
         if spec is None:
             return
         if spec.name == "python":
-            self._draft.python(spec.specifier or "", word.start)
+            self._builder.python(spec.specifier or "", word.start)
             return
         content = word.content
         yield Entry(
             spec.index_name,
             spec.specifier or "",
-            self._draft.place(word.start),
+            self._builder.place(word.start),
             word.value,
-            self._draft.path,
+            self._builder.path,
             version=Span(content.start + spec.start, content.start + spec.end) if content else None,
             style="conda",
             channel="conda",
@@ -422,7 +423,7 @@ class Installer:
     def _unknown(self, word: Word) -> list[Entry]:
         names = ", ".join(dict.fromkeys(word.unknown))
         message = f"{word.value} is not judged: the value of {names} is unknown here"
-        self._draft.issue("TL902", "note", message, word.start)
+        self._builder.issue("TL902", "note", message, word.start)
         return []
 
 

@@ -16,7 +16,7 @@ _WITH_FILE = {"--with-requirements"}
 _COMMA = re.compile(r",\s*(?=[A-Za-z])")
 
 
-class Apart(NamedTuple):
+class IsolatedCommand(NamedTuple):
     """The packages of a separate environment, and the command that runs in it.
 
     ``name`` is the name of the environment, "" if it is temporary. ``options`` are those with a value, by name;
@@ -29,7 +29,7 @@ class Apart(NamedTuple):
     behind: list[Word]
 
 
-def apart(name: str, words: list[Word], valued: set[str]) -> Apart | None:
+def isolated_command(name: str, words: list[Word], valued: set[str]) -> IsolatedCommand | None:
     """The environment that a command creates; None if it creates none.
 
     ``name`` is the program, ``words`` are the words behind it; ``valued`` are options whose value is the next
@@ -51,7 +51,7 @@ def apart(name: str, words: list[Word], valued: set[str]) -> Apart | None:
     return None
 
 
-def _run(words: list[Word], valued: set[str], *, tool: bool) -> Apart:
+def _run(words: list[Word], valued: set[str], *, tool: bool) -> IsolatedCommand:
     """A command in a temporary environment.
 
     ``tool``: its first word also names a package.
@@ -61,10 +61,10 @@ def _run(words: list[Word], valued: set[str], *, tool: bool) -> Apart:
     named = any(option in ("--from", "--spec") for option, _ in options)
     if tool and rest and not named:
         asked.insert(0, _package(rest[0]))
-    return Apart("", asked, other, [] if tool else rest)
+    return IsolatedCommand("", asked, other, [] if tool else rest)
 
 
-def _kept(words: list[Word], valued: set[str]) -> Apart | None:
+def _kept(words: list[Word], valued: set[str]) -> IsolatedCommand | None:
     """A permanent environment, named after its package."""
     options, plain = [], []  # type: list[tuple[str, Word]], list[Word]
     while words:
@@ -74,10 +74,10 @@ def _kept(words: list[Word], valued: set[str]) -> Apart | None:
     if not plain:
         return None
     asked, other = _sorted(options)
-    return Apart(_bare(plain[0].value), [*map(_package, plain), *asked], other, [])
+    return IsolatedCommand(_bare(plain[0].value), [*map(_package, plain), *asked], other, [])
 
 
-def _injected(words: list[Word], valued: set[str], *, pip: bool) -> Apart | None:
+def _injected(words: list[Word], valued: set[str], *, pip: bool) -> IsolatedCommand | None:
     """``pipx inject APP PACKAGE …`` and ``pipx runpip APP install PACKAGE …``."""
     found = _kept(words, valued)
     if found is None:

@@ -46,7 +46,7 @@ def mentioned(marker: str) -> list[str]:
     return list(found)
 
 
-def placed(marker: str, asked: Collection[str] = ()) -> list[tuple[str, str]]:
+def by_scope(marker: str, asked: Collection[str] = ()) -> list[tuple[str, str]]:
     """The scopes that a package with this marker belongs to, each with the rest of the marker.
 
     ``asked`` are the scopes that are always installed.

@@ -46,7 +46,7 @@ class Clause(NamedTuple):
 
 
 class Compound(NamedTuple):
-    """Two or more markers joined by ``word``: "and" or "or". None of them is a compound of the same word."""
+    """Two or more markers joined by ``word``: "and" or "or". No part is a compound of the same word."""
 
     word: str
     parts: tuple[Tree, ...]
@@ -101,7 +101,7 @@ def comparisons(marker: str) -> Iterator[tuple[str, str, str]]:
     return _clauses(tree) if tree else iter(())
 
 
-def part_extra(marker: str) -> tuple[str, str]:
+def split_extra(marker: str) -> tuple[str, str]:
     """Split a marker ``… and extra == 'name'`` into the extra and the rest; no extra in other markers."""
     tree = _parsed(marker)
     parts = tree.parts if isinstance(tree, Compound) and tree.word == "and" else (tree,)

@@ -35,7 +35,7 @@ _FILES = (
 _WHOLE = re.compile(rf"[ ]*{ORDINARY}[ ]*(?P<marker>;.*)?")
 
 
-class Asked(NamedTuple):
+class Pep508Requirement(NamedTuple):
     """One requirement.
 
     ``versions`` is the span of the specifier in its text, None for an address. ``name`` and ``extras`` are
@@ -66,7 +66,7 @@ def marker_of(text: str) -> str | None:
     return None if isinstance(marker, Unknown) or markers.fault_of(text) else str(marker)
 
 
-def ask_quickly(text: str) -> Asked | None:
+def parse_ordinary(text: str) -> Pep508Requirement | None:
     """Parse an ordinary requirement; None if the text is invalid or not ordinary."""
     match = _WHOLE.fullmatch(text)
     if match is None or not is_plain(match["name"], match["versions"] or ""):
@@ -76,7 +76,9 @@ def ask_quickly(text: str) -> Asked | None:
         return None
     versions = match.span("versions") if match["versions"] else (behind(match), behind(match))
     extras = extras_of(match["extras"]) if match["extras"] else ()
-    return Asked(normalise(match["name"]), extras, (match["versions"] or "").replace(" ", ""), marker, versions)
+    return Pep508Requirement(
+        normalise(match["name"]), extras, (match["versions"] or "").replace(" ", ""), marker, versions
+    )
 
 
 def behind(match: re.Match[str]) -> int:
@@ -94,7 +96,7 @@ def is_plain(name: str, versions: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def ask(text: str) -> Asked | None:
+def parse_general(text: str) -> Pep508Requirement | None:
     """Parse a requirement; None if it is invalid, or an address without a name."""
     from packaging.requirements import Requirement
 
@@ -105,7 +107,7 @@ def ask(text: str) -> Asked | None:
         return None
     if fault_of_specifier(specifier) or markers.fault_of(str(requirement.marker or "")):
         return None
-    return Asked(
+    return Pep508Requirement(
         normalise(requirement.name),
         tuple(sorted(map(normalise, requirement.extras))),
         specifier,
@@ -115,9 +117,9 @@ def ask(text: str) -> Asked | None:
     )
 
 
-def ask_anyhow(text: str) -> Asked | None:
+def parse(text: str) -> Pep508Requirement | None:
     """Parse a requirement, ordinary or not; None if it is invalid."""
-    return ask_quickly(text) or ask(text)
+    return parse_ordinary(text) or parse_general(text)
 
 
 def specifier_span(text: str) -> tuple[int, int]:

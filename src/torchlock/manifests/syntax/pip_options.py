@@ -56,7 +56,7 @@ class Option(NamedTuple):
     value: str
 
 
-def parted(text: str) -> tuple[str, str]:
+def split_options(text: str) -> tuple[str, str]:
     """Split a line into a requirement and the options behind it; each may be empty."""
     options = re.search(r"(?:^| )-", text)
     if not options:

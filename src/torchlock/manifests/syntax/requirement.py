@@ -28,7 +28,7 @@ _PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\[\]]*\]$")
 _EGG = re.compile(r"[#&]egg=([^&]*)")
-# "requirements.txt" is a valid name of a project, but nobody means it.
+# "requirements.txt" is a valid project name, but the file is meant.
 _FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
 
 # Besides packaging's InvalidRequirement, the errors for odd strings and for deeply nested markers.

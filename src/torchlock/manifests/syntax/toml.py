@@ -85,12 +85,12 @@ class Tree:
             return None
         return literal.content
 
-    def mend(self) -> Edit | None:
+    def fix(self) -> Edit | None:
         """The one comma or quote that makes an invalid document valid, if there is one."""
         for edit in self._guesses():
-            mended = self._text[: edit.span.start] + edit.new + self._text[edit.span.end :]
+            fixed = self._text[: edit.span.start] + edit.new + self._text[edit.span.end :]
             with suppress(InputError):
-                parse_toml(mended.encode("utf-8", "surrogatepass"), "")
+                parse_toml(fixed.encode("utf-8", "surrogatepass"), "")
                 return edit
         return None
 

@@ -138,7 +138,7 @@ class _Lexer(ABC):
 
     @abstractmethod
     def _quoted(self, character: str, parts: list[str], unknown: list[str]) -> bool:
-        """Take what is quoted at the current place; False where nothing is."""
+        """Take quoted text at the current offset; False if there is none."""
 
 
 class _Batch(_Lexer):
@@ -289,7 +289,7 @@ class _PowerShell(_Lexer):
         return f"{self._line(at)}-{word if word.isalpha() else 'case'}"
 
     def _set(self, match: re.Match[str]) -> None:
-        """``$name = "value"``; what is computed is unknown."""
+        """``$name = "value"``; a computed value is unknown."""
         self._at = match.end()
         name = match[1].lower()
         value = _PS_VALUE.match(self._text, self._at)

@@ -86,14 +86,14 @@ class Wrong(NamedTuple):
 
 
 class _Fault(NamedTuple):
-    """What stopped the parser. Without the line of the offset ``broken`` it may get further."""
+    """The fault at which the parser stopped. Without the line of the offset ``broken`` it may continue."""
 
     wrong: Wrong
     broken: int
 
 
 def parse(text: str) -> tuple[Node, list[Wrong]]:
-    """Read a document: its value, and what is wrong with it, the first fault first.
+    """Read a document: its value, and its faults in order.
 
     A line with a fault is left out and the rest read again, so everything after the first fault is a guess.
     """
@@ -141,7 +141,7 @@ class _Builder:
         self._aliased = 0
 
     def read(self) -> _Fault | None:
-        """Read a document. Returns what stopped the parser, None at the end of the document."""
+        """Read a document. Returns the fault at which the parser stopped, None at the end of the document."""
         from yaml import CollectionStartEvent, DocumentEndEvent, MarkedYAMLError
 
         try:
@@ -249,7 +249,7 @@ def _offset(mark: Mark | LibMark | None) -> int:
     return mark.index if mark else 0
 
 
-# What PyYAML and libyaml say in the second place, by a part of it, and what that means.
+# The second message of PyYAML and libyaml, by a part of it, and its meaning.
 _MEANINGS = (
     ("mapping values are not allowed", "unexpected colon: quote the value, or correct the indentation"),
     ("sequence entries are not allowed", "a list must begin on a line of its own"),
