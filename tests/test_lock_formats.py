@@ -119,6 +119,9 @@ LOCKED = {
         "dependencies:\n  - python=3.12\n  - numpy=1.26.4\n  - pip:\n    - soundfile==0.12.1\n",
         AUDIO,
     ),
+    "environment.yml: versions of a package that only conda has": Case(
+        "environment.yml", "dependencies:\n  - numpy=1.26.4\n  - jpeg=9e=h2bbff1b_1\n", [NUMPY]
+    ),
     "conda environment: quotes and escapes in its pip list": Case(
         "environment.yml",
         "dependencies:\n  - pip:\n"
@@ -227,6 +230,7 @@ def test_sources_are_never_passed_over(capsys: pytest.CaptureFixture[str]) -> No
     assert "torch comes from the index https://download.pytorch.org/whl/cu124" in said.err
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     "table",
     [
@@ -246,6 +250,14 @@ def test_an_address_is_never_passed_over(table: str, capsys: pytest.CaptureFixtu
     assert said.out == ""
     assert "pyproject.toml:6" in said.err
     assert "a URL is supported in a requirement only" in said.err
+=======
+def test_versions_of_conda_stop_the_lock_of_a_package_of_the_index(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("environment.yml").write_text("dependencies:\n  - numpy\n  - six=1.16h\n")
+    assert main(["lock", "-r", "environment.yml", *TARGET]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "environment.yml:3: '=1.16h': PEP 440 cannot express these versions" in said.err
+>>>>>>> refs/heads/cases
 
 
 def test_keys_with_dashes_are_read(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ GIVEN = {
         known.beside.pattern for known in module.signatures() if known.beside
     ],
     ("scripts/compiling/registry.py", "_print: pattern"): lambda module: [],
-    ("src/torchlock/manifests/headers.py", "python_beside: pattern"): lambda _: [
+    ("src/torchlock/manifests/declarations.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",
     ],
@@ -55,7 +55,7 @@ HOW = {
     "src/torchlock/manifests/corrections.py: HEAD": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
     "src/torchlock/manifests/formats/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
-    "src/torchlock/manifests/headers.py: python_beside": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/declarations.py: python_beside": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/syntax/markers.py: _TOKEN": (
         "match",
         "the first that does not match ends the reading",

@@ -26,13 +26,18 @@ def note_on(entry: Entry) -> CondaNote | None:
         return None
     if entry.name in ("python", "pip"):
         return CondaNote("", kept=False)
-    if not _catalogue().holds(entry.name):
+    if not on_the_index(entry.name):
         text = f"{entry.text} is skipped: it is a conda package, and the index has no known package of this name"
         return CondaNote(text, kept=False)
     if entry.build:
         text = f"{entry.text}: the build {entry.build} is ignored; name its index with --index-url"
         return CondaNote(text, kept=True)
     return None
+
+
+def on_the_index(name: str) -> bool:
+    """True if lock takes the conda package of this name from the index."""
+    return _catalogue().holds(name)
 
 
 @lru_cache(maxsize=1)

@@ -42,7 +42,7 @@ def _install(environment: object, requirements: set[str], pip: dict[str, str]) -
     before = {name: os.environ.get(name) for name in pip}
     os.environ.update(pip)
     try:
-        environment.install(requirements)  # type: ignore[attr-defined]
+        environment.install(requirements)  # type: ignore[attr-defined] # build has no types for it
     finally:
         for name, value in before.items():
             if value is None:

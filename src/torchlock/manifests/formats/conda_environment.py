@@ -200,11 +200,7 @@ class _Environment:
             self._builder.python(spec.specifier or "", item.start)
         versions = text[spec.start : spec.end]
         if spec.specifier is None:
-            message = f"{versions!r} is not judged: PEP 440 cannot express these versions"
-            if _matters(spec.index_name):
-                self._builder.issue("TL902", "note", message, item.start)
-            else:
-                self._builder.refuse(f"{versions!r}: PEP 440 cannot express these versions", item.start)
+            self._unreadable_versions(versions, spec.index_name, item.start)
         self._document.entries.append(
             Entry(
                 spec.index_name,
@@ -219,6 +215,16 @@ class _Environment:
                 build=label_of(spec.build),
             )
         )
+
+    def _unreadable_versions(self, versions: str, name: str, at: int) -> None:
+        """Report versions that PEP 440 cannot express. They stop a lock that takes the package from the index."""
+        from torchlock.manifests.conda_packages import on_the_index
+
+        message = "PEP 440 cannot express these versions"
+        if _matters(name):
+            self._builder.issue("TL902", "note", f"{versions!r} is not judged: {message}", at)
+        elif on_the_index(name):
+            self._builder.refuse(f"{versions!r}: {message}", at)
 
     def _no_spec(self, item: Node, text: str) -> None:
         meant = _meant(text)

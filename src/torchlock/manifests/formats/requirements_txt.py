@@ -73,7 +73,7 @@ def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Do
     reported, and a list that conda wrote is read as conda reads it, because only its name is that of a
     requirements file.
     """
-    from torchlock.manifests import headers
+    from torchlock.manifests import declarations
 
     if variables is None and _SINGLE_EQUALS.search(text) and not path.lower().endswith(_YAML):
         from torchlock.manifests.formats import conda_list
@@ -81,7 +81,7 @@ def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Do
         if conda_list.is_conda_list(text):
             return conda_list.read(text, path)
     document = _read(text, path, "requirements", variables, constraint=False)
-    headers.declare(document)
+    declarations.declare(document)
     return document
 
 
