@@ -230,7 +230,6 @@ def test_sources_are_never_passed_over(capsys: pytest.CaptureFixture[str]) -> No
     assert "torch comes from the index https://download.pytorch.org/whl/cu124" in said.err
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     "table",
     [
@@ -250,14 +249,14 @@ def test_an_address_is_never_passed_over(table: str, capsys: pytest.CaptureFixtu
     assert said.out == ""
     assert "pyproject.toml:6" in said.err
     assert "a URL is supported in a requirement only" in said.err
-=======
+
+
 def test_versions_of_conda_stop_the_lock_of_a_package_of_the_index(capsys: pytest.CaptureFixture[str]) -> None:
     Path("environment.yml").write_text("dependencies:\n  - numpy\n  - six=1.16h\n")
     assert main(["lock", "-r", "environment.yml", *TARGET]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert "environment.yml:3: '=1.16h': PEP 440 cannot express these versions" in said.err
->>>>>>> refs/heads/cases
 
 
 def test_keys_with_dashes_are_read(capsys: pytest.CaptureFixture[str]) -> None:
