@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,8 +81,8 @@ def test_it_names_the_environment_it_is_for(platform: str, environment: str) -> 
 def test_an_unproven_pin_is_marked() -> None:
     result = locked("torch==2.8.0")
     why = Unknown("it is newer than the data", "2026-11-23")
-    pins = tuple(replace(pin, unproven=why) if pin.name == "torch" else pin for pin in result.pins)
-    text = rendered(replace(result, pins=pins))
+    pins = tuple(pin._replace(unproven=why) if pin.name == "torch" else pin for pin in result.pins)
+    text = rendered(result._replace(pins=pins))
     assert '# unproven: it is newer than the data (as of 2026-11-23)\n[[packages]]\nname = "torch"\n' in text
     assert text.count("unproven") == 1
 
