@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import belongs_to, format_of, kind_by_name, refuse_unread
 from torchlock.manifests.document import Document
-from torchlock.manifests.formats import BY_KIND
+from torchlock.manifests.formats import BY_KIND, FORMATS
 from torchlock.manifests.reader import read_as_written, read_content
 
-_HINT = (
-    "a lock is made from requirements files, pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, "
-    "pixi.toml, and scripts with inline metadata"
-)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torchlock.manifests.formats import Format
+
 _NO_LISTS = (".yml", ".yaml", ".json", ".lock", ".toml")
 _RECORDS = "it records chosen versions, not the requirements of a project"
 _BESIDE = (
@@ -40,22 +42,28 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
     refuse_unread(path)
     raw = read_content(path)
     kind = _kind_of(path, raw)
-    if groups and kind not in ("pyproject", "pipfile", "pixi"):
-        hint = "--group works with pyproject.toml, Pipfile and pixi.toml"
+    row = BY_KIND[kind]
+    if groups and not row.groups:
+        hint = f"--group works with {_titles(each for each in FORMATS if each.groups)}"
         raise InputError("has no dependency groups", path=path, hint=hint)
-    if extras and kind not in ("pyproject", "setup.cfg", "setup.py"):
-        hint = "--extra works with pyproject.toml, setup.cfg and setup.py"
+    if extras and not row.extras:
+        hint = f"--extra works with {_titles(each for each in FORMATS if each.extras)}"
         raise InputError("has no extras", path=path, hint=hint)
-    role = BY_KIND[kind].role
-    if role == "lock":
+    if row.role == "lock":
         raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
-    if role == "commands":
+    if row.role == "commands":
         message = f"contains commands ({kind}), not the requirements of a project"
-        raise InputError(message, path=path, hint=_HINT)
+        raise InputError(message, path=path, hint=f"a lock is made from {_titles(FORMATS)}")
     document = read_as_written(path, raw, kind, os.environ)
     if document.locked and kind != "requirements":
         raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
     return document
+
+
+def _titles(rows: Iterable[Format]) -> str:
+    """The formats that have a title, in words."""
+    *most, last = [row.title for row in rows if row.title]
+    return f"{', '.join(most)} and {last}"
 
 
 def list_to_lock(path: str, kind: str) -> Document:

@@ -31,7 +31,8 @@ class Format(NamedTuple):
     ``kind`` is its name in ``Document.kind``; ``module`` and ``function`` are its reader. ``role`` is the purpose
     of its files: a ``list`` for pip, a ``project``, a ``lock`` of versions chosen before, or ``commands``. A file
     has the format by its whole name (``names``, in lower case), by the end of its name (``endings``), or if the
-    name has one of the ``suffixes`` and its text has one of the ``contents``.
+    name has one of the ``suffixes`` and its text has one of the ``contents``. ``title`` is its name in messages
+    about what can be locked; ``extras`` and ``groups``: its projects may declare some.
     """
 
     kind: str
@@ -42,11 +43,20 @@ class Format(NamedTuple):
     endings: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()
+    title: str = ""
+    extras: bool = False
+    groups: bool = False
 
 
 # Of several formats whose content fits, the first one counts.
 FORMATS = (
-    Format("requirements", "requirements_txt", "list", names=("requirements.lock", "requirements-dev.lock")),
+    Format(
+        "requirements",
+        "requirements_txt",
+        "list",
+        names=("requirements.lock", "requirements-dev.lock"),
+        title="requirements files",
+    ),
     Format("constraints", "requirements_txt", "list", function="read_constraints"),
     Format(
         "pipfile.lock",
@@ -74,7 +84,7 @@ FORMATS = (
         contents=(Content(r"\A\ufeff?#!.*\b(?:ba|z|da|k)?sh\b", says=True),),
     ),
     # The part of a Python script that lock reads: its metadata, without the commands that it runs.
-    Format("script", "inline_script", "project"),
+    Format("script", "inline_script", "project", title="scripts with inline metadata"),
     Format(
         "poetry.lock",
         "poetry_lock",
@@ -107,6 +117,8 @@ FORMATS = (
         names=("pipfile",),
         suffixes=(".toml", *_NO_SUFFIX),
         contents=(Content(r"^\[\[source\]\]\s*$|^\[(?:dev-)?packages\]\s*$"),),
+        title="Pipfile",
+        groups=True,
     ),
     Format(
         "pyproject",
@@ -115,6 +127,9 @@ FORMATS = (
         names=("pyproject.toml",),
         suffixes=(".toml", *_NO_SUFFIX),
         contents=(Content(r"^\[(?:project|build-system|tool\.[\w.\"-]+|dependency-groups)\]\s*$"),),
+        title="pyproject.toml",
+        extras=True,
+        groups=True,
     ),
     Format(
         "pixi",
@@ -123,6 +138,8 @@ FORMATS = (
         names=("pixi.toml",),
         suffixes=(".toml",),
         contents=(Content(r"^\[(?:workspace|pypi-dependencies|feature\.[\w.\"-]+)\]\s*$"),),
+        title="pixi.toml",
+        groups=True,
     ),
     Format(
         "setup.cfg",
@@ -130,6 +147,8 @@ FORMATS = (
         "project",
         names=("setup.cfg",),
         contents=(Content(r"^\[options\]\s*$|^install_requires\s*=\s*$"),),
+        title="setup.cfg",
+        extras=True,
     ),
     Format(
         "pixi.lock",
@@ -157,6 +176,7 @@ FORMATS = (
             Content(r"^[ ]+manager:[ ]*(?:conda|pip)[ ]*\r?$"),
             Content(r"^dependencies:[ \t]*(?:#.*)?\r?$"),
         ),
+        title="environment.yml",
     ),
     Format(
         "workflow",
@@ -187,6 +207,8 @@ FORMATS = (
         names=("setup.py",),
         suffixes=(".py", *_NO_SUFFIX),
         contents=(Content(r"^from setuptools import|^import setuptools|^setup\($"),),
+        title="setup.py",
+        extras=True,
     ),
     Format(
         "python",
