@@ -6,14 +6,12 @@ import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from torchlock.cli.main import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BAD = "torch==2.7.1\ntorchaudio==2.5.1  # keep\n"
 GOOD = "torch==2.7.1\ntorchaudio==2.7.1\nsoundfile==0.13.1\n"
@@ -156,6 +154,19 @@ def test_sarif(folder: Path) -> None:
     assert replacement["insertedContent"]["text"] == "==2.7.1"
     region = replacement["deletedRegion"]
     assert BAD.splitlines()[1][region["startColumn"] - 1 : region["endColumn"] - 1] == "==2.5.1"
+
+
+def fingerprints(text: str) -> set[str]:
+    Path("requirements.txt").write_text(text)
+    run("requirements.txt", "--format", "sarif", "-o", "out.sarif")
+    (sarif,) = json.loads(Path("out.sarif").read_text())["runs"]
+    return {result["partialFingerprints"]["torchlock/v2"] for result in sarif["results"]}
+
+
+def test_an_alert_stays_the_same_while_its_packages_do(folder: Path) -> None:
+    before = fingerprints(BAD)
+    assert fingerprints(f"# a comment\n\n{BAD}") == before
+    assert fingerprints(BAD.replace("2.5.1", "2.6.0")).isdisjoint(before)
 
 
 def test_annotations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,20 +99,23 @@ def _results(file: FileReport, index: dict[str, int]) -> Iterator[dict[str, Any]
     yield from (_result(file, finding, index, lines) for finding in file.findings)
 
 
+def _fingerprint(finding: Finding, path: str) -> str:
+    """What stays the same while a problem stays: not the line, and not our wording if packages are named."""
+    about = "\0".join(f"{name} {version}" for name, version in finding.packages) or finding.message
+    return hashlib.sha256(f"{finding.rule}\0{path}\0{masked(about)}".encode(errors="replace")).hexdigest()
+
+
 def _result(file: FileReport, finding: Finding, index: dict[str, int], lines: list[Line]) -> dict[str, Any]:
     remedy = finding.remedy
     message = finding.message + (f". {remedy.summary}" if remedy else "")
     message += f" {remedy.commands[0].line}" if remedy and remedy.commands else ""
-    digest = hashlib.sha256(
-        f"{finding.rule}\0{finding.path or file.path}\0{masked(finding.message)}".encode(errors="replace")
-    ).hexdigest()
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index[finding.rule],
         "level": finding.severity,
         "message": {"text": message},
         "locations": [_location(finding.path or file.path, finding.place.line, finding.place.column, lines)],
-        "partialFingerprints": {"torchlock/v1": digest},
+        "partialFingerprints": {"torchlock/v2": _fingerprint(finding, finding.path or file.path)},
     }
     related = [place for place in finding.related if place.line]
     if related:
