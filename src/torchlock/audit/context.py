@@ -75,7 +75,9 @@ class Knowledge:
 
 @dataclass(eq=False)
 class AuditContext:
-    """A document, the knowledge, and the cells to judge it on.
+    """A document, the knowledge, and the target grid to judge it on: a mask with a bit for each cell.
+
+    A cell is one Python on one platform.
 
     ``declared`` are sets of cells that the document (or the command line) names; each must have a cell that works.
     A failure on another cell is not an error. ``assumed`` are sets of cells that the document may be for.
@@ -83,7 +85,7 @@ class AuditContext:
 
     document: Document
     known: Knowledge
-    cells: int
+    target_grid: int
     declared: tuple[int, ...]
     assumed: tuple[int, ...] = ()
     platforms_given: bool = False
@@ -104,7 +106,7 @@ class AuditContext:
 
     @cached_property
     def _install_sets(self) -> InstallSets:
-        return install_sets_of(self.document, self.known.stack, self.cells)
+        return install_sets_of(self.document, self.known.stack, self.target_grid)
 
     @cached_property
     def from_unknown(self) -> dict[tuple[str, str], list[InstallSet]]:
@@ -145,7 +147,7 @@ class AuditContext:
     def mainstream(self) -> int:
         """The cells of the most common platforms, or all cells if the command line names platforms."""
         if self.platforms_given:
-            return self.cells
+            return self.target_grid
         return sum(self.stack.on_platform(self.stack.platforms.index(name)) for name in _MAINSTREAM)
 
     def statement(

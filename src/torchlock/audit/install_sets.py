@@ -122,9 +122,9 @@ def _open(allowed: SpecifierSet, newest: Version) -> bool:
 
 @dataclass(slots=True, eq=False)
 class InstallSet:
-    """Entries that are installed together, and the cells where exactly these are installed."""
+    """Entries that are installed together, and the part of the target grid where exactly these are installed."""
 
-    cells: int
+    target_grid: int
     scope: str
     demands: dict[str, list[Demand]] = field(default_factory=dict)
     locked: bool = False

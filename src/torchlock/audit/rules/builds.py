@@ -61,7 +61,7 @@ def _disagreement(
 
 def _cuda_rule(context: AuditContext, install_set: InstallSet, *demands: Demand) -> Statement | None:
     """The statement of TL201 that these two pins violate."""
-    target = context.stack.target((install_set.cells & -install_set.cells).bit_length() - 1)
+    target = context.stack.target((install_set.target_grid & -install_set.target_grid).bit_length() - 1)
     pins = {
         one.name: NamedVersion(
             one.name,

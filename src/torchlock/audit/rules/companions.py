@@ -127,7 +127,7 @@ def _beside(context: AuditContext, install_set: InstallSet, forbidden: Dependenc
     """The demand on the forbidden package, and its name in messages, if it results in a forbidden release."""
     if forbidden.name in context.stack.packages:
         mask, package = install_set.releases(forbidden.name), context.stack.packages[forbidden.name]
-        final = (mask or 0) & ~package.prereleases & ~package.yanked & package.on(install_set.cells)
+        final = (mask or 0) & ~package.prereleases & ~package.yanked & package.on(install_set.target_grid)
         bad = package.mask(forbidden.specifier)
         if not final or not bad & 1 << final.bit_length() - 1:
             return None

@@ -30,7 +30,7 @@ def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Findin
     if not (context.known.libraries or stack.has_free_threads) or not install_set.names():
         return
     for platform in range(len(stack.platforms)):
-        cells = install_set.cells & stack.on_platform(platform)
+        cells = install_set.target_grid & stack.on_platform(platform)
         for cell in range(cells.bit_length() - 1, -1, -1):
             if cells & 1 << cell:
                 found = list(_broken(context, install_set, cell, platform))
@@ -84,7 +84,7 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
         here = context.stack.on_platform(context.stack.platforms.index(str(target.platform)))
         lock = f"needs the global interpreter lock, which Python {target.python} does not have"
         message = f"{what} on {platforms(context.stack, here)} {lock}"
-        if install_set.cells & ~here:
+        if install_set.target_grid & ~here:
             severity = severity_of(fails=False, partly=bool(context.document.platforms))
     else:
         need = f"{library}{readable_specifier(violation.dependency.specifier)}"
@@ -100,12 +100,14 @@ def unknown_libsndfile(context: AuditContext, install_set: InstallSet) -> Iterat
     stack, mask = context.stack, install_set.releases("soundfile") or 0
     package = stack.packages["soundfile"]
     linux = sum(stack.on_platform(i) for i, name in enumerate(stack.platforms) if name.startswith("linux"))
-    if not mask or not install_set.cells & linux:
+    if not mask or not install_set.target_grid & linux:
         return
     text = package.versions[mask.bit_length() - 1]
     if not any("manylinux" in tags for tags in context.tags("soundfile", text)):
         demand = install_set.first("soundfile")
-        message = f"soundfile {text} does not contain libsndfile on {platforms(stack, install_set.cells & linux)}"
+        message = (
+            f"soundfile {text} does not contain libsndfile on {platforms(stack, install_set.target_grid & linux)}"
+        )
         yield context.finding("TL301", "note", message, [demand])
 
 

@@ -70,7 +70,7 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
         return
     by_name = [[(name, supply) for supply in _supplies(context, install_set, name)] for name in names]
     supplies = tuple(zip(*by_name, strict=True))
-    found = _outcome(context.known, supplies, install_set.cells)
+    found = _outcome(context.known, supplies, install_set.target_grid)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))

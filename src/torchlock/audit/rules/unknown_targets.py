@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def unknown(context: AuditContext) -> Iterator[Finding]:
     """A note on a document for an unknown Python; the document is not judged."""
     document, stack = context.document, context.stack
-    if context.cells or not any(entry.name in stack.packages for entry in document.entries):
+    if context.target_grid or not any(entry.name in stack.packages for entry in document.entries):
         return
     what = f"Python {document.python}" if document.python else "the Python of this file"
     first, last = stack.pythons[0], stack.pythons[-1]

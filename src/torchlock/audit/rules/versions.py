@@ -71,7 +71,7 @@ def _series(stack: CompatibilityTable, torches: int) -> set[str]:
 def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, ...]) -> Finding | None:
     """The conflict that metadata causes for an installer; None if there is none, or only on uncommon platforms."""
     stack, domains = context.stack, {name: install_set.releases(name) or 0 for name in names}
-    refused, there = _refused(stack, tuple(domains.items()), install_set.cells)
+    refused, there = _refused(stack, tuple(domains.items()), install_set.target_grid)
     if not refused:
         return None
     lead = [name for name in names if name != "torch"]
@@ -200,7 +200,7 @@ def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violat
     """The judge's violation for the newest releases that both demands allow."""
     torch = install_set.releases("torch") or context.stack.packages["torch"].everything
     chosen = {"torch": torch.bit_length() - 1, partner: (install_set.releases(partner) or 1).bit_length() - 1}
-    return why(context, chosen, (install_set.cells & -install_set.cells).bit_length() - 1)
+    return why(context, chosen, (install_set.target_grid & -install_set.target_grid).bit_length() - 1)
 
 
 def why(

@@ -36,20 +36,20 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     ):
         return
     reachable = _reachable(
-        context.stack, tuple((name, install_set.releases(name) or 0) for name in names), install_set.cells
+        context.stack, tuple((name, install_set.releases(name) or 0) for name in names), install_set.target_grid
     )
     if not reachable:
         yield _nowhere(context, install_set, names)
         return
-    groups = [group & install_set.cells for group in context.declared if group & install_set.cells]
+    groups = [group & install_set.target_grid for group in context.declared if group & install_set.target_grid]
     lost = [group for group in groups if not group & reachable]
     if lost:
         yield _somewhere(context, install_set, names, lost)
         return
     left = [
-        group & install_set.cells
+        group & install_set.target_grid
         for group in context.assumed
-        if group & install_set.cells and not group & reachable
+        if group & install_set.target_grid and not group & reachable
     ]
     if left:
         yield _somewhere(context, install_set, names, left, declared=False)
@@ -88,15 +88,17 @@ def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -
         other is not install_set and other.scope == install_set.scope and other.names()
         for other in context.install_sets
     )
-    usual = context.declares_platforms or bool(install_set.cells & context.mainstream)
+    usual = context.declares_platforms or bool(install_set.target_grid & context.mainstream)
     severity = severity_of(fails=alone, partly=usual)
-    empty = [name for name, mask in _domains(context, install_set, names, install_set.cells).items() if not mask]
-    target = where(context.stack, install_set.cells)
+    empty = [
+        name for name, mask in _domains(context, install_set, names, install_set.target_grid).items() if not mask
+    ]
+    target = where(context.stack, install_set.target_grid)
     if empty:
         name = empty[0]
         package = context.stack.packages[name]
         exists = package.cells_of(install_set.releases(name) or 0)
-        newest = package.on(install_set.cells) & ~package.prereleases & package.comparable
+        newest = package.on(install_set.target_grid) & ~package.prereleases & package.comparable
         date = as_of(context.known.date)
         hint = f"; {name} {package.versions[newest.bit_length() - 1]} is the newest that has one" if newest else ""
         there = f" (it has them for {pythons(context.stack, exists)})" if exists else ""
