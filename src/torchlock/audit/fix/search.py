@@ -195,7 +195,7 @@ class FixSearch:
         return self._pages[key]
 
     def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:
-        """Labels to pin, the best first: that of the unchanged lines, of the index, the present one, none."""
+        """Labels to pin, best first: of the unchanged lines, of the index, of the entry; "" means no label."""
         if entry.name not in FAMILY:
             return [""]
         beside = [

@@ -115,7 +115,7 @@ def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
     with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r:") as archive:
         number = 0
         while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # else all are kept in memory
+            archive.members.clear()  # type: ignore[attr-defined] # not in the types; else it keeps all of them
             number += 1
             if number > _MOST_MEMBERS:
                 raise ArchiveError(f"has more than {_MOST_MEMBERS} members")

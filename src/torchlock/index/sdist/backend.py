@@ -6,8 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import FAMILY
+
+if TYPE_CHECKING:
+    from build.env import DefaultIsolatedEnv
 
 
 def main() -> None:
@@ -30,7 +34,7 @@ def main() -> None:
         raise SystemExit(1) from None  # the backend printed why
 
 
-def _install(environment: object, requirements: set[str], pip: dict[str, str]) -> None:
+def _install(environment: DefaultIsolatedEnv, requirements: set[str], pip: dict[str, str]) -> None:
     """Install the requirements of the backend. Index URLs may contain passwords: the backend never sees them."""
     from packaging.requirements import Requirement
 
@@ -42,7 +46,7 @@ def _install(environment: object, requirements: set[str], pip: dict[str, str]) -
     before = {name: os.environ.get(name) for name in pip}
     os.environ.update(pip)
     try:
-        environment.install(requirements)  # type: ignore[attr-defined] # build has no types for it
+        environment.install(requirements)
     finally:
         for name, value in before.items():
             if value is None:

@@ -245,7 +245,7 @@ class _Uv:
     def _matching(self, folder: Path, pattern: str) -> list[Path]:
         try:
             return sorted(folder.glob(pattern))
-        except (ValueError, NotImplementedError, OSError) as error:
+        except (ValueError, NotImplementedError, OSError) as error:  # NotImplementedError: a drive of Windows
             self._refuse(str(error), "workspace", "members")
             return []
 
