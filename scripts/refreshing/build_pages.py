@@ -34,8 +34,8 @@ _PATH = "/whl"
 class BuildIndex:
     """A wheel index below an address; usable from several threads.
 
-    ``cache`` keeps the pages, to ask only whether they changed, and the metadata of wheels by their hash. ``report``
-    is called before each wait. ``notes`` are remarks about answers.
+    ``cache`` keeps the pages, to ask only whether they changed, and the metadata of wheels by their hash.
+    ``report`` is called before each wait. ``notes`` are remarks about answers.
     """
 
     def __init__(self, address: str, cache: Path, report: Callable[[str], None]) -> None:
@@ -83,9 +83,7 @@ class BuildIndex:
         if not hasattr(self._local, "readers"):
             transport = Transport(IndexSettings(self.address))
             store = Cache(self._cache, self.notes.add)
-            pages = PageReader(
-                lambda: transport, store, refresh=True, report=self._report, note=self.notes.add
-            )
+            pages = PageReader(lambda: transport, store, refresh=True, report=self._report, note=self.notes.add)
             self._local.readers = pages, MetadataReader(lambda: transport, store, self._report)
         readers: tuple[PageReader, MetadataReader] = self._local.readers
         return readers
