@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
-from torchlock.cli.sources import open_sources
+from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, lock, with_files_of_hashes
+from torchlock.lock.build_inputs import for_build
+from torchlock.lock.build_pins import with_builds
 from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _refuse_output(arguments, inputs)
-    inputs = settled(inputs, target)
+    inputs = for_build(settled(inputs, target), target, root_of_builds(arguments))
     for note in inputs.notes:
         console.say("note", note)
     if not inputs.requirements:
@@ -60,6 +62,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _print_conflict(result, console)
         return FOUND
     result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
+    if sources.builds is not None:
+        result = with_builds(result, sources.builds, by_index=arguments.builds_by == "index")
     console.clear()
     for note in [*result.notes, *sources.notes]:
         console.say("note", note)

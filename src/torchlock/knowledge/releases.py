@@ -49,17 +49,21 @@ class Provenance(NamedTuple):
 
     ``where`` names the indexes that were asked; "" for the public index. ``as_of`` is the date of a snapshot of it
     (YYYY-MM-DD), or "" if the index was asked just now. ``unasked`` names a source that may have more releases but
-    was not asked.
+    was not asked. ``folder`` names the folder of the PyTorch index that alone counts for the project, or is "".
     """
 
     where: str = ""
     as_of: str = ""
     unasked: str = ""
+    folder: str = ""
 
     @property
     def dated(self) -> str:
-        """`` as of DATE``, to end a statement about existing releases; empty if the index was asked just now."""
-        return f" as of {self.as_of}" if self.as_of else ""
+        """`` in FOLDER as of DATE``, to end a statement about existing releases.
+
+        Without a date if the index was asked just now.
+        """
+        return (f" in {self.folder}" if self.folder else "") + (f" as of {self.as_of}" if self.as_of else "")
 
 
 class Release(Protocol):
@@ -116,12 +120,15 @@ class CatalogueRelease:
         """The tag part of each wheel's name."""
         return [self._table.tags[index] for index in self._record["wheels"]]
 
-    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        """The rank of each of ``tags``; None for a wheel that does not install, or has no metadata."""
+    def ranks(self, rank: Callable[[str], int | None], *, unread: bool = False) -> list[int | None]:
+        """The rank of each of ``tags``; None for a wheel that does not install, or has no metadata.
+
+        With ``unread`` a wheel counts also if its metadata is not known.
+        """
         ranks = self._table.ranks(rank)
         found = [ranks[index] for index in self._record["wheels"]]
         requires = self._record.get("requires")
-        if isinstance(requires, list):
+        if isinstance(requires, list) and not unread:
             return [None if needs is None else rank for rank, needs in zip(found, requires, strict=True)]
         return found
 
