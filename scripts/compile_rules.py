@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from compiling.build_index import read_index
 from compiling.builds import read_builds
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
@@ -41,7 +42,7 @@ def compile_all(data: Path) -> dict[str, str]:
     sources = read_sources(data / "sources.toml")
     rules, statements = read_rules(data / "rules", sources)
     systems = read_systems(data / "systems", sources)
-    builds = read_builds(data / "builds.toml", sources, statements)
+    builds = read_builds(data / "builds" / "published.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
     facts = {
@@ -50,6 +51,7 @@ def compile_all(data: Path) -> dict[str, str]:
     }
     return {
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
+        "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),

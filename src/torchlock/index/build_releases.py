@@ -76,7 +76,7 @@ class TableRelease:
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each wheel, also of one whose requirements are not known."""
-        return self._row.ranks(rank, unread=True)
+        return self._row.ranks(rank)
 
     def requires_python(self, wheel: int) -> str:
         return self._row.requires_python(wheel)

@@ -119,9 +119,9 @@ class BuildSource:
 
     def remark(self, name: str, file: File) -> str:
         """What is weak about the evidence for a file; "" if several locks or a page of today agree on it."""
-        if name in self._answered or name not in FAMILY:
+        if name in self._answered:
             return ""
-        evidence = evidence_of(self.label, file.filename)
+        evidence = evidence_of(self.label if name in FAMILY else "root", file.filename)
         if evidence is None or evidence.grade not in _WEAK:
             return ""
         return _WEAK[evidence.grade].format(source=", ".join(evidence.sources[:1]))
