@@ -36,8 +36,8 @@ _WEAK = {
 class BuildSource:
     """Answers for the projects that a build takes from the PyTorch index.
 
-    ``label`` is the build, ``root`` the address of the index or of a mirror of it. ``opened`` opens the index at an
-    address. ``offline`` asks nothing, ``refresh`` asks for everything; else the page is asked if ``day`` is later
+    ``label`` is the build, ``root`` the address of the index or of a mirror of it. ``opened`` opens the index at
+    an address. ``offline`` asks nothing, ``refresh`` asks for everything; else the page is asked if ``day`` is later
     than the date of the table.
     """
 
@@ -69,7 +69,7 @@ class BuildSource:
         return f"the {self.label} folder of the PyTorch index"
 
     def page_of(self, name: str) -> str:
-        """The address of the page with the files of a project: the folder's, or the root's for what builds share."""
+        """The address of the page with the files of a project: of the folder, or the root for what builds share."""
         return f"{self.root}/{self.label}" if name in FAMILY else self.root
 
     def owns(self, name: str) -> bool:
@@ -99,7 +99,7 @@ class BuildSource:
         return name in self._answers or not self._refresh
 
     def renew(self, names: Iterable[str]) -> bool:
-        """Ask the page for those of these projects that are known from the table only; whether that changed them."""
+        """Ask the page for those projects that are known from the table only; whether that changed them."""
         changed = False
         for name in () if self._offline else sorted(set(names) & self._answers.keys() - self._today.keys()):
             today = self._asked(name)
@@ -115,7 +115,9 @@ class BuildSource:
 
     def contradiction(self, file: File) -> Contradiction | None:
         """The two hashes of a file, if the page and the table disagree on it."""
-        return next((known for pages in self._opened_pages if (known := pages.contradictions.get(file.filename))), None)
+        return next(
+            (known for pages in self._opened_pages if (known := pages.contradictions.get(file.filename))), None
+        )
 
     def remark(self, name: str, file: File) -> str:
         """What is weak about the evidence for a file; "" if several locks or a page of today agree on it."""
@@ -132,7 +134,9 @@ class BuildSource:
         from torchlock.index.addresses import redact
 
         asked = self._answered
-        places = [redact(self.page_of(name)) if name in asked else f"{self.title} (bundled)" for name in self._answers]
+        places = [
+            redact(self.page_of(name)) if name in asked else f"{self.title} (bundled)" for name in self._answers
+        ]
         return list(dict.fromkeys(places))
 
     @property

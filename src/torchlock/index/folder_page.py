@@ -17,7 +17,7 @@ from torchlock.knowledge.build_files import index_address
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from torchlock.index import Index
     from torchlock.knowledge.releases import CatalogueRelease

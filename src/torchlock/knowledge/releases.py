@@ -76,11 +76,12 @@ class Release(Protocol):
     that were read from that wheel.
     """
 
-    live: bool
     unversioned: bool
     name: str
     version: str
 
+    @property
+    def live(self) -> bool: ...
     @property
     def tags(self) -> Sequence[str]: ...
     @property

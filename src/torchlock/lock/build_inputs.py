@@ -62,9 +62,9 @@ def without_builds(addresses: list[str], label: str, root: str) -> tuple[list[st
 def _without_indexes(inputs: Inputs, label: str, root: str) -> Inputs:
     """Without the pages of the PyTorch index, and without the indexes that are named for the family."""
     notes = inputs.notes
-    inputs.extra_index_urls, ignored = without_builds(inputs.extra_index_urls, label, root)
+    inputs.extra_index_urls, unused = without_builds(inputs.extra_index_urls, label, root)
     inputs.find_links, more = without_builds(inputs.find_links, label, root)
-    notes += [*ignored, *more]
+    notes += [*unused, *more]
     if inputs.index_url and _build_of_page(inputs.index_url, root) is not None:
         notes.append(
             f"the index {inputs.index_url} of the input is ignored: --accelerator {label} takes the torch family "
@@ -72,10 +72,14 @@ def _without_indexes(inputs: Inputs, label: str, root: str) -> Inputs:
         )
         inputs.index_url = None
     if inputs.find_links:
-        notes.append(f"the find-links locations are not used for the torch family, because --accelerator is {label}")
+        notes.append(
+            f"the find-links locations are not used for the torch family, because --accelerator is {label}"
+        )
     for pattern, url in inputs.routes.items():
         if filter_names(FAMILY, pattern) and _build_of_page(url, root) != label:
-            notes.append(f"the index {url} that the input names for {pattern} is ignored: --accelerator is {label}")
+            notes.append(
+                f"the index {url} that the input names for {pattern} is ignored: --accelerator is {label}"
+            )
     return inputs
 
 
@@ -120,7 +124,9 @@ def _by_version(written: ParsedRequirement, name: str, label: str, root: str) ->
     parsed = filenames.parse(filenames.file_name(address))
     found = _build_of_page(address.rpartition("/")[0], root)
     if parsed is None or (parsed[1].local or label) != label or found not in (label, ""):
-        raise _refusal(written, f"{name} comes from the {label} folder of the PyTorch index, and not from this file")
+        raise _refusal(
+            written, f"{name} comes from the {label} folder of the PyTorch index, and not from this file"
+        )
     extras = f"[{','.join(sorted(written.requirement.extras))}]" if written.requirement is not None else ""
     marker = written.marker if written.requirement is None else str(written.requirement.marker or "")
     text = f"{name}{extras.replace('[]', '')}=={parsed[1].public}" + (f" ; {marker}" if marker else "")

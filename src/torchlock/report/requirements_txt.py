@@ -50,7 +50,7 @@ def render(
 
 
 def _about_builds(lock: Lock) -> Iterator[str]:
-    """The comments on the build: which it is, and for which machine it was chosen; ``lock_comments`` reads them."""
+    """The comments on the build and on the machine for which it was chosen; ``lock_comments`` reads them."""
     if lock.builds is not None:
         yield f"{BUILDS} {lock.builds.label} of {masked(lock.builds.root)}"
         if lock.builds.machine:

@@ -147,8 +147,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--builds-by",
         choices=("file", "index"),
         default="file",
-        help="how the lock names the files of --accelerator: file: the address of each file, which pip and uv obey; "
-        "index: versions with labels, and the index as --extra-index-url (default: file)",
+        help="how the lock names the files of --accelerator: file: the address of each file, which pip and uv "
+        "obey; index: versions with labels, and the index as --extra-index-url (default: file)",
     )
     add("--no-hashes", action="store_true", help="omit the hashes")
     add("--no-annotate", action="store_true", help="omit the comments that say why each package is there")

@@ -69,8 +69,8 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
         + (
             "the builds that a file asks for (the only value for now)"
             if of_files
-            else "the builds that the public index serves; cpu, cu128, rocm6.4, xpu and the like mean that build, for "
-            "the whole torch family (default: pypi)"
+            else "the builds that the public index serves; cpu, cu128, rocm6.4, xpu and the like mean that build "
+            "for the whole torch family (default: pypi)"
         ),
     )
     add(
