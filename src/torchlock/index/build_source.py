@@ -37,8 +37,8 @@ class BuildSource:
     """Answers for the projects that a build takes from the PyTorch index.
 
     ``label`` is the build, ``root`` the address of the index or of a mirror of it. ``opened`` opens the index at
-    an address. ``offline`` asks nothing, ``refresh`` asks for everything; else the page is asked if ``day`` is later
-    than the date of the table.
+    an address. ``offline`` asks nothing, ``refresh`` asks for everything; else the page is asked if ``day`` is
+    later than the date of the table.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class BuildSource:
         return f"the {self.label} folder of the PyTorch index"
 
     def page_of(self, name: str) -> str:
-        """The address of the page with the files of a project: of the folder, or the root for what builds share."""
+        """The address of the page with the files of a project; the root lists what builds share."""
         return f"{self.root}/{self.label}" if name in FAMILY else self.root
 
     def owns(self, name: str) -> bool:

@@ -18,8 +18,13 @@ from torchlock.standards import filenames
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchlock.target import Target
     from torchlock.terms import Inputs, ParsedRequirement
+
+# The beginnings of the names of packages of which a build of torch requires one exact release each.
+_OF_ACCELERATORS = ("nvidia-", "cuda-", "triton", "pytorch-triton")
 
 
 def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
@@ -44,6 +49,22 @@ def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
         notes=[*inputs.notes],
     )
     return _without_indexes(fitted, label, root)
+
+
+def pins_for(pins: Mapping[str, str], label: str, recorded: str) -> dict[str, str]:
+    """The pins of an existing lock that shall be kept in a lock for the build ``label``.
+
+    ``recorded`` is the build of the existing lock ("pypi" for the public builds). For another build, releases of the
+    torch family are kept whatever build they were, and what torch requires for its accelerator is not.
+    """
+    if label == recorded == "pypi":
+        return dict(pins)
+    following = label != recorded
+    return {
+        name: version.partition("+")[0] if is_from_index(name, label) else version
+        for name, version in pins.items()
+        if not (following and name.startswith(_OF_ACCELERATORS))
+    }
 
 
 def without_builds(addresses: list[str], label: str, root: str) -> tuple[list[str], list[str]]:

@@ -50,6 +50,6 @@ def _refuse_contradiction(pin: Pin, file: File, builds: Builds) -> None:
         raise NetworkError(
             f"{file.filename}: {builds.page_of(pin.name)} states sha256 {found.page}, and the data of torchlock "
             f"state {found.table}",
-            hint="one of them is wrong: download the file, compare and report it; to lock another release, exclude "
-            f"{pin.name}!={pin.version}",
+            hint="one of them is wrong: download the file, compare and report it; to lock another release, use "
+            f"{pin.name}!={pin.version.partition('+')[0]}",
         )

@@ -122,6 +122,13 @@ class FromBuilds(NamedTuple):
     by_index: bool = False
     machine: str = ""
 
+    def file_of(self, pin: Pin) -> File | None:
+        """The file that a lock names by its address, instead of a version.
+
+        A version without a label names no build, so such a wheel is always named by its address.
+        """
+        return None if self.by_index and "+" in pin.version else pin.exact
+
 
 class Lock(NamedTuple):
     """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds."""
@@ -132,6 +139,13 @@ class Lock(NamedTuple):
     notes: tuple[str, ...]
     visited: int
     builds: FromBuilds | None = None
+
+    @property
+    def pages(self) -> list[str]:
+        """The pages of the PyTorch index that an installer has to ask, because pins do not name their files."""
+        builds = self.builds
+        named = (pin.page for pin in self.pins if builds is not None and builds.file_of(pin) is None)
+        return list(dict.fromkeys(filter(None, named)))
 
 
 class Conflict(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
+from torchlock.manifests.lock_comments import LockComments
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 FIRST_LINE = "# This file was made by torchlock"
 """The beginning of the first line of each lock."""
-BUILDS, MACHINE = "# builds:", "# machine:"
-"""The beginnings of the comments on the build and on the machine."""
 
 
 def render(
@@ -36,7 +35,7 @@ def render(
         f"{FIRST_LINE} {__version__} with the command",
         f"#     {command}",
         f"# for {lock.target}, from compatibility data of {data_date}.",
-        *_about_builds(lock),
+        *about_builds(lock),
         "",
         *options,
         *([""] if options else []),
@@ -49,16 +48,15 @@ def render(
     return "\n".join(lines) + "\n"
 
 
-def _about_builds(lock: Lock) -> Iterator[str]:
-    """The comments on the build and on the machine for which it was chosen; ``lock_comments`` reads them."""
+def about_builds(lock: Lock) -> Iterator[str]:
+    """The comments on the build, and on the machine for which it was chosen."""
     if lock.builds is not None:
-        yield f"{BUILDS} {lock.builds.label} of {masked(lock.builds.root)}"
-        if lock.builds.machine:
-            yield f"{MACHINE} {one_line(lock.builds.machine)}"
+        label, root, _, machine = lock.builds
+        yield from LockComments(label, masked(root), one_line(machine)).lines()
 
 
 def _entry(pin: Pin, builds: FromBuilds | None, *, hashes: bool, annotate: bool) -> Iterator[str]:
-    exact = pin.exact if builds is not None and not builds.by_index else None
+    exact = None if builds is None else builds.file_of(pin)
     files = pin.files if exact is None else (exact,)
     digests = sorted(
         f"{algorithm}:{digest}" for file in files for algorithm, digest in file.hashes.items() if hashes
