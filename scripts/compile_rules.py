@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
+"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds, GPUs.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from compiling.accelerators import driver_statements, read_accelerators
 from compiling.builds import read_builds
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
@@ -39,7 +40,8 @@ def compile_all(data: Path) -> dict[str, str]:
         TableError: a table is not of the form.
     """
     sources = read_sources(data / "sources.toml")
-    rules, statements = read_rules(data / "rules", sources)
+    accelerators = read_accelerators(data / "builds", sources)
+    rules, statements = read_rules(data / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(data / "systems", sources)
     builds = read_builds(data / "builds.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
@@ -49,6 +51,7 @@ def compile_all(data: Path) -> dict[str, str]:
         for identifier, rule in rules.items()
     }
     return {
+        "accelerators.json": dump(accelerators),
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),

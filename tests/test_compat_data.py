@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import compile_rules
+from compiling.accelerators import driver_statements, read_accelerators
 from compiling.builds import read_builds
 from compiling.rules import read_rules, read_sources
 from compiling.systems import read_systems
@@ -66,6 +67,7 @@ class Tables:
     releases: dict[str, dict[str, list[Wheel]]] = field(default_factory=dict)
     yanked: set[tuple[str, str]] = field(default_factory=set)
     builds: dict[str, Any] = field(default_factory=dict)
+    accelerators: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement, and how to call it in a message."""
@@ -78,13 +80,14 @@ class Tables:
 def real() -> Tables:
     """The tables of this checkout."""
     sources = read_sources(DATA / "sources.toml")
-    rules, statements = read_rules(DATA / "rules", sources)
+    accelerators = read_accelerators(DATA / "builds", sources)
+    rules, statements = read_rules(DATA / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(DATA / "systems", sources)
     unpartnered = [
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
     builds = read_builds(DATA / "builds.toml", sources, statements)
-    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds)
+    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds, accelerators=accelerators)
     names = {"torch"}
     for name, rows in statements.items():
         names |= {
@@ -283,6 +286,7 @@ def uncited_sources(tables: Tables) -> Iterator[str]:
         for row in [*tables.rules.values(), *(row for _, row in tables.rows()), *tables.systems.values(), *groups]
         for source in row.get("sources", ())
     }
+    cited |= tables.accelerators.get("sources", {}).keys()
     yield from (f"source {source} is cited nowhere" for source in sorted(set(tables.sources) - cited))
     yield from (f"source {source} is cited and not there" for source in sorted(cited - set(tables.sources)))
 
@@ -382,6 +386,9 @@ HOSTS = {
     "gist.github.com",
     "docs.pytorch.org",
     "docs.nvidia.com",
+    "developer.nvidia.com",
+    "dgpu-docs.intel.com",
+    "llvm.org",
     "setuptools.pypa.io",
     "pip.pypa.io",
     "packaging.python.org",
