@@ -372,8 +372,8 @@ def _not_known(written: str) -> InputError:
     meant = f"; did you mean {' or '.join(shown[name] for name in near)}?" if near else ""
     return InputError(
         f"--gpu: unknown GPU {shortened(written, 100)!r}{meant}",
-        hint="use a product name, like 'RTX 4090', or an architecture, like sm_89 or gfx1100; host for this machine; "
-        "or none",
+        hint="use a product name, like 'RTX 4090'; an architecture, like sm_89 or gfx1100; host, which means this "
+        "machine; or none",
     )
 
 
