@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
+"""Compile the tables that people write to the JSON that the program reads.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from compiling.builds import read_builds
+from compiling.images import read_images
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
 from compiling.stack import read_members
@@ -42,6 +43,7 @@ def compile_all(data: Path) -> dict[str, str]:
     rules, statements = read_rules(data / "rules", sources)
     systems = read_systems(data / "systems", sources)
     builds = read_builds(data / "builds.toml", sources, statements)
+    images = read_images(data / "builds" / "images.toml", sources, systems)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
     facts = {
@@ -50,6 +52,7 @@ def compile_all(data: Path) -> dict[str, str]:
     }
     return {
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
+        "images.json": dump({"date": max(_dates(images["families"]), default=max(checked)), **images}),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),

@@ -17,6 +17,7 @@ from packaging.version import Version
 
 import compile_rules
 from compiling.builds import read_builds
+from compiling.images import read_images
 from compiling.rules import read_rules, read_sources
 from compiling.systems import read_systems
 from compiling.values import read_toml
@@ -66,6 +67,7 @@ class Tables:
     releases: dict[str, dict[str, list[Wheel]]] = field(default_factory=dict)
     yanked: set[tuple[str, str]] = field(default_factory=set)
     builds: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement, and how to call it in a message."""
@@ -84,7 +86,8 @@ def real() -> Tables:
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
     builds = read_builds(DATA / "builds.toml", sources, statements)
-    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds)
+    images = read_images(DATA / "builds" / "images.toml", sources, systems)
+    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds, images=images)
     names = {"torch"}
     for name, rows in statements.items():
         names |= {
@@ -275,12 +278,25 @@ def agrees(text: str, build: str, torch_build: str | None) -> bool:
     return SpecifierSet(text).contains(f"{torch_build[2:-1]}.{torch_build[-1]}" if is_cuda(torch_build) else "0")
 
 
+def image_rows(images: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Whatever cites sources in the table of base images."""
+    yield images.get("bare", {})
+    for family in images.get("families", ()):
+        yield from (family, *family["rows"])
+
+
 def uncited_sources(tables: Tables) -> Iterator[str]:
     """Every source is cited by something, and everything cited is a source."""
     groups = tables.builds.get("groups", [])
     cited = {
         source
-        for row in [*tables.rules.values(), *(row for _, row in tables.rows()), *tables.systems.values(), *groups]
+        for row in [
+            *tables.rules.values(),
+            *(row for _, row in tables.rows()),
+            *tables.systems.values(),
+            *groups,
+            *image_rows(tables.images),
+        ]
         for source in row.get("sources", ())
     }
     yield from (f"source {source} is cited nowhere" for source in sorted(set(tables.sources) - cited))
@@ -388,6 +404,8 @@ HOSTS = {
     "peps.python.org",
     "docs.python.org",
     "man7.org",
+    "download.pytorch.org",
+    "triton-inference-server.github.io",
     "gabi.xinuos.com",
 }
 

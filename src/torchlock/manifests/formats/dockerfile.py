@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.knowledge.images import Image, image_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Span
-from torchlock.manifests.base_images import Image, image_of
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
 from torchlock.manifests.syntax.shell import Command, Word, commands
