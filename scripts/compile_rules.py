@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from compiling.build_index import read_index
 from compiling.builds import read_builds
 from compiling.images import read_images
 from compiling.registry import compile_registry
@@ -42,8 +43,8 @@ def compile_all(data: Path) -> dict[str, str]:
     sources = read_sources(data / "sources.toml")
     rules, statements = read_rules(data / "rules", sources)
     systems = read_systems(data / "systems", sources)
-    builds = read_builds(data / "builds.toml", sources, statements)
     images = read_images(data / "builds" / "images.toml", sources, systems)
+    builds = read_builds(data / "builds" / "published.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
     facts = {
@@ -53,6 +54,7 @@ def compile_all(data: Path) -> dict[str, str]:
     return {
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
         "images.json": dump({"date": max(_dates(images["families"]), default=max(checked)), **images}),
+        "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),
