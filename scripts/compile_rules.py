@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
+"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds, index pages.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from compiling.builds import read_builds
+from compiling.index_pages import read_index_pages
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
 from compiling.stack import read_members
@@ -50,6 +51,7 @@ def compile_all(data: Path) -> dict[str, str]:
     }
     return {
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
+        "index_pages.json": dump(read_index_pages(data / "index_pages.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),
