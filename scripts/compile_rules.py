@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds, index pages.
+"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from compiling.build_index import read_index
 from compiling.builds import read_builds
 from compiling.index_pages import read_index_pages
 from compiling.registry import compile_registry
@@ -42,7 +43,7 @@ def compile_all(data: Path) -> dict[str, str]:
     sources = read_sources(data / "sources.toml")
     rules, statements = read_rules(data / "rules", sources)
     systems = read_systems(data / "systems", sources)
-    builds = read_builds(data / "builds.toml", sources, statements)
+    builds = read_builds(data / "builds" / "published.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
     facts = {
@@ -51,7 +52,8 @@ def compile_all(data: Path) -> dict[str, str]:
     }
     return {
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
-        "index_pages.json": dump(read_index_pages(data / "index_pages.toml", sources)),
+        "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
+        "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),

@@ -68,6 +68,16 @@ effect = "import"
 """
 
 
+INDEX = """
+[index]
+address = "https://example.org/whl"
+file_hosts = ["example.org"]
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+"""
+
+
 def folder(
     path: Path,
     *,
@@ -77,7 +87,9 @@ def folder(
     builds: str = BUILDS,
 ) -> Path:
     """A data folder of one file of each kind."""
-    (path / "builds.toml").write_text(builds, encoding="utf-8")
+    (path / "builds").mkdir()
+    (path / "builds" / "index.toml").write_text(INDEX, encoding="utf-8")
+    (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "rules").mkdir()
     (path / "systems").mkdir()
@@ -157,6 +169,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert compile_rules.main(["--check", "--data", str(path)]) == 0
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
         "builds.json",
+        "index.json",
         "registry.json",
         "rules.json",
         "stack.json",

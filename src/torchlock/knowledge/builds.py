@@ -1,7 +1,7 @@
 """The builds of each release on the PyTorch wheel index.
 
-``compat_data/builds.toml`` lists the local versions (``2.5.1+cu124``) of each release. The table is complete for
-some releases only; the answer about a build that it does not cover is ``Unknown``.
+``compat_data/builds/published.toml`` lists the local versions (``2.5.1+cu124``) of each release. The table is
+complete for some releases only; the answer about a build that it does not cover is ``Unknown``.
 """
 
 from __future__ import annotations
