@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
+"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds, GPUs.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from compiling.accelerators import driver_statements, read_accelerators
 from compiling.build_index import read_index
 from compiling.builds import read_builds
 from compiling.index_pages import read_index_pages
@@ -41,7 +42,8 @@ def compile_all(data: Path) -> dict[str, str]:
         TableError: a table is not of the form.
     """
     sources = read_sources(data / "sources.toml")
-    rules, statements = read_rules(data / "rules", sources)
+    accelerators = read_accelerators(data / "builds", sources)
+    rules, statements = read_rules(data / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(data / "systems", sources)
     builds = read_builds(data / "builds" / "published.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
@@ -51,6 +53,7 @@ def compile_all(data: Path) -> dict[str, str]:
         for identifier, rule in rules.items()
     }
     return {
+        "accelerators.json": dump(accelerators),
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
