@@ -50,7 +50,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME", help="read the pages of this project alone")
     parser.add_argument("--add", type=Path, metavar="FILE", help="join the rows of FILE instead; ask no index")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a table would change")
-    parser.add_argument("--trust-index", action="store_true", help="take the hash of a page that contradicts a table")
+    parser.add_argument(
+        "--trust-index", action="store_true", help="take the hash of a page that contradicts a table"
+    )
     parser.add_argument("--index", default=index_address(), metavar="URL", help="the address with the folders")
     parser.add_argument("--jobs", type=int, default=8, metavar="N", help="requests at a time (default: 8)")
     parser.add_argument("--cache", type=Path, default=root / ".refresh", metavar="DIR")

@@ -52,7 +52,7 @@ def _table(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot be read ({error.strerror})", path=str(path)) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"is not JSON ({error})", path=str(path)) from error
-    if not isinstance(table, dict) or not _KEYS <= table.keys() or not isinstance(table["rows"], list):
+    if not isinstance(table, dict) or not table.keys() >= _KEYS or not isinstance(table["rows"], list):
         raise InputError("must be an object with columns, rows and sources", path=str(path))
     return table
 

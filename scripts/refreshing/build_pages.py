@@ -83,9 +83,7 @@ class BuildIndex:
         if not hasattr(self._local, "readers"):
             transport = Transport(IndexSettings(self.address))
             store = Cache(self._cache, self.notes.add)
-            pages = PageReader(
-                lambda: transport, store, refresh=True, report=self._report, note=self.notes.add
-            )
+            pages = PageReader(lambda: transport, store, refresh=True, report=self._report, note=self.notes.add)
             self._local.readers = pages, MetadataReader(lambda: transport, store, self._report)
         readers: tuple[PageReader, MetadataReader] = self._local.readers
         return readers

@@ -24,11 +24,19 @@ def summary(changes: Changes, *, trusted: bool) -> Iterator[str]:
     yield from _listed("The index has no page of", changes.missing)
     yield from _wheels("is new", "are new", changes.new)
     yield from _wheels("of the table has a hash now", "of the tables have a hash now", changes.learned)
-    yield from _wheels("of the table is not on its page; it stays", "of the tables are not on their page; they stay", changes.gone)
     yield from _wheels(
-        "has no hash on its page; the hash of the table stays", "have no hash on their page; the hashes of the tables stay", changes.unstated
+        "of the table is not on its page; it stays", "of the tables are not on their page; they stay", changes.gone
     )
-    yield from _wheels("has no hash, neither on its page nor in the table", "have no hash, neither on their page nor in the tables", changes.unknown)
+    yield from _wheels(
+        "has no hash on its page; the hash of the table stays",
+        "have no hash on their page; the hashes of the tables stay",
+        changes.unstated,
+    )
+    yield from _wheels(
+        "has no hash, neither on its page nor in the table",
+        "have no hash, neither on their page nor in the tables",
+        changes.unknown,
+    )
     yield from _listed("These are no names of release wheels, and stay out:", sorted(changes.odd))
     if changes.read:
         yield f"The requirements of {_count(changes.read, 'wheel', 'wheels')} were read."
