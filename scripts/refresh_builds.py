@@ -54,11 +54,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--render", action="store_true", help="ask no index; only write the tables anew")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a table would change")
     parser.add_argument(
-<<<<<<< HEAD
         "--trust-index", action="store_true", help="where a page contradicts a table, take its hash"
-=======
-        "--trust-index", action="store_true", help="take the hash of a page that contradicts a table"
->>>>>>> integ
     )
     parser.add_argument("--index", default=index_address(), metavar="URL", help="the address with the folders")
     parser.add_argument("--jobs", type=int, default=8, metavar="N", help="requests at a time (default: 8)")
