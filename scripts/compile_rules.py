@@ -42,7 +42,7 @@ def compile_all(data: Path) -> dict[str, str]:
     sources = read_sources(data / "sources.toml")
     rules, statements = read_rules(data / "rules", sources)
     systems = read_systems(data / "systems", sources)
-    builds = read_builds(data / "builds" / "published.toml", sources, statements)
+    builds = read_builds(data / "builds", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
     facts = {
