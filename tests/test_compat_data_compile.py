@@ -122,7 +122,6 @@ def folder(
     (path / "builds" / "index.toml").write_text(INDEX, encoding="utf-8")
     (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
-    (path / "builds").mkdir()
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
     (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
     (path / "rules").mkdir()
