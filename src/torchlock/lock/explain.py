@@ -348,6 +348,7 @@ class _Narrator:
 _WHY = {
     "newer": "uploaded on {detail}, after --exclude-newer",
     "unreadable": "{detail}",
+    "gpu": "{detail}",
     "sdist": "only a source distribution, and torchlock never builds the torch family from source",
 }
 
