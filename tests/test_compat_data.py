@@ -90,7 +90,14 @@ def real() -> Tables:
     builds = read_builds(DATA / "builds" / "published.toml", sources, statements)
     others = [row for path in sorted((DATA / "builds").glob("*.toml")) for row in citing(read_toml(path))]
     tables = Tables(
-        rules, sources, statements, systems, unpartnered, builds=builds, others=others, accelerators=accelerators
+        rules,
+        sources,
+        statements,
+        systems,
+        unpartnered,
+        builds=builds,
+        others=others,
+        accelerators=accelerators,
     )
     names = {"torch"}
     for name, rows in statements.items():
@@ -409,6 +416,7 @@ HOSTS = {
     "peps.python.org",
     "docs.python.org",
     "man7.org",
+    "triton-inference-server.github.io",
     "gabi.xinuos.com",
 }
 
