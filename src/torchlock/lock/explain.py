@@ -288,6 +288,8 @@ class _Narrator:
                 f"there is no {name}{specifier}{self._dated(name)}; "
                 f"the newest that installs on {self._universe.target} is {newest}"
             )
+        elif (source := self._universe.provenance(name)).folder:
+            yield f"{source.folder} has no {name}{Provenance(as_of=source.as_of).dated}"
         else:
             yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
 

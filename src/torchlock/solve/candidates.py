@@ -248,7 +248,7 @@ class CandidateFilter:
         """The files uploaded before the limit; a file with an unknown time is excluded: it may be newer."""
         files = release.files()
         limit = self._policy.exclude_newer or ""
-        return [index for index in usable if (uploaded := files[index].uploaded) and uploaded < limit]
+        return [index for index in usable if files and (uploaded := files[index].uploaded) and uploaded < limit]
 
     def runs(self, requires_python: str) -> bool:
         """Whether a Requires-Python admits the target's Python."""
@@ -279,4 +279,6 @@ def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | No
     from torchlock.standards.filenames import parse_wheel
 
     files = release.files()
+    if not files:
+        return equal[0]
     return max(equal, key=lambda index: parse_wheel(files[index].filename)[2])
