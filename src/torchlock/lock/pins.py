@@ -190,7 +190,8 @@ def unproven_notes(
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
-            yield f"{_named(candidate)} is unproven: {why}, so no rule covers it"
+            documented = candidate.release is not None and not candidate.release.files()
+            yield f"{_named(candidate)} is unproven: {why}" + ("" if documented else ", so no rule covers it")
         newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
         if newer:
             best = max(newer, key=lambda item: item.version)

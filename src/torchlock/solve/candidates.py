@@ -167,6 +167,9 @@ class CandidateFilter:
                 candidates.append(found._replace(compiled=compiled))
             elif found is not None:
                 rejected.append(found)
+        # A build may be listed twice: with the files that are known, and with targets that only documents name.
+        taken = {candidate.release.version for candidate in candidates if candidate.release is not None}
+        rejected = [item for item in dict.fromkeys(rejected) if item.version not in taken]
         if name not in self._policy.lowest:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
