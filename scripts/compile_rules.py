@@ -21,6 +21,7 @@ from typing import Any
 from compiling.accelerators import driver_statements, read_accelerators
 from compiling.build_index import read_index
 from compiling.builds import read_builds
+from compiling.images import read_images
 from compiling.index_pages import read_index_pages
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
@@ -45,6 +46,7 @@ def compile_all(data: Path) -> dict[str, str]:
     accelerators = read_accelerators(data / "builds", sources)
     rules, statements = read_rules(data / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(data / "systems", sources)
+    images = read_images(data / "builds" / "images.toml", sources, systems)
     builds = read_builds(data / "builds" / "published.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
@@ -55,6 +57,7 @@ def compile_all(data: Path) -> dict[str, str]:
     return {
         "accelerators.json": dump(accelerators),
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
+        "images.json": dump({"date": max(_dates(images["families"]), default=max(checked)), **images}),
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
         "registry.json": dump(registry),

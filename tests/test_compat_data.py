@@ -418,6 +418,7 @@ HOSTS = {
     "peps.python.org",
     "docs.python.org",
     "man7.org",
+    "triton-inference-server.github.io",
     "gabi.xinuos.com",
 }
 

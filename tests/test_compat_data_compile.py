@@ -96,6 +96,35 @@ role = "core"
 effect = "import"
 """
 
+IMAGES = """
+trains = [["2.8.0", "0.23.0", "2.8.0"], ["2.14.1", "", "2.11.0"]]
+
+[bare]
+names = '(?:^|/)debian'
+python = 'python:(3\\.\\d+)'
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-23
+systems = { "debian-12" = ["bookworm"] }
+
+[[family]]
+id = "pytorch"
+title = "PyTorch"
+names = 'pytorch/pytorch'
+tag = '(?P<torch>[0-9.]+)-cuda(?P<cuda>[0-9.]+)'
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-23
+
+[[family.row]]
+torch = ">=2.8"
+python = "3.11"
+libc = "glibc 2.35"
+build = "cu{cuda}"
+companions = ["torchaudio"]
+holds = { NumPy = "2.0.2" }
+"""
+
 
 INDEX = """
 [index]
@@ -131,6 +160,7 @@ def folder(
     accelerators: str = ACCELERATORS,
     gpus: str = GPUS,
     pages: str = PAGES,
+    images: str = IMAGES,
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
@@ -140,6 +170,7 @@ def folder(
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
     (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
+    (path / "builds" / "images.toml").write_text(images, encoding="utf-8")
     (path / "rules").mkdir()
     (path / "systems").mkdir()
     (path / "rules" / "torchaudio.toml").write_text(rules, encoding="utf-8")
@@ -198,6 +229,27 @@ def test_a_system_keeps_its_libraries(tmp_path: Path) -> None:
     }
 
 
+def test_images_keep_what_is_known_and_nothing_else(tmp_path: Path) -> None:
+    table = compiled(folder(tmp_path), "images.json")
+    assert table["trains"] == {
+        "2.8.0": {"torchvision": "0.23.0", "torchaudio": "2.8.0"},
+        "2.14.1": {"torchaudio": "2.11.0"},
+    }
+    assert table["bare"]["words"] == {"bookworm": "glibc 2.36"}
+    (family,) = table["families"]
+    assert family["checked"] == "2026-11-23"
+    assert family["rows"] == [
+        {
+            "torch": ">=2.8",
+            "python": "3.11",
+            "libc": "glibc 2.35",
+            "build": "cu{cuda}",
+            "companions": ["torchaudio"],
+            "holds": {"numpy": "2.0.2"},
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "row"),
     [
@@ -229,6 +281,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
         "accelerators.json",
         "builds.json",
+        "images.json",
         "index.json",
         "index_pages.json",
         "registry.json",
@@ -369,6 +422,31 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
             {"rules": RULE + 'statements_of = "engines"'},
             "rule[0].statements_of: must be one of drivers",
             id="statements of a table that is not there",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace('"cu{cuda}"', '"cuda{cuda}"')},
+            "images.toml: family[0].row[0].build: must be like cpu",
+            id="a build of an image",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace("(?P<cuda>", "(?P<cudnn>")},
+            "family[0].tag: its groups must be some of",
+            id="a group of a tag",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace("(?P<torch>", "(?P<torch")},
+            "family[0].tag: is not a regular expression",
+            id="a pattern of tags",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace('torch = ">=2.8"\n', "")},
+            "family[0].row[0]: a row names either releases of torch or tags",
+            id="a row of an image that covers nothing",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace('"debian-12"', '"debian-1"')},
+            "images.toml: bare.systems: 'debian-1' is not a system",
+            id="an image of an unknown system",
         ),
         pytest.param({"systems": SYSTEM * 2}, "system[1].id: debian-12 is there twice", id="a system twice"),
     ],
