@@ -300,7 +300,9 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
             {"pages": PAGES.replace('"numpy"', '"torch"')}, "is not allowed: ['torch']", id="a project on no page"
         ),
         pytest.param(
-            {"pages": PAGES.replace("numpy pillow", "numpy Pillow")}, "must be normalised", id="a name with capitals"
+            {"pages": PAGES.replace("numpy pillow", "numpy Pillow")},
+            "must be normalised",
+            id="a name with capitals",
         ),
         pytest.param(
             {"pages": PAGES.replace("numpy pillow", "numpy numpy")}, "a project twice", id="a project twice"

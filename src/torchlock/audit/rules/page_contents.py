@@ -94,14 +94,10 @@ def other_projects(context: AuditContext) -> Iterator[Finding]:
         return
     missing: dict[tuple[str | None, int], list[Entry]] = {}
     for entry in context.document.entries:
-        if (
-            entry.channel == "pip"
-            and entry.url is None
-            and not entry.constraint
-            and _only_own_page(context, entry)
-        ):
-            if is_excluded(entry.name) and not _is_there_already(context, entry):
-                missing.setdefault((entry.index, entry.step), []).append(entry)
+        if entry.channel != "pip" or entry.url is not None or entry.constraint or not is_excluded(entry.name):
+            continue
+        if _only_own_page(context, entry) and not _is_there_already(context, entry):
+            missing.setdefault((entry.index, entry.step), []).append(entry)
     for entries in missing.values():
         yield _no_project(context, entries)
 
