@@ -80,11 +80,12 @@ def _elsewhere(
     build = f"with the label +{label}" if demand.label else f"on the page of {label} builds"
     date = as_of(context.known.builds.date)
     message = f"{asked(demand)} has no wheel {build} for {where(context.stack, cells)} ({date})"
-    fails = everywhere and not any(
+    alone = not any(
         other is not install_set and other.scope == install_set.scope and demand.name in other.demands
         for other in context.install_sets
     )
-    yield context.finding("TL212", severity_of(fails=fails), message, [demand])
+    usual = not everywhere or context.declares_platforms or bool(cells & context.mainstream)
+    yield context.finding("TL212", severity_of(fails=everywhere and alone, partly=usual), message, [demand])
 
 
 @rule("TL514", on="document")
