@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import compile_rules
+from compiling.accelerators import driver_statements, read_accelerators
 from compiling.builds import read_builds
 from compiling.rules import read_rules, read_sources
 from compiling.systems import read_systems
@@ -66,6 +67,8 @@ class Tables:
     releases: dict[str, dict[str, list[Wheel]]] = field(default_factory=dict)
     yanked: set[tuple[str, str]] = field(default_factory=set)
     builds: dict[str, Any] = field(default_factory=dict)
+    others: list[dict[str, Any]] = field(default_factory=list)
+    accelerators: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement, and how to call it in a message."""
@@ -78,13 +81,24 @@ class Tables:
 def real() -> Tables:
     """The tables of this checkout."""
     sources = read_sources(DATA / "sources.toml")
-    rules, statements = read_rules(DATA / "rules", sources)
+    accelerators = read_accelerators(DATA / "builds", sources)
+    rules, statements = read_rules(DATA / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(DATA / "systems", sources)
     unpartnered = [
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
-    builds = read_builds(DATA / "builds.toml", sources, statements)
-    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds)
+    builds = read_builds(DATA / "builds" / "published.toml", sources, statements)
+    others = [row for path in sorted((DATA / "builds").glob("*.toml")) for row in citing(read_toml(path))]
+    tables = Tables(
+        rules,
+        sources,
+        statements,
+        systems,
+        unpartnered,
+        builds=builds,
+        others=others,
+        accelerators=accelerators,
+    )
     names = {"torch"}
     for name, rows in statements.items():
         names |= {
@@ -96,6 +110,14 @@ def real() -> Tables:
         if path.exists():
             load_releases(tables, name, json.loads(path.read_bytes()))
     return tables
+
+
+def citing(value: Any) -> Iterator[dict[str, Any]]:
+    """Every table inside a value that names sources."""
+    if isinstance(value, dict) and "sources" in value:
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from citing(inner)
 
 
 def load_releases(tables: Tables, name: str, table: dict[str, Any]) -> None:
@@ -277,12 +299,14 @@ def agrees(text: str, build: str, torch_build: str | None) -> bool:
 
 def uncited_sources(tables: Tables) -> Iterator[str]:
     """Every source is cited by something, and everything cited is a source."""
+    statements = [row for _, row in tables.rows()]
     groups = tables.builds.get("groups", [])
     cited = {
         source
-        for row in [*tables.rules.values(), *(row for _, row in tables.rows()), *tables.systems.values(), *groups]
+        for row in [*tables.rules.values(), *statements, *tables.systems.values(), *groups, *tables.others]
         for source in row.get("sources", ())
     }
+    cited |= tables.accelerators.get("sources", {}).keys()
     yield from (f"source {source} is cited nowhere" for source in sorted(set(tables.sources) - cited))
     yield from (f"source {source} is cited and not there" for source in sorted(cited - set(tables.sources)))
 
@@ -381,13 +405,18 @@ HOSTS = {
     "github.com",
     "gist.github.com",
     "docs.pytorch.org",
+    "download.pytorch.org",
     "docs.nvidia.com",
+    "developer.nvidia.com",
+    "dgpu-docs.intel.com",
+    "llvm.org",
     "setuptools.pypa.io",
     "pip.pypa.io",
     "packaging.python.org",
     "peps.python.org",
     "docs.python.org",
     "man7.org",
+    "triton-inference-server.github.io",
     "gabi.xinuos.com",
 }
 

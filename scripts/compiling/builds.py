@@ -1,4 +1,4 @@
-"""``builds.toml``: the builds of each release on the PyTorch wheel index."""
+"""``builds/published.toml``: the builds of each release on the PyTorch wheel index."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _builds(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[_Release]]
 def read_builds(
     path: Path, sources: dict[str, dict[str, str]], statements: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """``builds.toml``: groups of grounds, and by package and release the rows that rest on them.
+    """``published.toml``: groups of grounds, and by package and release the rows that rest on them.
 
     ``partners`` is taken from the rules: the one torch that a release was compiled against.
 

@@ -81,10 +81,10 @@ def render(table: Table, torch: TorchBuilds) -> bytes:
     parts = [
         f'"name": {compact(table.name)}',
         f'"tags": {compact(tags)}',
-        f'"requirements": {_lines("[]", map(compact, map(compact_row, rows)))}',
-        f'"requires": {_lines("[]", (compact([row_at[row] for row in one]) for one in ordered))}',
-        f'"releases": {_lines("{}", _entries(records))}',
-        f'"files": {_lines("{}", _entries(files))}',
+        f'"requirements": {lines("[]", map(compact, map(compact_row, rows)))}',
+        f'"requires": {lines("[]", (compact([row_at[row] for row in one]) for one in ordered))}',
+        f'"releases": {lines("{}", entries(records))}',
+        f'"files": {lines("{}", entries(files))}',
     ]
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
@@ -93,10 +93,12 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _entries(mapping: Mapping[str, Any]) -> Iterator[str]:
+def entries(mapping: Mapping[str, Any]) -> Iterator[str]:
+    """Each key and its value, one line each."""
     return (f"{compact(key)}: {compact(value)}" for key, value in mapping.items())
 
 
-def _lines(brackets: str, items: Iterable[str]) -> str:
+def lines(brackets: str, items: Iterable[str]) -> str:
+    """A JSON list or object (by its two brackets) with each item on a line of its own."""
     body = ",\n".join(items)
     return f"{brackets[0]}\n{body}\n{brackets[1]}" if body else f"{brackets[0]}\n{brackets[1]}"

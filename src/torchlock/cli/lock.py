@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
-from torchlock.cli.sources import open_sources
+from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, lock, with_files_of_hashes
+from torchlock.lock.build_inputs import for_build, pins_for
+from torchlock.lock.build_pins import with_builds
 from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _refuse_output(arguments, inputs)
-    inputs = settled(inputs, target)
+    inputs = for_build(settled(inputs, target), target, root_of_builds(arguments))
     for note in inputs.notes:
         console.say("note", note)
     if not inputs.requirements:
@@ -60,8 +62,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _print_conflict(result, console)
         return FOUND
     result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
+    if sources.builds is not None:
+        result = with_builds(result, sources.builds, by_index=arguments.builds_by == "index")
     console.clear()
-    for note in [*result.notes, *sources.notes]:
+    for note in [*_change_of_build(arguments), *result.notes, *sources.notes]:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
@@ -235,7 +239,8 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
     if arguments.upgrade:
         return {}
     pins = {**_pins_of_locks(arguments.files), **_pins_of_output(arguments)}
-    return {name: version for name, version in pins.items() if name not in upgraded}
+    kept = {name: version for name, version in pins.items() if name not in upgraded}
+    return pins_for(kept, arguments.accelerator, _recorded(arguments) or arguments.accelerator)
 
 
 def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
@@ -257,6 +262,28 @@ def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
 
             found = {**read_pins(file, kind), **found}
     return found
+
+
+def _recorded(arguments: argparse.Namespace) -> str:
+    """The build of the existing output file (``pypi``, ``cu128``); "" if there is none that torchlock wrote."""
+    from torchlock.cli.output import is_existing_output
+
+    if not is_existing_output(arguments.output):
+        return ""
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+    from torchlock.report.own_outputs import is_own_lock
+
+    text = read_text(arguments.output)
+    return read_lock_comments(text).label or ("pypi" if is_own_lock(text) else "")
+
+
+def _change_of_build(arguments: argparse.Namespace) -> list[str]:
+    """A note if the lock replaces one for another build."""
+    old, new = _recorded(arguments), arguments.accelerator
+    if not old or old == new:
+        return []
+    return [f"the build changes from {old} to {new}: nvidia, cuda and triton packages change with it"]
 
 
 def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
@@ -338,10 +365,21 @@ def _render(
         command=command,
         data_date=data_date,
         system=system,
-        options=sources.option_lines,
+        options=[*sources.option_lines, *_pages(result)],
         hashes=not arguments.no_hashes,
         annotate=not arguments.no_annotate,
     )
+
+
+def _pages(result: Lock) -> list[str]:
+    """The lines that name the pages of the PyTorch index, if the pins need them."""
+    from torchlock.index.addresses import redact
+
+    lines = []
+    for page in result.pages:
+        names = ", ".join(pin.name for pin in result.pins if pin.page == page)
+        lines += [f"# only from this index: {names}", f"--extra-index-url {redact(page)}"]
+    return lines
 
 
 def _is_pylock(arguments: argparse.Namespace) -> bool:

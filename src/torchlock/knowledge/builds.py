@@ -1,7 +1,7 @@
 """The builds of each release on the PyTorch wheel index.
 
-``compat_data/builds.toml`` lists the local versions (``2.5.1+cu124``) of each release. The table is complete for
-some releases only; the answer about a build that it does not cover is ``Unknown``.
+``compat_data/builds/published.toml`` lists the local versions (``2.5.1+cu124``) of each release. The table is
+complete for some releases only; the answer about a build that it does not cover is ``Unknown``.
 """
 
 from __future__ import annotations
@@ -116,6 +116,8 @@ class Builds:
             plain = "plain" in row.builds or f"plain={label}" in row.builds
             if plain and (not platform or platform in row.platforms) and (not python or python in row.pythons):
                 return True
+        if label == "cpu" and platform and platform.startswith("macos"):  # these wheels have no label
+            return self._no_whole_list(name, version, platform)
         return self.published(name, version, label, platform, python)
 
     def source_of(self, name: str, version: str, label: str | None = None) -> tuple[Evidence, ...]:

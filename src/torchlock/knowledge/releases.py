@@ -49,17 +49,21 @@ class Provenance(NamedTuple):
 
     ``where`` names the indexes that were asked; "" for the public index. ``as_of`` is the date of a snapshot of it
     (YYYY-MM-DD), or "" if the index was asked just now. ``unasked`` names a source that may have more releases but
-    was not asked.
+    was not asked. ``folder`` names the folder of the PyTorch index that alone counts for the project, or is "".
     """
 
     where: str = ""
     as_of: str = ""
     unasked: str = ""
+    folder: str = ""
 
     @property
     def dated(self) -> str:
-        """`` as of DATE``, to end a statement about existing releases; empty if the index was asked just now."""
-        return f" as of {self.as_of}" if self.as_of else ""
+        """`` in FOLDER as of DATE``, to end a statement about existing releases.
+
+        Without a date if the index was asked just now.
+        """
+        return (f" in {self.folder}" if self.folder else "") + (f" as of {self.as_of}" if self.as_of else "")
 
 
 class Release(Protocol):
@@ -72,11 +76,12 @@ class Release(Protocol):
     that were read from that wheel.
     """
 
-    live: bool
     unversioned: bool
     name: str
     version: str
 
+    @property
+    def live(self) -> bool: ...
     @property
     def tags(self) -> Sequence[str]: ...
     @property
@@ -117,11 +122,14 @@ class CatalogueRelease:
         return [self._table.tags[index] for index in self._record["wheels"]]
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        """The rank of each of ``tags``; None for a wheel that does not install, or has no metadata."""
+        """The rank of each of ``tags``; None for a wheel that does not install, or has no metadata.
+
+        For the PyTorch index, missing requirements do not mean that the wheel has no metadata.
+        """
         ranks = self._table.ranks(rank)
         found = [ranks[index] for index in self._record["wheels"]]
         requires = self._record.get("requires")
-        if isinstance(requires, list):
+        if isinstance(requires, list) and self._table.build is None:
             return [None if needs is None else rank for rank, needs in zip(found, requires, strict=True)]
         return found
 
@@ -159,6 +167,8 @@ class CatalogueRelease:
             return str(build)
         if self.name not in FAMILY or wheel < 0 or self.tags[wheel].endswith("-any"):
             return None
+        if self._table.build:
+            return self._table.build
         return Unknown("its build was not available when the catalogue was made")
 
     def unproven(self, wheel: int) -> Unknown | None:
@@ -229,6 +239,8 @@ class _Table:
         try:
             table = json.loads(self._content[: self._tail].rstrip().rstrip(b",") + b"}")
             self.name: str = table["name"]
+            # The build of a folder of the PyTorch index ("" for the root page); None for the public index.
+            self.build: str | None = table.get("build")
             self.tags: list[str] = table["tags"]
             self._requirements: list[list[Any]] = table["requirements"]
             self._requires: list[list[int]] = table["requires"]
@@ -259,19 +271,23 @@ class _Table:
             self._sets[index] = known
         return known
 
-    def files(self, version: str) -> list[File]:
+    def rows(self, version: str) -> list[list[Any]]:
+        """The rows of a release in ``files``: those of its wheels in the order of the record, then the sdist's."""
         content = self._content
         start = content.rfind(b'\n"%b": ' % version.encode(), self._tail)  # new releases come last
         if start < 0:
             raise DataError("no files of this release", path=str(self._path), key=f"files.{version}")
         end = content.find(b"\n", start + 1)
         line = content[start + 1 : end if end >= 0 else len(content)]
-        rows = json.loads(line[line.index(b": ") + 2 :].rstrip().rstrip(b",}"))
+        rows: list[list[Any]] = json.loads(line[line.index(b": ") + 2 :].rstrip().rstrip(b",}"))
+        return rows
+
+    def files(self, version: str) -> list[File]:
         record = next(release for release in self.releases if release.version == version)
         yanked = record.yanked
         return [
-            File(filename, address, {"sha256": sha256}, size, uploaded, None, yanked)
-            for filename, sha256, size, uploaded, address in rows
+            File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
+            for filename, sha256, size, uploaded, address, *_ in self.rows(version)
         ]
 
 
@@ -283,14 +299,18 @@ class Catalogue:
     """All bundled releases. The file of a project is read when the project is first looked up.
 
     ``sdist`` takes a name and a version and returns the release as an index serves it, with its source
-    distribution.
+    distribution. ``date`` is the file with the date of the data, if it is not in ``root``.
     """
 
     def __init__(
-        self, root: Path | None = None, sdist: Callable[[str, str], Release | Unknown] = _unasked
+        self,
+        root: Path | None = None,
+        sdist: Callable[[str, str], Release | Unknown] = _unasked,
+        date: Path | None = None,
     ) -> None:
         self._sdist = sdist
         self._root = root or tables.ROOT / "releases"
+        self._date = date or self._root / DATE
         self._tables: dict[str, _Table | None] = {}
 
     def releases(self, name: str) -> list[CatalogueRelease] | None:
@@ -299,10 +319,23 @@ class Catalogue:
         Raises:
             DataError: the project's file is damaged.
         """
+        table = self._table(name)
+        return None if table is None else table.releases
+
+    def rows(self, name: str, version: str) -> list[list[Any]]:
+        """The rows of ``files`` of a release (compat_data/README.md); empty if the catalogue does not have it.
+
+        Raises:
+            DataError: the project's file is damaged.
+        """
+        table = self._table(name)
+        known = table is not None and any(release.version == version for release in table.releases)
+        return table.rows(version) if table is not None and known else []
+
+    def _table(self, name: str) -> _Table | None:
         if name not in self._tables:
             self._tables[name] = _Table(self._root / f"{name}.json", self._sdist) if self.holds(name) else None
-        table = self._tables[name]
-        return None if table is None else table.releases
+        return self._tables[name]
 
     @cached_property
     def date(self) -> str:
@@ -311,11 +344,10 @@ class Catalogue:
         Raises:
             DataError: the file with the date is missing.
         """
-        path = self._root / DATE
         try:
-            return path.read_text(encoding="ascii").strip()
+            return self._date.read_text(encoding="ascii").strip()
         except (OSError, ValueError) as error:
-            raise DataError(f"cannot be read ({error})", path=str(path)) from error
+            raise DataError(f"cannot be read ({error})", path=str(self._date)) from error
 
     def holds(self, name: str) -> bool:
         """Whether the project is in the catalogue."""

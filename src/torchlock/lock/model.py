@@ -45,7 +45,9 @@ class Pin(NamedTuple):
     the command line that require it, and ``rules`` the rules that do, each as (package, rule). ``marker`` comes
     from the user's line. ``written`` is set for a package from a URL instead of an index. ``unproven`` says why
     the data do not cover this release of the torch family. ``built`` names the file with the requirements of a
-    package that the installer has to build.
+    package that the installer has to build. ``chosen`` is the name of the file that an installer takes on the
+    target. ``page`` is the address of the page of the PyTorch index that the package comes from, or "" for any
+    other index; ``remark`` says what is weak about the evidence for its file.
     """
 
     name: str
@@ -58,6 +60,16 @@ class Pin(NamedTuple):
     extras: tuple[str, ...] = ()
     unproven: Unknown | None = None
     built: str = ""
+    chosen: str = ""
+    page: str = ""
+    remark: str = ""
+
+    @property
+    def exact(self) -> File | None:
+        """The one file to install of a package of the PyTorch index; None for any other package."""
+        if not self.page:
+            return None
+        return next((file for file in self.files if file.filename == self.chosen), next(iter(self.files), None))
 
 
 _TITLES = {"cuda-driver": "NVIDIA driver", "ffmpeg": "FFmpeg", "macos": "macOS"}
@@ -98,14 +110,42 @@ class HostNote(NamedTuple):
         return not version or specifier_set(self.specifier).contains(version)
 
 
+class FromBuilds(NamedTuple):
+    """How a lock takes the torch family from the PyTorch index.
+
+    ``label`` is the build, ``root`` the address of the index. ``by_index``: the lock pins versions and names the
+    index, else it names the very files. ``machine`` describes the GPU and the driver that limited the choice.
+    """
+
+    label: str
+    root: str
+    by_index: bool = False
+    machine: str = ""
+
+    def file_of(self, pin: Pin) -> File | None:
+        """The file that a lock names by its address, instead of a version.
+
+        A version without a label names no build, so such a wheel is always named by its address.
+        """
+        return None if self.by_index and "+" in pin.version else pin.exact
+
+
 class Lock(NamedTuple):
-    """An environment that loads on ``target``; pins sorted by name."""
+    """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds."""
 
     target: Target
     pins: tuple[Pin, ...]
     host: tuple[HostNote, ...]
     notes: tuple[str, ...]
     visited: int
+    builds: FromBuilds | None = None
+
+    @property
+    def pages(self) -> list[str]:
+        """The pages of the PyTorch index that an installer has to ask, because pins do not name their files."""
+        builds = self.builds
+        named = (pin.page for pin in self.pins if builds is not None and builds.file_of(pin) is None)
+        return list(dict.fromkeys(filter(None, named)))
 
 
 class Conflict(NamedTuple):

@@ -46,6 +46,10 @@ def _package(pin: Pin) -> dict[str, Any]:
         package["marker"] = pin.marker
     if pin.unproven is not None:
         package["unproven"] = str(pin.unproven)
+    if pin.page:
+        package["index"] = pin.page
+    if pin.remark:
+        package["remark"] = pin.remark
     if pin.extras:
         package["extras"] = list(pin.extras)
     if pin.built:

@@ -143,6 +143,13 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs "
         "of the files, so the index is asked for them (default: from the file name of -o)",
     )
+    add(
+        "--builds-by",
+        choices=("file", "index"),
+        default="file",
+        help="how the lock names the files of --accelerator: file: the address of each file, which pip and uv "
+        "obey; index: versions with labels, and the index as --extra-index-url (default: file)",
+    )
     add("--no-hashes", action="store_true", help="omit the hashes")
     add("--no-annotate", action="store_true", help="omit the comments that say why each package is there")
     add("--json", action="store_true", help="describe the solution as JSON on standard output")

@@ -66,8 +66,12 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
         metavar="NAME",
         default="pypi",
         help="which builds: pypi means "
-        + ("the builds that a file asks for" if of_files else "the builds that the public index serves")
-        + " (the only value for now)",
+        + (
+            "the builds that a file asks for (the only value for now)"
+            if of_files
+            else "the builds that the public index serves; cpu, cu128, rocm6.4, xpu and the like mean that build "
+            "for the whole torch family (default: pypi)"
+        ),
     )
     add(
         "--system",
@@ -109,6 +113,11 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         dest="extra_index_urls",
         help="another index; a package comes from the first index that has it (repeatable)",
+    )
+    add(
+        "--builds-url",
+        metavar="URL",
+        help="a mirror of the PyTorch wheel index, which --accelerator takes builds from",
     )
     add("--offline", action="store_true", help="never use the network, only the catalogue and the cache")
     add("--refresh", action="store_true", help="ask the index for every package, also for those in the catalogue")
