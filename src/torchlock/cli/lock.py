@@ -376,9 +376,8 @@ def _pages(result: Lock) -> list[str]:
     from torchlock.index.addresses import redact
 
     lines = []
-    for page in result.pages:
-        names = ", ".join(pin.name for pin in result.pins if pin.page == page)
-        lines += [f"# only from this index: {names}", f"--extra-index-url {redact(page)}"]
+    for page, names in result.pages.items():
+        lines += [f"# only from this index: {', '.join(names)}", f"--extra-index-url {redact(page)}"]
     return lines
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
-from torchlock.index.build_releases import TableRelease
+from torchlock.index.build_releases import NO_FILE, DeclaredRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.releases import Provenance
@@ -19,8 +21,9 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from torchlock.finding import Evidence
     from torchlock.index import Index
     from torchlock.index.build_releases import FolderRelease
     from torchlock.index.folder_page import Contradiction, FolderPages
@@ -178,7 +181,31 @@ class BuildSource:
 
     def _bundled(self, name: str) -> Sequence[Release]:
         served = None if self._offline else self._served
-        return [TableRelease(row, self.label, f"{self.root}/", served) for row in self._rows(name)]
+        rows = self._rows(name)
+        found: list[Release] = [TableRelease(row, self.label, f"{self.root}/", served) for row in rows]
+        declared = list(self._declared(name, rows)) if name in FAMILY else []
+        return sorted([*found, *declared], key=lambda each: Version(each.version)) if declared else found
+
+    def _declared(self, name: str, rows: Sequence[CatalogueRelease]) -> Iterator[DeclaredRelease]:
+        """The releases of which documents say that the build exists, for targets without a file in the table."""
+        from torchlock.knowledge.builds import Builds
+        from torchlock.knowledge.releases import Catalogue
+
+        builds = Builds()
+        known = {(row.version.partition("+")[0], *cell_of(tags)) for row in rows for tags in row.tags}
+        for release in Catalogue().releases(name) or ():
+            version = release.version
+            labels = builds.labels(name, version)
+            if isinstance(labels, Unknown) or self.label not in labels:
+                continue
+
+            def exists(system: str, python: str, version: str = version) -> Unknown | None:
+                there = builds.published(name, version, self.label, system, python)
+                if (version, system, python) in known or isinstance(there, Unknown) or not there:
+                    return None
+                return Unknown(f"it exists{_according_to(builds.source_of(name, version, self.label))}; {NO_FILE}")
+
+            yield DeclaredRelease(release, self.label, exists)
 
     def _served(self, name: str, version: str) -> FolderRelease | Unknown:
         """A release as its page lists it today."""
@@ -213,3 +240,13 @@ class BuildSource:
             said = f"the PyTorch index could not be asked ({error}); releases of {self.label} are"
         self._notes.append(f"{said} as of {self._as_of(name)}" if self._as_of(name) else f"{said} unknown")
         return Unknown(said.partition(";")[0])
+
+
+def _according_to(sources: Sequence[Evidence]) -> str:
+    """Which document says so, or which kind of fact it is, if that is no document."""
+    documents = [source.address for source in sources if source.address.startswith("https://")]
+    return (
+        f" according to {documents[0]}"
+        if documents
+        else "".join(f" according to the table of builds ({source.kind} {source.date})" for source in sources[:1])
+    )

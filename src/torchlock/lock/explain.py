@@ -288,6 +288,8 @@ class _Narrator:
                 f"there is no {name}{specifier}{self._dated(name)}; "
                 f"the newest that installs on {self._universe.target} is {newest}"
             )
+        elif (source := self._universe.provenance(name)).folder:
+            yield f"{source.folder} has no {name}{Provenance(as_of=source.as_of).dated}"
         else:
             yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
 
@@ -348,6 +350,7 @@ class _Narrator:
 _WHY = {
     "newer": "uploaded on {detail}, after --exclude-newer",
     "unreadable": "{detail}",
+    "gpu": "{detail}",
     "sdist": "only a source distribution, and torchlock never builds the torch family from source",
 }
 
