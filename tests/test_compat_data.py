@@ -400,7 +400,6 @@ HOSTS = {
     "peps.python.org",
     "docs.python.org",
     "man7.org",
-    "download.pytorch.org",
     "triton-inference-server.github.io",
     "gabi.xinuos.com",
 }
