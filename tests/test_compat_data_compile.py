@@ -60,6 +60,35 @@ rows = [["2.5.0 2.5.1", "linux-x86_64", "3.9-3.13 3.13t", "cpu cu124"]]
 """
 
 
+ACCELERATORS = """
+labels = "cu128 cpu"
+without_gpu_code = ["torchtext"]
+toolkit_sources = ["s"]
+checked = 2026-11-23
+[[driver]]
+cuda = ">=12,<13"
+linux = "525.60.13"
+windows = "528.33"
+windows_below = "525"
+kind = "declared"
+sources = ["s"]
+[[code]]
+package = "torch"
+torch = "2.8"
+build = "cu128"
+platform = "linux-x86_64"
+code = "sm_75"
+kind = "declared"
+sources = ["s"]
+"""
+GPUS = """
+checked = 2026-11-23
+[[gpu]]
+arch = "sm_75"
+title = "Turing"
+names = ["RTX 2080"]
+sources = ["s"]
+"""
 STACK = """
 [[member]]
 name = "torch"
@@ -114,6 +143,8 @@ def folder(
     sources: str = SOURCES,
     systems: str = SYSTEM,
     builds: str = BUILDS,
+    accelerators: str = ACCELERATORS,
+    gpus: str = GPUS,
     images: str = IMAGES,
 ) -> Path:
     """A data folder of one file of each kind."""
@@ -121,6 +152,8 @@ def folder(
     (path / "builds" / "index.toml").write_text(INDEX, encoding="utf-8")
     (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
+    (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
+    (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
     (path / "builds" / "images.toml").write_text(images, encoding="utf-8")
     (path / "rules").mkdir()
     (path / "systems").mkdir()
@@ -161,6 +194,16 @@ def test_a_statement_may_override_the_grounds_of_its_rule(tmp_path: Path) -> Non
     row = table["statements"]["torchaudio"][0]
     assert (row["because"], row["kind"], row["checked"]) == ("a run says so", "measured", "2026-11-23")
     assert table["date"] == "2026-11-23"
+
+
+def test_statements_may_stand_in_the_table_of_drivers(tmp_path: Path) -> None:
+    """A statement says what certainly fails: the lower floor where sources disagree."""
+    rule = RULE.replace("TL101", "TL202") + 'statements_of = "drivers"\n'
+    table = compiled(folder(tmp_path, rules=rule))
+    assert [(row["when"], row["needs"]) for row in table["statements"]["build-cuda"]] == [
+        (["build-cuda", "<13,>=12", 'sys_platform == "linux"'], [["host-cuda-driver", ">=525.60.13"]]),
+        (["build-cuda", "<13,>=12", 'sys_platform == "win32"'], [["host-cuda-driver", ">=525"]]),
+    ]
 
 
 def test_a_system_keeps_its_libraries(tmp_path: Path) -> None:
@@ -220,6 +263,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert compile_rules.main(["--data", str(path)]) == 0
     assert compile_rules.main(["--check", "--data", str(path)]) == 0
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
+        "accelerators.json",
         "builds.json",
         "images.json",
         "index.json",
@@ -318,6 +362,36 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
             {"systems": SYSTEM.replace('"14.4.2"', '"14.4.2+git"')},
             "system[0].library.libsox.version: '14.4.2+git' is not the version of a release",
             id="a version of the distribution",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace("525.60.13", "525.x")},
+            "accelerators.toml: driver[0].linux: '525.x' is not like 525.60.13",
+            id="a driver that is not a number",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace("sm_75", "75")},
+            "accelerators.toml: code[0].code: '75' is not of the form",
+            id="an architecture without its kind",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace('torch = "2.8"', 'torch = "2.8.0"')},
+            "accelerators.toml: code[0].torch: '2.8.0' is not of the form",
+            id="a release where a series is wanted",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace('["s"]\n[[code]]', '["t"]\n[[code]]')},
+            "'t' is not in sources.toml",
+            id="a driver without a source",
+        ),
+        pytest.param(
+            {"gpus": GPUS.replace("sm_75", "turing")},
+            "gpus.toml: gpu[0].arch: 'turing' is not like sm_86",
+            id="a GPU without an architecture",
+        ),
+        pytest.param(
+            {"rules": RULE + 'statements_of = "engines"'},
+            "rule[0].statements_of: must be one of drivers",
+            id="statements of a table that is not there",
         ),
         pytest.param(
             {"images": IMAGES.replace('"cu{cuda}"', '"cuda{cuda}"')},

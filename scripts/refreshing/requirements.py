@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from typing import TYPE_CHECKING, Any
 
 from packaging.markers import Marker, UndefinedComparison
@@ -52,6 +53,22 @@ def may_hold(marker: str, extra: str) -> bool:
         return True
     parsed = Marker(marker)
     return any(_holds(parsed, {**target, "extra": extra}) for target in _targets())
+
+
+@functools.cache
+def may_hold_on(marker: str, platform: str) -> bool:
+    """Whether the marker holds on any machine of this platform (``linux-x86_64``), with any extra that it names."""
+    if not marker:
+        return True
+    parsed, extras = Marker(marker), ["", *re.findall(r"extra == \"([^\"]+)\"", marker)]
+    system, _, machine = platform.partition("-")
+    here = [
+        target
+        for target in _targets()
+        if target["platform_system"].lower() == system.replace("macos", "darwin")
+        and target["platform_machine"].lower() == machine
+    ]
+    return any(_holds(parsed, {**target, "extra": extra}) for target, extra in itertools.product(here, extras))
 
 
 def _holds(marker: Marker, environment: dict[str, str]) -> bool:

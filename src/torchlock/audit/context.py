@@ -16,6 +16,7 @@ from torchlock.location import NOWHERE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from torchlock.answers import Unknown
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
     from torchlock.knowledge.builds import Builds
@@ -52,6 +53,16 @@ class Knowledge:
     @cached_property
     def digests(self) -> dict[tuple[str, str], set[str]]:
         """A cache: the SHA-256 hashes of the files of a release."""
+        return {}
+
+    @cached_property
+    def newest_on_page(self) -> dict[tuple[str, int, str, int], int | Unknown | None]:
+        """A cache: package, releases, page and cell → the newest of the releases on the page."""
+        return {}
+
+    @cached_property
+    def has_wheel(self) -> dict[tuple[str, int, str, int], bool]:
+        """A cache: package, releases, build and cell → whether one of the releases may have a wheel there."""
         return {}
 
     @cached_property

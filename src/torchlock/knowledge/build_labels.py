@@ -82,6 +82,16 @@ def is_from_index(name: str, label: str) -> bool:
     return name in FAMILY or (name in _TRITONS and needs_same_build(label))
 
 
+@lru_cache(maxsize=1 << 10)
+def label_order(label: str) -> tuple[tuple[bool, int, str], ...]:
+    """A key that orders builds of one release as installers do, the highest last; "" is the lowest.
+
+    Numbers compare as numbers and are above texts (PEP 440): rocm6.10 is above rocm6.4, and rocm6 above rocm10.
+    """
+    parts = re.split(r"[.\-_]", label.lower()) if label else []
+    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
+
+
 def describe_build(label: str | Unknown | None) -> str:
     """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" if it is unknown."""
     if isinstance(label, Unknown) or not label:

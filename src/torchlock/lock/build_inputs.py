@@ -54,8 +54,8 @@ def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
 def pins_for(pins: Mapping[str, str], label: str, recorded: str) -> dict[str, str]:
     """The pins of an existing lock that shall be kept in a lock for the build ``label``.
 
-    ``recorded`` is the build of the existing lock ("pypi" for the public builds). For another build, releases of the
-    torch family are kept whatever build they were, and what torch requires for its accelerator is not.
+    ``recorded`` is the build of the existing lock ("pypi" for the public builds). For another build, releases of
+    the torch family are kept whatever build they were, and what torch requires for its accelerator is not.
     """
     if label == recorded == "pypi":
         return dict(pins)

@@ -119,6 +119,9 @@ def _why(universe: Universe, units: Sequence[UserRequirement], name: str, versio
                 "python": f"{version} requires Python {item.detail}",
                 "newer": f"{version} was uploaded on {item.detail}, after --exclude-newer",
             }.get(item.why, f"{version} cannot be used any more")
+    for (other, read), unread in universe.unreadable.items():
+        if other == name and _is_of(read, version, universe):
+            return f"of {read} {unread.message}"
     pin = UserRequirement(
         ParsedRequirement(None, Origin(None, None, name)),
         roots=tuple(universe.require(Dependency(name, f"=={version}"), None)),

@@ -66,13 +66,18 @@ class IndexLine(NamedTuple):
     """An index address in a file.
 
     ``kind`` is ``index`` (replaces the public index), ``extra`` (in addition to it), ``find-links``, or
-    ``no-index`` (only find-links; the address is empty).
+    ``no-index`` (only find-links; the address is empty). ``tool`` is the project tool (``uv``, ``poetry``, ``pdm``,
+    ``pipenv``) whose table declares it, and ``name`` its name there. ``last``: it is asked only for a package that
+    no other index has.
     """
 
     kind: str
     address: str
     place: Place
     path: str
+    tool: str = ""
+    name: str = ""
+    last: bool = False
 
 
 # Rules for lines and files that could not be read.
@@ -126,10 +131,11 @@ class Document:
     ``platforms`` are its platforms (names of ``target.PLATFORMS``), empty for any. If ``assumed``, they are
     inferred and not declared: a Dockerfile is for Linux, but mostly names no processor. ``locked``: the file lists
     all packages that get installed, and entries of one name are alternatives, not demands that must hold at once.
-    ``includes`` are the paths of included files.
+    ``includes`` are the paths of included files. ``explicit`` are declared indexes that are asked only for packages
+    that name them.
 
     ``extras`` and ``groups`` are the declarations of the file, by normalised name; ``project``: it declares a
-    project. ``overrides`` replace every other requirement on the same package. ``sources`` map a package to its
+    project; ``workspace``: its tables also apply to other projects. ``overrides`` replace every other requirement on the same package. ``sources`` map a package to its
     sources, and ``routes`` a name pattern to the one index for these packages. Audit applies these three
     (``manifests/refinement.py``); lock passes them on. ``environments`` are the markers to which the project
     limits itself. Each set of ``conflicts`` has scopes that exclude each other. ``notes`` name settings without an
@@ -143,6 +149,7 @@ class Document:
     bom: bytes = b""
     entries: list[Entry] = field(default_factory=list)
     indexes: list[IndexLine] = field(default_factory=list)
+    explicit: list[IndexLine] = field(default_factory=list)
     python: str = ""
     python_place: Place = NOWHERE
     platforms: tuple[str, ...] = ()
@@ -153,6 +160,7 @@ class Document:
     includes: list[str] = field(default_factory=list)
     guessed: bool = False
     project: bool = False
+    workspace: bool = False
     extras: dict[str, Declared] = field(default_factory=dict)
     groups: dict[str, Declared] = field(default_factory=dict)
     overrides: list[Entry] = field(default_factory=list)

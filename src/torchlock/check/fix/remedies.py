@@ -24,6 +24,7 @@ from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
 from torchlock.finding import Command, Remedy
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import fixed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
@@ -205,7 +206,7 @@ def _is_before_its_libraries(version: str | None) -> bool:
 
 
 def _fitting(context: CheckContext, plan: Plan) -> Remedy:
-    page = f", from the page whose address ends in /whl/{plan.label}" if plan.label else ""
+    page = f", from {page_of(plan.label)}" if plan.label else ""
     return Remedy(f"Install {_steps(context, plan)}{page}.", commands=install(context, plan))
 
 

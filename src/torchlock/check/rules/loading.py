@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import demangled, other_abi
-from torchlock.check.index_pages import page_address
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.rules.versions import is_vendors
@@ -16,7 +15,8 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.inspect.loading.imports import choices
-from torchlock.knowledge.build_labels import describe_build
+from torchlock.knowledge.build_labels import describe_build, kind_of
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
@@ -202,7 +202,7 @@ def _with_openmp(context: CheckContext) -> Remedy:
     if not context.version("torch").startswith("2.4.0"):
         return Remedy(summary)
     label = context.label("torch") or ""
-    page = page_address(context, label) if label else ""
+    page = page_of(label) if kind_of(label) else ""
     pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in context.pins)
     line = f"pip install {pins}" + (f" --index-url {page}" if page else "")
     return Remedy(summary, commands=(Command("pip", f"python -m {line}"), Command("uv", f"uv {line}")))
