@@ -157,11 +157,13 @@ class Lock(NamedTuple):
         return [self.base.packages[name] for name in names]
 
     @property
-    def pages(self) -> list[str]:
-        """The pages of the PyTorch index that an installer has to ask, because pins do not name their files."""
-        builds = self.builds
-        named = (pin.page for pin in self.pins if builds is not None and builds.file_of(pin) is None)
-        return list(dict.fromkeys(filter(None, named)))
+    def pages(self) -> dict[str, list[str]]:
+        """The pages of the PyTorch index that an installer has to ask, each with the pins that name no file."""
+        found: dict[str, list[str]] = {}
+        for pin in self.pins:
+            if pin.page and self.builds is not None and self.builds.file_of(pin) is None:
+                found.setdefault(pin.page, []).append(pin.name)
+        return found
 
 
 class Conflict(NamedTuple):
