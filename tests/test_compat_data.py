@@ -20,6 +20,7 @@ from compiling.builds import read_builds
 from compiling.rules import read_rules, read_sources
 from compiling.systems import read_systems
 from compiling.values import read_toml
+from refreshing.build_requirements import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +67,7 @@ class Tables:
     releases: dict[str, dict[str, list[Wheel]]] = field(default_factory=dict)
     yanked: set[tuple[str, str]] = field(default_factory=set)
     builds: dict[str, Any] = field(default_factory=dict)
+    requirements: list[dict[str, Any]] = field(default_factory=list)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement, and how to call it in a message."""
@@ -84,7 +86,8 @@ def real() -> Tables:
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
     builds = read_builds(DATA / "builds.toml", sources, statements)
-    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds)
+    requirements = [row._asdict() for row in read_rows(DATA / "builds" / "requirements.toml").values()]
+    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds, requirements=requirements)
     names = {"torch"}
     for name, rows in statements.items():
         names |= {
@@ -277,7 +280,7 @@ def agrees(text: str, build: str, torch_build: str | None) -> bool:
 
 def uncited_sources(tables: Tables) -> Iterator[str]:
     """Every source is cited by something, and everything cited is a source."""
-    groups = tables.builds.get("groups", [])
+    groups = [*tables.builds.get("groups", []), *tables.requirements]
     cited = {
         source
         for row in [*tables.rules.values(), *(row for _, row in tables.rows()), *tables.systems.values(), *groups]
@@ -342,7 +345,7 @@ def labelled_macs(tables: Tables) -> Iterator[str]:
 
 def unfounded_builds(tables: Tables) -> Iterator[str]:
     """A group of builds cites a source of its own kind, and calls nothing complete on a document's word."""
-    for group in tables.builds["groups"]:
+    for group in [*tables.builds["groups"], *tables.requirements]:
         kinds = {tables.sources[source]["kind"] for source in group["sources"]}
         if group["kind"] not in kinds:
             yield f"builds from {', '.join(group['sources'])}: {group['kind']}, and cites {', '.join(kinds)}"
