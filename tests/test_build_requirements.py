@@ -23,20 +23,7 @@ ENVIRONMENTS = {
 }
 CUDA = re.compile(r"cu\d+")
 ACCELERATOR = ("nvidia-", "cuda-", "triton", "pytorch-triton", "intel-")
-FOLDERS = (
-    "cpu",
-    "cu117",
-    "cu118",
-    "cu121",
-    "cu124",
-    "cu126",
-    "cu128",
-    "cu129",
-    "cu130",
-    "cu132",
-    "rocm6.4",
-    "xpu",
-)
+CUDA_FOLDERS = ("cu117", "cu118", "cu121", "cu124", "cu126", "cu128", "cu129", "cu130", "cu132")
 
 # What public locks resolved on 2026-11-28 for Linux x86_64, of the builds that the public index does not have.
 LOCKED = [

@@ -184,7 +184,8 @@ def _is_for(tags: str, platform: str) -> bool:
     """Whether a wheel with these platform tags is for ``linux-x86_64`` or the like."""
     system, _, machine = platform.partition("-")
     return any(
-        tag == "any" or (tag.startswith(_TAGS[system]) and tag.endswith(f"_{machine}")) for tag in tags.split(".")
+        tag == "any" or (tag.startswith(_TAGS.get(system, ())) and tag.endswith(f"_{machine}"))
+        for tag in tags.split(".")
     )
 
 
