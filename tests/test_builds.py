@@ -195,7 +195,7 @@ def test_what_was_published_is_known(
 @pytest.mark.parametrize(
     ("name", "version", "label", "platform", "python"),
     [
-        pytest.param("torch", "2.15.0", "cu132", None, None, id="a release that is not in the table"),
+        pytest.param("torch", "2.99.0", "cu132", None, None, id="a release that is not in the table"),
         pytest.param("torch", "2.6.0.dev20241001", "cu126", None, None, id="a nightly"),
         pytest.param("torch", "2.2.0a0", "cu118", None, None, id="a build of one's own"),
         pytest.param("torch", "nonsense", "cu118", None, None, id="no version"),
@@ -204,10 +204,10 @@ def test_what_was_published_is_known(
         pytest.param("torch", "2.14.1", "", None, None, id="the plain version, which the public index has"),
         pytest.param("torch", "2.8.0", "rocm6.2", None, None, id="a list of CPU and CUDA only"),
         pytest.param("torch", "2.9.1", "rocm7.1", None, None, id="a release known only from documents"),
-        pytest.param("torch", "2.10.0", "cu129", "windows-amd64", None, id="a list of Linux only"),
+        pytest.param("torch", "2.10.0", "cu126", "windows-arm64", None, id="a list of Linux only"),
         pytest.param("torchaudio", "0.11.0", "cu113", "windows-amd64", None, id="likewise"),
-        pytest.param("torchaudio", "2.1.0", "rocm5.5", None, None, id="its torch has it"),
-        pytest.param("torchcodec", "0.10.0", "cu126", None, None, id="torchcodec has no one torch"),
+        pytest.param("torchtext", "0.18.0", "rocm5.7", None, None, id="its torch has it"),
+        pytest.param("torchcodec", "0.10.0", "cu118", None, None, id="torchcodec has no one torch"),
     ],
 )
 def test_where_the_table_cannot_tell_it_says_so(
@@ -252,6 +252,25 @@ def test_a_plain_version_was_a_build_too() -> None:
     assert builds().serves("torchaudio", "0.8.0", "cu111") is True, "its wheels lie where every flavour lists them"
 
 
+def test_a_build_that_one_platform_never_had() -> None:
+    answer = builds().published
+    assert answer("torch", "2.9.0", "cu129", "windows-amd64", "3.12") is True
+    assert answer("torch", "2.9.1", "cu129", "windows-amd64", "3.12") is False
+    assert answer("torch", "2.9.1", "cu129", "linux-x86_64", "3.12") is True
+    assert answer("torchvision", "0.24.1", "cu129", "windows-amd64") is False, "its torch has none there"
+    assert answer("torchvision", "0.24.1", "cu129", "linux-x86_64") is True
+    sources = [evidence.id for evidence in builds().source_of("torchvision", "0.24.1", "cu129", "windows-amd64")]
+    assert "test-infra-cu129" in sources and "index-files" not in sources
+
+
+def test_a_missing_file_shows_nothing() -> None:
+    """The tables of files have no torch 2.13.0+cu132 for Linux; a document has it, without Pythons."""
+    assert builds().published("torch", "2.13.0", "cu132", "linux-x86_64") is True
+    assert isinstance(builds().published("torch", "2.13.0", "cu132", "linux-x86_64", "3.12"), Unknown)
+    assert isinstance(builds().published("torch", "2.12.0", "cu130", "linux-x86_64", "3.15"), Unknown)
+    assert isinstance(builds().published("torchvision", "0.28.0", "cu130", "windows-arm64"), Unknown)
+
+
 def test_labels_of_a_release() -> None:
     assert builds().labels("torch", "2.1.0") == {"", "cpu", "cu118", "cu121", "rocm5.5", "rocm5.6"}
     assert builds().labels("torch", "2.1.0") == builds().labels("torch", "2.1")
@@ -262,7 +281,13 @@ def test_an_ended_version_of_cuda_is_denied_and_one_that_came_back_is_not() -> N
     for version in ("2.12.0", "2.13.0", "2.15.0"):
         assert builds().published("torch", version, "cu128") is False
         assert builds().published("torch", version, "cu118") is False
-        assert builds().published("torch", version, "cu129") is not False
+    for version in ("2.12.1", "2.13.0"):
+        assert builds().published("torch", version, "cu129") is True
+        assert builds().published("torch", version, "cu129", "windows-amd64") is False
+    for version in ("2.12.0", "2.14.0", "2.15.0"):
+        assert builds().published("torch", version, "cu129") is False
+    assert builds().published("torch", "2.14.0", "cu126") is True
+    assert builds().published("torch", "2.15.0", "cu126") is False
     assert builds().published("torchaudio", "2.11.0", "cu124") is False
     assert builds().serves("torchaudio", "2.11.0", "cu126", "windows-amd64") is True
     assert builds().serves("torchaudio", "2.9.1", "cu130", "linux-aarch64") is True, "no label, that folder"

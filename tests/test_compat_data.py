@@ -87,7 +87,7 @@ def real() -> Tables:
     unpartnered = [
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
-    builds = read_builds(DATA / "builds" / "published.toml", sources, statements)
+    builds = read_builds(DATA / "builds", sources, statements)
     others = [row for path in sorted((DATA / "builds").glob("*.toml")) for row in citing(read_toml(path))]
     tables = Tables(
         rules,
@@ -354,7 +354,13 @@ def labelled_macs(tables: Tables) -> Iterator[str]:
     for name, releases in tables.builds["packages"].items():
         for version, rows in releases.items():
             of = {
-                platform: {build for _, platforms, _, builds in rows if platform in platforms for build in builds}
+                platform: {
+                    build
+                    for _, platforms, _, builds in rows
+                    if platform in platforms
+                    for build in builds
+                    if build[0] != "!"
+                }
                 for platform in ("linux-x86_64", "windows-amd64", "macos-arm64", "macos-x86_64")
             }
             labels = {build for build in of["macos-arm64"] | of["macos-x86_64"] if not build.startswith("plain")}
@@ -405,6 +411,8 @@ HOSTS = {
     "github.com",
     "gist.github.com",
     "docs.pytorch.org",
+    "docs.astral.sh",
+    "python-poetry.org",
     "download.pytorch.org",
     "docs.nvidia.com",
     "developer.nvidia.com",

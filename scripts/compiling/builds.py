@@ -9,6 +9,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from compiling.build_files import SOURCE, Cell, read_cells, rows_of
 from compiling.values import (
     TableError,
     date_of,
@@ -48,24 +49,29 @@ def _build_row(row: Any) -> list[_Release]:
     releases, platforms, pythons, builds = (cell.split() for cell in row)
     if not releases or not builds:
         raise TableError("must name a release and a build")
-    for platform in platforms:
-        if platform not in _PLATFORMS:
-            raise TableError(f"{platform!r} is not one of {', '.join(_PLATFORMS)}")
+    _check_platforms(platforms)
     for build in builds:
         if build != "plain" and not kind_of(build.removeprefix("plain=")):
             raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2, xpu, plain or plain=cu102")
     return [(_release(release), [platforms, _pythons(" ".join(pythons)), builds]) for release in releases]
 
 
+def _check_platforms(platforms: list[str]) -> None:
+    for platform in platforms:
+        if platform not in _PLATFORMS:
+            raise TableError(f"{platform!r} is not one of {', '.join(_PLATFORMS)}")
+
+
 def _never_row(item: Any) -> list[_Release]:
-    """One row of builds that never were: each release with all of them."""
-    if not isinstance(item, list) or len(item) != 2 or not all(isinstance(cell, str) for cell in item):
-        raise TableError("must be a list of two texts: releases, builds")
-    releases, builds = (cell.split() for cell in item)
+    """One row of builds that never were: each release with all of them, and the platforms (none: all)."""
+    if not isinstance(item, list) or len(item) != 3 or not all(isinstance(cell, str) for cell in item):
+        raise TableError("must be a list of three texts: releases, platforms, builds")
+    releases, platforms, builds = (cell.split() for cell in item)
+    _check_platforms(platforms)
     for build in builds:
         if not kind_of(build):
             raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2 or xpu")
-    return [(_release(release), [[], [], [f"!{build}" for build in builds]]) for release in releases]
+    return [(_release(release), [platforms, [], [f"!{build}" for build in builds]]) for release in releases]
 
 
 def _release(text: str) -> str:
@@ -106,17 +112,43 @@ def _builds(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[_Release]]
 
 
 def read_builds(
-    path: Path, sources: dict[str, dict[str, str]], statements: dict[str, list[dict[str, Any]]]
+    root: Path, sources: dict[str, dict[str, str]], statements: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """``published.toml``: groups of grounds, and by package and release the rows that rest on them.
+    """``builds/``: groups of grounds, and by package and release the rows that rest on them.
 
+    The rows are those of ``published.toml``, and those of the tables of files for what it does not have.
     ``partners`` is taken from the rules: the one torch that a release was compiled against.
 
     Raises:
-        TableError: it is not of the form, or a source is not known.
+        TableError: a table is not of the form, or a source is not known.
     """
+    groups, packages = _read_published(root / "published.toml", sources)
+    cells = read_cells(root / "files") - _certain_cells(groups, packages)
+    if cells:
+        if SOURCE not in sources:
+            raise TableError(f"{SOURCE!r} is not in sources.toml", "files")
+        date = (root / "DATE").read_text(encoding="ascii").strip()
+        for package, releases in rows_of(cells, len(groups)).items():
+            for release, rows in releases.items():
+                packages.setdefault(package, {}).setdefault(release, []).extend(rows)
+        groups.append({"kind": "reported", "sources": [SOURCE], "checked": date})
+    cited = {source for group in groups for source in group["sources"]}
+    return {
+        "groups": groups,
+        "packages": packages,
+        "partners": {package: partners(statements.get(package, [])) for package in packages},
+        "sources": {source: sources[source] for source in cited},
+    }
+
+
+# Package → release → rows [group, platforms, Pythons, builds].
+_Packages = dict[str, dict[str, list[list[Any]]]]
+
+
+def _read_published(path: Path, sources: dict[str, dict[str, str]]) -> tuple[list[dict[str, Any]], _Packages]:
+    """The groups of grounds of ``published.toml``, and its rows."""
     groups: list[dict[str, Any]] = []
-    packages: dict[str, dict[str, list[list[Any]]]] = {}
+    packages: _Packages = {}
     table = read_toml(path)
     try:
         refuse_unknown(table, {"builds"})
@@ -134,12 +166,20 @@ def read_builds(
     except TableError as error:
         error.file = path.name
         raise
-    cited = {source for group in groups for source in group["sources"]}
+    return groups, packages
+
+
+def _certain_cells(groups: list[dict[str, Any]], packages: _Packages) -> set[Cell]:
+    """The cells that lists of all builds already have: a file adds nothing to those."""
     return {
-        "groups": groups,
-        "packages": packages,
-        "partners": {package: partners(statements.get(package, [])) for package in packages},
-        "sources": {source: sources[source] for source in cited},
+        Cell(package, release, build, platform, python)
+        for package, releases in packages.items()
+        for release, rows in releases.items()
+        for group, platforms, pythons, builds in rows
+        if "complete" in groups[group]
+        for build in builds
+        for platform in platforms
+        for python in pythons
     }
 
 

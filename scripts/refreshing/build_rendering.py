@@ -12,6 +12,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from refreshing.build_requirements import requirements_of
 from refreshing.build_rows import ROOT_FOLDER, Wheel
 from refreshing.rendering import compact, entries, lines, one_or_all
 from refreshing.requirements import Row, compact_row, parse_row
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    # package, version without label, folder, platform → Requires-Dist, or None if it is unknown
+    # package, version without label, folder ("": the root page), platform → Requires-Dist, None if unknown
     RequirementsOf = Callable[[str, str, str, str], Sequence[str] | None]
 
 
@@ -57,7 +58,7 @@ class PublicRelease:
 class Renderer:
     """Renders tables. ``releases`` is the folder of the release files."""
 
-    def __init__(self, releases: Path, requirements_of: RequirementsOf) -> None:
+    def __init__(self, releases: Path, requirements_of: RequirementsOf = requirements_of) -> None:
         self._releases = releases
         self._requirements_of = requirements_of
         self._tables: dict[str, dict[str, Any]] = {}
@@ -125,9 +126,9 @@ class Renderer:
         """What the wheel declares, sorted; None if it is unknown."""
         if wheel.declared is not None:
             return _rows(wheel.declared)
-        key = wheel.package, wheel.release, folder, wheel.platform
+        key = wheel.package, wheel.release, "" if folder == ROOT_FOLDER else folder, wheel.platform
         if key not in self._sets:
-            texts = self._requirements_of(*key)
+            texts = self._requirements_of(*key) if wheel.platform else None
             self._sets[key] = None if texts is None else _rows(texts)
         return self._sets[key]
 

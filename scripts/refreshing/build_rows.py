@@ -7,7 +7,6 @@ different hashes, all are kept (``conflicts.json``), and the row has the one tha
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -16,13 +15,13 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion
 
 from torchlock.knowledge.build_files import GRADES, grade_of
+from torchlock.standards.filenames import platform_in, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # The folder of files on the root page of the index.
 ROOT_FOLDER = "root"
-_MACHINES = ("x86_64", "aarch64", "amd64", "arm64")
 _MORE = "more repositories state it"
 _FIRST = "it was known first, and no more repositories state the other"
 
@@ -63,23 +62,14 @@ class Wheel(NamedTuple):
         return self.version.partition("+")[0]
 
     @property
-    def platform(self) -> str:
-        """The platform as in ``--platform``, ``linux-x86_64``; "" for one that torchlock does not know."""
-        tag = self.tag.rpartition("-")[2].rpartition(".")[2]
-        system = "macos" if tag.startswith("macosx") else "windows" if tag.startswith("win") else "linux"
-        machine = next((each for each in _MACHINES if tag.endswith(f"_{each}")), "")
-        return f"{system}-{machine}" if machine else ""
-
-    @property
-    def python(self) -> str:
-        """The Python in the words of ``--python``: ``3.12``, ``3.13t``; "" for a wheel for several."""
-        match = re.match(r"cp(\d)(\d+)-(?:cp\d+(t?)|none)", self.tag)
-        return f"{match[1]}.{match[2]}{match[3] or ''}" if match else ""
-
-    @property
     def tag(self) -> str:
         """The (compressed) tags of the name: ``cp312-cp312-manylinux_2_28_x86_64``."""
-        return "-".join(self.filename.removesuffix(".whl").split("-")[-3:])
+        return tags_of(self.filename)
+
+    @property
+    def platform(self) -> str:
+        """The platform as in ``--platform``, ``linux-x86_64``; "" for one that torchlock does not know."""
+        return platform_in(self.tag)
 
 
 class Conflict(NamedTuple):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torchlock.standards.dependency import Dependency
     from torchlock.standards.index_file import File
 
+NO_FILE = "none of its files is known"
 OFFLINE = "the data have no requirements of this wheel; run without --offline to read them from the index"
 
 
@@ -117,6 +118,52 @@ class TableRelease:
     def files(self) -> list[File]:
         """Every wheel, in the order of ``tags``, with its whole address."""
         return [file._replace(url=self._root + file.url) for file in self._row.files()]
+
+
+class DeclaredRelease(TableRelease):
+    """A release of which documents say that the build exists, and of which no file is known.
+
+    ``row`` is the release of the public index, which has wheels for the same Pythons and platforms. Of a companion
+    of torch, they also declare what this one requires: its builds differ in their code alone.
+    """
+
+    def __init__(self, row: CatalogueRelease, label: str, exists: Callable[[str, str], Unknown | None]) -> None:
+        """``exists`` says of a platform and a Python why the build is known there; None where it is not."""
+        super().__init__(row, label, "", None)
+        self.version = f"{row.version}+{label}"
+        self._exists = exists
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        """The rank of each wheel that exists according to the documents."""
+        ranks = self._row.ranks(rank)
+        return [
+            found if found is not None and self.unproven(wheel) is not None else None
+            for wheel, found in enumerate(ranks)
+        ]
+
+    def unproven(self, wheel: int) -> Unknown | None:
+        """Which document says that the build exists."""
+        return self._exists(*cell_of(self.tags[wheel]))
+
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
+        """Requires-Dist of a companion; that of torch is not known."""
+        if self.name != "torch":
+            return self._row.dependencies(wheel)
+        why = self.unproven(wheel)
+        return Unknown(f"{NO_FILE if why is None else why.because}; run without --offline")
+
+    def files(self) -> list[File]:
+        return []
+
+
+def cell_of(tags: str) -> tuple[str, str]:
+    """The platform and the Python of a wheel of CPython, in the words of the tables: linux-x86_64 and 3.13t."""
+    interpreter, abi, platform = tags.split("-")[-3:]
+    python = f"{interpreter[2:3]}.{interpreter[3:]}{'t' if abi.endswith('t') else ''}"
+    if platform.startswith("win_"):
+        return f"windows-{platform[4:]}", python
+    machine = next((machine for machine in ("x86_64", "aarch64") if platform.endswith(machine)), "")
+    return f"{'linux' if 'linux' in platform else 'macos'}-{machine}", python
 
 
 class FolderRelease(LiveRelease):

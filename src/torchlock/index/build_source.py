@@ -9,9 +9,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
-from torchlock.index.build_releases import TableRelease
+from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.releases import Provenance
@@ -19,11 +21,13 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from torchlock.finding import Evidence
     from torchlock.index import Index
     from torchlock.index.build_releases import FolderRelease
     from torchlock.index.folder_page import Contradiction, FolderPages
+    from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease, Release
     from torchlock.standards.index_file import File
 # What the grades of the rows of a table mean, where they are weak.
@@ -178,7 +182,30 @@ class BuildSource:
 
     def _bundled(self, name: str) -> Sequence[Release]:
         served = None if self._offline else self._served
-        return [TableRelease(row, self.label, f"{self.root}/", served) for row in self._rows(name)]
+        rows = self._rows(name)
+        found: list[Release] = [TableRelease(row, self.label, f"{self.root}/", served) for row in rows]
+        declared = list(self._declared(name, rows)) if name in FAMILY else []
+        return sorted([*found, *declared], key=lambda each: Version(each.version)) if declared else found
+
+    def _declared(self, name: str, rows: Sequence[CatalogueRelease]) -> Iterator[DeclaredRelease]:
+        """The releases of which documents say that the build exists, for targets without a file in the table."""
+        from torchlock.knowledge.builds import Builds
+        from torchlock.knowledge.releases import Catalogue
+
+        builds = Builds()
+        known = {(row.version.partition("+")[0], *cell_of(tags)) for row in rows for tags in row.tags}
+        for release in Catalogue().releases(name) or ():
+            version = release.version
+            labels = builds.labels(name, version)
+            if isinstance(labels, Unknown) or self.label not in labels:
+                continue
+
+            def exists(system: str, python: str, version: str = version) -> Unknown | None:
+                if (version, system, python) in known:
+                    return None
+                return _declaration(builds, (name, version, self.label), system, python)
+
+            yield DeclaredRelease(release, self.label, exists)
 
     def _served(self, name: str, version: str) -> FolderRelease | Unknown:
         """A release as its page lists it today."""
@@ -213,3 +240,22 @@ class BuildSource:
             said = f"the PyTorch index could not be asked ({error}); releases of {self.label} are"
         self._notes.append(f"{said} as of {self._as_of(name)}" if self._as_of(name) else f"{said} unknown")
         return Unknown(said.partition(";")[0])
+
+
+def _declaration(builds: Builds, asked: tuple[str, str, str], system: str, python: str) -> Unknown | None:
+    """Why a build (name, version, label) is thought to exist without a file; None if it is not."""
+    if builds.published(*asked, system) is not True or builds.published(*asked, system, python) is False:
+        return None
+    told = _according_to(builds.source_of(*asked, system))
+    missing = f"no file of it for {system} and Python {python} is known"
+    return Unknown(f"it exists for {system}{told}; {missing}")
+
+
+def _according_to(sources: Sequence[Evidence]) -> str:
+    """Which document says so, or which kind of fact it is, if that is no document."""
+    documents = [source.address for source in sources if source.address.startswith("https://")]
+    return (
+        f" according to {documents[0]}"
+        if documents
+        else "".join(f" according to the table of builds ({source.kind} {source.date})" for source in sources[:1])
+    )

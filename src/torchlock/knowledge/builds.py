@@ -90,20 +90,22 @@ class Builds:
             return self._no_list(name, version)
         named = [row for row in rows if label in row.labels]
         there = [row for row in named if not platform or not row.platforms or platform in row.platforms]
-        if any(not python or not row.pythons or python in row.pythons for row in there):
+        if (there and not python) or any(python in row.pythons for row in there):
             return True
         kind = kind_of(label)
         if kind is None:  # a plain build may be on the public index, and a vendor build on the vendor's index
             return self._unknown(f"+{label} is not a label of the PyTorch index" if label else "it has no label")
         if platform and platform.startswith("macos"):
             return False
-        if there:  # only for other Pythons
-            whole = all(self._whole(row, kind) for row in there)
+        if there:  # only for other Pythons, or no source names the Pythons
+            whole = any(row.pythons and self._whole(row, kind) for row in there)
             return False if whole else self._no_whole_list(name, version, f"Python {python}")
+        if self._denied(name, version, label, platform):
+            return False
         if named:  # only for other platforms
             listed = any(platform in row.platforms for row in rows if self._whole(row, kind))
             return False if listed else self._no_whole_list(name, version, str(platform))
-        return False if self._denied(name, version, label) else self._no_whole_list(name, version, f"+{label}")
+        return self._no_whole_list(name, version, f"+{label}")
 
     def serves(
         self, name: str, version: str, label: str, platform: str | None = None, python: str | None = None
@@ -120,19 +122,22 @@ class Builds:
             return self._no_whole_list(name, version, platform)
         return self.published(name, version, label, platform, python)
 
-    def source_of(self, name: str, version: str, label: str | None = None) -> tuple[Evidence, ...]:
+    def source_of(
+        self, name: str, version: str, label: str | None = None, platform: str | None = None
+    ) -> tuple[Evidence, ...]:
         """The sources of the facts about this release; with a label, the sources that decide about that build.
 
         A release may be decided by the torch that it was compiled against. Then these are the sources about that
-        torch.
+        torch. A platform is that of the question (``published``).
         """
         rows = self._of(name, version)
         if label is not None:
-            said = [row for row in rows if label in row.labels or f"!{label}" in row.builds]
+            about = [row for row in rows if label in row.labels or f"!{label}" in row.builds]
+            said = [row for row in about if not platform or not row.platforms or platform in row.platforms]
             whole = [row for row in rows if self._whole(row, kind_of(label))]
             torch = self._partners.get(name, {}).get(_key(version))
-            if not said and not whole and torch and self._denied(name, version, label):
-                return self.source_of("torch", torch, label)
+            if not said and not whole and torch and self._denied(name, version, label, platform):
+                return self.source_of("torch", torch, label, platform)
             rows = said or whole or rows
         from torchlock.finding import Evidence
 
@@ -157,17 +162,19 @@ class Builds:
         complete = self._groups[row.group].get("complete", ())
         return complete is True or kind in complete
 
-    def _denied(self, name: str, version: str, label: str) -> bool:
-        """Whether this release certainly has no such build.
+    def _denied(self, name: str, version: str, label: str, platform: str | None = None) -> bool:
+        """Whether this release certainly has no such build, on one platform or, without a platform, on all.
 
-        Either a complete list does not have it, or the torch that the release was compiled against has no such
-        build.
+        Either a source says so, or a complete list does not have it, or the torch that the release was compiled
+        against has no such build.
         """
         rows = self._of(name, version)
-        kind = kind_of(label)
-        if any(f"!{label}" in row.builds for row in rows):
+        if any(f"!{label}" in row.builds and (not row.platforms or platform in row.platforms) for row in rows):
             return True
-        if any(label in row.labels for row in rows):
+        named = any(label in row.labels for row in rows)
+        if named and platform is None:
             return False
+        if not named and any(self._whole(row, kind_of(label)) for row in rows):
+            return True
         torch = self._partners.get(name, {}).get(_key(version))
-        return any(self._whole(row, kind) for row in rows) or bool(torch and self._denied("torch", torch, label))
+        return bool(torch and self._denied("torch", torch, label, platform))

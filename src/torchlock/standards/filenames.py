@@ -16,6 +16,8 @@ _SUFFIXES = (".whl", *ARCHIVES)
 _LONGEST = 255
 # A name with "a.b-c.d-e.f" stands for eight tags. The longest real ones stand for some hundred.
 _MOST_TAGS = 2000
+_PLATFORM_TAG = re.compile(r"(macosx|win|linux|manylinux\w{1,6})(?:_\d+_\d+)?_(x86_64|aarch64|amd64|arm64)")
+_PYTHON_TAGS = re.compile(r"cp(\d)(\d{1,2})-(?:cp\d{2,3}(t)?m?u?|none|abi3)-")
 
 
 def is_distribution(filename: str) -> bool:
@@ -50,6 +52,22 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
 def tags_of(filename: str) -> str:
     """The tags in the name of a wheel: ``cp312-cp312-win_amd64``."""
     return "-".join(filename.removesuffix(".whl").split("-")[-3:])
+
+
+def platform_in(tags: str) -> str:
+    """The platform for which a wheel with these tags was built, like ``linux-x86_64``; "" for any other."""
+    tag = tags.rpartition("-")[2].rpartition(".")[2]
+    match = _PLATFORM_TAG.fullmatch(tag)
+    if match is None:
+        return ""
+    system = {"mac": "macos", "win": "windows"}.get(match[1][:3], "linux")
+    return f"{system}-{match[2]}"
+
+
+def python_in(tags: str) -> str:
+    """The one CPython for which a wheel with these tags was built, like ``3.12`` or ``3.13t``; "" if not one."""
+    match = _PYTHON_TAGS.match(tags)
+    return f"{match[1]}.{match[2]}{match[3] or ''}" if match else ""
 
 
 def parse(filename: str) -> tuple[str, Version] | None:
