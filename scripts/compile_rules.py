@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
+"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds, GPUs.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -18,8 +18,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from compiling.accelerators import driver_statements, read_accelerators
 from compiling.build_index import read_index
 from compiling.builds import read_builds
+from compiling.images import read_images
+from compiling.index_pages import read_index_pages
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
 from compiling.stack import read_members
@@ -40,8 +43,10 @@ def compile_all(data: Path) -> dict[str, str]:
         TableError: a table is not of the form.
     """
     sources = read_sources(data / "sources.toml")
-    rules, statements = read_rules(data / "rules", sources)
+    accelerators = read_accelerators(data / "builds", sources)
+    rules, statements = read_rules(data / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(data / "systems", sources)
+    images = read_images(data / "builds" / "images.toml", sources, systems)
     builds = read_builds(data / "builds", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
@@ -50,8 +55,11 @@ def compile_all(data: Path) -> dict[str, str]:
         for identifier, rule in rules.items()
     }
     return {
+        "accelerators.json": dump(accelerators),
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
+        "images.json": dump({"date": max(_dates(images["families"]), default=max(checked)), **images}),
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
+        "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from torchlock.audit import Auditor
-from torchlock.manifests.base_images import image_of
+from torchlock.knowledge.images import image_of
 
 if TYPE_CHECKING:
     from pathlib import Path

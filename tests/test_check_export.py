@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -134,21 +133,17 @@ def test_pins_stand_in_the_order_of_names(site: Path) -> None:
     assert exported(site) == exported(site)
 
 
-def test_the_build_of_torch_is_named(site: Path) -> None:
+def test_the_build_of_torch_is_named_with_its_page(site: Path) -> None:
     files: dict[str, bytes | str] = {"torch/__init__.py": "", "torch/version.py": "__version__ = '2.13.0+cpu'\n"}
     install(site, "torch", "2.13.0", files)
-    assert read(site) == ["torch==2.13.0  # +cpu"]
-    assert "# Name the index of its builds (cpu)" in exported(site)
+    assert read(site) == ["--extra-index-url https://download.pytorch.org/whl/cpu", "torch==2.13.0+cpu"]
 
 
-def test_the_page_that_the_packages_themselves_name(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vendors_build_has_no_page(site: Path) -> None:
     files: dict[str, bytes | str] = {
         "torch/__init__.py": "",
-        "torch/version.py": "__version__ = '2.13.0+cpu'\n",
-        "torch/cuda/__init__.py": "# https://download.example.org/whl\n",
+        "torch/version.py": "__version__ = '2.6.0+das.opt1'\n",
     }
-    install(site, "torch", "2.13.0", files)
-    assert read(site) == ["torch==2.13.0  # +cpu"]  # a file of a tree cannot choose an index
-    known = hashlib.sha256(b"https://download.example.org").hexdigest()
-    monkeypatch.setattr("torchlock.check.index_pages.KNOWN", known)
-    assert read(site) == ["--extra-index-url https://download.example.org/whl/cpu", "torch==2.13.0+cpu"]
+    install(site, "torch", "2.6.0+das.opt1", files)
+    assert read(site) == ["torch==2.6.0  # +das.opt1"]
+    assert "# Name the index of its builds (das.opt1)" in exported(site)

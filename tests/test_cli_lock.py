@@ -387,7 +387,10 @@ BAD_USE = [
     pytest.param(["torch", "--python", "2.7"], "--python", id="bad Python"),
     pytest.param(["torch", "--python", "/no/such/python"], "--python", id="no interpreter"),
     pytest.param(["torch", "--platform", "amiga"], "--platform", id="bad platform"),
-    pytest.param(["torch", "--accelerator", "cu118"], "--accelerator", id="accelerator of a later step"),
+    pytest.param(["torch", "--accelerator", "cuda"], "--accelerator", id="accelerator without a version"),
+    pytest.param(
+        ["torch", "--accelerator", "cu128", "--platform", "macos-arm64"], "--accelerator", id="cuda on macos"
+    ),
     pytest.param(["torch", "--system", "windows-3.1"], "--system", id="unknown system"),
     pytest.param(["torch", "--system-lib", "ffmpeg"], "--system-lib", id="library without version"),
     pytest.param(["torch", "--exclude-newer", "yesterday"], "--exclude-newer", id="bad date"),

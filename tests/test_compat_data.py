@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import compile_rules
+from compiling.accelerators import driver_statements, read_accelerators
 from compiling.builds import read_builds
 from compiling.rules import read_rules, read_sources
 from compiling.systems import read_systems
@@ -67,6 +68,7 @@ class Tables:
     yanked: set[tuple[str, str]] = field(default_factory=set)
     builds: dict[str, Any] = field(default_factory=dict)
     others: list[dict[str, Any]] = field(default_factory=list)
+    accelerators: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement, and how to call it in a message."""
@@ -79,14 +81,24 @@ class Tables:
 def real() -> Tables:
     """The tables of this checkout."""
     sources = read_sources(DATA / "sources.toml")
-    rules, statements = read_rules(DATA / "rules", sources)
+    accelerators = read_accelerators(DATA / "builds", sources)
+    rules, statements = read_rules(DATA / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(DATA / "systems", sources)
     unpartnered = [
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
     builds = read_builds(DATA / "builds", sources, statements)
     others = [row for path in sorted((DATA / "builds").glob("*.toml")) for row in citing(read_toml(path))]
-    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds, others=others)
+    tables = Tables(
+        rules,
+        sources,
+        statements,
+        systems,
+        unpartnered,
+        builds=builds,
+        others=others,
+        accelerators=accelerators,
+    )
     names = {"torch"}
     for name, rows in statements.items():
         names |= {
@@ -294,6 +306,7 @@ def uncited_sources(tables: Tables) -> Iterator[str]:
         for row in [*tables.rules.values(), *statements, *tables.systems.values(), *groups, *tables.others]
         for source in row.get("sources", ())
     }
+    cited |= tables.accelerators.get("sources", {}).keys()
     yield from (f"source {source} is cited nowhere" for source in sorted(set(tables.sources) - cited))
     yield from (f"source {source} is cited and not there" for source in sorted(cited - set(tables.sources)))
 
@@ -359,7 +372,7 @@ def labelled_macs(tables: Tables) -> Iterator[str]:
 
 def unfounded_builds(tables: Tables) -> Iterator[str]:
     """A group of builds cites a source of its own kind, and calls nothing complete on a document's word."""
-    for group in [*tables.builds["groups"], *(row for row in tables.others if "kind" in row)]:
+    for group in [*tables.builds["groups"], *(row for row in tables.others if "requires" in row)]:
         kinds = {tables.sources[source]["kind"] for source in group["sources"]}
         if group["kind"] not in kinds:
             yield f"builds from {', '.join(group['sources'])}: {group['kind']}, and cites {', '.join(kinds)}"
@@ -398,14 +411,20 @@ HOSTS = {
     "github.com",
     "gist.github.com",
     "docs.pytorch.org",
+    "docs.astral.sh",
+    "python-poetry.org",
     "download.pytorch.org",
     "docs.nvidia.com",
+    "developer.nvidia.com",
+    "dgpu-docs.intel.com",
+    "llvm.org",
     "setuptools.pypa.io",
     "pip.pypa.io",
     "packaging.python.org",
     "peps.python.org",
     "docs.python.org",
     "man7.org",
+    "triton-inference-server.github.io",
     "gabi.xinuos.com",
 }
 

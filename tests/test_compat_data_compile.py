@@ -60,11 +60,69 @@ rows = [["2.5.0 2.5.1", "linux-x86_64", "3.9-3.13 3.13t", "cpu cu124"]]
 """
 
 
+ACCELERATORS = """
+labels = "cu128 cpu"
+without_gpu_code = ["torchtext"]
+toolkit_sources = ["s"]
+checked = 2026-11-23
+[[driver]]
+cuda = ">=12,<13"
+linux = "525.60.13"
+windows = "528.33"
+windows_below = "525"
+kind = "declared"
+sources = ["s"]
+[[code]]
+package = "torch"
+torch = "2.8"
+build = "cu128"
+platform = "linux-x86_64"
+code = "sm_75"
+kind = "declared"
+sources = ["s"]
+"""
+GPUS = """
+checked = 2026-11-23
+[[gpu]]
+arch = "sm_75"
+title = "Turing"
+names = ["RTX 2080"]
+sources = ["s"]
+"""
 STACK = """
 [[member]]
 name = "torch"
 role = "core"
 effect = "import"
+"""
+
+IMAGES = """
+trains = [["2.8.0", "0.23.0", "2.8.0"], ["2.14.1", "", "2.11.0"]]
+
+[bare]
+names = '(?:^|/)debian'
+python = 'python:(3\\.\\d+)'
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-23
+systems = { "debian-12" = ["bookworm"] }
+
+[[family]]
+id = "pytorch"
+title = "PyTorch"
+names = 'pytorch/pytorch'
+tag = '(?P<torch>[0-9.]+)-cuda(?P<cuda>[0-9.]+)'
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-23
+
+[[family.row]]
+torch = ">=2.8"
+python = "3.11"
+libc = "glibc 2.35"
+build = "cu{cuda}"
+companions = ["torchaudio"]
+holds = { NumPy = "2.0.2" }
 """
 
 
@@ -78,6 +136,20 @@ checked = 2026-11-22
 """
 
 
+PAGES = """
+[allowed]
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+projects = "numpy pillow"
+[present]
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+projects = "numpy"
+"""
+
+
 def folder(
     path: Path,
     *,
@@ -85,12 +157,20 @@ def folder(
     sources: str = SOURCES,
     systems: str = SYSTEM,
     builds: str = BUILDS,
+    accelerators: str = ACCELERATORS,
+    gpus: str = GPUS,
+    pages: str = PAGES,
+    images: str = IMAGES,
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
     (path / "builds" / "index.toml").write_text(INDEX, encoding="utf-8")
     (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
+    (path / "builds" / "index_pages.toml").write_text(pages, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
+    (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
+    (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
+    (path / "builds" / "images.toml").write_text(images, encoding="utf-8")
     (path / "rules").mkdir()
     (path / "systems").mkdir()
     (path / "rules" / "torchaudio.toml").write_text(rules, encoding="utf-8")
@@ -132,11 +212,42 @@ def test_a_statement_may_override_the_grounds_of_its_rule(tmp_path: Path) -> Non
     assert table["date"] == "2026-11-23"
 
 
+def test_statements_may_stand_in_the_table_of_drivers(tmp_path: Path) -> None:
+    """A statement says what certainly fails: the lower floor where sources disagree."""
+    rule = RULE.replace("TL101", "TL202") + 'statements_of = "drivers"\n'
+    table = compiled(folder(tmp_path, rules=rule))
+    assert [(row["when"], row["needs"]) for row in table["statements"]["build-cuda"]] == [
+        (["build-cuda", "<13,>=12", 'sys_platform == "linux"'], [["host-cuda-driver", ">=525.60.13"]]),
+        (["build-cuda", "<13,>=12", 'sys_platform == "win32"'], [["host-cuda-driver", ">=525"]]),
+    ]
+
+
 def test_a_system_keeps_its_libraries(tmp_path: Path) -> None:
     table = compiled(folder(tmp_path), "systems.json")
     assert table["systems"]["debian-12"]["library"] == {
         "libsox": {"version": "14.4.2", "packages": ["libsox-dev"]}
     }
+
+
+def test_images_keep_what_is_known_and_nothing_else(tmp_path: Path) -> None:
+    table = compiled(folder(tmp_path), "images.json")
+    assert table["trains"] == {
+        "2.8.0": {"torchvision": "0.23.0", "torchaudio": "2.8.0"},
+        "2.14.1": {"torchaudio": "2.11.0"},
+    }
+    assert table["bare"]["words"] == {"bookworm": "glibc 2.36"}
+    (family,) = table["families"]
+    assert family["checked"] == "2026-11-23"
+    assert family["rows"] == [
+        {
+            "torch": ">=2.8",
+            "python": "3.11",
+            "libc": "glibc 2.35",
+            "build": "cu{cuda}",
+            "companions": ["torchaudio"],
+            "holds": {"numpy": "2.0.2"},
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,8 +279,11 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert compile_rules.main(["--data", str(path)]) == 0
     assert compile_rules.main(["--check", "--data", str(path)]) == 0
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
+        "accelerators.json",
         "builds.json",
+        "images.json",
         "index.json",
+        "index_pages.json",
         "registry.json",
         "rules.json",
         "stack.json",
@@ -182,6 +296,21 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     ("tables", "says"),
     [
         pytest.param({"rules": "[[rule"}, "torchaudio.toml: not valid TOML", id="not TOML"),
+        pytest.param(
+            {"pages": PAGES.replace('"numpy"', '"torch"')}, "is not allowed: ['torch']", id="a project on no page"
+        ),
+        pytest.param(
+            {"pages": PAGES.replace("numpy pillow", "numpy Pillow")},
+            "must be normalised",
+            id="a name with capitals",
+        ),
+        pytest.param(
+            {"pages": PAGES.replace("numpy pillow", "numpy numpy")}, "a project twice", id="a project twice"
+        ),
+        pytest.param({"pages": "[present]\n"}, "index_pages.toml: allowed: must be a table", id="half a table"),
+        pytest.param(
+            {"pages": PAGES.replace('["s"]', '["t"]')}, "allowed.sources: unknown source", id="a source of a page"
+        ),
         pytest.param({"rules": "[[rules]]"}, "torchaudio.toml: rules: unknown key", id="a table by another name"),
         pytest.param({"rules": RULE + 'extra = "x"'}, "rule[0].extra: unknown key", id="an unknown key of a rule"),
         pytest.param(
@@ -265,6 +394,61 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
             {"systems": SYSTEM.replace('"14.4.2"', '"14.4.2+git"')},
             "system[0].library.libsox.version: '14.4.2+git' is not the version of a release",
             id="a version of the distribution",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace("525.60.13", "525.x")},
+            "accelerators.toml: driver[0].linux: '525.x' is not like 525.60.13",
+            id="a driver that is not a number",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace("sm_75", "75")},
+            "accelerators.toml: code[0].code: '75' is not of the form",
+            id="an architecture without its kind",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace('torch = "2.8"', 'torch = "2.8.0"')},
+            "accelerators.toml: code[0].torch: '2.8.0' is not of the form",
+            id="a release where a series is wanted",
+        ),
+        pytest.param(
+            {"accelerators": ACCELERATORS.replace('["s"]\n[[code]]', '["t"]\n[[code]]')},
+            "'t' is not in sources.toml",
+            id="a driver without a source",
+        ),
+        pytest.param(
+            {"gpus": GPUS.replace("sm_75", "turing")},
+            "gpus.toml: gpu[0].arch: 'turing' is not like sm_86",
+            id="a GPU without an architecture",
+        ),
+        pytest.param(
+            {"rules": RULE + 'statements_of = "engines"'},
+            "rule[0].statements_of: must be one of drivers",
+            id="statements of a table that is not there",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace('"cu{cuda}"', '"cuda{cuda}"')},
+            "images.toml: family[0].row[0].build: must be like cpu",
+            id="a build of an image",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace("(?P<cuda>", "(?P<cudnn>")},
+            "family[0].tag: its groups must be some of",
+            id="a group of a tag",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace("(?P<torch>", "(?P<torch")},
+            "family[0].tag: is not a regular expression",
+            id="a pattern of tags",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace('torch = ">=2.8"\n', "")},
+            "family[0].row[0]: a row names either releases of torch or tags",
+            id="a row of an image that covers nothing",
+        ),
+        pytest.param(
+            {"images": IMAGES.replace('"debian-12"', '"debian-1"')},
+            "images.toml: bare.systems: 'debian-1' is not a system",
+            id="an image of an unknown system",
         ),
         pytest.param({"systems": SYSTEM * 2}, "system[1].id: debian-12 is there twice", id="a system twice"),
     ],

@@ -33,6 +33,19 @@ GIVEN = {
         for pattern in (content.pattern, content.too)
         if pattern
     ],
+    ("scripts/compiling/images.py", "_pattern: text"): lambda module: [],
+    ("src/torchlock/knowledge/images.py", "image_of: family['names']"): lambda module: [
+        family["names"] for family in module._table()["families"]
+    ],
+    ("src/torchlock/knowledge/images.py", "image_of: bare['names']"): lambda module: [
+        module._table()["bare"]["names"]
+    ],
+    ("src/torchlock/knowledge/images.py", "image_of: bare['python']"): lambda module: [
+        module._table()["bare"]["python"]
+    ],
+    ("src/torchlock/knowledge/images.py", "_of_family: family['tag']"): lambda module: [
+        family["tag"] for family in module._table()["families"] if "tag" in family
+    ],
     ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
     ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD
@@ -82,7 +95,7 @@ HOW = {
 # Patterns whose steps may grow faster than the text, for the text is bounded.
 BOUNDED = {
     "src/torchlock/manifests/corrections.py: _INSIDE": "a line of 500 characters (LONG)",
-    "src/torchlock/manifests/base_images.py: _VENDOR": "the name of an image, of 800 characters (_LONGEST)",
+    "src/torchlock/knowledge/images.py: image_of": "the name of an image, of 800 characters (_LONGEST)",
     "src/torchlock/manifests/syntax/poetry_constraints.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
     "src/torchlock/inspect/torchaudio_names.py: _FROM": "4000 characters behind each 25",
     "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",

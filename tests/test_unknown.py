@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -41,7 +42,7 @@ from torchlock.inspect import host
 from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.build import linked_cuda
 from torchlock.inspect.loading.outcome import NotExamined, Outcome
-from torchlock.knowledge import systems
+from torchlock.knowledge import accelerators, systems
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable, Package
 from torchlock.knowledge.judge import NamedVersion, judge, unjudged
@@ -131,6 +132,34 @@ row("knowledge.builds:Builds.labels", "no version")(
 )
 row("knowledge.builds:Builds.labels", "no package")(
     lambda ground: [each.labels("lightning", "2.0") for each in builds(ground)]
+)
+ORIN, NEXT = accelerators.Gpu("Orin", "sm_87"), accelerators.Gpu("the next one", "sm_199")
+row("knowledge.accelerators:driver_floor", "no row")(
+    lambda ground: [accelerators.driver_floor(label, "linux") for label in ("cu75", "rocm6.4", "cpu", "mine")]
+)
+row("knowledge.accelerators:driver_runs", "no row, no version, or sources that disagree")(
+    lambda ground: [
+        accelerators.driver_runs("cu75", "linux", "580"),
+        accelerators.driver_runs("cu128", "linux", "new"),
+        accelerators.driver_runs("cu128", "windows", "526.10"),
+    ]
+)
+row("knowledge.accelerators:driver_knows", "no row, no version, or another numbering")(
+    lambda ground: [
+        accelerators.driver_knows(NEXT, "580"),
+        accelerators.driver_knows(ORIN, "540.4"),
+        accelerators.driver_knows(accelerators.Gpu("A100", "sm_80"), "new"),
+    ]
+)
+row("knowledge.accelerators:runs_machine_code", "code of desktop GPUs on a Jetson")(
+    lambda ground: accelerators.runs_machine_code(["sm_80"], ORIN)
+)
+row("knowledge.accelerators:code_of", "no row")(
+    lambda ground: [
+        accelerators.code_of("torch", "99.0", "cu128", "linux-x86_64"),
+        accelerators.code_of("torchcodec", "0.9.0", "cu128", "linux-x86_64"),
+        accelerators.code_of("torch", "latest", "cu128", "linux-x86_64"),
+    ]
 )
 row("knowledge.builds:Builds.published", "no row")(
     lambda ground: [each.published("torch", "99.0", "cpu", "linux-x86_64", "3.12") for each in builds(ground)]
@@ -362,6 +391,9 @@ def _(ground: Ground) -> object:
     return found
 
 
+row("inspect.host:output_of", "a program that fails or is not there")(
+    lambda ground: [host.output_of([sys.executable, "-c", "raise SystemExit(3)"]), host.output_of(["/nothing/x"])]
+)
 row("inspect.loading.outcome:Outcome.answer", "a library that nobody saw")(
     lambda ground: Outcome("a.so", unseen=(NotExamined("b.so", "a.so", NOBODY),)).answer
 )

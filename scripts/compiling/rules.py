@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ _RULE_KEYS = {
     "effect",
     "refuse",
     "statement",
+    "statements_of",
     *STORY_KEYS,
     *REGISTRY_KEYS,
 }
@@ -107,7 +109,13 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
     return when[0], row
 
 
-def _rule(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+# Statements that another table holds, by the name of that table.
+Elsewhere = Mapping[str, list[dict[str, Any]]]
+
+
+def _rule(
+    table: dict[str, Any], elsewhere: Elsewhere
+) -> tuple[str, dict[str, Any], list[tuple[str, dict[str, Any]]]]:
     refuse_unknown(table, _RULE_KEYS)
     identifier = text_of(table, "id")
     if not re.fullmatch(r"TL\d{3}", identifier):
@@ -127,7 +135,12 @@ def _rule(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[tuple[str, d
     if "refuse" in table:
         rule["refuse"] = true_of(table, "refuse")
     statements = []
-    for number, item in enumerate(tables_of(table, "statement")):
+    items = tables_of(table, "statement")
+    if "statements_of" in table:
+        if text_of(table, "statements_of") not in elsewhere:
+            raise TableError(f"must be one of {', '.join(elsewhere)}", "statements_of")
+        items = [*items, *elsewhere[table["statements_of"]]]
+    for number, item in enumerate(items):
         try:
             statements.append(_statement(item, identifier))
         except TableError as error:
@@ -157,9 +170,11 @@ def read_sources(path: Path) -> dict[str, dict[str, str]]:
 
 
 def read_rules(
-    folder: Path, sources: dict[str, dict[str, str]]
+    folder: Path, sources: dict[str, dict[str, str]], elsewhere: Elsewhere
 ) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
     """All rule files: the rules by identifier, and their statements by the name they speak of.
+
+    ``elsewhere`` holds the statements that a rule takes from another table (``statements_of``).
 
     Raises:
         TableError: a file is not of the form, an identifier appears twice, a source is not known.
@@ -172,7 +187,7 @@ def read_rules(
             refuse_unknown(table, {"rule", "unpartnered"})
             for number, item in enumerate(tables_of(table, "rule")):
                 try:
-                    identifier, rule, said = _rule(item)
+                    identifier, rule, said = _rule(item, elsewhere)
                     if identifier in rules:
                         raise TableError(f"{identifier} is there twice", "id")
                     for cited in [rule, *(row for _, row in said)]:

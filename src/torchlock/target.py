@@ -176,7 +176,8 @@ class Target:
     """The Python and the machine on which a lock must load.
 
     ``libraries`` maps a host library (``ffmpeg``, ``libsox``, ``libsndfile``, ``cuda-driver``, …) to its
-    version, or to None if the target is known to lack it; a library that is not in it is unknown.
+    version, or to None if the target is known to lack it; a library that is not in it is unknown. ``gpu`` is the
+    architecture of its GPU (``sm_86``), ``none``, or "" if it is not stated.
     """
 
     python: PythonVersion
@@ -184,6 +185,7 @@ class Target:
     accelerator: str = "pypi"
     system: str = "none"
     libraries: Mapping[str, str | None] = field(default_factory=dict)
+    gpu: str = ""
 
     def __str__(self) -> str:
         return f"Python {self.python}, {self.platform.spelled}"

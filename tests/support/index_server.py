@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -35,6 +36,7 @@ class Reply(NamedTuple):
 class Request(NamedTuple):
     path: str
     headers: Mapping[str, str]
+    method: str = "GET"
 
 
 Route = Reply | list[Reply] | Callable[[Request], Reply]
@@ -84,7 +86,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                reply = server.reply(Request(self.path, self.headers))
+                reply = server.reply(Request(self.path, self.headers, self.command))
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
@@ -93,8 +95,13 @@ class Server:
                 if reply.status != 304:
                     self.send_header("Content-Length", str(len(reply.body) + reply.missing))
                 self.end_headers()
-                self.wfile.write(reply.body)
+                if self.command != "HEAD":
+                    with contextlib.suppress(ConnectionError):  # a client that knows enough hangs up
+                        self.wfile.write(reply.body)
                 self.close_connection = True
+
+            def do_HEAD(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -16,8 +16,10 @@ from torchlock.location import NOWHERE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from torchlock.answers import Unknown
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
+    from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
@@ -52,6 +54,28 @@ class Knowledge:
     @cached_property
     def digests(self) -> dict[tuple[str, str], set[str]]:
         """A cache: the SHA-256 hashes of the files of a release."""
+        return {}
+
+    @cached_property
+    def newest_on_page(self) -> dict[tuple[str, int, str, int], int | Unknown | None]:
+        """A cache: package, releases, page and cell → the newest of the releases on the page."""
+        return {}
+
+    @cached_property
+    def has_wheel(self) -> dict[tuple[str, int, str, int], bool]:
+        """A cache: package, releases, build and cell → whether one of the releases may have a wheel there."""
+        return {}
+
+    def hash_table(self, name: str, version: str) -> HashTable:
+        """The hashes of a release on all pages; cached."""
+        from torchlock.knowledge.build_hashes import HashTable
+
+        if (name, version) not in self._hash_tables:
+            self._hash_tables[name, version] = HashTable(name, version, self.catalogue)
+        return self._hash_tables[name, version]
+
+    @cached_property
+    def _hash_tables(self) -> dict[tuple[str, str], HashTable]:
         return {}
 
     @cached_property

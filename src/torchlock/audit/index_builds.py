@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.indexes import BUILDS, PRIVATE, PUBLIC, UNKNOWN, classify_index
+from torchlock.knowledge.indexes import BUILDS, PRIVATE, PUBLIC, UNKNOWN, channel_of, classify_index
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
@@ -16,13 +16,16 @@ class Offer(NamedTuple):
 
     ``labels`` are builds on pages with one build each; ``every``: a page with all builds is among the indexes;
     ``public``: the public index is; ``unknown``: an index with unknown content is (a private index, a folder,
-    nightlies).
+    nightlies). ``ordered`` are the labels in the order of the indexes; ``channels`` are ``test`` and ``nightly``,
+    if the pages of release candidates or nightlies are among the indexes.
     """
 
     labels: frozenset[str]
     every: bool
     public: bool
     unknown: bool
+    ordered: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
     @property
     def named(self) -> bool:
@@ -54,12 +57,13 @@ def offer_of(entry: Entry, document: Document) -> Offer:
     else:
         addresses = [line.address for line in document.indexes if line.address]
         public = not any(line.kind in ("index", "no-index") for line in document.indexes)
-    labels: set[str] = set()
-    every = unknown = False
-    for address in addresses:
-        kind, label = classify_index(address)
-        public |= kind == PUBLIC
-        unknown |= kind in (PRIVATE, UNKNOWN)
-        every |= kind == BUILDS and not label
-        labels |= {label} if label else set()
-    return Offer(frozenset(labels), every, public, unknown)
+    kinds = [classify_index(address) for address in addresses]
+    labels = tuple(dict.fromkeys(label for _, label in kinds if label))
+    return Offer(
+        frozenset(labels),
+        every=any(kind == BUILDS and not label for kind, label in kinds),
+        public=public or any(kind == PUBLIC for kind, _ in kinds),
+        unknown=any(kind in (PRIVATE, UNKNOWN) for kind, _ in kinds),
+        ordered=labels,
+        channels=tuple(dict.fromkeys(filter(None, map(channel_of, addresses)))),
+    )

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import version_of
-from torchlock.check.index_pages import page_address
 from torchlock.check.system_packages import libraries_of
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.redaction import MASK, masked, one_line
 
@@ -41,9 +41,8 @@ def _head(context: CheckContext) -> Iterator[str]:
     yield f"# Lock it with: torchlock lock -r THIS_FILE{options}"
     labels = {str(pin.version.local) for name in FAMILY if (pin := context.pins.get(name)) and pin.version.local}
     for label in sorted(labels):
-        address = page_address(context, label)
-        if address and _is_label(label):
-            yield f"--extra-index-url {address}"
+        if _is_label(label):
+            yield f"--extra-index-url {page_of(label)}"
         else:
             yield f"# Name the index of its builds ({_plain(label)}); otherwise the public index's are locked."
 
@@ -77,7 +76,7 @@ def _line(context: CheckContext, distribution: Distribution) -> str:
         address = _address(source)
         return f"{name} @ {address}" if address else f"# from {_plain(source.url)}: {name} {version}"
     public, _, label = version.partition("+")
-    if label and name in FAMILY and not (_is_label(label) and page_address(context, label)):
+    if label and name in FAMILY and not _is_label(label):
         return f"{name}=={public}  # +{label}"
     return f"{name}=={version}"
 

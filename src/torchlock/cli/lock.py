@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
+from torchlock.cli.base import base_of
 from torchlock.cli.exit_codes import FOUND, OK
-from torchlock.cli.sources import open_sources
+from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, lock, with_files_of_hashes
+from torchlock.lock.build_inputs import for_build, pins_for
+from torchlock.lock.build_pins import with_builds
 from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
+    from torchlock.lock.base import Base
+    from torchlock.target import Target
 
 # Options that do not change the result: the command in the lock omits them.
 _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
@@ -42,17 +47,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     _check_usage(arguments, console)
+    base = base_of(arguments, console)
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _refuse_output(arguments, inputs)
-    inputs = settled(inputs, target)
+    inputs = _for_build(settled(inputs, target), target, arguments, base)
     for note in inputs.notes:
         console.say("note", note)
     if not inputs.requirements:
         _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
     sources = open_sources(arguments, inputs, console)
-    result = lock(inputs, target, _options(arguments), matrix, sources)
+    result = lock(inputs, target, _options(arguments)._replace(base=base), matrix, sources)
     console.clear()
     if isinstance(result, Conflict):
         for note in sources.notes:
@@ -60,12 +66,29 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _print_conflict(result, console)
         return FOUND
     result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
+    if sources.builds is not None:
+        result = with_builds(result, sources.builds, by_index=arguments.builds_by == "index")
     console.clear()
-    for note in [*result.notes, *sources.notes]:
+    for note in [*_change_of_build(arguments), *_lost_base(arguments, base), *result.notes, *sources.notes]:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
     return _write(result, arguments, inputs, sources, system, matrix.date, console)
+
+
+def _for_build(inputs: Inputs, target: Target, arguments: argparse.Namespace, base: Base | None) -> Inputs:
+    """The inputs for the build of the target; a refusal says what is installed already.
+
+    Raises:
+        InputError: a line asks for another build.
+    """
+    try:
+        return for_build(inputs, target, root_of_builds(arguments))
+    except InputError as error:
+        if base is not None and base.build == target.accelerator and error.hint is None:
+            kept = " and ".join(map(str, base.family))
+            error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
+        raise
 
 
 def _warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
@@ -98,7 +121,14 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
         console.say(
             "warning", f"{', '.join(bare)}: no hash is available, so pip refuses the lock in its hash mode"
         )
-        console.say("hint", "use --no-hashes, or require a wheel or an archive instead")
+        console.say("hint", _way_to_hashes(result, bare))
+
+
+def _way_to_hashes(result: Lock, bare: Collection[str]) -> str:
+    """What to do about packages without a hash."""
+    if any(pin.page for pin in result.pins if pin.name in bare):
+        return "run without --offline, so that the page of the index is asked; or use --no-hashes"
+    return "use --no-hashes, or require a wheel or an archive instead"
 
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
@@ -235,7 +265,8 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
     if arguments.upgrade:
         return {}
     pins = {**_pins_of_locks(arguments.files), **_pins_of_output(arguments)}
-    return {name: version for name, version in pins.items() if name not in upgraded}
+    kept = {name: version for name, version in pins.items() if name not in upgraded}
+    return pins_for(kept, arguments.accelerator, _recorded(arguments) or arguments.accelerator)
 
 
 def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
@@ -257,6 +288,43 @@ def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
 
             found = {**read_pins(file, kind), **found}
     return found
+
+
+def _recorded(arguments: argparse.Namespace) -> str:
+    """The build of the existing output file (``pypi``, ``cu128``); "" if there is none that torchlock wrote."""
+    from torchlock.cli.output import is_existing_output
+
+    if not is_existing_output(arguments.output):
+        return ""
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+    from torchlock.report.own_outputs import is_own_lock
+
+    text = read_text(arguments.output)
+    return read_lock_comments(text).label or ("pypi" if is_own_lock(text) else "")
+
+
+def _change_of_build(arguments: argparse.Namespace) -> list[str]:
+    """A note if the lock replaces one for another build."""
+    old, new = _recorded(arguments), arguments.accelerator
+    if not old or old == new:
+        return []
+    return [f"the build changes from {old} to {new}: nvidia, cuda and triton packages change with it"]
+
+
+def _lost_base(arguments: argparse.Namespace, base: Base | None) -> list[str]:
+    """A note if the existing output file was for a base image or an environment, and the new lock is not."""
+    from torchlock.cli.output import is_existing_output
+
+    if base is not None or not is_existing_output(arguments.output):
+        return []
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+
+    kind, name = read_lock_comments(read_text(arguments.output)).base
+    option = {"base image": "--base-image", "environment": "--constraint-from"}.get(kind)
+    said = f"{arguments.output} was for {kind} {name}, and this lock is not: it contains what is there already"
+    return [f"{said} (to keep it, add {option} {name})"] if option else []
 
 
 def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
@@ -338,10 +406,20 @@ def _render(
         command=command,
         data_date=data_date,
         system=system,
-        options=sources.option_lines,
+        options=[*sources.option_lines, *_pages(result)],
         hashes=not arguments.no_hashes,
         annotate=not arguments.no_annotate,
     )
+
+
+def _pages(result: Lock) -> list[str]:
+    """The lines that name the pages of the PyTorch index, if the pins need them."""
+    from torchlock.index.addresses import redact
+
+    lines = []
+    for page, names in result.pages.items():
+        lines += [f"# only from this index: {', '.join(names)}", f"--extra-index-url {redact(page)}"]
+    return lines
 
 
 def _is_pylock(arguments: argparse.Namespace) -> bool:

@@ -92,6 +92,8 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "accelerator": None,
     "system": None,
     "system-lib": None,
+    "base-image": None,
+    "constraint-from": Refusal(_READS),
     # input
     "requirement": why_not_read,
     "constraint": why_not_read,
@@ -121,12 +123,14 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     # sources
     "index-url": why_no_index,
     "extra-index-url": why_no_index,
+    "builds-url": Refusal("it says where torch comes from"),
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
     # output
     "output": why_not_written,
     "format": None,
+    "builds-by": None,
     "no-hashes": None,
     "no-annotate": None,
     "json": None,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.errors import InputError
+from torchlock.redaction import masked
+
 if TYPE_CHECKING:
     import argparse
 
@@ -30,7 +33,7 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
         check_library()
     return Sources(
         index_url=arguments.index_url or written,
-        extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
+        extra_index_urls=[*_extra(arguments, console), *inputs.extra_index_urls],
         find_links=inputs.find_links,
         no_index=inputs.no_index,
         routes=inputs.routes,
@@ -38,9 +41,41 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
         refresh=arguments.refresh,
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
+        accelerator=arguments.accelerator,
+        builds_url=root_of_builds(arguments),
         build=arguments.build,
         report=console.progress,
     )
+
+
+def root_of_builds(arguments: argparse.Namespace) -> str:
+    """The address of the PyTorch index, or of the mirror of it that the user names; "" for public builds.
+
+    Raises:
+        InputError: --builds-url is not an address.
+    """
+    if arguments.accelerator == "pypi":
+        return ""
+    from torchlock.index.addresses import why_unusable
+    from torchlock.knowledge.build_files import index_address
+
+    url: str = arguments.builds_url or index_address()
+    if problem := why_unusable(url):
+        raise InputError(f"--builds-url: {masked(url)} {problem}")
+    return url.rstrip("/")
+
+
+def _extra(arguments: argparse.Namespace, console: Console) -> list[str]:
+    """The extra indexes of the command line, without pages of the PyTorch index if it serves the builds."""
+    urls: list[str] = arguments.extra_index_urls
+    if arguments.accelerator == "pypi" or not urls:
+        return urls
+    from torchlock.lock.build_inputs import without_builds
+
+    kept, notes = without_builds(urls, arguments.accelerator, root_of_builds(arguments))
+    for note in notes:
+        console.say("note", note)
+    return kept
 
 
 def _pinned(inputs: Inputs) -> dict[str, str]:

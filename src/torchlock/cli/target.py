@@ -31,14 +31,32 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     Raises:
         InputError: an option is invalid.
     """
-    if arguments.accelerator != "pypi":
-        raise InputError(
-            f"--accelerator: {arguments.accelerator!r} is not supported yet",
-            hint="use pypi, which means the builds that the public index serves",
-        )
     platform, libraries, system = platform_of(arguments.platform, arguments.system, arguments.system_lib)
     name = "none" if system is None else system.id
-    return Target(python_of(arguments.python, platform), platform, arguments.accelerator, name, libraries), system
+    build = accelerator_of(arguments.accelerator, platform)
+    return Target(python_of(arguments.python, platform), platform, build, name, libraries), system
+
+
+def accelerator_of(name: str, platform: Platform) -> str:
+    """The build that is asked for: ``pypi``, or a label like ``cpu`` and ``cu128``.
+
+    Raises:
+        InputError: there is no such build, or none of it for the platform.
+    """
+    from torchlock.knowledge.build_labels import describe_build, parse_label
+
+    if name == "pypi":
+        return name
+    label = parse_label(name)
+    if label is None or not label.is_of_index or (label.kind == "cuda" and not label.version):
+        hint = "use pypi (the builds of the public index), cpu, cu128, rocm6.4, xpu or the like"
+        raise InputError(f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index", hint=hint)
+    if platform.system == "macos" and name != "cpu":
+        raise InputError(
+            f"--accelerator {name}: there is no build for {describe_build(name)} on macOS",
+            hint="use --accelerator cpu, whose wheels for macOS also use the GPU of Apple silicon",
+        )
+    return name
 
 
 def platform_of(

@@ -184,7 +184,7 @@ class LiveRelease:
         if self._bundled is None:
             return {}
         files = self._bundled.files()[: len(self._bundled.tags)]
-        return {file.hashes["sha256"]: index for index, file in enumerate(files)}
+        return {file.hashes["sha256"]: index for index, file in enumerate(files) if "sha256" in file.hashes}
 
     def _told_build(self, wheel: int) -> str | Unknown | None:
         known = self._bundled_wheels.get(self._digest(wheel)) if self.name in FAMILY else None

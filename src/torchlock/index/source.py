@@ -12,7 +12,7 @@ from torchlock.standards.core_metadata import CoreMetadata, parse_metadata, refu
 from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from packaging.version import Version
 
@@ -103,8 +103,12 @@ def _parsed(text: str) -> CoreMetadata | Unknown:
         return Unknown(f"torchlock failed to read its metadata because of a bug: {breakage(error)}")
 
 
-def releases(index: Index, name: str) -> list[IndexRelease]:
+def releases(
+    index: Index, name: str, taken: Callable[[File], File | None] = lambda file: file
+) -> list[IndexRelease]:
     """Every release of a project, oldest first, without files whose names installers refuse.
+
+    ``taken`` returns a file as it is used, or None for one that is left out.
 
     Raises:
         UnknownPackage: no index has the project.
@@ -114,9 +118,9 @@ def releases(index: Index, name: str) -> list[IndexRelease]:
     files: dict[Version, list[File]] = {}
     origins: dict[Version, str] = {}
     for listing in index.listings(name):
-        for file in listing.files:
-            parsed = filenames.parse(file.filename)
-            if parsed and parsed[0] == normal:
+        for listed in listing.files:
+            parsed = filenames.parse(listed.filename)
+            if parsed and parsed[0] == normal and (file := taken(listed)) is not None:
                 files.setdefault(parsed[1], []).append(file)
                 origins.setdefault(parsed[1], listing.source)
     return [IndexRelease(index, normal or name, str(v), files[v], origins[v]) for v in sorted(files)]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.index import Index, IndexSettings
+    from torchlock.index.build_source import BuildSource
     from torchlock.index.sdist import Reader
     from torchlock.knowledge.releases import Release
     from torchlock.standards.index_file import File
@@ -44,7 +45,9 @@ class Sources:
     under the same name. ``refresh`` asks the index for packages of the catalogue too. ``pinned`` are versions that
     the user names by project: if a source lacks one, the next source is asked, too. ``routes`` map names, or
     patterns of names, to the one index that is asked for them. With ``build`` the build backends of source
-    distributions run, if the requirements are known only after a build. ``day`` returns today's date (YYYY-MM-DD).
+    distributions run, if the requirements are known only after a build. With ``accelerator``, a build like cu128,
+    the torch family comes from that folder of the PyTorch index (``builds_url``: of a mirror of it), and nothing
+    else does. ``day`` returns today's date (YYYY-MM-DD).
     ``report`` is called with the current step.
     """
 
@@ -62,6 +65,8 @@ class Sources:
         cache_dir: str | None = None,
         day: Callable[[], str] | None = None,
         build: bool = False,
+        accelerator: str = "pypi",
+        builds_url: str | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._catalogue = Catalogue(sdist=self._sdist)
@@ -87,6 +92,8 @@ class Sources:
         self._used: dict[str, None] = {}
         self._file_host: str | None = None
         self._served_elsewhere = False
+        self._accelerator = accelerator
+        self._builds_url = builds_url
 
     def releases(self, name: str) -> Sequence[Release]:
         """The releases of a project, oldest first.
@@ -95,12 +102,40 @@ class Sources:
             UnknownPackage: no source that may be asked has it.
             NetworkError: an index failed.
         """
+        if self.builds is not None and self.builds.owns(name):
+            return self.builds.releases(name)
         if name not in self._answers:
             route = self._route(name)
             self._answers[name] = (
                 self._with_linked(name, self._found(name)) if route is None else self._from_route(name, route)
             )
         return self._answers[name]
+
+    @cached_property
+    def builds(self) -> BuildSource | None:
+        """The folder of the PyTorch index that the torch family comes from; None for the public builds."""
+        if self._accelerator == "pypi":
+            return None
+        from torchlock.index.build_source import BuildSource
+        from torchlock.knowledge.build_files import index_address
+
+        return BuildSource(
+            self._accelerator,
+            self._builds_url or index_address(),
+            opened=self._open_page,
+            offline=self._offline,
+            refresh=self._refresh,
+            day=self._day,
+        )
+
+    def _open_page(self, url: str) -> Index:
+        """The index at one address alone, with the user's settings of the network."""
+        return self._open(self._only(url), hurried=not self._refresh)
+
+    def _only(self, url: str) -> IndexSettings:
+        from dataclasses import replace
+
+        return replace(self._settings(), index_url=url, extra_index_urls=(), find_links=(), no_index=None)
 
     def _route(self, name: str) -> str | None:
         """The one index that a project is taken from, if the user names one for it."""
@@ -112,8 +147,6 @@ class Sources:
 
     def _from_route(self, name: str, url: str) -> Sequence[Release]:
         """The releases of a project on the only index that it is taken from."""
-        from dataclasses import replace
-
         from torchlock.index.addresses import redact
 
         if self._offline:
@@ -121,9 +154,8 @@ class Sources:
                 f"{name} comes from the index {redact(url)}, and --offline forbids asking it",
                 hint="run without --offline: the catalogue has only the builds of the public index",
             )
-        settings = replace(self._settings(), index_url=url, extra_index_urls=(), find_links=(), no_index=None)
         self._routed[name] = url
-        return self._ask(name, self._open(settings))
+        return self._ask(name, self._open(self._only(url)))
 
     def _found(self, name: str) -> Sequence[Release]:
         """The answer of the first source that has the project, with the release that it is pinned to.
@@ -162,9 +194,12 @@ class Sources:
 
         Returns whether it has anything new. A failure of the index becomes a note, and changes nothing.
         """
-        changed = False
-        if self._offline or self._silent or not self._snapshots:
+        if self._offline or (self.builds is None and (self._silent or not self._snapshots)):
             return False
+        names = list(names)
+        changed = self.builds is not None and self.builds.renew(names)
+        if self._silent or not self._snapshots:
+            return changed
         for name in sorted(self._snapshots.intersection(names)):
             before, found = self._answers.get(name, ()), self._today(name)
             if found and _outline(found) != _outline(before):
@@ -174,6 +209,8 @@ class Sources:
 
     def provenance(self, name: str) -> Provenance:
         """Which sources the releases of a project come from."""
+        if self.builds is not None and self.builds.owns(name):
+            return self.builds.provenance(name)
         if name in self._snapshots:
             return Provenance(as_of=self._as_of)
         from torchlock.index.live_releases import LiveRelease
@@ -228,6 +265,8 @@ class Sources:
 
     def is_local(self, name: str) -> bool:
         """Whether the releases of a project are available without asking an index."""
+        if self.builds is not None and self.builds.owns(name):
+            return self.builds.is_local(name)
         return name in self._answers or (
             self._route(name) is None
             and self._bundled
@@ -256,9 +295,13 @@ class Sources:
     def sha256(self, file: File) -> str | Unknown:
         """The hash of a file, by fetching it where an index has it; unknown where that cannot be done.
 
+        A file of a build is never fetched: it may have gigabytes.
+
         Raises:
             NetworkError: the file is not the one that the index describes.
         """
+        if self.builds is not None and self.builds.holds(file):
+            return Unknown("the PyTorch index states no hash of it")
         return self._index.sha256(file)
 
     def address(self, name: str, file: File) -> str:
@@ -290,6 +333,7 @@ class Sources:
     def notes(self) -> list[str]:
         """Remarks from reading settings and asking indexes."""
         asked = [index.notes for index in self._opened]
+        asked += [self.builds.notes] if self.builds is not None else []
         return list(dict.fromkeys([*self._notes, *(note for notes in asked for note in notes)]))
 
     @property
@@ -301,7 +345,7 @@ class Sources:
     @property
     def indexes(self) -> list[str]:
         """The indexes that were asked, without credentials, in the order of first use."""
-        return list(self._used)
+        return [*self._used, *(self.builds.used if self.builds is not None else ())]
 
     @property
     def option_lines(self) -> list[str]:

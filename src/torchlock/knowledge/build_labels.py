@@ -7,6 +7,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.knowledge.stack import FAMILY
+
+# The compilers that only the builds for ROCm and XPU need. The root page of the index has them.
+_TRITONS = frozenset({"pytorch-triton-rocm", "triton-rocm", "pytorch-triton-xpu", "triton-xpu"})
 
 # Vendors use other labels, too. Of these only ROCm builds can be recognised (+rocm6.4.1.git1ded221d).
 _LABEL = re.compile(r"(cpu|xpu)|(cu)(\d{1,2})(\d)|(rocm)(\d{1,4}(?:\.\d{1,4}){1,2})?(.*)")
@@ -71,6 +75,21 @@ def needs_same_build(label: str) -> bool:
     """Whether a build with this label needs the libraries of a torch with the same build."""
     build = parse_label(label)
     return build is not None and build.kind in ("rocm", "xpu")
+
+
+def is_from_index(name: str, label: str) -> bool:
+    """Whether a project has to come from the PyTorch index if torch is the build with this label."""
+    return name in FAMILY or (name in _TRITONS and needs_same_build(label))
+
+
+@lru_cache(maxsize=1 << 10)
+def label_order(label: str) -> tuple[tuple[bool, int, str], ...]:
+    """A key that orders builds of one release as installers do, the highest last; "" is the lowest.
+
+    Numbers compare as numbers and are above texts (PEP 440): rocm6.10 is above rocm6.4, and rocm6 above rocm10.
+    """
+    parts = re.split(r"[.\-_]", label.lower()) if label else []
+    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
 
 
 def describe_build(label: str | Unknown | None) -> str:

@@ -128,6 +128,8 @@ class Builds:
             plain = "plain" in row.builds or f"plain={label}" in row.builds
             if plain and (not platform or platform in row.platforms) and (not python or python in row.pythons):
                 return True
+        if label == "cpu" and platform and platform.startswith("macos"):  # these wheels have no label
+            return self._no_whole_list(name, version, platform)
         return self.published(name, version, label, platform, python)
 
     def source_of(

@@ -60,6 +60,31 @@ def classify_index(address: str) -> IndexClass:
     return IndexClass(PRIVATE if parts.scheme in ("http", "https") and host else UNKNOWN)
 
 
+@cache
+def channel_of(address: str) -> str:
+    """``test`` for a page of release candidates on the PyTorch index, ``nightly`` for nightlies; "" otherwise."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    path = unquote(parts.path).lower()
+    steps = path.rstrip("/").split("/")
+    page = _builds_page(path)
+    if page is None or page.kind != UNKNOWN or not _is_pytorch(host, path):
+        return ""
+    return next((step for step in steps if step in ("test", "nightly")), "")
+
+
+@cache
+def is_own_host(address: str) -> bool:
+    """Whether an address is on a host of the PyTorch index itself. A mirror may carry more, or less."""
+    try:
+        return _is_own(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
+
+
 def is_public(address: str) -> bool:
     """Whether an address, or a name that a tool uses for an index, is the public index."""
     return classify_index(address).kind == PUBLIC
@@ -113,8 +138,11 @@ def _is_pytorch(host: str, path: str) -> bool:
 
     The owner of another host may publish their own builds under the same path.
     """
-    is_own = host in ("pytorch.org", _PYTORCH_PLACEHOLDER) or host.endswith(".pytorch.org")
-    return is_own or "pytorch" in path
+    return _is_own(host) or "pytorch" in path
+
+
+def _is_own(host: str) -> bool:
+    return host in ("pytorch.org", _PYTORCH_PLACEHOLDER) or host.endswith(".pytorch.org")
 
 
 def _is_public(asked: SplitResult) -> bool:

@@ -49,17 +49,21 @@ class Provenance(NamedTuple):
 
     ``where`` names the indexes that were asked; "" for the public index. ``as_of`` is the date of a snapshot of it
     (YYYY-MM-DD), or "" if the index was asked just now. ``unasked`` names a source that may have more releases but
-    was not asked.
+    was not asked. ``folder`` names the folder of the PyTorch index that alone counts for the project, or is "".
     """
 
     where: str = ""
     as_of: str = ""
     unasked: str = ""
+    folder: str = ""
 
     @property
     def dated(self) -> str:
-        """`` as of DATE``, to end a statement about existing releases; empty if the index was asked just now."""
-        return f" as of {self.as_of}" if self.as_of else ""
+        """`` in FOLDER as of DATE``, to end a statement about existing releases.
+
+        Without a date if the index was asked just now.
+        """
+        return (f" in {self.folder}" if self.folder else "") + (f" as of {self.as_of}" if self.as_of else "")
 
 
 class Release(Protocol):
@@ -72,11 +76,12 @@ class Release(Protocol):
     that were read from that wheel.
     """
 
-    live: bool
     unversioned: bool
     name: str
     version: str
 
+    @property
+    def live(self) -> bool: ...
     @property
     def tags(self) -> Sequence[str]: ...
     @property

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
+    from torchlock.lock.base import Base
     from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.kept import KeptPackage
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File
     from torchlock.target import Target
@@ -27,7 +29,7 @@ class Options(NamedTuple):
     ``lowest`` takes the oldest release of each package that the user names, to test lower bounds. Their
     dependencies stay as new as possible, because old dependencies were hardly ever tested with them.
     ``preferred`` are the pins of an existing lock to keep, by name; ``upgraded`` names the packages of it that
-    should be as new as possible.
+    should be as new as possible. ``base`` is what the lock is installed into, whose packages stay.
     """
 
     unproven: bool = False
@@ -36,6 +38,7 @@ class Options(NamedTuple):
     exclude_newer: str | None = None
     preferred: Mapping[str, str] = MappingProxyType({})
     upgraded: Collection[str] = ()
+    base: Base | None = None
 
 
 class Pin(NamedTuple):
@@ -45,7 +48,9 @@ class Pin(NamedTuple):
     the command line that require it, and ``rules`` the rules that do, each as (package, rule). ``marker`` comes
     from the user's line. ``written`` is set for a package from a URL instead of an index. ``unproven`` says why
     the data do not cover this release of the torch family. ``built`` names the file with the requirements of a
-    package that the installer has to build.
+    package that the installer has to build. ``chosen`` is the name of the file that an installer takes on the
+    target. ``page`` is the address of the page of the PyTorch index that the package comes from, or "" for any
+    other index; ``remark`` says what is weak about the evidence for its file.
     """
 
     name: str
@@ -58,6 +63,16 @@ class Pin(NamedTuple):
     extras: tuple[str, ...] = ()
     unproven: Unknown | None = None
     built: str = ""
+    chosen: str = ""
+    page: str = ""
+    remark: str = ""
+
+    @property
+    def exact(self) -> File | None:
+        """The one file to install of a package of the PyTorch index; None for any other package."""
+        if not self.page:
+            return None
+        return next((file for file in self.files if file.filename == self.chosen), next(iter(self.files), None))
 
 
 _TITLES = {"cuda-driver": "NVIDIA driver", "ffmpeg": "FFmpeg", "macos": "macOS"}
@@ -98,23 +113,68 @@ class HostNote(NamedTuple):
         return not version or specifier_set(self.specifier).contains(version)
 
 
+class FromBuilds(NamedTuple):
+    """How a lock takes the torch family from the PyTorch index.
+
+    ``label`` is the build, ``root`` the address of the index. ``by_index``: the lock pins versions and names the
+    index, else it names the very files. ``machine`` describes the GPU and the driver that limited the choice.
+    """
+
+    label: str
+    root: str
+    by_index: bool = False
+    machine: str = ""
+
+    def file_of(self, pin: Pin) -> File | None:
+        """The file that a lock names by its address, instead of a version.
+
+        A version without a label names no build, so such a wheel is always named by its address.
+        """
+        return None if self.by_index and "+" in pin.version else pin.exact
+
+
 class Lock(NamedTuple):
-    """An environment that loads on ``target``; pins sorted by name."""
+    """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds.
+
+    ``base`` is what it is installed into; ``kept`` are packages of it that the pins need, and that stay.
+    """
 
     target: Target
     pins: tuple[Pin, ...]
     host: tuple[HostNote, ...]
     notes: tuple[str, ...]
     visited: int
+    builds: FromBuilds | None = None
+    base: Base | None = None
+    kept: tuple[Pin, ...] = ()
+
+    @property
+    def stays(self) -> list[KeptPackage]:
+        """The packages of the base that the lock names: the torch family, and what the pins need of it."""
+        if self.base is None:
+            return []
+        names = dict.fromkeys([*(package.name for package in self.base.family), *(pin.name for pin in self.kept)])
+        return [self.base.packages[name] for name in names]
+
+    @property
+    def pages(self) -> dict[str, list[str]]:
+        """The pages of the PyTorch index that an installer has to ask, each with the pins that name no file."""
+        found: dict[str, list[str]] = {}
+        for pin in self.pins:
+            if pin.page and self.builds is not None and self.builds.file_of(pin) is None:
+                found.setdefault(pin.page, []).append(pin.name)
+        return found
 
 
 class Conflict(NamedTuple):
     """No environment satisfies these lines; with everything that the explanation needs.
 
-    ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
+    ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others;
+    ``base`` is what the lock would be installed into.
     """
 
     universe: Universe
     units: tuple[UserRequirement, ...]
     retry: Callable[[Target], Lock | Conflict]
     overrides: tuple[ParsedRequirement, ...] = ()
+    base: Base | None = None

@@ -43,11 +43,12 @@ def pins_of(
         needs += universe.needs(identifier, index)
     by, rules = _requiring(needs, chosen)
     markers = _markers(units)
+    files = {name: _usable_files(candidate) for name, candidate in chosen.items()}
     return tuple(
         Pin(
             name,
             str(candidate.version),
-            _usable_files(candidate),
+            files[name][0],
             tuple(sorted(by[name])),
             tuple(sorted(rules[name])),
             markers.get(name, "") if all(_is_origin(who) for who in by[name]) and not rules[name] else "",
@@ -55,6 +56,7 @@ def pins_of(
             extras=tuple(sorted(extras[name])),
             unproven=candidate.unproven,
             built=_origin(candidate),
+            chosen=files[name][1],
         )
         for name, candidate in sorted(chosen.items())
     )
@@ -93,13 +95,15 @@ def _markers(units: Sequence[UserRequirement]) -> dict[str, str]:
     return {name: next(iter(markers)) for name, markers in found.items() if len(markers) == 1}
 
 
-def _usable_files(candidate: Candidate) -> tuple[File, ...]:
-    if candidate.release is None:
-        return ()
+def _usable_files(candidate: Candidate) -> tuple[tuple[File, ...], str]:
+    """The files that an installer may use on the target, and the name of the one that it takes."""
+    if candidate.release is None or candidate.kept:
+        return (), ""
     files = candidate.release.files()
-    if candidate.wheel < 0:
-        return (files[-1],)
-    return tuple(files[index] for index in candidate.usable)
+    if not files:  # of a build that is known from documents only
+        return (), ""
+    usable = (files[-1],) if candidate.wheel < 0 else tuple(files[index] for index in candidate.usable)
+    return usable, files[candidate.wheel].filename
 
 
 def unused_extra_notes(units: Sequence[UserRequirement], chosen: Mapping[str, Candidate]) -> Iterator[str]:
@@ -186,11 +190,14 @@ def unproven_notes(
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
-            yield f"{_named(candidate)} is unproven: {why}, so no rule covers it"
+            documented = candidate.release is not None and not candidate.release.files()
+            yield f"{_named(candidate)} is unproven: {why}" + ("" if documented else ", so no rule covers it")
         newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
         if newer:
             best = max(newer, key=lambda item: item.version)
-            yield f"{_named(best)} was left out: {best.unproven}; use --unproven or a pin to lock it"
+            known = best.release is None or best.release.files()
+            way = "use --unproven or a pin to lock it" if known else "run without --offline"
+            yield f"{_named(best)} was left out: {best.unproven}; {way}"
     for said in unjudged(chosen, universe.target, universe.matrix):
         who = said.pinned if isinstance(said.pinned.build, Unknown) else chosen["torch"]
         subject = f"{said.pinned.name} {said.pinned.version}"

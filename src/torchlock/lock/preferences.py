@@ -98,11 +98,11 @@ def changed_pins(
 ) -> Iterator[str]:
     """Notes on pins of the existing lock that changed. A pin that the snapshot does not know may be good."""
     for name, version in preferred.items():
-        if name not in chosen or same_version(str(chosen[name].version), version):
+        if name not in chosen or _is_of(str(chosen[name].version), version, universe):
             continue
         new = chosen[name].version
         as_of = universe.provenance(name).as_of
-        if as_of and not any(same_version(each, version) for each in _known(universe, name)):
+        if as_of and not any(_is_of(each, version, universe) for each in _known(universe, name)):
             lost = f"{name}=={version} of the existing lock is not known as of {as_of}"
             yield f"{lost}, and the index was not asked; now {new}"
         else:
@@ -113,12 +113,16 @@ def changed_pins(
 def _why(universe: Universe, units: Sequence[UserRequirement], name: str, version: str) -> str:
     """Why a pin of the existing lock did not hold."""
     for item in universe.rejected(name):
-        if same_version(item.version, version):
+        if _is_of(item.version, version, universe):
             return {
                 "wheel": f"{version} has no wheel for {universe.target}",
                 "python": f"{version} requires Python {item.detail}",
                 "newer": f"{version} was uploaded on {item.detail}, after --exclude-newer",
+                "gpu": f"of {version}: {item.detail}",
             }.get(item.why, f"{version} cannot be used any more")
+    for (other, read), unread in universe.unreadable.items():
+        if other == name and _is_of(read, version, universe):
+            return f"of {read} {unread.message}"
     pin = UserRequirement(
         ParsedRequirement(None, Origin(None, None, name)),
         roots=tuple(universe.require(Dependency(name, f"=={version}"), None)),
@@ -129,6 +133,13 @@ def _why(universe: Universe, units: Sequence[UserRequirement], name: str, versio
         except DomainWipeout:
             return f"{version} conflicts with {unit.written.origin.text.strip()}"
     return f"no solution with {name}=={version} was found"
+
+
+def _is_of(version: str, pin: str, universe: Universe) -> bool:
+    """Whether a version is the one of a pin. In a lock for a build, a pin without a label is any of its builds."""
+    if universe.target.accelerator != "pypi" and "+" not in pin:
+        version = version.partition("+")[0]
+    return same_version(version, pin)
 
 
 def _known(universe: Universe, name: str) -> Iterator[str]:

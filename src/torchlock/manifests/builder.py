@@ -180,11 +180,14 @@ class DocumentBuilder:
         edits = (Edit(exact, corrected),) if exact is not None else ()
         self.issue("TL501", "error", message, at, because=because, remedy=f"Write {corrected}", edits=edits)
 
-    def index(self, kind: str, address: str, at: int | None) -> None:
-        """Record an index address; the same address only once."""
+    def index(
+        self, kind: str, address: str, at: int | None, *, tool: str = "", name: str = "", last: bool = False
+    ) -> None:
+        """Record an index address; the same address only once. ``explicit`` ones serve named packages only."""
         if ("index", kind, address) not in self.done.seen:
             self.done.seen.add(("index", kind, address))
-            self.document.indexes.append(IndexLine(kind, address, self.place(at), self.path))
+            lines = self.document.explicit if kind == "explicit" else self.document.indexes
+            lines.append(IndexLine(kind, address, self.place(at), self.path, tool, name, last))
 
     def python(self, specifier: str, at: int | None) -> None:
         """Record the Python versions that the file declares; the first declaration counts."""

@@ -29,6 +29,7 @@ def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_dat
                         "libraries": dict(sorted(lock.target.libraries.items())),
                     },
                     "packages": [_package(pin) for pin in lock.pins],
+                    **_installed(lock),
                     "system": [_system(note) for note in lock.host],
                     "indexes": list(indexes),
                     "notes": list(notes),
@@ -40,12 +41,24 @@ def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_dat
     )
 
 
+def _installed(lock: Lock) -> dict[str, Any]:
+    """What the lock is installed into, and which packages of it stay."""
+    if lock.base is None:
+        return {}
+    stays = [{"name": package.name, "version": package.version or None} for package in lock.stays]
+    return {"base": {"kind": lock.base.kind, "name": lock.base.name}, "installed": stays}
+
+
 def _package(pin: Pin) -> dict[str, Any]:
     package: dict[str, Any] = {"name": pin.name, "version": pin.version}
     if pin.marker:
         package["marker"] = pin.marker
     if pin.unproven is not None:
         package["unproven"] = str(pin.unproven)
+    if pin.page:
+        package["index"] = pin.page
+    if pin.remark:
+        package["remark"] = pin.remark
     if pin.extras:
         package["extras"] = list(pin.extras)
     if pin.built:

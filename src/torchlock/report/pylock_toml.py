@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
+from torchlock.report.requirements_txt import about_builds
 from torchlock.standards.filenames import is_distribution
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def render(lock: Lock, *, address: Callable[[str, File], str], command: str, dat
     target = lock.target
     lines = [
         f"# {command}",
+        *about_builds(lock),
         "",
         'lock-version = "1.0"',
         f"environments = [{_string(environment(target))}]",
@@ -60,8 +62,11 @@ def _package(pin: Pin, address: Callable[[str, File], str]) -> Iterator[str]:
     if pin.written is not None:
         yield from _direct(pin)
         return
-    wheels = [file for file in pin.files if file.filename.endswith(".whl")]
-    for file in pin.files:
+    if pin.page:
+        yield f"index = {_string(masked(pin.page))}"
+    files = pin.files if pin.exact is None else (pin.exact,)
+    wheels = [file for file in files if file.filename.endswith(".whl")]
+    for file in files:
         if file not in wheels:
             yield f"sdist = {_inline(_file(pin.name, file, address))}"
     if wheels:

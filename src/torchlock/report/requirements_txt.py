@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
+from torchlock.manifests.lock_comments import LockComments
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from torchlock.knowledge.systems import System
     from torchlock.lock import HostNote, Lock, Pin
+    from torchlock.lock.model import FromBuilds
+    from torchlock.standards.index_file import File
 
 FIRST_LINE = "# This file was made by torchlock"
 """The beginning of the first line of each lock."""
@@ -32,37 +35,71 @@ def render(
         f"{FIRST_LINE} {__version__} with the command",
         f"#     {command}",
         f"# for {lock.target}, from compatibility data of {data_date}.",
+        *about_builds(lock),
         "",
         *options,
         *([""] if options else []),
     ]
     for pin in lock.pins:
-        lines += _entry(pin, hashes=hashes, annotate=annotate)
-    closing = list(_closing(lock, system))
+        lines += _entry(pin, lock.builds, hashes=hashes, annotate=annotate)
+    closing = [*_closing(lock, system), *(_without_hash(lock) if hashes else ())]
     if closing:
         lines += ["", *(f"# {line}".rstrip() for line in closing)]
     return "\n".join(lines) + "\n"
 
 
-def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
+def about_builds(lock: Lock) -> Iterator[str]:
+    """The comments on the build, on the machine for which it was chosen, and on what is installed already."""
+    comments = LockComments()
+    if lock.builds is not None:
+        label, root, _, machine = lock.builds
+        comments = LockComments(label, masked(root), one_line(machine))
+    if lock.base is not None:
+        base = (lock.base.kind, one_line(masked(lock.base.name)))
+        comments = comments._replace(base=base, kept=tuple(map(str, lock.stays)))
+    yield from comments.lines()
+
+
+def _entry(pin: Pin, builds: FromBuilds | None, *, hashes: bool, annotate: bool) -> Iterator[str]:
+    exact = None if builds is None else builds.file_of(pin)
+    files = pin.files if exact is None else (exact,)
     digests = sorted(
-        f"{algorithm}:{digest}" for file in pin.files for algorithm, digest in file.hashes.items() if hashes
+        f"{algorithm}:{digest}" for file in files for algorithm, digest in file.hashes.items() if hashes
     )
-    parts = [_requirement(pin), *(f"    --hash={digest}" for digest in dict.fromkeys(digests))]
+    parts = [_requirement(pin, exact), *(f"    --hash={digest}" for digest in dict.fromkeys(digests))]
     yield from (f"{part} \\" for part in parts[:-1])
     yield parts[-1]
     if pin.unproven is not None:
         yield f"    # unproven: {one_line(masked(str(pin.unproven)))}"
+    if pin.page and hashes and not digests:
+        yield f"    # no hash is known: {_named(files)}"
+    if pin.remark:
+        yield f"    # {one_line(pin.remark)}"
     if annotate:
         if pin.built:
             yield f"    # built from source; its requirements are those of {one_line(masked(pin.built))}"
         yield from _via(pin)
 
 
-def _requirement(pin: Pin) -> str:
+def _named(files: Sequence[File]) -> str:
+    return ", ".join(file.filename for file in files) or "none of its files is known"
+
+
+def _without_hash(lock: Lock) -> Iterator[str]:
+    """How to get the hashes of the files of the PyTorch index that have none."""
+    bare = [pin for pin in lock.pins if pin.page and not (pin.exact and pin.exact.hashes)]
+    if bare:
+        yield f"Without a hash: {', '.join(f'{pin.name} {pin.version}' for pin in bare)}. Neither the page of"
+        yield "the index nor the data state one. To get one, download the file and run: pip hash FILE"
+        yield "pip refuses this file in hash mode (--require-hashes) until each line has a hash."
+
+
+def _requirement(pin: Pin, exact: File | None) -> str:
     if pin.written is not None:
         return one_line(pin.written.origin.text.strip())
     extras = f"[{','.join(pin.extras)}]" if pin.extras else ""
+    if exact is not None:
+        return f"{pin.name}{extras} @ {exact.url}" + (f" ; {pin.marker}" if pin.marker else "")
     return f"{pin.name}{extras}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "")
 
 

@@ -13,12 +13,14 @@ from torchlock.answers import Unknown
 from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import one_line
+from torchlock.solve.kept import KeptRelease
 from torchlock.standards.core_metadata import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from torchlock.answers import Unknown
+    from torchlock.knowledge.accelerators import Service
     from torchlock.knowledge.releases import Release
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
@@ -57,6 +59,11 @@ class Candidate(NamedTuple):
         return () if self.release is None else self.release.dependencies(self.wheel)
 
     @property
+    def kept(self) -> bool:
+        """Whether it is installed already, and stays."""
+        return isinstance(self.release, KeptRelease)
+
+    @property
     def from_sdist(self) -> bool:
         """Whether an installer has to build it from a source distribution of an index."""
         return self.wheel < 0 and self.release is not None and not isinstance(self.release, DirectRelease)
@@ -82,7 +89,8 @@ class Rejected(NamedTuple):
 
     wheel: no wheel for this target; python: Requires-Python;
     newer: uploaded after --exclude-newer; never: a rule says that it does not load; unreadable: its metadata is
-    unknown, or installers refuse it; sdist: only a source distribution, of the torch family.
+    unknown, or installers refuse it; sdist: only a source distribution, of the torch family; gpu: its wheel has no
+    code for the GPU of the target.
     """
 
     version: str
@@ -165,6 +173,9 @@ class CandidateFilter:
                 candidates.append(found._replace(compiled=compiled))
             elif found is not None:
                 rejected.append(found)
+        # A build may be listed twice: with the files that are known, and with targets that only documents name.
+        taken = {candidate.release.version for candidate in candidates if candidate.release is not None}
+        rejected = [item for item in dict.fromkeys(rejected) if item.version not in taken]
         if name not in self._policy.lowest:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
@@ -190,6 +201,8 @@ class CandidateFilter:
         return set() if asked or len(early) == len(candidates) else early
 
     def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
+        if isinstance(release, KeptRelease):
+            return Candidate(name, Version(release.version), release, 0, (0,))
         ranks = release.ranks(self._rank)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))]
@@ -207,7 +220,15 @@ class CandidateFilter:
             version = Version(release.version)
         except ValueError:
             return None
-        return Candidate(name, version, release, _preferred(release, usable, ranks), tuple(usable))
+        wheel = _preferred(release, usable, ranks)
+        if because := self._lacks_code(release, wheel):
+            return Rejected(release.version, "gpu", because)
+        return Candidate(name, version, release, wheel, tuple(usable))
+
+    def _lacks_code(self, release: Release, wheel: int) -> str:
+        """Why a wheel does not run on the GPU of the target; "" if it does, or if that is unknown."""
+        service = service_of(release, wheel, self._target)
+        return service.because if service is not None and service.answer is False else ""
 
     def narrowed(self, candidate: Candidate, usable: Sequence[int]) -> Candidate:
         """The candidate with only these wheels, and the one of them that an installer chooses."""
@@ -238,7 +259,7 @@ class CandidateFilter:
         """The files uploaded before the limit; a file with an unknown time is excluded: it may be newer."""
         files = release.files()
         limit = self._policy.exclude_newer or ""
-        return [index for index in usable if (uploaded := files[index].uploaded) and uploaded < limit]
+        return [index for index in usable if files and (uploaded := files[index].uploaded) and uploaded < limit]
 
     def runs(self, requires_python: str) -> bool:
         """Whether a Requires-Python admits the target's Python."""
@@ -246,6 +267,18 @@ class CandidateFilter:
         if known is None:
             known = self._pythons[requires_python] = self._target.python.satisfies(requires_python)
         return known
+
+
+def service_of(release: Release, wheel: int, target: Target) -> Service | None:
+    """Whether a wheel of the torch family has code for the GPU of the target; None if that is not a question."""
+    if target.gpu in ("", "none") or release.name not in FAMILY:
+        return None
+    from torchlock.knowledge.accelerators import Gpu, serves
+
+    build = release.build(wheel)
+    if not isinstance(build, str):
+        return None
+    return serves(release.name, release.version, build, str(target.platform), Gpu(target.gpu, target.gpu))
 
 
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:
@@ -257,4 +290,6 @@ def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | No
     from torchlock.standards.filenames import parse_wheel
 
     files = release.files()
+    if not files:
+        return equal[0]
     return max(equal, key=lambda index: parse_wheel(files[index].filename)[2])

@@ -174,23 +174,32 @@ class FixSearch:
         else:
             fitting = package.everything
         fitting = fitting & ~package.prereleases & ~package.yanked or fitting
-        fitting &= package.comparable & self._served(entry, package, document)
-        if not pin and not demand.exact:
-            if demand.releases:
-                yield from _capped(entry, package, demand.releases, fitting)
-            return
-        for index in islice(_nearest(fitting, _written(demand, package), package.versions), 3):
-            for label in self._labels(entry, package.versions[index], fixed, document):
-                yield respelled(entry.specifier, package.versions[index], label)
+        fitting &= package.comparable
+        for good in dict.fromkeys(fitting & served for served in self._served(entry, package, document)):
+            if not pin and not demand.exact:
+                yield from _capped(entry, package, demand.releases or 0, good)
+                continue
+            for index in islice(_nearest(good, _written(demand, package), package.versions), 3):
+                for label in self._labels(entry, package.versions[index], fixed, document):
+                    yield respelled(entry.specifier, package.versions[index], label)
 
-    def _served(self, entry: Entry, package: Package, document: Document) -> int:
-        """The releases known to be on the page of an entry, if it comes from one page only; else all."""
-        page = offer_of(entry, document).only_label if entry.name in FAMILY else None
-        if page is None or entry.channel == "conda":
-            return package.everything
-        key = entry.name, page
+    def _served(self, entry: Entry, package: Package, document: Document) -> Iterator[int]:
+        """The releases that the indexes of an entry have: those on the pages of builds first, then all others."""
+        offer = offer_of(entry, document)
+        if entry.name in FAMILY and entry.channel != "conda" and offer.labels:
+            found = 0
+            for page in offer.ordered:
+                found |= self._on_page(entry.name, page, package)
+            yield found
+            if offer.only_label:
+                return
+        yield package.everything
+
+    def _on_page(self, name: str, page: str, package: Package) -> int:
+        """The releases that a page is known to have."""
+        key = name, page
         if key not in self._pages:
-            found = (self._known.builds.serves(entry.name, text, page) for text in package.versions)
+            found = (self._known.builds.serves(name, text, page) for text in package.versions)
             self._pages[key] = sum(1 << index for index, answer in enumerate(found) if answer is True)
         return self._pages[key]
 
@@ -207,6 +216,7 @@ class FixSearch:
         offer = offer_of(entry, document)
         found += sorted(offer.labels) if any(found) or "+" in entry.specifier else [""]
         found += [entry.specifier.partition("+")[2].partition(",")[0].strip(), ""]
+        found += offer.ordered if len(offer.ordered) > 1 else ()
         published = self._known.builds.labels(entry.name, version)
         known = frozenset(found) if isinstance(published, Unknown) else published
         return [label for label in dict.fromkeys(found) if not label or label in known]

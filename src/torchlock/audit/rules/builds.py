@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.audit.index_advice import naming_page
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
-from torchlock.knowledge.build_labels import is_published
+from torchlock.knowledge.build_labels import is_published, kind_of, label_order
 from torchlock.knowledge.build_pairs import built_for, mismatch
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
@@ -161,9 +162,8 @@ def _without_index(context: AuditContext, label: str, demands: list[Demand]) -> 
     names = listed(list(dict.fromkeys(asked(demand) for demand in demands)))
     message = f"{names}: the public index has no labelled builds, and no index with +{label} is named"
     finding = context.finding("TL507", "warning", message, demands)
-    finding.remedy = Remedy(
-        f"Name the PyTorch page of {label} builds (its address ends in /whl/{label}) with --extra-index-url."
-    )
+    packages = listed(list(dict.fromkeys(demand.name for demand in demands)))
+    finding.remedy = Remedy(naming_page(context.document, label, packages))
     return finding
 
 
@@ -215,10 +215,10 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
             message = f"which build of {asked(demand)} the page named here serves is not judged: {published}"
             yield context.finding("TL902", "note", message, [demand])
             continue
-        rocm = [label for label in published if label.startswith("rocm")]
-        if rocm:
+        highest = max(published, key=label_order, default="")
+        if kind_of(highest) in ("rocm", "xpu"):
             message = (
                 f"{asked(demand)} has no label, and the page named here has every build: an installer takes "
-                f"+{max(rocm)} on Linux ({as_of(context.known.builds.date)}), which sorts above all +cu and +cpu"
+                f"+{highest} on Linux ({as_of(context.known.builds.date)}), which sorts above all +cu and +cpu"
             )
             yield context.finding("TL206", "warning", message, [demand])

@@ -112,7 +112,7 @@ def _supplies(context: AuditContext, install_set: InstallSet, name: str) -> list
         return [Supply(*_on_pages(context, name, mask, offer, place), demand.label, offer) for place in places]
     if demand.entry.channel == "conda":
         return [Supply(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
-    if offer.only_public and not demand.label and _labels_from_elsewhere(install_set):
+    if offer.only_public and not demand.label and _labels_from_elsewhere(context, install_set):
         offer = offer._replace(unknown=True)
     if offer.only_label:
         return [
@@ -142,9 +142,13 @@ def _for(address: str, context: AuditContext, platform: int) -> int:
     return 0
 
 
-def _labels_from_elsewhere(install_set: InstallSet) -> bool:
-    """Whether a build is pinned. Then some index has it, even if the file does not name one."""
-    return any(demand.label for name in FAMILY for demand in install_set.demands.get(name, ()))
+def _labels_from_elsewhere(context: AuditContext, install_set: InstallSet) -> bool:
+    """Whether a build is pinned that the file names no index for. Then an index that it does not name has it."""
+    return any(
+        demand.label and context.offer(demand.entry).carries(demand.label) is not True
+        for name in FAMILY
+        for demand in install_set.demands.get(name, ())
+    )
 
 
 def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:

@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.quoting import is_name, is_one_line, quoted
-from torchlock.check.index_pages import page_address
 from torchlock.finding import Command
 from torchlock.inspect.environment_choice import is_used_here
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime import files
 
@@ -42,19 +42,9 @@ def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bo
     if fresh:
         pip.append("--no-cache-dir")
         uv.append("--refresh")
-    address = page_address(context, plan.label) if plan.label else ""
     if plan.label:
         uv.append(f"--torch-backend={plan.label}")
-    commands = [_uv(context, [*uv, *requirements])]
-    if not plan.label:
-        commands.insert(0, _pip(context, [*pip, *requirements]))
-    elif address:
-        # The page of one build has torch and its companions only.
-        built = [word(context, f"{name}=={version}") for name, version in versions.items() if name in FAMILY]
-        others = [each for each in requirements if each not in built]
-        lines = [_pip(context, [*pip, f"--index-url {address}", *built])]
-        lines += [_pip(context, [*pip, *others])] if others else []
-        commands.insert(0, Command("pip", " && ".join(each.line for each in lines)))
+    commands = [_by_pip(context, pip, requirements, plan.label), _uv(context, [*uv, *requirements])]
     if by_variable:
         commands = [
             command._replace(line=f"{unset(context, 'PYTHONPATH')} && {command.line}") for command in commands
@@ -62,12 +52,39 @@ def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bo
     return _preferred(context, plan.versions, commands)
 
 
+def _by_pip(context: CheckContext, options: Sequence[str], requirements: Sequence[str], label: str) -> Command:
+    """The command of pip. The page of one build has torch and its companions; what it lacks is a second step."""
+    if not label:
+        return _pip(context, [*options, *requirements])
+    built = [each for each in requirements if each.partition("==")[0] in FAMILY]
+    others = [each for each in requirements if each not in built]
+    steps = [_pip(context, [*options, f"--index-url {page_of(label)}", *built])]
+    steps += [_pip(context, [*options, *others])] if others else []
+    return Command("pip", " && ".join(step.line for step in steps))
+
+
 def add(context: CheckContext, name: str, specifier: str = "") -> tuple[Command, ...]:
     """Install a missing package; other packages stay."""
+    return add_all(context, {name: specifier})
+
+
+def add_all(context: CheckContext, wanted: Mapping[str, str], *options: str) -> tuple[Command, ...]:
+    """Install some packages (name → specifier); other packages stay."""
     there = whole(context, {}, "") if is_managed(context) else {}
-    others = [word(context, f"{other}=={version}") for other, version in there.items() if other != name]
-    words = ["install", *others, word(context, name + specifier)]
-    return _preferred(context, [name], [_pip(context, words), _uv(context, words)])
+    others = [word(context, f"{other}=={version}") for other, version in there.items() if other not in wanted]
+    mine = [word(context, name + specifier) for name, specifier in wanted.items()]
+    words = ["install", *options, *others, *mine]
+    return _preferred(context, wanted, [_pip(context, words), _uv(context, words)])
+
+
+def reinstall(context: CheckContext, name: str, specifier: str) -> tuple[Command, ...]:
+    """Write the files of one package again; its requirements stay as they are."""
+    if is_managed(context):
+        return ()
+    requirement = word(context, name + specifier)
+    pip = _pip(context, ["install", "--force-reinstall", "--no-deps", requirement])
+    uv = _uv(context, ["install", f"--reinstall-package {name}", "--no-deps", requirement])
+    return _preferred(context, [name], [pip, uv])
 
 
 def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:

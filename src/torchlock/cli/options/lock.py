@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_build, add_sources, add_target, add_unproven
+from torchlock.cli.options.shared import add_base, add_build, add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +21,8 @@ examples:
   torchlock lock -r pyproject.toml --extra audio --group test -o pylock.toml
   torchlock lock -r requirements.in -o requirements.txt -P torch      update torch, keep other pins
   torchlock lock -r requirements.in -o requirements.txt --check       in CI: is the lock up to date?
+  torchlock lock torchaudio librosa --base-image pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime
+  torchlock lock torchaudio librosa --constraint-from .venv          keep what is installed there
   torchlock lock torch torchaudio --system-lib cuda-driver=550.54     for a machine with this driver
 
 exit codes: 0 locked, 1 no solution (or --check found a difference), 2 input that cannot be used
@@ -31,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command, but for those that every command has."""
     _add_inputs(parser)
     add_target(parser)
+    add_base(parser)
     _add_choice(parser)
     add_sources(parser)
     _add_output(parser)
@@ -142,6 +145,13 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         choices=("requirements", "pylock"),
         help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs "
         "of the files, so the index is asked for them (default: from the file name of -o)",
+    )
+    add(
+        "--builds-by",
+        choices=("file", "index"),
+        default="file",
+        help="how the lock names the files of --accelerator: file: the address of each file, which pip and uv "
+        "obey; index: versions with labels, and the index as --extra-index-url (default: file)",
     )
     add("--no-hashes", action="store_true", help="omit the hashes")
     add("--no-annotate", action="store_true", help="omit the comments that say why each package is there")

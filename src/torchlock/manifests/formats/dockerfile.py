@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.knowledge.images import Image, image_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Span
-from torchlock.manifests.base_images import Image, image_of
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
 from torchlock.manifests.syntax.shell import Command, Word, commands
@@ -132,7 +132,8 @@ class _Dockerfile:
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:
         """Record the packages of a base image."""
-        image = stage.image = image_of(name) if known else Image(unknown=True)
+        unknown = Image(name, unknown="its name has a build argument without a value")
+        image = stage.image = image_of(name, stage.platform or "linux-x86_64") if known else unknown
         stage.name_of_image, stage.at = name, at
         if image.python:
             stage.python = (f"=={image.python}" + (".*" if image.python.count(".") == 1 else ""), at)

@@ -101,8 +101,10 @@ def _sources(builder: TomlBuilder) -> dict[str, str]:
         if not url:
             builder.fault("a source has no url", builder.tree.offset("source", number))
         else:
-            addresses[builder.tree.string("source", number, "name") or url] = url
-            builder.index("extra" if number else "index", url, builder.tree.offset("source", number, "url"))
+            name = builder.tree.string("source", number, "name") or url
+            addresses[name] = url
+            at = builder.tree.offset("source", number, "url")
+            builder.index("extra" if number else "index", url, at, tool="pipenv", name=name)
     return addresses
 
 

@@ -98,8 +98,8 @@ def _source(builder: TomlBuilder, source: dict[str, Any], at: int | None) -> Non
     included, excluded = (source.get(key) for key in ("include_packages", "exclude_packages"))
     for pattern in included if isinstance(included, list) else ():
         builder.document.routes.setdefault(str(pattern).lower(), url)
-    if not (isinstance(excluded, list) and "*" in excluded):
-        builder.index(kind, url, at)
+    kind = "explicit" if isinstance(excluded, list) and "*" in excluded else kind
+    builder.index(kind, url, at, tool="pdm", name=str(source.get("name", "")))
 
 
 def _overrides(builder: TomlBuilder) -> None:

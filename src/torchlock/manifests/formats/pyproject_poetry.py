@@ -100,10 +100,12 @@ class _Poetry:
             priority = str(
                 item.get("priority", "secondary" if item.get("secondary") is True else "primary")
             ).lower()
-            if priority != "explicit":
-                kind = "index" if priority in ("primary", "default") and not public else "extra"
-                self._builder.index(kind, url, self._tree.offset(*_OWN, "source", number, "url"))
-            if priority in ("supplemental", "secondary"):
+            last = priority in ("supplemental", "secondary")
+            kind = "index" if priority in ("primary", "default") and not public else "extra"
+            kind = "explicit" if priority == "explicit" else kind
+            at = self._tree.offset(*_OWN, "source", number, "url")
+            self._builder.index(kind, url, at, tool="poetry", name=str(name), last=last)
+            if last:
                 self._builder.note(
                     f"the source {name} is {priority}, but is asked before the public index, not after it",
                     self._tree.offset(*_OWN, "source", number),

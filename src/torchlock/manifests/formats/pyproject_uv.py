@@ -112,6 +112,7 @@ def _take_over(found: Document, document: Document) -> None:
     document.entries += [replace(entry, version=None) for entry in found.entries if entry.constraint]
     document.overrides += [replace(entry, version=None) for entry in found.overrides]
     document.indexes += found.indexes
+    document.explicit += found.explicit
     document.sources.update(found.sources)
     document.environments += found.environments
     document.refusals += found.refusals
@@ -136,6 +137,7 @@ class _Uv:
         builder, document = self._builder, self._builder.document
         builder.shapes(_SHAPES, *_OWN, audit=False)
         builder.shapes({"list of strings": ("members", "exclude")}, *_OWN, "workspace", audit=False)
+        document.workspace = self._tree.get(*_OWN, "workspace") is not None
         self._indexes()
         if self._tree.array(*_OWN, "dev-dependencies"):
             with builder.within(
@@ -165,16 +167,17 @@ class _Uv:
         for where in (_OWN, (*_OWN, "pip")):
             for key, kind in (("index-url", "index"), ("extra-index-url", "extra"), ("find-links", "find-links")):
                 for address, at in self._builder.strings(*where, key):
-                    self._builder.index(kind, address, at)
+                    self._builder.index(kind, address, at, tool="uv" if where == _OWN else "")
             if self._tree.get(*where, "no-index") is True:
                 self._builder.index("no-index", "", self._tree.offset(*where, "no-index"))
 
     def _index(self, item: dict[str, Any], at: int | None) -> None:
         if isinstance(item.get("name"), str):
             self._urls[item["name"]] = item["url"]
-        if item.get("explicit") is not True:
-            kind = "index" if item.get("default") is True else "extra"
-            self._builder.index("find-links" if item.get("format") == "flat" else kind, item["url"], at)
+        kind = "index" if item.get("default") is True else "extra"
+        kind = "find-links" if item.get("format") == "flat" else kind
+        kind = "explicit" if item.get("explicit") is True else kind
+        self._builder.index(kind, item["url"], at, tool="uv", name=str(item.get("name", "")))
 
     # Sources.
 

@@ -91,7 +91,8 @@ def index_variable(builder: DocumentBuilder, name: str, value: str | None, at: i
     """Record the indexes in a variable of pip or uv; with the value None, an unknown index."""
     if name in INDEX_VARIABLES:
         for address in [f"${name}"] if value is None else value.split():
-            builder.index("extra" if value is None else INDEX_VARIABLES[name], address, at)
+            kind = "extra" if value is None else INDEX_VARIABLES[name]
+            builder.index(kind, address, at, tool="uv" if name.startswith("UV") else "")
 
 
 @dataclass(slots=True)
@@ -120,6 +121,7 @@ class Installer:
     def __init__(self, builder: DocumentBuilder, state: Installed) -> None:
         self._builder = builder
         self._state = state
+        self._tool = ""
         self._depth = 0
 
     @cached_property
@@ -141,6 +143,7 @@ class Installer:
             return
         name = _name(words[0])
         action = words[1].value if len(words) > 1 else ""
+        self._tool = "uv" if name in ("uv", "uvx") else ""
         if _PIP.fullmatch(name):
             self._pip(words[1:], command)
         elif name == "uv" and action == "pip":
@@ -288,7 +291,8 @@ class Installer:
         if len(values) == 1 and values[0][0] == "index":
             return values[0][1]
         for kind, address, word in values:
-            self._builder.index("find-links" if kind == "find-links" else "extra", address, word.start)
+            kind = "find-links" if kind == "find-links" else "extra"
+            self._builder.index(kind, address, word.start, tool=self._tool)
         return None
 
     def _file(self, word: Word, *, constraint: bool) -> list[Entry]:

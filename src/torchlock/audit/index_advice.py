@@ -1,0 +1,46 @@
+"""What to write so that an installer takes packages from a page of one build, in the terms of each tool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.knowledge.indexes import page_of
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document
+
+
+def tool_of(document: Document) -> str:
+    """The project tool that a file is for (``uv``, ``poetry``, ``pdm``, ``pipenv``); "" if it is for pip."""
+    if document.kind.startswith("pipfile"):
+        return "pipenv"
+    tools = [line.tool for line in (*document.explicit, *document.indexes) if line.tool]
+    if tools:
+        return tools[0]
+    if document.kind not in ("pyproject", "script"):
+        return {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm"}.get(document.kind, "")
+    return next((tool for tool in ("uv", "poetry", "pdm") if f"[tool.{tool}" in document.text), "")
+
+
+def naming_page(document: Document, label: str, names: str) -> str:
+    """A sentence that says how to take some packages (in words) from the page of one build."""
+    page = page_of(label)
+    tool = tool_of(document)
+    if tool == "uv":
+        return (
+            f'Declare the index: [[tool.uv.index]] with name = "pytorch-{label}", url = "{page}" and '
+            f"explicit = true. Name it in [tool.uv.sources] for {names}."
+        )
+    if tool == "poetry":
+        return (
+            f"Run poetry source add --priority=explicit pytorch-{label} {page}, and write "
+            f'source = "pytorch-{label}" for {names}.'
+        )
+    if tool == "pipenv":
+        return (
+            f'Declare the source: [[source]] with name = "pytorch-{label}" and url = "{page}". Write '
+            f'index = "pytorch-{label}" for {names}.'
+        )
+    if tool == "pdm":
+        return f'Declare the index: [[tool.pdm.source]] with name = "pytorch-{label}" and url = "{page}".'
+    return f"Name the page of {label} builds: --extra-index-url {page}"

@@ -1,0 +1,181 @@
+"""What the user's lines mean for one build: labels, addresses and indexes that name a build have to agree with it.
+
+The build decides where the torch family comes from. A line that asks for another build is refused. An index that a
+file names for the family is left out, with a note: it is a setting, and the build was chosen for this run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fnmatch import filter as filter_names
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+from torchlock.knowledge.build_labels import is_from_index
+from torchlock.knowledge.indexes import BUILDS, classify_index
+from torchlock.knowledge.stack import FAMILY
+from torchlock.standards import filenames
+from torchlock.standards.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torchlock.target import Target
+    from torchlock.terms import Inputs, ParsedRequirement
+
+# The beginnings of the names of packages of which a build of torch requires one exact release each.
+_OF_ACCELERATORS = ("nvidia-", "cuda-", "triton", "pytorch-triton")
+
+
+def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
+    """The inputs for the build of the target, whose index has the address ``root``; unchanged for public builds.
+
+    Raises:
+        InputError: a line asks for another build, or no index may be asked.
+    """
+    label = target.accelerator
+    if label == "pypi":
+        return inputs
+    if inputs.no_index:
+        raise InputError(
+            f"--no-index of the input forbids indexes, and --accelerator {label} means one",
+            hint="leave one of them out",
+        )
+    fitted = replace(
+        inputs,
+        requirements=[_fitted(written, target, root) for written in inputs.requirements],
+        constraints=[_fitted(written, target, root) for written in inputs.constraints],
+        overrides=[_fitted(written, target, root) for written in inputs.overrides],
+        notes=[*inputs.notes],
+    )
+    return _without_indexes(fitted, label, root)
+
+
+def pins_for(pins: Mapping[str, str], label: str, recorded: str) -> dict[str, str]:
+    """The pins of an existing lock that shall be kept in a lock for the build ``label``.
+
+    ``recorded`` is the build of the existing lock ("pypi" for the public builds). For another build, releases of
+    the torch family are kept whatever build they were, and what torch requires for its accelerator is not.
+    """
+    if label == recorded == "pypi":
+        return dict(pins)
+    following = label != recorded
+    return {
+        name: version.partition("+")[0] if is_from_index(name, label) else version
+        for name, version in pins.items()
+        if not (following and name.startswith(_OF_ACCELERATORS))
+    }
+
+
+def without_builds(addresses: list[str], label: str, root: str) -> tuple[list[str], list[str]]:
+    """The addresses that are not pages of the PyTorch index, and notes on those that name another build."""
+    kept: list[str] = []
+    notes: list[str] = []
+    for address in addresses:
+        found = _build_of_page(address, root)
+        if found is None:
+            kept.append(address)
+        elif found not in ("", label):
+            notes.append(f"the index {address} is ignored, because --accelerator is {label}")
+    return kept, notes
+
+
+def _without_indexes(inputs: Inputs, label: str, root: str) -> Inputs:
+    """Without the pages of the PyTorch index, and without the indexes that are named for the family."""
+    notes = inputs.notes
+    inputs.extra_index_urls, unused = without_builds(inputs.extra_index_urls, label, root)
+    inputs.find_links, more = without_builds(inputs.find_links, label, root)
+    notes += [*unused, *more]
+    if inputs.index_url and _build_of_page(inputs.index_url, root) is not None:
+        notes.append(
+            f"the index {inputs.index_url} of the input is ignored: --accelerator {label} takes the torch family "
+            "from the PyTorch index, and all other packages from the public index"
+        )
+        inputs.index_url = None
+    if inputs.find_links:
+        notes.append(
+            f"the find-links locations are not used for the torch family, because --accelerator is {label}"
+        )
+    for pattern, url in inputs.routes.items():
+        if filter_names(FAMILY, pattern) and _build_of_page(url, root) != label:
+            notes.append(
+                f"the index {url} that the input names for {pattern} is ignored: --accelerator is {label}"
+            )
+    return inputs
+
+
+def _build_of_page(address: str, root: str) -> str | None:
+    """The build of a page of the PyTorch index ("" for all builds), or None for another index."""
+    if address.rstrip("/") == root:
+        return ""
+    if address.startswith(f"{root}/"):
+        return address.removeprefix(f"{root}/").partition("/")[0]
+    found = classify_index(address)
+    return found.label if found.kind == BUILDS else None
+
+
+def _fitted(written: ParsedRequirement, target: Target, root: str) -> ParsedRequirement:
+    """The line without the label that the build implies."""
+    requirement, label = written.requirement, target.accelerator
+    name = normalise(requirement.name) if requirement is not None else _name_in(written.url or "")
+    marker = written.marker if requirement is None else str(requirement.marker or "")
+    if not is_from_index(name, label) or not target.holds(marker):
+        return written
+    if written.url is not None:
+        return _by_version(written, name, label, root)
+    if requirement is None or "+" not in str(requirement.specifier):
+        return written
+    return _unlabelled(written, label)
+
+
+def _name_in(address: str) -> str:
+    parsed = filenames.parse(filenames.file_name(address))
+    return parsed[0] if parsed else ""
+
+
+def _by_version(written: ParsedRequirement, name: str, label: str, root: str) -> ParsedRequirement:
+    """A line that names a file of the build's folder, as a pin of its release.
+
+    Raises:
+        InputError: the file is not known to be one of that build.
+    """
+    from packaging.requirements import Requirement
+
+    address = (written.url or "").partition("#")[0]
+    parsed = filenames.parse(filenames.file_name(address))
+    found = _build_of_page(address.rpartition("/")[0], root)
+    if parsed is None or (parsed[1].local or label) != label or found not in (label, ""):
+        raise _refusal(
+            written, f"{name} comes from the {label} folder of the PyTorch index, and not from this file"
+        )
+    extras = f"[{','.join(sorted(written.requirement.extras))}]" if written.requirement is not None else ""
+    marker = written.marker if written.requirement is None else str(written.requirement.marker or "")
+    text = f"{name}{extras.replace('[]', '')}=={parsed[1].public}" + (f" ; {marker}" if marker else "")
+    return written._replace(requirement=Requirement(text), url=None, marker="")
+
+
+def _unlabelled(written: ParsedRequirement, label: str) -> ParsedRequirement:
+    """The line with versions alone.
+
+    Raises:
+        InputError: one of its labels is of another build.
+    """
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    requirement = Requirement(str(written.requirement))
+    clauses = []
+    for clause in requirement.specifier:
+        version, _, named = clause.version.partition("+")
+        if named and named != label and clause.operator != "!=":
+            raise _refusal(written, f"the line asks for the build +{named}")
+        operator = "==" if named == label and clause.operator == "===" else clause.operator
+        clauses.append(f"{operator}{version if named == label else clause.version}")
+    requirement.specifier = SpecifierSet(",".join(clauses))
+    return written._replace(requirement=requirement)
+
+
+def _refusal(written: ParsedRequirement, what: str) -> InputError:
+    path, line, text = written.origin
+    message = f"{text.strip()}: {what}, and --accelerator asks for another"
+    return InputError(message, path=path, line=line)
