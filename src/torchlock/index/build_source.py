@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torchlock.index.build_releases import FolderRelease
     from torchlock.index.folder_page import Contradiction, FolderPages
     from torchlock.knowledge.builds import Builds
-    from torchlock.knowledge.releases import Catalogue, CatalogueRelease, Release
+    from torchlock.knowledge.releases import CatalogueRelease, Release
     from torchlock.standards.index_file import File
 # What the grades of the rows of a table mean, where they are weak.
 _WEAK = {
@@ -139,7 +139,8 @@ class BuildSource:
 
         asked = self._answered
         places = [
-            redact(self.page_of(name)) if name in asked else f"{self.title} (bundled)" for name in self._answers
+            redact(self.page_of(name)) if name in asked else f"{self.title} (bundled table)"
+            for name in self._answers
         ]
         return list(dict.fromkeys(places))
 
@@ -169,16 +170,19 @@ class BuildSource:
 
         return FolderPages("", self.root, self._opened)
 
-    def _catalogue(self, name: str) -> Catalogue | None:
-        return self._table if name in FAMILY else triton_catalogue()
-
     def _rows(self, name: str) -> list[CatalogueRelease]:
-        catalogue = self._catalogue(name)
-        return (catalogue.releases(name) if catalogue is not None else None) or []
+        """What the tables know of a project, oldest first; the root's table has what builds share."""
+        own = (self._table.releases(name) if self._table is not None else None) or []
+        if name in FAMILY:
+            return own
+        shared = triton_catalogue().releases(name) or []
+        known = {row.version for row in shared}
+        added = [row for row in own if row.version not in known]
+        return sorted([*shared, *added], key=lambda row: Version(row.version)) if added else shared
 
     def _as_of(self, name: str) -> str:
-        catalogue = self._catalogue(name)
-        return "" if catalogue is None else catalogue.date
+        table = self._table if name in FAMILY else triton_catalogue()
+        return "" if table is None else table.date
 
     def _bundled(self, name: str) -> Sequence[Release]:
         served = None if self._offline else self._served
