@@ -114,6 +114,7 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve the requirements, and explain the solution or the conflict."""
+    from torchlock.cli.base import base_of
     from torchlock.cli.sources import open_sources
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
@@ -124,8 +125,10 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
         return Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
 
     def solved(texts: list[str]) -> Any:
-        return lock(inputs_of(texts), target, Options(unproven=arguments.unproven), matrix, sources)
+        options = Options(unproven=arguments.unproven, base=base)
+        return lock(inputs_of(texts), target, options, matrix, sources)
 
+    base = base_of(arguments, console)
     target, _ = target_of(arguments)
     sources = open_sources(arguments, inputs_of(arguments.requirements), console)
     result = solved(arguments.requirements)
@@ -161,7 +164,8 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     """The story of a solution: the pins, the facts that connect them, and why newer releases are not used."""
 
     named = {_name(text) for text in texts}
-    pins = {pin.name: pin for pin in result.pins if pin.version}  # the notes are about the others
+    kept = {pin.name for pin in result.kept}
+    pins = {pin.name: pin for pin in (*result.pins, *result.kept) if pin.version}  # notes are about the others
     bound = named | {name for pin in result.pins for name, _ in pin.rules}
     story = Story(
         "", hints=list(result.notes), packages={name: pins[name].version for name in pins if name in bound}
@@ -170,7 +174,8 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     found = f"they work together on {result.target}: {chosen}"
     story.headline = found if chosen else f"no versions of these requirements are known for {result.target}"
     _add_facts(story, pins, result.target, matrix)
-    _add_newer(story, texts, named, pins, solved, sources)
+    story.steps += [f"{package.owner} has {package}, which stays." for package in result.stays]
+    _add_newer(story, texts, named - kept, pins, solved, sources)
     return story
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
+from torchlock.cli.base import base_of
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.cli.streams import write_whole
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
+    from torchlock.lock.base import Base
+    from torchlock.target import Target
 
 # Options that do not change the result: the command in the lock omits them.
 _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
@@ -44,17 +47,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     _check_usage(arguments, console)
+    base = base_of(arguments, console)
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _refuse_output(arguments, inputs)
-    inputs = for_build(settled(inputs, target), target, root_of_builds(arguments))
+    inputs = _for_build(settled(inputs, target), target, arguments, base)
     for note in inputs.notes:
         console.say("note", note)
     if not inputs.requirements:
         _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
     sources = open_sources(arguments, inputs, console)
-    result = lock(inputs, target, _options(arguments), matrix, sources)
+    result = lock(inputs, target, _options(arguments)._replace(base=base), matrix, sources)
     console.clear()
     if isinstance(result, Conflict):
         for note in sources.notes:
@@ -65,11 +69,26 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if sources.builds is not None:
         result = with_builds(result, sources.builds, by_index=arguments.builds_by == "index")
     console.clear()
-    for note in [*_change_of_build(arguments), *result.notes, *sources.notes]:
+    for note in [*_change_of_build(arguments), *_lost_base(arguments, base), *result.notes, *sources.notes]:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
     return _write(result, arguments, inputs, sources, system, matrix.date, console)
+
+
+def _for_build(inputs: Inputs, target: Target, arguments: argparse.Namespace, base: Base | None) -> Inputs:
+    """The inputs for the build of the target; a refusal says what is installed already.
+
+    Raises:
+        InputError: a line asks for another build.
+    """
+    try:
+        return for_build(inputs, target, root_of_builds(arguments))
+    except InputError as error:
+        if base is not None and base.build == target.accelerator and error.hint is None:
+            kept = " and ".join(map(str, base.family))
+            error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
+        raise
 
 
 def _warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
@@ -291,6 +310,21 @@ def _change_of_build(arguments: argparse.Namespace) -> list[str]:
     if not old or old == new:
         return []
     return [f"the build changes from {old} to {new}: nvidia, cuda and triton packages change with it"]
+
+
+def _lost_base(arguments: argparse.Namespace, base: Base | None) -> list[str]:
+    """A note if the existing output file was for a base image or an environment, and the new lock is not."""
+    from torchlock.cli.output import is_existing_output
+
+    if base is not None or not is_existing_output(arguments.output):
+        return []
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+
+    kind, name = read_lock_comments(read_text(arguments.output)).base
+    option = {"base image": "--base-image", "environment": "--constraint-from"}.get(kind)
+    said = f"{arguments.output} was for {kind} {name}, and this lock is not: it contains what is there already"
+    return [f"{said} (to keep it, add {option} {name})"] if option else []
 
 
 def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
