@@ -40,9 +40,9 @@ _WEAK = {
 class BuildSource:
     """Answers for the projects that a build takes from the PyTorch index.
 
-    ``label`` is the build, ``root`` the address of the index or of a mirror of it. ``opened`` opens the index at
-    an address. ``offline`` asks nothing, ``refresh`` asks for everything; else the page is asked if ``day`` is
-    later than the date of the table.
+    ``label`` is the build, ``root`` the address of the index or of a mirror of it; as an attribute it has no
+    credentials. ``opened`` opens the index at an address. ``offline`` asks nothing, ``refresh`` asks for
+    everything; else the page is asked if ``day`` is later than the date of the table.
     """
 
     def __init__(
@@ -55,8 +55,11 @@ class BuildSource:
         refresh: bool,
         day: Callable[[], str],
     ) -> None:
+        from torchlock.index.addresses import redact
+
         self.label = label
-        self.root = root.rstrip("/")
+        self._asked_root = root.rstrip("/")
+        self.root = redact(self._asked_root)
         self._opened = opened
         self._offline = offline
         self._refresh = refresh
@@ -135,12 +138,9 @@ class BuildSource:
     @property
     def used(self) -> list[str]:
         """The tables and the addresses of the pages that answered, without credentials."""
-        from torchlock.index.addresses import redact
-
         asked = self._answered
         places = [
-            redact(self.page_of(name)) if name in asked else f"{self.title} (bundled table)"
-            for name in self._answers
+            self.page_of(name) if name in asked else f"{self.title} (bundled table)" for name in self._answers
         ]
         return list(dict.fromkeys(places))
 
@@ -162,13 +162,13 @@ class BuildSource:
     def _folder_pages(self) -> FolderPages:
         from torchlock.index.folder_page import FolderPages
 
-        return FolderPages(self.label, self.root, self._opened)
+        return FolderPages(self.label, self._asked_root, self._opened)
 
     @cached_property
     def _root_pages(self) -> FolderPages:
         from torchlock.index.folder_page import FolderPages
 
-        return FolderPages("", self.root, self._opened)
+        return FolderPages("", self._asked_root, self._opened)
 
     def _rows(self, name: str) -> list[CatalogueRelease]:
         """What the tables know of a project, oldest first; the root's table has what builds share."""
