@@ -127,6 +127,27 @@ def test_other_labels_are_not_of_the_folder(
     assert [each.version for each in sources(index, tmp_path).releases("torch")] == ["2.8.0+cu128"]
 
 
+def test_a_label_that_names_no_build_counts_where_the_table_knows_the_file(
+    index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vision = index.add("cpu", "torchvision", "0.24.1+d801a34", ARM)
+    index.add("cpu", "torchvision", "0.24.1+0123456", ARM)
+    index.add("cpu", "torch", "2.0.1+cpu.cxx11.abi")
+    use_tables(monkeypatch, tmp_path / "tables", known(vision))
+    found = sources(index, tmp_path, "cpu")
+    assert [each.version for each in found.releases("torchvision")] == ["0.24.1+d801a34"]
+    assert one(found, "torchvision").build(0) == "cpu"
+    assert found.releases("torch") == []
+
+
+def test_the_cpu_builds_in_the_folder_of_a_cuda_build_are_passed_over() -> None:
+    """cu111 has CPU builds of torch 1.10.2, one of them without a label."""
+    found = Sources(accelerator="cu111", offline=True)
+    releases = {release.version: release for release in found.releases("torch")}
+    assert releases["1.10.2"].ranks(lambda tags: 0) == [None] * len(releases["1.10.2"].tags)
+    assert releases["1.10.2+cpu"].ranks(lambda tags: 0) == [None] * len(releases["1.10.2+cpu"].tags)
+
+
 def test_release_candidates_of_the_test_channel_are_never_met(
     index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from packaging.version import Version
 
 from torchlock.errors import NetworkError, UnknownPackage
-from torchlock.index.build_releases import FolderRelease
+from torchlock.index.build_releases import FolderRelease, is_foreign
 from torchlock.knowledge.build_files import index_address
 from torchlock.standards import filenames
 
@@ -64,13 +64,14 @@ class FolderPages:
         """
         from torchlock.index import releases
 
-        known = {file.filename: file for row in table for file in row.files()}
-        seen: set[str] = set()
+        listed = [(row, wheel, file) for row in table for wheel, file in enumerate(row.files())]
+        known = {file.filename: file for _, _, file in listed}
+        passed = {file.filename for row, wheel, file in listed if self.label and is_foreign(row, wheel, build)}
 
         def taken(file: File) -> File | None:
-            if file.filename in seen or not self._belongs(name, file, known.get(file.filename)):
+            if file.filename in passed or not self._belongs(name, file, known.get(file.filename)):
                 return None
-            seen.add(file.filename)
+            passed.add(file.filename)  # The page of the root may list a name once for each folder.
             return self._completed(file, known.get(file.filename))
 
         rows = {row.version: row for row in table}
@@ -82,8 +83,10 @@ class FolderPages:
         if not self.label:
             return True
         parsed = filenames.parse(file.filename)
-        if parsed is None or parsed[1].local:
-            return parsed is not None and parsed[1].local == self.label
+        if parsed is None:
+            return False
+        if parsed[1].local:
+            return parsed[1].local == self.label or row is not None
         parent = urlsplit(file.url).path.split("/")[-2:-1]
         if parent == [self.label]:
             return True
