@@ -102,7 +102,14 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
         console.say(
             "warning", f"{', '.join(bare)}: no hash is available, so pip refuses the lock in its hash mode"
         )
-        console.say("hint", "use --no-hashes, or require a wheel or an archive instead")
+        console.say("hint", _way_to_hashes(result, bare))
+
+
+def _way_to_hashes(result: Lock, bare: Collection[str]) -> str:
+    """What to do about packages without a hash."""
+    if any(pin.page for pin in result.pins if pin.name in bare):
+        return "run without --offline, so that the page of the index is asked; or use --no-hashes"
+    return "use --no-hashes, or require a wheel or an archive instead"
 
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
-from torchlock.index.build_releases import NO_FILE, DeclaredRelease, TableRelease, cell_of
+from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.releases import Provenance
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torchlock.index import Index
     from torchlock.index.build_releases import FolderRelease
     from torchlock.index.folder_page import Contradiction, FolderPages
+    from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease, Release
     from torchlock.standards.index_file import File
 # What the grades of the rows of a table mean, where they are weak.
@@ -200,10 +201,9 @@ class BuildSource:
                 continue
 
             def exists(system: str, python: str, version: str = version) -> Unknown | None:
-                there = builds.published(name, version, self.label, system, python)
-                if (version, system, python) in known or isinstance(there, Unknown) or not there:
+                if (version, system, python) in known:
                     return None
-                return Unknown(f"it exists{_according_to(builds.source_of(name, version, self.label))}; {NO_FILE}")
+                return _declaration(builds, (name, version, self.label), system, python)
 
             yield DeclaredRelease(release, self.label, exists)
 
@@ -240,6 +240,15 @@ class BuildSource:
             said = f"the PyTorch index could not be asked ({error}); releases of {self.label} are"
         self._notes.append(f"{said} as of {self._as_of(name)}" if self._as_of(name) else f"{said} unknown")
         return Unknown(said.partition(";")[0])
+
+
+def _declaration(builds: Builds, asked: tuple[str, str, str], system: str, python: str) -> Unknown | None:
+    """Why a build (name, version, label) is thought to exist without a file; None if it is not."""
+    if builds.published(*asked, system) is not True or builds.published(*asked, system, python) is False:
+        return None
+    told = _according_to(builds.source_of(*asked, system))
+    missing = f"no file of it for {system} and Python {python} is known"
+    return Unknown(f"it exists for {system}{told}; {missing}")
 
 
 def _according_to(sources: Sequence[Evidence]) -> str:

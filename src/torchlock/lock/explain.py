@@ -28,6 +28,7 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
+from torchlock.lock.folder_words import missing, without_wheel
 from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
@@ -284,14 +285,18 @@ class _Narrator:
             yield self._labelled(name, *label.split("+", 1))
         elif candidates:
             newest = max(candidate.version for candidate in candidates)
-            yield (
-                f"there is no {name}{specifier}{self._dated(name)}; "
-                f"the newest that installs on {self._universe.target} is {newest}"
-            )
-        elif (source := self._universe.provenance(name)).folder:
-            yield f"{source.folder} has no {name}{Provenance(as_of=source.as_of).dated}"
+            lacking = self._lacking(name, specifier)
+            yield f"{lacking}; the newest that installs on {self._universe.target} is {newest}"
+        elif self._universe.provenance(name).folder:
+            yield self._lacking(name, specifier)
         else:
             yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
+
+    def _lacking(self, name: str, specifier: str) -> str:
+        source = self._universe.provenance(name)
+        if source.folder:
+            return missing(name, specifier, source, self._universe.target)
+        return f"there is no {name}{specifier}{source.dated}"
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
         """Releases of a project that would satisfy the specifier if they were not withdrawn (PEP 592)."""
@@ -309,6 +314,8 @@ class _Narrator:
         built = f", built for {bare.build}" if bare is not None and isinstance(bare.build, str) else ""
         plain = f"; it has {name} {version} without a label{built}" if bare is not None else ""
         asked = self._universe.provenance(name)
+        if asked.folder:
+            return f"{asked.folder} has no builds with the label +{build}"
         lacking = f"{asked.where or 'the public index'} has no {name} {version}+{build}{asked.dated}"
         if name not in FAMILY or kind_of(build) is None:
             return f"{lacking}: name the index that serves it with --index-url{plain}"
@@ -331,7 +338,8 @@ class _Narrator:
             versions = counted(item.version for item in items)
             if why == "wheel":
                 wheels = wheels_in_words(newest.version, self._universe.tags_of(name, newest.version), target)
-                yield f"{name} {versions}: no wheel for {target}{self._dated(name)}{wheels}"
+                lacking = without_wheel(name, newest.version, self._universe.provenance(name), target)
+                yield f"{name} {versions}: {lacking}{wheels}"
             elif why == "python":
                 yield f"{name} {versions}: requires Python {newest.detail}, the target has {target.python.full}"
             elif why == "never":

@@ -142,7 +142,7 @@ class Lock(NamedTuple):
 
     @property
     def pages(self) -> dict[str, list[str]]:
-        """The pages of the PyTorch index that an installer has to ask, each with the pins that do not name files."""
+        """The pages of the PyTorch index that an installer has to ask, each with the pins that name no file."""
         found: dict[str, list[str]] = {}
         for pin in self.pins:
             if pin.page and self.builds is not None and self.builds.file_of(pin) is None:
