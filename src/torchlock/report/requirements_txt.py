@@ -51,8 +51,9 @@ def render(
 def about_builds(lock: Lock) -> Iterator[str]:
     """The comments on the build, and on the machine for which it was chosen."""
     if lock.builds is not None:
-        label, root, _, machine = lock.builds
+        label, root, _, machine, held_back = lock.builds
         yield from LockComments(label, masked(root), one_line(machine)).lines()
+        yield from (f"# held back: {one_line(said)}" for said in held_back)
 
 
 def _entry(pin: Pin, builds: FromBuilds | None, *, hashes: bool, annotate: bool) -> Iterator[str]:
