@@ -35,29 +35,29 @@ class NoPair(NamedTuple):
 
 
 def attempt(label: str, target: Target) -> Any:
-    """The newest torch of a build with the torchaudio of its series (2.11.0 for later ones), or a conflict."""
+    """The newest torch of a build with a torchaudio of its series (2.11 for later ones), or a conflict."""
     for torch in releases("torch"):
-        series = Version(torch).release[:2]
-        audio = next(
-            (each for each in releases("torchaudio") if Version(each).release[:2] == min(series, (2, 11))), ""
-        )
-        if _there("torch", torch, label, target) and audio and _there("torchaudio", audio, label, target):
-            pins = tuple(
-                Pin(name, version, (), (), ()) for name, version in (("torch", torch), ("torchaudio", audio))
-            )
-            return Lock(target, pins, (), (), 0)
+        if not _there("torch", torch, label, target):
+            continue
+        series = min(Version(torch).release[:2], (2, 11))
+        for audio in releases("torchaudio"):
+            if Version(audio).release[:2] == series and _there("torchaudio", audio, label, target):
+                pins = [Pin(name, each, (), (), ()) for name, each in (("torch", torch), ("torchaudio", audio))]
+                return Lock(target, tuple(pins), (), (), 0)
     return Conflict(None, (), lambda _: NoPair(label))  # type: ignore[arg-type,return-value]
 
 
 def _there(name: str, version: str, label: str, target: Target) -> bool:
-    """Whether the table does not deny a release, and its code runs as far as is known."""
+    """Whether the table has a release, and nothing says that its code does not run."""
     platform, python = str(target.platform), str(target.python)
-    release = _spelled(version)
-    if builds().published(name, version, label, platform, python) is False:
+    listed = builds().published(name, version, label, platform)
+    here = builds().published(name, version, label, platform, python)
+    if (listed is not True or here is False) and label != "cpu":
         return False
-    if builds().published(name, version, label, platform) is not True and label != "cpu":
+    if name == "torch" and here is not True and label != "cpu":
         return False
     gpus = [] if target.gpu in ("", "none") else target.gpu.split(",")
+    release = _spelled(version)
     return all(serves(name, release, label, platform, Gpu(arch, arch)).answer is not False for arch in gpus)
 
 

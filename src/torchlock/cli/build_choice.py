@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.cli.sources import open_sources, root_of_builds
+from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, lock
 from torchlock.lock.build_inputs import for_build
 from torchlock.redaction import masked, one_line
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Matrix
     from torchlock.lock import Options
+    from torchlock.lock.base import Base
     from torchlock.lock.build_choice import Choice, Refusal, Verdict
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.target import Target
@@ -45,7 +47,8 @@ class Settled(NamedTuple):
 class Runs:
     """Locks the same inputs for one build after another.
 
-    ``options_of`` returns the options for the arguments of one build.
+    ``options_of`` returns the options for the arguments of one build. ``base`` is what is installed already: its
+    torch stays, so its build is not one among others.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class Runs:
         options_of: Callable[[argparse.Namespace], Options],
         matrix: Matrix,
         console: Console,
+        base: Base | None = None,
     ) -> None:
         self.target = target
+        self.base = base
         self._arguments = arguments
         self._inputs = inputs
         self._options_of = options_of
@@ -74,21 +79,23 @@ class Runs:
         if label not in self._runs:
             arguments = argparse.Namespace(**{**vars(self._arguments), "accelerator": label})
             target = replace(self.target, accelerator=label)
-            inputs = for_build(self._inputs, target, root_of_builds(arguments))
-            if has_others(label):
+            inputs = self._fitted(self._inputs, target, arguments)
+            if self.has_others(label):
                 self._console.progress(f"lock for {label}")
             sources = open_sources(arguments, inputs, self._console)
-            result = lock(inputs, target, self._options_of(arguments), self._matrix, sources)
+            result = self._locked(inputs, target, arguments, sources)
             self._runs[label] = Run(arguments, inputs, sources, result)
         return self._runs[label]
 
     def solve(self, label: str, inputs: Inputs) -> Lock | Conflict:
         """Lock other inputs for a build, with the sources that are open for it."""
-        run = self.run(label)
-        target = replace(self.target, accelerator=label)
-        options = self._options_of(run.arguments)
-        fitted = for_build(inputs, target, root_of_builds(run.arguments))
-        return lock(fitted, target, options, self._matrix, run.sources)
+        run, target = self.run(label), replace(self.target, accelerator=label)
+        return self._locked(self._fitted(inputs, target, run.arguments), target, run.arguments, run.sources)
+
+    def has_others(self, accelerator: str) -> bool:
+        """Whether others may be taken in place of a build: not of the public builds, and not of those for CPU."""
+        fixed = self.base is not None and "torch" in self.base.packages
+        return accelerator not in ("pypi", "cpu") and not fixed
 
     def decide(self, machine: BuildMachine, depth: int) -> Choice | Refusal:
         """The lock for the build of the target, or for the one that ``auto`` chooses; or a refusal."""
@@ -110,10 +117,26 @@ class Runs:
         self._console.clear()
         return found
 
+    def _locked(
+        self, inputs: Inputs, target: Target, arguments: argparse.Namespace, sources: Sources
+    ) -> Lock | Conflict:
+        options = self._options_of(arguments)._replace(base=self.base)
+        return lock(inputs, target, options, self._matrix, sources)
 
-def has_others(accelerator: str) -> bool:
-    """Whether other builds may be taken in place of one: not of the public builds, and not of those for CPU."""
-    return accelerator not in ("pypi", "cpu")
+    def _fitted(self, inputs: Inputs, target: Target, arguments: argparse.Namespace) -> Inputs:
+        """The inputs for the build of the target; a refusal says what is installed already.
+
+        Raises:
+            InputError: a line asks for another build.
+        """
+        base = self.base
+        try:
+            return for_build(inputs, target, root_of_builds(arguments))
+        except InputError as error:
+            if base is not None and base.build == target.accelerator and error.hint is None:
+                kept = " and ".join(map(str, base.family))
+                error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
+            raise
 
 
 def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace, console: Console) -> Settled | None:
@@ -122,7 +145,7 @@ def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace, con
     With --verbose, the frontier is written, too.
     """
     label = runs.target.accelerator
-    if not has_others(label):
+    if not runs.has_others(label):
         return Settled(label)
     from torchlock.cli.refusals import print_frontier, print_refusal
     from torchlock.lock.build_choice import NEEDED, TABLES, Refusal

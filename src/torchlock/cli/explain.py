@@ -120,11 +120,13 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve the requirements, and explain the solution or the conflict; with the frontier of builds."""
-    from torchlock.cli.build_choice import Runs, frontier_lines, has_others
+    from torchlock.cli.base import base_of
+    from torchlock.cli.build_choice import Runs, frontier_lines
     from torchlock.cli.build_machine import machine_of, on_machine
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options
 
+    base = base_of(arguments, console)
     target, _ = target_of(arguments)
     machine = machine_of(arguments, target, console)
     target = on_machine(target, machine)
@@ -132,9 +134,9 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     def options_of(arguments: argparse.Namespace) -> Options:
         return Options(unproven=arguments.unproven)
 
-    runs = Runs(arguments, target, _inputs_of(arguments.requirements), options_of, matrix, console)
+    runs = Runs(arguments, target, _inputs_of(arguments.requirements), options_of, matrix, console, base)
     label, frontier, notes = target.accelerator, [], []
-    if has_others(label):
+    if runs.has_others(label):
         from torchlock.cli.build_choice import machine_notes
         from torchlock.lock.build_choice import WHOLE, Refusal
 
@@ -202,7 +204,8 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     """The story of a solution: the pins, the facts that connect them, and why newer releases are not used."""
 
     named = {_name(text) for text in texts}
-    pins = {pin.name: pin for pin in result.pins if pin.version}  # the notes are about the others
+    kept = {pin.name for pin in result.kept}
+    pins = {pin.name: pin for pin in (*result.pins, *result.kept) if pin.version}  # notes are about the others
     bound = named | {name for pin in result.pins for name, _ in pin.rules}
     story = Story(
         "", hints=list(result.notes), packages={name: pins[name].version for name in pins if name in bound}
@@ -211,7 +214,8 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     found = f"they work together on {result.target}: {chosen}"
     story.headline = found if chosen else f"no versions of these requirements are known for {result.target}"
     _add_facts(story, pins, result.target, matrix)
-    _add_newer(story, texts, named, pins, solved, sources)
+    story.steps += [f"{package.owner} has {package}, which stays." for package in result.stays]
+    _add_newer(story, texts, named - kept, pins, solved, sources)
     return story
 
 

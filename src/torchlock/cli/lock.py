@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
+from torchlock.cli.base import base_of
 from torchlock.cli.build_choice import Runs, settle
 from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.exit_codes import FOUND, OK
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
+    from torchlock.lock.base import Base
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.manifests.lock_comments import LockComments
 
@@ -47,6 +49,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     _check_usage(arguments, console)
+    base = base_of(arguments, console)
     target, system = target_of(arguments)
     machine = machine_of(arguments, target, console, _recorded_machine(arguments))
     target = on_machine(target, machine)
@@ -56,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not inputs.requirements:
         _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
-    runs = Runs(arguments, target, inputs, _options, matrix, console)
+    runs = Runs(arguments, target, inputs, _options, matrix, console, base)
     choice = settle(runs, machine, arguments, console)
     if choice is None:
         return FOUND
@@ -76,7 +79,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         by_index = arguments.builds_by == "index"
         result = with_builds(result, sources.builds, str(machine), choice.held_back, by_index=by_index)
     console.clear()
-    for note in [*_change_of_build(arguments), *result.notes, *sources.notes]:
+    for note in [*_change_of_build(arguments), *_lost_base(arguments, base), *result.notes, *sources.notes]:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
@@ -319,6 +322,21 @@ def _change_of_build(arguments: argparse.Namespace) -> list[str]:
     if not old or old == new:
         return []
     return [f"the build changes from {old} to {new}: nvidia, cuda and triton packages change with it"]
+
+
+def _lost_base(arguments: argparse.Namespace, base: Base | None) -> list[str]:
+    """A note if the existing output file was for a base image or an environment, and the new lock is not."""
+    from torchlock.cli.output import is_existing_output
+
+    if base is not None or not is_existing_output(arguments.output):
+        return []
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+
+    kind, name = read_lock_comments(read_text(arguments.output)).base
+    option = {"base image": "--base-image", "environment": "--constraint-from"}.get(kind)
+    said = f"{arguments.output} was for {kind} {name}, and this lock is not: it contains what is there already"
+    return [f"{said} (to keep it, add {option} {name})"] if option else []
 
 
 def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:

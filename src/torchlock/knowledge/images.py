@@ -16,8 +16,6 @@ from torchlock.knowledge import tables
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torchlock.finding import Evidence
-
 # A registry, a repository and a tag have 255, 255 and 128 characters at most.
 _LONGEST = 800
 _UNKNOWN = "the table of base images does not cover it"
@@ -66,14 +64,6 @@ class Image(NamedTuple):
         if self.vendor or not self.torch:
             return self.version
         return f"{self.torch}+{self.build}" if self.build and self.channel == "pip" else self.torch
-
-    @property
-    def evidence(self) -> list[Evidence]:
-        """The sources of these facts."""
-        from torchlock.knowledge.rules import Matrix
-
-        matrix = Matrix()
-        return [matrix.source(source) for source in self.sources]
 
 
 def image_of(name: str, platform: str = "linux-x86_64") -> Image:

@@ -33,6 +33,7 @@ from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
+from torchlock.solve.kept import KeptRelease
 from torchlock.solve.propagate import traced
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.standards.dependency import Dependency, readable_specifier
@@ -78,6 +79,7 @@ def explain(conflict: Conflict) -> Explanation:
     steps = list(dict.fromkeys(narrator.steps()))
     matrix = conflict.universe.matrix
     sources = dict.fromkeys(source for statement in narrator.cited for source in statement.sources)
+    sources.update(narrator.named)
     as_of = max(
         (conflict.universe.provenance(name).as_of for name in involved(conflict.universe, units)), default=""
     )
@@ -85,10 +87,14 @@ def explain(conflict: Conflict) -> Explanation:
 
 
 class _Narrator:
-    """Turns the trace of a failed propagation into sentences, and collects the statements that it cites."""
+    """Turns the trace of a failed propagation into sentences, and collects the statements that it cites.
+
+    ``named`` are further sources, of what is installed already.
+    """
 
     def __init__(self, universe: Universe, units: Sequence[UserRequirement]) -> None:
         self.cited: dict[Statement, None] = {}
+        self.named: dict[str, None] = {}
         self._universe = universe
         self._units = units
 
@@ -107,11 +113,23 @@ class _Narrator:
         domains, losses, empty = traced(self._universe, *demands(self._units))
         if empty:
             for loss in _relevant(losses, empty):
+                yield from self._kept(loss.by or "")
                 yield from self._without_any(loss)
                 yield from self._sentences(loss, domains)
             yield from self._nothing_left(empty, domains)
         else:
             yield "any two of these are compatible, but no choice of versions satisfies all of them"
+
+    def _kept(self, identifier: str) -> Iterator[str]:
+        """What is installed already of a project, if it stays."""
+        name = identifier.partition("[")[0]
+        if not name or is_virtual(name):
+            return
+        for candidate in self._universe.candidates(name):
+            if isinstance(candidate.release, KeptRelease):
+                package = candidate.release.package
+                self.named.update(dict.fromkeys(package.sources))
+                yield f"{package.owner} has {package}, which is not replaced"
 
     def _dated(self, name: str) -> str:
         """The date to add to a statement about the releases of a project."""
@@ -131,6 +149,8 @@ class _Narrator:
             yield f"the target has {_called(name)} {self._universe.candidates(name)[0].version}"
         elif overridden := list(self._overridden(name)):
             yield from overridden
+        elif kept := list(self._kept(name)):
+            yield from kept
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
@@ -271,6 +291,9 @@ class _Narrator:
             return
         if name in self._universe.unknown:
             yield self._universe.unknown[name].message
+            return
+        if kept := list(self._kept(name)):
+            yield from kept
             return
         rejected = self._rejected(name, specifier)
         yield from self._rejections(name, rejected)

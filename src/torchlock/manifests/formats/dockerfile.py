@@ -132,9 +132,8 @@ class _Dockerfile:
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:
         """Record the packages of a base image."""
-        image = stage.image = (
-            image_of(name) if known else Image(name, unknown="its name has a build argument without a value")
-        )
+        unknown = Image(name, unknown="its name has a build argument without a value")
+        image = stage.image = image_of(name, stage.platform or "linux-x86_64") if known else unknown
         stage.name_of_image, stage.at = name, at
         if image.python:
             stage.python = (f"=={image.python}" + (".*" if image.python.count(".") == 1 else ""), at)
