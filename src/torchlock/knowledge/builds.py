@@ -86,6 +86,10 @@ class Builds:
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
 
+    def releases(self, name: str) -> list[str]:
+        """The releases of a package that the table has, without labels and trailing zeros, in no order."""
+        return [version for package, version in self._rows if package == name and version is not None]
+
     def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
         """The known labels of this release ("" for the plain build). More labels may exist."""
         rows = self._of(name, version)
