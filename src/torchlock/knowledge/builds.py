@@ -76,6 +76,16 @@ class Builds:
         except (KeyError, TypeError, IndexError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
 
+    def all_labels(self) -> frozenset[str]:
+        """The labels of all builds of torch in the table."""
+        return frozenset(
+            label
+            for (name, _), rows in self._rows.items()
+            if name == "torch"
+            for row in rows
+            for label in row.labels
+        )
+
     def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
         """The known labels of this release ("" for the plain build). More labels may exist."""
         rows = self._of(name, version)
@@ -102,6 +112,8 @@ class Builds:
             return False if whole else self._no_whole_list(name, version, f"Python {python}")
         if self._denied(name, version, label, platform):
             return False
+        if platform and any(f"plain={label}" in row.builds and platform in row.platforms for row in rows):
+            return False  # the folder has the wheels of that platform without a label
         if named:  # only for other platforms
             listed = any(platform in row.platforms for row in rows if self._whole(row, kind))
             return False if listed else self._no_whole_list(name, version, str(platform))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import as_of, asked, listed, where
 from torchlock.finding import Remedy
+from torchlock.knowledge.accelerators import absence_of
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.index_pages import is_excluded
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host, page_of
@@ -54,7 +55,7 @@ def _may_have(context: AuditContext, demand: Demand, label: str, cell: int) -> b
         builds, target = context.known.builds, context.stack.target(cell)
         versions = context.stack.packages[demand.name].versions
         asked_of = builds.published if demand.label else builds.serves
-        known[key] = any(
+        known[key] = absence_of(label, str(target.platform)) is None and any(
             asked_of(demand.name, versions[index], label, str(target.platform), str(target.python)) is not False
             for index in reversed(list(bits(demand.releases or 0)))
         )
