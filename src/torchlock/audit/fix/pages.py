@@ -46,6 +46,8 @@ class PageSearch:
     def remedy(self, document: Document, findings: list[Finding], finding: Finding) -> Remedy | None:
         """The remedy for one finding about a page; None if no other page of the same kind of build helps."""
         old = self._page_of(document, finding) if self._left > 0 and not document.locked else ""
+        if finding.rule == "TL205" and any(f"+{old}" in entry.specifier for entry in document.entries):
+            return None  # Some pins have the build of the page, and the others should have it too.
         for new in islice(self._pages(document, old), _TRIALS) if old else ():
             self._left -= 1
             after = self._judge(moved(document, old, new))
