@@ -41,6 +41,7 @@ class Fixer:
         """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone."""
         if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
             return
+        _share_sources(findings)
         bare = self._bare(document)
         self._search.begin(self._size(bare))
         self._pages.begin()
@@ -135,6 +136,14 @@ class Fixer:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
         return self._search.fix(document, found, same)
+
+
+def _share_sources(findings: list[Finding]) -> None:
+    """Give builds that disagree the remedy of the source that is missing on the same line (TL517)."""
+    sources = {finding.place: finding.remedy for finding in findings if finding.rule == "TL517"}
+    for finding in findings:
+        if finding.rule in ("TL201", "TL203") and finding.remedy is None:
+            finding.remedy = sources.get(finding.place)
 
 
 def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, str]]:

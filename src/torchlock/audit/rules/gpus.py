@@ -54,9 +54,10 @@ def _taken(context: AuditContext, install_set: InstallSet, name: str) -> Iterato
             continue
         build = build_taken(context, install_set, name, mask.bit_length() - 1, platform)
         version = package.versions[mask.bit_length() - 1]
-        if isinstance(build, str) and build != "cpu":
-            if context.known.builds.serves(name, version, build, place) is not False:
-                yield _Taken(version, build, platform)
+        if not isinstance(build, str) or build == "cpu":
+            continue
+        if context.known.builds.serves(name, version, build, place) is not False:
+            yield _Taken(version, build, platform)
 
 
 def _without_code(context: AuditContext, demand: Demand, gpu: Gpu, taken: list[_Taken]) -> Finding | None:
