@@ -17,7 +17,7 @@ import pytest
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
-import render_builds
+import refresh_builds
 from refreshing.build_files import by_table, read_tables, write_tables
 from refreshing.build_rendering import Renderer, build_of_folder
 from refreshing.build_rows import Tables, Wheel, add_rows, is_of_releases
@@ -108,7 +108,7 @@ def test_each_table_has_the_form_that_the_reader_relies_on() -> None:
 
 
 def test_the_tables_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
-    assert render_builds.main(["--check"]) == 0, capsys.readouterr().err
+    assert refresh_builds.main(["--render", "--check"]) == 0, capsys.readouterr().out
 
 
 COMPANIONS = {"torchaudio": "2.6 2.11", "torchvision": "0.21 0.28", "torchcodec": "0.2 0.17", "torch": "2.6 2.13"}
