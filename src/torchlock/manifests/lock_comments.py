@@ -23,8 +23,8 @@ class LockComments(NamedTuple):
     """``label`` is the build of a lock (``cu128``), ``root`` the address of the index that has it.
 
     ``machine`` describes the GPU and the driver for which the build was chosen. ``base`` is what the lock is
-    installed into (``base image`` and its name), ``kept`` the packages of it that stay. Each is empty if the lock does not
-    say it.
+    installed into (``base image`` and its name), ``kept`` the packages of it that stay. Each is empty if the lock
+    does not say it.
     """
 
     label: str = ""
