@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NotForThisTorch
 from torchlock.knowledge.build_files import build_catalogue, folders
-from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.releases import Provenance
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.conflict_core import UserRequirement
@@ -66,8 +65,6 @@ def base_of_image(image: Image) -> Base:
     """The packages of an image, as far as its name says."""
     title = f"base image {image.name}"
     gaps = []
-    if image.torch and image.channel == "pip" and Builds().published("torch", image.torch, image.build) is False:
-        gaps.append(f"torch {image.torch} was never built as {image.build}: the tag of {title} may not exist")
     if may := sorted(name for name, version in image.held.items() if not version):
         gaps.append(f"whether {title} has {' and '.join(may)} is unknown")
     packages = {
