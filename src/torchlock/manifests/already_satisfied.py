@@ -59,20 +59,20 @@ def drop_satisfied(
     """The requirements of a command, without those that installed packages already satisfy.
 
     ``there`` are the entries of earlier commands by package; ``held`` maps torch and its companions in the base
-    image to their versions ("": unknown); companions stay if torch stays. Exact pins of a torch without a label,
-    and exact pins that only earlier commands satisfy, are always yielded: they determine the result.
+    image to their versions ("": unknown); companions stay if torch stays. Exact pins of torch without a label, and
+    exact pins that only earlier commands satisfy, are always yielded: they determine the result.
     """
     torches = (entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch")
     pins = [pin for entry in torches if (pin := pinned_version(entry.specifier))]
     stays = all(_meets(held.get("torch"), f"=={pin}") for pin in pins)
-    labelled = "+" in held.get("torch", "")
     for entry in asked:
         apart = entry.constraint or entry.url is not None
-        exact = pinned_version(entry.specifier) is not None
-        kept = stays and not apart and (labelled or not (exact and entry.name == "torch"))
+        pin = pinned_version(entry.specifier)
+        decides = entry.name == "torch" and pin is not None and "+" not in pin
+        kept = stays and not apart and not decides
         if kept and _meets(held.get(entry.name), entry.specifier):
             continue
-        if apart or exact or not _is_there(entry, there.get(entry.name, ())):
+        if apart or pin is not None or not _is_there(entry, there.get(entry.name, ())):
             yield entry
 
 
