@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"render_builds: {error}", file=sys.stderr)
         return 2
     for path in changed:
-        print(f"render_builds: {path.relative_to(root)} {'stale' if options.check else 'written'}", file=sys.stderr)
+        print(
+            f"render_builds: {path.relative_to(root)} {'stale' if options.check else 'written'}", file=sys.stderr
+        )
     return 1 if changed and options.check else 0
 
 

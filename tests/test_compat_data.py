@@ -411,6 +411,8 @@ HOSTS = {
     "github.com",
     "gist.github.com",
     "docs.pytorch.org",
+    "docs.astral.sh",
+    "python-poetry.org",
     "download.pytorch.org",
     "docs.nvidia.com",
     "developer.nvidia.com",

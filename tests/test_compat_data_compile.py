@@ -136,6 +136,20 @@ checked = 2026-11-22
 """
 
 
+PAGES = """
+[allowed]
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+projects = "numpy pillow"
+[present]
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+projects = "numpy"
+"""
+
+
 def folder(
     path: Path,
     *,
@@ -145,12 +159,14 @@ def folder(
     builds: str = BUILDS,
     accelerators: str = ACCELERATORS,
     gpus: str = GPUS,
+    pages: str = PAGES,
     images: str = IMAGES,
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
     (path / "builds" / "index.toml").write_text(INDEX, encoding="utf-8")
     (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
+    (path / "builds" / "index_pages.toml").write_text(pages, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
     (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
@@ -267,6 +283,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         "builds.json",
         "images.json",
         "index.json",
+        "index_pages.json",
         "registry.json",
         "rules.json",
         "stack.json",
@@ -279,6 +296,21 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     ("tables", "says"),
     [
         pytest.param({"rules": "[[rule"}, "torchaudio.toml: not valid TOML", id="not TOML"),
+        pytest.param(
+            {"pages": PAGES.replace('"numpy"', '"torch"')}, "is not allowed: ['torch']", id="a project on no page"
+        ),
+        pytest.param(
+            {"pages": PAGES.replace("numpy pillow", "numpy Pillow")},
+            "must be normalised",
+            id="a name with capitals",
+        ),
+        pytest.param(
+            {"pages": PAGES.replace("numpy pillow", "numpy numpy")}, "a project twice", id="a project twice"
+        ),
+        pytest.param({"pages": "[present]\n"}, "index_pages.toml: allowed: must be a table", id="half a table"),
+        pytest.param(
+            {"pages": PAGES.replace('["s"]', '["t"]')}, "allowed.sources: unknown source", id="a source of a page"
+        ),
         pytest.param({"rules": "[[rules]]"}, "torchaudio.toml: rules: unknown key", id="a table by another name"),
         pytest.param({"rules": RULE + 'extra = "x"'}, "rule[0].extra: unknown key", id="an unknown key of a rule"),
         pytest.param(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.answers import Unknown
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
+    from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
@@ -63,6 +64,18 @@ class Knowledge:
     @cached_property
     def has_wheel(self) -> dict[tuple[str, int, str, int], bool]:
         """A cache: package, releases, build and cell → whether one of the releases may have a wheel there."""
+        return {}
+
+    def hash_table(self, name: str, version: str) -> HashTable:
+        """The hashes of a release on all pages; cached."""
+        from torchlock.knowledge.build_hashes import HashTable
+
+        if (name, version) not in self._hash_tables:
+            self._hash_tables[name, version] = HashTable(name, version, self.catalogue)
+        return self._hash_tables[name, version]
+
+    @cached_property
+    def _hash_tables(self) -> dict[tuple[str, str], HashTable]:
         return {}
 
     @cached_property

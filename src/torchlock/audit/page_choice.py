@@ -98,7 +98,7 @@ def other_builds(context: AuditContext, name: str, releases: int, label: str, ce
 
 
 def usual_cells(context: AuditContext) -> int:
-    """The cells that a file with a page of builds is for: of the common platforms, if it declares none; no macOS."""
+    """The cells that a file with a page of builds is for: common platforms, if it declares none, and no macOS."""
     stack = context.stack
     cells = context.target_grid if context.declares_platforms else context.target_grid & context.mainstream
     for at, name in enumerate(stack.platforms):

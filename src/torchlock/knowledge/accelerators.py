@@ -124,6 +124,11 @@ def is_integrated(arch: str) -> bool:
     return arch != "xpu" and bool(_gpu_row(arch).get("integrated"))
 
 
+def has_builds(arch: str) -> bool:
+    """Whether any build of the PyTorch index is known to have code for this architecture, or is said to."""
+    return any(arch in (*row["code"], *row.get("disputed", ())) for row in _table()["rows"])
+
+
 def title_of(arch: str) -> str:
     """The generation of an architecture, like Ampere; the architecture itself if the table does not know it."""
     if arch == "xpu":

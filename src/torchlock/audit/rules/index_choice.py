@@ -108,8 +108,8 @@ def _outdone(context: AuditContext, demand: Demand, picks: Picks) -> Finding:
     here, there = versions[picks.uv.release], versions[picks.pip.release]
     dates = as_of(max(context.known.date, context.known.builds.date))
     message = (
-        f"{asked(demand)}: pip takes {demand.name} {there} of the public index, because the page of {label} builds "
-        f"ends at {here}; uv takes {here}+{label} ({dates})"
+        f"{asked(demand)}: pip takes {demand.name} {there} of the public index, because the page of {label} "
+        f"builds ends at {here}; uv takes {here}+{label} ({dates})"
     )
     return context.finding("TL213", "warning", message, [demand])
 

@@ -80,11 +80,12 @@ def _elsewhere(
     build = f"with the label +{label}" if demand.label else f"on the page of {label} builds"
     date = as_of(context.known.builds.date)
     message = f"{asked(demand)} has no wheel {build} for {where(context.stack, cells)} ({date})"
-    fails = everywhere and not any(
+    alone = not any(
         other is not install_set and other.scope == install_set.scope and demand.name in other.demands
         for other in context.install_sets
     )
-    yield context.finding("TL212", severity_of(fails=fails), message, [demand])
+    usual = not everywhere or context.declares_platforms or bool(cells & context.mainstream)
+    yield context.finding("TL212", severity_of(fails=everywhere and alone, partly=usual), message, [demand])
 
 
 @rule("TL514", on="document")
@@ -94,14 +95,10 @@ def other_projects(context: AuditContext) -> Iterator[Finding]:
         return
     missing: dict[tuple[str | None, int], list[Entry]] = {}
     for entry in context.document.entries:
-        if (
-            entry.channel == "pip"
-            and entry.url is None
-            and not entry.constraint
-            and _only_own_page(context, entry)
-        ):
-            if is_excluded(entry.name) and not _is_there_already(context, entry):
-                missing.setdefault((entry.index, entry.step), []).append(entry)
+        if entry.channel != "pip" or entry.url is not None or entry.constraint or not is_excluded(entry.name):
+            continue
+        if _only_own_page(context, entry) and not _is_there_already(context, entry):
+            missing.setdefault((entry.index, entry.step), []).append(entry)
     for entries in missing.values():
         yield _no_project(context, entries)
 

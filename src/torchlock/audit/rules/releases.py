@@ -153,27 +153,6 @@ def refused(context: AuditContext) -> Iterator[Finding]:
                 yield context.statement(statement, "warning", message, [demand])
 
 
-@rule("TL509")
-def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Pins with hashes of which none belongs to a file of that release."""
-    for name, demands in install_set.demands.items():
-        for demand in demands:
-            if not (demand.exact and demand.releases and demand.entry.hashes) or demand.label:
-                continue
-            offer = context.offer(demand.entry)
-            if offer.named or offer.unknown or demand.entry.url is not None:
-                continue
-            text = context.stack.packages[name].versions[demand.releases.bit_length() - 1]
-            given = {
-                digest.partition(":")[2].lower() for digest in demand.entry.hashes if digest.startswith("sha256:")
-            }
-            if given and not given & context.digests(name, text):
-                message = f"no hash of {asked(demand)} matches a file of this release on the public index"
-                finding = context.finding("TL509", "warning", message, [demand])
-                finding.remedy = Remedy("Generate the hashes again, from the index that the files come from.")
-                yield finding
-
-
 @rule("TL510")
 def conda_and_pip(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A file in which conda and pip both install torch."""

@@ -65,10 +65,26 @@ def _by_pip(context: CheckContext, options: Sequence[str], requirements: Sequenc
 
 def add(context: CheckContext, name: str, specifier: str = "") -> tuple[Command, ...]:
     """Install a missing package; other packages stay."""
+    return add_all(context, {name: specifier})
+
+
+def add_all(context: CheckContext, wanted: Mapping[str, str], *options: str) -> tuple[Command, ...]:
+    """Install some packages (name → specifier); other packages stay."""
     there = whole(context, {}, "") if is_managed(context) else {}
-    others = [word(context, f"{other}=={version}") for other, version in there.items() if other != name]
-    words = ["install", *others, word(context, name + specifier)]
-    return _preferred(context, [name], [_pip(context, words), _uv(context, words)])
+    others = [word(context, f"{other}=={version}") for other, version in there.items() if other not in wanted]
+    mine = [word(context, name + specifier) for name, specifier in wanted.items()]
+    words = ["install", *options, *others, *mine]
+    return _preferred(context, wanted, [_pip(context, words), _uv(context, words)])
+
+
+def reinstall(context: CheckContext, name: str, specifier: str) -> tuple[Command, ...]:
+    """Write the files of one package again; its requirements stay as they are."""
+    if is_managed(context):
+        return ()
+    requirement = word(context, name + specifier)
+    pip = _pip(context, ["install", "--force-reinstall", "--no-deps", requirement])
+    uv = _uv(context, ["install", f"--reinstall-package {name}", "--no-deps", requirement])
+    return _preferred(context, [name], [pip, uv])
 
 
 def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:

@@ -19,6 +19,7 @@ from torchlock.check.fix.commands import (
     whole,
 )
 from torchlock.check.fix.dependents import compatible_release
+from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.plan import Plan, builds_for_cuda, planned
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
@@ -45,6 +46,10 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     All damaged and conflicting packages share one plan, so that its command results in an environment that loads.
     """
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
+    for finding in bad:
+        remedy = required_releases(context, finding)
+        finding.remedy = _elsewhere(context, remedy) if remedy is not None else None
+    bad = [finding for finding in bad if finding.remedy is None]
     broken = [
         each
         for each in bad
