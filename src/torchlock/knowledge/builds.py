@@ -65,6 +65,9 @@ class _Keyed:
         key = _key(version)
         return self._by_key.get(key) if key else None
 
+    def keys(self) -> list[str]:
+        return [key for key in self._by_key if key is not None]
+
 
 class Builds:
     """The table of builds. ``date`` is the day of its newest facts.
@@ -85,6 +88,16 @@ class Builds:
             self._rows: dict[tuple[str, str], list[_Row]] = {}
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
+
+    def releases(self, name: str) -> list[str]:
+        """The releases of a package that the table has, without labels and trailing zeros, in no order."""
+        packages = self._packages.get(name)
+        return [] if packages is None else packages.keys()
+
+    def all_labels(self) -> frozenset[str]:
+        """The labels of all builds of torch in the table."""
+        rows = [row for version in self.releases("torch") for row in self._of("torch", version)]
+        return frozenset(label for row in rows for label in row.labels)
 
     def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
         """The known labels of this release ("" for the plain build). More labels may exist."""
@@ -112,6 +125,8 @@ class Builds:
             return False if whole else self._no_whole_list(name, version, f"Python {python}")
         if self._denied(name, version, label, platform):
             return False
+        if platform and any(f"plain={label}" in row.builds and platform in row.platforms for row in rows):
+            return False  # the folder has the wheels of that platform without a label
         if named:  # only for other platforms
             listed = any(platform in row.platforms for row in rows if self._whole(row, kind))
             return False if listed else self._no_whole_list(name, version, str(platform))
