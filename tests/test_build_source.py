@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.amount import amount
 from support.build_tables import DATE, use_tables
 from support.index_server import Reply
 from support.wheel_index import AARCH64, LINUX, Published, WheelIndex
@@ -120,11 +122,41 @@ def test_links_of_the_root_are_not_of_the_folder(
 def test_other_labels_are_not_of_the_folder(
     index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index.add("", "torch", "2.8.0+cpu", build="cpu")
-    index.add("", "torch", "2.8.0+cu128", build="cu128")
-    index.add("cu128", "torch", "2.8.0+cu126", build="cu126")
+    index.add("", "torch", "2.8.0+cu128")
+    index.add("cu128", "torch", "2.8.0+cu126")
+    use_tables(monkeypatch, tmp_path / "tables", known())
+    assert sources(index, tmp_path).releases("torch") == []
+
+
+def test_a_label_decides_on_a_mirror_whose_paths_do_not_show_the_folder(
+    index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("2.8.0+cu128", "2.8.0+cu126", "2.9.0+cpu"):
+        file = index.add("cu128", "torch", version)
+        file.address = f"/files/{file.filename}"
     use_tables(monkeypatch, tmp_path / "tables", known())
     assert [each.version for each in sources(index, tmp_path).releases("torch")] == ["2.8.0+cu128"]
+
+
+def test_a_label_that_names_no_build_counts_where_the_table_knows_the_file(
+    index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vision = index.add("cpu", "torchvision", "0.24.1+d801a34", ARM)
+    index.add("cpu", "torchvision", "0.24.1+0123456", ARM)
+    index.add("cpu", "torch", "2.0.1+cpu.cxx11.abi")
+    use_tables(monkeypatch, tmp_path / "tables", known(vision))
+    found = sources(index, tmp_path, "cpu")
+    assert [each.version for each in found.releases("torchvision")] == ["0.24.1+d801a34"]
+    assert one(found, "torchvision").build(0) == "cpu"
+    assert found.releases("torch") == []
+
+
+def test_the_cpu_builds_in_the_folder_of_a_cuda_build_are_passed_over() -> None:
+    """cu111 has CPU builds of torch 1.10.2, one of them without a label."""
+    found = Sources(accelerator="cu111", offline=True)
+    releases = {release.version: release for release in found.releases("torch")}
+    assert releases["1.10.2"].ranks(lambda tags: 0) == [None] * len(releases["1.10.2"].tags)
+    assert releases["1.10.2+cpu"].ranks(lambda tags: 0) == [None] * len(releases["1.10.2+cpu"].tags)
 
 
 def test_release_candidates_of_the_test_channel_are_never_met(
@@ -348,3 +380,49 @@ def test_upload_times_of_the_page_are_read(tmp_path: Path, monkeypatch: pytest.M
         index.add("cu128", "torch", "2.8.0+cu128")
         use_tables(monkeypatch, tmp_path / "tables", known())
         assert one(sources(index, tmp_path), "torch").files()[0].uploaded == "2025-08-06T14:51:23Z"
+
+
+FOLDERS = ("cpu", "cu126", "cu128", "")
+PROJECTS = ("torch", "torchaudio", "torchvision", "numpy", "requests", "pytorch_triton_rocm")
+
+
+def random_index(index: WheelIndex, chance: random.Random) -> None:
+    """Files of all kinds in all folders: labelled or not, of other labels, links of the root, other projects."""
+    for _ in range(chance.randint(3, 25)):
+        folder, project = chance.choice(FOLDERS), chance.choice(PROJECTS)
+        label = chance.choice([folder, folder, folder, "", chance.choice(FOLDERS)])
+        version = f"{chance.randint(1, 3)}.{chance.randint(0, 2)}{f'+{label}' if label else ''}"
+        tags = f"{chance.choice(['cp311-cp311', 'cp310-cp310'])}-{chance.choice([LINUX, AARCH64])}"
+        where = chance.choice([folder, folder, folder, f"test/{folder}".rstrip("/")])
+        name = f"{project}-{version}-{tags}.whl"
+        if not any((file.folder, file.filename) == (where, name) for file in index.published):
+            index.add(where, project, version, tags, stated=chance.choice(["", "f" * 64, "e" * 64]))
+    for project in PROJECTS:
+        index.add_public(project, "9.9")
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("seed", range(amount(300, quick=15)))
+def test_whatever_an_index_lists_the_family_comes_from_its_folder_alone(
+    seed: int, index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    random_index(index, chance)
+    label = chance.choice(FOLDERS[:3])
+    own = [file for file in index.published if file.folder == label]
+    tabled = [file for file in own if chance.random() < 0.5]
+    use_tables(monkeypatch, tmp_path / "tables", {label: tabled})
+    found = sources(index, tmp_path, label, offline=chance.random() < 0.2, refresh=False)
+    by_address = {index.link(file): file for file in own}
+    for project in PROJECTS[:3]:
+        for release in found.releases(project):
+            for wheel, file in enumerate(release.files()):
+                published = by_address[file.url]  # neither of another folder nor of the root or the test channel
+                local = published.version.partition("+")[2]
+                assert local in ("", label) or published in tabled
+                assert release.build(wheel) == label
+                bundled = published.sha256 if published in tabled else ""
+                assert file.hashes.get("sha256", "") in {published.stated or bundled, bundled or published.stated}
+    for project in ("numpy", "requests", "pytorch-triton-rocm"):
+        asked = Sources(accelerator=label, builds_url=index.url, cache_dir=str(tmp_path / "cache"), refresh=True)
+        assert [release.version for release in asked.releases(project)] == ["9.9"]

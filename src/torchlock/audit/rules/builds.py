@@ -8,6 +8,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.index_advice import naming_page
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
+from torchlock.audit.wheel_address import wheel_address
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import is_published, kind_of, label_order
 from torchlock.knowledge.build_pairs import built_for, mismatch
@@ -80,6 +81,8 @@ def _label_of(demand: Demand, context: AuditContext) -> str | None:
     """The pinned build, or the only build on the demand's own index."""
     if demand.entry.build:
         return demand.entry.build
+    if not demand.label and demand.entry.url is not None and (wheel := wheel_address(demand.entry.url)):
+        return wheel.folder
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
         return demand.label
     return context.offer(demand.entry).only_label
