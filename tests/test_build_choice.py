@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from support.builds_by_table import attempt, builds
-from torchlock.cli.build_machine import parse_gpus
 from torchlock.errors import InputError
+from torchlock.knowledge.accelerators import parse_gpus
 from torchlock.lock.build_choice import (
     DOUBTFUL,
     FORBIDDEN,

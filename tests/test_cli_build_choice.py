@@ -143,6 +143,19 @@ def test_public_builds_without_code_for_the_gpu_are_left_out() -> None:
     assert read_lock_comments(text).machine == ""
 
 
+def test_public_builds_and_a_gpu_of_another_maker(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "torch", "--gpu", "RX 7900 XTX", *LINUX, code=1)
+    assert "is not made for AMD GPUs" in said
+    assert "hint: --accelerator auto chooses among the builds of the PyTorch index for this GPU" in said
+
+
+def test_public_builds_and_a_driver_without_support_for_the_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    locked("--gpu", "RTX 5090", "--system-lib", "cuda-driver=550.54", *LINUX)
+    assert "warning: driver 550.54 does not support RTX 5090 (sm_120): R570 is" in capsys.readouterr().err
+    locked("--gpu", "RTX 5090", "--system-lib", "cuda-driver=570.54", *LINUX)
+    assert "does not support" not in capsys.readouterr().err
+
+
 def explained(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
     assert main(["explain", *arguments, *LINUX]) == code
     return capsys.readouterr().out
@@ -161,3 +174,24 @@ def test_explain_of_a_build_that_cannot_be_taken(capsys: pytest.CaptureFixture[s
     assert story["headline"] == "cu124: no torch of it has code for sm_120"
     assert story["builds"][-1] == "cu126, cu124, cu121, cu118, cu117: no torch of it has code for sm_120"
     assert "torchlock explain torch --gpu 'RTX 5090' --json" in story["remedies"][0]
+
+
+# Files that are judged.
+
+
+def audited(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    Path("requirements.txt").write_text("torch==2.14.1\n", encoding="utf-8")
+    main(["audit", "requirements.txt", *arguments, "--platform", "linux-x86_64", "--format", "json"])
+    return [each["rule"] for each in json.loads(capsys.readouterr().out)["files"][0]["findings"]]
+
+
+def test_audit_reads_this_machine_if_asked(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.nvidia("550.54.14", ("NVIDIA GeForce GTX 1080 Ti", "6.1"))
+    assert {"TL208", "TL202"} <= set(audited(capsys, "--gpu", "host"))
+    assert audited(capsys, "--gpu", "host", "--system-lib", "cuda-driver=580.95").count("TL202") == 0
+    assert audited(capsys) == []
+
+
+def test_audit_with_several_gpus(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audited(capsys, "--gpu", "RTX 4090") == []
+    assert audited(capsys, "--gpu", "RTX 4090, V100") == ["TL208"]

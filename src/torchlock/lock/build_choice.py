@@ -192,7 +192,7 @@ def _refused_machine(gpus: tuple[Gpu, ...], question: Question) -> Refusal | Non
         because = f"no build is made for GPUs of different makers ({' and '.join(map(str, gpus))})"
         return Refusal(because, nearest=_cpu(question, []), advice="name the GPU that torch shall use with --gpu")
     for gpu in gpus:
-        if said := _unsupported(gpu, machine.driver):
+        if said := unsupported(gpu, machine.driver):
             return Refusal(said, nearest=_cpu(question, []), advice=_other_driver(gpu, machine.driver))
     return None
 
@@ -205,8 +205,8 @@ def _other_driver(gpu: Gpu, driver: str) -> str:
     return f"with a driver of branch R{first} or newer, there are CUDA builds for {title_of(gpu.arch)}"
 
 
-def _unsupported(gpu: Gpu, driver: str) -> str:
-    """Why an NVIDIA driver does not support a GPU; "" if it does, or if that is unknown."""
+def unsupported(gpu: Gpu, driver: str) -> str:
+    """Why an NVIDIA driver does not support a GPU; "" if it does, or if that is unknown, or without a driver."""
     if not driver or driver_knows(gpu, driver) is not False:
         return ""
     first, last = driver_branches(gpu)
@@ -286,7 +286,7 @@ def _by_machine(label: str, question: Question) -> Iterator[tuple[bool | Unknown
         elif isinstance(runs, Unknown):
             yield runs, runs.because
     for gpu in machine.gpus or ():
-        if label != "cpu" and (said := _unsupported(gpu, machine.driver)):
+        if label != "cpu" and (said := unsupported(gpu, machine.driver)):
             yield False, said
         service = build_serves(label, str(platform), gpu)
         if service.answer is not True:
