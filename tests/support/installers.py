@@ -36,12 +36,14 @@ class Outcome(NamedTuple):
         return re.findall(r"^folder = '(.*)'$", text, re.MULTILINE)[0]
 
 
-def install(installer: str, lock: Path, index_url: str, *options: str) -> Outcome:
+def install(installer: str, lock: Path, index_url: str, *options: str, environment: Path | None = None) -> Outcome:
     """Install a lock file into a new environment beside it; ``index_url`` stands in for the public index.
 
-    What the lock says decides about hashes: each installer demands them all if one line has one.
+    What the lock says decides about hashes: each installer demands them all if one line has one. With
+    ``environment``, install into that one, which an earlier call made.
     """
-    environment = lock.parent / f"{installer}-environment"
+    new = environment is None
+    environment = environment or lock.parent / f"{installer}-environment"
     home = lock.parent / "home"
     home.mkdir(exist_ok=True)
     known = {name: value for name, value in os.environ.items() if not _OWN.match(name)}
@@ -59,7 +61,8 @@ def install(installer: str, lock: Path, index_url: str, *options: str) -> Outcom
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_PROXY": "127.0.0.1",
     }
-    _run(environ, *_module("uv"), "venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
+    if new:
+        _run(environ, *_module("uv"), "venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
     python = str(next(environment.glob("[bS]*/python*")))
     if installer == "pip":
         environ["PYTHONPATH"] = str(_pip_alone(lock.parent))
