@@ -130,7 +130,7 @@ def _set_build(arguments: argparse.Namespace, base: Base) -> None:
     torch = base.packages.get("torch")
     if torch is None:
         return
-    if arguments.accelerator not in ("pypi", base.build):
+    if arguments.accelerator not in ("pypi", "auto", base.build):
         built = f"built by {base.vendor}" if base.vendor else f"of the build {base.build or '(unknown)'}"
         raise InputError(
             f"--accelerator {arguments.accelerator} contradicts {base.title}, which has {torch}, {built}",
