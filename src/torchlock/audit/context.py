@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.answers import Unknown
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
+    from torchlock.knowledge.accelerators import Gpu
     from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
@@ -39,6 +40,8 @@ class Knowledge:
     matrix: Matrix
     libraries: Mapping[str, str | None]
     """Host libraries of the target → their versions, None for a library that is known to be missing."""
+    gpus: tuple[Gpu, ...] = ()
+    """The GPUs of the target, if the command line names them."""
 
     @property
     def date(self) -> str:

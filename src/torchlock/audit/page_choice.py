@@ -72,7 +72,11 @@ def _newest(context: AuditContext, name: str, releases: int, label: str, cell: i
     target, package = stack.target(cell), stack.packages[name]
     place, python = str(target.platform), str(target.python)
     for index in reversed(list(bits(releases))):
-        served = builds.serves(name, package.versions[index], label, place, python)
+        text = package.versions[index]
+        served = builds.serves(name, text, label, place, python)
+        # Many sources name no Pythons. The builds of a release are for those of the public index.
+        if isinstance(served, Unknown) and package.cells[index] >> cell & 1:
+            served = True if builds.serves(name, text, label, place) is True else served
         if served is True:
             return index
         if isinstance(served, Unknown):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.index.live_releases import LiveRelease
 from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.filenames import platform_in, python_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,8 +77,12 @@ class TableRelease:
         return self._row.invalid
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        """The rank of each wheel, also of one whose requirements are not known."""
-        return self._row.ranks(rank)
+        """The rank of each wheel of this build, also of one whose requirements are not known."""
+        ranks = self._row.ranks(rank)
+        return [
+            None if found is None or is_foreign(self._row, wheel, self._label) else found
+            for wheel, found in enumerate(ranks)
+        ]
 
     def requires_python(self, wheel: int) -> str:
         return self._row.requires_python(wheel)
@@ -156,14 +161,15 @@ class DeclaredRelease(TableRelease):
         return []
 
 
+def is_foreign(row: CatalogueRelease, wheel: int, label: str) -> bool:
+    """Whether a wheel in the folder of a build is known to be another build: old folders have some CPU builds."""
+    build = row.build(wheel)
+    return row.name in FAMILY and isinstance(build, str) and build != label
+
+
 def cell_of(tags: str) -> tuple[str, str]:
-    """The platform and the Python of a wheel of CPython, in the words of the tables: linux-x86_64 and 3.13t."""
-    interpreter, abi, platform = tags.split("-")[-3:]
-    python = f"{interpreter[2:3]}.{interpreter[3:]}{'t' if abi.endswith('t') else ''}"
-    if platform.startswith("win_"):
-        return f"windows-{platform[4:]}", python
-    machine = next((machine for machine in ("x86_64", "aarch64") if platform.endswith(machine)), "")
-    return f"{'linux' if 'linux' in platform else 'macos'}-{machine}", python
+    """The platform and the Python of a wheel, in the words of the tables: linux-x86_64 and 3.13t."""
+    return platform_in(tags), python_in(tags)
 
 
 class FolderRelease(LiveRelease):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torchlock.index.build_releases import FolderRelease
     from torchlock.index.folder_page import Contradiction, FolderPages
     from torchlock.knowledge.builds import Builds
-    from torchlock.knowledge.releases import Catalogue, CatalogueRelease, Release
+    from torchlock.knowledge.releases import CatalogueRelease, Release
     from torchlock.standards.index_file import File
 # What the grades of the rows of a table mean, where they are weak.
 _WEAK = {
@@ -40,9 +40,9 @@ _WEAK = {
 class BuildSource:
     """Answers for the projects that a build takes from the PyTorch index.
 
-    ``label`` is the build, ``root`` the address of the index or of a mirror of it. ``opened`` opens the index at
-    an address. ``offline`` asks nothing, ``refresh`` asks for everything; else the page is asked if ``day`` is
-    later than the date of the table.
+    ``label`` is the build, ``root`` the address of the index or of a mirror of it; as an attribute it has no
+    credentials. ``opened`` opens the index at an address. ``offline`` asks nothing, ``refresh`` asks for
+    everything; else the page is asked if ``day`` is later than the date of the table.
     """
 
     def __init__(
@@ -55,8 +55,11 @@ class BuildSource:
         refresh: bool,
         day: Callable[[], str],
     ) -> None:
+        from torchlock.index.addresses import redact
+
         self.label = label
-        self.root = root.rstrip("/")
+        self._asked_root = root.rstrip("/")
+        self.root = redact(self._asked_root)
         self._opened = opened
         self._offline = offline
         self._refresh = refresh
@@ -135,11 +138,9 @@ class BuildSource:
     @property
     def used(self) -> list[str]:
         """The tables and the addresses of the pages that answered, without credentials."""
-        from torchlock.index.addresses import redact
-
         asked = self._answered
         places = [
-            redact(self.page_of(name)) if name in asked else f"{self.title} (bundled)" for name in self._answers
+            self.page_of(name) if name in asked else f"{self.title} (bundled table)" for name in self._answers
         ]
         return list(dict.fromkeys(places))
 
@@ -161,24 +162,27 @@ class BuildSource:
     def _folder_pages(self) -> FolderPages:
         from torchlock.index.folder_page import FolderPages
 
-        return FolderPages(self.label, self.root, self._opened)
+        return FolderPages(self.label, self._asked_root, self._opened)
 
     @cached_property
     def _root_pages(self) -> FolderPages:
         from torchlock.index.folder_page import FolderPages
 
-        return FolderPages("", self.root, self._opened)
-
-    def _catalogue(self, name: str) -> Catalogue | None:
-        return self._table if name in FAMILY else triton_catalogue()
+        return FolderPages("", self._asked_root, self._opened)
 
     def _rows(self, name: str) -> list[CatalogueRelease]:
-        catalogue = self._catalogue(name)
-        return (catalogue.releases(name) if catalogue is not None else None) or []
+        """What the tables know of a project, oldest first; the root's table has what builds share."""
+        own = (self._table.releases(name) if self._table is not None else None) or []
+        if name in FAMILY:
+            return own
+        shared = triton_catalogue().releases(name) or []
+        known = {row.version for row in shared}
+        added = [row for row in own if row.version not in known]
+        return sorted([*shared, *added], key=lambda row: Version(row.version)) if added else shared
 
     def _as_of(self, name: str) -> str:
-        catalogue = self._catalogue(name)
-        return "" if catalogue is None else catalogue.date
+        table = self._table if name in FAMILY else triton_catalogue()
+        return "" if table is None else table.date
 
     def _bundled(self, name: str) -> Sequence[Release]:
         served = None if self._offline else self._served

@@ -25,8 +25,12 @@ class Builds(Protocol):
     def remark(self, name: str, file: File) -> str: ...
 
 
-def with_builds(lock: Lock, builds: Builds, *, by_index: bool = False) -> Lock:
+def with_builds(
+    lock: Lock, builds: Builds, machine: str = "", held_back: tuple[str, ...] = (), *, by_index: bool = False
+) -> Lock:
     """The lock whose pins of the torch family name their page.
+
+    ``machine`` is the machine that the build was chosen for, and ``held_back`` says which newer builds it forbids.
 
     Raises:
         NetworkError: the page and the data state different hashes of a file that is locked.
@@ -35,7 +39,7 @@ def with_builds(lock: Lock, builds: Builds, *, by_index: bool = False) -> Lock:
     for pin in pins:
         for file in pin.files if pin.page else ():
             _refuse_contradiction(pin, file, builds)
-    return lock._replace(pins=pins, builds=FromBuilds(builds.label, builds.root, by_index))
+    return lock._replace(pins=pins, builds=FromBuilds(builds.label, builds.root, by_index, machine, held_back))
 
 
 def _of_build(pin: Pin, builds: Builds) -> Pin:

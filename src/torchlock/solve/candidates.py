@@ -280,7 +280,15 @@ def service_of(release: Release, wheel: int, target: Target) -> Service | None:
     build = release.build(wheel)
     if not isinstance(build, str):
         return None
-    return serves(release.name, release.version, build, str(target.platform), Gpu(target.gpu, target.gpu))
+    services = [
+        serves(release.name, release.version, build, str(target.platform), Gpu(arch, arch))
+        for arch in target.gpu.split(",")
+    ]
+    return min(services, key=lambda service: ([False, None, True].index(_known(service)), service.because))
+
+
+def _known(service: Service) -> bool | None:
+    return None if isinstance(service.answer, Unknown) else service.answer
 
 
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:
