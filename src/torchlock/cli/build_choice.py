@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.cli.sources import open_sources, root_of_builds
-from torchlock.errors import InputError
+from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.lock import Conflict, Lock, lock
 from torchlock.lock.build_inputs import for_build
 from torchlock.redaction import masked, one_line
@@ -49,7 +49,7 @@ class Runs:
     """Locks the same inputs for one build after another.
 
     ``options_of`` returns the options for the arguments of one build. ``base`` is what is installed already: its
-    torch stays, so its build is not one among others.
+    torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Runs:
         matrix: Matrix,
         console: Console,
         base: Base | None = None,
+        advice: str = "",
     ) -> None:
         self.target = target
         self.base = base
@@ -69,6 +70,7 @@ class Runs:
         self._options_of = options_of
         self._matrix = matrix
         self._console = console
+        self._advice = advice
         self._runs: dict[str, Run] = {}
 
     def run(self, label: str) -> Run:
@@ -84,9 +86,19 @@ class Runs:
             if self.has_others(label):
                 self._console.progress(f"lock for {label}")
             sources = open_sources(arguments, inputs, self._console)
-            result = self._locked(inputs, target, arguments, sources)
+            try:
+                result = self._locked(inputs, target, arguments, sources)
+            except (NetworkError, UnknownPackage) as error:
+                if label == "pypi" and self._advice:
+                    error.hint = f"{error.hint}; or {self._advice}" if error.hint else self._advice
+                raise
             self._runs[label] = Run(arguments, inputs, sources, result)
         return self._runs[label]
+
+    def advise(self) -> None:
+        """Write what to do if there is no lock."""
+        if self._advice:
+            self._console.say("hint", self._advice)
 
     def solve(self, label: str, inputs: Inputs) -> Lock | Conflict:
         """Lock other inputs for a build, with the sources that are open for it."""
@@ -131,6 +143,8 @@ class Runs:
             InputError: a line asks for another build.
         """
         base = self.base
+        if target.accelerator == "pypi":
+            return inputs
         try:
             return for_build(inputs, target, root_of_builds(arguments))
         except InputError as error:

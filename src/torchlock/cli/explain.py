@@ -123,6 +123,8 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     from torchlock.cli.base import base_of
     from torchlock.cli.build_choice import Runs, frontier_lines
     from torchlock.cli.build_machine import machine_of, on_machine
+    from torchlock.cli.named_build import take_named_build
+    from torchlock.cli.sources import with_indexes
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options
 
@@ -134,7 +136,9 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     def options_of(arguments: argparse.Namespace) -> Options:
         return Options(unproven=arguments.unproven)
 
-    runs = Runs(arguments, target, _inputs_of(arguments.requirements), options_of, matrix, console, base)
+    inputs = with_indexes(arguments, _inputs_of(arguments.requirements), console)
+    target, advice = take_named_build(arguments, inputs, target, console)
+    runs = Runs(arguments, target, inputs, options_of, matrix, console, base, advice)
     label, frontier, notes = target.accelerator, [], []
     if runs.has_others(label):
         from torchlock.cli.build_choice import machine_notes

@@ -13,6 +13,8 @@ from torchlock.cli.base import base_of
 from torchlock.cli.build_choice import Runs, settle
 from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.named_build import take_named_build
+from torchlock.cli.sources import with_indexes
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
@@ -59,9 +61,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not inputs.requirements:
         _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
-    runs = Runs(arguments, target, inputs, _options, matrix, console, base)
+    inputs = with_indexes(arguments, inputs, console)
+    target, advice = take_named_build(arguments, inputs, target, console, arguments.files)
+    runs = Runs(arguments, target, inputs, _options, matrix, console, base, advice)
     choice = settle(runs, machine, arguments, console)
     if choice is None:
+        runs.advise()
         return FOUND
     arguments, inputs, sources, result = runs.run(choice.label)
     console.clear()
@@ -75,6 +80,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from torchlock.cli.refusals import print_conflict
 
         print_conflict(result, console)
+        runs.advise()
         if arguments.accelerator == "pypi" and machine.gpus:
             console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")
         return FOUND

@@ -33,7 +33,7 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     """
     platform, libraries, system = platform_of(arguments.platform, arguments.system, arguments.system_lib)
     name = "none" if system is None else system.id
-    build = accelerator_of(arguments.accelerator, platform)
+    build = accelerator_of(arguments.accelerator or "pypi", platform)
     return Target(python_of(arguments.python, platform), platform, build, name, libraries), system
 
 
@@ -43,7 +43,7 @@ def accelerator_of(name: str, platform: Platform) -> str:
     Raises:
         InputError: there is no such build, or none of it for the platform.
     """
-    from torchlock.knowledge.build_labels import describe_build, parse_label
+    from torchlock.knowledge.build_labels import parse_label
 
     if name in ("pypi", "auto"):
         return name
@@ -52,12 +52,26 @@ def accelerator_of(name: str, platform: Platform) -> str:
         hint = "use pypi (the builds of the public index), auto, cpu, cu128, rocm6.4, xpu or the like"
         said = f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index"
         raise InputError(f"{said}{_near_build(name)}", hint=hint)
-    if platform.system == "macos" and name != "cpu":
+    try:
+        check_build(name, platform)
+    except InputError as error:
+        raise InputError(f"--accelerator {name}: {error.message}", hint=error.hint) from None
+    return name
+
+
+def check_build(label: str, platform: Platform) -> None:
+    """Check that there may be builds with this label for the platform.
+
+    Raises:
+        InputError: there are none.
+    """
+    from torchlock.knowledge.build_labels import describe_build
+
+    if platform.system == "macos" and label != "cpu":
         raise InputError(
-            f"--accelerator {name}: there is no build for {describe_build(name)} on macOS",
+            f"there is no build for {describe_build(label)} on macOS",
             hint="use --accelerator cpu, whose wheels for macOS also use the GPU of Apple silicon",
         )
-    return name
 
 
 def _near_build(name: str) -> str:
