@@ -330,7 +330,7 @@ def test_the_command_line_wins_over_the_sources_of_a_project(capsys: pytest.Capt
     run("--accelerator", "cpu", *LINUX)
     out, err = capsys.readouterr()
     assert f"torch @ {ROOT}/cpu/" in out
-    assert f"the index {ROOT}/cu128 that the input names for torch is ignored: --accelerator is cpu" in err
+    assert f"the index {ROOT}/cu128 that the input names for torch is ignored: the lock is for cpu" in err
     run("--accelerator", "cu128", *LINUX)
     assert "ignored" not in capsys.readouterr().err
 

@@ -136,8 +136,9 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     def options_of(arguments: argparse.Namespace) -> Options:
         return Options(unproven=arguments.unproven)
 
-    inputs = with_indexes(arguments, _inputs_of(arguments.requirements), console)
+    inputs = _inputs_of(arguments.requirements)
     target, advice = take_named_build(arguments, inputs, target, console)
+    inputs = with_indexes(arguments, inputs, console)
     runs = Runs(arguments, target, inputs, options_of, matrix, console, base, advice)
     label, frontier, notes = target.accelerator, [], []
     if runs.has_others(label):

@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not inputs.requirements:
         _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
-    inputs = with_indexes(arguments, inputs, console)
     target, advice = take_named_build(arguments, inputs, target, console, arguments.files)
+    inputs = with_indexes(arguments, inputs, console)
     runs = Runs(arguments, target, inputs, _options, matrix, console, base, advice)
     choice = settle(runs, machine, arguments, console)
     if choice is None:

@@ -9,6 +9,7 @@ from torchlock.cli.sources import root_of_builds
 from torchlock.cli.target import check_build
 from torchlock.errors import InputError
 from torchlock.lock.named_build import NamedBuild, build_of_lock, named_build, names_places
+from torchlock.redaction import masked
 
 if TYPE_CHECKING:
     import argparse
@@ -42,16 +43,18 @@ def take_named_build(
         return Taken(target)
     arguments.accelerator = "pypi"
     found = NamedBuild()
-    if names_places(inputs):
-        found = named_build(inputs, target, root_of_builds(arguments))
+    extra = [*arguments.extra_index_urls, *inputs.extra_index_urls]
+    asked = replace(inputs, index_url=arguments.index_url or inputs.index_url, extra_index_urls=extra)
+    if names_places(asked):
+        found = named_build(asked, target, root_of_builds(arguments))
     if not (found.label or found.several or inputs.no_index):
         found = next(_of_locks(arguments, files, target), found)
     if found.place is not None:
         return _with_build(found, arguments, target, console)
     if found.several:
-        places = "; ".join(f"{place.label or 'elsewhere'}: {place}" for place in found.several)
+        places = "; ".join(map(str, found.several))
         said = f"the input names several places of the torch family, and each is asked as it is named: {places}"
-        console.say("note", said)
+        console.say("note", masked(said))
     return Taken(target, _advice(found))
 
 
@@ -73,15 +76,11 @@ def _with_build(found: NamedBuild, arguments: argparse.Namespace, target: Target
         check_build(label, target.platform)
     except InputError as error:
         path, line, _ = place.origin
-        raise InputError(f"{place.what}: {error.message}", path=path, line=line, hint=error.hint) from None
-    others = (
-        f"; this includes {' and '.join(found.others)}, for which no line names an index" if found.others else ""
-    )
-    console.say(
-        "note",
-        f"{place.origin}: {place.what} names the build {label}, so the whole torch family comes from that folder "
-        f"of the PyTorch index, as with --accelerator {label}{others}",
-    )
+        raise InputError(f"{masked(place.what)}: {error.message}", path=path, line=line, hint=error.hint) from None
+    names = " and ".join(found.others)
+    others = f"; this includes {names}, for which no line names an index" if names else ""
+    said = f"{place.origin}: {place.what} names the build {label}, so the whole torch family comes from its folder"
+    console.say("note", masked(f"{said} of the PyTorch index, as with --accelerator {label}{others}"))
     arguments.accelerator = label
     return Taken(replace(target, accelerator=label), _AS_NAMED)
 

@@ -6,6 +6,7 @@ file names for the family is left out, with a note: it is a setting, and the bui
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fnmatch import filter as filter_names
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 # The beginnings of the names of packages of which a build of torch requires one exact release each.
 _OF_ACCELERATORS = ("nvidia-", "cuda-", "triton", "pytorch-triton")
+_HASH = re.compile(r"[#&](sha256|sha384|sha512)=([0-9a-fA-F]+)")
 
 
 def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
@@ -43,10 +45,17 @@ def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
             f"--no-index of the input forbids indexes, and --accelerator {label} means one",
             hint="leave one of them out",
         )
+    overridden = {normalise(each.requirement.name) for each in inputs.overrides if each.requirement is not None}
+
+    def fit(written: ParsedRequirement) -> ParsedRequirement:
+        requirement = written.requirement
+        replaced = requirement is not None and written.url is None and normalise(requirement.name) in overridden
+        return written if replaced else _fitted(written, target, root)
+
     fitted = replace(
         inputs,
-        requirements=[_fitted(written, target, root) for written in inputs.requirements],
-        constraints=[_fitted(written, target, root) for written in inputs.constraints],
+        requirements=[*map(fit, inputs.requirements)],
+        constraints=[*map(fit, inputs.constraints)],
         overrides=[_fitted(written, target, root) for written in inputs.overrides],
         notes=[*inputs.notes],
     )
@@ -112,7 +121,7 @@ def _without_indexes(inputs: Inputs, label: str, root: str) -> Inputs:
 def build_of_page(address: str, root: str) -> str | None:
     """The build of a page of the PyTorch index, or of its mirror ``root``; None for another index.
 
-    "" stands for all builds, and for builds that are no releases (nightlies).
+    "" stands for all builds, and for those that are not releases (nightlies).
     """
     official = official_address(address, root)
     found = classify_index(official)
@@ -135,7 +144,7 @@ def _fitted(written: ParsedRequirement, target: Target, root: str) -> ParsedRequ
     if not is_from_index(name, label) or not target.holds(marker):
         return written
     if written.url is not None:
-        return _by_version(written, name, label, root)
+        return _by_version(written, name, target, root)
     if requirement is None or "+" not in str(requirement.specifier):
         return written
     return _unlabelled(written, label)
@@ -147,23 +156,28 @@ def name_of(address: str) -> str:
     return parsed[0] if parsed else ""
 
 
-def _by_version(written: ParsedRequirement, name: str, label: str, root: str) -> ParsedRequirement:
+def _by_version(written: ParsedRequirement, name: str, target: Target, root: str) -> ParsedRequirement:
     """A line that names a file of the build's folder, as a pin of its release.
 
     Raises:
-        InputError: the file is not known to be one of that build.
+        InputError: the file is not known to be one of that build, or does not install on the target.
     """
     from packaging.requirements import Requirement
 
+    label = target.accelerator
     address = (written.url or "").partition("#")[0]
     parsed = filenames.parse(filenames.file_name(address))
     found = build_of_page(address.rpartition("/")[0], root)
     if parsed is None or (parsed[1].local or label) != label or found not in (label, ""):
         raise _refusal(written, label, f"this file is not known to be one of the {label} folder")
+    if target.rank(filenames.tags_of(filenames.file_name(address))) is None:
+        path, line, text = written.origin
+        raise InputError(f"{text.strip()}: this wheel does not install on {target}", path=path, line=line)
     extras = f"[{','.join(sorted(written.requirement.extras))}]" if written.requirement is not None else ""
     marker = written.marker if written.requirement is None else str(written.requirement.marker or "")
     text = f"{name}{extras.replace('[]', '')}=={parsed[1].public}" + (f" ; {marker}" if marker else "")
-    return written._replace(requirement=Requirement(text), url=None, marker="")
+    hashes = (*written.hashes, *(f"{name}:{digest}" for name, digest in _HASH.findall(written.url or "")))
+    return written._replace(requirement=Requirement(text), url=None, marker="", hashes=hashes)
 
 
 def _unlabelled(written: ParsedRequirement, label: str) -> ParsedRequirement:

@@ -16,7 +16,7 @@ from torchlock.knowledge.indexes import PUBLIC, channel_of, classify_index, is_o
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.build_inputs import build_of_page, name_of, official_address
 from torchlock.lock.package_sources import source_for
-from torchlock.redaction import masked, redact
+from torchlock.redaction import redact
 from torchlock.standards import filenames
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
@@ -150,13 +150,16 @@ def _lines_by_member(inputs: Inputs, target: Target) -> dict[str, list[ParsedReq
 def _routed(
     name: str, lines: Sequence[ParsedRequirement], inputs: Inputs, target: Target, root: str
 ) -> Iterable[Place]:
-    """The places that lines name for one member: the index of its source, and the addresses of files."""
+    """The places that lines name for one member: the index of its source, and the addresses of files.
+
+    A source that is the main index does not count: pipenv takes from there every package that names no source.
+    """
     for pattern, url in inputs.routes.items():
-        if fnmatchcase(name, pattern):
+        if fnmatchcase(name, pattern) and url != inputs.index_url:
             sources = (source_for(written, target) for written in lines)
             origins = [source.origin for source in sources if source is not None and source.index_url == url]
             origin = next(iter(origins), inputs.index_origins.get(url, _COMMAND_LINE))
-            yield Place(_build_at(url, root) or "", f"{redact(url)} for {name}", origin)
+            yield Place(_build_at(url, root) or "", f"the index {redact(url)} for {name}", origin)
     for written in lines:
         if written.url is not None:
             yield Place(_build_of_file(written.url, root), written.origin.text.strip(), written.origin, fixed=True)
@@ -212,7 +215,7 @@ class _Common:
             self._add(address, inputs.index_origins.get(address, _COMMAND_LINE), root)
 
     def _add(self, address: str, origin: Origin, root: str) -> None:
-        place = Place("", masked(redact(address)), origin)
+        place = Place("", f"the index {redact(address)}", origin)
         label = _build_at(address, root)
         if channel_of(official_address(address, root)):
             self._changing.append(place)
