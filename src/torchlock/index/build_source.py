@@ -137,7 +137,8 @@ class BuildSource:
     def provenance(self, name: str) -> Provenance:
         """Where the releases of a project were looked up."""
         place = self.title if name in FAMILY else "the PyTorch index"
-        return Provenance(place, as_of="" if name in self._answered else self._as_of(name), folder=place)
+        as_of = self._as_of(name) or triton_catalogue().date  # of the data as a whole, which lack the folder
+        return Provenance(place, as_of="" if name in self._answered else as_of, folder=place)
 
     def contradiction(self, file: File) -> Contradiction | None:
         """The two hashes of a file, if the page and the table disagree on it."""
