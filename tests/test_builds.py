@@ -264,7 +264,7 @@ def test_a_build_that_one_platform_never_had() -> None:
 
 
 def test_a_missing_file_shows_nothing() -> None:
-    """The tables of files have no torch 2.13.0+cu132 for Linux and Python 3.14; a document has it, without Pythons."""
+    """No file of torch 2.13.0+cu132 for Linux and Python 3.14 is known; a document has it, without Pythons."""
     assert builds().published("torch", "2.13.0", "cu132", "linux-x86_64") is True
     assert isinstance(builds().published("torch", "2.13.0", "cu132", "linux-x86_64", "3.14"), Unknown)
     assert isinstance(builds().published("torch", "2.12.0", "cu130", "linux-x86_64", "3.15"), Unknown)
