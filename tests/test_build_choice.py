@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from support.builds_by_table import attempt, builds
-from torchlock.cli.build_machine import parse_gpus
+from torchlock.errors import InputError
+from torchlock.knowledge.accelerators import parse_gpus
 from torchlock.lock.build_choice import (
     DOUBTFUL,
     FORBIDDEN,
@@ -229,3 +230,34 @@ def test_a_machine_is_recorded(gpu: str | None, driver: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a machine", "no GPU; sm_86", "NVIDIA driver new", "RTX (sm_x)"])
 def test_what_is_no_machine(text: str) -> None:
     assert recorded_machine(text) is None
+
+
+# Lines of the input that no build, or not every build, can take.
+
+
+def only(*labels: str) -> Callable[[str, Target], Any]:
+    """Locks for some builds; for others a line of the input cannot be used."""
+
+    def lock(label: str, target: Target) -> Any:
+        if label not in labels:
+            raise InputError(f"a line asks for another build than {label}")
+        return attempt(label, target)
+
+    return lock
+
+
+def test_a_line_that_asks_for_one_build_decides() -> None:
+    found = choose(Asked("RTX 4090", "580.95", lock=only("cu126")).question)
+    assert isinstance(found, Choice)
+    assert found.label == "cu126"
+
+
+@pytest.mark.parametrize("gpu", ["RTX 4090", "none"])
+def test_a_line_that_no_build_can_take_is_an_error(gpu: str) -> None:
+    with pytest.raises(InputError):
+        choose(Asked(gpu, lock=only()).question)
+
+
+def test_a_line_that_the_named_build_cannot_take_is_an_error() -> None:
+    with pytest.raises(InputError):
+        judge_label("cu128", Asked(None, lock=only("cu126")).question)

@@ -361,6 +361,26 @@ def test_the_tritons_of_rocm_and_xpu_come_from_the_root_page(
     assert [each.version for each in found.releases("triton")] == ["9.9.9"]
 
 
+def test_the_root_serves_triton_where_the_public_index_has_none_for_the_machine(
+    index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch 2.8.0 for CUDA on aarch64 requires triton 3.4.0, which the public index has for x86_64 only."""
+    arm = index.add("", "triton", "3.4.0", ARM)
+    x86 = index.add("", "triton", "3.4.0")
+    index.add_public("triton", "3.4.0", tags=f"cp311-cp311-{LINUX}")
+    use_tables(monkeypatch, tmp_path / "tables", {"cu129": [], "root": [arm, x86]})
+    found = sources(index, tmp_path, "cu129", refresh=True)
+    public, root = found.releases("triton")
+    assert public.ranks(lambda tags: 0) == [0]
+    shown = [file for file, rank in zip(root.files(), root.ranks(lambda tags: 0), strict=True) if rank == 0]
+    assert [(file.url, file.hashes["sha256"]) for file in shown] == [(index.link(arm), arm.sha256)]
+    assert builds(found).holds(shown[0])
+    assert not builds(found).holds(public.files()[0])
+    assert "/whl/triton/" not in index.pages_asked()
+    (other,) = sources(index, tmp_path, "cpu", refresh=True).releases("triton")
+    assert other.files() == public.files()
+
+
 def test_a_known_file_is_named_at_the_index_wherever_its_page_serves_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

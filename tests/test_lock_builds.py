@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.build_tables import use_tables
+from support.call_count import calls
 from support.wheel_index import WheelIndex
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
@@ -434,6 +435,14 @@ def test_explain_takes_a_build(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cu124 folder" in capsys.readouterr().out
     assert main(["explain", "torch==2.6.0", "torchaudio", *words]) == 0
     assert "2.6.0+cu124" in capsys.readouterr().out
+
+
+def test_a_build_costs_hardly_more_than_the_public_builds(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ("torch", "torchaudio", "torchcodec", "soundfile")
+    for words in ((), ("--accelerator", "cpu")):  # everything is imported, and remembered, that is so once
+        run(*lines, *LINUX, *words)
+    public = calls(lambda: run(*lines, *LINUX))
+    assert calls(lambda: run(*lines, *LINUX, "--accelerator", "cpu")) <= public * 1.2
 
 
 # Comments.

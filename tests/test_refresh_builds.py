@@ -431,3 +431,15 @@ def test_bad_files_of_rows(
         path.write_text(text)
     assert run(index, builds, "--add", str(path)) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_rendering_asks_nobody(index: WheelIndex, builds: Path) -> None:
+    index.add("cu128", "torch", "2.8.0+cu128")
+    run(index, builds)
+    index.requests.clear()
+    path = builds / "files" / "cu128" / "torch.json"
+    path.write_bytes(path.read_bytes().replace(b'["filelock"],\n', b""))
+    assert run(index, builds, "--render", "--check") == 1
+    assert run(index, builds, "--render") == 0
+    assert ["filelock"] in table(builds, "cu128", "torch")["requirements"]
+    assert index.requests == []

@@ -63,7 +63,7 @@ def _texts(table: dict[str, Any], requires: Any, at: int) -> tuple[str, ...]:
 
 
 def write_tables(root: Path, tables: Tables, renderer: Renderer, *, dry: bool = False) -> list[Path]:
-    """Write ``compat_data/builds`` ; tables without wheels are removed. Returns the files that changed."""
+    """Write ``compat_data/builds``; tables without wheels are removed. Returns the files that changed."""
     texts = {
         root / "DATE": tables.date,
         root / "sources.json": lines(

@@ -64,7 +64,8 @@ def newest_on_page(context: AuditContext, name: str, releases: int, label: str, 
     key = name, releases, label, cell
     if key not in known.newest_on_page:
         known.newest_on_page[key] = _newest(context, name, releases, label, cell)
-    return known.newest_on_page[key]
+    answer: int | Unknown | None = known.newest_on_page[key]
+    return answer
 
 
 def _newest(context: AuditContext, name: str, releases: int, label: str, cell: int) -> int | Unknown | None:

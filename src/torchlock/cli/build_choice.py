@@ -42,6 +42,7 @@ class Settled(NamedTuple):
     label: str
     notes: tuple[str, ...] = ()
     held_back: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Runs:
@@ -146,7 +147,7 @@ def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace, con
     """
     label = runs.target.accelerator
     if not runs.has_others(label):
-        return Settled(label)
+        return Settled(label, warnings=() if label == "cpu" else _unsupported(machine))
     from torchlock.cli.refusals import print_frontier, print_refusal
     from torchlock.lock.build_choice import NEEDED, TABLES, Refusal
 
@@ -158,6 +159,15 @@ def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace, con
         print_frontier(found.frontier, console)
     held_back = tuple(frontier_lines(found.held_back))
     return Settled(found.label, tuple(machine_notes(found, machine, runs.target)), held_back)
+
+
+def _unsupported(machine: BuildMachine) -> tuple[str, ...]:
+    """The GPUs that the driver does not support, with whichever build."""
+    if not machine.driver or not machine.gpus:
+        return ()
+    from torchlock.lock.build_choice import unsupported
+
+    return tuple(filter(None, (unsupported(gpu, machine.driver) for gpu in machine.gpus)))
 
 
 def frontier_lines(frontier: Iterable[Verdict]) -> list[str]:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.knowledge.accelerators import parse_gpus
 from torchlock.lock.build_machine import BuildMachine
 
 if TYPE_CHECKING:
     import argparse
 
     from torchlock.cli.streams import Console
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.inspect.gpus import Machine
     from torchlock.target import Target
 
 HOST = "host"
@@ -40,7 +41,7 @@ def machine_of(
     elif arguments.gpu == HOST or (auto and arguments.gpu is None):
         found = _this_machine(target, console)
     else:
-        found = BuildMachine(parse_gpus(arguments.gpu) if arguments.gpu is not None else None)
+        found = BuildMachine(None if arguments.gpu is None else parse_gpus(arguments.gpu))
     if driver is None and auto and "nvidia" in found.vendors:
         raise InputError(
             "--system-lib cuda-driver=none: without a driver no CUDA build uses the GPU",
@@ -49,47 +50,36 @@ def machine_of(
     return found._replace(driver=driver) if driver else found
 
 
-def parse_gpus(text: str) -> tuple[Gpu, ...]:
-    """The GPUs of --gpu; several are separated by commas.
-
-    Raises:
-        InputError: the table does not know one of them.
-    """
-    from torchlock.knowledge.accelerators import parse_gpu
-
-    found = [parse_gpu(part) for part in text.split(",")]
-    if None in found and len(found) > 1:
-        raise InputError(f"--gpu {text}: none means that there is no GPU", hint="name only the GPUs")
-    return tuple(dict.fromkeys(gpu for gpu in found if gpu is not None))
-
-
 def on_machine(target: Target, machine: BuildMachine) -> Target:
     """The target with the GPUs and the driver of a machine."""
-    driver = {"cuda-driver": machine.driver} if machine.driver else {}
-    return replace(target, gpu=machine.archs, libraries={**target.libraries, **driver})
+    return replace(target, gpu=machine.archs, libraries={**target.libraries, **machine.libraries})
+
+
+def machine_for_files(gpu: str, driver: str) -> BuildMachine:
+    """The machine of --gpu for files that are judged: ``host`` reads this one, and its driver if none is stated.
+
+    Raises:
+        InputError: a GPU is unknown, or does not answer.
+    """
+    if gpu != HOST:
+        return BuildMachine(parse_gpus(gpu), driver)
+    found = _found()
+    return BuildMachine(found.gpus, driver or found.driver)
 
 
 def _this_machine(target: Target, console: Console) -> BuildMachine:
-    """The GPUs and the driver of this machine.
+    """The GPUs and the driver of this machine, which must be the target.
 
     Raises:
-        InputError: it is not the target, or a GPU does not answer.
+        InputError: it is not, or a GPU does not answer.
     """
-    from torchlock.inspect.gpus import read_machine
-
     system = {"linux": "linux", "darwin": "macos", "win32": "windows"}.get(sys.platform)
     if target.platform.system != system:
         raise InputError(
             f"the GPUs of this machine say nothing about {target.platform}",
             hint="name the GPU of the target, like --gpu 'RTX 4090', or --gpu none",
         )
-    found = read_machine()
-    if found.unclear is not None:
-        raise InputError(
-            f"the GPUs of this machine are not known: {found.unclear}",
-            hint="name the GPU, like --gpu 'RTX 4090' or --gpu none, and for NVIDIA its driver, like --system-lib "
-            "cuda-driver=580.95.05",
-        )
+    found = _found()
     for passed_over in found.passed_over:
         console.say("note", f"{passed_over} does not count for the choice of a build")
     machine = BuildMachine(found.gpus, found.driver if any(gpu.vendor == "nvidia" for gpu in found.gpus) else "")
@@ -99,3 +89,21 @@ def _this_machine(target: Target, console: Console) -> BuildMachine:
     elif target.accelerator == "auto":
         console.say("note", "no GPU was found on this machine, so the CPU builds are chosen")
     return machine
+
+
+def _found() -> Machine:
+    """What this machine has.
+
+    Raises:
+        InputError: a GPU does not answer.
+    """
+    from torchlock.inspect.gpus import read_machine
+
+    found = read_machine()
+    if found.unclear is not None:
+        raise InputError(
+            f"the GPUs of this machine are not known: {found.unclear}",
+            hint="name the GPU, like --gpu 'RTX 4090' or --gpu none, and for NVIDIA its driver, like --system-lib "
+            "cuda-driver=580.95.05",
+        )
+    return found

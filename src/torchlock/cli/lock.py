@@ -65,6 +65,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return FOUND
     arguments, inputs, sources, result = runs.run(choice.label)
     console.clear()
+    for warning in choice.warnings:
+        console.say("warning", warning)
     for note in [*choice.notes, *inputs.notes]:
         console.say("note", note)
     if isinstance(result, Conflict):
@@ -73,6 +75,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from torchlock.cli.refusals import print_conflict
 
         print_conflict(result, console)
+        if arguments.accelerator == "pypi" and machine.gpus:
+            console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")
         return FOUND
     result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
     if sources.builds is not None:

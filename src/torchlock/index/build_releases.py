@@ -13,7 +13,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.filenames import platform_in, python_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from torchlock.index import IndexRelease
     from torchlock.knowledge.releases import CatalogueRelease
@@ -30,7 +30,7 @@ class TableRelease:
 
     ``label`` is the build of the folder, or "" for a project without builds. ``served`` returns the release as the
     folder's page has it today, for wheels whose requirements the table does not know; None offline.
-    ``root`` is what the address of a file begins with.
+    ``root`` is what the address of a file begins with. Wheels for the ``hidden`` cells (``cell_of``) are left out.
     """
 
     unversioned = False
@@ -41,8 +41,10 @@ class TableRelease:
         label: str,
         root: str,
         served: Callable[[str, str], FolderRelease | Unknown] | None,
+        hidden: Collection[tuple[str, str]] = (),
     ) -> None:
         self._row = row
+        self._hidden = hidden
         self._label = label
         self._root = root
         self._served = served
@@ -79,10 +81,12 @@ class TableRelease:
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each wheel of this build, also of one whose requirements are not known."""
         ranks = self._row.ranks(rank)
-        return [
-            None if found is None or is_foreign(self._row, wheel, self._label) else found
-            for wheel, found in enumerate(ranks)
-        ]
+        return [None if found is None or self._is_left_out(wheel) else found for wheel, found in enumerate(ranks)]
+
+    def _is_left_out(self, wheel: int) -> bool:
+        return is_foreign(self._row, wheel, self._label) or (
+            bool(self._hidden) and cell_of(self.tags[wheel]) in self._hidden
+        )
 
     def requires_python(self, wheel: int) -> str:
         return self._row.requires_python(wheel)

@@ -15,13 +15,13 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
-from torchlock.knowledge.build_labels import is_from_index
+from torchlock.knowledge.build_labels import is_from_index, kind_of
 from torchlock.knowledge.releases import Provenance
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from torchlock.finding import Evidence
     from torchlock.index import Index
@@ -65,6 +65,7 @@ class BuildSource:
         self._refresh = refresh
         self._day = day
         self._table = build_catalogue(label) if label in folders() else None
+        self._added: set[str] = set()
         self._notes: list[str] = []
         self._answers: dict[str, Sequence[Release]] = {}
         self._today: dict[str, Sequence[FolderRelease] | Unknown] = {}
@@ -84,9 +85,27 @@ class BuildSource:
         return is_from_index(name, self.label)
 
     def holds(self, file: File) -> bool:
-        """Whether a file is one of a project that this source answers for."""
+        """Whether a file is one that this source answers with."""
         parsed = filenames.parse(file.filename)
-        return parsed is not None and self.owns(parsed[0])
+        return file.url in self._added or (parsed is not None and self.owns(parsed[0]))
+
+    def beside(self, name: str, public: Sequence[Release]) -> Sequence[Release]:
+        """The releases of the public index, and those of the root's table for machines that it does not serve.
+
+        CUDA builds of torch 2.7 and 2.8 for aarch64 require a triton that only the root page has for aarch64.
+        """
+        if name != "triton" or kind_of(self.label) != "cuda":
+            return public
+        served: dict[str, set[tuple[str, str]]] = {}
+        for release in public:
+            served.setdefault(release.version, set()).update(map(cell_of, release.tags))
+        added: list[Release] = []
+        for row in self._rows(name):
+            hidden = served.get(row.version, set())
+            if {*map(cell_of, row.tags)} - hidden:
+                added.append(self._of_table(row, hidden))
+                self._added.update(file.url for file in added[-1].files())
+        return sorted([*public, *added], key=lambda each: Version(each.version)) if added else public
 
     def releases(self, name: str) -> Sequence[Release]:
         """The releases of a project, oldest first; none if the folder does not have it.
@@ -184,10 +203,13 @@ class BuildSource:
         table = self._table if name in FAMILY else triton_catalogue()
         return "" if table is None else table.date
 
-    def _bundled(self, name: str) -> Sequence[Release]:
+    def _of_table(self, row: CatalogueRelease, hidden: Collection[tuple[str, str]] = ()) -> TableRelease:
         served = None if self._offline else self._served
+        return TableRelease(row, self.label, f"{self.root}/", served, hidden)
+
+    def _bundled(self, name: str) -> Sequence[Release]:
         rows = self._rows(name)
-        found: list[Release] = [TableRelease(row, self.label, f"{self.root}/", served) for row in rows]
+        found: list[Release] = [self._of_table(row) for row in rows]
         declared = list(self._declared(name, rows)) if name in FAMILY else []
         return sorted([*found, *declared], key=lambda each: Version(each.version)) if declared else found
 

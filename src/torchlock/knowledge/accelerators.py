@@ -103,6 +103,18 @@ def parse_gpu(text: str) -> Gpu | None:
     raise _not_known(written)
 
 
+def parse_gpus(text: str) -> tuple[Gpu, ...]:
+    """The GPUs of a text with commas between them; empty for ``none``.
+
+    Raises:
+        InputError: the table does not know one of them.
+    """
+    found = [parse_gpu(part) for part in text.split(",")]
+    if None in found and len(found) > 1:
+        raise InputError(f"--gpu {text}: none means that there is no GPU", hint="name only the GPUs")
+    return tuple(dict.fromkeys(gpu for gpu in found if gpu is not None))
+
+
 def named_gpu(name: str, arch: str) -> Gpu:
     """A GPU that a machine reports, with the table's name of its architecture (sm_110 for sm_101)."""
     return Gpu(name or arch, _arch_of(arch) or arch)

@@ -29,6 +29,7 @@ from torchlock.lock.model import Lock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from torchlock.errors import TorchlockError
     from torchlock.knowledge.accelerators import Gpu
     from torchlock.knowledge.builds import Builds
     from torchlock.lock.build_machine import BuildMachine
@@ -44,13 +45,14 @@ NEEDED, TABLES, WHOLE = range(3)
 class Verdict(NamedTuple):
     """One build of the frontier. ``state`` is one of the words above, ``because`` a clause.
 
-    ``by_machine``: the driver or the GPU forbids it.
+    ``by_machine``: the driver or the GPU forbids it. ``failure``: a line of the input cannot be used with it.
     """
 
     label: str
     state: str
     because: str = ""
     by_machine: bool = False
+    failure: TorchlockError | None = None
 
     def __str__(self) -> str:
         return f"{self.label}: {self.because}"
@@ -102,10 +104,15 @@ class Question(NamedTuple):
 
 
 def choose(question: Question) -> Choice | Refusal:
-    """The newest build for the machine of the question, or why there is none."""
+    """The newest build for the machine of the question, or why there is none.
+
+    Raises:
+        InputError, UnknownPackage: a line of the input cannot be used with any build.
+    """
     gpus = question.machine.gpus or ()
     if not gpus:
         verdict, found = _tried("cpu", question)
+        _raise_failure([verdict])
         if isinstance(found, Lock):
             return Choice("cpu", found, (verdict,))
         return Refusal("the CPU builds do not work for these requirements", (verdict,), conflict=found)
@@ -113,8 +120,13 @@ def choose(question: Question) -> Choice | Refusal:
 
 
 def judge_label(label: str, question: Question) -> Choice | Refusal:
-    """The lock for the one build that the user names; or what forbids it, and the nearest build that works."""
+    """The lock for the one build that the user names; or what forbids it, and the nearest build that works.
+
+    Raises:
+        InputError, UnknownPackage: a line of the input cannot be used with this build.
+    """
     verdict, found = _tried(label, question)
+    _raise_failure([verdict])
     if isinstance(found, Lock):
         others = _others(label, question) if question.depth > NEEDED else []
         seen = [_seen(each, question, label) for each in others]
@@ -150,10 +162,19 @@ def _newest(candidates: Sequence[str], question: Question) -> Choice | Refusal:
             doubtful = doubtful or label
     if taken is not None:
         return taken._replace(frontier=tuple(verdicts))
+    _raise_failure([verdict for verdict in verdicts if not verdict.by_machine])
     because = f"no build is known to work on this machine ({question.machine})"
     advice = f"{doubtful} may work: to try it, use --accelerator {doubtful}" if doubtful else _unread(verdicts)
     nearest = _cpu(question, verdicts)
     return Refusal(because, tuple(verdicts), nearest, advice)
+
+
+def _raise_failure(verdicts: Sequence[Verdict]) -> None:
+    """Raise the failure of the first verdict, if all of them are failures of the input."""
+    failures = [verdict.failure for verdict in verdicts]
+    first = next(iter(failures), None)
+    if first is not None and all(failures):
+        raise first
 
 
 def _unread(verdicts: Sequence[Verdict]) -> str:
@@ -171,7 +192,7 @@ def _refused_machine(gpus: tuple[Gpu, ...], question: Question) -> Refusal | Non
         because = f"no build is made for GPUs of different makers ({' and '.join(map(str, gpus))})"
         return Refusal(because, nearest=_cpu(question, []), advice="name the GPU that torch shall use with --gpu")
     for gpu in gpus:
-        if said := _unsupported(gpu, machine.driver):
+        if said := unsupported(gpu, machine.driver):
             return Refusal(said, nearest=_cpu(question, []), advice=_other_driver(gpu, machine.driver))
     return None
 
@@ -184,8 +205,8 @@ def _other_driver(gpu: Gpu, driver: str) -> str:
     return f"with a driver of branch R{first} or newer, there are CUDA builds for {title_of(gpu.arch)}"
 
 
-def _unsupported(gpu: Gpu, driver: str) -> str:
-    """Why an NVIDIA driver does not support a GPU; "" if it does, or if that is unknown."""
+def unsupported(gpu: Gpu, driver: str) -> str:
+    """Why an NVIDIA driver does not support a GPU; "" if it does, or if that is unknown, or without a driver."""
     if not driver or driver_knows(gpu, driver) is not False:
         return ""
     first, last = driver_branches(gpu)
@@ -217,7 +238,7 @@ def _tried(label: str, question: Question) -> tuple[Verdict, Lock | Conflict | N
     try:
         found = question.attempt(label)
     except (InputError, UnknownPackage) as error:
-        return Verdict(label, FORBIDDEN, str(error)), None
+        return Verdict(label, FORBIDDEN, str(error), failure=error), None
     if not isinstance(found, Lock):
         state = DOUBTFUL if question.unread(found) else FORBIDDEN
         return Verdict(label, state, "; ".join(step.rstrip(".") for step in question.explain(found))), found
@@ -265,7 +286,7 @@ def _by_machine(label: str, question: Question) -> Iterator[tuple[bool | Unknown
         elif isinstance(runs, Unknown):
             yield runs, runs.because
     for gpu in machine.gpus or ():
-        if label != "cpu" and (said := _unsupported(gpu, machine.driver)):
+        if label != "cpu" and (said := unsupported(gpu, machine.driver)):
             yield False, said
         service = build_serves(label, str(platform), gpu)
         if service.answer is not True:

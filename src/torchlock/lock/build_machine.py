@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from torchlock.knowledge.accelerators import Gpu
-
-if TYPE_CHECKING:
-    from torchlock.target import Target
 
 _NO_GPU = "no GPU"
 
@@ -29,6 +26,11 @@ class BuildMachine(NamedTuple):
         if self.gpus is None:
             return ""
         return ",".join(dict.fromkeys(gpu.arch for gpu in self.gpus)) or "none"
+
+    @property
+    def libraries(self) -> dict[str, str]:
+        """The driver for ``Target.libraries``; empty if nothing is said about it."""
+        return {"cuda-driver": self.driver} if self.driver else {}
 
     @property
     def vendors(self) -> list[str]:
@@ -58,8 +60,3 @@ def recorded_machine(text: str) -> BuildMachine | None:
     if empty and gpus:
         return None
     return BuildMachine(tuple(gpus) if gpus or empty else None, driver)
-
-
-def stated_machine(target: Target, gpus: tuple[Gpu, ...] | None) -> BuildMachine:
-    """The machine of a target, whose GPUs may have names."""
-    return BuildMachine(gpus, target.libraries.get("cuda-driver") or "")

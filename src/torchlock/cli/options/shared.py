@@ -80,7 +80,7 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
             "with its driver (default: pypi)"
         ),
     )
-    add_gpu(add)
+    add_gpu(add, of_files=of_files)
     add(
         "--system",
         metavar="NAME",
@@ -98,14 +98,16 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
     )
 
 
-def add_gpu(add: Callable[..., object]) -> None:
-    """Add --gpu."""
+def add_gpu(add: Callable[..., object], *, of_files: bool = False) -> None:
+    """Add --gpu; with ``of_files``, for files that are judged."""
     add(
         "--gpu",
         metavar="NAME",
         help="the GPU: a product like 'RTX 4090', its architecture (sm_89, gfx1100, xpu), none, or host for those "
-        "of this machine; separate several by commas. Builds without code for it are not used. State the driver "
-        "with --system-lib cuda-driver=VERSION (default: not judged; with --accelerator auto: host)",
+        "of this machine; separate several by commas. Builds without code for it are "
+        + ("reported" if of_files else "not used")
+        + ". State the driver with --system-lib cuda-driver=VERSION (default: not judged"
+        + (")" if of_files else "; with --accelerator auto: host)"),
     )
 
 
