@@ -33,7 +33,7 @@ from refreshing.build_files import read_tables, write_tables
 from refreshing.build_pages import BuildIndex
 from refreshing.build_rendering import Renderer
 from refreshing.build_requirements import requirements_of
-from refreshing.build_rows import ROOT_FOLDER, add_rows
+from refreshing.build_rows import add_rows
 from refreshing.build_run import PACKAGES, BuildRefresh
 from refreshing.build_summary import summary
 from torchlock.errors import InputError, NetworkError, TorchlockError
@@ -118,9 +118,7 @@ def _refresh(tables: Tables, options: argparse.Namespace) -> bool:
 
 def _known_requirements(package: str, release: str, folder: str, platform: str) -> list[str] | None:
     """What is known without reading the wheel; nothing for a platform that torchlock does not know."""
-    if not platform:
-        return None
-    return requirements_of(package, release, "" if folder == ROOT_FOLDER else folder, platform)
+    return requirements_of(package, release, folder, platform) if platform else None
 
 
 if __name__ == "__main__":
