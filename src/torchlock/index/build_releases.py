@@ -12,7 +12,7 @@ from torchlock.index.live_releases import LiveRelease
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from torchlock.index import IndexRelease
     from torchlock.knowledge.releases import CatalogueRelease
@@ -118,6 +118,27 @@ class TableRelease:
     def files(self) -> list[File]:
         """Every wheel, in the order of ``tags``, with its whole address."""
         return [file._replace(url=self._root + file.url) for file in self._row.files()]
+
+
+class LentRelease(TableRelease):
+    """A release of a public project on the root page, with the wheels alone that the public index lacks.
+
+    ``lacking`` are these wheels, by their place in ``tags``.
+    """
+
+    def __init__(
+        self,
+        row: CatalogueRelease,
+        lacking: Collection[int],
+        root: str,
+        served: Callable[[str, str], FolderRelease | Unknown] | None,
+    ) -> None:
+        super().__init__(row, "", root, served)
+        self._lacking = lacking
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        """The rank of each wheel; None for those that the public index has, too."""
+        return [found if wheel in self._lacking else None for wheel, found in enumerate(super().ranks(rank))]
 
 
 class DeclaredRelease(TableRelease):

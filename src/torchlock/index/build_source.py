@@ -13,9 +13,9 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
-from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
+from torchlock.index.build_releases import DeclaredRelease, LentRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
-from torchlock.knowledge.build_labels import is_from_index
+from torchlock.knowledge.build_labels import is_completed_by_index, is_from_index
 from torchlock.knowledge.releases import Provenance
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
@@ -66,6 +66,7 @@ class BuildSource:
         self._answers: dict[str, Sequence[Release]] = {}
         self._today: dict[str, Sequence[FolderRelease] | Unknown] = {}
         self._silent = False
+        self._lent: set[str] = set()
 
     @property
     def title(self) -> str:
@@ -81,9 +82,29 @@ class BuildSource:
         return is_from_index(name, self.label)
 
     def holds(self, file: File) -> bool:
-        """Whether a file is one of a project that this source answers for."""
+        """Whether a file is one of a project that this source answers for, or one that it adds to another."""
         parsed = filenames.parse(file.filename)
-        return parsed is not None and self.owns(parsed[0])
+        return file.filename in self._lent or (parsed is not None and self.owns(parsed[0]))
+
+    def completed(self, name: str, public: Sequence[Release]) -> Sequence[Release]:
+        """The releases of a project of the public index, with the wheels that only the PyTorch index has.
+
+        A wheel counts as missing on the public index if that has none of this release for the same Python and
+        platform. The table alone is asked: the page is compared with it if such a wheel is locked
+        (``contradiction``).
+        """
+        lent = list(self._lending(name, public)) if is_completed_by_index(name, self.label) else []
+        return sorted([*public, *lent], key=lambda each: Version(each.version)) if lent else public
+
+    def _lending(self, name: str, public: Sequence[Release]) -> Iterator[LentRelease]:
+        served = {(each.version, *cell_of(tags)) for each in public for tags in each.tags}
+        for row in self._rows(name):
+            cells = [(row.version, *cell_of(tags)) for tags in row.tags]
+            lacking = {wheel for wheel, cell in enumerate(cells) if cell not in served}
+            if lacking:
+                files = row.files()
+                self._lent.update(files[wheel].filename for wheel in lacking)
+                yield LentRelease(row, lacking, f"{self.root}/", None if self._offline else self._served)
 
     def releases(self, name: str) -> Sequence[Release]:
         """The releases of a project, oldest first; none if the folder does not have it.
@@ -93,10 +114,13 @@ class BuildSource:
         """
         if name not in self._answers:
             bundled = () if self._refresh else self._bundled(name)
-            aged = self._refresh or (not self._offline and self._day() > self._as_of(name))
-            today = self._asked(name) if aged else Unknown("not asked")
+            today = self._asked(name) if self._is_aged(name) else Unknown("not asked")
             self._answers[name] = bundled if isinstance(today, Unknown) else today
         return self._answers[name]
+
+    def _is_aged(self, name: str) -> bool:
+        """Whether the page has to be asked, because the table is not enough."""
+        return self._refresh or (not self._offline and self._day() > self._as_of(name))
 
     def is_local(self, name: str) -> bool:
         """Whether the releases of a project are known without asking the index."""
@@ -118,7 +142,14 @@ class BuildSource:
         return Provenance(place, as_of="" if name in self._answered else self._as_of(name), folder=place)
 
     def contradiction(self, file: File) -> Contradiction | None:
-        """The two hashes of a file, if the page and the table disagree on it."""
+        """The two hashes of a file, if the page and the table disagree on it.
+
+        Raises:
+            NetworkError: ``refresh`` is set, and the index failed.
+        """
+        name = file.filename.split("-")[0]
+        if file.filename in self._lent and self._is_aged(name):
+            self._asked(name)
         return next(
             (known for pages in self._opened_pages if (known := pages.contradictions.get(file.filename))), None
         )
