@@ -46,9 +46,7 @@ def _declared(release: CatalogueRelease) -> Iterable[Row]:
         yield from needs if isinstance(needs, list) else ()
 
 
-def reach(
-    outlines: Mapping[str, Outline], needs: Iterable[Row] = (), roots: Iterable[str] = ROOTS
-) -> set[str]:
+def reach(outlines: Mapping[str, Outline], needs: Iterable[Row] = (), roots: Iterable[str] = ROOTS) -> set[str]:
     """Every name that the roots, and ``needs``, lead to, as far as the outlines know.
 
     Followed are the requirements of releases that something reached admits, with the extras it requests.

@@ -85,7 +85,7 @@ def is_from_index(name: str, label: str) -> bool:
 def is_completed_by_index(name: str, label: str) -> bool:
     """Whether the PyTorch index has wheels that the public index lacks of a project that is not its own.
 
-    Torch for CUDA requires triton of the public index. For aarch64, the PyTorch index alone has some releases of it.
+    Torch for CUDA requires triton of the public index. For aarch64, the PyTorch index alone has some of its wheels.
     """
     return name == "triton" and kind_of(label) == "cuda"
 
