@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"\nhint: {error.hint}" if error.hint else ""
         print(f"error: {error}{hint}", file=sys.stderr)
         return 2
-    renderer = Renderer(options.releases, _known_requirements)
+    renderer = Renderer(options.releases)
     changed = write_tables(options.output, tables, renderer, dry=options.check)
     print(f"{len(changed)} {'file' if len(changed) == 1 else 'files'} {'differ' if options.check else 'written'}.")
     return 1 if contradicted or (options.check and changed) else 0
@@ -108,17 +108,12 @@ def _refresh(tables: Tables, options: argparse.Namespace) -> bool:
     index = BuildIndex(options.index, options.cache, lambda text: None)
     run = BuildRefresh(tables, index, date=today(), jobs=max(1, options.jobs), trust=options.trust_index)
     run.read_pages((only,) if only else PACKAGES)
-    run.read_requirements(_known_requirements)
+    run.read_requirements(requirements_of)
     if not only and not options.check:
         tables.date = today()
     print(*summary(run.changes, trusted=options.trust_index), sep="\n")
     print(*sorted(index.notes), sep="\n", end="\n" * bool(index.notes), file=sys.stderr)
     return any(each.new for each in run.changes.contradictions)
-
-
-def _known_requirements(package: str, release: str, folder: str, platform: str) -> list[str] | None:
-    """What is known without reading the wheel; nothing for a platform that torchlock does not know."""
-    return requirements_of(package, release, folder, platform) if platform else None
 
 
 if __name__ == "__main__":

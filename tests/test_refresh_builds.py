@@ -69,7 +69,7 @@ def test_a_new_release_with_the_requirements_of_its_wheel(index: WheelIndex, bui
     assert found["build"] == "cu128"
     (row,) = found["files"]["2.99.0+cu128"]
     assert row == [torch.filename, torch.sha256, None, "2025-08-06T14:51:23Z", torch.row, [1]]
-    assert read_tables(builds).sources == {1: f"{index.authority} its pages 2030-01-02"}
+    assert read_tables(builds).sources == {1: f"{index.authority} pages 2030-01-02"}
     assert (builds / "DATE").read_text() == "2030-01-02\n"
     assert found["releases"]["2.99.0+cu128"]["own"] == [0]
     assert found["requirements"] == [["filelock"], ["jinja2", ">=3", 'sys_platform == "linux"']]
@@ -437,9 +437,8 @@ def test_rendering_asks_nobody(index: WheelIndex, builds: Path) -> None:
     index.add("cu128", "torch", "2.8.0+cu128")
     run(index, builds)
     index.requests.clear()
-    (builds / "files" / "cu128" / "torch.json").write_bytes(
-        (builds / "files" / "cu128" / "torch.json").read_bytes().replace(b'["filelock"],\n', b"")
-    )
+    path = builds / "files" / "cu128" / "torch.json"
+    path.write_bytes(path.read_bytes().replace(b'["filelock"],\n', b""))
     assert run(index, builds, "--render", "--check") == 1
     assert run(index, builds, "--render") == 0
     assert ["filelock"] in table(builds, "cu128", "torch")["requirements"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    # package, version without label, folder (`root`: the root page), platform → Requires-Dist, None if unknown
+    # package, version without label, folder, platform → Requires-Dist, or None if it is unknown
     RequirementsOf = Callable[[str, str, str, str], Sequence[str] | None]
 
 

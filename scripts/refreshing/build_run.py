@@ -66,7 +66,7 @@ class BuildRefresh:
         self._jobs = jobs
         self._trust = trust
         self._host = urlsplit(index.address).netloc.rpartition("@")[2]
-        self._source = f"{self._host} its pages {date}"
+        self._source = f"{self._host} pages {date}"
         self._files: dict[Key, File] = {}
 
     def read_pages(self, packages: Sequence[str] = PACKAGES) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import install_sets_of
@@ -16,9 +16,9 @@ from torchlock.location import NOWHERE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torchlock.answers import Unknown
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
+    from torchlock.knowledge.accelerators import Gpu
     from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
@@ -39,6 +39,8 @@ class Knowledge:
     matrix: Matrix
     libraries: Mapping[str, str | None]
     """Host libraries of the target → their versions, None for a library that is known to be missing."""
+    gpus: tuple[Gpu, ...] = ()
+    """The GPUs of the target, if the command line names them."""
 
     @property
     def date(self) -> str:
@@ -57,7 +59,7 @@ class Knowledge:
         return {}
 
     @cached_property
-    def newest_on_page(self) -> dict[tuple[str, int, str, int], int | Unknown | None]:
+    def newest_on_page(self) -> dict[tuple[str, int, str, int], Any]:
         """A cache: package, releases, page and cell → the newest of the releases on the page."""
         return {}
 

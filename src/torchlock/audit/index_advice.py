@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torchlock.knowledge.indexes import page_of
 
 if TYPE_CHECKING:
-    from torchlock.manifests.document import Document
+    from torchlock.manifests.document import Document, IndexLine
 
 
 def tool_of(document: Document) -> str:
@@ -44,3 +44,22 @@ def naming_page(document: Document, label: str, names: str) -> str:
     if tool == "pdm":
         return f'Declare the index: [[tool.pdm.source]] with name = "pytorch-{label}" and url = "{page}".'
     return f"Name the page of {label} builds: --extra-index-url {page}"
+
+
+def limiting(line: IndexLine) -> str:
+    """How to limit an index to the packages that name it."""
+    name = line.name or "pytorch"
+    if line.tool == "poetry":
+        return f'Set priority = "explicit", and write source = "{name}" for torch and its companions.'
+    if line.tool == "pipenv":
+        return (
+            f'Declare the public index as the first source. Write index = "{name}" for torch and its companions.'
+        )
+    if line.tool == "pdm":
+        return 'Set include_packages = ["torch*"] and exclude_packages = ["*"].'
+    if line.kind == "extra" and not line.name:
+        return (
+            f'Declare it as [[tool.uv.index]] with url = "{line.address}" and explicit = true, and name it in '
+            "[tool.uv.sources] for torch and its companions."
+        )
+    return f'Set explicit = true, and name "{name}" in [tool.uv.sources] for torch and its companions.'

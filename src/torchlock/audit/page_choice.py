@@ -64,7 +64,8 @@ def newest_on_page(context: AuditContext, name: str, releases: int, label: str, 
     key = name, releases, label, cell
     if key not in known.newest_on_page:
         known.newest_on_page[key] = _newest(context, name, releases, label, cell)
-    return known.newest_on_page[key]
+    answer: int | Unknown | None = known.newest_on_page[key]
+    return answer
 
 
 def _newest(context: AuditContext, name: str, releases: int, label: str, cell: int) -> int | Unknown | None:
@@ -72,7 +73,11 @@ def _newest(context: AuditContext, name: str, releases: int, label: str, cell: i
     target, package = stack.target(cell), stack.packages[name]
     place, python = str(target.platform), str(target.python)
     for index in reversed(list(bits(releases))):
-        served = builds.serves(name, package.versions[index], label, place, python)
+        text = package.versions[index]
+        served = builds.serves(name, text, label, place, python)
+        # Many sources name no Pythons. The builds of a release are for those of the public index.
+        if isinstance(served, Unknown) and package.cells[index] >> cell & 1:
+            served = True if builds.serves(name, text, label, place) is True else served
         if served is True:
             return index
         if isinstance(served, Unknown):

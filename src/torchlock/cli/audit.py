@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
+    from torchlock.knowledge.accelerators import Gpu
     from torchlock.target import Platform
 
 # With this many files, a second process saves time (measured: its start takes 20 ms, a file 2 to 5 ms).
@@ -108,7 +109,14 @@ def _options(arguments: argparse.Namespace) -> Options:
     if pythons and pythons[0].minor not in PYTHONS:
         hint = f"the data cover Python 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
         raise InputError(f"--python: no data for Python {pythons[0]}", hint=hint)
-    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries)
+    gpus: tuple[Gpu, ...] = ()
+    if arguments.gpu is not None:
+        from torchlock.cli.build_machine import machine_for_files
+
+        machine = machine_for_files(arguments.gpu, libraries.get("cuda-driver") or "")
+        gpus = machine.gpus or ()
+        libraries = {**libraries, **machine.libraries}
+    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries, gpus)
 
 
 def _platform_of(arguments: argparse.Namespace) -> str:

@@ -90,6 +90,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "python": why_no_version,
     "platform": None,
     "accelerator": None,
+    "gpu": None,
     "system": None,
     "system-lib": None,
     "base-image": None,

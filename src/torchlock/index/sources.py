@@ -107,9 +107,10 @@ class Sources:
         if name not in self._answers:
             route = self._route(name)
             self._answers[name] = (
-                self._whole(name, self._found(name)) if route is None else self._from_route(name, route)
+                self._with_linked(name, self._found(name)) if route is None else self._from_route(name, route)
             )
-        return self._answers[name]
+        found = self._answers[name]
+        return found if self.builds is None else self.builds.beside(name, found)
 
     @cached_property
     def builds(self) -> BuildSource | None:
@@ -201,9 +202,9 @@ class Sources:
         if self._silent or not self._snapshots:
             return changed
         for name in sorted(self._snapshots.intersection(names)):
-            before, found = self._answers.get(name, ()), self._whole(name, self._today(name))
+            before, found = self._answers.get(name, ()), self._today(name)
             if found and _outline(found) != _outline(before):
-                self._answers[name] = found
+                self._answers[name] = self._with_linked(name, found)
                 changed = True
         return changed
 
@@ -379,11 +380,6 @@ class Sources:
             self._snapshots.add(name)
         return found or ()
 
-    def _whole(self, name: str, found: Sequence[Release]) -> Sequence[Release]:
-        """The releases on an index, with those that other places add; none if there are none."""
-        linked = self._with_linked(name, found) if found else found
-        return self.builds.completed(name, linked) if linked and self.builds is not None else linked
-
     def _with_linked(self, name: str, found: Sequence[Release]) -> Sequence[Release]:
         """With the releases that only the find-links locations of the user's own lines have."""
         if not self._find_links:
@@ -474,9 +470,9 @@ class Sources:
         return Reader(Builder(settings))
 
 
-def _outline(releases: Sequence[Release]) -> list[tuple[str, bool, list[str]]]:
+def _outline(releases: Sequence[Release]) -> dict[str, tuple[bool, list[str]]]:
     """What makes a difference between two answers: versions, whether they are withdrawn, and their wheels."""
-    return sorted((each.version, each.yanked is None, sorted(each.tags)) for each in releases)
+    return {each.version: (each.yanked is None, sorted(each.tags)) for each in releases}
 
 
 def _version(release: Release) -> Version:

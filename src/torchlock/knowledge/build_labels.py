@@ -82,14 +82,6 @@ def is_from_index(name: str, label: str) -> bool:
     return name in FAMILY or (name in _TRITONS and needs_same_build(label))
 
 
-def is_completed_by_index(name: str, label: str) -> bool:
-    """Whether the PyTorch index has wheels that the public index lacks of a project that is not its own.
-
-    Torch for CUDA requires triton of the public index. For aarch64, the PyTorch index alone has some of its wheels.
-    """
-    return name == "triton" and kind_of(label) == "cuda"
-
-
 @lru_cache(maxsize=1 << 10)
 def label_order(label: str) -> tuple[tuple[bool, int, str], ...]:
     """A key that orders builds of one release as installers do, the highest last; "" is the lowest.

@@ -117,13 +117,15 @@ class FromBuilds(NamedTuple):
     """How a lock takes the torch family from the PyTorch index.
 
     ``label`` is the build, ``root`` the address of the index. ``by_index``: the lock pins versions and names the
-    index, else it names the very files. ``machine`` describes the GPU and the driver that limited the choice.
+    index, else it names the very files. ``machine`` describes the GPU and the driver that limited the choice, and
+    ``held_back`` says which newer builds they forbid, and why.
     """
 
     label: str
     root: str
     by_index: bool = False
     machine: str = ""
+    held_back: tuple[str, ...] = ()
 
     def file_of(self, pin: Pin) -> File | None:
         """The file that a lock names by its address, instead of a version.

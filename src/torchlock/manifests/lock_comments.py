@@ -22,9 +22,9 @@ _HOW = "# to install the others: pip install -r FILE, or uv pip install --no-dep
 class LockComments(NamedTuple):
     """``label`` is the build of a lock (``cu128``), ``root`` the address of the index that has it.
 
-    ``machine`` describes the GPU and the driver for which the build was chosen. ``base`` is what the lock is
-    installed into (``base image`` and its name), ``kept`` the packages of it that stay. Each is empty if the lock does not
-    say it.
+    ``machine`` describes the GPU and the driver for which the build was chosen, ``held_back`` the newer builds
+    that they forbid. ``base`` is what the lock is installed into (``base image`` and its name), ``kept`` the
+    packages of it that stay. Each is empty if the lock does not say it; ``held_back`` and ``kept`` are not read.
     """
 
     label: str = ""
@@ -32,6 +32,7 @@ class LockComments(NamedTuple):
     machine: str = ""
     base: tuple[str, str] = ("", "")
     kept: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """The comments of a lock, as ``read_lock_comments`` reads them."""
@@ -39,6 +40,7 @@ class LockComments(NamedTuple):
             yield f"# builds: {self.label} of {self.root}"
         if self.machine:
             yield f"# machine: {self.machine}"
+        yield from (f"# held back: {said}" for said in self.held_back)
         if any(self.base):
             yield f"# {': '.join(self.base)}"
             yield from self._kept()

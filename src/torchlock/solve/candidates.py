@@ -202,7 +202,9 @@ class CandidateFilter:
 
     def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
         if isinstance(release, KeptRelease):
-            return Candidate(name, Version(release.version), release, 0, (0,))
+            because = self._lacks_code(release, 0)
+            kept = Candidate(name, Version(release.version), release, 0, (0,))
+            return Rejected(str(release.package.version), "gpu", because) if because else kept
         ranks = release.ranks(self._rank)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))]
@@ -278,7 +280,15 @@ def service_of(release: Release, wheel: int, target: Target) -> Service | None:
     build = release.build(wheel)
     if not isinstance(build, str):
         return None
-    return serves(release.name, release.version, build, str(target.platform), Gpu(target.gpu, target.gpu))
+    services = [
+        serves(release.name, release.version, build, str(target.platform), Gpu(arch, arch))
+        for arch in target.gpu.split(",")
+    ]
+    return min(services, key=lambda service: ([False, None, True].index(_known(service)), service.because))
+
+
+def _known(service: Service) -> bool | None:
+    return None if isinstance(service.answer, Unknown) else service.answer
 
 
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:

@@ -65,16 +65,19 @@ def _stated(context: AuditContext, demand: Demand) -> list[_Stated]:
     if entry.url is not None:
         return _of_address(entry.url, entry.hashes)
     folder = _folder(context, demand)
-    if folder is None:
-        return []
-    if not entry.file_hashes or demand.name not in FAMILY:
-        return [_Stated(sha256, folder) for sha256 in _sha256(entry.hashes)]
-    found = []
-    for written, digest in entry.file_hashes:
-        wheel = wheel_address(written) if "://" in written else None
-        name = unquote(urlsplit(written).path).rpartition("/")[2] if "/" in written else written
-        found += [_Stated(sha256, wheel.folder if wheel else folder, name) for sha256 in _sha256([digest])]
-    return found
+    if entry.file_hashes and demand.name in FAMILY:
+        found = [_of_file(written, digest, folder) for written, digest in entry.file_hashes]
+        return [one for one in found if one is not None]
+    return [] if folder is None else [_Stated(sha256, folder) for sha256 in _sha256(entry.hashes)]
+
+
+def _of_file(written: str, digest: str, folder: str | None) -> _Stated | None:
+    """The hash of a file that a lock lists by its name or address; None without a folder or a SHA-256 hash."""
+    wheel = wheel_address(written) if "://" in written else None
+    folder = wheel.folder if wheel is not None else folder
+    name = unquote(urlsplit(written).path).rpartition("/")[2] if "/" in written else written
+    found = _sha256([digest])
+    return _Stated(found[0], folder, name) if found and folder is not None else None
 
 
 def _of_address(url: str, hashes: Sequence[str]) -> list[_Stated]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.audit.index_advice import limiting, tool_of
 from torchlock.audit.phrasing import as_of, asked, listed, where
 from torchlock.finding import Remedy
+from torchlock.knowledge.accelerators import absence_of
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.index_pages import is_excluded
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host, page_of
@@ -54,7 +56,7 @@ def _may_have(context: AuditContext, demand: Demand, label: str, cell: int) -> b
         builds, target = context.known.builds, context.stack.target(cell)
         versions = context.stack.packages[demand.name].versions
         asked_of = builds.published if demand.label else builds.serves
-        known[key] = any(
+        known[key] = absence_of(label, str(target.platform)) is None and any(
             asked_of(demand.name, versions[index], label, str(target.platform), str(target.python)) is not False
             for index in reversed(list(bits(demand.releases or 0)))
         )
@@ -123,16 +125,24 @@ def _no_project(context: AuditContext, entries: Sequence[Entry]) -> Finding:
     names = list(dict.fromkeys(entry.name for entry in entries))
     shown = names if len(names) <= _SHOWN else [*names[:_SHOWN], f"{len(names) - _SHOWN} others"]
     message = f"the PyTorch index, the only index named here, does not have {listed(shown)}"
-    finding = context.finding("TL514", "error", message, [])
+    tool = tool_of(context.document)
+    # Until poetry 1.4 a primary source did not replace the public index.
+    finding = context.finding("TL514", "warning" if tool == "poetry" else "error", message, [])
     places = context.places(entries)
     if places:
         finding.place, finding.related = places[0], tuple(places[1:])
-    if context.document.kind in ("requirements", "environment"):
-        what = "Write --extra-index-url in place of --index-url, and pin the builds of torch and its companions."
-    else:
-        what = f"Install {listed(shown)} in a command of their own, without this index."
-    finding.remedy = Remedy(what)
+    finding.remedy = Remedy(_apart(context, tool, listed(shown)))
     return finding
+
+
+def _apart(context: AuditContext, tool: str, names: str) -> str:
+    """How to take other projects from the public index."""
+    line = next((line for line in context.document.indexes if line.kind == "index"), None)
+    if tool and line is not None:
+        return limiting(line)
+    if context.document.kind in ("requirements", "environment"):
+        return "Write --extra-index-url in place of --index-url, and pin the builds of torch and its companions."
+    return f"Install {names} in a command of their own, without this index."
 
 
 @rule("TL515")

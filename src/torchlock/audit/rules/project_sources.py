@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from torchlock.audit.index_advice import tool_of
+from torchlock.audit.index_advice import limiting, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.finding import Remedy
@@ -148,23 +148,8 @@ def _for_all(context: AuditContext, line: IndexLine, label: str, names: Sequence
         what += f", {listed(names)} too" if names else ""
     message = f"the index is a {page} and not limited to the packages that name it: {what}"
     finding = _at(context, "TL512", "warning" if names and line.tool == "uv" else "note", message, line.place)
-    finding.remedy = Remedy(_limiting(line))
+    finding.remedy = Remedy(limiting(line))
     return finding
-
-
-def _limiting(line: IndexLine) -> str:
-    """How to limit an index to the packages that name it."""
-    name = line.name or "pytorch"
-    if line.tool == "poetry":
-        return f'Set priority = "explicit", and write source = "{name}" for torch and its companions.'
-    if line.tool == "pdm":
-        return 'Set include_packages = ["torch*"] and exclude_packages = ["*"].'
-    if line.kind == "extra" and not line.name:
-        return (
-            f'Declare it as [[tool.uv.index]] with url = "{line.address}" and explicit = true, and name it in '
-            "[tool.uv.sources] for torch and its companions."
-        )
-    return f'Set explicit = true, and name "{name}" in [tool.uv.sources] for torch and its companions.'
 
 
 @rule("TL517")

@@ -69,16 +69,18 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
     )
     add(
         "--accelerator",
-        metavar="NAME",
+        metavar="BUILD",
         default="pypi",
         help="which builds: pypi means "
         + (
             "the builds that a file asks for (the only value for now)"
             if of_files
-            else "the builds that the public index serves; cpu, cu128, rocm6.4, xpu and the like mean that build "
-            "for the whole torch family (default: pypi)"
+            else "the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu mean that build "
+            "of the PyTorch index, for the whole torch family; auto means the newest build that runs on the GPU "
+            "with its driver (default: pypi)"
         ),
     )
+    add_gpu(add, of_files=of_files)
     add(
         "--system",
         metavar="NAME",
@@ -93,6 +95,19 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
         default=[],
         help="the version of one system library, overrides --system: ffmpeg=6.1, libsndfile=none, glibc=2.31 "
         "(repeatable)",
+    )
+
+
+def add_gpu(add: Callable[..., object], *, of_files: bool = False) -> None:
+    """Add --gpu; with ``of_files``, for files that are judged."""
+    add(
+        "--gpu",
+        metavar="NAME",
+        help="the GPU: a product like 'RTX 4090', its architecture (sm_89, gfx1100, xpu), none, or host for those "
+        "of this machine; separate several by commas. Builds without code for it are "
+        + ("reported" if of_files else "not used")
+        + ". State the driver with --system-lib cuda-driver=VERSION (default: not judged"
+        + (")" if of_files else "; with --accelerator auto: host)"),
     )
 
 
