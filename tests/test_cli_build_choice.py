@@ -195,3 +195,43 @@ def test_audit_reads_this_machine_if_asked(machine: FakeMachine, capsys: pytest.
 def test_audit_with_several_gpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert audited(capsys, "--gpu", "RTX 4090") == []
     assert audited(capsys, "--gpu", "RTX 4090, V100") == ["TL208"]
+
+
+@pytest.mark.parametrize(
+    ("text", "build", "rules"),
+    [
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu132", ["TL204"]),
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu130", []),
+        ("torch>=2.7\n", "cu124", ["TL204"]),
+        ("torch==2.6.0\ntorchaudio==2.6.0\n", "cu124", []),
+        ("torch==2.6.0+cu126\n", "cu124", ["TL205"]),
+        ("six\n", "cu124", []),
+        ("--index-url https://example.org/whl/cu118\ntorch==2.6.0\n", "cu132", []),  # the file names a build
+    ],
+)
+def test_audit_judges_files_as_one_build(
+    text: str, build: str, rules: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("requirements.txt").write_text(text, encoding="utf-8")
+    where = ("--platform", "linux-x86_64", "--python", "3.12")
+    main(["audit", "requirements.txt", "--accelerator", build, *where, "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["files"][0]["findings"]
+    assert [each["rule"] for each in found if each["severity"] == "error"] == rules
+
+
+def test_audit_does_not_choose(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text("torch\n", encoding="utf-8")
+    assert main(["audit", "requirements.txt", "--accelerator", "auto"]) == 2
+    assert "chooses a build for a lock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ['accelerator = "auto"', 'gpu = "host"'])
+@pytest.mark.parametrize("command", ["lock", "audit"])
+def test_a_project_may_not_ask_programs_of_the_machine(
+    line: str, command: str, machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.program("nvidia-smi", f"touch {machine.folder}/ran")
+    Path("pyproject.toml").write_text(f"[tool.torchlock]\n{line}\n", encoding="utf-8")
+    assert main([command]) == 2
+    assert "a project may not ask programs of this machine for its GPUs" in capsys.readouterr().err
+    assert not (machine.folder / "ran").exists()
