@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -421,6 +422,9 @@ def _(ground: Ground) -> object:
     return found
 
 
+row("inspect.host:output_of", "a program that fails or is not there")(
+    lambda ground: [host.output_of([sys.executable, "-c", "raise SystemExit(3)"]), host.output_of(["/nothing/x"])]
+)
 row("inspect.loading.outcome:Outcome.answer", "a library that nobody saw")(
     lambda ground: Outcome("a.so", unseen=(NotExamined("b.so", "a.so", NOBODY),)).answer
 )

@@ -109,17 +109,14 @@ def _options(arguments: argparse.Namespace) -> Options:
     if pythons and pythons[0].minor not in PYTHONS:
         hint = f"the data cover Python 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
         raise InputError(f"--python: no data for Python {pythons[0]}", hint=hint)
-    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries, _gpus(arguments))
+    gpus: tuple[Gpu, ...] = ()
+    if arguments.gpu is not None:
+        from torchlock.cli.build_machine import machine_for_files
 
-
-def _gpus(arguments: argparse.Namespace) -> tuple[Gpu, ...]:
-    """The GPUs of the command line."""
-    if arguments.gpu is None:
-        return ()
-    from torchlock.knowledge.accelerators import parse_gpu
-
-    gpu = parse_gpu(arguments.gpu)
-    return () if gpu is None else (gpu,)
+        machine = machine_for_files(arguments.gpu, libraries.get("cuda-driver") or "")
+        gpus = machine.gpus or ()
+        libraries = {**libraries, **machine.libraries}
+    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries, gpus)
 
 
 def _platform_of(arguments: argparse.Namespace) -> str:

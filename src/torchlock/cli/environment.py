@@ -43,18 +43,41 @@ def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
         platform=platform,
         search_path=_search_path(arguments, environment),
     )
-    if context.live and "cuda-driver" not in libraries and (context.label("torch") or "").startswith("cu"):
-        from torchlock.inspect.host import driver
-
-        found = driver()
-        if isinstance(found, Unknown):
-            console.say("note", f"it is unknown whether the NVIDIA driver supports this torch: {found}")
-        elif found is not None:
-            libraries["cuda-driver"] = found.version
-            context.devices = found.devices
+    _add_gpus(context, libraries, arguments.gpu, console)
     if arguments.deep:
         context.progress = _counting(console)
     return context
+
+
+def _add_gpus(
+    context: CheckContext, libraries: dict[str, str | None], stated: str | None, console: Console
+) -> None:
+    """Add the GPUs and the NVIDIA driver: as stated on the command line, else as this machine has them.
+
+    Raises:
+        InputError: the named GPU is not known.
+    """
+    if stated not in (None, "host"):
+        from torchlock.knowledge.accelerators import parse_gpu
+
+        gpu = parse_gpu(stated or "")
+        context.gpus, context.gpu_stated = (gpu,) if gpu else (), True
+    if not (context.live or stated == "host") or "torch" not in context.pins:
+        return
+    if context.gpu_stated and "cuda-driver" in libraries:
+        return
+    from torchlock.inspect.gpus import read_machine
+    from torchlock.inspect.host import Driver, driver
+
+    found = driver()
+    if isinstance(found, Unknown) and (context.label("torch") or "").startswith("cu"):
+        console.say("note", f"it is unknown whether the NVIDIA driver supports this torch: {found}")
+    if not context.gpu_stated:
+        machine = read_machine(lambda: found)
+        context.gpus = machine.gpus
+    if isinstance(found, Driver) and "cuda-driver" not in libraries:
+        libraries["cuda-driver"] = found.version
+        context.driver_names_gpus = not context.gpu_stated
 
 
 def _counting(console: Console) -> Callable[[int, int], None]:
@@ -66,7 +89,7 @@ def _counting(console: Console) -> Callable[[int, int], None]:
 
 def _environment(arguments: argparse.Namespace, console: Console) -> Environment:
     if arguments.path is not None:
-        return _of_tree(arguments.path, arguments.root)
+        return tree_at(arguments.path, arguments.root)
     from torchlock.cli.interpreter import ask_interpreter
     from torchlock.inspect.environment import of_interpreter
 
@@ -83,7 +106,7 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
                 said = "was found in the current folder: its files are read, and its interpreter is not run"
                 console.say("note", f"{virtual} {said} (to run it, use --python {python})")
                 arguments.path = virtual
-                return _of_tree(virtual, None)
+                return tree_at(virtual, None)
     named = f"--python: {python}" if arguments.python else base or python
     if re.fullmatch(r"\d+\.\d+t?", python):
         python = f"python{python}"
@@ -94,8 +117,8 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
     return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)
 
 
-def _of_tree(path: str, root: str | None) -> Environment:
-    """The environment in a folder. It is read, and nothing in it is run.
+def tree_at(path: str, root: str | None, option: str = "--path") -> Environment:
+    """The environment in a folder, which ``option`` names. It is read, and nothing in it is run.
 
     Raises:
         InputError: the folder contains no environment.
@@ -106,12 +129,12 @@ def _of_tree(path: str, root: str | None) -> Environment:
     from torchlock.inspect.tree_python import is_site
 
     if not files.is_folder(path):
-        raise InputError(f"--path: {path!r} is not a folder", hint="name a site-packages folder")
+        raise InputError(f"{option}: {path!r} is not a folder", hint="name a site-packages folder")
     folder = root or root_of(path)
     environment = of_tree(path, root=Root(folder) if folder else None)
     if not any(is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"):
         raise InputError(
-            f"--path: {path!r} contains no Python packages and no environment",
+            f"{option}: {path!r} contains no Python packages and no environment",
             hint="name a site-packages folder, an environment, or the root folder of an image",
         )
     return environment

@@ -93,6 +93,8 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "gpu": None,
     "system": None,
     "system-lib": None,
+    "base-image": None,
+    "constraint-from": Refusal(_READS),
     # input
     "requirement": why_not_read,
     "constraint": why_not_read,

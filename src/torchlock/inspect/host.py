@@ -113,6 +113,11 @@ def libsndfile(root: Root) -> str | None:
     return root.search("libsndfile.so.1") or root.search("libsndfile.so")
 
 
+def is_wsl() -> bool:
+    """Whether this is a Linux inside Windows, which uses the driver of Windows."""
+    return files.is_folder(_WSL)
+
+
 def driver() -> Driver | Unknown | None:
     """The driver of this machine; None if there is none, unknown if it exists but does not answer.
 
@@ -122,22 +127,22 @@ def driver() -> Driver | Unknown | None:
     smi = find_program("nvidia-smi") or find_program("nvidia-smi", _WSL)
     if smi is not None:
         query = [smi, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
-        printed = _output_of(query)
+        printed = output_of(query)
         found = None if isinstance(printed, Unknown) else _parsed(printed)
         if found is not None:
             return found
         if printed != _NOT_LOADED:
             silent = printed if isinstance(printed, Unknown) else Unknown("nvidia-smi prints no version")
-    if told is not None or os.name == "nt" or files.is_folder(_WSL):
-        printed = _output_of([sys.executable, "-I", "-S", "-B", "-c", _NVML])
+    if told is not None or os.name == "nt" or is_wsl():
+        printed = output_of([sys.executable, "-I", "-S", "-B", "-c", _NVML])
         found = None if isinstance(printed, Unknown) else _parsed(printed)
         if found is not None:
             return found
     return told if isinstance(told, Driver) or silent is None else silent
 
 
-def _output_of(command: Sequence[str]) -> str | Unknown:
-    """The output of a program, within limits of time and size; beyond them it is ended with its children."""
+def output_of(command: Sequence[str]) -> str | Unknown:
+    """The output of a program of the machine, within limits of time and size; beyond them it is ended."""
     name = os.path.basename(command[0])
     try:
         answer = run_program(command, _SECONDS, _SMALL, stderr=subprocess.DEVNULL)

@@ -8,6 +8,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.images import image_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
@@ -38,7 +39,8 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
     """A note on a version that the table does not have."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
-        unknown = f"the {demand.name} version in {image}, if any, is unknown"
+        why = image_of(image).unknown
+        unknown = f"the {demand.name} version in {image}, if any, is unknown" + (f" ({why})" if why else "")
         message = f"{unknown}: packages that must match it were not judged"
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
+from torchlock.check.nvidia import owner_of
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
@@ -213,6 +214,9 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
     if not by_attempt:
         return
     found = [undefined for _, undefined in by_attempt]
+    if outdated := [undefined for undefined in found if undefined.provider]:
+        yield _outdated(context, name, by_attempt[0][0].path, outdated)
+        return
     first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
@@ -233,6 +237,30 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
         path=first.wanted_by,
         because=because,
         expected_error=expected_error,
+        sources=("ld-so-manual",),
+        lacks=tuple(dict.fromkeys(each.symbol for each in found)),
+    )
+
+
+def _outdated(context: CheckContext, name: str, opened: str, found: Sequence[UndefinedSymbol]) -> Finding:
+    """The finding for symbols that the installed release of an NVIDIA library does not define."""
+    first = found[0]
+    user, provider = (owner_of(context, path) for path in (first.wanted_by, first.provider))
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    there = f"{os.path.basename(first.provider)} of {provider} {context.version(provider)}"
+    message = (
+        f"{os.path.basename(first.wanted_by)} of {f'{user} {context.version(user)}' if user else name} uses "
+        f"{first.symbol}{more}, which {there if provider else first.provider} does not define"
+    )
+    return context.finding(
+        "TL611",
+        _severity(name),
+        message,
+        name,
+        *dict.fromkeys(filter(None, (provider, user))),
+        path=first.wanted_by,
+        because="the two are from different releases of CUDA; torch requires the ones that it was built with",
+        expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
         sources=("ld-so-manual",),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )

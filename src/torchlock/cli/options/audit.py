@@ -48,11 +48,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the name of the file on standard input, which decides its format (default: requirements.txt)",
     )
     add_target(parser, of_files=True)
-    parser.add_argument(
-        "--gpu",
-        metavar="NAME",
-        help="the GPU that the files must run on: 'RTX 4090', sm_89, gfx1100, xpu, or none",
-    )
     findings = parser.add_argument_group("findings")
     add_report(findings, " and for --fix")
     add = findings.add_argument

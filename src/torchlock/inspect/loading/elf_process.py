@@ -38,6 +38,10 @@ _OF_EVERY_MACHINE = re.compile(
 _PYTHON = ("Py", "_Py", "__Py")
 # Symbols that the loader or the compiler adds; no library needs to define them.
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
+# The C interfaces of NVIDIA's libraries: each has its prefix, and at most one symbol version, its own name.
+_OF_NVIDIA = re.compile(
+    r"_*(nccl|nvJitLink|cusparseLt|cusparse|cublasLt|cublas|cudnn|cufft|cusolver|curand|nvrtc)(?=[A-Z])"
+)
 
 
 class _Library(NamedTuple):
@@ -92,10 +96,12 @@ class ElfProcess(LoaderProcess):
         self._loaded.setdefault(binary.soname or os.path.basename(path), library)
         self._fill(library, found)
         undefined = list(self._undefined(library, bool(found.missing), found)) if request.symbols else []
+        undefined += self._outdated(before)
         # An earlier library may have loaded a shadow of which it needs fewer symbols.
         self._shadows += found.shadowed
         for shadow in self._shadows:
-            undefined += [each for each in self._lost_by(shadow, before) if each not in undefined]
+            undefined += self._lost_by(shadow, before)
+        undefined = list({(each.symbol, each.wanted_by): each for each in undefined}.values())
         outcome = found.outcome(path, undefined)
         if not outcome.loads:
             self._loaded = before  # The loader unloads a library that it cannot load completely.
@@ -278,9 +284,7 @@ class ElfProcess(LoaderProcess):
         has, should = taken.symbols, meant.symbols
         if isinstance(has, Unreadable) or isinstance(should, Unreadable):
             return
-        new = (each for name, each in self._loaded.items() if name not in before)
-        users = [each for each in new if each is not None and shadow.name in each.dependencies]
-        for user in users:
+        for user in (each for each in self._new(before) if shadow.name in each.dependencies):
             wanted = user.binary.symbols
             used = wanted if isinstance(wanted, Unreadable) else wanted.undefined
             for each in () if isinstance(used, Unreadable) else used:
@@ -288,7 +292,36 @@ class ElfProcess(LoaderProcess):
                 is_meant = ours and self._lookups.defines(should, each.name, each.version) is True
                 lost = is_meant and not self._lookups.defines(has, each.name, each.version)
                 if lost and not self._is_defined(each, list(filter(None, self._loaded.values())), _Found()):
-                    yield UndefinedSymbol(each.name, user.path)
+                    yield UndefinedSymbol(each.name, user.path, shadow.taken)
+
+    def _new(self, before: Mapping[str, _Library | None]) -> list[_Library]:
+        """The libraries that were loaded since then."""
+        new = (each for name, each in self._loaded.items() if each is not None and name not in before)
+        return list({id(each): each for each in new}.values())
+
+    def _outdated(self, before: Mapping[str, _Library | None]) -> Iterator[UndefinedSymbol]:
+        """Symbols that new libraries use of an NVIDIA library, and that the one there does not define.
+
+        The newer of two releases has more symbols under the same name and version, so only the symbols show this.
+        """
+        for user in self._new(before):
+            symbols = user.binary.symbols
+            used = symbols if isinstance(symbols, Unreadable) else symbols.undefined
+            for each in () if isinstance(used, Unreadable) else used:
+                provider = None if each.weak else self._provider(user, each)
+                if provider is None or self._lookups.defines(provider.binary.symbols, each.name, each.version):
+                    continue
+                if not self._is_defined(each, list(filter(None, self._loaded.values())), _Found()):
+                    yield UndefinedSymbol(each.name, user.path, provider.path)
+
+    def _provider(self, user: _Library, reference: Reference) -> _Library | None:
+        """The NVIDIA library that should define a symbol; None for all other symbols."""
+        if reference.version:
+            library = self._loaded.get(reference.library) if reference.version == reference.library else None
+            return library if library is not None and reference.version in self._defined(library) else None
+        family = _OF_NVIDIA.match(reference.name)
+        names = (each for each in user.dependencies if family and each.startswith(f"lib{family[1]}.so"))
+        return self._loaded.get(next(names, ""))
 
     def _is_defined(self, reference: Reference, scope: list[_Library], found: _Found) -> bool:
         """Whether a library of the process defines it; one with unreadable symbols may, and is noted."""

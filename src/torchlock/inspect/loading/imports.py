@@ -23,8 +23,8 @@ class Attempt(NamedTuple):
     """One library that an import opens.
 
     ``role`` is ``import`` if its failure ends the import of the package, ``optional`` if only some calls fail,
-    ``choice`` if one of several libraries for different FFmpeg versions must load, ``other`` if it belongs to a
-    package that uses torch.
+    ``later`` if torch opens it with the first call that needs it, ``choice`` if one of several libraries for
+    different FFmpeg versions must load, ``other`` if it belongs to a package that uses torch.
     """
 
     package: str
@@ -33,6 +33,8 @@ class Attempt(NamedTuple):
     outcome: Outcome
 
 
+# Opened by the first call of linear algebra on a GPU, and by the first one that compiles code for it.
+_LATER = ("libcaffe2_nvrtc.so", "libtorch_cuda_linalg.so")
 _EXTENSION = r"(\.abi3|\.cpython-\w+-[\w-]+|\.cp\w+-win\w+)?\.(so|pyd|dylib|dll)"
 _ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
 
@@ -139,6 +141,9 @@ def _torch(environment: Environment, copies: Mapping[str, ModuleCopies]) -> Iter
         ):
             yield os.path.join(imported.path, name), "import"
             break
+    for name in sorted(environment.tree.names(library)):
+        if name in _LATER:
+            yield os.path.join(library, name), "later"
     if any(name.endswith(".dll") for name in environment.tree.names(library)) and _opens_all(imported.path):
         for name in sorted(environment.tree.names(library)):
             if name.endswith(".dll"):

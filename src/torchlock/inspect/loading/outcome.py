@@ -25,10 +25,14 @@ class MissingLibrary(NamedTuple):
 
 
 class UndefinedSymbol(NamedTuple):
-    """A symbol that a library uses, and that no loaded library defines."""
+    """A symbol that a library uses, and that no loaded library defines.
+
+    ``provider`` is the path of the library that should define it; "" if any may.
+    """
 
     symbol: str
     wanted_by: str
+    provider: str = ""
 
 
 class MissingVersion(NamedTuple):
