@@ -156,6 +156,32 @@ def test_public_builds_and_a_driver_without_support_for_the_gpu(capsys: pytest.C
     assert "does not support" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("torch", "machine", "code", "label"),
+    [
+        ("torch>=2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 1, ""),  # 470 ends at 2.7.1
+        ("torch<2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 0, "cu118"),
+        (
+            "torch>=2.15",
+            ("--gpu", "RTX 4090", "--system-lib", "cuda-driver=550.54"),
+            1,
+            "",
+        ),  # CUDA 12 ends at 2.14
+        ("torch>=2.15", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 1, ""),
+        ("torch<2.12", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 0, "cu129"),
+    ],
+)
+def test_builds_end(
+    torch: str, machine: tuple[str, ...], code: int, label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lock", torch, "--accelerator", "auto", *machine, *LINUX, *OUT]) == code
+    said = capsys.readouterr().err
+    if label:
+        assert read_lock_comments(Path("requirements.txt").read_text(encoding="utf-8")).label == label
+    else:
+        assert "no build is known to work on this machine" in said
+
+
 def explained(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
     assert main(["explain", *arguments, *LINUX]) == code
     return capsys.readouterr().out
