@@ -140,8 +140,9 @@ def _apart(context: AuditContext, tool: str, names: str) -> str:
     line = next((line for line in context.document.indexes if line.kind == "index"), None)
     if tool and line is not None:
         return limiting(line)
-    if context.document.kind in ("requirements", "environment"):
-        return "Write --extra-index-url in place of --index-url, and pin the builds of torch and its companions."
+    if line is not None and context.document.kind in ("requirements", "environment"):
+        extra = f"Write --extra-index-url {line.address} in place of --index-url"
+        return f"{extra}, and pin the builds of torch and its companions."
     return f"Install {names} in a command of their own, without this index."
 
 
