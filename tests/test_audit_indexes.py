@@ -719,3 +719,13 @@ def test_what_the_guides_recommend_is_right(tmp_path: Path, guide: str) -> None:
 def test_what_the_start_page_recommends_is_right(tmp_path: Path, label: str) -> None:
     command = f"pip3 install torch torchvision torchaudio --index-url {PAGE.format(label)}\n"
     assert worse(audit(tmp_path, command, "install.sh", platform="linux-x86_64")) == []
+
+
+def test_pages_of_different_commands(tmp_path: Path) -> None:
+    """Each command has its own page: no installer sees both."""
+    lines = [f"pip install torch==2.3.1 --extra-index-url {PAGE.format(label)}\n" for label in ("cu118", "cu121")]
+    assert not {"TL213", "TL516"} & {each.rule for each in audit(tmp_path, "".join(lines), "install.sh")}
+    text = f"pip install torch --extra-index-url {PAGE.format('cu121')}\n"
+    assert ("warning", "TL213") in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
+    text = f"uv pip install torch --extra-index-url {PAGE.format('cu121')}\n"
+    assert ("warning", "TL213") not in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))

@@ -9,11 +9,13 @@ from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.audit.context import AuditContext
+    from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.audit.page_choice import Picks
     from torchlock.finding import Finding
@@ -80,7 +82,7 @@ def choices_differ(context: AuditContext, install_set: InstallSet) -> Iterator[F
     """Demands for which pip takes another build than the one that the first page has."""
     for demand in _beside_pages(context, install_set):
         offer = context.offer(demand.entry)
-        if (len(offer.labels) == 1 and (demand.exact or not offer.public)) or not _for_pip(context):
+        if (len(offer.labels) == 1 and (demand.exact or not offer.public)) or not _for_pip(context, offer):
             continue
         outdone: dict[Picks, int] = {}
         mixed: dict[Picks, int] = {}
@@ -96,10 +98,11 @@ def choices_differ(context: AuditContext, install_set: InstallSet) -> Iterator[F
             yield _mixed(context, demand, max(mixed, key=lambda picks: picks.pip.release))
 
 
-def _for_pip(context: AuditContext) -> bool:
-    """Whether pip may install the file, and its pages are meant for one command."""
-    lines = [line for line in context.document.indexes if line.address]
-    return not any(line.tool for line in lines)
+def _for_pip(context: AuditContext, offer: Offer) -> bool:
+    """Whether pip may install the file, and its pages are for one command. Several commands may have their own."""
+    if len(offer.labels) > 1 and BY_KIND[context.document.kind].role == "commands":
+        return False
+    return not any(line.tool for line in context.document.indexes)
 
 
 def _outdone(context: AuditContext, demand: Demand, picks: Picks) -> Finding:
