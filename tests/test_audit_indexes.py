@@ -729,3 +729,14 @@ def test_pages_of_different_commands(tmp_path: Path) -> None:
     assert ("warning", "TL213") in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
     text = f"uv pip install torch --extra-index-url {PAGE.format('cu121')}\n"
     assert ("warning", "TL213") not in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
+
+
+def test_a_page_that_uv_asks_first_and_alone(tmp_path: Path) -> None:
+    """A project of uv with a page that lists other releases of torch fails, unless uv looks at all indexes."""
+    text = f'{PROJECT}dependencies = ["torch==2.7.0"]\n{index("a", "cu124")}[tool.uv]\n{{}}\n'
+    found = audit(tmp_path, text.format(""), "pyproject.toml", platform="linux-x86_64")
+    assert worse(found) == [("error", "TL211")]
+    text = text.format('index-strategy = "unsafe-best-match"')
+    found = audit(tmp_path, text, "pyproject.toml", platform="linux-x86_64")
+    assert worse(found) == [("warning", "TL211")]
+    assert "TL512" not in {each.rule for each in found}

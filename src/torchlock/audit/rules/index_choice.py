@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.audit.index_advice import merges_indexes, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, picks_of, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
 
@@ -63,11 +65,15 @@ def _not_there(context: AuditContext, demand: Demand, label: str, other: dict[st
     tools = {line.tool for line in context.document.indexes}
     message = f"{asked(demand)} is not on the page of {label} builds ({as_of(builds.date)})"
     others = tools & {"poetry", "pdm", "pipenv"}
-    if tools != {"uv"}:
-        message += f": {'an installer' if others else 'pip'} takes it from the public index, {takes}"
-    if not others and _lists_another(context, demand, label):
+    merges = merges_indexes(context.document)
+    if tools != {"uv"} or merges:
+        who = "an installer" if others or merges else "pip"
+        message += f": {who} takes it from the public index, {takes}"
+    fails = False
+    if not others and not merges and _lists_another(context, demand, label):
         message += "; uv asks the page alone, because it lists other releases, and finds none"
-    return context.finding("TL211", "warning", message, [demand])
+        fails = tool_of(context.document) == "uv"
+    return context.finding("TL211", severity_of(fails=fails), message, [demand])
 
 
 def _lists_another(context: AuditContext, demand: Demand, label: str) -> bool:
