@@ -9,23 +9,32 @@ import pytest
 from support.nvidia import AMPERE_ON, needs_sh, rules, smi
 from support.nvidia import environment as environment
 from torchlock.answers import Unknown
-from torchlock.check.rules.gpu import serves
+from torchlock.check.rules.gpu_code import serves
 from torchlock.inspect.host import driver
+from torchlock.knowledge.accelerators import Gpu
 
 
-@pytest.mark.parametrize(("capability", "served"), [(75, True), (87, True), (89, True), (120, True), (121, True)])
+def sm(capability: int) -> Gpu:
+    return Gpu("NVIDIA GPU", f"sm_{capability}")
+
+
+@pytest.mark.parametrize(("capability", "served"), [(75, True), (89, True), (120, True), (121, True)])
 def test_code_of_the_same_generation_runs(capability: int, served: bool) -> None:
-    assert serves(AMPERE_ON, capability) is served
+    assert serves(AMPERE_ON, sm(capability)) is served
 
 
 @pytest.mark.parametrize("capability", [50, 61, 70, 72, 110])
 def test_older_and_other_generations_do_not(capability: int) -> None:
-    assert not serves(AMPERE_ON, capability)
+    assert serves(AMPERE_ON, sm(capability)) is False
 
 
 def test_intermediate_code_runs_on_all_that_is_later() -> None:
-    assert serves(("sm_50", "compute_50"), 120)
-    assert not serves(("compute_90",), 86)
+    assert serves(("sm_50", "compute_50"), sm(120)) is True
+    assert serves(("compute_90",), sm(86)) is False
+
+
+def test_code_of_desktop_gpus_on_a_jetson_is_unknown() -> None:
+    assert isinstance(serves(AMPERE_ON, sm(87)), Unknown)
 
 
 @needs_sh

@@ -158,6 +158,58 @@ def test_what_torch_requires_limits_the_others(capsys: pytest.CaptureFixture[str
     assert names(capsys.readouterr().out) == {"sympy", "mpmath"}
 
 
+def test_an_extra_of_what_is_there_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torch[opt-einsum]", *BESIDE) == 0
+    output = capsys.readouterr()
+    assert names(output.out) == {"opt-einsum", "numpy"} or names(output.out) == {"opt-einsum"}
+    assert "requires nothing for" not in output.err
+
+
+def test_other_options_of_the_choice_spare_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torchaudio", *BESIDE, "--exclude-newer", "2025-01-01") == 0
+    assert lock("torchaudio", *BESIDE, "--prefer", "lowest") == 0
+    assert "torch 2.8.0+cu128" in capsys.readouterr().out
+
+
+def test_a_driver_that_is_too_old_for_the_image(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torch", *BESIDE, "--system-lib", "cuda-driver=470.82") == 1
+    assert "CUDA 12.8 needs NVIDIA driver 525.60.13 or newer" in capsys.readouterr().err
+    assert lock("torch", *BESIDE, "--system-lib", "cuda-driver=535.104") == 0
+
+
+def test_a_gpu_that_the_torch_of_the_image_has_no_code_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torch", *BESIDE, "--gpu", "sm_61") == 1
+    said = capsys.readouterr().err
+    assert "torch 2.8.0+cu128: it has no code for sm_61" in said
+    assert f"base image {IMAGE} has it, and it is not replaced" in said
+    assert lock("torch", *BESIDE, "--gpu", "sm_86") == 0
+
+
+def test_auto_has_nothing_to_choose_where_torch_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torchaudio", *BESIDE, "--accelerator", "auto", "--gpu", "sm_86") == 0
+    output = capsys.readouterr()
+    assert "# builds: cu128 of " in output.out
+    assert "auto chooses" not in output.err
+
+
+def test_an_image_that_conda_made(capsys: pytest.CaptureFixture[str]) -> None:
+    image = ["--base-image", "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime", "--offline"]
+    assert lock("torchaudio", *image) == 0
+    assert "# already installed: torch 2.5.1, torchaudio 2.5.1, torchvision 0.20.1" in capsys.readouterr().out
+    assert lock("sympy==1.12", *image) == 1
+    assert "torch 2.5.1 declares sympy==1.13.1" in capsys.readouterr().err
+
+
+def test_colab_keeps_its_numpy(capsys: pytest.CaptureFixture[str]) -> None:
+    colab = ["--base-image", "colab:2026.01-gpu", "--offline"]
+    assert lock("librosa", *colab) == 0
+    assert names(capsys.readouterr().out) == set()
+    assert lock("numpy>=2.1", *colab) == 1
+    said = capsys.readouterr().err
+    assert "base image colab:2026.01-gpu has numpy 2.0.2, which is not replaced" in said
+    assert "measured 2026-11-29: https://github.com/googlecolab/backend-info/" in said
+
+
 def test_another_build_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert lock("torch==2.8.0+cu126", *BESIDE) == 2
     assert f"the build is that of base image {IMAGE}, which has torch 2.8.0+cu128" in capsys.readouterr().err
@@ -329,7 +381,9 @@ def test_the_lock_installs_beside_a_torch_that_is_not_touched(
     image.write_text(f"--extra-index-url {index.url}/cu128\ntorch==2.8.7+cu128\nsympy==1.13.3\n", encoding="utf-8")
     before = install(installer, image, index.public_url)
     assert before.code == 0, before.said
-    asked = ["torchaudio", "soundfile", "--constraint-from", str(before.environment)]
+    # A folder is read; an interpreter is asked for its paths.
+    there = before.environment if installer == "uv" else next(before.environment.glob("[bS]*/python*"))
+    asked = ["torchaudio", "soundfile", "--constraint-from", str(there)]
     where = ["--builds-url", index.url, "-i", index.public_url, "--refresh", "--unproven"]
     assert lock(*asked, *where, "-o", "lock.txt", *([] if hashes else ["--no-hashes"])) == 0
     written = Path("lock.txt").read_text(encoding="utf-8")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
+    from torchlock.knowledge.accelerators import Gpu
     from torchlock.runtime.fence import Breakage
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform
@@ -55,7 +56,8 @@ class CheckContext:
     machine, ``search_path`` the folders of a macOS or Windows machine; None if they are unknown. ``libraries`` are
     the libraries of the machine that rules are about, as a target has them; ``system`` is the distribution
     release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
-    the hash of every file. ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a
+    the hash of every file. ``gpus`` are the GPUs of the machine, or the one that was stated
+    (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``ran`` are the packages that a
     smoke test imported, ``broken`` the bugs that rules met.
     """
 
@@ -66,7 +68,9 @@ class CheckContext:
     accelerator: str | None = None
     deep: bool = False
     libraries: Mapping[str, str | None] = field(default_factory=dict)
-    devices: tuple[tuple[str, str], ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    gpu_stated: bool = False
+    driver_names_gpus: bool = False
     progress: Callable[[int, int], None] | None = None
     matrix: Matrix = field(default_factory=Matrix)
     platform: Platform | None = None

@@ -43,18 +43,41 @@ def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
         platform=platform,
         search_path=_search_path(arguments, environment),
     )
-    if context.live and "cuda-driver" not in libraries and (context.label("torch") or "").startswith("cu"):
-        from torchlock.inspect.host import driver
-
-        found = driver()
-        if isinstance(found, Unknown):
-            console.say("note", f"it is unknown whether the NVIDIA driver supports this torch: {found}")
-        elif found is not None:
-            libraries["cuda-driver"] = found.version
-            context.devices = found.devices
+    _add_gpus(context, libraries, arguments.gpu, console)
     if arguments.deep:
         context.progress = _counting(console)
     return context
+
+
+def _add_gpus(
+    context: CheckContext, libraries: dict[str, str | None], stated: str | None, console: Console
+) -> None:
+    """Add the GPUs and the NVIDIA driver: as stated on the command line, else as this machine has them.
+
+    Raises:
+        InputError: the named GPU is not known.
+    """
+    if stated not in (None, "host"):
+        from torchlock.knowledge.accelerators import parse_gpu
+
+        gpu = parse_gpu(stated or "")
+        context.gpus, context.gpu_stated = (gpu,) if gpu else (), True
+    if not (context.live or stated == "host") or "torch" not in context.pins:
+        return
+    if context.gpu_stated and "cuda-driver" in libraries:
+        return
+    from torchlock.inspect.gpus import read_machine
+    from torchlock.inspect.host import Driver, driver
+
+    found = driver()
+    if isinstance(found, Unknown) and (context.label("torch") or "").startswith("cu"):
+        console.say("note", f"it is unknown whether the NVIDIA driver supports this torch: {found}")
+    if not context.gpu_stated:
+        machine = read_machine(lambda: found)
+        context.gpus = machine.gpus
+    if isinstance(found, Driver) and "cuda-driver" not in libraries:
+        libraries["cuda-driver"] = found.version
+        context.driver_names_gpus = not context.gpu_stated
 
 
 def _counting(console: Console) -> Callable[[int, int], None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
@@ -15,6 +15,9 @@ from torchlock.inspect.host import Driver, driver, output_of
 from torchlock.knowledge.accelerators import Gpu, has_builds, intel_gpu, is_integrated, named_gpu, parse_gpu
 from torchlock.runtime import files
 from torchlock.runtime.programs import find_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PCI = "/sys/bus/pci/devices"
 _KFD = "/sys/class/kfd/kfd/topology/nodes"
@@ -65,13 +68,13 @@ class _Found(NamedTuple):
     passed_over: tuple[str, ...] = ()
 
 
-def read_machine() -> Machine:
-    """Look at this machine.
+def read_machine(ask: Callable[[], Driver | Unknown | None] = driver) -> Machine:
+    """Look at this machine. ``ask`` answers what its NVIDIA driver is.
 
     Graphics inside a processor count only if there is no other GPU, and only if a build is made for them.
     """
     adapters = _adapters()
-    version, nvidia = _nvidia(adapters)
+    version, nvidia = _nvidia(adapters, ask())
     amd, intel = _amd(adapters), _intel(adapters)
     every = [*nvidia.gpus, *amd.gpus, *intel.gpus]
     counted = [gpu for gpu, integrated in every if not integrated]
@@ -94,9 +97,8 @@ def read_machine() -> Machine:
     )
 
 
-def _nvidia(adapters: list[Adapter]) -> tuple[str, _Found]:
+def _nvidia(adapters: list[Adapter], found: Driver | Unknown | None) -> tuple[str, _Found]:
     """The version of the driver, and the GPUs that it names."""
-    found = driver()
     if isinstance(found, Unknown):
         return "", _Found(unclear=f"an NVIDIA driver is there and does not answer: {found.because}")
     if isinstance(found, Driver):

@@ -113,6 +113,11 @@ def libsndfile(root: Root) -> str | None:
     return root.search("libsndfile.so.1") or root.search("libsndfile.so")
 
 
+def is_wsl() -> bool:
+    """Whether this is a Linux inside Windows, which uses the driver of Windows."""
+    return files.is_folder(_WSL)
+
+
 def driver() -> Driver | Unknown | None:
     """The driver of this machine; None if there is none, unknown if it exists but does not answer.
 
@@ -128,7 +133,7 @@ def driver() -> Driver | Unknown | None:
             return found
         if printed != _NOT_LOADED:
             silent = printed if isinstance(printed, Unknown) else Unknown("nvidia-smi prints no version")
-    if told is not None or os.name == "nt" or files.is_folder(_WSL):
+    if told is not None or os.name == "nt" or is_wsl():
         printed = output_of([sys.executable, "-I", "-S", "-B", "-c", _NVML])
         found = None if isinstance(printed, Unknown) else _parsed(printed)
         if found is not None:

@@ -94,14 +94,15 @@ def _build(name: str, image: Image) -> str | Unknown | None:
 class KeptSource(DelegatingSource):
     """A source that answers for the installed packages; a vendor's torch has no companions on any index."""
 
-    def __init__(self, source: ReleaseSource, base: Base) -> None:
+    def __init__(self, source: ReleaseSource, base: Base, target: Target) -> None:
         super().__init__(source)
         self._base = base
+        self._target = target
 
     def releases(self, name: str) -> Sequence[Release]:
         kept = self._base.packages.get(name)
         if kept is not None:
-            return [KeptRelease(kept)]
+            return [KeptRelease(kept._replace(requires=tuple(_requirements(kept, self._target))))]
         if self._base.vendor and name in FAMILY:
             torch = self._base.packages.get("torch")
             what = f" ({torch.version})" if torch and torch.version else ""
@@ -155,11 +156,13 @@ def _requirements(package: KeptPackage, target: Target) -> Iterable[Dependency]:
     if package.requires or not isinstance(package.build, str) or package.build not in folders():
         return package.requires
     for release in build_catalogue(package.build).releases(package.name) or ():
-        if release.version == package.version:
+        # conda writes no label; what torch requires of others is the same.
+        if package.version in (release.version, release.version.partition("+")[0]):
             ranks = release.ranks(target.rank)
             fitting = [(rank, index) for index, rank in enumerate(ranks) if rank is not None]
-            declared = release.dependencies(min(fitting)[1]) if fitting else ()
-            return () if isinstance(declared, Unknown) else declared
+            declared = release.dependencies(min(fitting)[1]) if fitting else Unknown("no wheel for the target")
+            if not isinstance(declared, Unknown):
+                return declared
     return ()
 
 

@@ -62,7 +62,7 @@ class _Job:
         self._source = source
         self._overrides = _overrides(inputs)
         self._base = options.base
-        kept = source if self._base is None else KeptSource(source, self._base)
+        kept = source if self._base is None else KeptSource(source, self._base, target)
         self._direct = DirectRequirements(inputs.requirements, target, kept)
         if self._base is not None:
             refuse_replaced(self._base, self._direct)

@@ -202,7 +202,10 @@ class CandidateFilter:
 
     def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
         if isinstance(release, KeptRelease):
-            return Candidate(name, Version(release.version), release, 0, (0,))
+            because = self._lacks_code(release, 0)
+            kept = Candidate(name, Version(release.version), release, 0, (0,))
+            stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
+            return Rejected(release.version, "gpu", stays) if because else kept
         ranks = release.ranks(self._rank)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))]

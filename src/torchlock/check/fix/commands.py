@@ -13,7 +13,7 @@ from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from torchlock.check import CheckContext
     from torchlock.check.fix.plan import Plan
@@ -31,20 +31,25 @@ def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bo
     # Another build of torch has other requirements; its companions require nothing but torch.
     others = [name for name in plan.versions if name not in same]
     known = all(name in context.pins and name in FAMILY and name != "torch" for name in others)
-    alone = known and (again or not (others or "torch" in same))
+    alone = plan.alone or (known and (again or not (others or "torch" in same)))
     # The requirements of a package found by PYTHONPATH are in that folder, too.
     by_variable = any(_is_named_by_variable(context, name) for name in plan.versions)
     alone = alone and not by_variable
     pip, uv = ["install"], ["install"]
-    if (again or same) and not is_managed(context):
-        pip += ["--force-reinstall"] + (["--no-deps"] if alone else [])
-        uv += [f"--reinstall-package {name}" for name in plan.versions] + (["--no-deps"] if alone else [])
+    if not is_managed(context):
+        if again or same:
+            pip.append("--force-reinstall")
+            uv += [f"--reinstall-package {name}" for name in plan.versions]
+        if alone and (again or same or plan.alone):
+            pip.append("--no-deps")
+            uv.append("--no-deps")
     if fresh:
         pip.append("--no-cache-dir")
         uv.append("--refresh")
     if plan.label:
         uv.append(f"--torch-backend={plan.label}")
-    commands = [_by_pip(context, pip, requirements, plan.label), _uv(context, [*uv, *requirements])]
+    page = plan.page | (versions.keys() & FAMILY - plan.versions.keys())
+    commands = [_by_pip(context, pip, requirements, page, plan.label), _uv(context, [*uv, *requirements])]
     if by_variable:
         commands = [
             command._replace(line=f"{unset(context, 'PYTHONPATH')} && {command.line}") for command in commands
@@ -52,11 +57,13 @@ def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bo
     return _preferred(context, plan.versions, commands)
 
 
-def _by_pip(context: CheckContext, options: Sequence[str], requirements: Sequence[str], label: str) -> Command:
-    """The command of pip. The page of one build has torch and its companions; what it lacks is a second step."""
+def _by_pip(
+    context: CheckContext, options: Sequence[str], requirements: Sequence[str], page: Collection[str], label: str
+) -> Command:
+    """The command of pip. What the page of one build does not have is a second step."""
     if not label:
         return _pip(context, [*options, *requirements])
-    built = [each for each in requirements if each.partition("==")[0] in FAMILY]
+    built = [each for each in requirements if each.partition("==")[0] in page]
     others = [each for each in requirements if each not in built]
     steps = [_pip(context, [*options, f"--index-url {page_of(label)}", *built])]
     steps += [_pip(context, [*options, *others])] if others else []

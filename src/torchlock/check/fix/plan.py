@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of
+from torchlock.check.published import exists, is_likely, known_labels, written
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
-from torchlock.knowledge.build_labels import kind_of, parse_label
-from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.accelerators import Gpu, code_of, serves
+from torchlock.knowledge.build_labels import kind_of, needs_same_build, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 _LABELLED = frozenset(name for name in FAMILY if MEMBERS[name].labels)
 
 
-@cache
-def _builds() -> Builds:
-    return Builds()
-
-
 class Plan(NamedTuple):
-    """The packages to install: name → version, with the label if it comes from the page of one build.
+    """The packages to install: name → version, as the wheels have it.
 
-    ``label`` is that build; "" for the public index.
+    ``label`` is the build whose page has those in ``page``; "" if all come from the public index. ``unsure`` are
+    those of which it is not known whether the page has them. ``alone``: their requirements must stay as they are,
+    because an installer would replace the installed build of torch.
     """
 
     versions: Mapping[str, str]
     label: str = ""
+    page: frozenset[str] = frozenset()
+    unsure: tuple[str, ...] = ()
+    alone: bool = False
 
 
 def planned(
@@ -59,26 +59,54 @@ def planned(
 
     ``broken`` are reinstalled even at the same version, ``wanted`` are added; ``asked`` are requirements that must
     hold, ``libraries`` are libraries of the machine that count. It tries in turn: another companion for the
-    installed torch, another torch for the installed torchaudio, both; and each with the installed build first.
+    installed torch, another torch for the installed torchaudio, both; and each with the installed build first. The
+    installed torch is never replaced by a build for other devices, unless ``--accelerator`` asks for one.
     """
     target = context.target
     if target is None or _is_vendors(context):
         return None
     target = replace(target, libraries={**target.libraries, **(libraries or {})})
     names = [name for name in STACK if name in context.pins or name in broken or name in wanted]
-    for label in _labels(context, target):
-        for constraints in ([*_constraints(context, names), *asked], [*asked]):
-            for firm in ("torch", "torchaudio", ""):
-                if firm and (
-                    firm not in context.pins
-                    or context.pins[firm].unversioned
-                    or (firm == "torch" and not _serves(context, label))
-                ):
-                    continue
-                plan = _solved(context, target, names, firm, label, constraints, broken)
-                if plan is not None:
-                    return plan
-    return None
+    own = _constraints(context, names)
+    goals = [
+        _Goal(target, names, firm, label, constraints, broken, certain)
+        for certain in (True, False)
+        for label in _labels(context, target)
+        for constraints in ([[*own, *asked], [*asked]] if own else [[*asked]])
+        for firm in ("torch", "torchaudio", "")
+        if _is_open(context, firm, label) and (certain or _is_installed_build(context, firm, label))
+    ]
+    return next((plan for goal in goals if (plan := _solved(context, goal)) is not None), None)
+
+
+class _Goal(NamedTuple):
+    """What one attempt keeps and allows.
+
+    ``firm`` is the package that keeps its version, "" for none; all packages are of the build ``label``.
+    ``certain``: only wheels that are known to exist.
+    """
+
+    target: Target
+    names: Sequence[str]
+    firm: str
+    label: str
+    constraints: Sequence[str]
+    broken: Collection[str]
+    certain: bool
+
+
+def _is_open(context: CheckContext, firm: str, label: str) -> bool:
+    """Whether the package that shall keep its version can do so in this build."""
+    if not firm:
+        return True
+    if firm not in context.pins or context.pins[firm].unversioned:
+        return False
+    return firm != "torch" or label == context.label("torch") or (not label and context.accelerator is None)
+
+
+def _is_installed_build(context: CheckContext, firm: str, label: str) -> bool:
+    """Whether unknown wheels may be tried, too: for the build that is installed, or that was asked for."""
+    return bool(label) and (label == context.accelerator or (firm == "torch" and label == context.label("torch")))
 
 
 def _is_vendors(context: CheckContext) -> bool:
@@ -90,9 +118,9 @@ def _is_vendors(context: CheckContext) -> bool:
 
 
 def _labels(context: CheckContext, target: Target) -> Iterator[str]:
-    """The builds to try: the installed one, older ones of its kind, then the build of the public index.
+    """The builds to try: the installed one, older ones for the same devices, then companions of the public index.
 
-    A ROCm environment does not get the public index, whose wheels are for CUDA.
+    A ROCm or XPU environment does not get the public index, whose wheels are for CUDA.
     """
     if context.accelerator is not None:
         yield "" if context.accelerator in ("pypi", _public(context, target)) else context.accelerator
@@ -102,40 +130,42 @@ def _labels(context: CheckContext, target: Target) -> Iterator[str]:
         yield ""
         return
     yield label
-    yield from _older(label)
-    if kind_of(label) != "rocm":
+    yield from _older(context, target, label)
+    if not needs_same_build(label):
         yield ""
 
 
-def _older(label: str) -> list[str]:
-    """The two next older builds of the same kind that torchaudio has."""
-    kind = kind_of(label)
-    if kind not in ("cuda", "rocm"):
+def _older(context: CheckContext, target: Target, label: str) -> list[str]:
+    """The two next older builds that torchaudio has, for the same CUDA major version and the same devices."""
+    mine = parse_label(label)
+    if mine is None or mine.kind not in ("cuda", "rocm"):
         return []
     known = {
         each
         for version in CompatibilityTable().packages["torchaudio"].versions
-        for each in _known_labels("torchaudio", version)
-        if kind_of(each) == kind and _number(each) < _number(label)
+        for each in known_labels("torchaudio", version)
+        if kind_of(each) == mine.kind and _number(each) < mine.version
     }
-    return sorted(known, key=_number, reverse=True)[:2]
+    same = [each for each in known if mine.kind == "rocm" or _number(each)[:1] == mine.version[:1]]
+    kept = [each for each in same if _keeps_devices(context, target, label, each)]
+    return sorted(kept, key=_number, reverse=True)[:2]
 
 
-def _known_labels(name: str, version: str) -> Collection[str]:
-    """The labels that a command may name: the known ones; none for a release without a list of labels."""
-    labels = _builds().labels(name, version)
-    return () if isinstance(labels, Unknown) else labels
+def _keeps_devices(context: CheckContext, target: Target, label: str, other: str) -> bool:
+    """Whether another build of torch serves the GPUs of this machine, or all that the installed one serves."""
+    version, platform = context.pins["torch"].version.public, str(target.platform)
+    gpus = [gpu for gpu in context.gpus if gpu.kind == kind_of(label)]
+    if not gpus:
+        code = code_of("torch", version, label, platform)
+        listed = () if isinstance(code, Unknown) else code
+        gpus = [Gpu(each, each) for each in listed if not each.startswith("compute")]
+    return not any(serves("torch", version, other, platform, gpu).answer is False for gpu in gpus)
 
 
 def _number(label: str) -> tuple[int, ...]:
     """The version in a label: ``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
     build = parse_label(label)
     return build.version if build is not None else ()
-
-
-def _serves(context: CheckContext, label: str) -> bool:
-    """Whether the installed torch can stay if everything else is of this build."""
-    return label == context.label("torch") or (not label and context.accelerator is None)
 
 
 def builds_for_cuda(context: CheckContext) -> list[str]:
@@ -146,16 +176,21 @@ def builds_for_cuda(context: CheckContext) -> list[str]:
     public = _public(context, target)
     if isinstance(public, str) and public.startswith("cu"):
         return ["pypi"]
-    known = _known_labels("torch", context.pins["torch"].version.public)
+    known = known_labels("torch", context.pins["torch"].version.public)
     return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
 
 
 def _public(context: CheckContext, target: Target) -> str | Unknown | None:
     """The build of this torch on the public index."""
-    package = CompatibilityTable().packages["torch"]
     version = context.pins["torch"].version.public if "torch" in context.pins else ""
+    return public_build("torch", version, target)
+
+
+def public_build(name: str, version: str, target: Target) -> str | Unknown | None:
+    """The build of a release of the torch family on the public index; None if it has no compiled code."""
+    package = CompatibilityTable().packages[name]
     if version not in package.versions or str(target.platform) not in PLATFORMS:
-        return Unknown(f"the data have no torch {version} for {target.platform}", context.matrix.date)
+        return Unknown(f"the data have no {name} {version} for {target.platform}")
     return package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
 
 
@@ -175,24 +210,17 @@ def _constraints(context: CheckContext, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _solved(
-    context: CheckContext,
-    target: Target,
-    names: Sequence[str],
-    firm: str,
-    label: str,
-    constraints: Sequence[str],
-    broken: Collection[str],
-) -> Plan | None:
-    """The plan that keeps the version of ``firm`` ("" for none), with all packages of one build."""
+def _solved(context: CheckContext, goal: _Goal) -> Plan | None:
+    """The plan that reaches a goal; None if there is none."""
+    target, names, label, broken = goal.target, goal.names, goal.label, goal.broken
     kept = {
         name: pin.version.public for name, pin in context.pins.items() if name in names and not pin.unversioned
     }
-    lines = [f"{name}=={kept[name]}" if name == firm else name for name in names]
-    inputs = Inputs([_written(line) for line in lines], [_written(line) for line in constraints])
-    options = Options(preferred={name: version for name, version in kept.items() if name != firm})
+    lines = [f"{name}=={kept[name]}" if name == goal.firm else name for name in names]
+    inputs = Inputs([_written(line) for line in lines], [_written(line) for line in goal.constraints])
+    options = Options(preferred={name: version for name, version in kept.items() if name != goal.firm})
     matrix = _WithoutBuildStatements() if label else context.matrix
-    published = _BuildSource(Sources(offline=True), label, target)
+    published = _BuildSource(Sources(offline=True), label, target, goal.certain)
     found = None
     if label and "torchcodec" in names:
         is_gone = "torchcodec" in broken or _is_other_build(context, "torchcodec", label, target)
@@ -201,18 +229,46 @@ def _solved(
     found = found or _locked(inputs, target, options, matrix, published)
     if found is None:
         return None
+    chosen = {pin.name: pin.version for pin in found.pins if pin.name in names}
+    if not label and _is_another_than_public(context, target):
+        return _beside(context, goal, {name: each for name, each in chosen.items() if each != kept.get(name)})
     versions = {
-        pin.name: _labelled(pin.name, pin.version, label, target)
-        for pin in found.pins
-        if pin.name in names
-        and (
-            pin.name in broken
-            or pin.version != kept.get(pin.name)
-            or _is_other_build(context, pin.name, label, target)
-        )
+        name: version
+        for name, version in chosen.items()
+        if name in broken or version != kept.get(name) or _is_other_build(context, name, label, target)
     }
-    is_labelled = any("+" in version for version in versions.values())
-    return Plan(versions, label if is_labelled else "") if versions else None
+    return of_build(versions, label, target) if versions else None
+
+
+def of_build(versions: Mapping[str, str], label: str, target: Target) -> Plan:
+    """The plan for some releases (name → version without label) of one build; "" is that of the public index."""
+    if not label:
+        return Plan(versions)
+    mine = [name for name in versions if name in _LABELLED]
+    there = {name: exists(name, versions[name], label, target) for name in mine}
+    named = {name: written(name, versions[name], label, target) for name in mine}
+    page = frozenset(name for name in mine if "+" in named[name] or is_likely(name, versions[name], label, target))
+    unsure = tuple(name for name in mine if isinstance(there[name], Unknown))
+    return Plan({**versions, **named}, label if page else "", page, unsure if page else ())
+
+
+def _is_another_than_public(context: CheckContext, target: Target) -> bool:
+    """Whether the installed torch is another build than that of the public index, and must stay."""
+    label = context.label("torch")
+    return bool(label) and context.accelerator is None and label != _public(context, target)
+
+
+def _beside(context: CheckContext, goal: _Goal, versions: dict[str, str]) -> Plan | None:
+    """Companions of the public index beside a torch of another build, which stays; None if they need its build."""
+    again = {name: context.pins[name].version.public for name in goal.broken if name in context.pins}
+    versions = {**again, **versions}
+    if "torch" in versions or not versions:
+        return None
+    for name in versions:
+        build = public_build(name, versions[name], goal.target) if name in _LABELLED else "cpu"
+        if build not in ("cpu", context.label("torch")) and name != "torchcodec":
+            return None
+    return Plan(versions, alone=all(name in FAMILY for name in versions))
 
 
 def _locked(
@@ -226,16 +282,27 @@ def _locked(
 
 
 class _BuildSource(DelegatingSource):
-    """Only the releases that were published for one build; "" is the build of the public index."""
+    """Only the releases that were published for one build; "" is the build of the public index.
 
-    def __init__(self, source: ReleaseSource, label: str, target: Target) -> None:
+    ``certain``: without those of which this is unknown for the platform.
+    """
+
+    def __init__(self, source: ReleaseSource, label: str, target: Target, certain: bool) -> None:
         super().__init__(source)
         self._label = label
         self._target = target
+        self._certain = certain
 
     def releases(self, name: str) -> Sequence[Release]:
-        found = self.source.releases(name)
-        return [each for each in found if _is_published(name, each.version, self._label, self._target)]
+        return [each for each in self.source.releases(name) if self._has(name, each.version)]
+
+    def _has(self, name: str, version: str) -> bool:
+        if not self._label or name not in _LABELLED:
+            return True
+        if is_likely(name, version, self._label, self._target):
+            return True
+        found = exists(name, version, self._label, self._target)
+        return found is not False and (not self._certain or name == "torchcodec")
 
 
 class _CertainTorchcodec(DelegatingSource):
@@ -255,34 +322,13 @@ class _CertainTorchcodec(DelegatingSource):
         return [each for each in found if name != "torchcodec" or self._is_certain(each.version)] or found
 
     def _is_certain(self, version: str) -> bool:
-        return version == self._installed or _is_certain(version, self._label, self._target)
+        return version == self._installed or exists("torchcodec", version, self._label, self._target) is True
 
 
 def _written(line: str) -> ParsedRequirement:
     from packaging.requirements import Requirement
 
     return ParsedRequirement(Requirement(line), Origin(None, None, line))
-
-
-def _is_published(name: str, version: str, label: str, target: Target) -> bool:
-    if not label or name not in _LABELLED:
-        return True
-    python = f"{target.python.major}.{target.python.minor}" + ("t" if target.python.free_threaded else "")
-    if _builds().published(name, version, label, str(target.platform), python) is False:
-        return False
-    return name == "torchcodec" or _builds().published(name, version, label) is True
-
-
-def _is_certain(version: str, label: str, target: Target) -> bool:
-    return _builds().published("torchcodec", version, label, str(target.platform)) is True
-
-
-def _labelled(name: str, version: str, label: str, target: Target) -> str:
-    if not label or name not in _LABELLED:
-        return version
-    published = _builds().published(name, version, label, str(target.platform))
-    plain = isinstance(published, Unknown) and name == "torchcodec"
-    return version if plain else f"{version}+{label}"
 
 
 def _is_other_build(context: CheckContext, name: str, label: str, target: Target) -> bool:
@@ -292,11 +338,7 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
         return False
     if label:
         return mine != label
-    package = CompatibilityTable().packages.get(name)
-    version = context.pins[name].version.public
-    if package is None or version not in package.versions or str(target.platform) not in PLATFORMS:
-        return False
-    public = package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
+    public = public_build(name, context.pins[name].version.public, target)
     return isinstance(public, str) and mine != public  # an unknown build is not called different
 
 

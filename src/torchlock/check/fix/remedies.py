@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -11,21 +10,22 @@ from torchlock.check.fix.commands import (
     add,
     compiled,
     install,
-    is_managed,
     is_nameless,
     shell,
     uninstall,
     unset,
-    whole,
 )
 from torchlock.check.fix.dependents import compatible_release
+from torchlock.check.fix.fitting import fitting, steps
+from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
+from torchlock.check.fix.gpu_builds import other_build
 from torchlock.check.fix.nvidia_packages import required_releases
-from torchlock.check.fix.plan import Plan, builds_for_cuda, planned
+from torchlock.check.fix.plan import Plan, of_build, planned
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
 from torchlock.finding import Command, Remedy
-from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.registry import fixed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
@@ -102,9 +102,14 @@ def _pins_another(context: CheckContext, finding: Finding) -> bool:
 
 
 def _same(context: CheckContext, names: set[str]) -> Plan | None:
-    """A plan with the installed versions, if the catalogue does not have them."""
+    """A plan with the installed versions and builds, if the catalogue does not have them."""
     versions = {name: context.version(name) or _recorded(context, name) for name in sorted(names)}
     known = {name: version for name, version in versions.items() if version}
+    label = context.label("torch") or ""
+    if known and context.target is not None and kind_of(label):
+        public = {name: version.removesuffix(f"+{label}") for name, version in known.items()}
+        if not any("+" in version for version in public.values()):
+            return of_build(public, label, context.target)
     return Plan(known) if known else None
 
 
@@ -119,7 +124,7 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
     if not finding.packages:
         return None
     if plan is not None and (_lacks_one_of_the_stack(context, finding) or _pins_another(context, finding)):
-        return _fitting(context, plan)
+        return fitting(context, plan)
     return _of_rule(context, finding) or _of_dependent(context, finding) or _of_stack(context, finding, plan)
 
 
@@ -132,8 +137,8 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
         return Remedy("Remove the folder from LD_LIBRARY_PATH.", commands=taken_out)
     if finding.rule == "TL609":
         return _dependency(context, finding)
-    if finding.rule == "TL209":
-        return _for_cuda(context)
+    if finding.rule in RULES_OF_BUILDS:
+        return other_build(context, finding)
     if finding.rule == "TL304":
         return _of_ffmpeg(context)
     if finding.rule == "TL306":
@@ -171,7 +176,7 @@ def _of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Rem
     if finding.rule == "TL612":
         return _later_system(context, finding, plan)
     if finding.rule in fixed_by("versions"):
-        return _fitting(context, plan) if plan is not None else _nothing(context, finding)
+        return fitting(context, plan) if plan is not None else _nothing(context, finding)
     return None
 
 
@@ -194,7 +199,7 @@ def _rebuilt(context: CheckContext, name: str, version: str) -> Remedy:
 def _later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
     """Releases for this older system, or else a later system."""
     if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
-        return _fitting(context, plan)
+        return fitting(context, plan)
     if "GLIBC_" in finding.expected_error:
         return Remedy(
             "Use a later release of the system, or an image with a later glibc. No wheel contains glibc."
@@ -210,26 +215,6 @@ def _is_before_its_libraries(version: str | None) -> bool:
     return version is not None and specifier_set("<0.7").contains(version)
 
 
-def _fitting(context: CheckContext, plan: Plan) -> Remedy:
-    page = f", from {page_of(plan.label)}" if plan.label else ""
-    return Remedy(f"Install {_steps(context, plan)}{page}.", commands=install(context, plan))
-
-
-def _steps(context: CheckContext, plan: Plan) -> str:
-    """The packages to install, and what they replace; the whole stack for a new virtual environment."""
-    if is_managed(context):
-        listed = [f"{name} {version}" for name, version in whole(context, plan.versions, plan.label).items()]
-        return ", ".join(listed) + " in a virtual environment, because the distribution manages this Python"
-    return ", ".join(
-        f"{name} {version}{_in_place(context, name, version)}" for name, version in plan.versions.items()
-    )
-
-
-def _in_place(context: CheckContext, name: str, version: str) -> str:
-    there = context.version(name)
-    return f" in place of {there}" if there and there != version else " once more" if there else ""
-
-
 def _other_again(context: CheckContext, name: str, version: str) -> Remedy:
     """Reinstall a package that the stack needs."""
     plan = Plan({name: version or _recorded(context, name)})
@@ -239,22 +224,7 @@ def _other_again(context: CheckContext, name: str, version: str) -> Remedy:
 
 def _again(context: CheckContext, finding: Finding, plan: Plan) -> Remedy:
     commands = install(context, plan, again=True, fresh=True)
-    return Remedy(f"Install {_steps(context, plan)}, without the installer's cache.", commands=commands)
-
-
-def _for_cuda(context: CheckContext) -> Remedy:
-    """The newest CUDA build of the installed releases; it needs an NVIDIA GPU."""
-    wanted = context.accelerator or ""
-    for label in (wanted,) if wanted.startswith("cu") else builds_for_cuda(context):
-        plan = planned(replace(context, accelerator=label))
-        if plan is not None:
-            remedy = _fitting(context, plan)
-            return Remedy(
-                remedy.summary.rstrip(".") + ", on a machine with an NVIDIA GPU.", commands=remedy.commands
-            )
-    return Remedy(
-        "Use the CPU instead, for example with map_location='cpu': no CUDA build is known for this machine."
-    )
+    return Remedy(f"Install {steps(context, plan)}, without the installer's cache.", commands=commands)
 
 
 def _of_ffmpeg(context: CheckContext) -> Remedy:
@@ -263,7 +233,7 @@ def _of_ffmpeg(context: CheckContext) -> Remedy:
     plan = planned(context, libraries={"ffmpeg": f"{major}.0"})
     if plan is None or set(plan.versions) != {"torchcodec"}:
         return earlier(context, cores_of(context), major)
-    remedy = _fitting(context, plan)
+    remedy = fitting(context, plan)
     system, known = shipped(context, "ffmpeg")
     there = majors_of(context)
     is_lacking = isinstance(there, Unknown) or major not in there
@@ -280,7 +250,7 @@ def _of_one_source(context: CheckContext, finding: Finding, plan: Plan) -> Remed
     words = (
         f"Install torch and {name} from one source: their releases are compatible, but these two builds are not."
     )
-    return Remedy(f"{words} Install {_steps(context, plan)}.", commands=install(context, plan))
+    return Remedy(f"{words} Install {steps(context, plan)}.", commands=install(context, plan))
 
 
 def _nothing(context: CheckContext, finding: Finding) -> Remedy:

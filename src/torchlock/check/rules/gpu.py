@@ -1,4 +1,4 @@
-"""TL202 and TL208 to TL210: CUDA that this torch or torchcodec cannot use, although both import."""
+"""TL202, TL209, TL210, TL220, TL221 and TL223: a build or a driver that does not serve the GPU of this machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.gpu_builds import nearest_offer, offers, seen_gpus
 from torchlock.check.log import candidates
 from torchlock.check.rules.versions import links_cuda, path_of
 from torchlock.finding import Remedy
+from torchlock.knowledge import accelerators
+from torchlock.knowledge.build_labels import describe_build, kind_of
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
-from torchlock.runtime import files
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,21 +24,27 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
     from torchlock.finding import Finding
-
-# libtorch_python is 30 MB; it contains the list of architectures as a string.
-_LARGEST = 256 << 20
-_FLAGS = re.compile(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-z]?)+")
+    from torchlock.knowledge.accelerators import Gpu
 
 
-@rule("TL202", "TL208", "TL209")
+@rule("TL202", "TL209", "TL220", "TL221", "TL223")
 def unusable(context: CheckContext) -> Iterator[Finding]:
-    """Why CUDA does not work on this machine; nothing if there is no driver or no CUDA build."""
+    """Why torch does not use the GPU of this machine; nothing without a GPU and a driver."""
+    label = context.label("torch") or ""
+    kind = kind_of(label) if label else None
     if (context.accelerator or "").startswith("cu"):
         yield from _cpu_build(context)
-    if context.target is None or not (context.label("torch") or "").startswith("cu"):
+    elif kind == "cpu" and context.accelerator != "cpu":
+        yield from _unused(context)
+    if context.target is None or kind in (None, "cpu"):
         return
-    yield from _old_driver(context)
-    yield from _unserved(context)
+    seen = seen_gpus(context)
+    mine = [gpu for gpu in seen if gpu.kind == kind]
+    if kind == "cuda":
+        yield from _old_driver(context)
+        yield from _ended_driver(context, mine)
+    if seen and not mine:
+        yield from _foreign(context, seen[0])
 
 
 @rule("TL209", on="log")
@@ -51,6 +61,27 @@ def _cpu_build(context: CheckContext) -> Iterator[Finding]:
         yield context.finding("TL209", "warning", message, "torch", expected_error=expected_error)
 
 
+def _unused(context: CheckContext) -> Iterator[Finding]:
+    """A CPU build on a machine with a GPU: it works, so this is a note."""
+    seen = seen_gpus(context)
+    if context.target is None or context.target.platform.system == "macos" or not seen:
+        return
+    gpus = [gpu for gpu in seen if gpu.vendor == seen[0].vendor]
+    driver = context.libraries.get("cuda-driver") if gpus[0].vendor == "nvidia" else None
+    has = f"{gpus[0]}" + (f" and the NVIDIA driver {driver}" if driver else "")
+    found = offers(context, gpus)
+    best = found[0] if found else nearest_offer(context, gpus)
+    if best is None:
+        remedy = Remedy("Keep the CPU build: no build of torch is known that runs on this GPU with this driver.")
+    else:
+        doubt = "" if best.is_certain else "; the data do not say for certain that it exists and runs there"
+        page = page_of(best.label)
+        shows = f"torchlock check --accelerator {best.label} shows the command" if found else f"it is on {page}"
+        remedy = Remedy(f"To use the GPU, install {best} and its companions; {shows}{doubt}.")
+    message = f"{context.named('torch')} does not use the GPU of this machine, which has {has}"
+    yield context.finding("TL220", "note", message, "torch", remedy=remedy)
+
+
 @rule("TL210", on="log")
 def refused_decoding(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A CPU build of torchcodec, if the log shows that it was asked to decode on a GPU."""
@@ -58,8 +89,6 @@ def refused_decoding(context: CheckContext, log: Log, found: Sequence[Finding]) 
         return
     if context.label("torchcodec") != "cpu" and links_cuda(context, "torchcodec") is not False:
         return
-    label = context.label("torch") or ""
-    page = f"the page of torch's {label} builds" if label.startswith("cu") else "a page of torch's CUDA builds"
     yield context.finding(
         "TL210",
         "warning",
@@ -67,7 +96,6 @@ def refused_decoding(context: CheckContext, log: Log, found: Sequence[Finding]) 
         "torchcodec",
         path=path_of(context, "torchcodec"),
         expected_error="RuntimeError: Unsupported device: cuda. Did you install a CPU-only build of torchcodec?",
-        remedy=Remedy(f"Install torchcodec from {page}, or decode with device='cpu'."),
     )
 
 
@@ -89,9 +117,6 @@ def _old_driver(context: CheckContext) -> Iterator[Finding]:
             because=statement.because,
             # The message continues with the CUDA version of the driver, as a number like 12020.
             expected_error="RuntimeError: The NVIDIA driver on your system is too old (found version",
-            remedy=Remedy(
-                f"Update the NVIDIA driver to {wanted} or newer, or install a torch for an older CUDA version."
-            ),
         )
 
 
@@ -102,67 +127,27 @@ def _is_later(context: CheckContext, wanted: str) -> bool:
     return found is not None and specifier_set(wanted).contains(found[1])
 
 
-def _unserved(context: CheckContext) -> Iterator[Finding]:
-    devices = dict.fromkeys((name, int(capability.replace(".", ""))) for name, capability in _seen(context))
-    flags = _architectures(context) if devices else ()
-    served = [number for _, number in devices if serves(flags, number)]
-    if served and os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return  # It is unknown which of these devices torch sees.
-    for name, number in devices if flags else ():
-        if number not in served:
-            shown = " ".join(flags)
-            message = f"{context.named('torch')} has no code for {name} (sm_{number}), only for {shown}"
-            expected_error = (
-                f"{name} with CUDA capability sm_{number} is not compatible with the current PyTorch installation."
-            )
-            yield context.finding(
-                "TL208",
-                "warning",
-                message,
-                "torch",
-                expected_error=expected_error,
-                remedy=_other_build(number, flags),
-            )
-
-
-def _seen(context: CheckContext) -> tuple[tuple[str, str], ...]:
-    """The devices, or none if CUDA_VISIBLE_DEVICES hides them all."""
-    return () if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") else context.devices
-
-
-def _architectures(context: CheckContext) -> tuple[str, ...]:
-    """The architectures that this torch was compiled for, from a string in its library."""
-    copy = context.copy("torch")
-    for name in ("libtorch_python.so", "torch_python.dll"):
-        try:
-            data = files.read(os.path.join(copy.path, "lib", name), _LARGEST) if copy else b""
-        except OSError:
+def _ended_driver(context: CheckContext, gpus: Sequence[Gpu]) -> Iterator[Finding]:
+    """A driver that does not support the GPU. A driver that names the GPU itself supports it."""
+    driver = context.libraries.get("cuda-driver")
+    for gpu in gpus if driver and not context.driver_names_gpus else ():
+        if accelerators.driver_knows(gpu, driver or "") is not False:
             continue
-        if found := _FLAGS.search(data):
-            return tuple(found[0].decode().split())
-    return ()
+        first, last = accelerators.driver_branches(gpu)
+        limit = f"from R{first} on" if first and driver and int(driver.split(".")[0]) < first else f"up to R{last}"
+        yield context.finding(
+            "TL221",
+            "warning",
+            f"the NVIDIA driver {driver} does not support {gpu}, which drivers {limit} support",
+            "torch",
+            expected_error="RuntimeError: No CUDA GPUs are available",
+            remedy=Remedy(f"Install a driver of a branch that supports this GPU: {limit}."),
+        )
 
 
-def serves(flags: tuple[str, ...], capability: int) -> bool:
-    """Whether code for some architectures runs on a GPU of a compute capability (86 for 8.6).
-
-    Machine code (``sm_80``) runs on its own generation, from its own capability on. Intermediate code
-    (``compute_90``) is translated for every later GPU.
-    """
-    for flag in flags:
-        kind, _, text = flag.partition("_")
-        number = int(re.sub(r"\D", "", text))
-        if kind == "sm" and number // 10 == capability // 10 and number <= capability:
-            return True
-        if kind == "compute" and number <= capability:
-            return True
-    return False
-
-
-def _other_build(capability: int, flags: tuple[str, ...]) -> Remedy:
-    newest = max(int(re.sub(r"\D", "", flag)) for flag in flags)
-    if capability > newest:
-        return Remedy("Install a torch for CUDA 12.8 or newer, which has code for this GPU.")
-    return Remedy(
-        "Install a torch for an older CUDA, like cu126, or an older torch: newer ones have no code for this GPU."
-    )
+def _foreign(context: CheckContext, gpu: Gpu) -> Iterator[Finding]:
+    """A build for GPUs of another vendor than all that the machine has. It computes on the CPU."""
+    build, vendor = describe_build(context.label("torch")), accelerators.vendor_name(gpu.vendor)
+    message = f"{context.named('torch')} does not use {gpu}: {build} is not for {vendor} GPUs"
+    severity = severity_of(fails=False, partly=context.gpu_stated)
+    yield context.finding("TL223", severity, message, "torch")

@@ -22,6 +22,7 @@ NAMED_ONLY = frozenset(
         "root",
         "platform",
         "accelerator",
+        "gpu",
         "system",
         "system-lib",
         "probe",
@@ -71,6 +72,12 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
         "--accelerator",
         metavar="NAME",
         help="the build that the proposed command installs: pypi, cpu, cu128, … (default: the build of its torch)",
+    )
+    group.add_argument(
+        "--gpu",
+        metavar="NAME",
+        help="the GPU on which it must run: a name like 'RTX 4090', sm_89 or gfx1100; none; or host "
+        "(default: host, and none for --path)",
     )
     group.add_argument(
         "--root",

@@ -317,7 +317,8 @@ class ElfProcess(LoaderProcess):
     def _provider(self, user: _Library, reference: Reference) -> _Library | None:
         """The NVIDIA library that should define a symbol; None for all other symbols."""
         if reference.version:
-            return self._loaded.get(reference.library) if reference.version == reference.library else None
+            library = self._loaded.get(reference.library) if reference.version == reference.library else None
+            return library if library is not None and reference.version in self._defined(library) else None
         family = _OF_NVIDIA.match(reference.name)
         names = (each for each in user.dependencies if family and each.startswith(f"lib{family[1]}.so"))
         return self._loaded.get(next(names, ""))

@@ -1,0 +1,52 @@
+"""The remedy for a plan: what to install, from which page, and what is not certain about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check.fix.commands import install, is_managed, whole
+from torchlock.check.fix.plan import public_build
+from torchlock.finding import Remedy
+from torchlock.knowledge.indexes import page_of
+
+if TYPE_CHECKING:
+    from torchlock.check import CheckContext
+    from torchlock.check.fix.plan import Plan
+
+
+def fitting(context: CheckContext, plan: Plan) -> Remedy:
+    """The remedy that carries out a plan."""
+    page = f", from {page_of(plan.label)}" if plan.label else ""
+    summary = f"Install {steps(context, plan)}{page}{_doubt(plan)}{_beside(context, plan)}."
+    return Remedy(summary, commands=install(context, plan))
+
+
+def steps(context: CheckContext, plan: Plan) -> str:
+    """The packages to install, and what they replace; the whole stack for a new virtual environment."""
+    if is_managed(context):
+        listed = [f"{name} {version}" for name, version in whole(context, plan.versions, plan.label).items()]
+        return ", ".join(listed) + " in a virtual environment, because the distribution manages this Python"
+    return ", ".join(
+        f"{name} {version}{_in_place(context, name, version)}" for name, version in plan.versions.items()
+    )
+
+
+def _in_place(context: CheckContext, name: str, version: str) -> str:
+    there = context.version(name)
+    return f" in place of {there}" if there and there != version else " once more" if there else ""
+
+
+def _doubt(plan: Plan) -> str:
+    return f"; it is not certain that this page has {' and '.join(plan.unsure)}" if plan.unsure else ""
+
+
+def _beside(context: CheckContext, plan: Plan) -> str:
+    """Which packages are CPU builds beside a torch for a GPU."""
+    target, label = context.target, context.label("torch")
+    if not plan.alone or target is None or label == "cpu":
+        return ""
+    plain = [name for name, version in plan.versions.items() if public_build(name, version, target) == "cpu"]
+    if not plain:
+        return "; torch stays as it is"
+    are = "are CPU builds" if len(plain) > 1 else "is a CPU build"
+    return f"; torch stays as it is, and {' and '.join(plain)} {are}, because none for {label} is known"

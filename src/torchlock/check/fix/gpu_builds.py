@@ -1,0 +1,106 @@
+"""The remedy if the build of torch, or of a companion, does not serve the GPU or the driver: another build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.check.fix.fitting import fitting
+from torchlock.check.fix.plan import Plan, builds_for_cuda, planned
+from torchlock.check.gpu_builds import Offer, nearest_offer, offers, seen_gpus
+from torchlock.check.published import exists, written
+from torchlock.finding import Remedy
+from torchlock.inspect.host import is_wsl
+from torchlock.knowledge.accelerators import driver_floor
+from torchlock.knowledge.build_labels import describe_build, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check import CheckContext
+    from torchlock.finding import Finding
+    from torchlock.knowledge.accelerators import Gpu
+
+RULES = frozenset({"TL202", "TL208", "TL209", "TL210", "TL222", "TL223"})
+"""The rules whose findings another build fixes."""
+
+
+def other_build(context: CheckContext, finding: Finding) -> Remedy:
+    """The remedy for a finding of one of ``RULES``."""
+    if finding.rule == "TL210":
+        return _of_torchcodec(context)
+    if finding.rule == "TL209":
+        return _for_cuda(context)
+    gpus = [gpu for gpu in seen_gpus(context) if str(gpu) in finding.message]
+    remedy = next(filter(None, (_installing(context, offer) for offer in _offers(context, gpus))), None)
+    if finding.rule == "TL202":
+        return _for_driver(context, remedy)
+    if remedy is not None:
+        return remedy
+    driver = context.libraries.get("cuda-driver")
+    limit = f" and runs with the NVIDIA driver {driver}" if driver else ""
+    return Remedy(f"Compute on the CPU: no build is known that has code for this GPU{limit}.")
+
+
+def _offers(context: CheckContext, gpus: list[Gpu]) -> Iterator[Offer]:
+    """Other builds than the installed one: for all GPUs of the machine, for some of them, of other releases."""
+    label, version = context.label("torch"), context.pins["torch"].version.public
+    every = [gpu for gpu in seen_gpus(context) if gpu.kind == (gpus[0].kind if gpus else "cuda")]
+    found = [*offers(context, every), *offers(context, gpus)]
+    yield from dict.fromkeys(each for each in found if each.label != label)
+    nearest = nearest_offer(context, gpus)
+    if nearest is not None and nearest.version != version:
+        yield nearest
+
+
+def _installing(context: CheckContext, offer: Offer) -> Remedy | None:
+    plan = planned(replace(context, accelerator=offer.label), asked=[f"torch=={offer.version}"])
+    return fitting(context, plan) if plan is not None else None
+
+
+def _for_driver(context: CheckContext, remedy: Remedy | None) -> Remedy:
+    """A newer driver, or a build that runs with the installed one."""
+    system = context.target.platform.system if context.target else "linux"
+    where = " of Windows" if context.live and is_wsl() else ""
+    update = f"Update the NVIDIA driver{where} to {driver_floor(context.label('torch') or '', system)} or newer"
+    if remedy is None:
+        return Remedy(f"{update}, or install a torch for an older CUDA version.")
+    return replace(remedy, summary=f"{update}; or {remedy.summary[0].lower()}{remedy.summary[1:]}")
+
+
+def _for_cuda(context: CheckContext) -> Remedy:
+    """The newest CUDA build of the installed releases that the GPU and the driver run; it needs an NVIDIA GPU."""
+    wanted = context.accelerator or ""
+    gpus = [gpu for gpu in seen_gpus(context) if gpu.vendor == "nvidia"]
+    served = (
+        [offer.label for offer in offers(context, gpus)] if gpus or context.libraries.get("cuda-driver") else []
+    )
+    for label in (wanted,) if wanted.startswith("cu") else served or builds_for_cuda(context):
+        plan = planned(replace(context, accelerator=label))
+        if plan is not None:
+            remedy = fitting(context, plan)
+            where = "" if gpus else ", on a machine with an NVIDIA GPU"
+            return replace(remedy, summary=f"{remedy.summary.rstrip('.')}{where}.")
+    return Remedy(
+        "Use the CPU instead, for example with map_location='cpu': no CUDA build is known for this machine."
+    )
+
+
+def _of_torchcodec(context: CheckContext) -> Remedy:
+    """torchcodec of the same release, of the build of torch."""
+    label, target = context.label("torch") or "", context.target
+    pin = context.pins["torchcodec"]
+    if target is not None and kind_of(label) == "cuda" and not pin.unversioned:
+        version = pin.version.public
+        there = exists("torchcodec", version, label, target)
+        is_certain = not isinstance(there, Unknown)
+        if isinstance(there, Unknown) or there:
+            name = written("torchcodec", version, label, target) if is_certain else f"{version}+{label}"
+            unsure = () if is_certain else ("torchcodec",)
+            remedy = fitting(context, Plan({"torchcodec": name}, label, frozenset({"torchcodec"}), unsure))
+            return replace(remedy, summary=f"{remedy.summary.rstrip('.')}, or decode with device='cpu'.")
+        return Remedy(
+            f"Decode with device='cpu': torchcodec {version} has no build for {describe_build(label)} here."
+        )
+    return Remedy("Install torchcodec from a page of torch's CUDA builds, or decode with device='cpu'.")
