@@ -87,9 +87,10 @@ class Candidate(NamedTuple):
 class Rejected(NamedTuple):
     """A release that is not a candidate: ``why`` is one of the words below, ``detail`` completes it.
 
-    wheel: no wheel for this target; python: Requires-Python; newer: uploaded after --exclude-newer, as far as that is
-    known; never: a rule says that it does not load; unreadable: its metadata is unknown, or installers refuse it;
-    sdist: only a source distribution, of the torch family; gpu: its wheel has no code for the GPU of the target.
+    wheel: no wheel for this target; python: Requires-Python; newer: uploaded after --exclude-newer, or at a time
+    that is not known; never: a rule says that it does not load; unreadable: its metadata is unknown, or installers
+    refuse it; sdist: only a source distribution, of the torch family; gpu: its wheel has no code for the GPU of
+    the target.
     """
 
     version: str
