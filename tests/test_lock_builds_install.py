@@ -100,6 +100,31 @@ def test_pip_installs_a_lock_by_index(index: WheelIndex, tmp_path: Path, monkeyp
 
 @EITHER
 @pytest.mark.parametrize("options", [(), ("--format", "pylock")])
+def test_triton_of_the_root_page_is_installed_where_the_public_index_has_none_for_the_machine(
+    installer: str, options: tuple[str, ...], index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = index.add("cu128", "torch", "2.8.0+cu128", TAGS, ["triton==3.4.0"])
+    audio = index.add("cu128", "torchaudio", "2.8.0+cu128", TAGS, ["torch==2.8.0"])
+    triton = index.add("", "triton", "3.4.0", TAGS)
+    index.add_public("triton", "3.4.0", tags="cp311-cp311-manylinux_2_28_ppc64le")
+    index.add_public("triton", "3.5.0", tags=TAGS)
+    tables = {"cu128": [torch, audio], "root": [triton]}
+    use_tables(
+        monkeypatch,
+        tmp_path / "tables",
+        tables,
+        requires=lambda file: ["triton==3.4.0"] if file.project == "torch" else [],
+    )
+    lock = write_lock(index, *options)
+    assert triton.sha256 in lock.read_text(encoding="utf-8")
+    outcome = install(installer, lock, index.public_url)
+    assert outcome.code == 0, outcome.said
+    assert outcome.versions == {"torch": "2.8.0+cu128", "torchaudio": "2.8.0+cu128", "triton": "3.4.0"}
+    assert outcome.folder_of("triton") == ""
+
+
+@EITHER
+@pytest.mark.parametrize("options", [(), ("--format", "pylock")])
 def test_a_file_that_was_changed_is_refused(
     installer: str, options: tuple[str, ...], index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
