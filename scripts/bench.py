@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 REQUEST = ["torch==2.3.1", "torchaudio", "soundfile", "librosa"]
+STACK = ["torch", "torchaudio", "torchcodec", "soundfile"]
 TARGET = ["--python", "3.11", "--platform", "linux-x86_64"]
 
 
@@ -90,6 +91,12 @@ def cases(folder: Path) -> list[Case]:
         Case(f"lock {' '.join(REQUEST)}, with hashes", ours, uv, "at most 2x, 60 MiB"),
         Case("the same, uv from its cache only", ours, [*uv, "--offline"], ""),
         Case("lock torch torchaudio", [*ours[:2], "torch", "torchaudio", *ours[4:]], [], ""),
+        Case(
+            f"lock {' '.join(STACK)} --accelerator cpu, beside the public builds",
+            [*ours[:2], *STACK, *ours[4:], "--accelerator", "cpu"],
+            [*ours[:2], *STACK, *ours[4:-1], "public.txt"],
+            "at most 1.2x",
+        ),
         Case(
             "audit of one file, beside torchlock --version",
             ["torchlock", "audit", "requirements.txt"],

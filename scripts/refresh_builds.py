@@ -12,7 +12,8 @@ test/ and nightly/, which use the names of releases for other bytes. A page that
 
 With ``--add FILE`` rows that were gathered elsewhere are joined instead, and no index is asked. FILE is JSON:
 ``{"columns": ["folder", "file", "sha256", "size", "sources"], "rows": [...], "sources": {"1": "owner/repository
-uv.lock 63faea87c3a9 2025-11-10"}}``; the grade of a hash depends on how many repositories state it.
+uv.lock 63faea87c3a9 2025-11-10"}}``; the grade of a hash depends on how many repositories state it. With
+``--render`` the tables are only written anew, as after a change of requirements.toml.
 
 What was read is kept under the cache directory, so an interrupted run goes on where it stopped. Run
 ``python scripts/compile_rules.py`` after a change.
@@ -28,10 +29,11 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from refreshing.added_rows import read_added
-from refreshing.build_files import add_rows, read_tables, write_tables
+from refreshing.build_files import read_tables, write_tables
 from refreshing.build_pages import BuildIndex
 from refreshing.build_rendering import Renderer
 from refreshing.build_requirements import requirements_of
+from refreshing.build_rows import add_rows
 from refreshing.build_run import PACKAGES, BuildRefresh
 from refreshing.build_summary import summary
 from torchlock.errors import InputError, NetworkError, TorchlockError
@@ -49,9 +51,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Refresh compat_data/builds from the PyTorch wheel index.")
     parser.add_argument("--only", metavar="NAME", help="read the pages of this project alone")
     parser.add_argument("--add", type=Path, metavar="FILE", help="join the rows of FILE instead; ask no index")
+    parser.add_argument("--render", action="store_true", help="ask no index; only write the tables anew")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a table would change")
     parser.add_argument(
-        "--trust-index", action="store_true", help="take the hash of a page that contradicts a table"
+        "--trust-index", action="store_true", help="where a page contradicts a table, take its hash"
     )
     parser.add_argument("--index", default=index_address(), metavar="URL", help="the address with the folders")
     parser.add_argument("--jobs", type=int, default=8, metavar="N", help="requests at a time (default: 8)")
@@ -62,11 +65,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0; 1 if a hash contradicts a table or --check found a difference; 2 if something cannot be read."""
+    """Exit code: 0; 1 if a hash contradicts a table or --check found a difference; 2 on an error."""
     options = parse_arguments(argv)
     try:
         tables = read_tables(options.output)
-        contradicted = _add(tables, options.add) if options.add else _refresh(tables, options)
+        contradicted = _join(tables, options)
     except NetworkError as error:
         print(f"error: {error}\nhint: run again to go on", file=sys.stderr)
         return 2
@@ -74,10 +77,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"\nhint: {error.hint}" if error.hint else ""
         print(f"error: {error}{hint}", file=sys.stderr)
         return 2
-    renderer = Renderer(options.releases, requirements_of)
+    renderer = Renderer(options.releases)
     changed = write_tables(options.output, tables, renderer, dry=options.check)
     print(f"{len(changed)} {'file' if len(changed) == 1 else 'files'} {'differ' if options.check else 'written'}.")
     return 1 if contradicted or (options.check and changed) else 0
+
+
+def _join(tables: Tables, options: argparse.Namespace) -> bool:
+    """Join what the options name; returns whether a hash contradicts a table in a way that was not known."""
+    if options.add:
+        return _add(tables, options.add)
+    return False if options.render else _refresh(tables, options)
 
 
 def _add(tables: Tables, path: Path) -> bool:

@@ -87,7 +87,7 @@ def test_who_installed_the_torch_of_the_image(tmp_path: Path) -> None:
 
 
 def test_another_torch_takes_the_companions_along(tmp_path: Path) -> None:
-    text = f"FROM {NEW}\nRUN pip install torch==2.7.1 torchaudio\n"
+    text = f"FROM {NEW}\nRUN pip install torch==2.7.1 torchaudio torchvision==0.22.1\n"
     assert worse(audit(tmp_path, text)) == [(2, "warning", "TL101")]
     assert worse(audit(tmp_path, f"FROM {NEW}\nRUN pip install torch==2.8.0 torchaudio\n")) == []
     assert ("error", "TL101") in [
@@ -217,3 +217,61 @@ def test_what_an_image_holds_is_pinned_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("image", ["kaggle/python", "gcr.io/kaggle-gpu-images/python:latest"])
 def test_an_image_named_like_a_bare_one(image: str) -> None:
     assert image_of(image).unknown
+
+
+@pytest.mark.parametrize(
+    ("command", "left"),
+    [
+        ("pip install torch==2.7.1 torchaudio==2.7.1", ["TL103"]),
+        ("pip install torch==2.7.1", ["TL101", "TL103"]),
+        ("pip install torch==2.7.1 torchvision==0.22.1", ["TL101"]),
+        ("pip install torch==2.7.1 torchaudio==2.7.1 torchvision==0.22.1", []),
+        ("pip install torch==2.7.1 torchaudio==2.7.1 && pip install torchvision==0.22.1", []),
+        ("pip uninstall -y torchvision && pip install torch==2.7.1 torchaudio==2.7.1", []),
+        ("pip install torch==2.8.0 soundfile", []),
+        ("pip install torch==2.8.0+cu128 torchaudio", []),
+        ("pip install 'torch>=2.1' torchaudio", []),
+        ("pip install -c limits.txt torchaudio", []),
+        ('if test -n "$OLD"; then pip install torch==2.7.1 torchaudio==2.7.1; fi', []),
+    ],
+)
+def test_companions_that_stay_beside_another_torch(tmp_path: Path, command: str, left: list[str]) -> None:
+    (tmp_path / "limits.txt").write_text("torch==2.7.1\n", encoding="utf-8")
+    findings = audit(tmp_path, f"FROM {NEW}\nRUN {command}\n")
+    told = [each for each in findings if "of that image stays" in each.message]
+    assert [each.rule for each in told] == left
+    assert all(each.severity == "warning" and each.place.line == 2 for each in told)
+    for each in told:
+        name, version = ("torchaudio", "2.7.1") if each.rule == "TL101" else ("torchvision", "0.22.1")
+        assert each.remedy is not None
+        assert f"Install {name}=={version} in the same command" in each.remedy.summary
+
+
+def test_a_torchaudio_that_works_with_every_later_torch_may_stay(tmp_path: Path) -> None:
+    image = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
+    findings = audit(tmp_path, f"FROM {image}\nRUN pip install torch==2.12.1 torchvision==0.27.1\n")
+    assert not [each for each in findings if "of that image stays" in each.message]
+
+
+def test_a_label_that_the_image_has_is_satisfied(tmp_path: Path) -> None:
+    assert worse(audit(tmp_path, f"FROM {NEW}\nRUN pip install torch==2.8.0+cu128 torchaudio\n")) == []
+    other = worse(audit(tmp_path, f"FROM {NEW}\nRUN pip install torch==2.8.0+cu126 torchaudio\n"))
+    assert (2, "warning", "TL507") in other
+
+
+def test_the_platform_of_a_stage_chooses_the_build_of_its_image(tmp_path: Path) -> None:
+    text = f"FROM --platform=linux/arm64 {NEW}\nRUN pip install torch==2.8.0+{{}} torchaudio\n"
+    assert worse(audit(tmp_path, text.format("cpu"))) == []
+    assert worse(audit(tmp_path, text.format("cu128"))) != []
+
+
+def test_the_torch_of_a_vendor_is_named_where_it_is_known(tmp_path: Path) -> None:
+    findings = audit(tmp_path, "FROM nvcr.io/nvidia/pytorch:25.08-py3\nRUN pip install torchaudio\n")
+    assert all("(2.8.0a0+34c6371d24.nv25.08)" in each.message for each in findings if each.rule == "TL203")
+
+
+def test_a_tag_that_never_was_is_unknown_and_says_why(tmp_path: Path) -> None:
+    image = "pytorch/pytorch:2.8.0-cuda11.8-cudnn9-runtime"
+    findings = audit(tmp_path, f"FROM {image}\nRUN pip install torchaudio\n")
+    assert worse(findings) == []
+    assert any("torch 2.8.0 was never built as cu118" in each.message for each in findings)

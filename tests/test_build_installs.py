@@ -1,36 +1,40 @@
 """Real pip and uv install locks of a build from a local wheel index, in hash mode.
 
-The requirements files here are in the two forms that a lock may have: exact files by address, and versions with
-``--extra-index-url``. docs/builds.md ("Which form") states what these tests show.
+docs/builds.md ("Which form") states what these tests show.
 """
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from packaging.tags import sys_tags
 
+from support.build_stack import TAGS, Stack, data_of, publish
 from support.installers import INSTALLERS, Outcome, install
-from support.wheel_index import LINUX, Published, WheelIndex
+from support.wheel_index import WheelIndex
+from torchlock.knowledge import tables
 
-# The tag of the real names where this interpreter takes it, else its own first one.
-TAGS = max((str(tag) for tag in sys_tags()), key=lambda tag: tag.endswith(LINUX))
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64" or not (3, 9) <= sys.version_info < (3, 14),
+    reason="torch 2.8.0 with CUDA has no wheel for this interpreter",
+)
 EITHER = pytest.mark.parametrize("installer", INSTALLERS)
+FORMS = pytest.mark.parametrize("form", ["file", "index", "pylock"])
 
 
-class Stack(NamedTuple):
-    """What is locked, and where it is served."""
-
-    index: WheelIndex
-    family: list[Published]
-    others: list[Published]
-
-    @property
-    def files(self) -> list[Published]:
-        return [*self.family, *self.others]
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No index or folder that the settings of this machine name."""
+    for name in list(os.environ):
+        if name.startswith(("PIP_", "UV_", "TORCHLOCK_", "XDG_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -39,131 +43,91 @@ def index() -> Iterator[WheelIndex]:
         yield started
 
 
-def publish(index: WheelIndex, label: str = "cu128", folder: str = "cu128", **stated: str) -> Stack:
-    """torch and torchaudio 2.8.0 in two folders and on the public index, and two ordinary projects there.
-
-    Without a label the three files of one name have the same version, as for aarch64 on the real index.
-    """
-    for where in ("cpu", "cu128"):
-        version = f"2.8.0+{where}" if label else "2.8.0"
-        index.add(where, "torch", version, TAGS, ["numpy"], **(stated if where == folder else {}))
-        index.add(where, "torchaudio", version, TAGS, ["torch==2.8.0"], **(stated if where == folder else {}))
-    family = [file for file in index.published if file.folder == folder]
-    others = [
-        index.add_public("numpy", "2.3.0", python=">=3.9"),
-        index.add_public("soundfile", "0.13.1", ["numpy"]),
-    ]
-    index.add_public("torch", "2.8.0", ["numpy"], tags=TAGS)
-    index.add_public("torch", "2.9.0", ["numpy"], tags=TAGS)
-    index.add_public("torchaudio", "2.8.0", ["torch==2.8.0"], tags=TAGS)
-    return Stack(index, family, others)
-
-
-def by_file(stack: Stack, folder: Path) -> Path:
-    """The lock that names the files of the family by their addresses."""
-    lines = [f"{file.project} @ {stack.index.link(file)} {_hash(file)}" for file in stack.family]
-    return _write(folder / "requirements.txt", [*lines, *_pins(stack.others)])
-
-
-def by_index(stack: Stack, folder: Path) -> Path:
-    """The lock that names versions, and the folder as one more index."""
-    where = f"--extra-index-url {stack.index.url}/{stack.family[0].folder}"
-    return _write(folder / "requirements.txt", [where, *_pins(stack.files)])
-
-
-def pylock(stack: Stack, folder: Path) -> Path:
-    """The lock as pylock.toml."""
-    lines = ['lock-version = "1.0"', 'created-by = "tests"']
-    for file in sorted(stack.files, key=lambda each: each.project):
-        where = f'name = "{file.filename}", url = "{stack.index.link(file)}"'
-        wheel = f'{{ {where}, hashes = {{ sha256 = "{file.sha256}" }} }}'
-        lines += ["[[packages]]", f'name = "{file.project}"', f'version = "{file.version}"', f"wheels = [{wheel}]"]
-    return _write(folder / "pylock.toml", lines)
-
-
-def _pins(files: list[Published]) -> list[str]:
-    return [f"{file.project}=={file.version} {_hash(file)}" for file in files]
-
-
-def _hash(file: Published) -> str:
-    return f"--hash=sha256:{file.sha256}"
-
-
-def _write(path: Path, lines: list[str]) -> Path:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def installed(outcome: Outcome, stack: Stack) -> bool:
+def is_installed(outcome: Outcome, stack: Stack) -> bool:
     """Whether exactly the locked files are there, and those of the family from their folder."""
     assert outcome.code == 0, outcome.said
-    assert outcome.versions == {file.project: file.version for file in stack.files}
-    return all(outcome.folder_of(file.project) == file.folder for file in stack.files)
+    assert outcome.versions == {file.project: file.version for file in (*stack.family, *stack.others)}
+    return all(outcome.folder_of(file.project) == file.folder for file in stack.family)
 
 
-Form = Callable[[Stack, Path], Path]
-FORMS = pytest.mark.parametrize("form", [by_file, by_index, pylock])
+Locked = Callable[..., Path]
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Locked:
+    """Returns the lock of one form that torchlock makes with the tables of the index of a stack."""
+
+    def make(stack: Stack, form: str = "file") -> Path:
+        monkeypatch.setattr(tables, "ROOT", data_of(stack.index, tmp_path))
+        if form == "pylock":
+            return stack.lock(tmp_path, "--format", "pylock", name="pylock.toml")
+        return stack.lock(tmp_path, "--builds-by", form)
+
+    return make
 
 
 @EITHER
 @FORMS
-@pytest.mark.parametrize("label", ["cu128", ""], ids=["labelled", "unlabelled"])
+@pytest.mark.parametrize("labelled", [True, False], ids=["labelled", "unlabelled"])
 def test_each_form_gives_the_build(
-    installer: str, form: Form, label: str, index: WheelIndex, tmp_path: Path
+    installer: str, form: str, labelled: bool, index: WheelIndex, locked: Locked
 ) -> None:
-    stack = publish(index, label)
-    assert installed(install(installer, form(stack, tmp_path), index.public_url), stack)
+    stack = publish(index, labelled=labelled, folder="cu128")
+    assert is_installed(install(installer, locked(stack, form), index.public_url), stack)
 
 
 @EITHER
 def test_an_unlabelled_name_of_the_cpu_folder_is_the_cpu_build(
-    installer: str, index: WheelIndex, tmp_path: Path
+    installer: str, index: WheelIndex, locked: Locked
 ) -> None:
-    stack = publish(index, "", "cpu")
-    assert installed(install(installer, by_file(stack, tmp_path), index.public_url), stack)
+    stack = publish(index, labelled=False)
+    assert is_installed(install(installer, locked(stack), index.public_url), stack)
 
 
 @EITHER
-def test_exact_files_come_from_their_folder_where_their_pages_are_not_asked(
-    installer: str, index: WheelIndex, tmp_path: Path
+@pytest.mark.parametrize("form", ["file", "pylock"])
+def test_for_exact_files_no_page_of_the_folder_is_asked(
+    installer: str, form: str, index: WheelIndex, locked: Locked
 ) -> None:
-    stack = publish(index, stated="f" * 64)
+    stack = publish(index)
     index.add("", "numpy", "1.26.3", TAGS)
-    assert installed(install(installer, by_file(stack, tmp_path), index.public_url), stack)
+    lock = locked(stack, form)
+    index.requests.clear()
+    assert is_installed(install(installer, lock, index.public_url), stack)
     assert [path for path in index.pages_asked() if path.startswith("/whl/")] == []
 
 
-def test_pip_merges_the_old_numpy_of_a_folder_with_the_public_one(index: WheelIndex, tmp_path: Path) -> None:
+def test_pip_merges_the_old_numpy_of_a_folder_with_the_public_one(index: WheelIndex, locked: Locked) -> None:
     stack = publish(index)
     index.add("", "numpy", "1.26.3", TAGS)
-    assert installed(install("pip", by_index(stack, tmp_path), index.public_url), stack)
+    assert is_installed(install("pip", locked(stack, "index"), index.public_url), stack)
 
 
-def test_uv_takes_numpy_from_the_first_index_that_has_any(index: WheelIndex, tmp_path: Path) -> None:
+def test_uv_takes_numpy_from_the_first_index_that_has_any(index: WheelIndex, locked: Locked) -> None:
     stack = publish(index)
     index.add("", "numpy", "1.26.3", TAGS)
-    outcome = install("uv", by_index(stack, tmp_path), index.public_url)
+    lock = locked(stack, "index")
+    outcome = install("uv", lock, index.public_url)
     assert outcome.code == 1
     assert "`numpy` was found on" in outcome.said
     assert outcome.versions == {}
-    outcome = install("uv", by_index(stack, tmp_path), index.public_url, "--index-strategy=unsafe-best-match")
-    assert installed(outcome, stack)
+    assert is_installed(install("uv", lock, index.public_url, "--index-strategy=unsafe-best-match"), stack)
 
 
-def test_uv_is_content_with_a_folder_that_copies_the_page_of_numpy(index: WheelIndex, tmp_path: Path) -> None:
+def test_uv_is_content_with_a_folder_that_copies_the_page_of_numpy(index: WheelIndex, locked: Locked) -> None:
     stack = publish(index)
     index.copy_page("numpy")
-    assert installed(install("uv", by_index(stack, tmp_path), index.public_url), stack)
+    assert is_installed(install("uv", locked(stack, "index"), index.public_url), stack)
 
 
 @EITHER
-def test_a_folder_that_answers_403_for_what_it_lacks(installer: str, tmp_path: Path) -> None:
+def test_a_folder_that_answers_403_for_what_it_lacks(installer: str, locked: Locked) -> None:
     """As the real one does. uv takes that for an answer only from hosts of pytorch.org."""
     with WheelIndex(missing=403) as index:
         stack = publish(index)
-        outcome = install(installer, by_index(stack, tmp_path), index.public_url)
+        outcome = install(installer, locked(stack, "index"), index.public_url)
         if installer == "pip":
-            assert installed(outcome, stack)
+            assert is_installed(outcome, stack)
         else:
             assert outcome.code == 1
             assert "403" in outcome.said
@@ -171,59 +135,70 @@ def test_a_folder_that_answers_403_for_what_it_lacks(installer: str, tmp_path: P
 
 @EITHER
 @FORMS
-def test_a_tampered_file_is_refused(installer: str, form: Form, index: WheelIndex, tmp_path: Path) -> None:
+def test_a_tampered_file_is_refused(installer: str, form: str, index: WheelIndex, locked: Locked) -> None:
     stack = publish(index)
-    lock = form(stack, tmp_path)
-    stack.family[0].tamper()
+    lock = locked(stack, form)
+    stack.torch.tamper()
     outcome = install(installer, lock, index.public_url)
     assert outcome.code == 1
-    assert stack.family[0].stated in outcome.said
-    assert stack.family[0].sha256 in outcome.said
-    assert "torch" not in outcome.versions
+    assert stack.torch.stated in outcome.said
+    assert stack.torch.sha256 in outcome.said
+    assert outcome.versions == {}
 
 
 @EITHER
-@FORMS
-def test_the_file_of_another_folder_is_refused(
-    installer: str, form: Form, index: WheelIndex, tmp_path: Path
-) -> None:
-    stack = publish(index, "")
-    (cpu,) = (file for file in index.published if file.folder == "cpu" and file.project == "torch")
-    lock = form(stack, tmp_path)
-    stack.family[0].content = cpu.content
+def test_the_file_of_another_folder_is_refused(installer: str, index: WheelIndex, locked: Locked) -> None:
+    stack = publish(index, labelled=False)
+    (other,) = (file for file in index.published if file.folder == "cu128" and file.project == "torch")
+    lock = locked(stack)
+    stack.torch.content = other.content
     outcome = install(installer, lock, index.public_url)
     assert outcome.code == 1
-    assert cpu.sha256 in outcome.said
+    assert other.sha256 in outcome.said
 
 
 @EITHER
 @pytest.mark.parametrize("stated", ["", "f" * 64], ids=["no-hash", "another-hash"])
 def test_the_hash_of_the_lock_counts_whatever_the_page_states(
-    installer: str, stated: str, index: WheelIndex, tmp_path: Path
+    installer: str, stated: str, index: WheelIndex, locked: Locked
 ) -> None:
     stack = publish(index)
-    stack.family[0].stated = stated
-    assert installed(install(installer, by_index(stack, tmp_path), index.public_url), stack)
+    lock = locked(stack, "index")
+    stack.torch.stated = stated
+    assert is_installed(install(installer, lock, index.public_url), stack)
 
 
 @EITHER
-def test_a_line_without_a_hash_among_others(installer: str, index: WheelIndex, tmp_path: Path) -> None:
-    """pip refuses the whole file, and prints the missing line; uv verifies those that it can."""
+def test_a_file_whose_hash_nobody_knows(installer: str, index: WheelIndex, locked: Locked) -> None:
+    """pip refuses the whole lock, and prints the missing line; uv verifies those that have a hash."""
     stack = publish(index)
-    lock = by_file(stack, tmp_path)
-    lock.write_text(lock.read_text().replace(f" {_hash(stack.family[0])}", ""))
+    stack.torch.stated = ""
+    lock = locked(stack)
     outcome = install(installer, lock, index.public_url)
     if installer == "uv":
-        assert installed(outcome, stack)
+        assert is_installed(outcome, stack)
     else:
         assert outcome.code == 1
-        assert f"--hash=sha256:{stack.family[0].sha256}" in outcome.said
+        assert f"--hash=sha256:{stack.torch.sha256}" in outcome.said
+        lock = stack.lock(lock.parent, "--no-hashes")
+        assert is_installed(install(installer, lock, index.public_url), stack)
+
+
+def test_pylock_cannot_name_a_file_whose_hash_nobody_knows(
+    index: WheelIndex, locked: Locked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = publish(index)
+    stack.torch.stated = ""
+    with pytest.raises(AssertionError):
+        locked(stack, "pylock")
+    assert f"pylock.toml needs a hash of {stack.torch.filename}" in capsys.readouterr().err
 
 
 @EITHER
 def test_a_range_of_torch_beside_the_index_of_a_folder(installer: str, index: WheelIndex, tmp_path: Path) -> None:
     """pip merges the indexes and takes the newest; uv takes the first index that has torch."""
     publish(index)
-    lock = _write(tmp_path / "requirements.txt", [f"--extra-index-url {index.url}/cu128", "torch>=2.7"])
-    outcome = install(installer, lock, index.public_url)
-    assert outcome.versions["torch"] == {"pip": "2.9.0", "uv": "2.8.0+cu128"}[installer]
+    written = tmp_path / "requirements.txt"
+    written.write_text(f"--extra-index-url {index.url}/cpu\ntorch>=2.7\n")
+    outcome = install(installer, written, index.public_url)
+    assert outcome.versions["torch"] == {"pip": "2.9.0", "uv": "2.8.0+cpu"}[installer]

@@ -372,7 +372,7 @@ def labelled_macs(tables: Tables) -> Iterator[str]:
 
 def unfounded_builds(tables: Tables) -> Iterator[str]:
     """A group of builds cites a source of its own kind, and calls nothing complete on a document's word."""
-    for group in tables.builds["groups"]:
+    for group in [*tables.builds["groups"], *(row for row in tables.others if "requires" in row)]:
         kinds = {tables.sources[source]["kind"] for source in group["sources"]}
         if group["kind"] not in kinds:
             yield f"builds from {', '.join(group['sources'])}: {group['kind']}, and cites {', '.join(kinds)}"
@@ -411,6 +411,8 @@ HOSTS = {
     "github.com",
     "gist.github.com",
     "docs.pytorch.org",
+    "docs.astral.sh",
+    "python-poetry.org",
     "download.pytorch.org",
     "docs.nvidia.com",
     "developer.nvidia.com",

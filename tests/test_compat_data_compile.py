@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 import compile_rules
-from compiling.values import requirement_row
+from compiling.values import TableError, requirement_row
+from refreshing.build_files import write_tables
+from refreshing.build_rendering import Renderer
+from refreshing.build_rows import Tables, Wheel, add_rows
 
 SOURCES = """
 [s]
@@ -136,6 +139,20 @@ checked = 2026-11-22
 """
 
 
+PAGES = """
+[allowed]
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+projects = "numpy pillow"
+[present]
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+projects = "numpy"
+"""
+
+
 def folder(
     path: Path,
     *,
@@ -143,14 +160,17 @@ def folder(
     sources: str = SOURCES,
     systems: str = SYSTEM,
     builds: str = BUILDS,
+    index: str = INDEX,
     accelerators: str = ACCELERATORS,
     gpus: str = GPUS,
+    pages: str = PAGES,
     images: str = IMAGES,
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
-    (path / "builds" / "index.toml").write_text(INDEX, encoding="utf-8")
+    (path / "builds" / "index.toml").write_text(index, encoding="utf-8")
     (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
+    (path / "builds" / "index_pages.toml").write_text(pages, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
     (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
@@ -267,6 +287,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         "builds.json",
         "images.json",
         "index.json",
+        "index_pages.json",
         "registry.json",
         "rules.json",
         "stack.json",
@@ -279,6 +300,47 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     ("tables", "says"),
     [
         pytest.param({"rules": "[[rule"}, "torchaudio.toml: not valid TOML", id="not TOML"),
+        pytest.param(
+            {"pages": PAGES.replace('"numpy"', '"torch"')}, "is not allowed: ['torch']", id="a project on no page"
+        ),
+        pytest.param(
+            {"pages": PAGES.replace("numpy pillow", "numpy Pillow")},
+            "must be normalised",
+            id="a name with capitals",
+        ),
+        pytest.param(
+            {"pages": PAGES.replace("numpy pillow", "numpy numpy")}, "a project twice", id="a project twice"
+        ),
+        pytest.param({"pages": "[present]\n"}, "index_pages.toml: allowed: must be a table", id="half a table"),
+        pytest.param(
+            {"pages": PAGES.replace('["s"]', '["t"]')}, "allowed.sources: unknown source", id="a source of a page"
+        ),
+        pytest.param(
+            {"index": INDEX.replace("/whl", "/whl/")},
+            "index.toml: address: must be an https address",
+            id="an address with a slash",
+        ),
+        pytest.param(
+            {"index": INDEX.replace('["s"]', '["t"]')},
+            "index.toml: sources: 't' is not in",
+            id="a source",
+        ),
+        pytest.param({"index": "index = 1"}, "index.toml: index: must be a table", id="an index that is a number"),
+        pytest.param(
+            {"builds": BUILDS + 'never = [["2.5.0", "cu132"]]'},
+            "builds[0].never[0]: must be a list of three texts",
+            id="a build that never was, without a platform",
+        ),
+        pytest.param(
+            {"builds": BUILDS + 'never = [["2.5.0", "windows", "cu132"]]'},
+            "builds[0].never[0]: 'windows' is not one of linux-x86_64",
+            id="a build that never was, on an odd platform",
+        ),
+        pytest.param(
+            {"builds": BUILDS + 'never = [["2.5.0", "", "cuda"]]'},
+            "builds[0].never[0]: 'cuda' is not like cpu",
+            id="a build that never was, without a label",
+        ),
         pytest.param({"rules": "[[rules]]"}, "torchaudio.toml: rules: unknown key", id="a table by another name"),
         pytest.param({"rules": RULE + 'extra = "x"'}, "rule[0].extra: unknown key", id="an unknown key of a rule"),
         pytest.param(
@@ -427,3 +489,36 @@ def test_what_is_not_of_the_form_is_refused_with_file_and_key(
     assert compile_rules.main(["--data", str(folder(tmp_path, **tables))]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "compiled").exists()
+
+
+def test_files_become_rows_of_builds(tmp_path: Path) -> None:
+    """A file shows a build, a platform and a Python; one that a list of all builds has adds nothing."""
+    sources = SOURCES + SOURCES.replace("[s]", "[index-files]")
+    path = folder(tmp_path, sources=sources, builds=BUILDS + "complete = true\n")
+    made = Tables(date="2026-11-28")
+    names = {
+        "cu124": ["torch-2.5.1+cu124-cp312-cp312-linux_x86_64.whl", "torch-2.5.1-cp312-cp312-linux_aarch64.whl"],
+        "cpu": ["torch-2.5.1-cp312-none-macosx_11_0_arm64.whl", "torch-2.5.1+cpu-cp312-cp312-linux_s390x.whl"],
+        "cpu-cxx11-abi": ["torch-2.5.1+cpu.cxx11.abi-cp312-cp312-linux_x86_64.whl"],
+        "cu128": [
+            f"torch-2.7.0+cu128-{tags}" for tags in ("cp312-cp312-win_amd64.whl", "cp313-cp313t-win_amd64.whl")
+        ],
+        "root": ["triton-3.1.0-cp312-cp312-manylinux_2_17_x86_64.whl"],
+    }
+    rows = [Wheel(each, name, sources=(1,)) for each, some in names.items() for name in some]
+    add_rows(made, rows, {1: "a/one uv.lock 0123456789ab 2026-01-01"})
+    write_tables(path / "builds", made, Renderer(path / "releases", lambda *_: None))
+    builds = compiled(path, "builds.json")
+    assert builds["date"] == "2026-11-28"
+    assert list(builds["packages"]) == ["torch"]
+    assert [row[1:] for row in builds["packages"]["torch"]["2.5.1"][1:]] == [
+        [["macos-arm64"], ["3.12"], ["plain=cpu"]],
+        [["linux-aarch64"], ["3.12"], ["plain=cu124"]],
+    ]
+    assert [row[1:] for row in builds["packages"]["torch"]["2.7.0"]] == [
+        [["windows-amd64"], ["3.12", "3.13t"], ["cu128"]]
+    ]
+    assert builds["groups"][-1] == {"kind": "reported", "sources": ["index-files"], "checked": "2026-11-28"}
+    (path / "sources.toml").write_text(SOURCES, encoding="utf-8")
+    with pytest.raises(TableError, match="'index-files' is not in"):
+        compile_rules.compile_all(path)

@@ -297,3 +297,8 @@ def test_the_plain_addresses_of_a_long_page_are_not_taken_apart(monkeypatch):
     files = read_json(*({"filename": name, "url": f"https://files.example.org/p/{name}"} for name in names))
     assert [file.filename for file in files] == names
     assert taken == []
+
+
+def test_the_time_of_an_upload_on_a_page_of_the_pytorch_index():
+    [file] = read_html('<a href="demo-1.tar.gz" data-upload-time="2025-08-06T14:51:23+00:00">x</a>')
+    assert file.uploaded == "2025-08-06T14:51:23Z"

@@ -34,6 +34,37 @@ PAGES = TESTS.parent / "docs" / "rules"
 RULES = Matrix().rules()
 TARGET = ("--python", "3.11", "--platform", "linux-x86_64")
 PAGE = "--extra-index-url https://download.pytorch.org/whl"
+ONLY = PAGE.replace("--extra-index-url", "--index-url")
+# A project of uv whose index "builds" is the page of CUDA 12.6.
+UV = """[project]
+name = "speech"
+version = "1"
+requires-python = ">=3.10"
+{}
+[[tool.uv.index]]
+name = "builds"
+url = "https://download.pytorch.org/whl/cu126"
+{}
+"""
+EXPLICIT = "explicit = true"
+BOTH = 'dependencies = ["torch==2.9.1", "torchaudio==2.9.1"]\n[tool.uv.sources]\ntorch = { index = "builds" }\n'
+# Two extras with torch, each with its own page.
+EXTRAS = """
+[project.optional-dependencies]
+cpu = ["torch==2.7.1"]
+gpu = ["torch==2.7.1"]
+[tool.uv.sources]
+torch = [{ index = "others", extra = "cpu" }, { index = "builds", extra = "gpu" }]
+[[tool.uv.index]]
+name = "others"
+url = "https://download.pytorch.org/whl/cpu"
+explicit = true
+"""
+EXCLUSIVE = '[tool.uv]\nconflicts = [[{ extra = "cpu" }, { extra = "gpu" }]]'
+WHEEL = "torch @ https://download.pytorch.org/whl/{0}/torch-{1}%2B{0}-cp311-cp311-{2}.whl\n"
+# The wheel of torch 2.8.0 for Python 3.11 on Linux: in the folder cpu, and in the folder cu128.
+OF_CPU = "cb06175284673a581dd91fb1965662ae4ecaba6e5c357aa0ea7bb8b84b6b7eeb"
+OF_CUDA = "039b9dcdd6bdbaa10a8a5cd6be22c4cb3e3589a341e5f904cbb571ca28f55bed"
 
 
 class File(NamedTuple):
@@ -77,6 +108,41 @@ AUDIT = {
         File("torch==2.4.0\nctranslate2==4.4.0\n"),
         File("torch==2.4.0\nctranslate2==4.5.0\n"),
     ),
+    "TL208": (
+        File(f"{ONLY}/cu126\ntorch==2.8.0\n", (*TARGET, "--gpu", "sm_120")),
+        File(f"{ONLY}/cu128\ntorch==2.8.0\n", (*TARGET, "--gpu", "sm_120")),
+    ),
+    "TL211": (
+        File(f"{PAGE}/cu132\ntorch==2.13.0+cu132\ntorchaudio==2.11.0\n"),
+        File(f"{PAGE}/cu130\ntorch==2.13.0+cu130\ntorchaudio==2.11.0\n"),
+    ),
+    "TL212": (
+        File(f"{PAGE}/cu124\ntorch==2.4.0+cu124\ntorchaudio==2.4.0+cu124\n", ("--platform", "linux-aarch64")),
+        File(f"{PAGE}/cu124\ntorch==2.4.0+cu124\ntorchaudio==2.4.0+cu124\n", ("--platform", "linux-x86_64")),
+    ),
+    "TL213": (File(f"{PAGE}/cu124\ntorch>=2.5\n"), File(f"{PAGE}/cu124\ntorch>=2.5,<2.7\n")),
+    "TL214": (
+        File(
+            UV.format(
+                'dependencies = ["torchaudio==2.7.1"]\n[tool.uv.sources]\ntorch = { index = "builds" }', EXPLICIT
+            ),
+            name="pyproject.toml",
+        ),
+        File(
+            UV.format(
+                'dependencies = ["torch==2.7.1"]\n[tool.uv.sources]\ntorch = { index = "builds" }', EXPLICIT
+            ),
+            name="pyproject.toml",
+        ),
+    ),
+    "TL215": (
+        File(UV.format(EXTRAS, EXPLICIT), name="pyproject.toml"),
+        File(UV.format(EXTRAS, f"{EXPLICIT}\n{EXCLUSIVE}"), name="pyproject.toml"),
+    ),
+    "TL216": (
+        File(WHEEL.format("cu124", "2.7.0", "linux_x86_64")),
+        File(WHEEL.format("cu124", "2.6.0", "linux_x86_64")),
+    ),
     "TL301": (File("soundfile==0.10.3.post1\n"), File("soundfile==0.13.1\n")),
     "TL304": (
         File("torch==2.8.0\ntorchcodec==0.7.0\n", lib("ffmpeg=none")),
@@ -112,6 +178,24 @@ AUDIT = {
         File("dependencies:\n- pytorch=2.3.1\n- pip:\n  - librosa\n", name="environment.yml"),
     ),
     "TL511": (File("torch==2.3.1\npytorch-lightning==1.6.0\n"), File("torch==2.3.1\npytorch-lightning==2.3.0\n")),
+    "TL512": (
+        File(UV.format('dependencies = ["torch==2.7.1", "numpy"]', ""), name="pyproject.toml"),
+        File(UV.format('dependencies = ["torch==2.7.1", "numpy"]', EXPLICIT), name="pyproject.toml"),
+    ),
+    "TL513": (
+        File(f"{ONLY}/cu128\ntorch==2.8.0 --hash=sha256:{OF_CPU}\n"),
+        File(f"{ONLY}/cu128\ntorch==2.8.0 --hash=sha256:{OF_CUDA}\n"),
+    ),
+    "TL514": (File(f"{ONLY}/cu128\ntorch==2.8.0\nlibrosa\n"), File(f"{PAGE}/cu128\ntorch==2.8.0\nlibrosa\n")),
+    "TL515": (File(f"{ONLY}/test/cu128\ntorch==2.8.0\n"), File(f"{ONLY}/test/cu128\n--pre\ntorch\n")),
+    "TL516": (
+        File(f"{PAGE}/cu118\n{PAGE}/cu121\ntorch==2.3.1\n"),
+        File(f"{PAGE}/cu118\n{PAGE}/cu121\ntorch==2.3.1+cu118\n"),
+    ),
+    "TL517": (
+        File(UV.format(BOTH, EXPLICIT), name="pyproject.toml"),
+        File(UV.format(f'{BOTH}torchaudio = {{ index = "builds" }}\n', EXPLICIT), name="pyproject.toml"),
+    ),
     "TL701": (
         File("torch==2.9.1\ntorchaudio==2.9.1\nspeechbrain==0.5.10\n"),
         File("torch==2.8.0\ntorchaudio==2.8.0\nspeechbrain==0.5.10\n"),

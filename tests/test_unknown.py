@@ -24,9 +24,13 @@ import torchlock
 from support.index_server import Reply, Server, entry, page
 from support.site_folder import install, tree, write
 from torchlock.answers import Unknown
-from torchlock.audit.context import Knowledge
+from torchlock.audit import Auditor
+from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.index_builds import Offer
+from torchlock.audit.install_sets import InstallSet
+from torchlock.audit.page_choice import newest_on_page
 from torchlock.audit.rules import newest_releases
+from torchlock.audit.rules.host_libraries import build_taken
 from torchlock.check import CheckContext, linking
 from torchlock.check.rules import ffmpeg, libsndfile, not_examined, versions
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
@@ -43,13 +47,18 @@ from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.build import linked_cuda
 from torchlock.inspect.loading.outcome import NotExamined, Outcome
 from torchlock.knowledge import accelerators, systems
+from torchlock.knowledge.build_hashes import HashTable
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable, Package
+from torchlock.knowledge.images import image_of
 from torchlock.knowledge.judge import NamedVersion, judge, unjudged
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import Matrix, cuda_version
+from torchlock.lock.base import base_of_image
+from torchlock.manifests import read_document
 from torchlock.runtime.files import Tree, Unreadable
 from torchlock.solve.candidates import Candidate
+from torchlock.solve.kept import KeptRelease
 from torchlock.standards import markers
 from torchlock.standards.core_metadata import parse_metadata
 from torchlock.standards.index_file import File
@@ -64,6 +73,7 @@ NOBODY = Unknown("nobody looked")
 # Functions whose type has ``Unknown``, and that never give it: what they do in its place.
 DECIDED = {
     "index.direct_url:DirectRelease.unproven": "the user asks for this file, so the policy of lock is met",
+    "solve.kept:KeptRelease.unproven": "the package is installed, so there is nothing to choose",
 }
 
 
@@ -259,6 +269,31 @@ def _(ground: Ground) -> object:
     ]
 
 
+def pinned(folder: Path, text: str) -> tuple[AuditContext, InstallSet]:
+    """What an audit of a requirements file starts with."""
+    document = read_document(str(write(folder / "requirements.txt", text)))
+    context = Auditor().context(document)
+    return context, context.install_sets[0]
+
+
+@row("audit.page_choice:newest_on_page", "no row")
+def _(ground: Ground) -> object:
+    context, _ = pinned(ground.folder, "torch\n")
+    last = len(context.stack.packages["torch"].versions) - 1
+    return newest_on_page(context, "torch", 1 << last, "cu999", 0)
+
+
+@row("audit.rules.host_libraries:build_taken", "not recorded")
+def _(ground: Ground) -> object:
+    context, install_set = pinned(ground.folder, "torch\n")
+    package = context.stack.packages["torch"]
+    ground.change.setattr(type(package), "build", lambda *_: NOBODY)
+    return build_taken(context, install_set, "torch", 0, 0)
+
+
+row("knowledge.build_hashes:HashTable.hash_of", "no row")(
+    lambda ground: HashTable("torch", "2.8.0", Catalogue()).hash_of("cu999", "torch-2.8.0-py3-none-any.whl")
+)
 row("audit.index_builds:Offer.carries", "an index that nobody knows")(
     lambda ground: Offer(frozenset({"cpu"}), every=False, public=False, unknown=True).carries("cu118")
 )
@@ -367,6 +402,12 @@ row("index.direct_url:DirectRelease.build", "an address that does not tell")(
     lambda ground: [
         DirectRelease("torch", File(name, f"https://example.org/{name}", {}), []).build(-1)
         for name in ("torch.tar.gz", f"torch-1.0-{TAGS}.whl", "repository")
+    ]
+)
+row("solve.kept:KeptRelease.build", "a vendor's torch")(
+    lambda ground: [
+        KeptRelease(base_of_image(image_of(name)).packages["torch"]).build(0)
+        for name in ("nvcr.io/nvidia/pytorch:25.08-py3", "rocm/pytorch:latest")
     ]
 )
 

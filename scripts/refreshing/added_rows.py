@@ -20,8 +20,8 @@ _KEYS = {"columns", "rows", "sources"}
 def read_added(path: Path) -> tuple[list[Wheel], dict[int, str]]:
     """The rows of a file, and what the numbers of their sources mean.
 
-    The file has ``columns`` (folder, file, sources, and as known sha256, size, uploaded), ``rows`` with these cells,
-    and ``sources``: a text for each number. The folder of the root page is an empty string.
+    The file has ``columns`` (folder, file, sources, and as known sha256, size, uploaded), ``rows`` with these
+    cells, and ``sources``: a text for each number. The folder of the root page is an empty string.
 
     Raises:
         InputError: it is not of this form; the message names the row, counted from 1.

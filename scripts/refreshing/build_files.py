@@ -63,7 +63,7 @@ def _texts(table: dict[str, Any], requires: Any, at: int) -> tuple[str, ...]:
 
 
 def write_tables(root: Path, tables: Tables, renderer: Renderer, *, dry: bool = False) -> list[Path]:
-    """Write ``compat_data/builds`` ; tables without wheels are removed. Returns the files that changed."""
+    """Write ``compat_data/builds``; tables without wheels are removed. Returns the files that changed."""
     texts = {
         root / "DATE": tables.date,
         root / "sources.json": lines(
@@ -85,15 +85,17 @@ def by_table(tables: Tables, renderer: Renderer) -> dict[tuple[str, str], list[W
     """The wheels that each folder lists of each package, oldest version first.
 
     The page of each folder also lists the files of the root page. Of these, the table of a folder has the members
-    of the torch family that are of its build.
+    of the torch family that are of its build. The root page lists the files of all folders; of these, its tables
+    have the tritons.
     """
     found: dict[tuple[str, str], dict[str, Wheel]] = {}
     for wheel in tables.wheels.values():
         found.setdefault((wheel.folder, wheel.package), {})[wheel.filename] = wheel
     for wheel in tables.wheels.values():
-        build = renderer.build_of(ROOT_FOLDER, wheel) if wheel.folder == ROOT_FOLDER else ""
-        if build and wheel.package in FAMILY:
-            found.setdefault((build, wheel.package), {}).setdefault(wheel.filename, wheel)
+        is_member, of_root = wheel.package in FAMILY, wheel.folder == ROOT_FOLDER
+        folder = (renderer.build_of(ROOT_FOLDER, wheel) if of_root else "") if is_member else ROOT_FOLDER
+        if folder:
+            found.setdefault((folder, wheel.package), {}).setdefault(wheel.filename, wheel)
     return {
         key: sorted(wheels.values(), key=lambda wheel: (Version(wheel.version), wheel.filename))
         for key, wheels in sorted(found.items())

@@ -34,8 +34,8 @@ _PATH = "/whl"
 class BuildIndex:
     """A wheel index below an address; usable from several threads.
 
-    ``cache`` keeps the pages, to ask only whether they changed, and the metadata of wheels by their hash. ``report``
-    is called before each wait. ``notes`` are remarks about answers.
+    ``cache`` keeps the pages, to ask only whether they changed, and the metadata of wheels by their hash.
+    ``report`` is called before each wait. ``notes`` are remarks about answers.
     """
 
     def __init__(self, address: str, cache: Path, report: Callable[[str], None]) -> None:

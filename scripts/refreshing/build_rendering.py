@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    # package, version without label, folder ("": the root page), platform → Requires-Dist, None if unknown
+    # package, version without label, folder, platform → Requires-Dist, or None if it is unknown
     RequirementsOf = Callable[[str, str, str, str], Sequence[str] | None]
 
 
@@ -126,7 +126,7 @@ class Renderer:
         """What the wheel declares, sorted; None if it is unknown."""
         if wheel.declared is not None:
             return _rows(wheel.declared)
-        key = wheel.package, wheel.release, "" if folder == ROOT_FOLDER else folder, wheel.platform
+        key = wheel.package, wheel.release, folder, wheel.platform
         if key not in self._sets:
             texts = self._requirements_of(*key) if wheel.platform else None
             self._sets[key] = None if texts is None else _rows(texts)

@@ -12,7 +12,7 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker
 from packaging.version import Version
 
 from compiling.values import (
@@ -31,6 +31,7 @@ from refreshing.requirements import may_hold_on
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import Dependency
+from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,8 +52,10 @@ _KEYS = {
 }
 # The projects that a build requires for its accelerator. No wheel requires them for another reason.
 _ACCELERATOR = ("cuda-", "nvidia-", "pytorch-triton", "triton")
-# Members whose builds differ in their code alone: every wheel of a release on one platform requires the same.
-_COMPANIONS = tuple(name for name in FAMILY if name != "torch")
+# Projects whose builds differ in their code alone: every wheel of a release on one platform requires the same.
+_ALIKE = (*(name for name in FAMILY if name != "torch"), "triton")
+# A folder of repacked builds with this suffix has the build that the public index has.
+_AS_PUBLIC = "_pypi_cudnn"
 
 _TAGS = {"linux": ("linux", "manylinux"), "macos": ("macosx",), "windows": ("win",)}
 
@@ -73,7 +76,7 @@ Cell = tuple[str, str, str, str]
 def requirements_of(package: str, version: str, folder: str, platform: str) -> list[str] | None:
     """All that a wheel requires, as PEP 508 texts, those of its extras included; None if it is not known.
 
-    ``package`` is normalised, ``version`` has no label, ``folder`` is one of the index (``""``: its root),
+    ``package`` is normalised, ``version`` has no label, ``folder`` is one of the index (``cu128``; ``root``),
     ``platform`` is like ``linux-x86_64``. Requirements that can hold on no machine of that platform are left out:
     wheels state many for other platforms. Where the wheels for one Python require more than those for another,
     the marker says so.
@@ -82,7 +85,7 @@ def requirements_of(package: str, version: str, folder: str, platform: str) -> l
         TableError: the table of requirements is damaged.
     """
     rows, catalogue = read_rows(TABLE), _catalogue()
-    row = rows.get((package, version, folder, platform))
+    row = rows.get((package, version, folder, platform)) or rows.get((package, version, "*", platform))
     public = _public_wheels(catalogue, package, version, platform)
     if row and row.whole:
         return _texts(row.requires, platform)
@@ -91,21 +94,18 @@ def requirements_of(package: str, version: str, folder: str, platform: str) -> l
     if row:
         common = [(python, _common(needs)) for python, _, needs in public]
         return _texts([*_joined(common), *row.requires], platform)
-    alike = package in _COMPANIONS or folder == "" or {build for _, build, _ in public} == {folder}
-    return _texts(_joined([(python, needs) for python, _, needs in public]), platform) if alike else None
+    if package not in _ALIKE and {build for _, build, _ in public} != {folder.removesuffix(_AS_PUBLIC)}:
+        return None
+    return _texts(_joined([(python, needs) for python, _, needs in public]), platform)
 
 
+@functools.cache
 def read_rows(path: Path) -> dict[Cell, Row]:
-    """The rows of ``requirements.toml``, by package, release, folder and platform.
+    """The rows of ``requirements.toml``, by package, release, folder (``*``: any) and platform.
 
     Raises:
         TableError: the table is not of the form, or two rows are about one cell.
     """
-    return _read_rows(path, path.stat().st_mtime_ns)
-
-
-@functools.cache
-def _read_rows(path: Path, _changed: int) -> dict[Cell, Row]:
     rows: dict[Cell, Row] = {}
     for number, table in enumerate(tables_of(read_toml(path), "requirements")):
         try:
@@ -120,31 +120,43 @@ def _read_rows(path: Path, _changed: int) -> dict[Cell, Row]:
 
 
 def _cells(table: dict[str, Any]) -> Iterator[Cell]:
-    keys = ("package", "releases", "folders", "platforms")
-    return itertools.product(*(text_of(table, key).split() for key in keys))  # type: ignore[return-value]
+    package = text_of(table, "package")
+    releases, folders, platforms = (text_of(table, key).split() for key in ("releases", "folders", "platforms"))
+    for release, folder, platform in itertools.product(releases, folders, platforms):
+        if platform not in PLATFORMS:
+            raise TableError(f"{platform!r} is not one of {', '.join(PLATFORMS)}", "platforms")
+        yield package, release, folder, platform
 
 
 def _row(table: dict[str, Any]) -> Row:
     refuse_unknown(table, _KEYS)
-    marker = text_of(table, "marker") if "marker" in table else ""
-    texts = texts_of(table, "requires") if table.get("requires") else []
-    requires = []
-    for number, text in enumerate(texts):
-        try:
-            one = Dependency.from_row(requirement_row(text))
-            requires.append(one if one.marker or not marker else one._replace(marker=str(Marker(marker))))
-        except TableError as error:
-            raise error.under(f"requires[{number}]") from None
     if "because" in table:
         text_of(table, "because")
-    whole = "whole" in table and true_of(table, "whole")
     return Row(
-        tuple(requires),
+        tuple(_requirements(table)),
         evidence_kind_of(table),
         tuple(texts_of(table, "sources")),
         date_of(table, "checked"),
-        whole,
+        "whole" in table and true_of(table, "whole"),
     )
+
+
+def _requirements(table: dict[str, Any]) -> Iterator[Dependency]:
+    """The requirements of a table; those without a marker get the marker of the table."""
+    marker = _marker_of(table) if "marker" in table else ""
+    for number, text in enumerate(texts_of(table, "requires") if table.get("requires") != [] else []):
+        try:
+            need = Dependency.from_row(requirement_row(text))
+        except TableError as error:
+            raise error.under(f"requires[{number}]") from None
+        yield need if need.marker else need._replace(marker=marker)
+
+
+def _marker_of(table: dict[str, Any]) -> str:
+    try:
+        return str(Marker(text_of(table, "marker")))
+    except InvalidMarker as error:
+        raise TableError(f"is not a marker: {error}", "marker") from None
 
 
 # A wheel: its Python (``3.12``), its build, what it requires.
@@ -172,7 +184,8 @@ def _is_for(tags: str, platform: str) -> bool:
     """Whether a wheel with these platform tags is for ``linux-x86_64`` or the like."""
     system, _, machine = platform.partition("-")
     return any(
-        tag == "any" or (tag.startswith(_TAGS[system]) and tag.endswith(f"_{machine}")) for tag in tags.split(".")
+        tag == "any" or (tag.startswith(_TAGS.get(system, ())) and tag.endswith(f"_{machine}"))
+        for tag in tags.split(".")
     )
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from refreshing.build_files import add_rows
-from refreshing.build_rows import ROOT_FOLDER, Tables, Wheel, is_of_releases
+from refreshing.build_rows import ROOT_FOLDER, Tables, Wheel, add_rows, is_of_releases
 from torchlock.errors import BrokenFile, InputError, MetadataError
 from torchlock.knowledge.stack import FAMILY
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from torchlock.standards.index_file import File
 
 TRITONS = tuple(f"{before}triton{after}" for before in ("", "pytorch-") for after in ("", "-rocm", "-xpu"))
-PACKAGES = (*FAMILY, *TRITONS)
+PACKAGES = (*sorted(FAMILY), *TRITONS)
 _KEPT = "it was known first; the page of the index states the other"
 _TRUSTED = "the page of the index states it"
 
@@ -67,7 +66,7 @@ class BuildRefresh:
         self._jobs = jobs
         self._trust = trust
         self._host = urlsplit(index.address).netloc.rpartition("@")[2]
-        self._source = f"{self._host} its pages {date}"
+        self._source = f"{self._host} pages {date}"
         self._files: dict[Key, File] = {}
 
     def read_pages(self, packages: Sequence[str] = PACKAGES) -> None:
@@ -78,15 +77,15 @@ class BuildRefresh:
             NetworkError: a page cannot be read. The tables are as before.
         """
         roots = dict(zip(packages, self._pages([(ROOT_FOLDER, each) for each in packages]), strict=True))
-        if not any(roots.values()):
-            raise InputError(
-                f"{self._index.address} has no page of {' or '.join(packages)}",
-                hint="name the address that has one folder for each build, like cu128/",
-            )
         wanted = self._shown(roots) | {key for key in self._tabled() if key[1] in packages}
         folders = sorted(key for key in wanted if key[0] != ROOT_FOLDER)
         pages = {(ROOT_FOLDER, package): files for package, files in roots.items()}
         pages.update(zip(folders, self._pages(folders), strict=True))
+        if not any(pages.values()):
+            raise InputError(
+                f"{self._index.address} has no page of {packages[0] if len(packages) == 1 else 'any member'}",
+                hint="name the address below which each build has a folder, like cu128/torch/",
+            )
         for (folder, package), files in pages.items():
             self._join(folder, package, files)
 
@@ -164,19 +163,18 @@ class BuildRefresh:
         stated = file.hashes.get("sha256")
         uploaded = f"{file.uploaded[:19]}Z" if file.uploaded else None
         row = Wheel(*key, stated, file.size, uploaded, (1,))
+        if known is not None and stated is None:
+            (self.changes.unstated if known.sha256 else self.changes.unknown).append(known)
         if known is None:
             self.changes.new.append(row)
-        elif stated is None:
-            (self.changes.unstated if known.sha256 else self.changes.unknown).append(known)
-        elif known.sha256 is None:
+        elif stated and known.sha256 is None:
             self.changes.learned.append(row)
-        elif known.sha256 != stated:
+        elif stated and known.sha256 != stated:
             self._contradict(row, known)
             return
-        elif self._confirmed(known) and (uploaded is None or known.uploaded):
+        elif (stated is None or self._confirmed(known)) and (uploaded is None or known.uploaded):
             return
-        if known is None or stated or uploaded:
-            add_rows(self._tables, [row], {1: self._source})
+        add_rows(self._tables, [row], {1: self._source})
 
     def _confirmed(self, wheel: Wheel) -> bool:
         """Whether the pages of this index are a source of the wheel already."""

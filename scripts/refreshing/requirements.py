@@ -57,7 +57,7 @@ def may_hold(marker: str, extra: str) -> bool:
 
 @functools.cache
 def may_hold_on(marker: str, platform: str) -> bool:
-    """Whether the marker holds on any machine of this platform (``linux-x86_64``), with any extra that it names."""
+    """Whether the marker holds on any machine of this platform (``linux-x86_64``), with any extra it names."""
     if not marker:
         return True
     parsed, extras = Marker(marker), ["", *re.findall(r"extra == \"([^\"]+)\"", marker)]

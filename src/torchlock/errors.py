@@ -72,6 +72,10 @@ class UnknownPackage(TorchlockError):
         self.name = name
 
 
+class NotForThisTorch(UnknownPackage):
+    """No release of this project is built for the torch that stays: a conflict, not a wrong name."""
+
+
 class MetadataError(TorchlockError):
     """The metadata of one file is unknown, or installers refuse it: the file is not a candidate.
 

@@ -177,7 +177,8 @@ class Target:
 
     ``libraries`` maps a host library (``ffmpeg``, ``libsox``, ``libsndfile``, ``cuda-driver``, …) to its
     version, or to None if the target is known to lack it; a library that is not in it is unknown. ``gpu`` is the
-    architecture of its GPU (``sm_86``), ``none``, or "" if it is not stated.
+    architecture of its GPU (``sm_86``), those of several GPUs (``sm_70,sm_120``), ``none``, or "" if it is not
+    stated.
     """
 
     python: PythonVersion

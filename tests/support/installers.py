@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import distributions
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,12 +36,14 @@ class Outcome(NamedTuple):
         return re.findall(r"^folder = '(.*)'$", text, re.MULTILINE)[0]
 
 
-def install(installer: str, lock: Path, index_url: str, *options: str) -> Outcome:
+def install(installer: str, lock: Path, index_url: str, *options: str, environment: Path | None = None) -> Outcome:
     """Install a lock file into a new environment beside it; ``index_url`` stands in for the public index.
 
-    What the lock says decides about hashes: each installer demands them all if one line has one.
+    What the lock says decides about hashes: each installer demands them all if one line has one. With
+    ``environment``, install into that one, which an earlier call made.
     """
-    environment = lock.parent / f"{installer}-environment"
+    new = environment is None
+    environment = environment or lock.parent / f"{installer}-environment"
     home = lock.parent / "home"
     home.mkdir(exist_ok=True)
     known = {name: value for name, value in os.environ.items() if not _OWN.match(name)}
@@ -59,14 +61,25 @@ def install(installer: str, lock: Path, index_url: str, *options: str) -> Outcom
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_PROXY": "127.0.0.1",
     }
-    _run(environ, *_module("uv"), "venv", "--quiet", "--python", sys.executable, str(environment))
+    if new:
+        _run(environ, *_module("uv"), "venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
     python = str(next(environment.glob("[bS]*/python*")))
     if installer == "pip":
-        words = [*_module("pip"), "--python", python, "install", "--no-cache-dir", "--no-input"]
+        environ["PYTHONPATH"] = str(_pip_alone(lock.parent))
+        words = [python, "-m", "pip", "install", "--no-cache-dir", "--no-input"]
     else:
         words = [*_module("uv"), "pip", "install", "--python", python]
     done = _run(environ, *words, "-r", lock.name, *options, folder=lock.parent)
     return Outcome(done.returncode, done.stdout + done.stderr, environment)
+
+
+def _pip_alone(folder: Path) -> Path:
+    """A folder with pip and no other package, so that it runs in any environment and sees only that one."""
+    alone = folder / "pip-alone"
+    alone.mkdir(exist_ok=True)
+    if not (alone / "pip").exists():
+        (alone / "pip").symlink_to(Path(str(distribution("pip").locate_file("pip"))))
+    return alone
 
 
 def _module(name: str) -> list[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from torchlock.audit.install_sets import InstallSet
+    from torchlock.knowledge.accelerators import Gpu
     from torchlock.location import Place
     from torchlock.manifests.document import Document
     from torchlock.target import Platform, PythonVersion
@@ -47,13 +48,17 @@ _RULES = "torchlock.audit.rules"
 class Options(NamedTuple):
     """The settings of a run: targets (None: those that a file declares, else all) and rules to ignore.
 
-    ``libraries`` maps host libraries to their versions, None for a library that is known to be missing.
+    ``libraries`` maps host libraries to their versions, None for a library that is known to be missing. ``gpus``
+    are the GPUs that the files must run on. ``accelerator`` is the build of the torch family where a file names
+    none.
     """
 
     pythons: tuple[PythonVersion, ...] | None = None
     platforms: tuple[Platform, ...] | None = None
     ignore: frozenset[str] = frozenset()
     libraries: Mapping[str, str | None] = MappingProxyType({})
+    gpus: tuple[Gpu, ...] = ()
+    accelerator: str = "pypi"
 
 
 class Auditor:
@@ -64,7 +69,10 @@ class Auditor:
 
     @cached_property
     def known(self) -> Knowledge:
-        known = Knowledge(CompatibilityTable(), Matrix(), dict(self._options.libraries))
+        options = self._options
+        known = Knowledge(
+            CompatibilityTable(), Matrix(), dict(options.libraries), options.gpus, options.accelerator
+        )
         for platform in self._options.platforms or ():
             if platform != type(platform).parse(str(platform)):
                 set_platform_floor(known, platform)

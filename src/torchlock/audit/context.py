@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from torchlock.audit.index_builds import offer_of
+from torchlock.audit.index_builds import offer_of, page_offer
 from torchlock.audit.install_sets import install_sets_of
 from torchlock.audit.sides import Sides
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
+from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torchlock.answers import Unknown
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
+    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
@@ -38,6 +40,10 @@ class Knowledge:
     matrix: Matrix
     libraries: Mapping[str, str | None]
     """Host libraries of the target → their versions, None for a library that is known to be missing."""
+    gpus: tuple[Gpu, ...] = ()
+    """The GPUs of the target, if the command line names them."""
+    accelerator: str = "pypi"
+    """The build of the torch family where a file names none: ``pypi``, or a label."""
 
     @property
     def date(self) -> str:
@@ -56,13 +62,25 @@ class Knowledge:
         return {}
 
     @cached_property
-    def newest_on_page(self) -> dict[tuple[str, int, str, int], int | Unknown | None]:
+    def newest_on_page(self) -> dict[tuple[str, int, str, int], Any]:
         """A cache: package, releases, page and cell → the newest of the releases on the page."""
         return {}
 
     @cached_property
     def has_wheel(self) -> dict[tuple[str, int, str, int], bool]:
         """A cache: package, releases, build and cell → whether one of the releases may have a wheel there."""
+        return {}
+
+    def hash_table(self, name: str, version: str) -> HashTable:
+        """The hashes of a release on all pages; cached."""
+        from torchlock.knowledge.build_hashes import HashTable
+
+        if (name, version) not in self._hash_tables:
+            self._hash_tables[name, version] = HashTable(name, version, self.catalogue)
+        return self._hash_tables[name, version]
+
+    @cached_property
+    def _hash_tables(self) -> dict[tuple[str, str], HashTable]:
         return {}
 
     @cached_property
@@ -135,13 +153,21 @@ class AuditContext:
         return found
 
     def offer(self, entry: Entry) -> Offer:
-        """The indexes that an entry can come from. The answer for each index is cached."""
-        if entry.index not in self._offers:
-            self._offers[entry.index] = offer_of(entry, self.document)
-        return self._offers[entry.index]
+        """The indexes that an entry can come from. The answer for each index is cached.
+
+        If the command line names a build, a member of the torch family comes from its page where the file names
+        no index.
+        """
+        label = self.known.accelerator if entry.name in FAMILY else "pypi"
+        if (entry.index, label) not in self._offers:
+            found = offer_of(entry, self.document)
+            self._offers[entry.index, label] = (
+                page_offer(label) if found.only_public and label != "pypi" else found
+            )
+        return self._offers[entry.index, label]
 
     @cached_property
-    def _offers(self) -> dict[str | None, Offer]:
+    def _offers(self) -> dict[tuple[str | None, str], Offer]:
         return {}
 
     @cached_property

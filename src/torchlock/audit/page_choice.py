@@ -64,7 +64,8 @@ def newest_on_page(context: AuditContext, name: str, releases: int, label: str, 
     key = name, releases, label, cell
     if key not in known.newest_on_page:
         known.newest_on_page[key] = _newest(context, name, releases, label, cell)
-    return known.newest_on_page[key]
+    answer: int | Unknown | None = known.newest_on_page[key]
+    return answer
 
 
 def _newest(context: AuditContext, name: str, releases: int, label: str, cell: int) -> int | Unknown | None:
@@ -72,7 +73,11 @@ def _newest(context: AuditContext, name: str, releases: int, label: str, cell: i
     target, package = stack.target(cell), stack.packages[name]
     place, python = str(target.platform), str(target.python)
     for index in reversed(list(bits(releases))):
-        served = builds.serves(name, package.versions[index], label, place, python)
+        text = package.versions[index]
+        served = builds.serves(name, text, label, place, python)
+        # Many sources name no Pythons. The builds of a release are for those of the public index.
+        if isinstance(served, Unknown) and package.cells[index] >> cell & 1:
+            served = True if builds.serves(name, text, label, place) is True else served
         if served is True:
             return index
         if isinstance(served, Unknown):
@@ -98,7 +103,7 @@ def other_builds(context: AuditContext, name: str, releases: int, label: str, ce
 
 
 def usual_cells(context: AuditContext) -> int:
-    """The cells that a file with a page of builds is for: of the common platforms, if it declares none; no macOS."""
+    """The cells that a file with a page of builds is for: common platforms, if it declares none, and no macOS."""
     stack = context.stack
     cells = context.target_grid if context.declares_platforms else context.target_grid & context.mainstream
     for at, name in enumerate(stack.platforms):

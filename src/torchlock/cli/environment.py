@@ -89,7 +89,7 @@ def _counting(console: Console) -> Callable[[int, int], None]:
 
 def _environment(arguments: argparse.Namespace, console: Console) -> Environment:
     if arguments.path is not None:
-        return _of_tree(arguments.path, arguments.root)
+        return tree_at(arguments.path, arguments.root)
     from torchlock.cli.interpreter import ask_interpreter
     from torchlock.inspect.environment import of_interpreter
 
@@ -106,7 +106,7 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
                 said = "was found in the current folder: its files are read, and its interpreter is not run"
                 console.say("note", f"{virtual} {said} (to run it, use --python {python})")
                 arguments.path = virtual
-                return _of_tree(virtual, None)
+                return tree_at(virtual, None)
     named = f"--python: {python}" if arguments.python else base or python
     if re.fullmatch(r"\d+\.\d+t?", python):
         python = f"python{python}"
@@ -117,8 +117,8 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
     return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)
 
 
-def _of_tree(path: str, root: str | None) -> Environment:
-    """The environment in a folder. It is read, and nothing in it is run.
+def tree_at(path: str, root: str | None, option: str = "--path") -> Environment:
+    """The environment in a folder, which ``option`` names. It is read, and nothing in it is run.
 
     Raises:
         InputError: the folder contains no environment.
@@ -129,12 +129,12 @@ def _of_tree(path: str, root: str | None) -> Environment:
     from torchlock.inspect.tree_python import is_site
 
     if not files.is_folder(path):
-        raise InputError(f"--path: {path!r} is not a folder", hint="name a site-packages folder")
+        raise InputError(f"{option}: {path!r} is not a folder", hint="name a site-packages folder")
     folder = root or root_of(path)
     environment = of_tree(path, root=Root(folder) if folder else None)
     if not any(is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"):
         raise InputError(
-            f"--path: {path!r} contains no Python packages and no environment",
+            f"{option}: {path!r} contains no Python packages and no environment",
             hint="name a site-packages folder, an environment, or the root folder of an image",
         )
     return environment

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.finding import Evidence
     from torchlock.knowledge.rules import Statement
+    from torchlock.lock.build_choice import Refusal
     from torchlock.lock.model import Pin
     from torchlock.target import Target
+    from torchlock.terms import Inputs
 
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
 _EXAMPLES = 12
@@ -32,7 +34,10 @@ _EXAMPLES = 12
 
 @dataclass
 class Story:
-    """An answer: a headline, numbered sentences, changes that would work, and sources."""
+    """An answer: a headline, numbered sentences, changes that would work, and sources.
+
+    ``frontier`` has a line for each build that may be chosen.
+    """
 
     headline: str
     together: bool = True
@@ -42,6 +47,7 @@ class Story:
     sources: dict[str, Evidence] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
     dated: str = ""
+    frontier: list[str] = field(default_factory=list)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -113,30 +119,67 @@ def _said(statement: Statement) -> str:
 
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
-    """Solve the requirements, and explain the solution or the conflict."""
-    from torchlock.cli.sources import open_sources
+    """Solve the requirements, and explain the solution or the conflict; with the frontier of builds."""
+    from torchlock.cli.base import base_of
+    from torchlock.cli.build_choice import Runs, frontier_lines
+    from torchlock.cli.build_machine import machine_of, on_machine
     from torchlock.cli.target import target_of
-    from torchlock.lock import Conflict, Options, lock
+    from torchlock.lock import Conflict, Options
+
+    base = base_of(arguments, console)
+    target, _ = target_of(arguments)
+    machine = machine_of(arguments, target, console)
+    target = on_machine(target, machine)
+
+    def options_of(arguments: argparse.Namespace) -> Options:
+        return Options(unproven=arguments.unproven)
+
+    runs = Runs(arguments, target, _inputs_of(arguments.requirements), options_of, matrix, console, base)
+    label, frontier, notes = target.accelerator, [], []
+    if runs.has_others(label):
+        from torchlock.cli.build_choice import machine_notes
+        from torchlock.lock.build_choice import WHOLE, Refusal
+
+        found = runs.decide(machine, WHOLE)
+        frontier = frontier_lines(found.frontier)
+        if isinstance(found, Refusal):
+            return _refused(found, frontier, arguments)
+        label, notes = found.label, machine_notes(found, machine, target)
+    run = runs.run(label)
+    console.clear()
+
+    def solved(texts: list[str]) -> Any:
+        return runs.solve(label, _inputs_of(texts))
+
+    story = (
+        _conflict(run.result)
+        if isinstance(run.result, Conflict)
+        else _together(arguments.requirements, run.result, matrix, solved, run.sources)
+    )
+    story.frontier = frontier
+    for note in [*notes, *run.inputs.notes, *run.sources.notes]:
+        console.say("note", note)
+    return story
+
+
+def _inputs_of(texts: list[str]) -> Inputs:
     from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Inputs, Origin
 
-    def inputs_of(texts: list[str]) -> Inputs:
-        return Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
+    return Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
 
-    def solved(texts: list[str]) -> Any:
-        return lock(inputs_of(texts), target, Options(unproven=arguments.unproven), matrix, sources)
 
-    target, _ = target_of(arguments)
-    sources = open_sources(arguments, inputs_of(arguments.requirements), console)
-    result = solved(arguments.requirements)
-    console.clear()
-    story = (
-        _conflict(result)
-        if isinstance(result, Conflict)
-        else _together(arguments.requirements, result, matrix, solved, sources)
-    )
-    for note in sources.notes:
-        console.say("note", note)
+def _refused(refusal: Refusal, frontier: list[str], arguments: argparse.Namespace) -> Story:
+    """The story of a build that cannot be taken."""
+    from torchlock.cli.build_choice import command_for
+
+    story = _conflict(refusal.conflict) if refusal.conflict is not None else Story(refusal.because, together=False)
+    story.frontier = frontier
+    if refusal.nearest:
+        command = command_for(arguments.argv, refusal.nearest)
+        story.remedies.append(f"the build {refusal.nearest}, which is the nearest that works: {command}")
+    if refusal.advice:
+        story.hints.append(refusal.advice)
     return story
 
 
@@ -161,7 +204,8 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     """The story of a solution: the pins, the facts that connect them, and why newer releases are not used."""
 
     named = {_name(text) for text in texts}
-    pins = {pin.name: pin for pin in result.pins if pin.version}  # the notes are about the others
+    kept = {pin.name for pin in result.kept}
+    pins = {pin.name: pin for pin in (*result.pins, *result.kept) if pin.version}  # notes are about the others
     bound = named | {name for pin in result.pins for name, _ in pin.rules}
     story = Story(
         "", hints=list(result.notes), packages={name: pins[name].version for name in pins if name in bound}
@@ -170,7 +214,8 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     found = f"they work together on {result.target}: {chosen}"
     story.headline = found if chosen else f"no versions of these requirements are known for {result.target}"
     _add_facts(story, pins, result.target, matrix)
-    _add_newer(story, texts, named, pins, solved, sources)
+    story.steps += [f"{package.owner} has {package}, which stays." for package in result.stays]
+    _add_newer(story, texts, named - kept, pins, solved, sources)
     return story
 
 
@@ -250,6 +295,8 @@ def _name(text: str) -> str:
 def _text(story: Story) -> str:
     lines = [one_line(story.headline)]
     lines += [f"  {number}. {step}" for number, step in enumerate(dict.fromkeys(story.steps), 1)]
+    if story.frontier:
+        lines += ["builds, newest first", *(f"  {line}" for line in story.frontier)]
     if story.remedies:
         lines += [f"what would work{story.dated}", *(f"  - {remedy}" for remedy in story.remedies)]
     lines += [f"note: {hint}" for hint in story.hints]
@@ -265,6 +312,7 @@ def _row(story: Story) -> dict[str, Any]:
         "together": story.together,
         "packages": [{"name": name, "version": version} for name, version in story.packages.items()],
         "steps": list(dict.fromkeys(story.steps)),
+        **({"builds": story.frontier} if story.frontier else {}),
         "remedies": story.remedies,
         "notes": story.hints,
         "sources": [

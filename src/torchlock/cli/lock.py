@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
+from torchlock.cli.base import base_of
+from torchlock.cli.build_choice import Runs, settle
+from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.exit_codes import FOUND, OK
-from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
-from torchlock.lock import Conflict, Lock, Options, Pin, lock, with_files_of_hashes
-from torchlock.lock.build_inputs import for_build, pins_for
+from torchlock.lock import Conflict, Lock, Options, Pin, with_files_of_hashes
+from torchlock.lock.build_inputs import pins_for
 from torchlock.lock.build_pins import with_builds
 from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
+    from torchlock.lock.base import Base
+    from torchlock.lock.build_machine import BuildMachine
+    from torchlock.manifests.lock_comments import LockComments
 
 # Options that do not change the result: the command in the lock omits them.
 _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
@@ -44,28 +49,41 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     _check_usage(arguments, console)
+    base = base_of(arguments, console)
     target, system = target_of(arguments)
+    machine = machine_of(arguments, target, console, _recorded_machine(arguments))
+    target = on_machine(target, machine)
     inputs = _inputs(arguments)
     _refuse_output(arguments, inputs)
-    inputs = for_build(settled(inputs, target), target, root_of_builds(arguments))
-    for note in inputs.notes:
-        console.say("note", note)
+    inputs = settled(inputs, target)
     if not inputs.requirements:
         _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
-    sources = open_sources(arguments, inputs, console)
-    result = lock(inputs, target, _options(arguments), matrix, sources)
+    runs = Runs(arguments, target, inputs, _options, matrix, console, base)
+    choice = settle(runs, machine, arguments, console)
+    if choice is None:
+        return FOUND
+    arguments, inputs, sources, result = runs.run(choice.label)
     console.clear()
+    for warning in choice.warnings:
+        console.say("warning", warning)
+    for note in [*choice.notes, *inputs.notes]:
+        console.say("note", note)
     if isinstance(result, Conflict):
         for note in sources.notes:
             console.say("note", note)
-        _print_conflict(result, console)
+        from torchlock.cli.refusals import print_conflict
+
+        print_conflict(result, console)
+        if arguments.accelerator == "pypi" and machine.gpus:
+            console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")
         return FOUND
     result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
     if sources.builds is not None:
-        result = with_builds(result, sources.builds, by_index=arguments.builds_by == "index")
+        by_index = arguments.builds_by == "index"
+        result = with_builds(result, sources.builds, str(machine), choice.held_back, by_index=by_index)
     console.clear()
-    for note in [*_change_of_build(arguments), *result.notes, *sources.notes]:
+    for note in [*_change_of_build(arguments), *_lost_base(arguments, base), *result.notes, *sources.notes]:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
@@ -102,7 +120,14 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
         console.say(
             "warning", f"{', '.join(bare)}: no hash is available, so pip refuses the lock in its hash mode"
         )
-        console.say("hint", "use --no-hashes, or require a wheel or an archive instead")
+        console.say("hint", _way_to_hashes(result, bare))
+
+
+def _way_to_hashes(result: Lock, bare: Collection[str]) -> str:
+    """What to do about packages without a hash."""
+    if any(pin.page for pin in result.pins if pin.name in bare):
+        return "run without --offline, so that the page of the index is asked; or use --no-hashes"
+    return "use --no-hashes, or require a wheel or an archive instead"
 
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
@@ -266,16 +291,33 @@ def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
 
 def _recorded(arguments: argparse.Namespace) -> str:
     """The build of the existing output file (``pypi``, ``cu128``); "" if there is none that torchlock wrote."""
+    comments = _comments(arguments)
+    return "" if comments is None else comments.label or "pypi"
+
+
+def _recorded_machine(arguments: argparse.Namespace) -> BuildMachine | None:
+    """The machine that the existing output file was locked for; None if it does not say it."""
+    comments = _comments(arguments) if arguments.accelerator == "auto" else None
+    if comments is None or not comments.machine:
+        return None
+    from torchlock.lock.build_machine import recorded_machine
+
+    return recorded_machine(comments.machine)
+
+
+def _comments(arguments: argparse.Namespace) -> LockComments | None:
+    """The comments in the existing output file; None if there is none that torchlock wrote."""
     from torchlock.cli.output import is_existing_output
 
     if not is_existing_output(arguments.output):
-        return ""
+        return None
     from torchlock.manifests.lock_comments import read_lock_comments
     from torchlock.manifests.text import read_text
     from torchlock.report.own_outputs import is_own_lock
 
     text = read_text(arguments.output)
-    return read_lock_comments(text).label or ("pypi" if is_own_lock(text) else "")
+    found = read_lock_comments(text)
+    return found if found.label or is_own_lock(text) else None
 
 
 def _change_of_build(arguments: argparse.Namespace) -> list[str]:
@@ -284,6 +326,21 @@ def _change_of_build(arguments: argparse.Namespace) -> list[str]:
     if not old or old == new:
         return []
     return [f"the build changes from {old} to {new}: nvidia, cuda and triton packages change with it"]
+
+
+def _lost_base(arguments: argparse.Namespace, base: Base | None) -> list[str]:
+    """A note if the existing output file was for a base image or an environment, and the new lock is not."""
+    from torchlock.cli.output import is_existing_output
+
+    if base is not None or not is_existing_output(arguments.output):
+        return []
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+
+    kind, name = read_lock_comments(read_text(arguments.output)).base
+    option = {"base image": "--base-image", "environment": "--constraint-from"}.get(kind)
+    said = f"{arguments.output} was for {kind} {name}, and this lock is not: it contains what is there already"
+    return [f"{said} (to keep it, add {option} {name})"] if option else []
 
 
 def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
@@ -425,38 +482,3 @@ def _command(argv: list[str]) -> str:
         elif word not in _TRANSIENT:
             kept.append(masked(word).replace(f"://{MASK}@", "://"))
     return one_line(shlex.join(["torchlock", *kept]))
-
-
-def _print_conflict(conflict: Conflict, console: Console) -> None:
-    """Write to standard error which requirements conflict, why, and which changes would work."""
-    from torchlock.lock.explain import explain
-    from torchlock.lock.suggest import suggestions_for
-
-    console.progress("explaining the conflict")
-    target = conflict.universe.target
-    try:
-        explanation = explain(conflict)
-    except Exception:  # a bug, which is reported after the result
-        console.say("error", f"no solution for {target}")
-        raise
-    units = explanation.units
-    headline = f"no solution for {target}{explanation.dated}"
-    console.say("error", f"{headline}: these requirements conflict" if len(units) > 1 else f"{headline}")
-    for unit in units:
-        console.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
-    for written in conflict.overrides:
-        console.line(f"  {written.origin}: {written.origin.text.strip()} (override)")
-    console.line("because")
-    for number, step in enumerate(explanation.steps, 1):
-        console.line(f"  {number}. {step}")
-    if explanation.sources:
-        console.line("sources")
-        for source in explanation.sources:
-            console.line(f"  {source.kind} {source.date}: {source.address}")
-    suggestions = suggestions_for(conflict, units)
-    if suggestions:
-        console.line(f"what would work{explanation.dated}")
-        for suggestion in suggestions:
-            console.line(f"  - {suggestion}")
-    if explanation.as_of:
-        console.say("hint", explanation.advice)

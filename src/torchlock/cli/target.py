@@ -37,26 +37,42 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     return Target(python_of(arguments.python, platform), platform, build, name, libraries), system
 
 
-def accelerator_of(name: str, platform: Platform) -> str:
-    """The build that is asked for: ``pypi``, or a label like ``cpu`` and ``cu128``.
+def accelerator_of(name: str, platform: Platform | None) -> str:
+    """The build that is asked for: ``pypi``, ``auto``, or a label like ``cpu`` and ``cu128``.
+
+    ``platform`` is the target, None for several.
 
     Raises:
         InputError: there is no such build, or none of it for the platform.
     """
     from torchlock.knowledge.build_labels import describe_build, parse_label
 
-    if name == "pypi":
+    if name in ("pypi", "auto"):
         return name
     label = parse_label(name)
     if label is None or not label.is_of_index or (label.kind == "cuda" and not label.version):
-        hint = "use pypi (the builds of the public index), cpu, cu128, rocm6.4, xpu or the like"
-        raise InputError(f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index", hint=hint)
-    if platform.system == "macos" and name != "cpu":
+        hint = "use pypi (the builds of the public index), auto, cpu, cu128, rocm6.4, xpu or the like"
+        said = f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index"
+        raise InputError(f"{said}{_near_build(name)}", hint=hint)
+    if platform is not None and platform.system == "macos" and name != "cpu":
         raise InputError(
             f"--accelerator {name}: there is no build for {describe_build(name)} on macOS",
             hint="use --accelerator cpu, whose wheels for macOS also use the GPU of Apple silicon",
         )
     return name
+
+
+def _near_build(name: str) -> str:
+    """A question that names the build that was probably meant, or ""."""
+    from difflib import get_close_matches
+
+    from torchlock.knowledge.accelerators import labels
+
+    dense = re.sub(r"[-_ ]", "", name[:20].lower())
+    plain = dense.replace("cuda", "cu").replace(".", "")
+    known = ("pypi", "auto", *labels())
+    near = [each for each in (plain, dense) if each in known] or get_close_matches(plain, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def platform_of(

@@ -13,21 +13,22 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
-from torchlock.index.build_releases import NO_FILE, DeclaredRelease, TableRelease, cell_of
+from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
-from torchlock.knowledge.build_labels import is_from_index
+from torchlock.knowledge.build_labels import is_from_index, kind_of
 from torchlock.knowledge.releases import Provenance
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from torchlock.finding import Evidence
     from torchlock.index import Index
     from torchlock.index.build_releases import FolderRelease
     from torchlock.index.folder_page import Contradiction, FolderPages
-    from torchlock.knowledge.releases import Catalogue, CatalogueRelease, Release
+    from torchlock.knowledge.builds import Builds
+    from torchlock.knowledge.releases import CatalogueRelease, Release
     from torchlock.standards.index_file import File
 # What the grades of the rows of a table mean, where they are weak.
 _WEAK = {
@@ -39,9 +40,9 @@ _WEAK = {
 class BuildSource:
     """Answers for the projects that a build takes from the PyTorch index.
 
-    ``label`` is the build, ``root`` the address of the index or of a mirror of it. ``opened`` opens the index at
-    an address. ``offline`` asks nothing, ``refresh`` asks for everything; else the page is asked if ``day`` is
-    later than the date of the table.
+    ``label`` is the build, ``root`` the address of the index or of a mirror of it; as an attribute it has no
+    credentials. ``opened`` opens the index at an address. ``offline`` asks nothing, ``refresh`` asks for
+    everything; else the page is asked if ``day`` is later than the date of the table.
     """
 
     def __init__(
@@ -54,13 +55,17 @@ class BuildSource:
         refresh: bool,
         day: Callable[[], str],
     ) -> None:
+        from torchlock.index.addresses import redact
+
         self.label = label
-        self.root = root.rstrip("/")
+        self._asked_root = root.rstrip("/")
+        self.root = redact(self._asked_root)
         self._opened = opened
         self._offline = offline
         self._refresh = refresh
         self._day = day
         self._table = build_catalogue(label) if label in folders() else None
+        self._added: set[str] = set()
         self._notes: list[str] = []
         self._answers: dict[str, Sequence[Release]] = {}
         self._today: dict[str, Sequence[FolderRelease] | Unknown] = {}
@@ -80,9 +85,27 @@ class BuildSource:
         return is_from_index(name, self.label)
 
     def holds(self, file: File) -> bool:
-        """Whether a file is one of a project that this source answers for."""
+        """Whether a file is one that this source answers with."""
         parsed = filenames.parse(file.filename)
-        return parsed is not None and self.owns(parsed[0])
+        return file.url in self._added or (parsed is not None and self.owns(parsed[0]))
+
+    def beside(self, name: str, public: Sequence[Release]) -> Sequence[Release]:
+        """The releases of the public index, and those of the root's table for machines that it does not serve.
+
+        CUDA builds of torch 2.7 and 2.8 for aarch64 require a triton that only the root page has for aarch64.
+        """
+        if name != "triton" or kind_of(self.label) != "cuda":
+            return public
+        served: dict[str, set[tuple[str, str]]] = {}
+        for release in public:
+            served.setdefault(release.version, set()).update(map(cell_of, release.tags))
+        added: list[Release] = []
+        for row in self._rows(name):
+            hidden = served.get(row.version, set())
+            if {*map(cell_of, row.tags)} - hidden:
+                added.append(self._of_table(row, hidden))
+                self._added.update(file.url for file in added[-1].files())
+        return sorted([*public, *added], key=lambda each: Version(each.version)) if added else public
 
     def releases(self, name: str) -> Sequence[Release]:
         """The releases of a project, oldest first; none if the folder does not have it.
@@ -134,11 +157,9 @@ class BuildSource:
     @property
     def used(self) -> list[str]:
         """The tables and the addresses of the pages that answered, without credentials."""
-        from torchlock.index.addresses import redact
-
         asked = self._answered
         places = [
-            redact(self.page_of(name)) if name in asked else f"{self.title} (bundled)" for name in self._answers
+            self.page_of(name) if name in asked else f"{self.title} (bundled table)" for name in self._answers
         ]
         return list(dict.fromkeys(places))
 
@@ -160,29 +181,35 @@ class BuildSource:
     def _folder_pages(self) -> FolderPages:
         from torchlock.index.folder_page import FolderPages
 
-        return FolderPages(self.label, self.root, self._opened)
+        return FolderPages(self.label, self._asked_root, self._opened)
 
     @cached_property
     def _root_pages(self) -> FolderPages:
         from torchlock.index.folder_page import FolderPages
 
-        return FolderPages("", self.root, self._opened)
-
-    def _catalogue(self, name: str) -> Catalogue | None:
-        return self._table if name in FAMILY else triton_catalogue()
+        return FolderPages("", self._asked_root, self._opened)
 
     def _rows(self, name: str) -> list[CatalogueRelease]:
-        catalogue = self._catalogue(name)
-        return (catalogue.releases(name) if catalogue is not None else None) or []
+        """What the tables know of a project, oldest first; the root's table has what builds share."""
+        own = (self._table.releases(name) if self._table is not None else None) or []
+        if name in FAMILY:
+            return own
+        shared = triton_catalogue().releases(name) or []
+        known = {row.version for row in shared}
+        added = [row for row in own if row.version not in known]
+        return sorted([*shared, *added], key=lambda row: Version(row.version)) if added else shared
 
     def _as_of(self, name: str) -> str:
-        catalogue = self._catalogue(name)
-        return "" if catalogue is None else catalogue.date
+        table = self._table if name in FAMILY else triton_catalogue()
+        return "" if table is None else table.date
+
+    def _of_table(self, row: CatalogueRelease, hidden: Collection[tuple[str, str]] = ()) -> TableRelease:
+        served = None if self._offline else self._served
+        return TableRelease(row, self.label, f"{self.root}/", served, hidden)
 
     def _bundled(self, name: str) -> Sequence[Release]:
-        served = None if self._offline else self._served
         rows = self._rows(name)
-        found: list[Release] = [TableRelease(row, self.label, f"{self.root}/", served) for row in rows]
+        found: list[Release] = [self._of_table(row) for row in rows]
         declared = list(self._declared(name, rows)) if name in FAMILY else []
         return sorted([*found, *declared], key=lambda each: Version(each.version)) if declared else found
 
@@ -200,10 +227,9 @@ class BuildSource:
                 continue
 
             def exists(system: str, python: str, version: str = version) -> Unknown | None:
-                there = builds.published(name, version, self.label, system, python)
-                if (version, system, python) in known or isinstance(there, Unknown) or not there:
+                if (version, system, python) in known:
                     return None
-                return Unknown(f"it exists{_according_to(builds.source_of(name, version, self.label))}; {NO_FILE}")
+                return _declaration(builds, (name, version, self.label), system, python)
 
             yield DeclaredRelease(release, self.label, exists)
 
@@ -242,8 +268,17 @@ class BuildSource:
         return Unknown(said.partition(";")[0])
 
 
+def _declaration(builds: Builds, asked: tuple[str, str, str], system: str, python: str) -> Unknown | None:
+    """Why a build (name, version, label) is thought to exist without a file; None if it is not."""
+    if builds.published(*asked, system) is not True or builds.published(*asked, system, python) is False:
+        return None
+    told = _according_to(builds.source_of(*asked, system))
+    missing = f"no file of it for {system} and Python {python} is known"
+    return Unknown(f"it exists for {system}{told}; {missing}")
+
+
 def _according_to(sources: Sequence[Evidence]) -> str:
-    """Which document says so, or which kind of fact it is, if that is no document."""
+    """Which document says so; without one, which kind of fact it is."""
     documents = [source.address for source in sources if source.address.startswith("https://")]
     return (
         f" according to {documents[0]}"

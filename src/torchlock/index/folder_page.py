@@ -1,7 +1,7 @@
 """The live pages of the PyTorch index: which of the listed files belong to a folder, and what they hold.
 
 A page lists more than the files of its folder: links of the root page, which are old. So a file counts only if its
-label, its path or the table says that it belongs to the folder.
+path, its label or the table says that it belongs to the folder.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from packaging.version import Version
 
 from torchlock.errors import NetworkError, UnknownPackage
-from torchlock.index.build_releases import FolderRelease
+from torchlock.index.build_releases import FolderRelease, is_foreign
 from torchlock.knowledge.build_files import index_address
+from torchlock.knowledge.build_labels import parse_label
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
@@ -64,13 +65,14 @@ class FolderPages:
         """
         from torchlock.index import releases
 
-        known = {file.filename: file for row in table for file in row.files()}
-        seen: set[str] = set()
+        listed = [(row, wheel, file) for row in table for wheel, file in enumerate(row.files())]
+        known = {file.filename: file for _, _, file in listed}
+        passed = {file.filename for row, wheel, file in listed if self.label and is_foreign(row, wheel, build)}
 
         def taken(file: File) -> File | None:
-            if file.filename in seen or not self._belongs(name, file, known.get(file.filename)):
+            if file.filename in passed or not self._belongs(name, file, known.get(file.filename)):
                 return None
-            seen.add(file.filename)
+            passed.add(file.filename)  # The page of the root may list a name once for each folder.
             return self._completed(file, known.get(file.filename))
 
         rows = {row.version: row for row in table}
@@ -78,17 +80,19 @@ class FolderPages:
         return [FolderRelease(each, rows.get(each.version), build, as_of) for each in found]
 
     def _belongs(self, name: str, file: File, row: File | None) -> bool:
-        """Whether a listed file is one of the folder: by its label, else by its path, the table, or its age."""
+        """Whether a listed file is one of the folder: by its path, else by the table, its label, or its age."""
         if not self.label:
             return True
         parsed = filenames.parse(file.filename)
-        if parsed is None or parsed[1].local:
-            return parsed is not None and parsed[1].local == self.label
-        parent = urlsplit(file.url).path.split("/")[-2:-1]
-        if parent == [self.label]:
-            return True
-        if row is not None:
-            return parent != [self._root.rpartition("/")[2]] or "/" not in row.url
+        if parsed is None:
+            return False
+        local, parent = parsed[1].local or "", _parent(file.url)
+        if parent == self.label:
+            return local in ("", self.label) or row is not None
+        if parent == _parent(f"{self._root}/") or parse_label(parent):
+            return row is not None and "/" not in row.url and not parse_label(parent)
+        if local or row is not None:
+            return local == self.label or row is not None
         return parsed[1] > self._newest_of_root(name)
 
     def _newest_of_root(self, name: str) -> Version:
@@ -121,6 +125,11 @@ class FolderPages:
         if url not in self._indexes:
             self._indexes[url] = self._opened(url)
         return self._indexes[url]
+
+
+def _parent(url: str) -> str:
+    """The name of the folder that a file is in."""
+    return "".join(urlsplit(url).path.split("/")[-2:-1])
 
 
 _OLDEST, _NEWEST = Version("0"), Version("9999")

@@ -123,7 +123,7 @@ def _from_anchor(anchor: dict[str, str], base: str, page: str) -> File | None:
         filename,
         url,
         _hash_in(address),
-        uploaded=_utc(anchor.get("data-upload-time")),
+        uploaded=_utc(anchor.get("data-upload-time")),  # of no PEP: the PyTorch index has it
         requires_python=anchor.get("data-requires-python", "").strip() or None,
         yanked=anchor.get("data-yanked"),
         metadata_hashes=None if offered is None else _offered(_hash_in(offered) or offered.lower() == "true"),

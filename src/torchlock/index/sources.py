@@ -109,7 +109,8 @@ class Sources:
             self._answers[name] = (
                 self._with_linked(name, self._found(name)) if route is None else self._from_route(name, route)
             )
-        return self._answers[name]
+        found = self._answers[name]
+        return found if self.builds is None else self.builds.beside(name, found)
 
     @cached_property
     def builds(self) -> BuildSource | None:

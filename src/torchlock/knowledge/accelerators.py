@@ -103,6 +103,18 @@ def parse_gpu(text: str) -> Gpu | None:
     raise _not_known(written)
 
 
+def parse_gpus(text: str) -> tuple[Gpu, ...]:
+    """The GPUs of a text with commas between them; empty for ``none``.
+
+    Raises:
+        InputError: the table does not know one of them.
+    """
+    found = [parse_gpu(part) for part in text.split(",")]
+    if None in found and len(found) > 1:
+        raise InputError(f"--gpu {text}: none means that there is no GPU", hint="name only the GPUs")
+    return tuple(dict.fromkeys(gpu for gpu in found if gpu is not None))
+
+
 def named_gpu(name: str, arch: str) -> Gpu:
     """A GPU that a machine reports, with the table's name of its architecture (sm_110 for sm_101)."""
     return Gpu(name or arch, _arch_of(arch) or arch)
@@ -220,6 +232,28 @@ def serves(package: str, version: str, label: str, platform: str, gpu: Gpu) -> S
     return Service(found, because, tuple(row["sources"]), bool(row.get("likely")))
 
 
+def build_serves(label: str, platform: str, gpu: Gpu) -> Service:
+    """Whether any torch of this build has code that runs on the GPU, as far as the table knows its releases."""
+    build = parse_label(label)
+    if label == "cpu":
+        return Service(True, "it needs no GPU")
+    if build is None or build.kind != gpu.kind:
+        return Service(False, f"{label} is not made for {vendor_name(gpu.vendor)} GPUs")
+    if absent := absence_of(label, platform):
+        return absent
+    prefix = f"torch {platform} {label} "
+    numbers = {number for key, number in _table()["code"].items() if key.startswith(prefix)}
+    rows = [_table()["rows"][number] for number in sorted(numbers, reverse=True)]
+    if not rows:
+        return _unknown(f"the code in torch of {label} for {platform} is not known")
+    for row in rows:
+        answer, because = _answer(row, gpu, label)
+        if answer is not False:
+            return Service(answer, because, tuple(row["sources"]), bool(row.get("likely")))
+    sources = dict.fromkeys(source for row in rows for source in row["sources"])
+    return Service(False, f"no torch of it has code for {gpu.arch}", tuple(sources))
+
+
 def code_of(package: str, version: str, label: str, platform: str) -> tuple[str, ...] | Unknown:
     """The code in these wheels: cubins and PTX, or gfx targets."""
     row = _code_row(package, version, label, platform)
@@ -267,6 +301,11 @@ def labels() -> tuple[str, ...]:
     return tuple(_table()["labels"])
 
 
+def architectures() -> tuple[str, ...]:
+    """The architectures that the table knows, in its order."""
+    return tuple(dict.fromkeys(str(row["arch"]) for row in _table()["gpus"]))
+
+
 def sources_of(keys: Iterable[str]) -> tuple[Evidence, ...]:
     """The sources with these keys."""
     from torchlock.finding import Evidence
@@ -307,19 +346,19 @@ def _numbers(flags: Iterable[str], kind: str) -> list[int]:
 
 
 def _code_row(package: str, version: str, label: str, platform: str) -> dict[str, Any] | None:
-    series = _series_of(package, version)
+    series = series_of(package, version)
     if series is None:
         return None
     found = _table()["code"].get(f"{package} {platform} {label} {series}")
     return None if found is None else _table()["rows"][found]
 
 
-def _series_of(package: str, version: str) -> str | None:
-    """The series of torch that a release belongs to, like 2.8; None if it has none."""
-    match = re.match(r"(\d+)\.(\d+)", version)
+def series_of(package: str, version: str) -> str | None:
+    """The series of torch that a release of torch, torchaudio or torchvision belongs to, like 2.8; else None."""
+    match = re.match(r"(\d{1,4})(?:\.(\d{1,4}))?", version)
     if package not in _OFFSETS or match is None:
         return None
-    major, minor = int(match[1]), int(match[2])
+    major, minor = int(match[1]), int(match[2] or 0)
     if package != "torchvision":
         return f"{major}.{minor}"
     return f"2.{minor + _OFFSETS[package]}" if major == 0 and minor >= _FIRST_VISION else None
@@ -364,9 +403,8 @@ def _not_known(written: str) -> InputError:
     from torchlock.knowledge.gpu_names import plain_name, spellings
     from torchlock.redaction import shortened
 
-    shown: dict[str, str] = {}
+    shown = {arch: arch for arch in architectures()}
     for row in _table()["gpus"]:
-        shown.setdefault(row["arch"], row["arch"])
         for name in row["names"]:
             shown.setdefault(plain_name(name), name)
     wanted = [*spellings(written[:_LONGEST])[:2], written[:_LONGEST].lower()]

@@ -6,7 +6,7 @@ complete for some releases only; the answer about a build that it does not cover
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
@@ -18,6 +18,7 @@ from torchlock.knowledge.build_labels import kind_of
 from torchlock.standards.versions import without_trailing_zeros
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torchlock.finding import Evidence
@@ -50,6 +51,24 @@ def _key(version: str) -> str | None:
     return release if parsed.post is None else f"{release}.post{parsed.post}"
 
 
+class _Keyed:
+    """Values by release, however the version is written. Most packages and releases are never asked for."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values.items()
+
+    @cached_property
+    def _by_key(self) -> dict[str | None, Any]:
+        return {_key(version): value for version, value in self._values}
+
+    def get(self, version: str) -> Any:
+        key = _key(version)
+        return self._by_key.get(key) if key else None
+
+    def keys(self) -> list[str]:
+        return [key for key in self._by_key if key is not None]
+
+
 class Builds:
     """The table of builds. ``date`` is the day of its newest facts.
 
@@ -64,17 +83,21 @@ class Builds:
             self.date: str = table["date"]
             self._groups: list[dict[str, Any]] = table["groups"]
             self._sources: dict[str, dict[str, str]] = table["sources"]
-            self._partners = {
-                name: {_key(version): torch for version, torch in pairs.items()}
-                for name, pairs in table["partners"].items()
-            }
-            self._rows = {
-                (name, _key(version)): [_Row(row[0], *map(frozenset, row[1:])) for row in rows]
-                for name, releases in table["packages"].items()
-                for version, rows in releases.items()
-            }
-        except (KeyError, TypeError, IndexError) as error:
+            self._partners = {name: _Keyed(pairs) for name, pairs in table["partners"].items()}
+            self._packages = {name: _Keyed(releases) for name, releases in table["packages"].items()}
+            self._rows: dict[tuple[str, str], list[_Row]] = {}
+        except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
+
+    def releases(self, name: str) -> list[str]:
+        """The releases of a package that the table has, without labels and trailing zeros, in no order."""
+        packages = self._packages.get(name)
+        return [] if packages is None else packages.keys()
+
+    def all_labels(self) -> frozenset[str]:
+        """The labels of all builds of torch in the table."""
+        rows = [row for version in self.releases("torch") for row in self._of("torch", version)]
+        return frozenset(label for row in rows for label in row.labels)
 
     def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
         """The known labels of this release ("" for the plain build). More labels may exist."""
@@ -102,6 +125,8 @@ class Builds:
             return False if whole else self._no_whole_list(name, version, f"Python {python}")
         if self._denied(name, version, label, platform):
             return False
+        if platform and any(f"plain={label}" in row.builds and platform in row.platforms for row in rows):
+            return False  # the folder has the wheels of that platform without a label
         if named:  # only for other platforms
             listed = any(platform in row.platforms for row in rows if self._whole(row, kind))
             return False if listed else self._no_whole_list(name, version, str(platform))
@@ -135,7 +160,7 @@ class Builds:
             about = [row for row in rows if label in row.labels or f"!{label}" in row.builds]
             said = [row for row in about if not platform or not row.platforms or platform in row.platforms]
             whole = [row for row in rows if self._whole(row, kind_of(label))]
-            torch = self._partners.get(name, {}).get(_key(version))
+            torch = self._torch_of(name, version)
             if not said and not whole and torch and self._denied(name, version, label, platform):
                 return self.source_of("torch", torch, label, platform)
             rows = said or whole or rows
@@ -145,8 +170,25 @@ class Builds:
         return tuple(Evidence.from_row(source, self._sources[source]) for source in ids)
 
     def _of(self, name: str, version: str) -> list[_Row]:
-        key = _key(version)
-        return self._rows.get((name, key), []) if key else []
+        known = self._rows.get((name, version))
+        if known is None:
+            known = self._rows[name, version] = self._read(name, version)
+        return known
+
+    def _read(self, name: str, version: str) -> list[_Row]:
+        package = self._packages.get(name)
+        if package is None:
+            return []
+        try:
+            return [_Row(row[0], *map(frozenset, row[1:])) for row in package.get(version) or ()]
+        except (TypeError, IndexError) as error:
+            raise DataError(f"damaged ({error})", path=str(self._path), key=f"packages.{name}") from error
+
+    def _torch_of(self, name: str, version: str) -> str | None:
+        """The one torch that a release was compiled against, if that is known."""
+        pairs = self._partners.get(name)
+        torch: str | None = pairs.get(version) if pairs is not None else None
+        return torch
 
     def _unknown(self, because: str) -> Unknown:
         return Unknown(because, self.date)
@@ -176,5 +218,5 @@ class Builds:
             return False
         if not named and any(self._whole(row, kind_of(label)) for row in rows):
             return True
-        torch = self._partners.get(name, {}).get(_key(version))
+        torch = self._torch_of(name, version)
         return bool(torch and self._denied("torch", torch, label, platform))

@@ -16,8 +16,6 @@ from torchlock.knowledge import tables
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torchlock.finding import Evidence
-
 # A registry, a repository and a tag have 255, 255 and 128 characters at most.
 _LONGEST = 800
 _UNKNOWN = "the table of base images does not cover it"
@@ -67,14 +65,6 @@ class Image(NamedTuple):
             return self.version
         return f"{self.torch}+{self.build}" if self.build and self.channel == "pip" else self.torch
 
-    @property
-    def evidence(self) -> list[Evidence]:
-        """The sources of these facts."""
-        from torchlock.knowledge.rules import Matrix
-
-        matrix = Matrix()
-        return [matrix.source(source) for source in self.sources]
-
 
 def image_of(name: str, platform: str = "linux-x86_64") -> Image:
     """What is known of an image by its name with registry and tag, on a platform."""
@@ -108,9 +98,11 @@ def _of_family(name: str, family: Mapping[str, Any], platform: str) -> Image:
     if not vendor:
         release = release if row is not None else ""
         release = release or version.partition("+")[0]
-        held |= {each: _train(release).get(each, "") for each in known.get("companions", ())}
+        held |= {each: companions_of(release).get(each, "") for each in known.get("companions", ())}
     build = known.get("build", "").replace("{cuda}", (said.get("cuda") or "").replace(".", ""))
     unknown = "" if vendor or release else family.get("unknown", _UNKNOWN)
+    if not vendor and "channel" not in known and _never_built(release, build):
+        unknown, release, build = f"torch {release} was never built as {build}", "", ""
     return Image(
         name,
         family["title"],
@@ -128,6 +120,14 @@ def _of_family(name: str, family: Mapping[str, Any], platform: str) -> Image:
         known.get("kind", family["kind"]),
         tuple(known.get("sources", family["sources"])),
     )
+
+
+@cache
+def _never_built(torch: str, build: str) -> bool:
+    """Whether the PyTorch index certainly never had this build, so that no image has it."""
+    from torchlock.knowledge.builds import Builds
+
+    return bool(torch and build) and Builds().published("torch", torch, build) is False
 
 
 def _row(family: Mapping[str, Any], said: Mapping[str, str | None], platform: str) -> Mapping[str, Any] | None:
@@ -165,7 +165,7 @@ def _libc(name: str) -> str:
     return next((libc for word, libc in words.items() if word in name.lower()), "")
 
 
-def _train(torch: str) -> Mapping[str, str]:
+def companions_of(torch: str) -> Mapping[str, str]:
     """The companions of a release of torch with their versions; 2.8 means 2.8.0."""
     trains: Mapping[str, Mapping[str, str]] = _table()["trains"]
     return trains.get(torch) or trains.get(f"{torch}.0") or {}

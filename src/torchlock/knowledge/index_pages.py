@@ -1,4 +1,4 @@
-"""The projects beside torch on the pages of the PyTorch wheel index, from ``compat_data/builds/index_pages.toml``."""
+"""The projects beside torch on the pages of the PyTorch index, from ``compat_data/builds/index_pages.toml``."""
 
 from __future__ import annotations
 

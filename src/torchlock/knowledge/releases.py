@@ -190,7 +190,8 @@ class CatalogueRelease:
         if index is not None:
             return self._table.requirement_set(index)
         if wheel >= 0:
-            return Unknown("its metadata was not available when the catalogue was made")
+            unread = "its metadata was not available when the catalogue was made"
+            return Unknown(unread if self._table.build is None else "no source says what this build requires")
         served = self._table.sdist(self.version)
         return served if isinstance(served, Unknown) else served.dependencies(-1)
 

@@ -11,9 +11,10 @@ from fnmatch import filter as filter_names
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.knowledge.build_labels import is_from_index
+from torchlock.knowledge.build_labels import is_from_index, parse_label
 from torchlock.knowledge.indexes import BUILDS, classify_index
 from torchlock.knowledge.stack import FAMILY
+from torchlock.redaction import redact
 from torchlock.standards import filenames
 from torchlock.standards.names import normalise
 
@@ -106,10 +107,12 @@ def _without_indexes(inputs: Inputs, label: str, root: str) -> Inputs:
 
 def _build_of_page(address: str, root: str) -> str | None:
     """The build of a page of the PyTorch index ("" for all builds), or None for another index."""
+    address, root = redact(address), redact(root)
     if address.rstrip("/") == root:
         return ""
     if address.startswith(f"{root}/"):
-        return address.removeprefix(f"{root}/").partition("/")[0]
+        folder = address.removeprefix(f"{root}/").partition("/")[0]
+        return folder if parse_label(folder) else ""
     found = classify_index(address)
     return found.label if found.kind == BUILDS else None
 
@@ -145,9 +148,7 @@ def _by_version(written: ParsedRequirement, name: str, label: str, root: str) ->
     parsed = filenames.parse(filenames.file_name(address))
     found = _build_of_page(address.rpartition("/")[0], root)
     if parsed is None or (parsed[1].local or label) != label or found not in (label, ""):
-        raise _refusal(
-            written, f"{name} comes from the {label} folder of the PyTorch index, and not from this file"
-        )
+        raise _refusal(written, label, f"this file is not known to be one of the {label} folder")
     extras = f"[{','.join(sorted(written.requirement.extras))}]" if written.requirement is not None else ""
     marker = written.marker if written.requirement is None else str(written.requirement.marker or "")
     text = f"{name}{extras.replace('[]', '')}=={parsed[1].public}" + (f" ; {marker}" if marker else "")
@@ -168,14 +169,15 @@ def _unlabelled(written: ParsedRequirement, label: str) -> ParsedRequirement:
     for clause in requirement.specifier:
         version, _, named = clause.version.partition("+")
         if named and named != label and clause.operator != "!=":
-            raise _refusal(written, f"the line asks for the build +{named}")
+            raise _refusal(written, label, f"the line asks for the build +{named}")
         operator = "==" if named == label and clause.operator == "===" else clause.operator
         clauses.append(f"{operator}{version if named == label else clause.version}")
     requirement.specifier = SpecifierSet(",".join(clauses))
     return written._replace(requirement=requirement)
 
 
-def _refusal(written: ParsedRequirement, what: str) -> InputError:
+def _refusal(written: ParsedRequirement, label: str, what: str) -> InputError:
     path, line, text = written.origin
-    message = f"{text.strip()}: {what}, and --accelerator asks for another"
-    return InputError(message, path=path, line=line)
+    message = f"{text.strip()}: {what}, and --accelerator is {label}"
+    hint = f"name the version only, or use another --accelerator than {label}"
+    return InputError(message, path=path, line=line, hint=hint)

@@ -19,23 +19,32 @@ class Builds(Protocol):
     label: str
     root: str
 
+    def holds(self, file: File) -> bool: ...
     def owns(self, name: str) -> bool: ...
     def page_of(self, name: str) -> str: ...
     def contradiction(self, file: File) -> Contradiction | None: ...
     def remark(self, name: str, file: File) -> str: ...
 
 
-def with_builds(lock: Lock, builds: Builds, *, by_index: bool = False) -> Lock:
+def with_builds(
+    lock: Lock, builds: Builds, machine: str = "", held_back: tuple[str, ...] = (), *, by_index: bool = False
+) -> Lock:
     """The lock whose pins of the torch family name their page.
+
+    ``machine`` is the machine that the build was chosen for, and ``held_back`` says which newer builds it forbids.
 
     Raises:
         NetworkError: the page and the data state different hashes of a file that is locked.
     """
-    pins = tuple(_of_build(pin, builds) if builds.owns(pin.name) and pin.version else pin for pin in lock.pins)
+    pins = tuple(_of_build(pin, builds) if _is_of_build(pin, builds) else pin for pin in lock.pins)
     for pin in pins:
         for file in pin.files if pin.page else ():
             _refuse_contradiction(pin, file, builds)
-    return lock._replace(pins=pins, builds=FromBuilds(builds.label, builds.root, by_index))
+    return lock._replace(pins=pins, builds=FromBuilds(builds.label, builds.root, by_index, machine, held_back))
+
+
+def _is_of_build(pin: Pin, builds: Builds) -> bool:
+    return bool(pin.version) and (builds.owns(pin.name) or any(map(builds.holds, pin.files)))
 
 
 def _of_build(pin: Pin, builds: Builds) -> Pin:

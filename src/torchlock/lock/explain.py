@@ -28,10 +28,12 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
+from torchlock.lock.folder_words import missing, without_builds, without_wheel
 from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
+from torchlock.solve.kept import KeptRelease
 from torchlock.solve.propagate import traced
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.standards.dependency import Dependency, readable_specifier
@@ -77,6 +79,7 @@ def explain(conflict: Conflict) -> Explanation:
     steps = list(dict.fromkeys(narrator.steps()))
     matrix = conflict.universe.matrix
     sources = dict.fromkeys(source for statement in narrator.cited for source in statement.sources)
+    sources.update(narrator.named)
     as_of = max(
         (conflict.universe.provenance(name).as_of for name in involved(conflict.universe, units)), default=""
     )
@@ -84,10 +87,14 @@ def explain(conflict: Conflict) -> Explanation:
 
 
 class _Narrator:
-    """Turns the trace of a failed propagation into sentences, and collects the statements that it cites."""
+    """Turns the trace of a failed propagation into sentences, and collects the statements that it cites.
+
+    ``named`` are further sources, of what is installed already.
+    """
 
     def __init__(self, universe: Universe, units: Sequence[UserRequirement]) -> None:
         self.cited: dict[Statement, None] = {}
+        self.named: dict[str, None] = {}
         self._universe = universe
         self._units = units
 
@@ -106,11 +113,23 @@ class _Narrator:
         domains, losses, empty = traced(self._universe, *demands(self._units))
         if empty:
             for loss in _relevant(losses, empty):
+                yield from self._kept(loss.by or "")
                 yield from self._without_any(loss)
                 yield from self._sentences(loss, domains)
             yield from self._nothing_left(empty, domains)
         else:
             yield "any two of these are compatible, but no choice of versions satisfies all of them"
+
+    def _kept(self, identifier: str) -> Iterator[str]:
+        """What is installed already of a project, if it stays."""
+        name = identifier.partition("[")[0]
+        if not name or is_virtual(name):
+            return
+        for candidate in self._universe.candidates(name):
+            if isinstance(candidate.release, KeptRelease):
+                package = candidate.release.package
+                self.named.update(dict.fromkeys(package.sources))
+                yield f"{package.owner} has {package}, which is not replaced"
 
     def _dated(self, name: str) -> str:
         """The date to add to a statement about the releases of a project."""
@@ -130,6 +149,8 @@ class _Narrator:
             yield f"the target has {_called(name)} {self._universe.candidates(name)[0].version}"
         elif overridden := list(self._overridden(name)):
             yield from overridden
+        elif kept := list(self._kept(name)):
+            yield from kept
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
@@ -271,6 +292,9 @@ class _Narrator:
         if name in self._universe.unknown:
             yield self._universe.unknown[name].message
             return
+        if kept := list(self._kept(name)):
+            yield from kept
+            return
         rejected = self._rejected(name, specifier)
         yield from self._rejections(name, rejected)
         if rejected:
@@ -284,14 +308,19 @@ class _Narrator:
             yield self._labelled(name, *label.split("+", 1))
         elif candidates:
             newest = max(candidate.version for candidate in candidates)
-            yield (
-                f"there is no {name}{specifier}{self._dated(name)}; "
-                f"the newest that installs on {self._universe.target} is {newest}"
-            )
-        elif (source := self._universe.provenance(name)).folder:
-            yield f"{source.folder} has no {name}{Provenance(as_of=source.as_of).dated}"
+            lacking = self._lacking(name, specifier)
+            yield f"{lacking}; the newest that installs on {self._universe.target} is {newest}"
+        elif self._universe.provenance(name).folder:
+            yield self._lacking(name, specifier)
         else:
             yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
+
+    def _lacking(self, name: str, specifier: str) -> str:
+        source = self._universe.provenance(name)
+        if source.folder:
+            target = self._universe.target
+            return without_builds(source, target) or missing(name, specifier, source, target)
+        return f"there is no {name}{specifier}{source.dated}"
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
         """Releases of a project that would satisfy the specifier if they were not withdrawn (PEP 592)."""
@@ -309,6 +338,8 @@ class _Narrator:
         built = f", built for {bare.build}" if bare is not None and isinstance(bare.build, str) else ""
         plain = f"; it has {name} {version} without a label{built}" if bare is not None else ""
         asked = self._universe.provenance(name)
+        if asked.folder:
+            return f"{asked.folder} has no builds with the label +{build}"
         lacking = f"{asked.where or 'the public index'} has no {name} {version}+{build}{asked.dated}"
         if name not in FAMILY or kind_of(build) is None:
             return f"{lacking}: name the index that serves it with --index-url{plain}"
@@ -330,14 +361,20 @@ class _Narrator:
             newest = items[-1]
             versions = counted(item.version for item in items)
             if why == "wheel":
-                wheels = wheels_in_words(newest.version, self._universe.tags_of(name, newest.version), target)
-                yield f"{name} {versions}: no wheel for {target}{self._dated(name)}{wheels}"
+                yield self._without_wheel(name, newest.version, versions)
             elif why == "python":
                 yield f"{name} {versions}: requires Python {newest.detail}, the target has {target.python.full}"
             elif why == "never":
                 yield from self._never(name, newest)
             else:
                 yield f"{name} {versions}: {_WHY[why].format(detail=newest.detail)}"
+
+    def _without_wheel(self, name: str, newest: str, versions: str) -> str:
+        target, source = self._universe.target, self._universe.provenance(name)
+        if sentence := without_builds(source, target):
+            return sentence
+        wheels = wheels_in_words(newest, self._universe.tags_of(name, newest), target)
+        return f"{name} {versions}: {without_wheel(name, newest, source, target)}{wheels}"
 
     def _never(self, name: str, rejected: Rejected) -> Iterator[str]:
         version = Version(rejected.version)

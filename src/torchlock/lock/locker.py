@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError
+from torchlock.errors import InputError, NotForThisTorch
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
 from torchlock.lock.attempts import attempts, refuse_unasked, unasked_source_notes
+from torchlock.lock.base import KeptSource, base_units, refuse_replaced, refuse_unknown, replaced_notes
 from torchlock.lock.inputs import DirectRequirements, constraint_of, policy_of, user_requirements
 from torchlock.lock.model import Conflict, Lock
 from torchlock.lock.passed_over import refusal_notes, unread_notes, yanked_notes
@@ -60,7 +61,11 @@ class _Job:
         self._matrix = matrix
         self._source = source
         self._overrides = _overrides(inputs)
-        self._direct = DirectRequirements(inputs.requirements, target, source)
+        self._base = options.base
+        kept = source if self._base is None else KeptSource(source, self._base, target)
+        self._direct = DirectRequirements(inputs.requirements, target, kept)
+        if self._base is not None:
+            refuse_replaced(self._base, self._direct)
 
     def open(self, unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
         """A new universe, the user's lines in its words, and notes on them."""
@@ -68,6 +73,8 @@ class _Job:
         universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides)
         units, notes = user_requirements(self._inputs, self._direct, universe)
         _check_names(units, universe)
+        if self._base is not None:
+            units += base_units(self._base, universe, self._direct.source)
         return universe, units, notes
 
     def conflict(self, attempt: Attempt) -> Conflict:
@@ -81,7 +88,7 @@ class _Job:
         def retry(other: Target) -> Lock | Conflict:
             return lock(self._inputs, other, self._options, self._matrix, self._source)
 
-        return Conflict(attempt.universe, tuple(attempt.units), retry, tuple(self._inputs.overrides))
+        return Conflict(attempt.universe, tuple(attempt.units), retry, tuple(self._inputs.overrides), self._base)
 
     def lock(self, attempt: Attempt, solution: Solution) -> Lock:
         """The lock of a solution, after the judge has looked at it."""
@@ -90,16 +97,23 @@ class _Job:
         if wrong := judge(chosen, self._target, self._matrix, self._overrides):
             raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
         pins = pins_of(universe, solution, chosen, units, self._direct)
+        new = {name: candidate for name, candidate in chosen.items() if not candidate.kept}
+        written = tuple(pin for pin in pins if pin.name in new)
+        if self._base is not None:
+            refuse_unknown(self._base, written)
         return Lock(
             self._target,
-            (*pins, *self._direct.unnamed_pins()),
+            (*written, *self._direct.unnamed_pins()),
             tuple(host_notes(universe, chosen)),
             (
                 *notes,
-                *changed_pins(universe, units, self._options.preferred, chosen),
+                *changed_pins(universe, units, self._options.preferred, new),
                 *_notes(universe, units, solution, chosen),
+                *(replaced_notes(self._base, self._target, written) if self._base is not None else ()),
             ),
             universe.visited,
+            base=self._base,
+            kept=tuple(pin for pin in pins if pin.name not in new),
         )
 
 
@@ -152,6 +166,6 @@ def _check_names(units: Sequence[UserRequirement], universe: Universe) -> None:
     for unit in units:
         for root in unit.roots:
             error = universe.unknown.get(root.identifier)
-            if error is not None:
+            if error is not None and not isinstance(error, NotForThisTorch):
                 message = f"{unit.written.origin}: {error.message}"
                 raise type(error)(error.name, message, hint=error.hint)

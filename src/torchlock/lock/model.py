@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
+    from torchlock.lock.base import Base
     from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.kept import KeptPackage
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File
     from torchlock.target import Target
@@ -27,7 +29,7 @@ class Options(NamedTuple):
     ``lowest`` takes the oldest release of each package that the user names, to test lower bounds. Their
     dependencies stay as new as possible, because old dependencies were hardly ever tested with them.
     ``preferred`` are the pins of an existing lock to keep, by name; ``upgraded`` names the packages of it that
-    should be as new as possible.
+    should be as new as possible. ``base`` is what the lock is installed into, whose packages stay.
     """
 
     unproven: bool = False
@@ -36,6 +38,7 @@ class Options(NamedTuple):
     exclude_newer: str | None = None
     preferred: Mapping[str, str] = MappingProxyType({})
     upgraded: Collection[str] = ()
+    base: Base | None = None
 
 
 class Pin(NamedTuple):
@@ -114,13 +117,15 @@ class FromBuilds(NamedTuple):
     """How a lock takes the torch family from the PyTorch index.
 
     ``label`` is the build, ``root`` the address of the index. ``by_index``: the lock pins versions and names the
-    index, else it names the very files. ``machine`` describes the GPU and the driver that limited the choice.
+    index, else it names the very files. ``machine`` describes the GPU and the driver that limited the choice, and
+    ``held_back`` says which newer builds they forbid, and why.
     """
 
     label: str
     root: str
     by_index: bool = False
     machine: str = ""
+    held_back: tuple[str, ...] = ()
 
     def file_of(self, pin: Pin) -> File | None:
         """The file that a lock names by its address, instead of a version.
@@ -131,7 +136,10 @@ class FromBuilds(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds."""
+    """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds.
+
+    ``base`` is what it is installed into; ``kept`` are packages of it that the pins need, and that stay.
+    """
 
     target: Target
     pins: tuple[Pin, ...]
@@ -139,10 +147,20 @@ class Lock(NamedTuple):
     notes: tuple[str, ...]
     visited: int
     builds: FromBuilds | None = None
+    base: Base | None = None
+    kept: tuple[Pin, ...] = ()
+
+    @property
+    def stays(self) -> list[KeptPackage]:
+        """The packages of the base that the lock names: the torch family, and what the pins need of it."""
+        if self.base is None:
+            return []
+        names = dict.fromkeys([*(package.name for package in self.base.family), *(pin.name for pin in self.kept)])
+        return [self.base.packages[name] for name in names]
 
     @property
     def pages(self) -> dict[str, list[str]]:
-        """The pages of the PyTorch index that an installer has to ask, each with the pins that do not name files."""
+        """The pages of the PyTorch index that an installer has to ask, each with the pins that name no file."""
         found: dict[str, list[str]] = {}
         for pin in self.pins:
             if pin.page and self.builds is not None and self.builds.file_of(pin) is None:
@@ -153,10 +171,12 @@ class Lock(NamedTuple):
 class Conflict(NamedTuple):
     """No environment satisfies these lines; with everything that the explanation needs.
 
-    ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
+    ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others;
+    ``base`` is what the lock would be installed into.
     """
 
     universe: Universe
     units: tuple[UserRequirement, ...]
     retry: Callable[[Target], Lock | Conflict]
     overrides: tuple[ParsedRequirement, ...] = ()
+    base: Base | None = None

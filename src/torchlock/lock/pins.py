@@ -97,7 +97,7 @@ def _markers(units: Sequence[UserRequirement]) -> dict[str, str]:
 
 def _usable_files(candidate: Candidate) -> tuple[tuple[File, ...], str]:
     """The files that an installer may use on the target, and the name of the one that it takes."""
-    if candidate.release is None:
+    if candidate.release is None or candidate.kept:
         return (), ""
     files = candidate.release.files()
     if not files:  # of a build that is known from documents only

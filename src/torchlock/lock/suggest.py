@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from torchlock.errors import TorchlockError
+from torchlock.errors import NotForThisTorch, TorchlockError
 from torchlock.lock import Lock, dependency_of
 from torchlock.solve.conflict_core import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
@@ -35,8 +35,13 @@ def suggestions_for(conflict: Conflict, conflicting: Sequence[UserRequirement]) 
     """
     universe = conflict.universe
     found = list(_build(universe, conflicting))
+    found += _for_this_torch(universe, conflicting)
     built = len(found)
-    changeable = [unit for unit in conflicting if universe.overrides_on(dependency_of(unit.written).name) is None]
+    changeable = [
+        unit
+        for unit in conflicting
+        if not unit.fixed and universe.overrides_on(dependency_of(unit.written).name) is None
+    ]
     for unit in changeable:
         solution = _without(conflict, [unit])
         if solution is not None:
@@ -45,7 +50,8 @@ def suggestions_for(conflict: Conflict, conflicting: Sequence[UserRequirement]) 
         solution = _without(conflict, changeable)
         if solution is not None:
             found.append(_instead(universe, solution, changeable, conflicting))
-    found += _other_python(conflict, conflicting)
+    if conflict.base is None:
+        found += _other_python(conflict, conflicting)
     return list(dict.fromkeys(found))
 
 
@@ -55,6 +61,14 @@ def _build(universe: Universe, conflicting: Sequence[UserRequirement]) -> Iterat
     if unread:
         names = " and ".join(dict.fromkeys(f"{item.name} {item.version}" for item in unread))
         yield f"--build, which runs the build backend of {names} to learn what it requires"
+
+
+def _for_this_torch(universe: Universe, conflicting: Sequence[UserRequirement]) -> Iterator[str]:
+    """How to get a package for the torch of a vendor, if no index has it."""
+    for unit in conflicting:
+        error = universe.unknown.get(dependency_of(unit.written).name)
+        if isinstance(error, NotForThisTorch) and error.hint:
+            yield error.hint
 
 
 def _other_python(conflict: Conflict, conflicting: Sequence[UserRequirement]) -> Iterator[str]:

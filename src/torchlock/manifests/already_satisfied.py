@@ -59,20 +59,27 @@ def drop_satisfied(
     """The requirements of a command, without those that installed packages already satisfy.
 
     ``there`` are the entries of earlier commands by package; ``held`` maps torch and its companions in the base
-    image to their versions ("": unknown); companions stay if torch stays. Exact pins of torch, and exact pins that
-    only earlier commands satisfy, are always yielded: they determine the result.
+    image to their versions ("": unknown); companions stay if torch stays. Exact pins of torch without a label, and
+    exact pins that only earlier commands satisfy, are always yielded: they determine the result.
     """
     torches = (entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch")
-    pins = (_EXACT.fullmatch(entry.specifier.strip()) for entry in torches)
-    stays = all(pin is None or pin[1] == held.get("torch") for pin in pins)
+    pins = [pin for entry in torches if (pin := pinned_version(entry.specifier))]
+    stays = all(_meets(held.get("torch"), f"=={pin}") for pin in pins)
     for entry in asked:
         apart = entry.constraint or entry.url is not None
-        exact = _EXACT.fullmatch(entry.specifier.strip()) is not None
-        kept = stays and not apart and not (exact and entry.name == "torch")
+        pin = pinned_version(entry.specifier)
+        decides = entry.name == "torch" and pin is not None and "+" not in pin
+        kept = stays and not apart and not decides
         if kept and _meets(held.get(entry.name), entry.specifier):
             continue
-        if apart or exact or not _is_there(entry, there.get(entry.name, ())):
+        if apart or pin is not None or not _is_there(entry, there.get(entry.name, ())):
             yield entry
+
+
+def pinned_version(specifier: str) -> str | None:
+    """The version of an exact pin; None for any other specifier."""
+    match = _EXACT.fullmatch(specifier.strip())
+    return match[1] if match else None
 
 
 def _is_there(entry: Entry, there: Collection[Entry]) -> bool:

@@ -183,7 +183,7 @@ class DocumentBuilder:
     def index(
         self, kind: str, address: str, at: int | None, *, tool: str = "", name: str = "", last: bool = False
     ) -> None:
-        """Record an index address; the same address only once. The kind ``explicit`` is for named packages only."""
+        """Record an index address; the same address only once. ``explicit`` ones serve named packages only."""
         if ("index", kind, address) not in self.done.seen:
             self.done.seen.add(("index", kind, address))
             lines = self.document.explicit if kind == "explicit" else self.document.indexes

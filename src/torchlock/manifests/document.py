@@ -32,8 +32,9 @@ class Entry:
     ``index`` is the one index of the package (its name, if the file does not contain the address); None for the
     indexes of the file. ``url`` is the file, folder or repository that replaces an index, or ``image:NAME`` for a
     base image that may contain the package. ``hashes`` are written ``algorithm:digest``. ``filenames`` are the
-    wheels and sdists that a lock lists for it. ``build`` is the build that a conda package requests, as a label of
-    package indexes (``cpu``, ``cu121``).
+    wheels and sdists that a lock lists for it, and ``file_hashes`` their names or addresses, each with the hash
+    that the lock states for this file, if it states one. ``build`` is the build that a conda package requests, as
+    a label of package indexes (``cpu``, ``cu121``).
 
     ``editable`` marks ``-e``. ``name`` is "" for an address or path that does not contain the name; audit does not
     see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it.
@@ -56,6 +57,7 @@ class Entry:
     url: str | None = None
     hashes: tuple[str, ...] = ()
     filenames: tuple[str, ...] = ()
+    file_hashes: tuple[tuple[str, str], ...] = ()
     constraint: bool = False
     build: str = ""
     editable: bool = False
@@ -66,9 +68,9 @@ class IndexLine(NamedTuple):
     """An index address in a file.
 
     ``kind`` is ``index`` (replaces the public index), ``extra`` (in addition to it), ``find-links``, or
-    ``no-index`` (only find-links; the address is empty). ``tool`` is the project tool (``uv``, ``poetry``, ``pdm``,
-    ``pipenv``) whose table declares it, and ``name`` its name there. ``last``: it is asked only for a package that
-    no other index has.
+    ``no-index`` (only find-links; the address is empty). ``tool`` is the project tool (``uv``, ``poetry``,
+    ``pdm``, ``pipenv``) whose table declares it, and ``name`` its name there. ``last``: it is asked only for a
+    package that no other index has.
     """
 
     kind: str
@@ -131,15 +133,16 @@ class Document:
     ``platforms`` are its platforms (names of ``target.PLATFORMS``), empty for any. If ``assumed``, they are
     inferred and not declared: a Dockerfile is for Linux, but mostly names no processor. ``locked``: the file lists
     all packages that get installed, and entries of one name are alternatives, not demands that must hold at once.
-    ``includes`` are the paths of included files. ``explicit`` are declared indexes that are asked only for packages
-    that name them.
+    ``includes`` are the paths of included files. ``explicit`` are declared indexes that are asked only for
+    packages that name them.
 
     ``extras`` and ``groups`` are the declarations of the file, by normalised name; ``project``: it declares a
-    project; ``workspace``: its tables also apply to other projects. ``overrides`` replace every other requirement on the same package. ``sources`` map a package to its
-    sources, and ``routes`` a name pattern to the one index for these packages. Audit applies these three
-    (``manifests/refinement.py``); lock passes them on. ``environments`` are the markers to which the project
-    limits itself. Each set of ``conflicts`` has scopes that exclude each other. ``notes`` name settings without an
-    effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
+    project; ``workspace``: its tables also apply to other projects. ``overrides`` replace every other requirement
+    on the same package. ``sources`` map a package to its sources, and ``routes`` a name pattern to the one index
+    for these packages. Audit applies these three (``manifests/refinement.py``); lock passes them on.
+    ``environments`` are the markers to which the project limits itself. Each set of ``conflicts`` has scopes that
+    exclude each other. ``notes`` name settings without an effect on a lock, and ``refusals`` stop a lock of a
+    scope, though audit can judge the file.
     """
 
     path: str

@@ -11,6 +11,7 @@ from torchlock.manifests.document import ParseIssue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torchlock.knowledge.images import Image
     from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.document import Entry
 
@@ -25,27 +26,26 @@ _REMEDY = (
 )
 
 
-def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, builder: DocumentBuilder) -> bool:
+def replaces_torch(entries: Sequence[Entry], image: Image, at: int, builder: DocumentBuilder) -> bool:
     """Whether a command replaces the vendor's torch; adds a note (TL903) on the content of the image."""
     replaced = any(entry.name == "torch" and _brings(entry) for entry in entries)
     more = "a command here replaces it" if replaced else "the versions that work with it are unknown"
-    builder.issue("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
+    builder.issue("TL903", "note", f"{_brought(image)}; {more}", at)
     return replaced
 
 
-def beside_vendor(
-    entries: Sequence[Entry], vendor: str, image: str, at: int, builder: DocumentBuilder
-) -> Iterator[Entry]:
+def beside_vendor(entries: Sequence[Entry], image: Image, at: int, builder: DocumentBuilder) -> Iterator[Entry]:
     """The entries that can be judged; a warning (TL203) for each companion of an unknown torch."""
     for entry in entries:
         if entry.name not in FAMILY:
             yield entry
         elif entry.name != "torch" and entry.url is None and not entry.constraint:
-            _warn(entry, _brought(image, vendor), at, builder)
+            _warn(entry, _brought(image), at, builder)
 
 
-def _brought(image: str, vendor: str) -> str:
-    return f"{image} contains a torch that {vendor} built"
+def _brought(image: Image) -> str:
+    which = image.version or image.release
+    return f"{image.name} contains a torch that {image.vendor} built" + (f" ({which})" if which else "")
 
 
 def _brings(entry: Entry) -> bool:

@@ -25,10 +25,12 @@ def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_dat
                         "python": lock.target.python.full,
                         "platform": lock.target.platform.spelled,
                         "accelerator": lock.target.accelerator,
+                        "gpu": lock.target.gpu or None,
                         "system": lock.target.system,
                         "libraries": dict(sorted(lock.target.libraries.items())),
                     },
                     "packages": [_package(pin) for pin in lock.pins],
+                    **_installed(lock),
                     "system": [_system(note) for note in lock.host],
                     "indexes": list(indexes),
                     "notes": list(notes),
@@ -38,6 +40,14 @@ def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_dat
         )
         + "\n"
     )
+
+
+def _installed(lock: Lock) -> dict[str, Any]:
+    """What the lock is installed into, and which packages of it stay."""
+    if lock.base is None:
+        return {}
+    stays = [{"name": package.name, "version": package.version or None} for package in lock.stays]
+    return {"base": {"kind": lock.base.kind, "name": lock.base.name}, "installed": stays}
 
 
 def _package(pin: Pin) -> dict[str, Any]:

@@ -49,10 +49,15 @@ def render(
 
 
 def about_builds(lock: Lock) -> Iterator[str]:
-    """The comments on the build, and on the machine for which it was chosen."""
+    """The comments on the build, on the machine for which it was chosen, and on what is installed already."""
+    comments = LockComments()
     if lock.builds is not None:
-        label, root, _, machine = lock.builds
-        yield from LockComments(label, masked(root), one_line(machine)).lines()
+        label, root, _, machine, held_back = lock.builds
+        comments = LockComments(label, masked(root), one_line(machine), held_back=tuple(map(one_line, held_back)))
+    if lock.base is not None:
+        base = (lock.base.kind, one_line(masked(lock.base.name)))
+        comments = comments._replace(base=base, kept=tuple(map(str, lock.stays)))
+    yield from comments.lines()
 
 
 def _entry(pin: Pin, builds: FromBuilds | None, *, hashes: bool, annotate: bool) -> Iterator[str]:

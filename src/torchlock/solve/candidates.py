@@ -13,6 +13,7 @@ from torchlock.answers import Unknown
 from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import one_line
+from torchlock.solve.kept import KeptRelease
 from torchlock.standards.core_metadata import refusal
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Candidate(NamedTuple):
     def dependencies(self) -> Sequence[Dependency] | Unknown:
         """Requires-Dist of the chosen file."""
         return () if self.release is None else self.release.dependencies(self.wheel)
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is installed already, and stays."""
+        return isinstance(self.release, KeptRelease)
 
     @property
     def from_sdist(self) -> bool:
@@ -195,6 +201,11 @@ class CandidateFilter:
         return set() if asked or len(early) == len(candidates) else early
 
     def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
+        if isinstance(release, KeptRelease):
+            because = self._lacks_code(release, 0)
+            kept = Candidate(name, Version(release.version), release, 0, (0,))
+            stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
+            return Rejected(release.version, "gpu", stays) if because else kept
         ranks = release.ranks(self._rank)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))]
@@ -270,7 +281,15 @@ def service_of(release: Release, wheel: int, target: Target) -> Service | None:
     build = release.build(wheel)
     if not isinstance(build, str):
         return None
-    return serves(release.name, release.version, build, str(target.platform), Gpu(target.gpu, target.gpu))
+    services = [
+        serves(release.name, release.version, build, str(target.platform), Gpu(arch, arch))
+        for arch in target.gpu.split(",")
+    ]
+    return min(services, key=lambda service: ([False, None, True].index(_known(service)), service.because))
+
+
+def _known(service: Service) -> bool | None:
+    return None if isinstance(service.answer, Unknown) else service.answer
 
 
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:

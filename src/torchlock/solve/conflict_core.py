@@ -23,11 +23,15 @@ _SHORT = 500
 
 
 class UserRequirement(NamedTuple):
-    """One line of the user: a requirement (``roots``), or a constraint (``limits``, name and mask)."""
+    """One line of the user: a requirement (``roots``), or a constraint (``limits``, name and mask).
+
+    ``fixed``: the line is of a package that stays, so nobody can change it.
+    """
 
     written: ParsedRequirement
     roots: tuple[Need, ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
+    fixed: bool = False
 
 
 def demands(units: Iterable[UserRequirement]) -> tuple[list[Need], dict[str, int]]:

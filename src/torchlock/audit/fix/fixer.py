@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import apply
+from torchlock.audit.fix.pages import RULES, PageSearch
 from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
 from torchlock.audit.fix.search import FixSearch
 from torchlock.audit.install_sets import effective
@@ -34,17 +35,26 @@ class Fixer:
         self._judge = judge
         self._size = size
         self._search = FixSearch(known, judge)
+        self._pages = PageSearch(known, judge)
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
         """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone."""
         if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
             return
+        _share_sources(findings)
         bare = self._bare(document)
         self._search.begin(self._size(bare))
+        self._pages.begin()
         found = self._judge(bare)
         together: dict[int, str] | None = {}
         for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
             mine = [finding for finding in findings if finding.severity == severity and _is_fixable(finding)]
+            if not mine:
+                continue
+            for finding in mine:
+                if finding.rule in RULES:
+                    finding.remedy = self._pages.remedy(bare, found, finding)
+            mine = [finding for finding in mine if _is_fixable(finding)]
             if not mine:
                 continue
             # If no fix exists for this finding alone, none exists for it with others.
@@ -80,7 +90,13 @@ class Fixer:
             return apply(document.text, edits)
         bare = self._bare(document)
         self._search.begin(self._size(bare))
+        self._pages.begin()
         found = self._judge(bare)
+        for finding in found:
+            if finding.severity in severities and finding.rule in RULES:
+                remedy = self._pages.remedy(bare, found, finding)
+                if remedy is not None and remedy.edits:
+                    return apply(document.text, remedy.edits)
         changes = self._fix(bare, found, severities)
         if changes is None and "error" in severities:
             changes = self._fix(bare, found, frozenset({"error"}))
@@ -120,6 +136,14 @@ class Fixer:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
         return self._search.fix(document, found, same)
+
+
+def _share_sources(findings: list[Finding]) -> None:
+    """Give builds that disagree the remedy of the source that is missing on the same line (TL517)."""
+    sources = {finding.place: finding.remedy for finding in findings if finding.rule == "TL517"}
+    for finding in findings:
+        if finding.rule in ("TL201", "TL203") and finding.remedy is None:
+            finding.remedy = sources.get(finding.place)
 
 
 def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, str]]:

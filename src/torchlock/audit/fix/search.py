@@ -33,7 +33,10 @@ _LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
 # The budget of all fixes of a document, and the costs of a trial, a check and a set of lines. The costs are for a
 # document of usual size; they grow with the size.
 _BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
-_USUAL = 200
+_USUAL_SIZE = 200
+# The platforms of a file with a page of builds that declares none. Old wheels without a label are linked on every
+# page, mostly for other platforms.
+_USUAL = ("linux-x86_64", "windows-amd64")
 
 
 class FixSearch:
@@ -43,12 +46,13 @@ class FixSearch:
         self._known = known
         self._judge = judge
         self.begin()
-        self._pages: dict[tuple[str, str], int] = {}  # (package, page) → the releases on that page
+        self._pages: dict[tuple[str, str, tuple[str, ...]], int] = {}
+        """Package, page and platforms → the releases on that page."""
 
     def begin(self, size: int = 0) -> None:
         """Start on a document, with a new budget; ``size`` is the work of one trial."""
         self._left = float(_BUDGET)
-        self._cost = max(1.0, size / _USUAL)
+        self._cost = max(1.0, size / _USUAL_SIZE)
         self.trials = 0
 
     @property
@@ -189,18 +193,22 @@ class FixSearch:
         if entry.name in FAMILY and entry.channel != "conda" and offer.labels:
             found = 0
             for page in offer.ordered:
-                found |= self._on_page(entry.name, page, package)
+                found |= self._on_page(entry.name, page, package, document.platforms or _USUAL)
             yield found
             if offer.only_label:
                 return
         yield package.everything
 
-    def _on_page(self, name: str, page: str, package: Package) -> int:
-        """The releases that a page is known to have."""
-        key = name, page
+    def _on_page(self, name: str, page: str, package: Package, platforms: tuple[str, ...]) -> int:
+        """The releases that a page is known to have for one of these platforms."""
+        key = name, page, platforms
         if key not in self._pages:
-            found = (self._known.builds.serves(name, text, page) for text in package.versions)
-            self._pages[key] = sum(1 << index for index, answer in enumerate(found) if answer is True)
+            serves = self._known.builds.serves
+            self._pages[key] = sum(
+                1 << index
+                for index, text in enumerate(package.versions)
+                if any(serves(name, text, page, platform) is True for platform in platforms)
+            )
         return self._pages[key]
 
     def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:

@@ -8,6 +8,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.index_advice import naming_page
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
+from torchlock.audit.wheel_address import wheel_address
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import is_published, kind_of, label_order
 from torchlock.knowledge.build_pairs import built_for, mismatch
@@ -80,9 +81,24 @@ def _label_of(demand: Demand, context: AuditContext) -> str | None:
     """The pinned build, or the only build on the demand's own index."""
     if demand.entry.build:
         return demand.entry.build
-    if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
+    if demand.label or demand.entry.channel == "conda":
         return demand.label
-    return context.offer(demand.entry).only_label
+    if demand.entry.url is not None:
+        wheel = wheel_address(demand.entry.url)
+        return wheel.folder if wheel is not None else ""
+    page = context.offer(demand.entry).only_label if demand.entry.index is not None else ""
+    return page or _label_of_hashes(demand, context)
+
+
+def _label_of_hashes(demand: Demand, context: AuditContext) -> str:
+    """The one build whose files have the hashes of a demand; "" if several have them, or none is known to."""
+    version = _version(context, demand)
+    if version is None or not demand.entry.hashes or context.offer(demand.entry).only_public:
+        return ""
+    table = context.known.hash_table(demand.name, version)
+    files = [table.files(digest.partition(":")[2]) for digest in demand.entry.hashes]
+    builds = {file.folder for known in files for file in known}
+    return builds.pop() if len(builds) == 1 and all(files) else ""
 
 
 @rule("TL204", "TL205", "TL507", "TL902")
@@ -128,9 +144,16 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
             yield context.finding("TL902", "note", message, [demand])
         elif not served and version and label:
             message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
-            message += f" ({as_of(context.known.builds.date)})"
+            message += f"{_elsewhere(context, name, version)} ({as_of(context.known.builds.date)})"
             severity = severity_of(fails=_measured(context, name, version, label))
             yield context.finding("TL204", severity, message, [demand])
+
+
+def _elsewhere(context: AuditContext, name: str, version: str) -> str:
+    """The pages that have a release, as the end of a sentence; "" if none is known."""
+    there = context.known.builds.labels(name, version)
+    known = [] if isinstance(there, Unknown) else sorted(filter(None, there), key=label_order)
+    return f"; it is on the pages of {listed(known)}" if known else ""
 
 
 def _measured(context: AuditContext, name: str, version: str, label: str) -> bool:
@@ -187,7 +210,9 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
     if published:
         return None
     there = builds.labels(demand.name, version)
-    known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
+    known = (
+        [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there, key=label_order) if label]
+    )
     which = f"; it was published as {listed(known)} ({as_of(builds.date)})" if known else ""
     certain = carried is True and _measured(context, demand.name, version, demand.label)
     message = f"{demand.name} {version} was never published as +{demand.label}{which}"

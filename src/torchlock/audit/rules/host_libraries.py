@@ -11,11 +11,13 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from torchlock.answers import Unknown
     from torchlock.audit.context import AuditContext, Knowledge
     from torchlock.audit.install_sets import InstallSet
     from torchlock.finding import Finding
@@ -50,8 +52,7 @@ def _broken(context: AuditContext, install_set: InstallSet, cell: int, platform:
     }
     pins = {}
     for name, index in chosen.items():
-        labels = install_set.labels(name)
-        build = min(labels) if labels else stack.packages[name].build(index, platform)
+        build = build_taken(context, install_set, name, index, platform)
         wheels = context.tags(name, stack.packages[name].versions[index]) if _by_wheel(context, name) else ()
         ranks = {tags: rank for tags in wheels if (rank := stack.target(cell).rank(tags)) is not None}
         tags = min(ranks, key=lambda tags: ranks[tags], default="")
@@ -60,6 +61,15 @@ def _broken(context: AuditContext, install_set: InstallSet, cell: int, platform:
     for violation in violations(pins, target, context.known.matrix, complete=False):
         if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):
             yield _finding(context, install_set, violation, target)
+
+
+def build_taken(
+    context: AuditContext, install_set: InstallSet, name: str, index: int, platform: int
+) -> str | Unknown | None:
+    """The build that an installer takes: the pinned one, that of the only page, or that of the public index."""
+    labels = install_set.labels(name)
+    page = context.offer(install_set.first(name).entry).only_label if name in FAMILY else None
+    return min(labels) if labels else page or context.stack.packages[name].build(index, platform)
 
 
 def _by_wheel(context: AuditContext, name: str) -> bool:

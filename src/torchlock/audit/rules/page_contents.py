@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.audit.index_advice import limiting, tool_of
 from torchlock.audit.phrasing import as_of, asked, listed, where
 from torchlock.finding import Remedy
+from torchlock.knowledge.accelerators import absence_of
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.index_pages import is_excluded
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host, page_of
@@ -13,6 +15,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,7 +57,7 @@ def _may_have(context: AuditContext, demand: Demand, label: str, cell: int) -> b
         builds, target = context.known.builds, context.stack.target(cell)
         versions = context.stack.packages[demand.name].versions
         asked_of = builds.published if demand.label else builds.serves
-        known[key] = any(
+        known[key] = absence_of(label, str(target.platform)) is None and any(
             asked_of(demand.name, versions[index], label, str(target.platform), str(target.python)) is not False
             for index in reversed(list(bits(demand.releases or 0)))
         )
@@ -80,11 +83,12 @@ def _elsewhere(
     build = f"with the label +{label}" if demand.label else f"on the page of {label} builds"
     date = as_of(context.known.builds.date)
     message = f"{asked(demand)} has no wheel {build} for {where(context.stack, cells)} ({date})"
-    fails = everywhere and not any(
+    alone = not any(
         other is not install_set and other.scope == install_set.scope and demand.name in other.demands
         for other in context.install_sets
     )
-    yield context.finding("TL212", severity_of(fails=fails), message, [demand])
+    usual = not everywhere or context.declares_platforms or bool(cells & context.mainstream)
+    yield context.finding("TL212", severity_of(fails=everywhere and alone, partly=usual), message, [demand])
 
 
 @rule("TL514", on="document")
@@ -94,14 +98,10 @@ def other_projects(context: AuditContext) -> Iterator[Finding]:
         return
     missing: dict[tuple[str | None, int], list[Entry]] = {}
     for entry in context.document.entries:
-        if (
-            entry.channel == "pip"
-            and entry.url is None
-            and not entry.constraint
-            and _only_own_page(context, entry)
-        ):
-            if is_excluded(entry.name) and not _is_there_already(context, entry):
-                missing.setdefault((entry.index, entry.step), []).append(entry)
+        if entry.channel != "pip" or entry.url is not None or entry.constraint or not is_excluded(entry.name):
+            continue
+        if _only_own_page(context, entry) and not _is_there_already(context, entry):
+            missing.setdefault((entry.index, entry.step), []).append(entry)
     for entries in missing.values():
         yield _no_project(context, entries)
 
@@ -110,6 +110,8 @@ def _only_own_page(context: AuditContext, entry: Entry) -> bool:
     """Whether all indexes of an entry are pages of the PyTorch index itself."""
     lines = context.document.indexes
     addresses = [entry.index] if entry.index else [line.address for line in lines if line.kind != "find-links"]
+    if not entry.index and BY_KIND[context.document.kind].role == "commands":
+        return False  # The index may be that of another command.
     if not entry.index and not any(line.kind == "index" for line in lines):
         return False
     if any(line.kind == "find-links" for line in lines):
@@ -126,16 +128,25 @@ def _no_project(context: AuditContext, entries: Sequence[Entry]) -> Finding:
     names = list(dict.fromkeys(entry.name for entry in entries))
     shown = names if len(names) <= _SHOWN else [*names[:_SHOWN], f"{len(names) - _SHOWN} others"]
     message = f"the PyTorch index, the only index named here, does not have {listed(shown)}"
-    finding = context.finding("TL514", "error", message, [])
+    tool = tool_of(context.document)
+    # Until poetry 1.4 a primary source did not replace the public index.
+    finding = context.finding("TL514", "warning" if tool == "poetry" else "error", message, [])
     places = context.places(entries)
     if places:
         finding.place, finding.related = places[0], tuple(places[1:])
-    if context.document.kind in ("requirements", "environment"):
-        what = "Write --extra-index-url in place of --index-url, and pin the builds of torch and its companions."
-    else:
-        what = f"Install {listed(shown)} in a command of their own, without this index."
-    finding.remedy = Remedy(what)
+    finding.remedy = Remedy(_apart(context, tool, listed(shown)))
     return finding
+
+
+def _apart(context: AuditContext, tool: str, names: str) -> str:
+    """How to take other projects from the public index."""
+    line = next((line for line in context.document.indexes if line.kind == "index"), None)
+    if tool and line is not None:
+        return limiting(line)
+    if line is not None and context.document.kind in ("requirements", "environment"):
+        extra = f"Write --extra-index-url {line.address} in place of --index-url"
+        return f"{extra}, and pin the builds of torch and its companions."
+    return f"Install {names} in a command of their own, without this index."
 
 
 @rule("TL515")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from torchlock.audit.index_advice import tool_of
+from torchlock.audit.index_advice import PROJECTS, limiting, merges_indexes, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.finding import Remedy
@@ -124,8 +124,10 @@ def _together(context: AuditContext, name: str, one: Source, other: Source) -> F
 def asked_for_all(context: AuditContext) -> Iterator[Finding]:
     """Pages of builds among the indexes of a project that are not limited to the packages that name them."""
     document = context.document
-    for line in document.indexes:
+    for line in document.indexes if document.kind in PROJECTS else ():
         if line.tool not in ("uv", "poetry", "pdm") or line.last or line.path != document.path:
+            continue
+        if line.tool == "uv" and merges_indexes(document):
             continue
         kind, label = classify_index(line.address)
         if kind != BUILDS or line.kind == "find-links":
@@ -148,23 +150,8 @@ def _for_all(context: AuditContext, line: IndexLine, label: str, names: Sequence
         what += f", {listed(names)} too" if names else ""
     message = f"the index is a {page} and not limited to the packages that name it: {what}"
     finding = _at(context, "TL512", "warning" if names and line.tool == "uv" else "note", message, line.place)
-    finding.remedy = Remedy(_limiting(line))
+    finding.remedy = Remedy(limiting(line))
     return finding
-
-
-def _limiting(line: IndexLine) -> str:
-    """How to limit an index to the packages that name it."""
-    name = line.name or "pytorch"
-    if line.tool == "poetry":
-        return f'Set priority = "explicit", and write source = "{name}" for torch and its companions.'
-    if line.tool == "pdm":
-        return 'Set include_packages = ["torch*"] and exclude_packages = ["*"].'
-    if line.kind == "extra" and not line.name:
-        return (
-            f'Declare it as [[tool.uv.index]] with url = "{line.address}" and explicit = true, and name it in '
-            "[tool.uv.sources] for torch and its companions."
-        )
-    return f'Set explicit = true, and name "{name}" in [tool.uv.sources] for torch and its companions.'
 
 
 @rule("TL517")

@@ -8,6 +8,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.images import image_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
@@ -38,7 +39,8 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
     """A note on a version that the table does not have."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
-        unknown = f"the {demand.name} version in {image}, if any, is unknown"
+        why = image_of(image).unknown
+        unknown = f"the {demand.name} version in {image}, if any, is unknown" + (f" ({why})" if why else "")
         message = f"{unknown}: packages that must match it were not judged"
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
@@ -149,27 +151,6 @@ def refused(context: AuditContext) -> Iterator[Finding]:
                 declares = f"it declares {statement.refused!r}, which is not a valid requirement"
                 message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
                 yield context.statement(statement, "warning", message, [demand])
-
-
-@rule("TL509")
-def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Pins with hashes of which none belongs to a file of that release."""
-    for name, demands in install_set.demands.items():
-        for demand in demands:
-            if not (demand.exact and demand.releases and demand.entry.hashes) or demand.label:
-                continue
-            offer = context.offer(demand.entry)
-            if offer.named or offer.unknown or demand.entry.url is not None:
-                continue
-            text = context.stack.packages[name].versions[demand.releases.bit_length() - 1]
-            given = {
-                digest.partition(":")[2].lower() for digest in demand.entry.hashes if digest.startswith("sha256:")
-            }
-            if given and not given & context.digests(name, text):
-                message = f"no hash of {asked(demand)} matches a file of this release on the public index"
-                finding = context.finding("TL509", "warning", message, [demand])
-                finding.remedy = Remedy("Generate the hashes again, from the index that the files come from.")
-                yield finding
 
 
 @rule("TL510")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_build, add_sources, add_target, add_unproven
+from torchlock.cli.options.shared import add_base, add_build, add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -35,5 +35,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     add_build(parser)
     add_target(parser)
+    add_base(parser)
     add_unproven(parser.add_argument)
     add_sources(parser)

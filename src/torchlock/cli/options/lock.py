@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_build, add_sources, add_target, add_unproven
+from torchlock.cli.options.shared import add_base, add_build, add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +21,8 @@ examples:
   torchlock lock -r pyproject.toml --extra audio --group test -o pylock.toml
   torchlock lock -r requirements.in -o requirements.txt -P torch      update torch, keep other pins
   torchlock lock -r requirements.in -o requirements.txt --check       in CI: is the lock up to date?
+  torchlock lock torchaudio librosa --base-image pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime
+  torchlock lock torchaudio librosa --constraint-from .venv          keep what is installed there
   torchlock lock torch torchaudio --system-lib cuda-driver=550.54     for a machine with this driver
 
 exit codes: 0 locked, 1 no solution (or --check found a difference), 2 input that cannot be used
@@ -31,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command, but for those that every command has."""
     _add_inputs(parser)
     add_target(parser)
+    add_base(parser)
     _add_choice(parser)
     add_sources(parser)
     _add_output(parser)

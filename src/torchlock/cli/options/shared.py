@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     Adder = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
+_BASE = """\
+What is there stays: the lock does not contain it, and a requirement that would
+replace it is refused. Python, platform and C library are those of the image or
+the environment, unless other options state them; the build of its torch
+(cu128, cpu) is the build of torchaudio, torchvision and torchcodec.
+Install the lock with: pip install -r FILE, or uv pip install --no-deps -r FILE."""
 _SOURCES = """\
 Default: the bundled catalogue, which is a snapshot with a date. The index is
 asked for other packages, for the torch family if the snapshot is older than a
@@ -63,16 +69,19 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
     )
     add(
         "--accelerator",
-        metavar="NAME",
+        metavar="BUILD",
         default="pypi",
         help="which builds: pypi means "
         + (
-            "the builds that a file asks for (the only value for now)"
+            "the builds that a file asks for; cpu, cu128 and the like mean that build of the PyTorch index where "
+            "the file names neither an index nor a label (default: pypi)"
             if of_files
-            else "the builds that the public index serves; cpu, cu128, rocm6.4, xpu and the like mean that build "
-            "for the whole torch family (default: pypi)"
+            else "the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu mean that build "
+            "of the PyTorch index, for the whole torch family; auto means the newest build that runs on the GPU "
+            "with its driver (default: pypi)"
         ),
     )
+    add_gpu(add, of_files=of_files)
     add(
         "--system",
         metavar="NAME",
@@ -87,6 +96,38 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
         default=[],
         help="the version of one system library, overrides --system: ffmpeg=6.1, libsndfile=none, glibc=2.31 "
         "(repeatable)",
+    )
+
+
+def add_gpu(add: Callable[..., object], *, of_files: bool = False) -> None:
+    """Add --gpu; with ``of_files``, for files that are judged."""
+    add(
+        "--gpu",
+        metavar="NAME",
+        help="the GPU: a product like 'RTX 4090', its architecture (sm_89, gfx1100, xpu), none, or host for those "
+        "of this machine; separate several by commas. Builds without code for it are "
+        + ("reported" if of_files else "not used")
+        + ". State the driver with --system-lib cuda-driver=VERSION (default: not judged"
+        + (")" if of_files else "; with --accelerator auto: host)"),
+    )
+
+
+def add_base(parser: argparse.ArgumentParser) -> None:
+    """Add --base-image and --constraint-from."""
+    group = parser.add_argument_group("what is installed already (default: nothing)", _BASE)
+    only = group.add_mutually_exclusive_group()
+    only.add_argument(
+        "--base-image",
+        metavar="NAME",
+        help="the image that the packages are installed into, as in FROM: "
+        "pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime, nvcr.io/nvidia/pytorch:25.08-py3, colab:2026.01-gpu, "
+        "python:3.12-bookworm",
+    )
+    only.add_argument(
+        "--constraint-from",
+        metavar="ENV",
+        help="the environment that the packages are installed into: a virtual environment, a site-packages "
+        "folder, or an interpreter, which is asked for its paths; no package is imported",
     )
 
 

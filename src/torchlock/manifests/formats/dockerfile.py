@@ -12,6 +12,7 @@ from torchlock.knowledge.images import Image, image_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Span
 from torchlock.manifests.document import Entry
+from torchlock.manifests.replaced_torch import tell_left_behind
 from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
@@ -132,16 +133,15 @@ class _Dockerfile:
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:
         """Record the packages of a base image."""
-        image = stage.image = (
-            image_of(name) if known else Image(name, unknown="its name has a build argument without a value")
-        )
+        unknown = Image(name, unknown="its name has a build argument without a value")
+        image = stage.image = image_of(name, stage.platform or "linux-x86_64") if known else unknown
         stage.name_of_image, stage.at = name, at
         if image.python:
             stage.python = (f"=={image.python}" + (".*" if image.python.count(".") == 1 else ""), at)
         if image.vendor:
             stage.state.held = image.held
         if image.torch:
-            stage.state.held = {"torch": image.torch, **image.held}
+            stage.state.held = {"torch": image.torch_version, **image.held}
             stage.state.entries.append(self._held(stage, f"=={image.torch}"))
 
     def _held(self, stage: _Stage, specifier: str, url: str | None = None) -> Entry:
@@ -202,7 +202,7 @@ class _Dockerfile:
         else:
             whole = end if instruction.body is None else instruction.body.end
             self._take(commands(self._text, start, whole, state.variables, docker=True), state)
-        stage.state.entries, self._step = state.entries, state.step
+        stage.state.entries, stage.state.held, self._step = state.entries, state.held, state.step
 
     def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
         installer = Installer(self._builder, state)
@@ -232,8 +232,10 @@ class _Dockerfile:
         entries, image = stage.state.entries, stage.image
         if image.vendor:
             alike = [entry for other in self._stages if other.at == stage.at for entry in other.state.entries]
-            if not replaces_torch(alike, image.vendor, stage.name_of_image, stage.at, self._builder):
-                return list(beside_vendor(entries, image.vendor, stage.name_of_image, stage.at, self._builder))
+            if not replaces_torch(alike, image, stage.at, self._builder):
+                return list(beside_vendor(entries, image, stage.at, self._builder))
+        elif image.torch:
+            tell_left_behind(entries, stage.state.held, image, self._builder)
         elif image.unknown and any(entry.name in FAMILY for entry in entries):
             around = [entry for other in stage.needs() for entry in other.state.entries]
             if not any(entry.name == "torch" for entry in around):

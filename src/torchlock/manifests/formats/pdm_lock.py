@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from torchlock.knowledge.indexes import BUILDS, classify_index
 from torchlock.location import Place
 from torchlock.manifests.document import Document
 from torchlock.manifests.syntax.toml_blocks import cut, tables
@@ -73,7 +74,12 @@ def _entries(block: Block, lock: Lock, path: str) -> Iterator[Entry]:
             yield block.entry(path, scope=scope)
         return
     files = block.files if "files = [" in block.text else lock.old_files.get(f"{block.name} {block.version}", {})
-    more: dict[str, Any] = {**files, "marker": block.get("marker"), "url": _url(block.table)}
+    more: dict[str, Any] = {
+        **files,
+        "marker": block.get("marker"),
+        "url": _url(block.table),
+        "index": _page(files),
+    }
     for scope in scopes:
         yield block.entry(path, scope=scope, **more)
 
@@ -82,6 +88,13 @@ def _scopes(text: str) -> list[str]:
     groups = _GROUPS.search(text)
     names = re.findall(r'"([^"]*)"', groups[1]) if groups else []
     return [""] if "default" in names or not names else [f"group:{name}" for name in names]
+
+
+def _page(files: dict[str, Any]) -> str | None:
+    """The page of builds that the files of a package come from; pdm records their addresses, not their index."""
+    pages = {written.rpartition("/")[0] for written, _ in files.get("file_hashes", ())}
+    page = pages.pop() if len(pages) == 1 else ""
+    return page if classify_index(page).kind == BUILDS else None
 
 
 def _url(table: dict[str, Any]) -> str | None:

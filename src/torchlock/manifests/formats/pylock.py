@@ -102,6 +102,11 @@ def _entries(block: Block, groups: list[str], path: str) -> Iterator[Entry]:
             for name, digest in hashes.items()
         ),
         "filenames": tuple(filter(None, map(_file_name, files))),
+        "file_hashes": tuple(
+            (_written(file), f"sha256:{hashes['sha256']}")
+            for file in files
+            if isinstance(hashes := file.get("hashes"), dict) and "sha256" in hashes
+        ),
         "url": _url(block.table),
         "index": _index(block.get("index")),
     }
@@ -110,8 +115,13 @@ def _entries(block: Block, groups: list[str], path: str) -> Iterator[Entry]:
 
 
 def _file_name(file: dict[str, Any]) -> str:
-    found = file.get("name") or file.get("url") or file.get("path")
-    return file_name(found) if isinstance(found, str) else ""
+    return file_name(_written(file, "name", "url", "path"))
+
+
+def _written(file: dict[str, Any], *keys: str) -> str:
+    """The address of a file, else its path or name; with ``keys``, the first of these."""
+    found = next((file[key] for key in keys or ("url", "path", "name") if file.get(key)), "")
+    return found if isinstance(found, str) else ""
 
 
 def _index(address: str) -> str | None:

@@ -228,6 +228,7 @@ class Installer:
     def _remove(self, words: list[Word]) -> None:
         names = {normalise(word.value) for word in words}
         self._state.entries = [entry for entry in self._state.entries if entry.name not in names]
+        self._state.held = {name: version for name, version in self._state.held.items() if name not in names}
 
     def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
         """Evaluate one command: its options, then its requirements."""

@@ -67,7 +67,7 @@ class Block:
         return table if isinstance(table, dict) else {}
 
     @property
-    def files(self) -> dict[str, tuple[str, ...]]:
+    def files(self) -> dict[str, Any]:
         """The names and hashes of its files, as an entry has them. (Not for pylock, which has other keys.)"""
         return files_in(self.text)
 
@@ -95,9 +95,9 @@ class Lock:
         return [block for block in self.blocks if block.name]
 
     @cached_property
-    def old_files(self) -> dict[str, dict[str, tuple[str, ...]]]:
+    def old_files(self) -> dict[str, dict[str, Any]]:
         """The files of all packages by their keys, in one table as poetry wrote until 1.2 and pdm until 2.8."""
-        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        found: dict[str, dict[str, Any]] = {}
         for part in _KEYED.split(self.sections.get("metadata.files", "")):
             key, opened, listed = part.partition(" = [\n")
             if opened:
@@ -162,13 +162,13 @@ def tables(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def files_in(text: str) -> dict[str, tuple[str, ...]]:
+def files_in(text: str) -> dict[str, Any]:
     """The names and hashes of the files in inline tables, as an entry has them."""
-    found = [(file_name(name), digest) for name, digest in _FILE.findall(text)]
-    found = [(name, digest) for name, digest in found if is_distribution(name)]
+    found = [(written, digest) for written, digest in _FILE.findall(text) if is_distribution(file_name(written))]
     return {
-        "filenames": tuple(name for name, _ in found),
+        "filenames": tuple(file_name(written) for written, _ in found),
         "hashes": tuple(digest for _, digest in found if digest),
+        "file_hashes": tuple((written, digest) for written, digest in found if digest),
     }
 
 

@@ -1,0 +1,51 @@
+"""Companions of torch that stay in a base image while a command replaces its torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+
+from torchlock.knowledge.images import companions_of
+from torchlock.manifests.already_satisfied import pinned_version
+from torchlock.manifests.document import ParseIssue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torchlock.knowledge.images import Image
+    from torchlock.manifests.builder import DocumentBuilder
+    from torchlock.manifests.document import Entry
+
+_RULES = {"torchaudio": "TL101", "torchvision": "TL103"}
+
+
+def tell_left_behind(
+    entries: Sequence[Entry], held: Mapping[str, str], image: Image, builder: DocumentBuilder
+) -> None:
+    """Warn about each companion of an image that is for another torch than the one that a command installs.
+
+    ``entries`` are what the commands install, ``held`` what they leave of the image. Only a pin shows which torch
+    that is, and only of known releases is known which companions work with it.
+    """
+    new = [entry for entry in entries if entry.name == "torch" and entry.step and not entry.constraint]
+    if not new or new[-1].scope or (release := pinned_version(new[-1].specifier)) is None:
+        return
+    if SpecifierSet(f"=={release}").contains(image.torch_version, prereleases=True):
+        return
+    known = companions_of(release.partition("+")[0])
+    for name, rule in _RULES.items():
+        version, fitting = held.get(name, ""), known.get(name, "")
+        again = any(entry.name == name and not entry.constraint for entry in entries)
+        if version and fitting and not again and version.partition("+")[0] != fitting:
+            builder.document.issues.append(_issue(rule, name, version, fitting, new[-1], image))
+
+
+def _issue(rule: str, name: str, version: str, fitting: str, torch: Entry, image: Image) -> ParseIssue:
+    text = f"torch{torch.specifier}"
+    message = (
+        f"{text} replaces torch {image.torch_version} of {image.name}, and {name} {version} of that image stays, "
+        "which is built for the torch that is replaced"
+    )
+    remedy = f"Install {name}=={fitting} in the same command, or take an image that has this torch."
+    return ParseIssue(rule, "warning", message, torch.place, remedy=remedy, scope=torch.scope)

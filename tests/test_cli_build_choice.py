@@ -1,0 +1,263 @@
+"""--gpu and --accelerator auto on the command line, with the bundled tables and machines of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from support.machine import FakeMachine
+from support.machine import machine as machine
+from torchlock.cli.main import main
+from torchlock.manifests.lock_comments import read_lock_comments
+
+HERE = ("--python", "3.12", "--offline")
+LINUX = (*HERE, "--platform", "linux-x86_64")
+OUT = ("-o", "requirements.txt")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "TORCHLOCK_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("TORCHLOCK_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def locked(*arguments: str, code: int = 0) -> str:
+    """The lock in the output file."""
+    assert main(["lock", "torch", "torchaudio", *arguments, *OUT]) == code
+    return Path("requirements.txt").read_text(encoding="utf-8")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
+    """The messages of a lock that fails."""
+    assert main(["lock", *arguments]) == code
+    return capsys.readouterr().err
+
+
+def test_a_machine_that_is_stated(capsys: pytest.CaptureFixture[str]) -> None:
+    text = locked("--accelerator", "auto", "--gpu", "GTX 1080 Ti", "--system-lib", "cuda-driver=535.104", *LINUX)
+    found = read_lock_comments(text)
+    assert (found.label, found.machine) == ("cu126", "NVIDIA driver 535.104; GTX 1080 Ti (sm_61)")
+    assert "# held back: cu132, cu130: driver 535.104 is older than 580, the oldest that runs it\n" in text
+    assert "# held back: cu129, cu128: no torch of it has code for sm_61\n" in text
+    assert "note: --accelerator auto chooses cu126" in capsys.readouterr().err
+
+
+def test_a_gpu_without_a_driver(capsys: pytest.CaptureFixture[str]) -> None:
+    text = locked("--accelerator", "auto", "--gpu", "sm_89", *LINUX)
+    assert read_lock_comments(text).label == "cu130"
+    assert "cu130 needs an NVIDIA driver 580 or newer; state the driver" in capsys.readouterr().err
+
+
+def test_the_recorded_machine_is_kept(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    """A check on a machine without a GPU, and an upgrade there, are for the machine of the lock."""
+    machine.nvidia("550.54.14", ("NVIDIA A100-SXM4-80GB", "8.0"))
+    first = locked("--accelerator", "auto", *HERE)
+    assert read_lock_comments(first).machine == "NVIDIA driver 550.54.14; NVIDIA A100-SXM4-80GB (sm_80)"
+    machine.program("nvidia-smi", "exit 9")
+    assert locked("--accelerator", "auto", "--check", *HERE) == first
+    assert "the machine of the existing lock is used: NVIDIA driver 550.54.14" in capsys.readouterr().err
+    assert read_lock_comments(locked("--accelerator", "auto", "--upgrade", *HERE)).label == "cu129"
+    assert read_lock_comments(locked("--accelerator", "auto", "--gpu", "host", *HERE)).label == "cpu"
+
+
+def test_no_gpu_is_said_aloud(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert read_lock_comments(locked("--accelerator", "auto", *HERE)).label == "cpu"
+    assert "no GPU was found on this machine, so the CPU builds are chosen" in capsys.readouterr().err
+
+
+def test_a_gpu_that_does_not_answer_is_refused(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.adapter("0000:01:00.0", "10de", "2204")
+    said = refused(capsys, "torch", "--accelerator", "auto", *HERE, code=2)
+    assert "an NVIDIA GPU (10de:2204) is there, and no NVIDIA driver answers" in said
+    assert "--gpu none" in said and "cuda-driver=" in said
+
+
+def test_all_gpus_of_a_machine_are_served(machine: FakeMachine) -> None:
+    machine.nvidia("580.95.05", ("Tesla V100-SXM2-16GB", "7.0"), ("NVIDIA GeForce RTX 5090", "12.0"))
+    assert read_lock_comments(locked("--accelerator", "auto", *HERE)).label == "cu128"
+
+
+def test_another_platform_than_that_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "torch", "--accelerator", "auto", *HERE, "--platform", "windows-amd64", code=2)
+    assert "the GPUs of this machine say nothing about windows-amd64" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--gpu", "RTX 4091"], "did you mean RTX 4090"),
+        (["--gpu", "none, RTX 4090"], "none means that there is no GPU"),
+        (["--accelerator", "cuda-12.8"], "did you mean cu128?"),
+        (["--accelerator", "rocm-6.4"], "did you mean rocm6.4?"),
+        (
+            ["--accelerator", "auto", "--gpu", "H100", "--system-lib", "cuda-driver=none"],
+            "without a driver no CUDA build uses the GPU",
+        ),
+    ],
+)
+def test_wrong_use(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert says in refused(capsys, "torch", *arguments, *LINUX, code=2)
+
+
+def test_a_refusal_names_the_frontier_and_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "torch", "torchaudio", "--accelerator", "cu132", *LINUX, code=1)
+    assert "  cu130: it works: torch " in said
+    assert "  cu129, cu128, cu126, cu124, cu121, cu118, cu117: not tried, because cu130 works" in said
+    command = "torchlock lock torch torchaudio --python 3.12 --offline --platform linux-x86_64 --accelerator cu130"
+    assert f"hint: the nearest build that works is cu130: {command}\n" in said
+
+
+def test_a_driver_is_judged_before_anything_is_solved(capsys: pytest.CaptureFixture[str]) -> None:
+    driver = ("--system-lib", "cuda-driver=470.82")
+    said = refused(capsys, "torch", "--accelerator=cu126", *driver, *LINUX, code=1)
+    assert "error: cu126: driver 470.82 is older than 525.60.13, the oldest that runs it\n" in said
+    assert "the nearest build that works is cu118:" in said
+    assert "--accelerator=cu126" not in said
+
+
+def test_a_driver_without_support_for_the_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    machine = ("--gpu", "GTX 1080 Ti", "--system-lib", "cuda-driver=590.48")
+    said = refused(capsys, "torch", "--accelerator", "auto", *machine, *LINUX, code=1)
+    assert "driver 590.48 does not support GTX 1080 Ti (sm_61): R580 is the last branch for Pascal" in said
+    assert "the nearest build that works is cpu:" in said
+    assert "with a driver of branch R580, there are CUDA builds for Pascal" in said
+
+
+def test_verbose_shows_the_frontier(capsys: pytest.CaptureFixture[str]) -> None:
+    locked("--accelerator", "auto", "--gpu", "RTX 5090", "--system-lib", "cuda-driver=580.95", "-v", *LINUX)
+    said = capsys.readouterr().err
+    assert "builds, newest first\n  cu132: " in said
+    assert "  cu126, cu124, cu121, cu118, cu117: no torch of it has code for sm_120\n" in said
+
+
+def test_public_builds_without_code_for_the_gpu_are_left_out() -> None:
+    text = locked("--gpu", "GTX 1080 Ti", *LINUX)
+    assert "torch==2.7.1 " in text
+    assert read_lock_comments(text).machine == ""
+
+
+def test_public_builds_and_a_gpu_of_another_maker(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "torch", "--gpu", "RX 7900 XTX", *LINUX, code=1)
+    assert "is not made for AMD GPUs" in said
+    assert "hint: --accelerator auto chooses among the builds of the PyTorch index for this GPU" in said
+
+
+def test_public_builds_and_a_driver_without_support_for_the_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    locked("--gpu", "RTX 5090", "--system-lib", "cuda-driver=550.54", *LINUX)
+    assert "warning: driver 550.54 does not support RTX 5090 (sm_120): R570 is" in capsys.readouterr().err
+    locked("--gpu", "RTX 5090", "--system-lib", "cuda-driver=570.54", *LINUX)
+    assert "does not support" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("torch", "machine", "code", "label"),
+    [
+        ("torch>=2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 1, ""),  # 470 ends at 2.7.1
+        ("torch<2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 0, "cu118"),
+        (
+            "torch>=2.15",
+            ("--gpu", "RTX 4090", "--system-lib", "cuda-driver=550.54"),
+            1,
+            "",
+        ),  # CUDA 12 ends at 2.14
+        ("torch>=2.15", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 1, ""),
+        ("torch<2.12", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 0, "cu129"),
+    ],
+)
+def test_builds_end(
+    torch: str, machine: tuple[str, ...], code: int, label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lock", torch, "--accelerator", "auto", *machine, *LINUX, *OUT]) == code
+    said = capsys.readouterr().err
+    if label:
+        assert read_lock_comments(Path("requirements.txt").read_text(encoding="utf-8")).label == label
+    else:
+        assert "no build is known to work on this machine" in said
+
+
+def explained(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(["explain", *arguments, *LINUX]) == code
+    return capsys.readouterr().out
+
+
+def test_explain_shows_the_whole_frontier(capsys: pytest.CaptureFixture[str]) -> None:
+    machine = ("--gpu", "RTX 5090", "--system-lib", "cuda-driver=580.95")
+    said = explained(capsys, "torch", "torchaudio", "--accelerator", "auto", *machine)
+    assert "they work together" in said and "+cu130" in said
+    assert "  cu128: it works: torch " in said
+
+
+def test_explain_of_a_build_that_cannot_be_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    said = explained(capsys, "torch", "--accelerator", "cu124", "--gpu", "RTX 5090", "--json", code=1)
+    (story,) = json.loads(said)["explained"]
+    assert story["headline"] == "cu124: no torch of it has code for sm_120"
+    assert story["builds"][-1] == "cu126, cu124, cu121, cu118, cu117: no torch of it has code for sm_120"
+    assert "torchlock explain torch --gpu 'RTX 5090' --json" in story["remedies"][0]
+
+
+# Files that are judged.
+
+
+def audited(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    Path("requirements.txt").write_text("torch==2.14.1\n", encoding="utf-8")
+    main(["audit", "requirements.txt", *arguments, "--platform", "linux-x86_64", "--format", "json"])
+    return [each["rule"] for each in json.loads(capsys.readouterr().out)["files"][0]["findings"]]
+
+
+def test_audit_reads_this_machine_if_asked(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.nvidia("550.54.14", ("NVIDIA GeForce GTX 1080 Ti", "6.1"))
+    assert {"TL208", "TL202"} <= set(audited(capsys, "--gpu", "host"))
+    assert audited(capsys, "--gpu", "host", "--system-lib", "cuda-driver=580.95").count("TL202") == 0
+    assert audited(capsys) == []
+
+
+def test_audit_with_several_gpus(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audited(capsys, "--gpu", "RTX 4090") == []
+    assert audited(capsys, "--gpu", "RTX 4090, V100") == ["TL208"]
+
+
+@pytest.mark.parametrize(
+    ("text", "build", "rules"),
+    [
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu132", ["TL204"]),
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu130", []),
+        ("torch>=2.7\n", "cu124", ["TL204"]),
+        ("torch==2.6.0\ntorchaudio==2.6.0\n", "cu124", []),
+        ("torch==2.6.0+cu126\n", "cu124", ["TL205"]),
+        ("six\n", "cu124", []),
+        ("--index-url https://example.org/whl/cu118\ntorch==2.6.0\n", "cu132", []),  # the file names a build
+    ],
+)
+def test_audit_judges_files_as_one_build(
+    text: str, build: str, rules: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("requirements.txt").write_text(text, encoding="utf-8")
+    where = ("--platform", "linux-x86_64", "--python", "3.12")
+    main(["audit", "requirements.txt", "--accelerator", build, *where, "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["files"][0]["findings"]
+    assert [each["rule"] for each in found if each["severity"] == "error"] == rules
+
+
+def test_audit_does_not_choose(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text("torch\n", encoding="utf-8")
+    assert main(["audit", "requirements.txt", "--accelerator", "auto"]) == 2
+    assert "chooses a build for a lock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ['accelerator = "auto"', 'gpu = "host"'])
+@pytest.mark.parametrize("command", ["lock", "audit"])
+def test_a_project_may_not_ask_programs_of_the_machine(
+    line: str, command: str, machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.program("nvidia-smi", f"touch {machine.folder}/ran")
+    Path("pyproject.toml").write_text(f"[tool.torchlock]\n{line}\n", encoding="utf-8")
+    assert main([command]) == 2
+    assert "a project may not ask programs of this machine for its GPUs" in capsys.readouterr().err
+    assert not (machine.folder / "ran").exists()
