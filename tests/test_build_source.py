@@ -96,16 +96,18 @@ def test_a_fresh_table_asks_nobody_and_an_old_one_asks_its_page(
     assert not aged.renew(["torch"])
 
 
-def test_what_is_newer_than_the_table_is_unproven(
+def test_what_is_newer_than_the_data_is_unproven(
     index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = index.add("cu128", "torch", "2.8.0+cu128")
     index.add("cu128", "torch", "2.9.0+cu128")
+    index.add("cu128", "torch", "99.0+cu128")
     use_tables(monkeypatch, tmp_path / "tables", known(old))
-    first, second = sources(index, tmp_path).releases("torch")
+    first, second, third = sources(index, tmp_path).releases("torch")
     assert first.unproven(0) is None
-    assert isinstance(second.unproven(0), Unknown)
-    assert (first.build(0), second.build(0)) == ("cu128", "cu128")
+    assert second.unproven(0) is None  # the table lacks this build, and the rules know the release
+    assert isinstance(third.unproven(0), Unknown)
+    assert {each.build(0) for each in (first, second, third)} == {"cu128"}
 
 
 def test_links_of_the_root_are_not_of_the_folder(

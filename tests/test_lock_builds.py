@@ -62,11 +62,18 @@ def entry(text: str, name: str) -> str:
     return found[0]
 
 
-def solved(*lines: str, label: str, python: str = "3.11", platform: str = "linux-x86_64", **words: Any) -> Any:
+def solved(
+    *lines: str,
+    label: str,
+    python: str = "3.11",
+    platform: str = "linux-x86_64",
+    options: dict[str, Any] | None = None,
+    **words: Any,
+) -> Any:
     """What ``lock`` makes of these lines, with the bundled tables."""
     target = Target(PythonVersion.parse(python), Platform.parse(platform), label, **words)
     inputs = Inputs(requirements=[parse_requirement(line, Origin(None, None, line)) for line in lines])
-    return lock(inputs, target, Options(), Matrix(), Sources(accelerator=label, offline=True))
+    return lock(inputs, target, Options(**options or {}), Matrix(), Sources(accelerator=label, offline=True))
 
 
 def reasons(conflict: Lock | Conflict) -> str:
@@ -470,6 +477,18 @@ def test_a_build_costs_hardly_more_than_the_public_builds(capsys: pytest.Capture
         run(*lines, *LINUX, *words)
     public = calls(lambda: run(*lines, *LINUX))
     assert calls(lambda: run(*lines, *LINUX, "--accelerator", "cpu")) <= public * 1.2
+
+
+def test_a_file_without_a_time_of_upload_is_not_said_to_be_late() -> None:
+    early = {"exclude_newer": "2026-01-01T00:00:00Z"}
+    said = reasons(solved("torch==2.9.0", label="cu129", platform="windows-amd64", options=early))
+    assert "its time of upload is not known, and --exclude-newer needs it" in said
+    said = reasons(solved("torch==2.10.0", label="cpu", options=early))
+    assert re.search(r"uploaded on 2026-\d\d-\d\d, after --exclude-newer", said)
+
+
+def test_a_folder_that_the_data_do_not_have_is_not_said_to_be_empty() -> None:
+    assert reasons(solved("torch", label="cu999")).startswith("no torch is known in the cu999 folder")
 
 
 # Comments.

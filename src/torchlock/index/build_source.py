@@ -16,7 +16,7 @@ from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index, kind_of
-from torchlock.knowledge.releases import Provenance
+from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
 
@@ -141,7 +141,8 @@ class BuildSource:
     def provenance(self, name: str) -> Provenance:
         """Where the releases of a project were looked up."""
         place = self.title if name in FAMILY else "the PyTorch index"
-        return Provenance(place, as_of="" if name in self._answered else self._as_of(name), folder=place)
+        as_of = self._as_of(name) or triton_catalogue().date  # of the data as a whole, which lack the folder
+        return Provenance(place, as_of="" if name in self._answered else as_of, folder=place)
 
     def contradiction(self, file: File) -> Contradiction | None:
         """The two hashes of a file, if the page and the table disagree on it.
@@ -203,6 +204,11 @@ class BuildSource:
         return [vars(self)[name] for name in ("_folder_pages", "_root_pages") if name in vars(self)]
 
     @cached_property
+    def _public(self) -> Catalogue:
+        """The catalogue of the public index: which releases there are, in any build."""
+        return Catalogue()
+
+    @cached_property
     def _folder_pages(self) -> FolderPages:
         from torchlock.index.folder_page import FolderPages
 
@@ -241,11 +247,10 @@ class BuildSource:
     def _declared(self, name: str, rows: Sequence[CatalogueRelease]) -> Iterator[DeclaredRelease]:
         """The releases of which documents say that the build exists, for targets without a file in the table."""
         from torchlock.knowledge.builds import Builds
-        from torchlock.knowledge.releases import Catalogue
 
         builds = Builds()
         known = {(row.version.partition("+")[0], *cell_of(tags)) for row in rows for tags in row.tags}
-        for release in Catalogue().releases(name) or ():
+        for release in self._public.releases(name) or ():
             version = release.version
             labels = builds.labels(name, version)
             if isinstance(labels, Unknown) or self.label not in labels:
@@ -279,7 +284,8 @@ class BuildSource:
     def _read(self, name: str) -> Sequence[FolderRelease] | Unknown:
         pages = self._folder_pages if name in FAMILY else self._root_pages
         try:
-            return pages.releases(name, self.label, self._rows(name), self._as_of(name))
+            covered = {release.version for release in self._public.releases(name) or ()}
+            return pages.releases(name, self.label, self._rows(name), self._as_of(name), covered)
         except UnknownPackage as error:
             if self._refresh or not self._rows(name):
                 return ()
