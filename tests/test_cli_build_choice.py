@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
+from support.amount import amount
 from support.machine import FakeMachine
 from support.machine import machine as machine
 from torchlock.cli.main import main
 from torchlock.manifests.lock_comments import read_lock_comments
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 HERE = ("--python", "3.12", "--offline")
 LINUX = (*HERE, "--platform", "linux-x86_64")
@@ -200,6 +209,29 @@ def test_explain_of_a_build_that_cannot_be_taken(capsys: pytest.CaptureFixture[s
     assert story["headline"] == "cu124: no torch of it has code for sm_120"
     assert story["builds"][-1] == "cu126, cu124, cu121, cu118, cu117: no torch of it has code for sm_120"
     assert "torchlock explain torch --gpu 'RTX 5090' --json" in story["remedies"][0]
+
+
+# The grid of tests/test_build_choice.py, with the solver and the bundled tables.
+
+GRID = tomllib.loads((Path(__file__).parent / "accelerator_grid.toml").read_text(encoding="utf-8"))["row"]
+PLATFORMS = {"linux": "linux-x86_64", "aarch64": "linux-aarch64", "windows": "windows-amd64"}
+CELLS = [(row, name) for row in GRID for name in PLATFORMS if name in row]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(("row", "platform"), Random(15).sample(CELLS, amount(len(CELLS), quick=8)))
+def test_grid_with_the_solver(row: dict[str, Any], platform: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--gpu", row["gpu"], "--python", row.get("python", "3.12"), "--platform", PLATFORMS[platform]]
+    if row["driver"]:
+        arguments += ["--system-lib", f"cuda-driver={row['driver']}"]
+    code = main(["lock", "torch", "torchaudio", "--accelerator", "auto", "--offline", *arguments])
+    text, said = capsys.readouterr()
+    if row[platform].startswith("no: "):
+        assert (code, row[platform].removeprefix("no: ") in said) == (1, True)
+    elif row.get("unread"):
+        assert (code, "run without --offline" in said) == (1, True)
+    else:
+        assert read_lock_comments(text).label == row[platform]
 
 
 # Files that are judged.
