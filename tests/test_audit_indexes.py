@@ -719,3 +719,24 @@ def test_what_the_guides_recommend_is_right(tmp_path: Path, guide: str) -> None:
 def test_what_the_start_page_recommends_is_right(tmp_path: Path, label: str) -> None:
     command = f"pip3 install torch torchvision torchaudio --index-url {PAGE.format(label)}\n"
     assert worse(audit(tmp_path, command, "install.sh", platform="linux-x86_64")) == []
+
+
+def test_pages_of_different_commands(tmp_path: Path) -> None:
+    """Each command has its own page: no installer sees both."""
+    lines = [f"pip install torch==2.3.1 --extra-index-url {PAGE.format(label)}\n" for label in ("cu118", "cu121")]
+    assert not {"TL213", "TL516"} & {each.rule for each in audit(tmp_path, "".join(lines), "install.sh")}
+    text = f"pip install torch --extra-index-url {PAGE.format('cu121')}\n"
+    assert ("warning", "TL213") in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
+    text = f"uv pip install torch --extra-index-url {PAGE.format('cu121')}\n"
+    assert ("warning", "TL213") not in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
+
+
+def test_a_page_that_uv_asks_first_and_alone(tmp_path: Path) -> None:
+    """A project of uv with a page that lists other releases of torch fails, unless uv looks at all indexes."""
+    text = f'{PROJECT}dependencies = ["torch==2.7.0"]\n{index("a", "cu124")}[tool.uv]\n{{}}\n'
+    found = audit(tmp_path, text.format(""), "pyproject.toml", platform="linux-x86_64")
+    assert worse(found) == [("error", "TL211")]
+    text = text.format('index-strategy = "unsafe-best-match"')
+    found = audit(tmp_path, text, "pyproject.toml", platform="linux-x86_64")
+    assert worse(found) == [("warning", "TL211")]
+    assert "TL512" not in {each.rule for each in found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.indexes import page_of
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, IndexLine
 
 
+_STRATEGY = re.compile(r"^[ \t#]*index-strategy[ \t]*=[ \t]*[\"']unsafe-", re.MULTILINE)
 # The files whose tables are for a project tool, and those of one tool.
 PROJECTS = frozenset({"pyproject", "script"})
 _TOOLS = {
@@ -28,6 +30,11 @@ def tool_of(document: Document) -> str:
     lines = (*document.explicit, *document.indexes)
     named = next((line.tool for line in lines if line.tool), "")
     return named or next((tool for tool in ("uv", "poetry", "pdm") if f"[tool.{tool}" in document.text), "")
+
+
+def merges_indexes(document: Document) -> bool:
+    """Whether a project tells uv to look at all indexes for each package, as pip does."""
+    return document.kind in PROJECTS and _STRATEGY.search(document.text) is not None
 
 
 def naming_page(document: Document, label: str, names: str) -> str:

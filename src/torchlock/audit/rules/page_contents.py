@@ -15,6 +15,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -109,6 +110,8 @@ def _only_own_page(context: AuditContext, entry: Entry) -> bool:
     """Whether all indexes of an entry are pages of the PyTorch index itself."""
     lines = context.document.indexes
     addresses = [entry.index] if entry.index else [line.address for line in lines if line.kind != "find-links"]
+    if not entry.index and BY_KIND[context.document.kind].role == "commands":
+        return False  # The index may be that of another command.
     if not entry.index and not any(line.kind == "index" for line in lines):
         return False
     if any(line.kind == "find-links" for line in lines):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from torchlock.audit.index_advice import PROJECTS, limiting, tool_of
+from torchlock.audit.index_advice import PROJECTS, limiting, merges_indexes, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.finding import Remedy
@@ -126,6 +126,8 @@ def asked_for_all(context: AuditContext) -> Iterator[Finding]:
     document = context.document
     for line in document.indexes if document.kind in PROJECTS else ():
         if line.tool not in ("uv", "poetry", "pdm") or line.last or line.path != document.path:
+            continue
+        if line.tool == "uv" and merges_indexes(document):
             continue
         kind, label = classify_index(line.address)
         if kind != BUILDS or line.kind == "find-links":
