@@ -199,7 +199,7 @@ def _stated_libraries(options: Sequence[str]) -> dict[str, str | None]:
         try:
             parsed = None if version == "none" else str(Version(version))
             # Drivers have zeros that are part of their names: 580.65.06.
-            found = version.strip() if parsed is not None and name == "cuda-driver" else parsed
+            found = version.strip().lstrip("vV") if parsed is not None and name == "cuda-driver" else parsed
         except ValueError:
             raise InputError(f"--system-lib {option}: {version!r} is not a version") from None
         if stated.setdefault(name, found) != found:
