@@ -440,7 +440,7 @@ def test_second_class_rows_are_marked() -> None:
         grade_of(wheel.sha256, [known().sources[source] for source in wheel.sources])
         for wheel in known().wheels.values()
     ]
-    assert grades.count("excerpt") == 120
+    assert grades.count("excerpt") >= 120
     assert grades.count("locks") > 2200
 
 

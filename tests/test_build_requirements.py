@@ -12,7 +12,12 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from compiling.values import TableError
+from refreshing.build_needs import needs_of_builds
 from refreshing.build_requirements import TABLE, read_rows, requirements_of
+from refreshing.closure import outline_of_file, reach
+from refreshing.requirements import may_hold_on
+from torchlock.knowledge.build_files import triton_catalogue
+from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 
 ENVIRONMENTS = {
@@ -83,6 +88,7 @@ PLATFORM_TAGS = {
     r"manylinux.*_aarch64": "linux-aarch64",
     r"win_amd64": "windows-amd64",
     r"macosx.*_arm64": "macos-arm64",
+    r"any": "any",
 }
 
 
@@ -206,13 +212,24 @@ def test_what_is_not_known_is_none(cell: tuple[str, str, str, str]) -> None:
 
 
 def test_every_pin_exists() -> None:
-    """What a build requires by version is a release of the public index, where the catalogue has the project."""
+    """What a build requires is on the public index, or on the root page, with a wheel for its platform."""
     for cell, row in read_rows(TABLE).items():
+        folder, platform = cell[2:]
         for need in row.requires:
-            known = catalogue().releases(need.name)
-            if known is not None and need.specifier:
-                requirement = Requirement(f"{need.name}{need.specifier}")
-                assert any(requirement.specifier.contains(one.version) for one in known), (cell, str(need))
+            if not may_hold_on(need.marker, platform):
+                continue
+            public = [] if is_from_index(need.name, folder) else catalogue().releases(need.name)
+            admitted = Requirement(f"{need.name}{need.specifier}").specifier
+            lent = triton_catalogue().releases(need.name) or ()
+            known = [one for one in (*(public or ()), *lent) if admitted.contains(one.version)]
+            places = {platform_of(tag) for one in known for tag in one.tags}
+            assert places & {platform, "any"}, (cell, str(need), places)
+
+
+def test_the_catalogue_has_all_that_builds_lead_to() -> None:
+    """But for what the public index does not have, although the newest impi-rt requires it."""
+    outlines = {name: outline_of_file(catalogue().releases(name) or ()) for name in catalogue().names()}
+    assert reach(outlines, needs_of_builds(TABLE.parent), ()) - outlines.keys() == {"libfabric"}
 
 
 def test_the_table_requires_nothing_that_cannot_apply() -> None:

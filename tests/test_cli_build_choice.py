@@ -156,6 +156,32 @@ def test_public_builds_and_a_driver_without_support_for_the_gpu(capsys: pytest.C
     assert "does not support" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("torch", "machine", "code", "label"),
+    [
+        ("torch>=2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 1, ""),  # 470 ends at 2.7.1
+        ("torch<2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 0, "cu118"),
+        (
+            "torch>=2.15",
+            ("--gpu", "RTX 4090", "--system-lib", "cuda-driver=550.54"),
+            1,
+            "",
+        ),  # CUDA 12 ends at 2.14
+        ("torch>=2.15", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 1, ""),
+        ("torch<2.12", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 0, "cu129"),
+    ],
+)
+def test_builds_end(
+    torch: str, machine: tuple[str, ...], code: int, label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lock", torch, "--accelerator", "auto", *machine, *LINUX, *OUT]) == code
+    said = capsys.readouterr().err
+    if label:
+        assert read_lock_comments(Path("requirements.txt").read_text(encoding="utf-8")).label == label
+    else:
+        assert "no build is known to work on this machine" in said
+
+
 def explained(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
     assert main(["explain", *arguments, *LINUX]) == code
     return capsys.readouterr().out
@@ -195,3 +221,43 @@ def test_audit_reads_this_machine_if_asked(machine: FakeMachine, capsys: pytest.
 def test_audit_with_several_gpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert audited(capsys, "--gpu", "RTX 4090") == []
     assert audited(capsys, "--gpu", "RTX 4090, V100") == ["TL208"]
+
+
+@pytest.mark.parametrize(
+    ("text", "build", "rules"),
+    [
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu132", ["TL204"]),
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu130", []),
+        ("torch>=2.7\n", "cu124", ["TL204"]),
+        ("torch==2.6.0\ntorchaudio==2.6.0\n", "cu124", []),
+        ("torch==2.6.0+cu126\n", "cu124", ["TL205"]),
+        ("six\n", "cu124", []),
+        ("--index-url https://example.org/whl/cu118\ntorch==2.6.0\n", "cu132", []),  # the file names a build
+    ],
+)
+def test_audit_judges_files_as_one_build(
+    text: str, build: str, rules: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("requirements.txt").write_text(text, encoding="utf-8")
+    where = ("--platform", "linux-x86_64", "--python", "3.12")
+    main(["audit", "requirements.txt", "--accelerator", build, *where, "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["files"][0]["findings"]
+    assert [each["rule"] for each in found if each["severity"] == "error"] == rules
+
+
+def test_audit_does_not_choose(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text("torch\n", encoding="utf-8")
+    assert main(["audit", "requirements.txt", "--accelerator", "auto"]) == 2
+    assert "chooses a build for a lock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ['accelerator = "auto"', 'gpu = "host"'])
+@pytest.mark.parametrize("command", ["lock", "audit"])
+def test_a_project_may_not_ask_programs_of_the_machine(
+    line: str, command: str, machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.program("nvidia-smi", f"touch {machine.folder}/ran")
+    Path("pyproject.toml").write_text(f"[tool.torchlock]\n{line}\n", encoding="utf-8")
+    assert main([command]) == 2
+    assert "a project may not ask programs of this machine for its GPUs" in capsys.readouterr().err
+    assert not (machine.folder / "ran").exists()

@@ -134,8 +134,8 @@ class Runs:
         try:
             return for_build(inputs, target, root_of_builds(arguments))
         except InputError as error:
-            if base is not None and base.build == target.accelerator and error.hint is None:
-                kept = " and ".join(map(str, base.family))
+            if base is not None and base.build == target.accelerator:
+                kept = ", ".join(map(str, base.family))
                 error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
             raise
 

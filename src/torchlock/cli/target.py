@@ -37,8 +37,10 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     return Target(python_of(arguments.python, platform), platform, build, name, libraries), system
 
 
-def accelerator_of(name: str, platform: Platform) -> str:
+def accelerator_of(name: str, platform: Platform | None) -> str:
     """The build that is asked for: ``pypi``, ``auto``, or a label like ``cpu`` and ``cu128``.
+
+    ``platform`` is the target, None for several.
 
     Raises:
         InputError: there is no such build, or none of it for the platform.
@@ -52,7 +54,7 @@ def accelerator_of(name: str, platform: Platform) -> str:
         hint = "use pypi (the builds of the public index), auto, cpu, cu128, rocm6.4, xpu or the like"
         said = f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index"
         raise InputError(f"{said}{_near_build(name)}", hint=hint)
-    if platform.system == "macos" and name != "cpu":
+    if platform is not None and platform.system == "macos" and name != "cpu":
         raise InputError(
             f"--accelerator {name}: there is no build for {describe_build(name)} on macOS",
             hint="use --accelerator cpu, whose wheels for macOS also use the GPU of Apple silicon",

@@ -278,7 +278,7 @@ def _declaration(builds: Builds, asked: tuple[str, str, str], system: str, pytho
 
 
 def _according_to(sources: Sequence[Evidence]) -> str:
-    """Which document says so, or which kind of fact it is, if that is no document."""
+    """Which document says so; without one, which kind of fact it is."""
     documents = [source.address for source in sources if source.address.startswith("https://")]
     return (
         f" according to {documents[0]}"

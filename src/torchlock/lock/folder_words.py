@@ -30,6 +30,14 @@ def without_wheel(name: str, version: str, source: Provenance, target: Target) -
     return f"no wheel for {target}{'' if certain else ' is known'}{source.dated}"
 
 
+def without_builds(source: Provenance, target: Target) -> str:
+    """That the index has no builds of this kind for the platform; "" if it has, or if that is not known."""
+    from torchlock.knowledge.accelerators import absence_of
+
+    absence = absence_of(target.accelerator, str(target.platform)) if source.folder else None
+    return "" if absence is None else f"{absence.because}{Provenance(as_of=source.as_of).dated}"
+
+
 def _is_certain(name: str, version: str, source: Provenance, target: Target) -> bool:
     """Whether a release is certainly not there: the page was asked, or a list of its builds is complete."""
     if not source.as_of:

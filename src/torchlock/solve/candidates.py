@@ -204,7 +204,8 @@ class CandidateFilter:
         if isinstance(release, KeptRelease):
             because = self._lacks_code(release, 0)
             kept = Candidate(name, Version(release.version), release, 0, (0,))
-            return Rejected(str(release.package.version), "gpu", because) if because else kept
+            stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
+            return Rejected(release.version, "gpu", stays) if because else kept
         ranks = release.ranks(self._rank)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))]
