@@ -17,6 +17,7 @@ from support.call_count import calls
 from support.wheel_index import WheelIndex
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
+from torchlock.knowledge.build_files import triton_catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock.explain import explain
@@ -391,6 +392,32 @@ def test_a_folder_without_the_release_is_named() -> None:
 def test_what_the_table_does_not_cover_is_not_denied() -> None:
     said = reasons(solved("torch==2.14.0", label="cu132", python="3.10"))
     assert "run without --offline" in said or " is known" in said
+
+
+@pytest.mark.parametrize(
+    ("label", "platform", "said"),
+    [
+        ("xpu", "linux-aarch64", "no XPU builds for Linux on aarch64"),
+        ("xpu", "windows-arm64", "no XPU builds for Windows on ARM"),
+        ("rocm6.4", "linux-aarch64", "no ROCm builds for Linux on aarch64"),
+        ("rocm6.4", "windows-amd64", "no ROCm builds for Windows"),
+        ("cu128", "windows-arm64", "no CUDA builds for Windows on ARM"),
+    ],
+)
+@pytest.mark.parametrize("line", ["torch", "torch==2.8.0", "torchaudio==2.14.0"])
+def test_a_platform_without_any_such_build_is_one_sentence(
+    label: str, platform: str, said: str, line: str
+) -> None:
+    found = solved(line, label=label, platform=platform)
+    assert explain(found).steps == [f"the PyTorch index has {said} as of {triton_catalogue().date}"]
+
+
+def test_a_platform_with_such_builds_is_explained_by_its_wheels() -> None:
+    said = reasons(solved("torch==2.14.1", label="cu126", platform="windows-amd64", python="3.9"))
+    assert "has wheels" in said
+    assert "macos" not in said
+    said = reasons(solved("torch==2.7.1", label="cu118", platform="linux-aarch64"))
+    assert "2.7.1+cu118 has wheels only for linux-x86_64, windows-amd64" in said
 
 
 def test_a_driver_that_is_too_old_is_refused_with_its_floor() -> None:
