@@ -36,7 +36,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-GRID = tomllib.loads((Path(__file__).parent / "accelerator_grid.toml").read_text(encoding="utf-8"))["row"]
+GRID: list[dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parent / "accelerator_grid.toml").read_text(encoding="utf-8")
+)["row"]
 PLATFORMS = {"linux": "linux-x86_64", "aarch64": "linux-aarch64", "windows": "windows-amd64"}
 CELLS = [(row, name) for row in GRID for name in PLATFORMS if name in row]
 
@@ -74,7 +76,7 @@ class Asked:
 @pytest.mark.parametrize(
     ("row", "platform"), CELLS, ids=[f"{row['gpu']} {row['driver']} {name}" for row, name in CELLS]
 )
-def test_grid(row: dict[str, str], platform: str) -> None:
+def test_grid(row: dict[str, Any], platform: str) -> None:
     asked = Asked(row["gpu"], row["driver"], PLATFORMS[platform], row.get("python", "3.12"))
     found = choose(asked.question)
     expected = row[platform]
@@ -88,7 +90,7 @@ def test_grid(row: dict[str, str], platform: str) -> None:
 
 
 def test_grid_keys() -> None:
-    assert {key for row in GRID for key in row} <= {"gpu", "driver", "python", *PLATFORMS}
+    assert {key for row in GRID for key in row} <= {"gpu", "driver", "python", "unread", *PLATFORMS}
 
 
 def test_what_is_ruled_out_is_not_solved() -> None:

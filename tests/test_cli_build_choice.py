@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
+from support.amount import amount
+from support.build_tables import use_tables
 from support.machine import FakeMachine
 from support.machine import machine as machine
+from support.wheel_index import WheelIndex
 from torchlock.cli.main import main
 from torchlock.manifests.lock_comments import read_lock_comments
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 HERE = ("--python", "3.12", "--offline")
 LINUX = (*HERE, "--platform", "linux-x86_64")
@@ -200,6 +211,51 @@ def test_explain_of_a_build_that_cannot_be_taken(capsys: pytest.CaptureFixture[s
     assert story["headline"] == "cu124: no torch of it has code for sm_120"
     assert story["builds"][-1] == "cu126, cu124, cu121, cu118, cu117: no torch of it has code for sm_120"
     assert "torchlock explain torch --gpu 'RTX 5090' --json" in story["remedies"][0]
+
+
+# An index that can be asked.
+
+
+def test_the_pages_of_builds_that_are_ruled_out_are_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tags = "cp312-cp312-manylinux_2_28_x86_64"
+    with WheelIndex(dated=False) as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.public_url)
+        for label in ("cu132", "cu130", "cu129", "cu128", "cu126", "cu124"):
+            index.add(label, "torch", f"2.9.0+{label}", tags)
+        use_tables(monkeypatch, tmp_path / "tables", {"cu126": []})
+        driver = ("--system-lib", "cuda-driver=535.104")
+        where = ("--python", "3.12", "--platform", "linux-x86_64", "--builds-url", index.url)
+        assert main(["lock", "torch", "--accelerator", "auto", "--gpu", "GTX 1080 Ti", *driver, *where]) == 0
+        asked = {page.split("/")[2] for page in index.pages_asked() if page.startswith("/whl/")}
+    out = capsys.readouterr().out
+    assert asked == {"cu126"}
+    assert f"# builds: cu126 of {index.url}\n" in out
+    assert f"torch @ {index.url}/cu126/torch-2.9.0%2Bcu126-" in out
+
+
+# The grid of tests/test_build_choice.py, with the solver and the bundled tables.
+
+GRID = tomllib.loads((Path(__file__).parent / "accelerator_grid.toml").read_text(encoding="utf-8"))["row"]
+PLATFORMS = {"linux": "linux-x86_64", "aarch64": "linux-aarch64", "windows": "windows-amd64"}
+CELLS = [(row, name) for row in GRID for name in PLATFORMS if name in row]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(("row", "platform"), Random(15).sample(CELLS, amount(len(CELLS), quick=8)))
+def test_grid_with_the_solver(row: dict[str, Any], platform: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--gpu", row["gpu"], "--python", row.get("python", "3.12"), "--platform", PLATFORMS[platform]]
+    if row["driver"]:
+        arguments += ["--system-lib", f"cuda-driver={row['driver']}"]
+    code = main(["lock", "torch", "torchaudio", "--accelerator", "auto", "--offline", *arguments])
+    text, said = capsys.readouterr()
+    if row[platform].startswith("no: "):
+        assert (code, row[platform].removeprefix("no: ") in said) == (1, True)
+    elif row.get("unread"):
+        assert (code, "run without --offline" in said) == (1, True)
+    else:
+        assert read_lock_comments(text).label == row[platform]
 
 
 # Files that are judged.

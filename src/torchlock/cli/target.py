@@ -197,7 +197,9 @@ def _stated_libraries(options: Sequence[str]) -> dict[str, str | None]:
             hint = f"use NAME=VERSION or NAME=none, where NAME is one of {', '.join(LIBRARIES)}"
             raise InputError(f"--system-lib: invalid value {option!r}", hint=hint)
         try:
-            found = None if version == "none" else str(Version(version))
+            parsed = None if version == "none" else str(Version(version))
+            # Drivers have zeros that are part of their names: 580.65.06.
+            found = version.strip().lstrip("vV") if parsed is not None and name == "cuda-driver" else parsed
         except ValueError:
             raise InputError(f"--system-lib {option}: {version!r} is not a version") from None
         if stated.setdefault(name, found) != found:
