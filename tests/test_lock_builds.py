@@ -17,6 +17,7 @@ from support.call_count import calls
 from support.wheel_index import WheelIndex
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
+from torchlock.knowledge.build_files import triton_catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock.explain import explain
@@ -61,11 +62,18 @@ def entry(text: str, name: str) -> str:
     return found[0]
 
 
-def solved(*lines: str, label: str, python: str = "3.11", platform: str = "linux-x86_64", **words: Any) -> Any:
+def solved(
+    *lines: str,
+    label: str,
+    python: str = "3.11",
+    platform: str = "linux-x86_64",
+    options: dict[str, Any] | None = None,
+    **words: Any,
+) -> Any:
     """What ``lock`` makes of these lines, with the bundled tables."""
     target = Target(PythonVersion.parse(python), Platform.parse(platform), label, **words)
     inputs = Inputs(requirements=[parse_requirement(line, Origin(None, None, line)) for line in lines])
-    return lock(inputs, target, Options(), Matrix(), Sources(accelerator=label, offline=True))
+    return lock(inputs, target, Options(**options or {}), Matrix(), Sources(accelerator=label, offline=True))
 
 
 def reasons(conflict: Lock | Conflict) -> str:
@@ -384,6 +392,32 @@ def test_what_the_table_does_not_cover_is_not_denied() -> None:
     assert "run without --offline" in said or " is known" in said
 
 
+@pytest.mark.parametrize(
+    ("label", "platform", "said"),
+    [
+        ("xpu", "linux-aarch64", "no XPU builds for Linux on aarch64"),
+        ("xpu", "windows-arm64", "no XPU builds for Windows on ARM"),
+        ("rocm6.4", "linux-aarch64", "no ROCm builds for Linux on aarch64"),
+        ("rocm6.4", "windows-amd64", "no ROCm builds for Windows"),
+        ("cu128", "windows-arm64", "no CUDA builds for Windows on ARM"),
+    ],
+)
+@pytest.mark.parametrize("line", ["torch", "torch==2.8.0", "torchaudio==2.14.0"])
+def test_a_platform_without_any_such_build_is_one_sentence(
+    label: str, platform: str, said: str, line: str
+) -> None:
+    found = solved(line, label=label, platform=platform)
+    assert explain(found).steps == [f"the PyTorch index has {said} as of {triton_catalogue().date}"]
+
+
+def test_a_platform_with_such_builds_is_explained_by_its_wheels() -> None:
+    said = reasons(solved("torch==2.14.1", label="cu126", platform="windows-amd64", python="3.9"))
+    assert "has wheels" in said
+    assert "macos" not in said
+    said = reasons(solved("torch==2.7.1", label="cu118", platform="linux-aarch64"))
+    assert "2.7.1+cu118 has wheels only for linux-x86_64, windows-amd64" in said
+
+
 def test_a_driver_that_is_too_old_is_refused_with_its_floor() -> None:
     said = reasons(solved("torch", label="cu128", libraries={"cuda-driver": "470.57"}))
     assert "CUDA 12.8 needs NVIDIA driver 525.60.13 or newer" in said
@@ -443,6 +477,18 @@ def test_a_build_costs_hardly_more_than_the_public_builds(capsys: pytest.Capture
         run(*lines, *LINUX, *words)
     public = calls(lambda: run(*lines, *LINUX))
     assert calls(lambda: run(*lines, *LINUX, "--accelerator", "cpu")) <= public * 1.2
+
+
+def test_a_file_without_a_time_of_upload_is_not_said_to_be_late() -> None:
+    early = {"exclude_newer": "2026-01-01T00:00:00Z"}
+    said = reasons(solved("torch==2.9.0", label="cu129", platform="windows-amd64", options=early))
+    assert "its time of upload is not known, and --exclude-newer needs it" in said
+    said = reasons(solved("torch==2.10.0", label="cpu", options=early))
+    assert re.search(r"uploaded on 2026-\d\d-\d\d, after --exclude-newer", said)
+
+
+def test_a_folder_that_the_data_do_not_have_is_not_said_to_be_empty() -> None:
+    assert reasons(solved("torch", label="cu999")).startswith("no torch is known in the cu999 folder")
 
 
 # Comments.

@@ -33,7 +33,7 @@ def tool_of(document: Document) -> str:
 
 
 def merges_indexes(document: Document) -> bool:
-    """Whether a project tells uv to look at all indexes for each package, as pip does."""
+    """Whether a project makes uv look at all indexes for each package, as pip does."""
     return document.kind in PROJECTS and _STRATEGY.search(document.text) is not None
 
 

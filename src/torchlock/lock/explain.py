@@ -385,7 +385,7 @@ class _Narrator:
 
 
 _WHY = {
-    "newer": "uploaded on {detail}, after --exclude-newer",
+    "newer": "{detail}",
     "unreadable": "{detail}",
     "gpu": "{detail}",
     "sdist": "only a source distribution, and torchlock never builds the torch family from source",
