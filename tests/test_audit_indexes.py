@@ -740,3 +740,9 @@ def test_a_page_that_uv_asks_first_and_alone(tmp_path: Path) -> None:
     found = audit(tmp_path, text, "pyproject.toml", platform="linux-x86_64")
     assert worse(found) == [("warning", "TL211")]
     assert "TL512" not in {each.rule for each in found}
+
+
+def test_a_hash_that_only_an_excerpt_states_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = hash_of("cpu", f"torch-2.8.0+cpu-cp311-cp311-{LINUX}")
+    monkeypatch.setattr("torchlock.knowledge.build_hashes.is_second_class", lambda file: file.folder == "cpu")
+    assert only(audit(tmp_path, lock_of("uv.lock", other), "uv.lock"), "TL513").severity == "warning"

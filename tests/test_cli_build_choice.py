@@ -125,6 +125,17 @@ def test_a_refusal_names_the_frontier_and_a_command(capsys: pytest.CaptureFixtur
     assert f"hint: the nearest build that works is cu130: {command}\n" in said
 
 
+def test_lines_that_conflict_by_themselves_are_not_explained_for_each_build(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = ("torch==2.7.1", "torchaudio==2.5.1")
+    said = refused(capsys, *lines, "--accelerator", "cu118", *LINUX, code=1)
+    assert "these requirements conflict" in said
+    assert "note: no other build was found to work (9 were judged; -v shows why)\n" in said
+    assert "builds, newest first" not in said
+    assert "builds, newest first" in refused(capsys, *lines, "--accelerator", "cu118", "-v", *LINUX, code=1)
+
+
 def test_a_driver_is_judged_before_anything_is_solved(capsys: pytest.CaptureFixture[str]) -> None:
     driver = ("--system-lib", "cuda-driver=470.82")
     said = refused(capsys, "torch", "--accelerator=cu126", *driver, *LINUX, code=1)

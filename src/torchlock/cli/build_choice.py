@@ -153,7 +153,7 @@ def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace, con
 
     found = runs.decide(machine, TABLES if arguments.verbose else NEEDED)
     if isinstance(found, Refusal):
-        print_refusal(found, arguments.argv, console)
+        print_refusal(found, arguments.argv, console, verbose=arguments.verbose)
         return None
     if arguments.verbose:
         print_frontier(found.frontier, console)

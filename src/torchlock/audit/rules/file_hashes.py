@@ -10,6 +10,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.filenames import file_name
 
@@ -148,7 +149,10 @@ def _elsewhere(
     which = f"the hash of {first.name}" if first.name else f"a hash of {asked(demand)}"
     count = f" ({len(wrong)} hashes like it)" if len(wrong) > 1 else ""
     message = f"{which} is that of {file.name} in {there}, not of a file in {where}{count}"
-    finding = context.finding("TL513", "error" if whole else "warning", message, [demand])
+    from torchlock.knowledge.build_hashes import is_second_class
+
+    certain = whole and not any(is_second_class(file) for file in table.files(first.sha256))
+    finding = context.finding("TL513", severity_of(fails=certain), message, [demand])
     page = page_of(first.folder) if first.folder else "the public index"
     right = table.hash_of(first.folder, first.name) if first.name else None
     what = f" Its hash is sha256:{right}." if isinstance(right, str) else ""

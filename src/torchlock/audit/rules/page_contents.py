@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from torchlock.audit.index_advice import limiting, tool_of
 from torchlock.audit.phrasing import as_of, asked, listed, where
 from torchlock.finding import Remedy
-from torchlock.knowledge.accelerators import absence_of
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.index_pages import is_excluded
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host, page_of
@@ -54,6 +53,8 @@ def _may_have(context: AuditContext, demand: Demand, label: str, cell: int) -> b
     known = context.known.has_wheel
     key = demand.name, demand.releases or 0, f"{'+' if demand.label else ''}{label}", cell
     if key not in known:
+        from torchlock.knowledge.accelerators import absence_of
+
         builds, target = context.known.builds, context.stack.target(cell)
         versions = context.stack.packages[demand.name].versions
         asked_of = builds.published if demand.label else builds.serves
