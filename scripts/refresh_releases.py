@@ -1,8 +1,12 @@
 """Refresh compat_data/releases: what the public package index serves, one JSON file per project.
 
-Begins at the roots (torch, its family, soundfile, librosa) and follows every declared requirement that can
-hold on some target, into the releases that its specifier admits, so that a lock never meets a project it
-does not know. The form of the files is described in compat_data/README.md ("A release file").
+Begins at the roots (torch, its family, soundfile, librosa) and at what the builds on the PyTorch index require
+(compat_data/builds), and follows every declared requirement that can hold on some target, into the releases that
+its specifier admits, so that a lock never meets a project it does not know. The form of the files is described in
+compat_data/README.md ("A release file").
+
+With ``--new`` the files that are there are taken as they are, and only the projects that they, or the builds, lead
+to and that have no file are read. As with ``--only``, DATE stays: it is the date of the oldest answer.
 
 Which wheels are read
     torch, torchaudio, torchvision, torchcodec, torchtext: the metadata of every wheel, for wheels of one
@@ -34,9 +38,12 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
+from compiling.values import TableError
+from refreshing.build_needs import needs_of_builds
 from refreshing.run import Refresh, refresh, report, tell
 from refreshing.storage import Cache
 from refreshing.web import RefreshError, Web
+from torchlock.errors import TorchlockError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,22 +52,30 @@ if TYPE_CHECKING:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     root = Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description="Refresh compat_data/releases from the public package index.")
-    parser.add_argument("--only", metavar="NAME", help="refresh this project alone")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--only", metavar="NAME", help="refresh this project alone")
+    part.add_argument("--new", action="store_true", help="add the projects that have no file; leave the others")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
     parser.add_argument("--jobs", type=int, default=8, metavar="N", help="requests at a time (default: 8)")
     parser.add_argument("--cache", type=Path, default=root / ".refresh", metavar="DIR")
     parser.add_argument("--output", type=Path, default=root / "compat_data" / "releases", metavar="DIR")
+    parser.add_argument("--builds", type=Path, default=root / "compat_data" / "builds", metavar="DIR")
     parser.add_argument("--index", default=PYPI_SIMPLE_ENDPOINT, metavar="URL", help="simple API to ask")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0, 1 if --check found a difference, 2 if the index could not be read."""
+    """Exit code: 0, 1 if --check found a difference, 2 if the index or a table could not be read."""
     options = parse_arguments(argv)
-    run = Refresh(Web(), options.index, Cache(options.cache), max(1, options.jobs))
     only = canonicalize_name(options.only) if options.only else None
     try:
-        changed = refresh(run, options.output, only, dry=options.check)
+        needs = needs_of_builds(options.builds)
+    except (TableError, TorchlockError) as error:
+        tell(f"error: {error}")
+        return 2
+    run = Refresh(Web(), options.index, Cache(options.cache), max(1, options.jobs), needs)
+    try:
+        changed = refresh(run, options.output, only, new=options.new, dry=options.check)
     except RefreshError as error:
         tell(f"{error}; run again to go on")
         return 2

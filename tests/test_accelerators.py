@@ -178,7 +178,6 @@ def test_drivers_that_support_a_gpu(name: str, driver: str, knows: bool | str) -
         # No row: unknown, never no.
         ("2.16.0", "cu132", LINUX, "sm_90", UNKNOWN),
         ("2.8.0", "cu134", LINUX, "sm_90", UNKNOWN),
-        ("2.8.0", "cu128", "windows-arm64", "sm_90", UNKNOWN),
         ("2.14.0", "rocm7.14", LINUX, "gfx942", UNKNOWN),
         ("2.1.0", "rocm5.6", LINUX, "gfx90a", UNKNOWN),
         # ROCm and XPU.
@@ -192,7 +191,9 @@ def test_drivers_that_support_a_gpu(name: str, driver: str, knows: bool | str) -
         ("2.9.1", "rocm6.4", WINDOWS, "gfx1100", False),
         ("2.9.1", "xpu", LINUX, "xpu", True),
         ("2.9.1", "xpu", WINDOWS, "xpu", True),
-        ("2.9.1", "xpu", ARM, "xpu", UNKNOWN),
+        ("2.9.1", "xpu", ARM, "xpu", False),
+        ("2.9.1", "rocm6.4", ARM, "gfx942", False),
+        ("2.8.0", "cu128", "windows-arm64", "sm_90", False),
         # Another maker, and a build without GPU code.
         ("2.9.1", "cu128", LINUX, "gfx1100", False),
         ("2.9.1", "rocm6.4", LINUX, "sm_90", False),

@@ -676,3 +676,73 @@ def test_a_remedy_names_the_whole_address(tmp_path: Path, name: str, text: str, 
     remedy = only(audit(tmp_path, text, name), "TL507").remedy
     assert remedy is not None
     assert says.format(page_of("cu126")) in remedy.summary
+
+
+# What the guides of uv recommend.
+
+TORCH = '"torch>=2.7.0", "torchvision>=0.22.0"'
+GUIDES = {
+    "the public index": f"dependencies = [{TORCH}]\n",
+    "one page": f"dependencies = [{TORCH}]\n[tool.uv.sources]\n"
+    'torch = [{ index = "a" }]\ntorchvision = [{ index = "a" }]\n' + index("a", "cpu", "explicit = true"),
+    "a page for some platforms": f"dependencies = [{TORCH}]\n[tool.uv.sources]\n"
+    "torch = [{ index = 'a', marker = \"sys_platform == 'linux' or sys_platform == 'win32'\" }]\n"
+    "torchvision = [{ index = 'a', marker = \"sys_platform == 'linux' or sys_platform == 'win32'\" }]\n"
+    + index("a", "cu128", "explicit = true"),
+    "two pages by platform": f"dependencies = [{TORCH}]\n[tool.uv.sources]\n"
+    "torch = [{ index = 'a', marker = \"sys_platform != 'linux'\" },"
+    " { index = 'b', marker = \"sys_platform == 'linux'\" }]\n"
+    "torchvision = [{ index = 'a', marker = \"sys_platform != 'linux'\" },"
+    " { index = 'b', marker = \"sys_platform == 'linux'\" }]\n"
+    + index("a", "cpu", "explicit = true")
+    + index("b", "cu128", "explicit = true"),
+    "ROCm on Linux": f"dependencies = [{TORCH}, \"pytorch-triton-rocm>=3.3.0; sys_platform == 'linux'\"]\n"
+    "[tool.uv.sources]\ntorch = [{ index = 'a', marker = \"sys_platform == 'linux'\" }]\n"
+    "torchvision = [{ index = 'a', marker = \"sys_platform == 'linux'\" }]\n"
+    "pytorch-triton-rocm = [{ index = 'a', marker = \"sys_platform == 'linux'\" }]\n"
+    + index("a", "rocm6.3", "explicit = true"),
+    "two extras": f"[project.optional-dependencies]\ncpu = [{TORCH}]\ncu128 = [{TORCH}]\n"
+    '[tool.uv]\nconflicts = [[{ extra = "cpu" }, { extra = "cu128" }]]\n[tool.uv.sources]\n'
+    'torch = [{ index = "a", extra = "cpu" }, { index = "b", extra = "cu128" }]\n'
+    'torchvision = [{ index = "a", extra = "cpu" }, { index = "b", extra = "cu128" }]\n'
+    + index("a", "cpu", "explicit = true")
+    + index("b", "cu128", "explicit = true"),
+}
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_what_the_guides_recommend_is_right(tmp_path: Path, guide: str) -> None:
+    assert worse(audit(tmp_path, PROJECT.replace("3.10", "3.12") + GUIDES[guide], "pyproject.toml")) == []
+
+
+@pytest.mark.parametrize("label", ["cpu", "cu118", "cu121", "cu124", "cu126", "cu128", "cu130", "rocm6.2"])
+def test_what_the_start_page_recommends_is_right(tmp_path: Path, label: str) -> None:
+    command = f"pip3 install torch torchvision torchaudio --index-url {PAGE.format(label)}\n"
+    assert worse(audit(tmp_path, command, "install.sh", platform="linux-x86_64")) == []
+
+
+def test_pages_of_different_commands(tmp_path: Path) -> None:
+    """Each command has its own page: no installer sees both."""
+    lines = [f"pip install torch==2.3.1 --extra-index-url {PAGE.format(label)}\n" for label in ("cu118", "cu121")]
+    assert not {"TL213", "TL516"} & {each.rule for each in audit(tmp_path, "".join(lines), "install.sh")}
+    text = f"pip install torch --extra-index-url {PAGE.format('cu121')}\n"
+    assert ("warning", "TL213") in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
+    text = f"uv pip install torch --extra-index-url {PAGE.format('cu121')}\n"
+    assert ("warning", "TL213") not in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
+
+
+def test_a_page_that_uv_asks_first_and_alone(tmp_path: Path) -> None:
+    """A project of uv with a page that lists other releases of torch fails, unless uv looks at all indexes."""
+    text = f'{PROJECT}dependencies = ["torch==2.7.0"]\n{index("a", "cu124")}[tool.uv]\n{{}}\n'
+    found = audit(tmp_path, text.format(""), "pyproject.toml", platform="linux-x86_64")
+    assert worse(found) == [("error", "TL211")]
+    text = text.format('index-strategy = "unsafe-best-match"')
+    found = audit(tmp_path, text, "pyproject.toml", platform="linux-x86_64")
+    assert worse(found) == [("warning", "TL211")]
+    assert "TL512" not in {each.rule for each in found}
+
+
+def test_a_hash_that_only_an_excerpt_states_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = hash_of("cpu", f"torch-2.8.0+cpu-cp311-cp311-{LINUX}")
+    monkeypatch.setattr("torchlock.knowledge.build_hashes.is_second_class", lambda file: file.folder == "cpu")
+    assert only(audit(tmp_path, lock_of("uv.lock", other), "uv.lock"), "TL513").severity == "warning"

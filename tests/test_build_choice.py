@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from support.builds_by_table import attempt, builds
 from torchlock.errors import InputError
-from torchlock.knowledge.accelerators import parse_gpus
+from torchlock.knowledge import accelerators
+from torchlock.knowledge.accelerators import Gpu, candidates_for, driver_knows, driver_runs, parse_gpus, serves
 from torchlock.lock.build_choice import (
     DOUBTFUL,
     FORBIDDEN,
@@ -34,7 +36,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-GRID = tomllib.loads((Path(__file__).parent / "accelerator_grid.toml").read_text(encoding="utf-8"))["row"]
+GRID: list[dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parent / "accelerator_grid.toml").read_text(encoding="utf-8")
+)["row"]
 PLATFORMS = {"linux": "linux-x86_64", "aarch64": "linux-aarch64", "windows": "windows-amd64"}
 CELLS = [(row, name) for row in GRID for name in PLATFORMS if name in row]
 
@@ -72,7 +76,7 @@ class Asked:
 @pytest.mark.parametrize(
     ("row", "platform"), CELLS, ids=[f"{row['gpu']} {row['driver']} {name}" for row, name in CELLS]
 )
-def test_grid(row: dict[str, str], platform: str) -> None:
+def test_grid(row: dict[str, Any], platform: str) -> None:
     asked = Asked(row["gpu"], row["driver"], PLATFORMS[platform], row.get("python", "3.12"))
     found = choose(asked.question)
     expected = row[platform]
@@ -86,7 +90,7 @@ def test_grid(row: dict[str, str], platform: str) -> None:
 
 
 def test_grid_keys() -> None:
-    assert {key for row in GRID for key in row} <= {"gpu", "driver", "python", *PLATFORMS}
+    assert {key for row in GRID for key in row} <= {"gpu", "driver", "python", "unread", *PLATFORMS}
 
 
 def test_what_is_ruled_out_is_not_solved() -> None:
@@ -261,3 +265,26 @@ def test_a_line_that_no_build_can_take_is_an_error(gpu: str) -> None:
 def test_a_line_that_the_named_build_cannot_take_is_an_error() -> None:
     with pytest.raises(InputError):
         judge_label("cu128", Asked(None, lock=only("cu126")).question)
+
+
+def test_no_choice_is_forbidden_by_the_machine() -> None:
+    """Every architecture with random drivers: what is taken runs there, as far as the table knows."""
+    random, drivers = (
+        Random(15),
+        ["", "450.80.02", "470.82", "525.60.13", "526.1", "550.54", "570.26", "580.00", "595.1"],
+    )
+    for arch in accelerators.architectures():
+        driver = random.choice(drivers) if arch.startswith("sm_") else ""
+        platform = random.choice(list(PLATFORMS.values()))
+        asked = Asked(arch, driver, platform)
+        found = choose(asked.question)
+        if isinstance(found, Refusal):
+            continue
+        gpu = Gpu(arch, arch)
+        versions = {pin.name: pin.version for pin in found.lock.pins}
+        torch = versions["torch"] if versions["torch"].count(".") > 1 else f"{versions['torch']}.0"
+        assert found.label in candidates_for(gpu)
+        assert serves("torch", torch, found.label, platform, gpu).answer is True
+        if driver:
+            assert driver_runs(found.label, Platform.parse(platform).system, driver) is True
+            assert driver_knows(gpu, driver) is not False

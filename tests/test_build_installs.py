@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from support.build_stack import TAGS, Stack, data_of, publish
+from support.build_tables import use_tables
 from support.installers import INSTALLERS, Outcome, install
 from support.wheel_index import WheelIndex
+from torchlock.cli.main import main
 from torchlock.knowledge import tables
 
 pytestmark = pytest.mark.skipif(
@@ -82,6 +84,31 @@ def test_an_unlabelled_name_of_the_cpu_folder_is_the_cpu_build(
 ) -> None:
     stack = publish(index, labelled=False)
     assert is_installed(install(installer, locked(stack), index.public_url), stack)
+
+
+@EITHER
+@pytest.mark.parametrize("name", ["requirements.txt", "pylock.toml"])
+def test_triton_of_the_root_page_where_the_public_index_has_none_for_the_machine(
+    installer: str, name: str, index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = index.add("cu128", "torch", "2.8.0+cu128", TAGS, ["triton==3.4.0"])
+    triton = index.add("", "triton", "3.4.0", TAGS)
+    index.add_public("triton", "3.4.0", tags="cp311-cp311-manylinux_2_28_ppc64le")
+    index.add_public("triton", "3.5.0", tags=TAGS)
+    use_tables(
+        monkeypatch,
+        tmp_path / "tables",
+        {"cu128": [torch], "root": [triton]},
+        requires=lambda file: ["triton==3.4.0"] if file is torch else [],
+    )
+    monkeypatch.setenv("PIP_INDEX_URL", index.public_url)
+    words = ("--accelerator", "cu128", "--builds-url", index.url, "--refresh", "--cache-dir", "cache")
+    assert main(["lock", "torch", *words, "-o", name]) == 0
+    assert triton.sha256 in Path(name).read_text(encoding="utf-8")
+    outcome = install(installer, tmp_path / name, index.public_url)
+    assert outcome.code == 0, outcome.said
+    assert outcome.versions == {"torch": "2.8.0+cu128", "triton": "3.4.0"}
+    assert outcome.folder_of("triton") == ""
 
 
 @EITHER

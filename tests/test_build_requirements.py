@@ -12,7 +12,12 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from compiling.values import TableError
+from refreshing.build_needs import needs_of_builds
 from refreshing.build_requirements import TABLE, read_rows, requirements_of
+from refreshing.closure import outline_of_file, reach
+from refreshing.requirements import may_hold_on
+from torchlock.knowledge.build_files import triton_catalogue
+from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 
 ENVIRONMENTS = {
@@ -79,10 +84,11 @@ def applying(texts: list[str], platform: str, python: str) -> set[tuple[str, str
 
 
 PLATFORM_TAGS = {
-    r"manylinux.*_x86_64": "linux-x86_64",
-    r"manylinux.*_aarch64": "linux-aarch64",
+    r"(many)?linux.*_x86_64": "linux-x86_64",
+    r"(many)?linux.*_aarch64": "linux-aarch64",
     r"win_amd64": "windows-amd64",
     r"macosx.*_arm64": "macos-arm64",
+    r"any": "any",
 }
 
 
@@ -205,14 +211,37 @@ def test_what_is_not_known_is_none(cell: tuple[str, str, str, str]) -> None:
     assert requirements_of(*cell) is None
 
 
+# Tritons that builds require and whose files no source names: locks of these builds need the index.
+UNKNOWN_TRITONS = {
+    "pytorch-triton-rocm==2.1.0",
+    "pytorch-triton-rocm==2.2.0",
+    "pytorch-triton-rocm==3.3.0",
+    "triton-rocm~=3.8.0",
+}
+
+
 def test_every_pin_exists() -> None:
-    """What a build requires by version is a release of the public index, where the catalogue has the project."""
-    for cell, row in read_rows(TABLE).items():
+    """What a build requires is on the public index, or on the root page, with a wheel for its platform."""
+    unknown = set()
+    for (_, _, folder, platform), row in read_rows(TABLE).items():
         for need in row.requires:
-            known = catalogue().releases(need.name)
-            if known is not None and need.specifier:
-                requirement = Requirement(f"{need.name}{need.specifier}")
-                assert any(requirement.specifier.contains(one.version) for one in known), (cell, str(need))
+            if not may_hold_on(need.marker, platform):
+                continue
+            is_own = is_from_index(need.name, folder)
+            public = [] if is_own else catalogue().releases(need.name) or []
+            admitted = Requirement(f"{need.name}{need.specifier}").specifier
+            shared = triton_catalogue().releases(need.name) or []
+            tags = [tag for one in (*public, *shared) if admitted.contains(one.version) for tag in one.tags]
+            if not {platform_of(tag) for tag in tags} & {platform, "any"}:
+                assert is_own, (folder, platform, str(need))
+                unknown.add(f"{need.name}{need.specifier}")
+    assert unknown == UNKNOWN_TRITONS
+
+
+def test_the_catalogue_has_all_that_builds_lead_to() -> None:
+    """But for what the public index does not have, although the newest impi-rt requires it."""
+    outlines = {name: outline_of_file(catalogue().releases(name) or ()) for name in catalogue().names()}
+    assert reach(outlines, needs_of_builds(TABLE.parent), ()) - outlines.keys() == {"libfabric"}
 
 
 def test_the_table_requires_nothing_that_cannot_apply() -> None:

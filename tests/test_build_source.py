@@ -19,6 +19,7 @@ from torchlock.errors import NetworkError, UnknownPackage
 from torchlock.index.build_source import BuildSource
 from torchlock.index.sources import Sources
 from torchlock.knowledge.releases import Release
+from torchlock.standards.index_file import File
 
 ARM = f"cp311-cp311-{AARCH64}"
 
@@ -95,16 +96,18 @@ def test_a_fresh_table_asks_nobody_and_an_old_one_asks_its_page(
     assert not aged.renew(["torch"])
 
 
-def test_what_is_newer_than_the_table_is_unproven(
+def test_what_is_newer_than_the_data_is_unproven(
     index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = index.add("cu128", "torch", "2.8.0+cu128")
     index.add("cu128", "torch", "2.9.0+cu128")
+    index.add("cu128", "torch", "99.0+cu128")
     use_tables(monkeypatch, tmp_path / "tables", known(old))
-    first, second = sources(index, tmp_path).releases("torch")
+    first, second, third = sources(index, tmp_path).releases("torch")
     assert first.unproven(0) is None
-    assert isinstance(second.unproven(0), Unknown)
-    assert (first.build(0), second.build(0)) == ("cu128", "cu128")
+    assert second.unproven(0) is None  # the table lacks this build, and the rules know the release
+    assert isinstance(third.unproven(0), Unknown)
+    assert {each.build(0) for each in (first, second, third)} == {"cu128"}
 
 
 def test_links_of_the_root_are_not_of_the_folder(
@@ -379,6 +382,41 @@ def test_the_root_serves_triton_where_the_public_index_has_none_for_the_machine(
     assert "/whl/triton/" not in index.pages_asked()
     (other,) = sources(index, tmp_path, "cpu", refresh=True).releases("triton")
     assert other.files() == public.files()
+
+
+def of_the_root(found: Sources) -> File:
+    """The wheel of triton that the root page adds."""
+    wheels = [file for release in found.releases("triton") for file in release.files()]
+    (added,) = filter(builds(found).holds, wheels)
+    return added
+
+
+@pytest.mark.parametrize("stated", ["", "e" * 64], ids=["unstated", "another"])
+def test_a_page_is_compared_with_the_table_for_a_triton_that_is_locked(
+    stated: str, index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arm = index.add("", "triton", "3.4.0", ARM, stated=stated)
+    index.add_public("triton", "3.4.0", tags=f"cp311-cp311-{LINUX}")
+    use_tables(monkeypatch, tmp_path / "tables", {"cu129": [], "root": [arm]})
+    found = sources(index, tmp_path, "cu129")
+    assert builds(found).contradiction(of_the_root(found)) == (("e" * 64, arm.sha256) if stated else None)
+    assert index.pages_asked().count("/whl/triton/") == 1
+    offline = sources(index, tmp_path, "cu129", day=lambda: DATE)
+    assert builds(offline).contradiction(of_the_root(offline)) is None
+    assert index.pages_asked().count("/whl/triton/") == 1
+
+
+@pytest.mark.parametrize("stated", ["", "f" * 64])
+def test_the_page_knows_a_hash_that_the_table_lacks(
+    stated: str, index: WheelIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arm = index.add("", "triton", "3.4.0", ARM, stated=stated)
+    index.add_public("triton", "3.4.0", tags=f"cp311-cp311-{LINUX}")
+    use_tables(monkeypatch, tmp_path / "tables", {"cu129": [], "root": [arm]}, sha256=lambda file: None)
+    found = sources(index, tmp_path, "cu129")
+    sha256 = found.sha256(of_the_root(found))
+    assert sha256 == stated if stated else isinstance(sha256, Unknown)
+    assert index.asked(arm.address) == 0
 
 
 def test_a_known_file_is_named_at_the_index_wherever_its_page_serves_it(

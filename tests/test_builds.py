@@ -201,7 +201,7 @@ def test_what_was_published_is_known(
         pytest.param("torch", "nonsense", "cu118", None, None, id="no version"),
         pytest.param("torch", "2.1.10", "xpu", None, None, id="a vendor's release"),
         pytest.param("numpy", "2.0.0", "cu118", None, None, id="another package"),
-        pytest.param("torch", "2.14.1", "", None, None, id="the plain version, which the public index has"),
+        pytest.param("torch", "2.15.0", "", None, None, id="the plain version, which the public index has"),
         pytest.param("torch", "2.8.0", "rocm6.2", None, None, id="a list of CPU and CUDA only"),
         pytest.param("torch", "2.9.1", "rocm7.1", None, None, id="a release known only from documents"),
         pytest.param("torch", "2.10.0", "cu126", "windows-arm64", None, id="a list of Linux only"),
@@ -264,9 +264,9 @@ def test_a_build_that_one_platform_never_had() -> None:
 
 
 def test_a_missing_file_shows_nothing() -> None:
-    """The tables of files have no torch 2.13.0+cu132 for Linux; a document has it, without Pythons."""
+    """No file of torch 2.13.0+cu132 for Linux and Python 3.14 is known; a document has it, without Pythons."""
     assert builds().published("torch", "2.13.0", "cu132", "linux-x86_64") is True
-    assert isinstance(builds().published("torch", "2.13.0", "cu132", "linux-x86_64", "3.12"), Unknown)
+    assert isinstance(builds().published("torch", "2.13.0", "cu132", "linux-x86_64", "3.14"), Unknown)
     assert isinstance(builds().published("torch", "2.12.0", "cu130", "linux-x86_64", "3.15"), Unknown)
     assert isinstance(builds().published("torchvision", "0.28.0", "cu130", "windows-arm64"), Unknown)
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
+from support.amount import amount
+from support.build_tables import use_tables
 from support.machine import FakeMachine
 from support.machine import machine as machine
+from support.wheel_index import WheelIndex
 from torchlock.cli.main import main
 from torchlock.manifests.lock_comments import read_lock_comments
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 HERE = ("--python", "3.12", "--offline")
 LINUX = (*HERE, "--platform", "linux-x86_64")
@@ -114,6 +125,17 @@ def test_a_refusal_names_the_frontier_and_a_command(capsys: pytest.CaptureFixtur
     assert f"hint: the nearest build that works is cu130: {command}\n" in said
 
 
+def test_lines_that_conflict_by_themselves_are_not_explained_for_each_build(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = ("torch==2.7.1", "torchaudio==2.5.1")
+    said = refused(capsys, *lines, "--accelerator", "cu118", *LINUX, code=1)
+    assert "these requirements conflict" in said
+    assert "note: no other build was found to work (9 were judged; -v shows why)\n" in said
+    assert "builds, newest first" not in said
+    assert "builds, newest first" in refused(capsys, *lines, "--accelerator", "cu118", "-v", *LINUX, code=1)
+
+
 def test_a_driver_is_judged_before_anything_is_solved(capsys: pytest.CaptureFixture[str]) -> None:
     driver = ("--system-lib", "cuda-driver=470.82")
     said = refused(capsys, "torch", "--accelerator=cu126", *driver, *LINUX, code=1)
@@ -156,6 +178,32 @@ def test_public_builds_and_a_driver_without_support_for_the_gpu(capsys: pytest.C
     assert "does not support" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("torch", "machine", "code", "label"),
+    [
+        ("torch>=2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 1, ""),  # 470 ends at 2.7.1
+        ("torch<2.8", ("--gpu", "RTX 2080", "--system-lib", "cuda-driver=470.82"), 0, "cu118"),
+        (
+            "torch>=2.15",
+            ("--gpu", "RTX 4090", "--system-lib", "cuda-driver=550.54"),
+            1,
+            "",
+        ),  # CUDA 12 ends at 2.14
+        ("torch>=2.15", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 1, ""),
+        ("torch<2.12", ("--gpu", "V100", "--system-lib", "cuda-driver=580.95"), 0, "cu129"),
+    ],
+)
+def test_builds_end(
+    torch: str, machine: tuple[str, ...], code: int, label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lock", torch, "--accelerator", "auto", *machine, *LINUX, *OUT]) == code
+    said = capsys.readouterr().err
+    if label:
+        assert read_lock_comments(Path("requirements.txt").read_text(encoding="utf-8")).label == label
+    else:
+        assert "no build is known to work on this machine" in said
+
+
 def explained(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
     assert main(["explain", *arguments, *LINUX]) == code
     return capsys.readouterr().out
@@ -174,6 +222,51 @@ def test_explain_of_a_build_that_cannot_be_taken(capsys: pytest.CaptureFixture[s
     assert story["headline"] == "cu124: no torch of it has code for sm_120"
     assert story["builds"][-1] == "cu126, cu124, cu121, cu118, cu117: no torch of it has code for sm_120"
     assert "torchlock explain torch --gpu 'RTX 5090' --json" in story["remedies"][0]
+
+
+# An index that can be asked.
+
+
+def test_the_pages_of_builds_that_are_ruled_out_are_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tags = "cp312-cp312-manylinux_2_28_x86_64"
+    with WheelIndex(dated=False) as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.public_url)
+        for label in ("cu132", "cu130", "cu129", "cu128", "cu126", "cu124"):
+            index.add(label, "torch", f"2.9.0+{label}", tags)
+        use_tables(monkeypatch, tmp_path / "tables", {"cu126": []})
+        driver = ("--system-lib", "cuda-driver=535.104")
+        where = ("--python", "3.12", "--platform", "linux-x86_64", "--builds-url", index.url)
+        assert main(["lock", "torch", "--accelerator", "auto", "--gpu", "GTX 1080 Ti", *driver, *where]) == 0
+        asked = {page.split("/")[2] for page in index.pages_asked() if page.startswith("/whl/")}
+    out = capsys.readouterr().out
+    assert asked == {"cu126"}
+    assert f"# builds: cu126 of {index.url}\n" in out
+    assert f"torch @ {index.url}/cu126/torch-2.9.0%2Bcu126-" in out
+
+
+# The grid of tests/test_build_choice.py, with the solver and the bundled tables.
+
+GRID = tomllib.loads((Path(__file__).parent / "accelerator_grid.toml").read_text(encoding="utf-8"))["row"]
+PLATFORMS = {"linux": "linux-x86_64", "aarch64": "linux-aarch64", "windows": "windows-amd64"}
+CELLS = [(row, name) for row in GRID for name in PLATFORMS if name in row]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(("row", "platform"), Random(15).sample(CELLS, amount(len(CELLS), quick=8)))
+def test_grid_with_the_solver(row: dict[str, Any], platform: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--gpu", row["gpu"], "--python", row.get("python", "3.12"), "--platform", PLATFORMS[platform]]
+    if row["driver"]:
+        arguments += ["--system-lib", f"cuda-driver={row['driver']}"]
+    code = main(["lock", "torch", "torchaudio", "--accelerator", "auto", "--offline", *arguments])
+    text, said = capsys.readouterr()
+    if row[platform].startswith("no: "):
+        assert (code, row[platform].removeprefix("no: ") in said) == (1, True)
+    elif row.get("unread"):
+        assert (code, "run without --offline" in said) == (1, True)
+    else:
+        assert read_lock_comments(text).label == row[platform]
 
 
 # Files that are judged.
@@ -195,3 +288,43 @@ def test_audit_reads_this_machine_if_asked(machine: FakeMachine, capsys: pytest.
 def test_audit_with_several_gpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert audited(capsys, "--gpu", "RTX 4090") == []
     assert audited(capsys, "--gpu", "RTX 4090, V100") == ["TL208"]
+
+
+@pytest.mark.parametrize(
+    ("text", "build", "rules"),
+    [
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu132", ["TL204"]),
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu130", []),
+        ("torch>=2.7\n", "cu124", ["TL204"]),
+        ("torch==2.6.0\ntorchaudio==2.6.0\n", "cu124", []),
+        ("torch==2.6.0+cu126\n", "cu124", ["TL205"]),
+        ("six\n", "cu124", []),
+        ("--index-url https://example.org/whl/cu118\ntorch==2.6.0\n", "cu132", []),  # the file names a build
+    ],
+)
+def test_audit_judges_files_as_one_build(
+    text: str, build: str, rules: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("requirements.txt").write_text(text, encoding="utf-8")
+    where = ("--platform", "linux-x86_64", "--python", "3.12")
+    main(["audit", "requirements.txt", "--accelerator", build, *where, "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["files"][0]["findings"]
+    assert [each["rule"] for each in found if each["severity"] == "error"] == rules
+
+
+def test_audit_does_not_choose(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text("torch\n", encoding="utf-8")
+    assert main(["audit", "requirements.txt", "--accelerator", "auto"]) == 2
+    assert "chooses a build for a lock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ['accelerator = "auto"', 'gpu = "host"'])
+@pytest.mark.parametrize("command", ["lock", "audit"])
+def test_a_project_may_not_ask_programs_of_the_machine(
+    line: str, command: str, machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.program("nvidia-smi", f"touch {machine.folder}/ran")
+    Path("pyproject.toml").write_text(f"[tool.torchlock]\n{line}\n", encoding="utf-8")
+    assert main([command]) == 2
+    assert "a project may not ask programs of this machine for its GPUs" in capsys.readouterr().err
+    assert not (machine.folder / "ran").exists()

@@ -177,6 +177,21 @@ def test_a_driver_that_is_too_old_for_the_image(capsys: pytest.CaptureFixture[st
     assert lock("torch", *BESIDE, "--system-lib", "cuda-driver=535.104") == 0
 
 
+def test_a_gpu_that_the_torch_of_the_image_has_no_code_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torch", *BESIDE, "--gpu", "sm_61") == 1
+    said = capsys.readouterr().err
+    assert "torch 2.8.0+cu128: it has no code for sm_61" in said
+    assert f"base image {IMAGE} has it, and it is not replaced" in said
+    assert lock("torch", *BESIDE, "--gpu", "sm_86") == 0
+
+
+def test_auto_has_nothing_to_choose_where_torch_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torchaudio", *BESIDE, "--accelerator", "auto", "--gpu", "sm_86") == 0
+    output = capsys.readouterr()
+    assert "# builds: cu128 of " in output.out
+    assert "auto chooses" not in output.err
+
+
 def test_an_image_that_conda_made(capsys: pytest.CaptureFixture[str]) -> None:
     image = ["--base-image", "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime", "--offline"]
     assert lock("torchaudio", *image) == 0

@@ -17,6 +17,7 @@ from support.call_count import calls
 from support.wheel_index import WheelIndex
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
+from torchlock.knowledge.build_files import triton_catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock.explain import explain
@@ -61,11 +62,18 @@ def entry(text: str, name: str) -> str:
     return found[0]
 
 
-def solved(*lines: str, label: str, python: str = "3.11", platform: str = "linux-x86_64", **words: Any) -> Any:
+def solved(
+    *lines: str,
+    label: str,
+    python: str = "3.11",
+    platform: str = "linux-x86_64",
+    options: dict[str, Any] | None = None,
+    **words: Any,
+) -> Any:
     """What ``lock`` makes of these lines, with the bundled tables."""
     target = Target(PythonVersion.parse(python), Platform.parse(platform), label, **words)
     inputs = Inputs(requirements=[parse_requirement(line, Origin(None, None, line)) for line in lines])
-    return lock(inputs, target, Options(), Matrix(), Sources(accelerator=label, offline=True))
+    return lock(inputs, target, Options(**options or {}), Matrix(), Sources(accelerator=label, offline=True))
 
 
 def reasons(conflict: Lock | Conflict) -> str:
@@ -285,12 +293,12 @@ def test_a_line_that_asks_for_another_build_is_refused(
     line: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("requirements.in").write_text(f"{line}\n", encoding="utf-8")
-    run("-r", "requirements.in", "--accelerator", "cu128", *LINUX, code=2)
-    said = capsys.readouterr().err
-    assert says in said
-    assert "--accelerator" in said
-    if "--no-index" not in line:
-        assert "requirements.in:1" in said
+    for label in ("cpu", "cu128"):
+        run("-r", "requirements.in", "--accelerator", label, *LINUX, code=2)
+        said = capsys.readouterr().err
+        assert says in said
+        assert f"--accelerator is {label}" in said or f"--accelerator {label}" in said
+        assert "--no-index" in line or "requirements.in:1" in said
 
 
 def test_lines_that_name_the_build_itself_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,6 +306,12 @@ def test_lines_that_name_the_build_itself_are_taken(capsys: pytest.CaptureFixtur
     run("torch==2.8.0+cpu", f"torchaudio @ {wheel}", "--accelerator", "cpu", *LINUX)
     assert wheel in capsys.readouterr().out
     run('torch==2.8.0+cu126 ; sys_platform == "win32"', "torchaudio", "--accelerator", "cpu", *LINUX)
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/whl", "http://", "./mirror", "file:///mirror"])
+def test_a_mirror_is_the_address_of_a_server(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run("torch", "--accelerator", "cpu", "--builds-url", url, *LINUX, code=2)
+    assert "--builds-url" in capsys.readouterr().err
 
 
 INDEX_LINES = [
@@ -376,12 +390,40 @@ def test_credentials_of_a_mirror_are_not_shown(
 def test_a_folder_without_the_release_is_named() -> None:
     said = reasons(solved("torch==2.9.0", label="cu124"))
     assert said.startswith("the cu124 folder of the PyTorch index has no torch==2.9.0")
-    assert "cu132 folder" in reasons(solved("torchaudio", label="cu132"))
+    said = reasons(solved("torchaudio", label="cu132"))
+    assert said.startswith("no torchaudio is known in the cu132 folder of the PyTorch index as of ")
+    assert said.endswith("; torchaudio 2.11.0 certainly has no such build")
 
 
 def test_what_the_table_does_not_cover_is_not_denied() -> None:
     said = reasons(solved("torch==2.14.0", label="cu132", python="3.10"))
     assert "run without --offline" in said or " is known" in said
+
+
+@pytest.mark.parametrize(
+    ("label", "platform", "said"),
+    [
+        ("xpu", "linux-aarch64", "no XPU builds for Linux on aarch64"),
+        ("xpu", "windows-arm64", "no XPU builds for Windows on ARM"),
+        ("rocm6.4", "linux-aarch64", "no ROCm builds for Linux on aarch64"),
+        ("rocm6.4", "windows-amd64", "no ROCm builds for Windows"),
+        ("cu128", "windows-arm64", "no CUDA builds for Windows on ARM"),
+    ],
+)
+@pytest.mark.parametrize("line", ["torch", "torch==2.8.0", "torchaudio==2.14.0"])
+def test_a_platform_without_any_such_build_is_one_sentence(
+    label: str, platform: str, said: str, line: str
+) -> None:
+    found = solved(line, label=label, platform=platform)
+    assert explain(found).steps == [f"the PyTorch index has {said} as of {triton_catalogue().date}"]
+
+
+def test_a_platform_with_such_builds_is_explained_by_its_wheels() -> None:
+    said = reasons(solved("torch==2.14.1", label="cu126", platform="windows-amd64", python="3.9"))
+    assert "has wheels" in said
+    assert "macos" not in said
+    said = reasons(solved("torch==2.7.1", label="cu118", platform="linux-aarch64"))
+    assert "2.7.1+cu118 has wheels only for linux-x86_64, windows-amd64" in said
 
 
 def test_a_driver_that_is_too_old_is_refused_with_its_floor() -> None:
@@ -443,6 +485,18 @@ def test_a_build_costs_hardly_more_than_the_public_builds(capsys: pytest.Capture
         run(*lines, *LINUX, *words)
     public = calls(lambda: run(*lines, *LINUX))
     assert calls(lambda: run(*lines, *LINUX, "--accelerator", "cpu")) <= public * 1.2
+
+
+def test_a_file_without_a_time_of_upload_is_not_said_to_be_late() -> None:
+    early = {"exclude_newer": "2026-01-01T00:00:00Z"}
+    said = reasons(solved("torch==2.9.0", label="cu129", platform="windows-amd64", options=early))
+    assert "its time of upload is not known, and --exclude-newer needs it" in said
+    said = reasons(solved("torch==2.10.0", label="cpu", options=early))
+    assert re.search(r"uploaded on 2026-\d\d-\d\d, after --exclude-newer", said)
+
+
+def test_a_folder_that_the_data_do_not_have_is_not_said_to_be_empty() -> None:
+    assert reasons(solved("torch", label="cu999")).startswith("no torch is known in the cu999 folder")
 
 
 # Comments.

@@ -156,10 +156,31 @@ def stack(index: Index) -> Index:
     return index
 
 
-def refresh(index: Index, tmp_path: Path, *options: str) -> int:
+def refresh(index: Index, tmp_path: Path, *options: str, builds: Path | None = None) -> int:
     arguments = ["--index", index.url, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
+    arguments += ["--builds", str(builds or builds_in(tmp_path))]
     code: int = refresh_releases.main([*arguments, *options])
     return code
+
+
+def builds_in(folder: Path, requires: tuple[str, ...] = (), marker: str = "") -> Path:
+    """Tables of builds of which one, torch 2.0 for XPU, requires this."""
+    builds = folder / "builds"
+    builds.mkdir(exist_ok=True)
+    lines = [
+        "[[requirements]]",
+        'package = "torch"',
+        'releases = "2.0"',
+        'folders = "xpu"',
+        'platforms = "linux-x86_64"',
+        'kind = "declared"',
+        'sources = ["lock"]',
+        "checked = 2026-11-29",
+        *([f"marker = {marker!r}"] if marker else []),
+        f"requires = {json.dumps(requires)}",
+    ]
+    (builds / "requirements.toml").write_text("\n".join(lines))
+    return builds
 
 
 def written(tmp_path: Path, name: str) -> dict[str, Any]:
@@ -255,6 +276,77 @@ def test_only_what_a_specifier_admits_is_followed(index: Index, tmp_path: Path) 
         index.add(name.split("-")[0], name, wheel(name, requires))
     refresh(index, tmp_path)
     assert {path.stem for path in (tmp_path / "out").glob("*.json")} == {"torch", "mid", "leaf", "tool", "speed"}
+
+
+@pytest.fixture
+def oneapi(index: Index) -> Index:
+    """torch, and what only its build for XPU requires."""
+    for name, requires in (
+        ("torch-2.0-py3-none-any.whl", ("filelock",)),
+        ("filelock-1.0-py3-none-any.whl", ()),
+        ("umf-0.9-py3-none-any.whl", ("never",)),
+        ("umf-1.0-py3-none-any.whl", ("tcmlib", 'gone; python_version < "3"')),
+        ("tool-1.0-py3-none-any.whl", ('speed; extra == "fast"',)),
+        *((f"{name}-1.0-py3-none-any.whl", ()) for name in ("tcmlib", "speed", "never", "gone", "triton_xpu")),
+    ):
+        index.add(name.split("-")[0].replace("_", "-"), name, wheel(name, requires))
+    return index
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.json")}
+
+
+def test_what_builds_require_is_followed_too(oneapi: Index, tmp_path: Path) -> None:
+    builds = builds_in(tmp_path, ("umf==1.0", "tool[fast]", "triton-xpu==1.0", 'gone; os_name == "java"'))
+    assert refresh(oneapi, tmp_path, builds=builds) == 0
+    assert names_in(tmp_path / "out") == {"torch", "filelock", "umf", "tcmlib", "tool", "speed"}
+    assert "/simple/triton-xpu/" not in oneapi.asked  # the PyTorch index has it, whatever has its name here
+
+
+def test_what_a_table_of_files_says_is_followed_too(oneapi: Index, tmp_path: Path) -> None:
+    builds = builds_in(tmp_path)
+    folder = builds / "files" / "xpu"
+    folder.mkdir(parents=True)
+    tag = "cp312-cp312-linux_x86_64"
+    table = {
+        "name": "torch",
+        "build": "xpu",
+        "tags": [tag],
+        "requirements": [["umf", "==1.0"]],
+        "requires": [[0]],
+        "releases": {"2.0+xpu": {"wheels": [0], "requires": 0}},
+    }
+    head = json.dumps(table).removesuffix("}")
+    (folder / "torch.json").write_text(head + ',\n"files": {\n"2.0+xpu": []\n}\n}\n')
+    assert refresh(oneapi, tmp_path, builds=builds) == 0
+    assert names_in(tmp_path / "out") == {"torch", "filelock", "umf", "tcmlib"}
+
+
+def test_new_projects_are_added_and_the_others_are_left(oneapi: Index, tmp_path: Path) -> None:
+    refresh(oneapi, tmp_path)
+    out = tmp_path / "out"
+    (out / "DATE").write_text("2024-01-01\n")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    oneapi.add("torch", "torch-3.0-py3-none-any.whl", wheel("torch-3.0-py3-none-any.whl", ("gone",)))
+    oneapi.asked.clear()
+    (tmp_path / "later").mkdir()
+    assert refresh(oneapi, tmp_path, "--new", builds=builds_in(tmp_path / "later", ("umf==1.0",))) == 0
+    assert names_in(out) == {"torch", "filelock", "umf", "tcmlib"}
+    assert {name: (out / name).read_bytes() for name in before} == before
+    pages = {path.split("/")[2] for path in oneapi.asked if path.startswith("/simple/")}
+    assert pages >= {"umf", "tcmlib"}
+    assert not pages & {"torch", "filelock"}
+
+
+def test_a_damaged_table_of_builds_is_told(
+    oneapi: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builds = builds_in(tmp_path)
+    (builds / "requirements.toml").write_text("[[requirements]]\npackage = 1\n")
+    assert refresh(oneapi, tmp_path, builds=builds) == 2
+    assert "requirements[0]" in capsys.readouterr().err
+    assert oneapi.asked == []
 
 
 def test_one_wheel_speaks_for_its_siblings_outside_the_family(index: Index, tmp_path: Path) -> None:

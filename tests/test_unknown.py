@@ -50,12 +50,15 @@ from torchlock.knowledge import accelerators, systems
 from torchlock.knowledge.build_hashes import HashTable
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable, Package
+from torchlock.knowledge.images import image_of
 from torchlock.knowledge.judge import NamedVersion, judge, unjudged
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import Matrix, cuda_version
+from torchlock.lock.base import base_of_image
 from torchlock.manifests import read_document
 from torchlock.runtime.files import Tree, Unreadable
 from torchlock.solve.candidates import Candidate
+from torchlock.solve.kept import KeptRelease
 from torchlock.standards import markers
 from torchlock.standards.core_metadata import parse_metadata
 from torchlock.standards.index_file import File
@@ -70,6 +73,7 @@ NOBODY = Unknown("nobody looked")
 # Functions whose type has ``Unknown``, and that never give it: what they do in its place.
 DECIDED = {
     "index.direct_url:DirectRelease.unproven": "the user asks for this file, so the policy of lock is met",
+    "solve.kept:KeptRelease.unproven": "the package is installed, so there is nothing to choose",
 }
 
 
@@ -398,6 +402,12 @@ row("index.direct_url:DirectRelease.build", "an address that does not tell")(
     lambda ground: [
         DirectRelease("torch", File(name, f"https://example.org/{name}", {}), []).build(-1)
         for name in ("torch.tar.gz", f"torch-1.0-{TAGS}.whl", "repository")
+    ]
+)
+row("solve.kept:KeptRelease.build", "a vendor's torch")(
+    lambda ground: [
+        KeptRelease(base_of_image(image_of(name)).packages["torch"]).build(0)
+        for name in ("nvcr.io/nvidia/pytorch:25.08-py3", "rocm/pytorch:latest")
     ]
 )
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
-from refreshing.requirements import may_hold
-from refreshing.samples import Table
+from refreshing.pages import generation_of
+from refreshing.requirements import Row, may_hold
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from refreshing.samples import Table
+    from torchlock.knowledge.releases import CatalogueRelease
 
 ROOTS = FAMILY | {"soundfile", "librosa"}
 # Extras that bring in what a user of the package runs with; those for its developers are left alone.
@@ -22,15 +26,35 @@ RUNTIME_EXTRAS = {
     "torchvision": {"gdown", "scipy"},
 }
 
+# A project: each of its releases, oldest first, with what its wheels for Python 3 require.
+Outline = list[tuple[Version, set[Row]]]
 
-def reach(tables: Mapping[str, Table]) -> set[str]:
-    """Every name that the roots lead to, as far as the tables know.
+
+def outline_of(table: Table) -> Outline:
+    """The outline of a project that was read from the index."""
+    return [(release.version, table.rows(release)) for release in table.project.releases]
+
+
+def outline_of_file(releases: Sequence[CatalogueRelease]) -> Outline:
+    """The outline of a project as its release file has it."""
+    return [(Version(release.version), set(_declared(release))) for release in releases]
+
+
+def _declared(release: CatalogueRelease) -> Iterable[Row]:
+    for wheel, tag in enumerate(release.tags):
+        needs = release.dependencies(wheel) if generation_of(tag) == "3" else ()
+        yield from needs if isinstance(needs, list) else ()
+
+
+def reach(outlines: Mapping[str, Outline], needs: Iterable[Row] = (), roots: Iterable[str] = ROOTS) -> set[str]:
+    """Every name that the roots, and ``needs``, lead to, as far as the outlines know.
 
     Followed are the requirements of releases that something reached admits, with the extras it requests.
     """
-    walk = _Walk(tables)
-    for root in ROOTS:
+    walk = _Walk(outlines)
+    for root in roots:
         walk.arrive(root, "", {"", *RUNTIME_EXTRAS.get(root, ())})
+    walk.follow(needs, "")
     while walk.todo:
         walk.leave(*walk.todo.pop())
     return walk.names
@@ -39,11 +63,10 @@ def reach(tables: Mapping[str, Table]) -> set[str]:
 class _Walk:
     """The state of ``reach``: ``todo`` holds steps from (name, place of a release, extra), each made once."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self.names: set[str] = set()
         self.todo: list[tuple[str, int, str]] = []
-        self._tables = tables
-        self._rows = {name: list(map(table.rows, table.project.releases)) for name, table in tables.items()}
+        self._outlines = outlines
         self._asked: set[tuple[str, str, str]] = set()
         self._seen: set[tuple[str, int, str]] = set()
 
@@ -51,7 +74,7 @@ class _Walk:
         """Note that something reached requires this, with these extras ("": the project itself)."""
         self.names.add(name)
         for extra in extras:
-            if name in self._tables and (name, specifier, extra) not in self._asked:
+            if name in self._outlines and (name, specifier, extra) not in self._asked:
                 self._asked.add((name, specifier, extra))
                 steps = {(name, place, extra) for place in self._admitted(name, specifier)} - self._seen
                 self._seen |= steps
@@ -59,11 +82,18 @@ class _Walk:
 
     def leave(self, name: str, place: int, extra: str) -> None:
         """Follow what this release requires."""
-        for target, specifier, marker, extras in self._rows[name][place]:
+        self.follow(self._outlines[name][place][1], extra)
+
+    def follow(self, needs: Iterable[Row], extra: str) -> None:
+        """Follow the requirements that can hold, with this extra of what states them."""
+        for target, specifier, marker, extras in needs:
             if may_hold(marker, extra):
                 self.arrive(target, specifier, {"", *extras})
 
     def _admitted(self, name: str, specifier: str) -> list[int]:
         allowed = SpecifierSet(specifier)
-        releases = self._tables[name].project.releases
-        return [at for at, one in enumerate(releases) if allowed.contains(one.version, prereleases=True)]
+        return [
+            at
+            for at, (version, _) in enumerate(self._outlines[name])
+            if allowed.contains(version, prereleases=True)
+        ]

@@ -19,6 +19,11 @@ _ACCEPT = "application/vnd.pypi.simple.v1+json"
 _SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
 
+def generation_of(tag: str) -> str:
+    """``2`` for the tag of wheels of Python 2 alone, else ``3``."""
+    return "2" if re.fullmatch(r"(?:(?:cp|py|pp)2\d*\.?)+", tag.split("-")[0]) else "3"
+
+
 @dataclass(frozen=True)
 class File:
     """One file of a project's page. ``python`` and ``yanked`` are as the page has them (None: not said)."""
@@ -56,8 +61,7 @@ class File:
     @property
     def generation(self) -> str:
         """``2`` for wheels of Python 2 alone, else ``3``."""
-        python = self.tag.split("-")[0]
-        return "2" if re.fullmatch(r"(?:(?:cp|py|pp)2\d*\.?)+", python) else "3"
+        return generation_of(self.tag)
 
     def row(self) -> list[Any]:
         """What the ``files`` section holds of it."""

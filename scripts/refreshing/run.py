@@ -9,31 +9,44 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refreshing.closure import ROOTS, reach
+from refreshing.closure import ROOTS, Outline, outline_of, outline_of_file, reach
 from refreshing.pages import File, read_page
 from refreshing.rendering import render
 from refreshing.samples import Table, build_sample, metadata_sample, torch_builds
 from refreshing.storage import Cache, write_if_changed
 from refreshing.web import Unreadable, Web
 from refreshing.wheels import read_build, read_metadata
+from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from refreshing.requirements import Row
 
 
 class Refresh:
-    """One run: reads pages and wheels, remembers what is worth telling at the end."""
+    """One run: reads pages and wheels, remembers what is worth telling at the end.
 
-    def __init__(self, web: Web, index: str, cache: Cache, jobs: int) -> None:
+    ``needs`` are the requirements that are followed besides those of the roots.
+    """
+
+    def __init__(self, web: Web, index: str, cache: Cache, jobs: int, needs: Collection[Row] = ()) -> None:
         self.web = web
         self.index = index
         self.cache = cache
         self.jobs = jobs
         self.tables: dict[str, Table] = {}
+        self.outlines: dict[str, Outline] = {}
         self.unknown: set[str] = set()
         self.unreadable: list[str] = []
         self.asked = 0
+        self._needs = needs
+
+    def trust(self, releases: Path) -> None:
+        """Take the release files of this folder as they are: their projects are not read."""
+        bundled = Catalogue(releases)
+        self.outlines.update((name, outline_of_file(bundled.releases(name) or ())) for name in bundled.names())
 
     def load(self, names: Iterable[str]) -> list[Table]:
         """Read these projects, pages afresh and wheels once ever; returns those that the index knows."""
@@ -43,6 +56,7 @@ class Refresh:
         tables = [Table(page) for page in pages if page is not None]
         self._read_wheels(tables)
         self.tables.update((table.name, table) for table in tables)
+        self.outlines.update((table.name, outline_of(table)) for table in tables)
         return tables
 
     def _read_wheels(self, tables: Sequence[Table]) -> None:
@@ -91,15 +105,25 @@ class Refresh:
                 raise
         return answers
 
+    def reached(self) -> set[str]:
+        """Names that the projects known so far can reach."""
+        return reach(self.outlines, self._needs)
+
     def missing(self) -> set[str]:
-        """Names that the projects read so far can reach, and that were not asked for yet."""
-        return reach(self.tables) - self.tables.keys() - self.unknown
+        """Those of them that were not asked for yet."""
+        return self.reached() - self.outlines.keys() - self.unknown
 
 
-def refresh(run: Refresh, output: Path, only: str | None, *, dry: bool) -> list[str]:
-    """Bring the files up to date; returns the names of those that differed. ``dry`` writes nothing."""
+def refresh(run: Refresh, output: Path, only: str | None, *, new: bool = False, dry: bool) -> list[str]:
+    """Bring the files up to date; returns the names of those that differed.
+
+    ``only``: one project alone; ``new``: the projects without a file alone. ``dry`` writes nothing.
+    """
     changed: list[str] = []
     names = {only, *({"torch"} if only in FAMILY else ())} if only else set(ROOTS)
+    if new:
+        run.trust(output)
+        names = run.missing()
     while names:
         tell(f"reading {len(names)} projects")
         tables = run.load(name for name in names if name)
@@ -110,7 +134,7 @@ def refresh(run: Refresh, output: Path, only: str | None, *, dry: bool) -> list[
             ):
                 changed.append(table.name)
         names = set() if only else run.missing()
-    if not only and not dry:
+    if not (only or new or dry):
         (output / "DATE").write_text(datetime.now(timezone.utc).strftime("%Y-%m-%d\n"), encoding="ascii")
     return changed
 
@@ -118,13 +142,13 @@ def refresh(run: Refresh, output: Path, only: str | None, *, dry: bool) -> list[
 def report(run: Refresh, changed: Sequence[str], output: Path) -> None:
     """Tell on stderr what happened, and what a person should look at."""
     tell(f"{len(run.tables)} projects, {run.asked} wheels asked for, {len(changed)} files differ")
-    stale = {path.stem for path in output.glob("*.json")} - run.tables.keys()
+    stale = {path.stem for path in output.glob("*.json")} - run.reached()
     refused = [name for table in run.tables.values() for name in table.project.refused]
     invalid = [f"{t.name}: {text}" for t in run.tables.values() for text in sorted(t.invalid_texts())]
     for title, items in (
         ("changed", changed),
         ("not on the index", run.unknown),
-        ("no longer reached", stale if len(run.tables) > 2 else ()),
+        ("no longer reached", stale if len(run.outlines) > 2 else ()),
         ("unreadable wheels", run.unreadable),
         ("file names that follow no standard", refused),
         ("requirements that no installer can read", invalid),

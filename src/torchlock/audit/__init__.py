@@ -49,7 +49,8 @@ class Options(NamedTuple):
     """The settings of a run: targets (None: those that a file declares, else all) and rules to ignore.
 
     ``libraries`` maps host libraries to their versions, None for a library that is known to be missing. ``gpus``
-    are the GPUs that the files must run on.
+    are the GPUs that the files must run on. ``accelerator`` is the build of the torch family where a file names
+    none.
     """
 
     pythons: tuple[PythonVersion, ...] | None = None
@@ -57,6 +58,7 @@ class Options(NamedTuple):
     ignore: frozenset[str] = frozenset()
     libraries: Mapping[str, str | None] = MappingProxyType({})
     gpus: tuple[Gpu, ...] = ()
+    accelerator: str = "pypi"
 
 
 class Auditor:
@@ -67,7 +69,10 @@ class Auditor:
 
     @cached_property
     def known(self) -> Knowledge:
-        known = Knowledge(CompatibilityTable(), Matrix(), dict(self._options.libraries), self._options.gpus)
+        options = self._options
+        known = Knowledge(
+            CompatibilityTable(), Matrix(), dict(options.libraries), options.gpus, options.accelerator
+        )
         for platform in self._options.platforms or ():
             if platform != type(platform).parse(str(platform)):
                 set_platform_floor(known, platform)

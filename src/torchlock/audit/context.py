@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from torchlock.audit.index_builds import offer_of
+from torchlock.audit.index_builds import offer_of, page_offer
 from torchlock.audit.install_sets import install_sets_of
 from torchlock.audit.sides import Sides
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
+from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Knowledge:
     """Host libraries of the target → their versions, None for a library that is known to be missing."""
     gpus: tuple[Gpu, ...] = ()
     """The GPUs of the target, if the command line names them."""
+    accelerator: str = "pypi"
+    """The build of the torch family where a file names none: ``pypi``, or a label."""
 
     @property
     def date(self) -> str:
@@ -150,13 +153,21 @@ class AuditContext:
         return found
 
     def offer(self, entry: Entry) -> Offer:
-        """The indexes that an entry can come from. The answer for each index is cached."""
-        if entry.index not in self._offers:
-            self._offers[entry.index] = offer_of(entry, self.document)
-        return self._offers[entry.index]
+        """The indexes that an entry can come from. The answer for each index is cached.
+
+        If the command line names a build, a member of the torch family comes from its page where the file names
+        no index.
+        """
+        label = self.known.accelerator if entry.name in FAMILY else "pypi"
+        if (entry.index, label) not in self._offers:
+            found = offer_of(entry, self.document)
+            self._offers[entry.index, label] = (
+                page_offer(label) if found.only_public and label != "pypi" else found
+            )
+        return self._offers[entry.index, label]
 
     @cached_property
-    def _offers(self) -> dict[str | None, Offer]:
+    def _offers(self) -> dict[tuple[str | None, str], Offer]:
         return {}
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.indexes import page_of
@@ -10,16 +11,30 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, IndexLine
 
 
+_STRATEGY = re.compile(r"^[ \t#]*index-strategy[ \t]*=[ \t]*[\"']unsafe-", re.MULTILINE)
+# The files whose tables are for a project tool, and those of one tool.
+PROJECTS = frozenset({"pyproject", "script"})
+_TOOLS = {
+    "pipfile": "pipenv",
+    "pipfile.lock": "pipenv",
+    "uv.lock": "uv",
+    "poetry.lock": "poetry",
+    "pdm.lock": "pdm",
+}
+
+
 def tool_of(document: Document) -> str:
     """The project tool that a file is for (``uv``, ``poetry``, ``pdm``, ``pipenv``); "" if it is for pip."""
-    if document.kind.startswith("pipfile"):
-        return "pipenv"
-    tools = [line.tool for line in (*document.explicit, *document.indexes) if line.tool]
-    if tools:
-        return tools[0]
-    if document.kind not in ("pyproject", "script"):
-        return {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm"}.get(document.kind, "")
-    return next((tool for tool in ("uv", "poetry", "pdm") if f"[tool.{tool}" in document.text), "")
+    if document.kind in _TOOLS or document.kind not in PROJECTS:
+        return _TOOLS.get(document.kind, "")
+    lines = (*document.explicit, *document.indexes)
+    named = next((line.tool for line in lines if line.tool), "")
+    return named or next((tool for tool in ("uv", "poetry", "pdm") if f"[tool.{tool}" in document.text), "")
+
+
+def merges_indexes(document: Document) -> bool:
+    """Whether a project makes uv look at all indexes for each package, as pip does."""
+    return document.kind in PROJECTS and _STRATEGY.search(document.text) is not None
 
 
 def naming_page(document: Document, label: str, names: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_files import build_catalogue, folders
 from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.compatibility import CompatibilityTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,6 +57,14 @@ def known_labels(name: str, version: str) -> Collection[str]:
     """The labels that a command may name: the known ones; none for a release without a list of labels."""
     labels = builds().labels(name, version)
     return () if isinstance(labels, Unknown) else labels
+
+
+@cache
+def labels_of(name: str) -> frozenset[str]:
+    """The labels of all builds of a package that are known, of any release."""
+    return frozenset(
+        label for version in CompatibilityTable().packages[name].versions for label in known_labels(name, version)
+    )
 
 
 def _tags(name: str, version: str, label: str, *labels: str) -> list[str]:

@@ -82,16 +82,16 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if (arguments.fix or arguments.diff) and (arguments.format != "text" or arguments.output):
         name = "--fix" if arguments.fix else "--diff"
         raise InputError(f"{name} writes no report", hint=f"run the audit again, without {name}, for a report")
-    if arguments.accelerator != "pypi":
+    if arguments.accelerator == "auto":
         raise InputError(
-            f"--accelerator: {arguments.accelerator!r} is not supported yet",
-            hint="use pypi, which means the builds that each file asks for",
+            "--accelerator auto chooses a build for a lock, and an audit judges the builds of files",
+            hint="name a build, like cu128, or leave the option out",
         )
 
 
 def _options(arguments: argparse.Namespace) -> Options:
     """The targets and rules of the command line."""
-    from torchlock.cli.target import platform_of, python_of
+    from torchlock.cli.target import accelerator_of, platform_of, python_of
     from torchlock.target import PYTHONS
 
     platforms: tuple[Platform, ...] | None = None
@@ -109,6 +109,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     if pythons and pythons[0].minor not in PYTHONS:
         hint = f"the data cover Python 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
         raise InputError(f"--python: no data for Python {pythons[0]}", hint=hint)
+    build = accelerator_of(arguments.accelerator, asked_for)
     gpus: tuple[Gpu, ...] = ()
     if arguments.gpu is not None:
         from torchlock.cli.build_machine import machine_for_files
@@ -116,7 +117,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         machine = machine_for_files(arguments.gpu, libraries.get("cuda-driver") or "")
         gpus = machine.gpus or ()
         libraries = {**libraries, **machine.libraries}
-    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries, gpus)
+    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries, gpus, build)
 
 
 def _platform_of(arguments: argparse.Namespace) -> str:
@@ -219,6 +220,7 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
         "python": None if options.pythons is None else [str(python) for python in options.pythons],
         "platform": None if options.platforms is None else [platform.spelled for platform in options.platforms],
         "accelerator": arguments.accelerator,
+        "gpu": ",".join(gpu.arch for gpu in options.gpus) or arguments.gpu,
         "system": arguments.system,
         "libraries": dict(options.libraries),
     }

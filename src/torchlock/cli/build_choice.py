@@ -149,7 +149,7 @@ class Runs:
             return for_build(inputs, target, root_of_builds(arguments))
         except InputError as error:
             if base is not None and base.build == target.accelerator:
-                kept = " and ".join(map(str, base.family))
+                kept = ", ".join(map(str, base.family))
                 error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
             raise
 
@@ -167,7 +167,7 @@ def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace, con
 
     found = runs.decide(machine, TABLES if arguments.verbose else NEEDED)
     if isinstance(found, Refusal):
-        print_refusal(found, arguments.argv, console)
+        print_refusal(found, arguments.argv, console, verbose=arguments.verbose)
         return None
     if arguments.verbose:
         print_frontier(found.frontier, console)

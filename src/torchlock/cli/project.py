@@ -31,6 +31,12 @@ def why_no_version(value: str) -> str:
     )
 
 
+def why_asks_machine(value: str) -> str:
+    """Why a value is refused that reads the GPUs of this machine; "" for any other value."""
+    asks = value.strip().lower() in ("auto", "host")
+    return "a project may not ask programs of this machine for its GPUs" if asks else ""
+
+
 def why_not_read(value: str) -> str:
     """Why a file to read is refused; "" for one in the folder of the project."""
     if value == "-" or not _inside(value):
@@ -89,8 +95,8 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     # target
     "python": why_no_version,
     "platform": None,
-    "accelerator": None,
-    "gpu": None,
+    "accelerator": why_asks_machine,
+    "gpu": why_asks_machine,
     "system": None,
     "system-lib": None,
     "base-image": None,

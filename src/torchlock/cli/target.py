@@ -37,8 +37,10 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     return Target(python_of(arguments.python, platform), platform, build, name, libraries), system
 
 
-def accelerator_of(name: str, platform: Platform) -> str:
+def accelerator_of(name: str, platform: Platform | None) -> str:
     """The build that is asked for: ``pypi``, ``auto``, or a label like ``cpu`` and ``cu128``.
+
+    ``platform`` is the target, None for several.
 
     Raises:
         InputError: there is no such build, or none of it for the platform.
@@ -53,7 +55,8 @@ def accelerator_of(name: str, platform: Platform) -> str:
         said = f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index"
         raise InputError(f"{said}{_near_build(name)}", hint=hint)
     try:
-        check_build(name, platform)
+        if platform is not None:
+            check_build(name, platform)
     except InputError as error:
         raise InputError(f"--accelerator {name}: {error.message}", hint=error.hint) from None
     return name
@@ -209,7 +212,9 @@ def _stated_libraries(options: Sequence[str]) -> dict[str, str | None]:
             hint = f"use NAME=VERSION or NAME=none, where NAME is one of {', '.join(LIBRARIES)}"
             raise InputError(f"--system-lib: invalid value {option!r}", hint=hint)
         try:
-            found = None if version == "none" else str(Version(version))
+            parsed = None if version == "none" else str(Version(version))
+            # Drivers have zeros that are part of their names: 580.65.06.
+            found = version.strip().lstrip("vV") if parsed is not None and name == "cuda-driver" else parsed
         except ValueError:
             raise InputError(f"--system-lib {option}: {version!r} is not a version") from None
         if stated.setdefault(name, found) != found:

@@ -177,13 +177,31 @@ def cell_of(tags: str) -> tuple[str, str]:
 
 
 class FolderRelease(LiveRelease):
-    """A release as the page of a folder lists it: the folder says its build."""
+    """A release as the page of a folder lists it: the folder says its build.
+
+    ``covered``: the data have this release, in this build or another, so the rules are about it.
+    """
 
     def __init__(
-        self, release: IndexRelease, bundled: CatalogueRelease | None, label: str, as_of: str = ""
+        self,
+        release: IndexRelease,
+        bundled: CatalogueRelease | None,
+        label: str,
+        as_of: str,
+        *,
+        covered: bool,
     ) -> None:
         super().__init__(release, bundled, as_of)
         self._label = label
+        self._covered = covered
+
+    def unproven(self, wheel: int) -> Unknown | None:
+        """Why the data do not cover this release in any build; None if they do."""
+        return None if self._covered else super().unproven(wheel)
+
+    def statements(self, wheel: int) -> Sequence[Statement]:
+        """As in ``LiveRelease``, for a release that the rules do not cover."""
+        return () if self._covered else super().statements(wheel)
 
     def build(self, wheel: int) -> str | Unknown | None:
         return _build(self.name, self._label, self.tags[wheel])

@@ -16,7 +16,7 @@ from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index, kind_of
-from torchlock.knowledge.releases import Provenance
+from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
 
@@ -92,7 +92,8 @@ class BuildSource:
     def beside(self, name: str, public: Sequence[Release]) -> Sequence[Release]:
         """The releases of the public index, and those of the root's table for machines that it does not serve.
 
-        CUDA builds of torch 2.7 and 2.8 for aarch64 require a triton that only the root page has for aarch64.
+        CUDA builds of torch 2.7 and 2.8 for aarch64 require a triton that only the root page has for aarch64. The
+        page is asked only if such a file is locked (``contradiction``).
         """
         if name != "triton" or kind_of(self.label) != "cuda":
             return public
@@ -115,10 +116,13 @@ class BuildSource:
         """
         if name not in self._answers:
             bundled = () if self._refresh else self._bundled(name)
-            aged = self._refresh or (not self._offline and self._day() > self._as_of(name))
-            today = self._asked(name) if aged else Unknown("not asked")
+            today = self._asked(name) if self._is_aged(name) else Unknown("not asked")
             self._answers[name] = bundled if isinstance(today, Unknown) else today
         return self._answers[name]
+
+    def _is_aged(self, name: str) -> bool:
+        """Whether the page has to be asked, because the table alone does not decide."""
+        return self._refresh or (not self._offline and self._day() > self._as_of(name))
 
     def is_local(self, name: str) -> bool:
         """Whether the releases of a project are known without asking the index."""
@@ -137,13 +141,35 @@ class BuildSource:
     def provenance(self, name: str) -> Provenance:
         """Where the releases of a project were looked up."""
         place = self.title if name in FAMILY else "the PyTorch index"
-        return Provenance(place, as_of="" if name in self._answered else self._as_of(name), folder=place)
+        as_of = self._as_of(name) or triton_catalogue().date  # of the data as a whole, which lack the folder
+        return Provenance(place, as_of="" if name in self._answered else as_of, folder=place)
 
     def contradiction(self, file: File) -> Contradiction | None:
-        """The two hashes of a file, if the page and the table disagree on it."""
+        """The two hashes of a file, if the page and the table disagree on it.
+
+        Raises:
+            NetworkError: ``refresh`` is set, and the index failed.
+        """
+        name = file.filename.partition("-")[0]
+        if file.url in self._added and self._is_aged(name):
+            self._asked(name)
         return next(
             (known for pages in self._opened_pages if (known := pages.contradictions.get(file.filename))), None
         )
+
+    def sha256(self, file: File) -> str | Unknown:
+        """The hash of a file that the tables lack, as its page states it today.
+
+        Raises:
+            NetworkError: ``refresh`` is set, and the index failed.
+        """
+        parsed = filenames.parse(file.filename)
+        today = Unknown("offline") if self._offline or parsed is None else self._asked(parsed[0])
+        for release in () if isinstance(today, Unknown) else today:
+            for listed in release.files():
+                if listed.filename == file.filename and "sha256" in listed.hashes:
+                    return listed.hashes["sha256"]
+        return Unknown("the PyTorch index states no hash of it")
 
     def remark(self, name: str, file: File) -> str:
         """What is weak about the evidence for a file; "" if several locks or a page of today agree on it."""
@@ -176,6 +202,11 @@ class BuildSource:
     @property
     def _opened_pages(self) -> list[FolderPages]:
         return [vars(self)[name] for name in ("_folder_pages", "_root_pages") if name in vars(self)]
+
+    @cached_property
+    def _public(self) -> Catalogue:
+        """The catalogue of the public index: which releases there are, in any build."""
+        return Catalogue()
 
     @cached_property
     def _folder_pages(self) -> FolderPages:
@@ -216,11 +247,10 @@ class BuildSource:
     def _declared(self, name: str, rows: Sequence[CatalogueRelease]) -> Iterator[DeclaredRelease]:
         """The releases of which documents say that the build exists, for targets without a file in the table."""
         from torchlock.knowledge.builds import Builds
-        from torchlock.knowledge.releases import Catalogue
 
         builds = Builds()
         known = {(row.version.partition("+")[0], *cell_of(tags)) for row in rows for tags in row.tags}
-        for release in Catalogue().releases(name) or ():
+        for release in self._public.releases(name) or ():
             version = release.version
             labels = builds.labels(name, version)
             if isinstance(labels, Unknown) or self.label not in labels:
@@ -254,7 +284,8 @@ class BuildSource:
     def _read(self, name: str) -> Sequence[FolderRelease] | Unknown:
         pages = self._folder_pages if name in FAMILY else self._root_pages
         try:
-            return pages.releases(name, self.label, self._rows(name), self._as_of(name))
+            covered = {release.version for release in self._public.releases(name) or ()}
+            return pages.releases(name, self.label, self._rows(name), self._as_of(name), covered)
         except UnknownPackage as error:
             if self._refresh or not self._rows(name):
                 return ()
@@ -278,7 +309,7 @@ def _declaration(builds: Builds, asked: tuple[str, str, str], system: str, pytho
 
 
 def _according_to(sources: Sequence[Evidence]) -> str:
-    """Which document says so, or which kind of fact it is, if that is no document."""
+    """Which document says so; without one, which kind of fact it is."""
     documents = [source.address for source in sources if source.address.startswith("https://")]
     return (
         f" according to {documents[0]}"

@@ -18,7 +18,7 @@ from torchlock.knowledge.build_labels import parse_label
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from torchlock.index import Index
     from torchlock.knowledge.releases import CatalogueRelease
@@ -53,11 +53,12 @@ class FolderPages:
         return [note for index in self._indexes.values() for note in index.notes]
 
     def releases(
-        self, name: str, build: str, table: Sequence[CatalogueRelease], as_of: str
+        self, name: str, build: str, table: Sequence[CatalogueRelease], as_of: str, covered: Collection[str]
     ) -> list[FolderRelease]:
         """The releases of a project as its page lists them today, oldest first.
 
-        ``build`` is the build of its wheels, ``table`` what is known of them as of a date.
+        ``build`` is the build of its wheels, ``table`` what is known of them as of a date; ``covered`` are the
+        releases (without labels) that the data have in any build.
 
         Raises:
             UnknownPackage: the index has no page for it.
@@ -77,7 +78,16 @@ class FolderPages:
 
         rows = {row.version: row for row in table}
         found = releases(self._index(self.address), name, taken)
-        return [FolderRelease(each, rows.get(each.version), build, as_of) for each in found]
+        return [
+            FolderRelease(
+                each,
+                rows.get(each.version),
+                build,
+                as_of,
+                covered=each.version in rows or each.version.partition("+")[0] in covered,
+            )
+            for each in found
+        ]
 
     def _belongs(self, name: str, file: File, row: File | None) -> bool:
         """Whether a listed file is one of the folder: by its path, else by the table, its label, or its age."""

@@ -7,11 +7,12 @@ that something does not exist (``renew``).
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
+from torchlock.index.openings import Openings
 from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
 
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from torchlock.answers import Unknown
-    from torchlock.index import Index, IndexSettings
+    from torchlock.index import Index
     from torchlock.index.build_source import BuildSource
-    from torchlock.index.sdist import Reader
     from torchlock.knowledge.releases import Release
     from torchlock.standards.index_file import File
 
@@ -70,20 +70,16 @@ class Sources:
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._catalogue = Catalogue(sdist=self._sdist)
-        self._build = build
         self._bundled = not (index_url or no_index or refresh)
         self._index_url = index_url
         self._extra_index_urls = list(extra_index_urls)
         self._find_links = find_links
-        self._no_index = no_index
         self._routes = routes or {}
         self._routed: dict[str, str] = {}
         self._offline = offline
         self._refresh = refresh
         self._pinned = pinned or {}
-        self._cache_dir = cache_dir
         self._day = day or today
-        self._report = report
         self._notes: list[str] = []
         self._snapshots: set[str] = set()
         self._tried: set[str] = set()
@@ -92,6 +88,17 @@ class Sources:
         self._used: dict[str, None] = {}
         self._file_host: str | None = None
         self._served_elsewhere = False
+        self._openings = Openings(
+            index_url=index_url,
+            extra_index_urls=self._extra_index_urls,
+            find_links=find_links,
+            no_index=no_index,
+            offline=offline,
+            refresh=refresh,
+            cache_dir=cache_dir,
+            build=build,
+            report=report,
+        )
         self._accelerator = accelerator
         self._builds_url = builds_url
 
@@ -123,20 +130,11 @@ class Sources:
         return BuildSource(
             self._accelerator,
             self._builds_url or index_address(),
-            opened=self._open_page,
+            opened=partial(self._openings.only, hurried=not self._refresh),
             offline=self._offline,
             refresh=self._refresh,
             day=self._day,
         )
-
-    def _open_page(self, url: str) -> Index:
-        """The index at one address alone, with the user's settings of the network."""
-        return self._open(self._only(url), hurried=not self._refresh)
-
-    def _only(self, url: str) -> IndexSettings:
-        from dataclasses import replace
-
-        return replace(self._settings(), index_url=url, extra_index_urls=(), find_links=(), no_index=None)
 
     def _route(self, name: str) -> str | None:
         """The one index that a project is taken from, if the user names one for it."""
@@ -156,7 +154,7 @@ class Sources:
                 hint="run without --offline: the catalogue has only the builds of the public index",
             )
         self._routed[name] = url
-        return self._ask(name, self._open(self._only(url)))
+        return self._ask(name, self._openings.only(url))
 
     def _found(self, name: str) -> Sequence[Release]:
         """The answer of the first source that has the project, with the release that it is pinned to.
@@ -168,7 +166,7 @@ class Sources:
             return first
         bundled = self._from_catalogue(name)
         if not first and not bundled:
-            return self._ask(name, self._index)
+            return self._ask(name, self._openings.every)
         if bundled and name in FAMILY and self._aged:
             bundled = self._today(name) or bundled
         if bundled and self._has_pinned(name, bundled):
@@ -222,7 +220,7 @@ class Sources:
         from torchlock.knowledge.indexes import is_public
 
         where = "" if all(map(is_public, asked)) else " and ".join(asked)
-        unasked = next((error for index in self._opened if (error := index.unasked(name))), None)
+        unasked = next((error for index in self._openings.opened if (error := index.unasked(name))), None)
         return Provenance(where, unasked=unasked.message if unasked else "")
 
     def _today(self, name: str) -> Sequence[Release]:
@@ -234,9 +232,9 @@ class Sources:
             return ()
         self._tried.add(name)
         try:
-            found = self._ask(name, self._main)
+            found = self._ask(name, self._openings.main)
         except UnknownPackage as error:
-            self._silent = not self._main_settings.index_urls
+            self._silent = not self._openings.main_settings.index_urls
             self._note_age(f"{error.message}; its releases are")
             return ()
         except (NetworkError, InputError) as error:  # of the index, or of the settings that name it
@@ -279,7 +277,7 @@ class Sources:
         """A release of the catalogue as the index serves it today: the catalogue has no sdists."""
         unknown = f"the catalogue has no requirements of the source distribution of {name} {version}"
         try:
-            found = self._ask(name, self._index)
+            found = self._ask(name, self._openings.every)
         except UnknownPackage as error:
             return Unknown(f"{unknown}, and {error.message}")
         release = next((release for release in found if release.version == version), None)
@@ -291,7 +289,7 @@ class Sources:
         Raises:
             TorchlockError: it cannot be read, or only with a build.
         """
-        return self._index.metadata(file)
+        return self._openings.every.metadata(file)
 
     def sha256(self, file: File) -> str | Unknown:
         """The hash of a file, by fetching it where an index has it; unknown where that cannot be done.
@@ -302,8 +300,8 @@ class Sources:
             NetworkError: the file is not the one that the index describes.
         """
         if self.builds is not None and self.builds.holds(file):
-            return Unknown("the PyTorch index states no hash of it")
-        return self._index.sha256(file)
+            return self.builds.sha256(file)
+        return self._openings.every.sha256(file)
 
     def address(self, name: str, file: File) -> str:
         """The absolute URL of a project's file; in the catalogue it is relative to the index's file host.
@@ -321,7 +319,7 @@ class Sources:
 
     def _served(self, name: str, file: File) -> str:
         """Where the index serves this file; a mirror may keep it under another path than the public index."""
-        for served in self._index.files(name):
+        for served in self._openings.every.files(name):
             if served.filename == file.filename:
                 self._served_elsewhere = not served.url.endswith(file.url)
                 return served.url
@@ -333,15 +331,9 @@ class Sources:
     @property
     def notes(self) -> list[str]:
         """Remarks from reading settings and asking indexes."""
-        asked = [index.notes for index in self._opened]
+        asked = [index.notes for index in self._openings.opened]
         asked += [self.builds.notes] if self.builds is not None else []
         return list(dict.fromkeys([*self._notes, *(note for notes in asked for note in notes)]))
-
-    @property
-    def _opened(self) -> list[Index]:
-        """The indexes that were needed so far."""
-        named = ("_main", "_index", "_extra_index", "_links")
-        return [vars(self)[name] for name in named if name in vars(self)]
 
     @property
     def indexes(self) -> list[str]:
@@ -367,7 +359,7 @@ class Sources:
         if not self._extra_index_urls:
             return ()
         try:
-            return self._ask(name, self._extra_index)
+            return self._ask(name, self._openings.extra)
         except Unasked:
             raise
         except UnknownPackage:
@@ -388,7 +380,7 @@ class Sources:
 
         known = {release.version for release in found}
         try:
-            added = [release for release in self._ask(name, self._links) if release.version not in known]
+            added = [release for release in self._ask(name, self._openings.links) if release.version not in known]
         except UnknownPackage:
             return found
         return sorted([*found, *added], key=lambda release: Version(release.version))
@@ -403,71 +395,6 @@ class Sources:
         self._used.update(dict.fromkeys(release.index for release in found))
         bundled = {release.version: release for release in self._catalogue.releases(name) or ()}
         return [LiveRelease(each, bundled.get(each.version.partition("+")[0]), self._as_of) for each in found]
-
-    @cached_property
-    def _index(self) -> Index:
-        return self._open(self._settings())
-
-    @cached_property
-    def _main(self) -> Index:
-        """The index of the settings alone, without what they add to it, asked in a hurry."""
-        return self._open(self._main_settings, hurried=True)
-
-    @cached_property
-    def _main_settings(self) -> IndexSettings:
-        from dataclasses import replace
-
-        return replace(self._settings(), extra_index_urls=(), find_links=())
-
-    @cached_property
-    def _extra_index(self) -> Index:
-        """The extra indexes alone, in their order."""
-        from dataclasses import replace
-
-        *first, last = self._settings().extra_index_urls
-        return self._open(replace(self._settings(), extra_index_urls=first, index_url=last, find_links=()))
-
-    @cached_property
-    def _links(self) -> Index:
-        """The find-links locations alone."""
-        from dataclasses import replace
-
-        return self._open(replace(self._settings(), no_index=True))
-
-    def _settings(self) -> IndexSettings:
-        from torchlock.index import read_settings
-
-        return read_settings(
-            index_url=self._index_url,
-            extra_index_urls=self._extra_index_urls,
-            find_links=self._find_links,
-            no_index=self._no_index,
-        )
-
-    def _open(self, settings: IndexSettings, *, hurried: bool = False) -> Index:
-        from pathlib import Path
-
-        from torchlock.index import Index
-
-        folder = Path(self._cache_dir) if self._cache_dir else None
-        return Index(
-            settings,
-            offline=self._offline,
-            cache_dir=folder,
-            refresh=self._refresh,
-            hurried=hurried,
-            report=self._report,
-            sdists=self._sdists(settings),
-        )
-
-    def _sdists(self, settings: IndexSettings) -> Reader:
-        from torchlock.index.sdist import Reader
-
-        if not self._build:
-            return Reader()
-        from torchlock.index.sdist.building import Builder
-
-        return Reader(Builder(settings))
 
 
 def _outline(releases: Sequence[Release]) -> dict[str, tuple[bool, list[str]]]:

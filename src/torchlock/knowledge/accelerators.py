@@ -301,6 +301,11 @@ def labels() -> tuple[str, ...]:
     return tuple(_table()["labels"])
 
 
+def architectures() -> tuple[str, ...]:
+    """The architectures that the table knows, in its order."""
+    return tuple(dict.fromkeys(str(row["arch"]) for row in _table()["gpus"]))
+
+
 def sources_of(keys: Iterable[str]) -> tuple[Evidence, ...]:
     """The sources with these keys."""
     from torchlock.finding import Evidence
@@ -398,9 +403,8 @@ def _not_known(written: str) -> InputError:
     from torchlock.knowledge.gpu_names import plain_name, spellings
     from torchlock.redaction import shortened
 
-    shown: dict[str, str] = {}
+    shown = {arch: arch for arch in architectures()}
     for row in _table()["gpus"]:
-        shown.setdefault(row["arch"], row["arch"])
         for name in row["names"]:
             shown.setdefault(plain_name(name), name)
     wanted = [*spellings(written[:_LONGEST])[:2], written[:_LONGEST].lower()]

@@ -98,6 +98,12 @@ class HashTable:
         return isinstance(stated, Unknown) or sha256 in _disputed(folder, file.name)
 
 
+def is_second_class(file: KnownFile) -> bool:
+    """Whether only a text that quotes it states the hash of a file, and no lock does."""
+    evidence = evidence_of(file.folder, file.name) if file.folder else None
+    return evidence is not None and evidence.grade == "excerpt"
+
+
 def _disputed(folder: str, name: str) -> set[str]:
     """Other hashes that sources state for a file in a folder."""
     evidence = evidence_of(folder, name) if folder else None

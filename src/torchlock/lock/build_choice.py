@@ -299,7 +299,7 @@ def _never(name: str, label: str, question: Question) -> bool:
     It does not cover each release of the time of torch 1: where the build did not exist yet, they do not count.
     """
     builds, python = question.builds, str(question.target.python)
-    if label not in labels():
+    if label == "cpu" or label not in labels():
         return False
     since_1 = any(
         _is_old("torch", each) and builds.published("torch", each, label) is True

@@ -28,7 +28,7 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
-from torchlock.lock.folder_words import missing, without_wheel
+from torchlock.lock.folder_words import missing, without_builds, without_wheel
 from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
@@ -318,7 +318,8 @@ class _Narrator:
     def _lacking(self, name: str, specifier: str) -> str:
         source = self._universe.provenance(name)
         if source.folder:
-            return missing(name, specifier, source, self._universe.target)
+            target = self._universe.target
+            return without_builds(source, target) or missing(name, specifier, source, target)
         return f"there is no {name}{specifier}{source.dated}"
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
@@ -360,15 +361,20 @@ class _Narrator:
             newest = items[-1]
             versions = counted(item.version for item in items)
             if why == "wheel":
-                wheels = wheels_in_words(newest.version, self._universe.tags_of(name, newest.version), target)
-                lacking = without_wheel(name, newest.version, self._universe.provenance(name), target)
-                yield f"{name} {versions}: {lacking}{wheels}"
+                yield self._without_wheel(name, newest.version, versions)
             elif why == "python":
                 yield f"{name} {versions}: requires Python {newest.detail}, the target has {target.python.full}"
             elif why == "never":
                 yield from self._never(name, newest)
             else:
                 yield f"{name} {versions}: {_WHY[why].format(detail=newest.detail)}"
+
+    def _without_wheel(self, name: str, newest: str, versions: str) -> str:
+        target, source = self._universe.target, self._universe.provenance(name)
+        if sentence := without_builds(source, target):
+            return sentence
+        wheels = wheels_in_words(newest, self._universe.tags_of(name, newest), target)
+        return f"{name} {versions}: {without_wheel(name, newest, source, target)}{wheels}"
 
     def _never(self, name: str, rejected: Rejected) -> Iterator[str]:
         version = Version(rejected.version)
@@ -379,7 +385,7 @@ class _Narrator:
 
 
 _WHY = {
-    "newer": "uploaded on {detail}, after --exclude-newer",
+    "newer": "{detail}",
     "unreadable": "{detail}",
     "gpu": "{detail}",
     "sdist": "only a source distribution, and torchlock never builds the torch family from source",

@@ -16,18 +16,27 @@ if TYPE_CHECKING:
 def missing(name: str, specifier: str, source: Provenance, target: Target) -> str:
     """That a folder has no release of a project that a specifier set admits."""
     pins = [clause.version for clause in SpecifierSet(specifier) if clause.operator == "=="]
-    known = Catalogue().releases(name) or ()
-    version = pins[0] if pins else known[-1].version if known else ""
     what, dated = f"{name}{specifier}", Provenance(as_of=source.as_of).dated
-    if _is_certain(name, version, source, target):
+    if not source.as_of or (pins and _is_certain(name, pins[0], source, target)):
         return f"{source.folder} has no {what}{dated}"
-    return f"no {what} is known in {source.folder}{dated}"
+    known = [release.version for release in reversed(Catalogue().releases(name) or ())]
+    absent = next((version for version in known if _is_certain(name, version, source, target)), None)
+    certain = f"; {name} {absent} certainly has no such build" if absent and not specifier else ""
+    return f"no {what} is known in {source.folder}{dated}{certain}"
 
 
 def without_wheel(name: str, version: str, source: Provenance, target: Target) -> str:
     """That a release has no wheel for the target; it ends with the date of the snapshot."""
     certain = not source.folder or _is_certain(name, version, source, target)
     return f"no wheel for {target}{'' if certain else ' is known'}{source.dated}"
+
+
+def without_builds(source: Provenance, target: Target) -> str:
+    """That the index has no builds of this kind for the platform; "" if it has, or if that is not known."""
+    from torchlock.knowledge.accelerators import absence_of
+
+    absence = absence_of(target.accelerator, str(target.platform)) if source.folder else None
+    return "" if absence is None else f"{absence.because}{Provenance(as_of=source.as_of).dated}"
 
 
 def _is_certain(name: str, version: str, source: Provenance, target: Target) -> bool:

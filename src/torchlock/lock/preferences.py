@@ -117,7 +117,7 @@ def _why(universe: Universe, units: Sequence[UserRequirement], name: str, versio
             return {
                 "wheel": f"{version} has no wheel for {universe.target}",
                 "python": f"{version} requires Python {item.detail}",
-                "newer": f"{version} was uploaded on {item.detail}, after --exclude-newer",
+                "newer": f"of {version}: {item.detail}",
                 "gpu": f"of {version}: {item.detail}",
             }.get(item.why, f"{version} cannot be used any more")
     for (other, read), unread in universe.unreadable.items():

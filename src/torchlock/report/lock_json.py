@@ -25,6 +25,7 @@ def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_dat
                         "python": lock.target.python.full,
                         "platform": lock.target.platform.spelled,
                         "accelerator": lock.target.accelerator,
+                        "gpu": lock.target.gpu or None,
                         "system": lock.target.system,
                         "libraries": dict(sorted(lock.target.libraries.items())),
                     },

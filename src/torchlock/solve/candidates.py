@@ -87,10 +87,10 @@ class Candidate(NamedTuple):
 class Rejected(NamedTuple):
     """A release that is not a candidate: ``why`` is one of the words below, ``detail`` completes it.
 
-    wheel: no wheel for this target; python: Requires-Python;
-    newer: uploaded after --exclude-newer; never: a rule says that it does not load; unreadable: its metadata is
-    unknown, or installers refuse it; sdist: only a source distribution, of the torch family; gpu: its wheel has no
-    code for the GPU of the target.
+    wheel: no wheel for this target; python: Requires-Python; newer: uploaded after --exclude-newer, or at a time
+    that is not known; never: a rule says that it does not load; unreadable: its metadata is unknown, or installers
+    refuse it; sdist: only a source distribution, of the torch family; gpu: its wheel has no code for the GPU of
+    the target.
     """
 
     version: str
@@ -174,8 +174,9 @@ class CandidateFilter:
             elif found is not None:
                 rejected.append(found)
         # A build may be listed twice: with the files that are known, and with targets that only documents name.
-        taken = {candidate.release.version for candidate in candidates if candidate.release is not None}
-        rejected = [item for item in dict.fromkeys(rejected) if item.version not in taken]
+        told = {candidate.release.version for candidate in candidates if candidate.release is not None}
+        told |= {item.version for item in rejected if item.why != "wheel"}
+        rejected = [item for item in dict.fromkeys(rejected) if item.why != "wheel" or item.version not in told]
         if name not in self._policy.lowest:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
@@ -204,14 +205,15 @@ class CandidateFilter:
         if isinstance(release, KeptRelease):
             because = self._lacks_code(release, 0)
             kept = Candidate(name, Version(release.version), release, 0, (0,))
-            return Rejected(str(release.package.version), "gpu", because) if because else kept
+            stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
+            return Rejected(release.version, "gpu", stays) if because else kept
         ranks = release.ranks(self._rank)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))]
         if usable and self._policy.exclude_newer:
             usable = self._early_enough(release, usable)
             if not usable:
-                return Rejected(release.version, "newer", release.date)
+                return Rejected(release.version, "newer", _upload_of(release, fitting))
         if not usable:
             if fitting:
                 return Rejected(release.version, "python", release.requires_python(fitting[0]))
@@ -249,7 +251,7 @@ class CandidateFilter:
         if not self.runs(release.requires_python(-1)):
             return Rejected(release.version, "python", release.requires_python(-1))
         if self._policy.exclude_newer and not self._early_enough(release, [-1]):
-            return Rejected(release.version, "newer", release.date)
+            return Rejected(release.version, "newer", _upload_of(release, [-1]))
         if release.invalid:
             return Rejected(release.version, "unreadable", release.invalid[0])
         try:
@@ -269,6 +271,14 @@ class CandidateFilter:
         if known is None:
             known = self._pythons[requires_python] = self._target.python.satisfies(requires_python)
         return known
+
+
+def _upload_of(release: Release, files: Sequence[int]) -> str:
+    """When a release was uploaded, in words; the times of these files decide, if one is known."""
+    known = release.files()
+    if known and any(known[index].uploaded for index in files):
+        return f"uploaded on {release.date}, after --exclude-newer"
+    return "its time of upload is not known, and --exclude-newer needs it"
 
 
 def service_of(release: Release, wheel: int, target: Target) -> Service | None:

@@ -166,7 +166,13 @@ class Universe:
 
     def tags_of(self, name: str, version: str) -> Sequence[str]:
         """The tags of all wheels of a release, for this target or any other."""
-        return next((release.tags for release in self._releases(name) if release.version == version), ())
+        releases = [release for release in self._releases(name) if release.version == version]
+        return [
+            tags
+            for release in releases
+            for tags, rank in zip(release.tags, release.ranks(_any), strict=True)
+            if rank is not None
+        ]
 
     def mask(self, name: str, specifier: str) -> int:
         """The candidates that satisfy a specifier set."""
@@ -462,3 +468,8 @@ class _Anchored:
 
     def learn(self, solution: Mapping[str, int]) -> bool:
         return False
+
+
+def _any(tags: str) -> int | None:
+    """The rank of a wheel that every target takes: what has none is not there at all."""
+    return 0

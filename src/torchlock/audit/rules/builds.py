@@ -144,9 +144,16 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
             yield context.finding("TL902", "note", message, [demand])
         elif not served and version and label:
             message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
-            message += f" ({as_of(context.known.builds.date)})"
+            message += f"{_elsewhere(context, name, version)} ({as_of(context.known.builds.date)})"
             severity = severity_of(fails=_measured(context, name, version, label))
             yield context.finding("TL204", severity, message, [demand])
+
+
+def _elsewhere(context: AuditContext, name: str, version: str) -> str:
+    """The pages that have a release, as the end of a sentence; "" if none is known."""
+    there = context.known.builds.labels(name, version)
+    known = [] if isinstance(there, Unknown) else sorted(filter(None, there), key=label_order)
+    return f"; it is on the pages of {listed(known)}" if known else ""
 
 
 def _measured(context: AuditContext, name: str, version: str, label: str) -> bool:
@@ -203,7 +210,9 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
     if published:
         return None
     there = builds.labels(demand.name, version)
-    known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
+    known = (
+        [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there, key=label_order) if label]
+    )
     which = f"; it was published as {listed(known)} ({as_of(builds.date)})" if known else ""
     certain = carried is True and _measured(context, demand.name, version, demand.label)
     message = f"{demand.name} {version} was never published as +{demand.label}{which}"

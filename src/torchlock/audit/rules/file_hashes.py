@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from torchlock.audit.phrasing import asked
 from torchlock.audit.wheel_address import wheel_address
@@ -11,7 +10,9 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.filenames import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,17 +37,26 @@ class _Stated(NamedTuple):
 @rule("TL513", "TL509")
 def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pins with hashes of which none belongs to a file of that release on the named index."""
-    for name, demands in install_set.demands.items():
+    for demands in install_set.demands.values():
         for demand in demands:
             version = _version(context, demand)
-            stated = _stated(context, demand) if version else []
-            if not version or not stated:
+            if version is None or _is_of_public_index(context, demand, version):
                 continue
-            if all(not one.folder for one in stated) and any(
-                one.sha256 in context.digests(name, version) for one in stated
-            ):
-                continue  # They are hashes of the public index, whose catalogue is at hand.
-            yield from _judged(context, demand, version, stated)
+            stated = _stated(context, demand)
+            if stated:
+                yield from _judged(context, demand, version, stated)
+
+
+def _is_of_public_index(context: AuditContext, demand: Demand, version: str) -> bool:
+    """Whether a demand comes from the public index alone and has the hash of a file there, or no hash at all."""
+    if demand.entry.url is not None:
+        return False
+    if not demand.entry.hashes:
+        return True
+    if demand.label or not context.offer(demand.entry).only_public:
+        return False
+    known = context.digests(demand.name, version)
+    return any(digest.partition(":")[2].lower() in known for digest in demand.entry.hashes)
 
 
 def _version(context: AuditContext, demand: Demand) -> str | None:
@@ -75,7 +85,7 @@ def _of_file(written: str, digest: str, folder: str | None) -> _Stated | None:
     """The hash of a file that a lock lists by its name or address; None without a folder or a SHA-256 hash."""
     wheel = wheel_address(written) if "://" in written else None
     folder = wheel.folder if wheel is not None else folder
-    name = unquote(urlsplit(written).path).rpartition("/")[2] if "/" in written else written
+    name = file_name(written)
     found = _sha256([digest])
     return _Stated(found[0], folder, name) if found and folder is not None else None
 
@@ -139,7 +149,10 @@ def _elsewhere(
     which = f"the hash of {first.name}" if first.name else f"a hash of {asked(demand)}"
     count = f" ({len(wrong)} hashes like it)" if len(wrong) > 1 else ""
     message = f"{which} is that of {file.name} in {there}, not of a file in {where}{count}"
-    finding = context.finding("TL513", "error" if whole else "warning", message, [demand])
+    from torchlock.knowledge.build_hashes import is_second_class
+
+    certain = whole and not any(is_second_class(file) for file in table.files(first.sha256))
+    finding = context.finding("TL513", severity_of(fails=certain), message, [demand])
     page = page_of(first.folder) if first.folder else "the public index"
     right = table.hash_of(first.folder, first.name) if first.name else None
     what = f" Its hash is sha256:{right}." if isinstance(right, str) else ""

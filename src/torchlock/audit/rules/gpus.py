@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.audit.phrasing import asked, platforms
 from torchlock.audit.rules.host_libraries import build_taken
-from torchlock.knowledge.accelerators import driver_branches, driver_knows, serves
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
@@ -62,6 +61,8 @@ def _taken(context: AuditContext, install_set: InstallSet, name: str) -> Iterato
 
 def _without_code(context: AuditContext, demand: Demand, gpu: Gpu, taken: list[_Taken]) -> Finding | None:
     """The finding on one GPU, if no wheel has code for it, or one for a platform that the file declares."""
+    from torchlock.knowledge.accelerators import serves
+
     stack = context.stack
     answers = [serves(demand.name, one.version, one.build, stack.platforms[one.platform], gpu) for one in taken]
     lacking = [(one, answer) for one, answer in zip(taken, answers, strict=True) if answer.answer is False]
@@ -70,7 +71,7 @@ def _without_code(context: AuditContext, demand: Demand, gpu: Gpu, taken: list[_
     whole = len(lacking) == len(taken)
     cells = sum(stack.on_platform(one.platform) for one, _ in lacking)
     usual = whole or context.declares_platforms or bool(cells & context.mainstream)
-    one, answer = lacking[-1] if len(lacking) == 1 else lacking[0]
+    one, answer = lacking[0]
     where = "" if whole else f" on {platforms(stack, cells)}"
     message = f"{asked(demand)} of {one.build} does not run on {gpu}{where}: {answer.because}"
     severity = severity_of(fails=whole, partly=usual)
@@ -81,8 +82,10 @@ def _without_code(context: AuditContext, demand: Demand, gpu: Gpu, taken: list[_
 def unsupported(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A driver that does not support the GPU, with whichever CUDA build."""
     driver = context.known.libraries.get("cuda-driver")
-    if not driver or "torch" not in install_set.names():
+    if not context.known.gpus or not driver or "torch" not in install_set.names():
         return
+    from torchlock.knowledge.accelerators import driver_branches, driver_knows
+
     demand = install_set.first("torch")
     if not any(True for _ in _taken(context, install_set, "torch")):
         return  # A CPU build does not use it.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.audit.index_advice import merges_indexes, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, picks_of, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.audit.context import AuditContext
+    from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.audit.page_choice import Picks
     from torchlock.finding import Finding
@@ -61,11 +65,15 @@ def _not_there(context: AuditContext, demand: Demand, label: str, other: dict[st
     tools = {line.tool for line in context.document.indexes}
     message = f"{asked(demand)} is not on the page of {label} builds ({as_of(builds.date)})"
     others = tools & {"poetry", "pdm", "pipenv"}
-    if tools != {"uv"}:
-        message += f": {'an installer' if others else 'pip'} takes it from the public index, {takes}"
-    if not others and _lists_another(context, demand, label):
+    merges = merges_indexes(context.document)
+    if tools != {"uv"} or merges:
+        who = "an installer" if others or merges else "pip"
+        message += f": {who} takes it from the public index, {takes}"
+    fails = False
+    if not others and not merges and _lists_another(context, demand, label):
         message += "; uv asks the page alone, because it lists other releases, and finds none"
-    return context.finding("TL211", "warning", message, [demand])
+        fails = tool_of(context.document) == "uv"
+    return context.finding("TL211", severity_of(fails=fails), message, [demand])
 
 
 def _lists_another(context: AuditContext, demand: Demand, label: str) -> bool:
@@ -80,7 +88,7 @@ def choices_differ(context: AuditContext, install_set: InstallSet) -> Iterator[F
     """Demands for which pip takes another build than the one that the first page has."""
     for demand in _beside_pages(context, install_set):
         offer = context.offer(demand.entry)
-        if (len(offer.labels) == 1 and (demand.exact or not offer.public)) or not _for_pip(context):
+        if (len(offer.labels) == 1 and (demand.exact or not offer.public)) or not _for_pip(context, offer):
             continue
         outdone: dict[Picks, int] = {}
         mixed: dict[Picks, int] = {}
@@ -96,10 +104,11 @@ def choices_differ(context: AuditContext, install_set: InstallSet) -> Iterator[F
             yield _mixed(context, demand, max(mixed, key=lambda picks: picks.pip.release))
 
 
-def _for_pip(context: AuditContext) -> bool:
-    """Whether pip may install the file, and its pages are meant for one command."""
-    lines = [line for line in context.document.indexes if line.address]
-    return not any(line.tool for line in lines)
+def _for_pip(context: AuditContext, offer: Offer) -> bool:
+    """Whether pip may install the file, and its pages are for one command. Several commands may have their own."""
+    if len(offer.labels) > 1 and BY_KIND[context.document.kind].role == "commands":
+        return False
+    return not any(line.tool for line in context.document.indexes)
 
 
 def _outdone(context: AuditContext, demand: Demand, picks: Picks) -> Finding:

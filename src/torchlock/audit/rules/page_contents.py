@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from torchlock.audit.index_advice import limiting, tool_of
 from torchlock.audit.phrasing import as_of, asked, listed, where
 from torchlock.finding import Remedy
-from torchlock.knowledge.accelerators import absence_of
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.index_pages import is_excluded
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host, page_of
@@ -15,6 +14,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +53,8 @@ def _may_have(context: AuditContext, demand: Demand, label: str, cell: int) -> b
     known = context.known.has_wheel
     key = demand.name, demand.releases or 0, f"{'+' if demand.label else ''}{label}", cell
     if key not in known:
+        from torchlock.knowledge.accelerators import absence_of
+
         builds, target = context.known.builds, context.stack.target(cell)
         versions = context.stack.packages[demand.name].versions
         asked_of = builds.published if demand.label else builds.serves
@@ -109,6 +111,8 @@ def _only_own_page(context: AuditContext, entry: Entry) -> bool:
     """Whether all indexes of an entry are pages of the PyTorch index itself."""
     lines = context.document.indexes
     addresses = [entry.index] if entry.index else [line.address for line in lines if line.kind != "find-links"]
+    if not entry.index and BY_KIND[context.document.kind].role == "commands":
+        return False  # The index may be that of another command.
     if not entry.index and not any(line.kind == "index" for line in lines):
         return False
     if any(line.kind == "find-links" for line in lines):
@@ -140,8 +144,9 @@ def _apart(context: AuditContext, tool: str, names: str) -> str:
     line = next((line for line in context.document.indexes if line.kind == "index"), None)
     if tool and line is not None:
         return limiting(line)
-    if context.document.kind in ("requirements", "environment"):
-        return "Write --extra-index-url in place of --index-url, and pin the builds of torch and its companions."
+    if line is not None and context.document.kind in ("requirements", "environment"):
+        extra = f"Write --extra-index-url {line.address} in place of --index-url"
+        return f"{extra}, and pin the builds of torch and its companions."
     return f"Install {names} in a command of their own, without this index."
 
 

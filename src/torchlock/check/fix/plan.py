@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of
-from torchlock.check.published import exists, is_likely, known_labels, written
+from torchlock.check.published import exists, is_likely, known_labels, labels_of, written
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
 from torchlock.knowledge.accelerators import Gpu, code_of, serves
@@ -59,8 +59,8 @@ def planned(
 
     ``broken`` are reinstalled even at the same version, ``wanted`` are added; ``asked`` are requirements that must
     hold, ``libraries`` are libraries of the machine that count. It tries in turn: another companion for the
-    installed torch, another torch for the installed torchaudio, both; and each with the installed build first. The
-    installed torch is never replaced by a build for other devices, unless ``--accelerator`` asks for one.
+    installed torch, another torch for the installed torchaudio, both. The installed torch is never replaced by a
+    build for fewer devices, unless ``--accelerator`` asks for one.
     """
     target = context.target
     if target is None or _is_vendors(context):
@@ -70,13 +70,24 @@ def planned(
     own = _constraints(context, names)
     goals = [
         _Goal(target, names, firm, label, constraints, broken, certain)
-        for certain in (True, False)
-        for label in _labels(context, target)
         for constraints in ([[*own, *asked], [*asked]] if own else [[*asked]])
-        for firm in ("torch", "torchaudio", "")
-        if _is_open(context, firm, label) and (certain or _is_installed_build(context, firm, label))
+        for firm, label, certain in _attempts(context, target)
     ]
     return next((plan for goal in goals if (plan := _solved(context, goal)) is not None), None)
+
+
+def _attempts(context: CheckContext, target: Target) -> list[tuple[str, str, bool]]:
+    """What is kept, in which build, and whether only with known wheels; the smallest change first.
+
+    First torch stays: with companions of its build, then of the public index, then with wheels that may exist.
+    """
+    labels = list(_labels(context, target))
+    found = [
+        ("torch", label, certain) for certain in (True, False) for label in labels if label in ("", labels[0])
+    ]
+    found += [(firm, label, True) for label in labels for firm in ("torch", "torchaudio", "")]
+    found += [(firm, labels[0], False) for firm in ("torchaudio", "") if context.accelerator]
+    return [each for each in dict.fromkeys(found) if _is_open(context, *each)]
 
 
 class _Goal(NamedTuple):
@@ -95,18 +106,13 @@ class _Goal(NamedTuple):
     certain: bool
 
 
-def _is_open(context: CheckContext, firm: str, label: str) -> bool:
-    """Whether the package that shall keep its version can do so in this build."""
-    if not firm:
-        return True
-    if firm not in context.pins or context.pins[firm].unversioned:
+def _is_open(context: CheckContext, firm: str, label: str, certain: bool) -> bool:
+    """Whether an attempt makes sense: the package that keeps its version can do so in this build."""
+    if firm and (firm not in context.pins or context.pins[firm].unversioned):
         return False
-    return firm != "torch" or label == context.label("torch") or (not label and context.accelerator is None)
-
-
-def _is_installed_build(context: CheckContext, firm: str, label: str) -> bool:
-    """Whether unknown wheels may be tried, too: for the build that is installed, or that was asked for."""
-    return bool(label) and (label == context.accelerator or (firm == "torch" and label == context.label("torch")))
+    if not certain and not label:
+        return False  # The releases of the public index are all known.
+    return firm != "torch" or not label or context.accelerator is not None or label == context.label("torch")
 
 
 def _is_vendors(context: CheckContext) -> bool:
@@ -140,12 +146,9 @@ def _older(context: CheckContext, target: Target, label: str) -> list[str]:
     mine = parse_label(label)
     if mine is None or mine.kind not in ("cuda", "rocm"):
         return []
-    known = {
-        each
-        for version in CompatibilityTable().packages["torchaudio"].versions
-        for each in known_labels("torchaudio", version)
-        if kind_of(each) == mine.kind and _number(each) < mine.version
-    }
+    known = [
+        each for each in labels_of("torchaudio") if kind_of(each) == mine.kind and _number(each) < mine.version
+    ]
     same = [each for each in known if mine.kind == "rocm" or _number(each)[:1] == mine.version[:1]]
     kept = [each for each in same if _keeps_devices(context, target, label, each)]
     return sorted(kept, key=_number, reverse=True)[:2]
@@ -301,8 +304,9 @@ class _BuildSource(DelegatingSource):
             return True
         if is_likely(name, version, self._label, self._target):
             return True
-        found = exists(name, version, self._label, self._target)
-        return found is not False and (not self._certain or name == "torchcodec")
+        if name != "torchcodec" and (self._certain or self._label not in labels_of(name)):
+            return False
+        return exists(name, version, self._label, self._target) is not False
 
 
 class _CertainTorchcodec(DelegatingSource):
