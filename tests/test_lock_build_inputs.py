@@ -328,7 +328,7 @@ def test_a_folder_that_lacks_the_release_is_refused_with_both_ways_out(capsys: p
     lock(*LINUX, files={"pyproject.toml": project}, code=1)
     err = capsys.readouterr().err
     assert "pyproject.toml:6: the index" in err
-    assert "cu124 folder of the PyTorch index has no torch>=2.7" in err
+    assert "no torch>=2.7 is known in the cu124 folder of the PyTorch index" in err
     assert "the nearest build that works is cu126" in err
     assert "hint: use --accelerator pypi" in err
 

@@ -297,7 +297,7 @@ def test_a_line_that_asks_for_another_build_is_refused(
         run("-r", "requirements.in", "--accelerator", label, *LINUX, code=2)
         said = capsys.readouterr().err
         assert says in said
-        assert f"--accelerator is {label}" in said or f"--accelerator {label}" in said
+        assert f"the lock is for {label}" in said or f"--accelerator {label}" in said
         assert "--no-index" in line or "requirements.in:1" in said
 
 
