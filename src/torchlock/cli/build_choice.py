@@ -220,7 +220,7 @@ def _members(inputs: Inputs) -> tuple[str, ...]:
 def _steps(conflict: Conflict) -> list[str]:
     from torchlock.lock.explain import explain
 
-    return explain(conflict).steps
+    return explain(conflict, brief=True).reasons
 
 
 def _unread(conflict: Conflict) -> bool:

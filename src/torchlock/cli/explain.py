@@ -265,7 +265,7 @@ def _add_newer(
             conflict = _conflict(other)
             dated = sources.provenance(name).dated
             story.steps.append(
-                f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(conflict.steps)}"
+                f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(conflict.reasons)}"
             )
             story.sources.update(conflict.sources)
 

@@ -116,18 +116,22 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
     """Warn about credentials in the lock, and about packages without a hash."""
     if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
         console.say("warning", "the lock contains the credentials of a URL, as in its input")
-    if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
-        console.say(
-            "warning", f"{', '.join(bare)}: no hash is available, so pip refuses the lock in its hash mode"
-        )
-        console.say("hint", _way_to_hashes(result, bare))
+    if arguments.no_hashes or _is_pylock(arguments):
+        return
+    if bare := [pin.name for pin in result.pins if not _has_hash(pin)]:
+        refused = len(bare) < len(result.pins)
+        so = "pip refuses the lock, because its other lines have a hash" if refused else "it is installed unverified"
+        console.say("warning", f"{', '.join(bare)}: no hash is available; {so}")
+        console.say("hint", _way_to_hashes(result, bare, arguments))
 
 
-def _way_to_hashes(result: Lock, bare: Collection[str]) -> str:
+def _way_to_hashes(result: Lock, bare: Collection[str], arguments: argparse.Namespace) -> str:
     """What to do about packages without a hash."""
-    if any(pin.page for pin in result.pins if pin.name in bare):
+    if not any(pin.page for pin in result.pins if pin.name in bare):
+        return "use --no-hashes, or require a wheel or an archive instead"
+    if arguments.offline:
         return "run without --offline, so that the page of the index is asked; or use --no-hashes"
-    return "use --no-hashes, or require a wheel or an archive instead"
+    return "the page of the index states none, or could not be asked; use --no-hashes for a lock that pip installs"
 
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:

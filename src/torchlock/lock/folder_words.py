@@ -13,21 +13,22 @@ if TYPE_CHECKING:
     from torchlock.target import Target
 
 
-def missing(name: str, specifier: str, source: Provenance, target: Target) -> str:
-    """That a folder has no release of a project that a specifier set admits."""
+def missing(name: str, specifier: str, source: Provenance, target: Target, *, brief: bool = False) -> str:
+    """That a folder has no release of a project that a specifier set admits; ``brief``: without the folder."""
     pins = [clause.version for clause in SpecifierSet(specifier) if clause.operator == "=="]
     known = Catalogue().releases(name) or ()
     version = pins[0] if pins else known[-1].version if known else ""
     what, dated = f"{name}{specifier}", Provenance(as_of=source.as_of).dated
-    if _is_certain(name, version, source, target):
-        return f"{source.folder} has no {what}{dated}"
-    return f"no {what} is known in {source.folder}{dated}"
+    certain = _is_certain(name, version, source, target)
+    if brief:
+        return f"it has no {what}" if certain else f"no {what} is known"
+    return f"{source.folder} has no {what}{dated}" if certain else f"no {what} is known in {source.folder}{dated}"
 
 
-def without_wheel(name: str, version: str, source: Provenance, target: Target) -> str:
-    """That a release has no wheel for the target; it ends with the date of the snapshot."""
+def without_wheel(name: str, version: str, source: Provenance, target: Target, *, brief: bool = False) -> str:
+    """That a release has no wheel for the target; it ends with the date of the snapshot, unless it is ``brief``."""
     certain = not source.folder or _is_certain(name, version, source, target)
-    return f"no wheel for {target}{'' if certain else ' is known'}{source.dated}"
+    return f"no wheel for {target}{'' if certain else ' is known'}{'' if brief else source.dated}"
 
 
 def without_builds(source: Provenance, target: Target) -> str:
