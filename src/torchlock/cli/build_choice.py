@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, lock
-from torchlock.lock.build_inputs import for_build
+from torchlock.lock.build_inputs import for_build, refuse_mixed
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ class Runs:
             depth,
         )
         label = self.target.accelerator
+        if label == "auto":
+            refuse_mixed(self._inputs)
         found = choose(question) if label == "auto" else judge_label(label, question)
         self._console.clear()
         return found

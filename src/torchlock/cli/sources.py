@@ -60,7 +60,7 @@ def root_of_builds(arguments: argparse.Namespace) -> str:
     from torchlock.knowledge.build_files import index_address
 
     url: str = arguments.builds_url or index_address()
-    if problem := why_unusable(url):
+    if problem := why_unusable(url) or ("" if "://" in url else "is not an address like https://…"):
         raise InputError(f"--builds-url: {masked(url)} {problem}")
     return url.rstrip("/")
 

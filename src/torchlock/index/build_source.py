@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from torchlock.standards.index_file import File
 # What the grades of the rows of a table mean, where they are weak.
 _WEAK = {
-    "excerpt": "its hash is from a public text, and no lock file confirms it; if it is wrong, installers refuse the file "
-    "(source: {source})",
+    "excerpt": "its hash is from a public text, and no lock file confirms it; if it is wrong, installers refuse "
+    "the file (source: {source})",
     "name": "only its name is known (source: {source})",
 }
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 # How the last step of many explanations begins.
-_CONCLUSION = "so no "
+CONCLUSION = "so no "
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Explanation:
     @property
     def reasons(self) -> list[str]:
         """The steps without the conclusion that nothing is left."""
-        return [step for step in self.steps if not step.startswith(_CONCLUSION)] or self.steps
+        return [step for step in self.steps if not step.startswith(CONCLUSION)] or self.steps
 
     @property
     def advice(self) -> str:
@@ -170,7 +170,7 @@ class _Narrator:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
-            yield f"{_CONCLUSION}{'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
+            yield f"{CONCLUSION}{'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
 
     def _overridden(self, name: str) -> Iterator[str]:
         """The overrides on a package that no release satisfies, and why those that would are rejected."""
@@ -365,8 +365,8 @@ class _Narrator:
             return f"{lacking}, which was never published for {target}{plain}"
         served = "use"
         if isinstance(published, Unknown):
-            served = f"it is unknown whether it was published; builds of +{build} are at"
-        return f"{lacking}: {served} --index-url {page_of(build)}{plain}"
+            served = f"it is unknown whether it was published; for builds of +{build}, use"
+        return f"{lacking}: {served} --accelerator {build}, or --index-url {page_of(build)}{plain}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
         target = self._universe.target

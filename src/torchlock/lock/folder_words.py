@@ -26,7 +26,7 @@ def missing(name: str, specifier: str, source: Provenance, target: Target, *, br
 
 
 def without_wheel(name: str, version: str, source: Provenance, target: Target, *, brief: bool = False) -> str:
-    """That a release has no wheel for the target; it ends with the date of the snapshot, unless it is ``brief``."""
+    """That a release has no wheel for the target; it ends with the date of the snapshot, unless ``brief``."""
     certain = not source.folder or _is_certain(name, version, source, target)
     return f"no wheel for {target}{'' if certain else ' is known'}{'' if brief else source.dated}"
 
@@ -43,6 +43,8 @@ def _is_certain(name: str, version: str, source: Provenance, target: Target) -> 
     """Whether a release is certainly not there: the page was asked, or a list of its builds is complete."""
     if not source.as_of:
         return True
+    if target.platform.system == "macos":  # where wheels have no label, which the list is about
+        return False
     from torchlock.knowledge.builds import Builds
 
     public, python = version.partition("+")[0], str(target.python)

@@ -92,7 +92,7 @@ def _without_hash(lock: Lock) -> Iterator[str]:
         return
     yield f"Without a hash: {', '.join(f'{pin.name} {pin.version}' for pin in bare)}."
     if any(file.hashes for pin in lock.pins for file in pin.files):
-        yield "pip refuses this file, with and without --require-hashes: other lines have a hash, so each needs one."
+        yield "pip refuses this file, also without --require-hashes: other lines have a hash, so each needs one."
         yield "uv installs it, and does not verify what has no hash."
     else:
         yield "Installers do not verify what has no hash."

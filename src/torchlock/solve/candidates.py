@@ -182,7 +182,12 @@ class CandidateFilter:
         told = {candidate.release.version for candidate in candidates if candidate.release is not None}
         told |= {item.version for item in rejected if item.why != "wheel"}
         told |= {version.partition("+")[0] for version in told}
-        rejected = [item for item in dict.fromkeys(rejected) if item.why != "wheel" or item.version not in told]
+        whole = self._target.accelerator == "pypi"  # there a label is part of what a line asks for
+        rejected = [
+            item
+            for item in dict.fromkeys(rejected)
+            if item.why != "wheel" or (item.version if whole else item.version.partition("+")[0]) not in told
+        ]
         if name not in self._policy.lowest:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
@@ -236,9 +241,10 @@ class CandidateFilter:
         return Candidate(name, version, release, wheel, tuple(usable))
 
     def _ranks(self, release: Release) -> Sequence[int | None]:
-        """The rank of each wheel. Wheels of the torch family need glibc, also where musl admits the tag ``linux``."""
+        """The rank of each wheel. Those of the torch family need glibc, also where musl takes the tag ``linux``."""
         ranks = release.ranks(self._rank)
-        if self._target.platform.libc != "musl" or release.name not in FAMILY or isinstance(release, DirectRelease):
+        is_own = release.name not in FAMILY or isinstance(release, DirectRelease)
+        if is_own or self._target.platform.libc != "musl":
             return ranks
         return [None if "-linux_" in tags else rank for tags, rank in zip(release.tags, ranks, strict=True)]
 
