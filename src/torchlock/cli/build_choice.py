@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.lock import Conflict, Lock, lock
-from torchlock.lock.build_inputs import for_build
+from torchlock.lock.build_inputs import for_build, refuse_mixed
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class Runs:
             depth,
         )
         label = self.target.accelerator
+        if label == "auto":
+            refuse_mixed(self._inputs)
         found = choose(question) if label == "auto" else judge_label(label, question)
         self._console.clear()
         return found
@@ -234,7 +236,7 @@ def _members(inputs: Inputs) -> tuple[str, ...]:
 def _steps(conflict: Conflict) -> list[str]:
     from torchlock.lock.explain import explain
 
-    return explain(conflict).steps
+    return explain(conflict, brief=True).reasons
 
 
 def _unread(conflict: Conflict) -> bool:

@@ -247,6 +247,7 @@ def _add_newer(
 ) -> None:
     """Add why newer releases of the requested packages are not used."""
     from torchlock.lock import Conflict
+    from torchlock.lock.explain import CONCLUSION
 
     pinned = {_name(text) for text in texts if "==" in text}
     for name in sorted((named - pinned) & set(pins)):
@@ -268,10 +269,9 @@ def _add_newer(
             other = solved([*texts, newer_pin, *(f"{pin.name}=={pin.version}" for pin in held)])
         if isinstance(other, Conflict):
             conflict = _conflict(other)
+            reasons = [step for step in conflict.steps if not step.startswith(CONCLUSION)] or conflict.steps
             dated = sources.provenance(name).dated
-            story.steps.append(
-                f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(conflict.steps)}"
-            )
+            story.steps.append(f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(reasons)}")
             story.sources.update(conflict.sources)
 
 

@@ -122,18 +122,36 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
     """Warn about credentials in the lock, and about packages without a hash."""
     if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
         console.say("warning", "the lock contains the credentials of a URL, as in its input")
-    if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
-        console.say(
-            "warning", f"{', '.join(bare)}: no hash is available, so pip refuses the lock in its hash mode"
-        )
-        console.say("hint", _way_to_hashes(result, bare))
+    for note in _without_effect(arguments, result):
+        console.say("note", note)
+    if arguments.no_hashes or _is_pylock(arguments):
+        return
+    if bare := [pin.name for pin in result.pins if not _has_hash(pin)]:
+        refused = len(bare) < len(result.pins)
+        so = "pip refuses the lock, because other lines have one" if refused else "it is installed unverified"
+        console.say("warning", f"{', '.join(bare)}: no hash is available; {so}")
+        console.say("hint", _way_to_hashes(result, bare, arguments))
 
 
-def _way_to_hashes(result: Lock, bare: Collection[str]) -> str:
+def _without_effect(arguments: argparse.Namespace, result: Lock) -> Iterator[str]:
+    """Notes on options about builds that change nothing in this lock."""
+    from torchlock.knowledge.stack import FAMILY
+
+    if arguments.accelerator == "pypi":
+        written = {word.partition("=")[0] for word in arguments.argv}
+        for option in sorted(written & {"--builds-by", "--builds-url"}):
+            yield f"{option} has no effect without --accelerator"
+    elif not any(pin.name in FAMILY for pin in (*result.pins, *result.kept)):
+        yield f"no package of the torch family is locked, so --accelerator {arguments.accelerator} has no effect"
+
+
+def _way_to_hashes(result: Lock, bare: Collection[str], arguments: argparse.Namespace) -> str:
     """What to do about packages without a hash."""
-    if any(pin.page for pin in result.pins if pin.name in bare):
+    if not any(pin.page for pin in result.pins if pin.name in bare):
+        return "use --no-hashes, or require a wheel or an archive instead"
+    if arguments.offline:
         return "run without --offline, so that the page of the index is asked; or use --no-hashes"
-    return "use --no-hashes, or require a wheel or an archive instead"
+    return "the page of the index states none, or could not be asked; use --no-hashes for a lock that pip installs"
 
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
@@ -302,13 +320,24 @@ def _recorded(arguments: argparse.Namespace) -> str:
 
 
 def _recorded_machine(arguments: argparse.Namespace) -> BuildMachine | None:
-    """The machine that the existing output file was locked for; None if it does not say it."""
+    """The machine that the existing output file was locked for; None if it does not say it.
+
+    Raises:
+        InputError: the comment that says it was changed, and no other machine is stated.
+    """
     comments = _comments(arguments) if arguments.accelerator == "auto" else None
     if comments is None or not comments.machine:
         return None
     from torchlock.lock.build_machine import recorded_machine
 
-    return recorded_machine(comments.machine)
+    found = recorded_machine(comments.machine)
+    if found is None and arguments.gpu is None:
+        raise InputError(
+            f"the comment '# machine: {one_line(masked(comments.machine))}' does not describe a machine",
+            path=arguments.output,
+            hint="state it with --gpu, and with --system-lib cuda-driver=VERSION; --gpu host reads this machine",
+        )
+    return found
 
 
 def _comments(arguments: argparse.Namespace) -> LockComments | None:

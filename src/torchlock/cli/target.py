@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
 # Libraries that set the floor of a platform; a target has at most one of them.
 _FLOORS = ("glibc", "musl", "macos")
+# What names of accelerators mean, which are no builds.
+_MEANT = {
+    **dict.fromkeys(("gpu", "cuda", "nvidia", "cu", "rocm", "hip", "amd", "host", "native"), "auto"),
+    **dict.fromkeys(("mps", "metal", "apple", "none", "nogpu"), "cpu"),
+    **dict.fromkeys(("intel", "oneapi", "sycl", "arc"), "xpu"),
+}
 # The longest version of a C library or of macOS, as text.
 _LONGEST = 7
 
@@ -85,6 +91,8 @@ def _near_build(name: str) -> str:
 
     dense = re.sub(r"[-_ ]", "", name[:20].lower())
     plain = dense.replace("cuda", "cu").replace(".", "")
+    if dense in _MEANT:
+        return f"; did you mean {_MEANT[dense]}?"
     known = ("pypi", "auto", *labels())
     near = [each for each in (plain, dense) if each in known] or get_close_matches(plain, known, 1)
     return f"; did you mean {near[0]}?" if near else ""

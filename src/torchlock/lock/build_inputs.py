@@ -62,6 +62,31 @@ def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
     return _without_indexes(fitted, label, root)
 
 
+def refuse_mixed(inputs: Inputs) -> None:
+    """Refuse lines that pin the torch family to different builds, of which no build satisfies all.
+
+    Raises:
+        InputError: they do.
+    """
+    first: tuple[str, ParsedRequirement] | None = None
+    for written in (*inputs.requirements, *inputs.constraints):
+        requirement = written.requirement
+        if requirement is None or normalise(requirement.name) not in FAMILY or requirement.marker is not None:
+            continue
+        for clause in requirement.specifier:
+            label = clause.version.partition("+")[2] if clause.operator in ("==", "===") else ""
+            if label and first is not None and first[0] != label:
+                other, (path, line, text) = first[1].origin.text.strip(), written.origin
+                raise InputError(
+                    f"{text.strip()}: the line asks for the build +{label}, and {other} for +{first[0]}",
+                    path=path,
+                    line=line,
+                    hint="use one build for the torch family; or name the versions only",
+                )
+            if label and first is None:
+                first = label, written
+
+
 def pins_for(pins: Mapping[str, str], label: str, recorded: str) -> dict[str, str]:
     """The pins of an existing lock that shall be kept in a lock for the build ``label``.
 
