@@ -174,3 +174,44 @@ def test_a_build_that_cannot_be(options: tuple[str, ...], capsys: pytest.Capture
     Path("requirements.txt").write_text("torch==2.9.1\n", encoding="utf-8")
     assert main(["audit", "requirements.txt", *options]) == 2
     assert "error: " in capsys.readouterr().err
+
+
+SCRIPT = f"""# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch==2.9.1", "torchaudio==2.9.1", "numpy"]
+# [tool.uv.sources]
+# torch = {{{{ index = "builds" }}}}
+# {{}}
+# [[tool.uv.index]]
+# name = "builds"
+# url = "{PAGE}/cu126"
+# {{}}
+# ///
+"""
+NAMED = 'torchaudio = { index = "builds" }'
+
+
+@pytest.mark.parametrize(
+    ("source", "explicit", "rules"),
+    [
+        pytest.param("", "explicit = true", {"TL201", "TL517"}, id="no source for torchaudio"),
+        pytest.param(NAMED, "explicit = true", set(), id="explicit"),
+        pytest.param(NAMED, "", {"TL512"}, id="not explicit"),
+    ],
+)
+def test_the_indexes_of_a_script(
+    source: str, explicit: str, rules: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Inline metadata has the tables of uv, and is judged like a project."""
+    Path("speech.py").write_text(SCRIPT.format(source, explicit), encoding="utf-8")
+    main(["audit", "speech.py", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["files"][0]["findings"]
+    assert {each["rule"] for each in found if each["severity"] != "note"} == rules
+
+
+def test_a_page_of_all_builds_gets_a_pin_of_the_same_release(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text(f"-f {PAGE}/torch_stable.html\ntorch==1.8.1\n", encoding="utf-8")
+    main(["audit", "requirements.txt", *LINUX[:2], "--python", "3.8", "--format", "json"])
+    (found,) = json.loads(capsys.readouterr().out)["files"][0]["findings"]
+    assert found["rule"] == "TL206"
+    assert "torch==1.8.1+cu111 or torch==1.8.1+cpu" in json.dumps(found["remedy"])

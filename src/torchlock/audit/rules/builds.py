@@ -216,4 +216,13 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 f"{asked(demand)} has no label, and the page named here has every build: an installer takes "
                 f"+{highest} on Linux ({as_of(context.known.builds.date)}), which sorts above all +cu and +cpu"
             )
-            yield context.finding("TL206", "warning", message, [demand])
+            finding = context.finding("TL206", "warning", message, [demand])
+            pins = [f"{name}=={version}+{label}" for label in _usual(published)]
+            finding.remedy = Remedy(f"Pin the build: {listed(pins, 'or')}.") if pins else None
+            yield finding
+
+
+def _usual(labels: frozenset[str]) -> list[str]:
+    """The highest CUDA build of these, and the CPU build."""
+    cuda = [label for label in labels if kind_of(label) == "cuda"]
+    return [*sorted(cuda, key=label_order)[-1:], *(label for label in labels if label == "cpu")]
