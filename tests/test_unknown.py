@@ -46,7 +46,7 @@ from torchlock.inspect import host
 from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.build import linked_cuda
 from torchlock.inspect.loading.outcome import NotExamined, Outcome
-from torchlock.knowledge import accelerators, systems
+from torchlock.knowledge import accelerators, drivers, gpus, systems
 from torchlock.knowledge.build_hashes import HashTable
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable, Package
@@ -54,7 +54,7 @@ from torchlock.knowledge.images import image_of
 from torchlock.knowledge.judge import NamedVersion, judge, unjudged
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import Matrix, cuda_version
-from torchlock.lock.base import base_of_image
+from torchlock.lock.installed_base import base_of_image
 from torchlock.manifests import read_document
 from torchlock.runtime.files import Tree, Unreadable
 from torchlock.solve.candidates import Candidate
@@ -143,22 +143,22 @@ row("knowledge.builds:Builds.labels", "no version")(
 row("knowledge.builds:Builds.labels", "no package")(
     lambda ground: [each.labels("lightning", "2.0") for each in builds(ground)]
 )
-ORIN, NEXT = accelerators.Gpu("Orin", "sm_87"), accelerators.Gpu("the next one", "sm_199")
+ORIN, NEXT = gpus.Gpu("Orin", "sm_87"), gpus.Gpu("the next one", "sm_199")
 row("knowledge.accelerators:driver_floor", "no row")(
-    lambda ground: [accelerators.driver_floor(label, "linux") for label in ("cu75", "rocm6.4", "cpu", "mine")]
+    lambda ground: [drivers.driver_floor(label, "linux") for label in ("cu75", "rocm6.4", "cpu", "mine")]
 )
 row("knowledge.accelerators:driver_runs", "no row, no version, or sources that disagree")(
     lambda ground: [
-        accelerators.driver_runs("cu75", "linux", "580"),
-        accelerators.driver_runs("cu128", "linux", "new"),
-        accelerators.driver_runs("cu128", "windows", "526.10"),
+        drivers.driver_runs("cu75", "linux", "580"),
+        drivers.driver_runs("cu128", "linux", "new"),
+        drivers.driver_runs("cu128", "windows", "526.10"),
     ]
 )
 row("knowledge.accelerators:driver_knows", "no row, no version, or another numbering")(
     lambda ground: [
-        accelerators.driver_knows(NEXT, "580"),
-        accelerators.driver_knows(ORIN, "540.4"),
-        accelerators.driver_knows(accelerators.Gpu("A100", "sm_80"), "new"),
+        drivers.driver_knows(NEXT, "580"),
+        drivers.driver_knows(ORIN, "540.4"),
+        drivers.driver_knows(gpus.Gpu("A100", "sm_80"), "new"),
     ]
 )
 row("knowledge.accelerators:runs_machine_code", "code of desktop GPUs on a Jetson")(

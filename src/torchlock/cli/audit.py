@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.target import Platform
 
 # With this many files, a second process saves time (measured: its start takes 20 ms, a file 2 to 5 ms).

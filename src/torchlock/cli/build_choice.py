@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Matrix
     from torchlock.lock import Options
-    from torchlock.lock.base import Base
     from torchlock.lock.build_choice import Choice, Refusal, Verdict
     from torchlock.lock.build_machine import BuildMachine
+    from torchlock.lock.installed_base import Base
     from torchlock.target import Target
     from torchlock.terms import Inputs
 
@@ -100,14 +100,14 @@ class Runs:
 
     def decide(self, machine: BuildMachine, depth: int) -> Choice | Refusal:
         """The lock for the build of the target, or for the one that ``auto`` chooses; or a refusal."""
-        from torchlock.knowledge.builds import Builds
+        from torchlock.knowledge.builds import build_table
         from torchlock.lock.build_choice import Question, choose, judge_label
 
         question = Question(
             self.target,
             machine,
             _members(self._inputs),
-            Builds(),
+            build_table(),
             lambda label: self.run(label).result,
             _steps,
             _unread,
@@ -165,9 +165,9 @@ def _unsupported(machine: BuildMachine) -> tuple[str, ...]:
     """The GPUs that the driver does not support, with whichever build."""
     if not machine.driver or not machine.gpus:
         return ()
-    from torchlock.lock.build_choice import unsupported
+    from torchlock.knowledge.drivers import driver_refuses
 
-    return tuple(filter(None, (unsupported(gpu, machine.driver) for gpu in machine.gpus)))
+    return tuple(filter(None, (driver_refuses(gpu, machine.driver) for gpu in machine.gpus)))
 
 
 def frontier_lines(frontier: Iterable[Verdict]) -> list[str]:
@@ -193,7 +193,7 @@ def command_for(argv: Sequence[str], label: str) -> str:
 def machine_notes(choice: Choice, machine: BuildMachine, target: Target) -> list[str]:
     """What to know about the build that ``auto`` took."""
     from torchlock.answers import Unknown
-    from torchlock.knowledge.accelerators import driver_floor
+    from torchlock.knowledge.drivers import driver_floor
 
     notes = [f"--accelerator auto chooses {choice.label}"] if target.accelerator == "auto" else []
     if choice.doubt:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.knowledge.accelerators import parse_gpus
+from torchlock.knowledge.gpus import parse_gpus
 from torchlock.lock.build_machine import BuildMachine
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def _add_gpus(
         InputError: the named GPU is not known.
     """
     if stated not in (None, "host"):
-        from torchlock.knowledge.accelerators import parse_gpu
+        from torchlock.knowledge.gpus import parse_gpu
 
         gpu = parse_gpu(stated or "")
         context.gpus, context.gpu_stated = (gpu,) if gpu else (), True

@@ -120,9 +120,9 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve the requirements, and explain the solution or the conflict; with the frontier of builds."""
-    from torchlock.cli.base import base_of
     from torchlock.cli.build_choice import Runs, frontier_lines
     from torchlock.cli.build_machine import machine_of, on_machine
+    from torchlock.cli.installed_base import base_of
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options
 

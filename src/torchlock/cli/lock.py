@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.cli.base import base_of
 from torchlock.cli.build_choice import Runs, settle
 from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.installed_base import base_of
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
-    from torchlock.lock.base import Base
     from torchlock.lock.build_machine import BuildMachine
+    from torchlock.lock.installed_base import Base
     from torchlock.manifests.lock_comments import LockComments
 
 # Options that do not change the result: the command in the lock omits them.

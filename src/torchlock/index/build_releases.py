@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.index.live_releases import LiveRelease
 from torchlock.knowledge.stack import FAMILY
-from torchlock.standards.filenames import platform_in, python_in
+from torchlock.standards.filenames import cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -169,11 +169,6 @@ def is_foreign(row: CatalogueRelease, wheel: int, label: str) -> bool:
     """Whether a wheel in the folder of a build is known to be another build: old folders have some CPU builds."""
     build = row.build(wheel)
     return row.name in FAMILY and isinstance(build, str) and build != label
-
-
-def cell_of(tags: str) -> tuple[str, str]:
-    """The platform and the Python of a wheel, in the words of the tables: linux-x86_64 and 3.13t."""
-    return platform_in(tags), python_in(tags)
 
 
 class FolderRelease(LiveRelease):

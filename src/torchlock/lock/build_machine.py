@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from torchlock.knowledge.accelerators import Gpu
+from torchlock.knowledge.gpus import Gpu
 
 _NO_GPU = "no GPU"
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import describe_build, kind_of, needs_same_build
-from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.releases import Provenance
@@ -28,7 +28,7 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
-from torchlock.lock.folder_words import missing, without_builds, without_wheel
+from torchlock.lock.missing_builds import missing, without_builds, without_wheel
 from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
@@ -344,7 +344,7 @@ class _Narrator:
         if name not in FAMILY or kind_of(build) is None:
             return f"{lacking}: name the index that serves it with --index-url{plain}"
         target = self._universe.target
-        published = Builds().published(name, version, build, str(target.platform), str(target.python))
+        published = build_table().published(name, version, build, str(target.platform), str(target.python))
         if published is False:
             return f"{lacking}, which was never published for {target}{plain}"
         served = "use"

@@ -9,8 +9,8 @@ from torchlock.errors import InputError, NotForThisTorch
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
 from torchlock.lock.attempts import attempts, refuse_unasked, unasked_source_notes
-from torchlock.lock.base import KeptSource, base_units, refuse_replaced, refuse_unknown, replaced_notes
 from torchlock.lock.inputs import DirectRequirements, constraint_of, policy_of, user_requirements
+from torchlock.lock.installed_base import KeptSource, base_units, refuse_replaced, refuse_unknown, replaced_notes
 from torchlock.lock.model import Conflict, Lock
 from torchlock.lock.passed_over import refusal_notes, unread_notes, yanked_notes
 from torchlock.lock.pins import host_notes, pins_of, sdist_notes, unproven_notes, unused_extra_notes

@@ -43,7 +43,7 @@ def _is_certain(name: str, version: str, source: Provenance, target: Target) -> 
     """Whether a release is certainly not there: the page was asked, or a list of its builds is complete."""
     if not source.as_of:
         return True
-    from torchlock.knowledge.builds import Builds
+    from torchlock.knowledge.builds import build_table
 
     public, python = version.partition("+")[0], str(target.python)
-    return Builds().published(name, public, target.accelerator, str(target.platform), python) is False
+    return build_table().published(name, public, target.accelerator, str(target.platform), python) is False
