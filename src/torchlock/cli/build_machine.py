@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.knowledge.gpus import parse_gpus
 from torchlock.lock.build_machine import BuildMachine
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
     from torchlock.inspect.gpus import Machine
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.target import Target
 
 HOST = "host"
@@ -40,8 +40,10 @@ def machine_of(
         )
     elif arguments.gpu == HOST or (auto and arguments.gpu is None):
         found = _this_machine(target, console)
+    elif arguments.gpu is None:
+        found = BuildMachine()
     else:
-        found = BuildMachine(None if arguments.gpu is None else parse_gpus(arguments.gpu))
+        found = BuildMachine(_named(arguments.gpu))
     if driver is None and auto and "nvidia" in found.vendors:
         raise InputError(
             "--system-lib cuda-driver=none: without a driver no CUDA build uses the GPU",
@@ -62,9 +64,15 @@ def machine_for_files(gpu: str, driver: str) -> BuildMachine:
         InputError: a GPU is unknown, or does not answer.
     """
     if gpu != HOST:
-        return BuildMachine(parse_gpus(gpu), driver)
+        return BuildMachine(_named(gpu), driver)
     found = _found()
     return BuildMachine(found.gpus, driver or found.driver)
+
+
+def _named(gpus: str) -> tuple[Gpu, ...]:
+    from torchlock.knowledge.gpus import parse_gpus
+
+    return parse_gpus(gpus)
 
 
 def _this_machine(target: Target, console: Console) -> BuildMachine:

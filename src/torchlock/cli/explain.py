@@ -120,9 +120,9 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve the requirements, and explain the solution or the conflict; with the frontier of builds."""
-    from torchlock.cli.build_choice import Runs, frontier_lines
     from torchlock.cli.build_machine import machine_of, on_machine
     from torchlock.cli.installed_base import base_of
+    from torchlock.cli.lock_runs import Runs
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options
 
@@ -137,10 +137,10 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     runs = Runs(arguments, target, _inputs_of(arguments.requirements), options_of, matrix, console, base)
     label, frontier, notes = target.accelerator, [], []
     if runs.has_others(label):
-        from torchlock.cli.build_choice import machine_notes
+        from torchlock.cli.build_choice import decide, frontier_lines, machine_notes
         from torchlock.lock.build_choice import WHOLE, Refusal
 
-        found = runs.decide(machine, WHOLE)
+        found = decide(runs, machine, WHOLE)
         frontier = frontier_lines(found.frontier)
         if isinstance(found, Refusal):
             return _refused(found, frontier, arguments)
