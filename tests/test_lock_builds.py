@@ -308,6 +308,12 @@ def test_lines_that_name_the_build_itself_are_taken(capsys: pytest.CaptureFixtur
     run('torch==2.8.0+cu126 ; sys_platform == "win32"', "torchaudio", "--accelerator", "cpu", *LINUX)
 
 
+@pytest.mark.parametrize("url", ["ftp://example.org/whl", "http://", "./mirror", "file:///mirror"])
+def test_a_mirror_is_the_address_of_a_server(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run("torch", "--accelerator", "cpu", "--builds-url", url, *LINUX, code=2)
+    assert "--builds-url" in capsys.readouterr().err
+
+
 INDEX_LINES = [
     pytest.param(f"--extra-index-url {ROOT}/cu128", "", id="its own page"),
     pytest.param(f"--extra-index-url {ROOT}/cu126", "cu126 is ignored", id="another page"),

@@ -144,17 +144,17 @@ row("knowledge.builds:Builds.labels", "no package")(
     lambda ground: [each.labels("lightning", "2.0") for each in builds(ground)]
 )
 ORIN, NEXT = gpus.Gpu("Orin", "sm_87"), gpus.Gpu("the next one", "sm_199")
-row("knowledge.accelerators:driver_floor", "no row")(
+row("knowledge.drivers:driver_floor", "no row")(
     lambda ground: [drivers.driver_floor(label, "linux") for label in ("cu75", "rocm6.4", "cpu", "mine")]
 )
-row("knowledge.accelerators:driver_runs", "no row, no version, or sources that disagree")(
+row("knowledge.drivers:driver_runs", "no row, no version, or sources that disagree")(
     lambda ground: [
         drivers.driver_runs("cu75", "linux", "580"),
         drivers.driver_runs("cu128", "linux", "new"),
         drivers.driver_runs("cu128", "windows", "526.10"),
     ]
 )
-row("knowledge.accelerators:driver_knows", "no row, no version, or another numbering")(
+row("knowledge.drivers:driver_knows", "no row, no version, or another numbering")(
     lambda ground: [
         drivers.driver_knows(NEXT, "580"),
         drivers.driver_knows(ORIN, "540.4"),

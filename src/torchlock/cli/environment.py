@@ -58,10 +58,9 @@ def _add_gpus(
         InputError: the named GPU is not known.
     """
     if stated not in (None, "host"):
-        from torchlock.knowledge.gpus import parse_gpu
+        from torchlock.knowledge.gpus import parse_gpus
 
-        gpu = parse_gpu(stated or "")
-        context.gpus, context.gpu_stated = (gpu,) if gpu else (), True
+        context.gpus, context.gpu_stated = parse_gpus(stated or ""), True
     if not (context.live or stated == "host") or "torch" not in context.pins:
         return
     if context.gpu_stated and "cuda-driver" in libraries:

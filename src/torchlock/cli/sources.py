@@ -56,12 +56,15 @@ def root_of_builds(arguments: argparse.Namespace) -> str:
     """
     if arguments.accelerator == "pypi":
         return ""
-    from torchlock.index.addresses import why_unusable
+    from torchlock.index.addresses import is_local, why_unusable
     from torchlock.knowledge.build_files import index_address
 
     url: str = arguments.builds_url or index_address()
-    if problem := why_unusable(url):
-        raise InputError(f"--builds-url: {masked(url)} {problem}")
+    problem = why_unusable(url) or ("is not the address of a server" if is_local(url) else "")
+    if problem:
+        raise InputError(
+            f"--builds-url: {masked(url)} {problem}", hint="use a URL like https://download.pytorch.org/whl"
+        )
     return url.rstrip("/")
 
 

@@ -76,8 +76,9 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--gpu",
         metavar="NAME",
-        help="the GPU on which it must run: a name like 'RTX 4090', sm_89 or gfx1100; none; or host "
-        "(default: host, and none for --path)",
+        help="the GPU on which it must run: a product like 'RTX 4090', its architecture (sm_89, gfx1100, xpu), "
+        "none, or host for those of this machine; separate several by commas (default: host; with --path, not "
+        "judged)",
     )
     group.add_argument(
         "--root",
