@@ -91,7 +91,7 @@ class TableRelease:
     def requires_python(self, wheel: int) -> str:
         return self._row.requires_python(wheel)
 
-    def build(self, wheel: int) -> str | Unknown | None:
+    def build(self, wheel: int) -> str | None:
         """The build of the folder; None for a wheel without compiled code."""
         return _build(self.name, self._label, self.tags[wheel])
 
@@ -198,7 +198,7 @@ class FolderRelease(LiveRelease):
         """As in ``LiveRelease``, for a release that the rules do not cover."""
         return () if self._covered else super().statements(wheel)
 
-    def build(self, wheel: int) -> str | Unknown | None:
+    def build(self, wheel: int) -> str | None:
         return _build(self.name, self._label, self.tags[wheel])
 
 
