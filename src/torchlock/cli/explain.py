@@ -264,9 +264,8 @@ def _add_newer(
         if isinstance(other, Conflict):
             conflict = _conflict(other)
             dated = sources.provenance(name).dated
-            story.steps.append(
-                f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(conflict.steps)}"
-            )
+            why = "; ".join(step.rstrip(".") for step in conflict.steps)
+            story.steps.append(f"{name} {newer} is newer, but cannot be used{beside}{dated}: {why}.")
             story.sources.update(conflict.sources)
 
 

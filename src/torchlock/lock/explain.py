@@ -30,7 +30,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
 from torchlock.lock.missing_builds import missing, without_builds, without_wheel
 from torchlock.lock.model import title_of
-from torchlock.lock.phrasing import counted, spanned, wheels_in_words
+from torchlock.lock.phrasing import counted, named_releases, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
 from torchlock.solve.kept import KeptRelease
@@ -330,7 +330,8 @@ class _Narrator:
             if admitted.contains(candidate.version):
                 reasons.setdefault(withdrawal(candidate), []).append(str(candidate.version))
         for reason, versions in reasons.items():
-            yield f"{name} {counted(versions)}: {reason}; only an exact pin selects it: {name}=={versions[-1]}"
+            subject = named_releases(name, versions)
+            yield f"{subject}: {reason}; only an exact pin selects it: {name}=={versions[-1]}"
 
     def _labelled(self, name: str, version: str, build: str) -> str:
         """Which index serves a build that none of the used indexes has."""
@@ -347,10 +348,8 @@ class _Narrator:
         published = build_table().published(name, version, build, str(target.platform), str(target.python))
         if published is False:
             return f"{lacking}, which was never published for {target}{plain}"
-        served = "use"
-        if isinstance(published, Unknown):
-            served = f"it is unknown whether it was published; builds of +{build} are at"
-        return f"{lacking}: {served} --index-url {page_of(build)}{plain}"
+        doubt = "it is unknown whether it was published; " if isinstance(published, Unknown) else ""
+        return f"{lacking}: {doubt}--accelerator {build} takes builds from {page_of(build)}{plain}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
         target = self._universe.target
@@ -359,22 +358,22 @@ class _Narrator:
             reasons.setdefault(item.why, []).append(item)
         for why, items in reasons.items():
             newest = items[-1]
-            versions = counted(item.version for item in items)
+            subject = named_releases(name, (item.version for item in items))
             if why == "wheel":
-                yield self._without_wheel(name, newest.version, versions)
+                yield self._without_wheel(name, newest.version, subject)
             elif why == "python":
-                yield f"{name} {versions}: requires Python {newest.detail}, the target has {target.python.full}"
+                yield f"{subject}: requires Python {newest.detail}, the target has {target.python.full}"
             elif why == "never":
                 yield from self._never(name, newest)
             else:
-                yield f"{name} {versions}: {_WHY[why].format(detail=newest.detail)}"
+                yield f"{subject}: {_WHY[why].format(detail=newest.detail)}"
 
-    def _without_wheel(self, name: str, newest: str, versions: str) -> str:
+    def _without_wheel(self, name: str, newest: str, subject: str) -> str:
         target, source = self._universe.target, self._universe.provenance(name)
         if sentence := without_builds(source, target):
             return sentence
         wheels = wheels_in_words(newest, self._universe.tags_of(name, newest), target)
-        return f"{name} {versions}: {without_wheel(name, newest, source, target)}{wheels}"
+        return f"{subject}: {without_wheel(name, newest, source, target)}{wheels}"
 
     def _never(self, name: str, rejected: Rejected) -> Iterator[str]:
         version = Version(rejected.version)
