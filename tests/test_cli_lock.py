@@ -659,7 +659,7 @@ def test_audit_judges_the_free_threaded_build_that_is_asked_for(capsys: pytest.C
     ],
 )
 def test_a_label_is_a_build_of_its_own(asked: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(asked, *LINUX) == 1
+    assert run(asked, "--accelerator", "pypi", *LINUX) == 1
     output = capsys.readouterr()
     assert told in output.err
     assert output.out == ""

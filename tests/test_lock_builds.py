@@ -297,7 +297,7 @@ def test_a_line_that_asks_for_another_build_is_refused(
         run("-r", "requirements.in", "--accelerator", label, *LINUX, code=2)
         said = capsys.readouterr().err
         assert says in said
-        assert f"--accelerator is {label}" in said or f"--accelerator {label}" in said
+        assert f"the lock is for {label}" in said or f"--accelerator {label}" in said
         assert "--no-index" in line or "requirements.in:1" in said
 
 
@@ -344,7 +344,7 @@ def test_the_command_line_wins_over_the_sources_of_a_project(capsys: pytest.Capt
     run("--accelerator", "cpu", *LINUX)
     out, err = capsys.readouterr()
     assert f"torch @ {ROOT}/cpu/" in out
-    assert f"the index {ROOT}/cu128 that the input names for torch is ignored: --accelerator is cpu" in err
+    assert f"the index {ROOT}/cu128 that the input names for torch is ignored: the lock is for cpu" in err
     run("--accelerator", "cu128", *LINUX)
     assert "ignored" not in capsys.readouterr().err
 

@@ -243,7 +243,7 @@ def test_only_the_named_package_comes_from_its_index(capsys: pytest.CaptureFixtu
 
 
 def test_offline_the_named_index_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    page = "https://download.pytorch.org/whl/cu124"
+    page = "https://mirror.example.org/whl/cu124"
     text = PROJECT.replace("demo", "torch==2.6.0") + EXPLICIT.replace("INDEX:page", page)
     Path("pyproject.toml").write_text(text + SOURCES + 'torch = { index = "page" }\n')
     assert main(["lock", *TARGET, "--offline"]) == 2

@@ -80,8 +80,8 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
         row["wheel"] = text_of(table, "wheel")
     if "build" in table:
         row["build"] = text_of(table, "build")
-        if row["build"] not in ("cuda", "cpu"):
-            raise TableError("must be cuda or cpu", "build")
+        if row["build"] not in ("cuda", "cpu") and not re.fullmatch(r"cu\d{2,3}", row["build"]):
+            raise TableError("must be cuda, cpu or one build of CUDA like cu130", "build")
     if "needs" in table:
         row["needs"] = requirement_rows(table, "needs", braces=True)
         if "{cuda" in str(row["needs"]) and row.get("build") != "cuda":

@@ -63,8 +63,9 @@ class Inputs:
 
     ``requires_python`` is what the project itself declares ([project] or script metadata).
     Index addresses are as written, environment variables expanded. ``routes`` map a name, or a pattern of names,
-    to the one index that is asked for it. ``environments`` are the markers that the project limits itself to, of
-    which one must hold. ``notes`` are sentences for stderr. ``files`` are the files that the input files include.
+    to the one index that is asked for it. ``index_origins`` has the place of each address that a file contains.
+    ``environments`` are the markers that the project limits itself to, of which one must hold. ``notes`` are
+    sentences for stderr. ``files`` are the files that the input files include.
     """
 
     requirements: list[ParsedRequirement] = field(default_factory=list)
@@ -77,6 +78,7 @@ class Inputs:
     no_index: bool = False
     pre: bool = False
     routes: dict[str, str] = field(default_factory=dict)
+    index_origins: dict[str, Origin] = field(default_factory=dict)
     environments: list[Origin] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)

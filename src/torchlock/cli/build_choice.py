@@ -28,8 +28,11 @@ def decide(runs: Runs, machine: BuildMachine, depth: int) -> Choice | Refusal:
     """
     from torchlock.knowledge.builds import build_table
     from torchlock.lock.build_choice import Question, choose, judge_label
+    from torchlock.lock.build_inputs import refuse_mixed
 
     label = runs.target.accelerator
+    if label == "auto":
+        refuse_mixed(runs.inputs)
     question = Question(
         runs.target,
         machine,
@@ -122,7 +125,7 @@ def _members(inputs: Inputs) -> tuple[str, ...]:
 def _steps(conflict: Conflict) -> list[str]:
     from torchlock.lock.explain import explain
 
-    return explain(conflict).steps
+    return explain(conflict, brief=True).reasons
 
 
 def _unread(conflict: Conflict) -> bool:

@@ -33,8 +33,13 @@ def machine_of(
     """
     driver = target.libraries.get("cuda-driver", "")
     auto = target.accelerator == "auto"
+    if auto and target.platform.system == "macos" and _is_of_apple(arguments.gpu):
+        console.say(
+            "note", "the PyTorch index has only CPU builds for macOS, which also use the GPU of Apple silicon"
+        )
+        return BuildMachine()
     if auto and arguments.gpu is None and recorded is not None and recorded.gpus is not None:
-        found = recorded
+        found = recorded._replace(driver=driver) if driver else recorded
         console.say(
             "note", f"the machine of the existing lock is used: {found}; --gpu {HOST} reads this machine again"
         )
@@ -50,6 +55,11 @@ def machine_of(
             hint="use --accelerator cpu, or state the driver of the machine",
         )
     return found._replace(driver=driver) if driver else found
+
+
+def _is_of_apple(gpu: str | None) -> bool:
+    """Whether --gpu names nothing, or a GPU of Apple."""
+    return gpu is None or gpu == HOST or gpu.lower().startswith("apple")
 
 
 def on_machine(target: Target, machine: BuildMachine) -> Target:
@@ -94,7 +104,14 @@ def _this_machine(target: Target, console: Console) -> BuildMachine:
     if found.gpus:
         rocm = f"; ROCm {found.rocm}" if found.rocm else ""
         console.say("note", f"this machine has {machine}{rocm}")
-    elif target.accelerator == "auto":
+    elif target.accelerator != "auto":
+        console.say("note", "no GPU was found on this machine")
+    elif stated := target.libraries.get("cuda-driver"):
+        raise InputError(
+            f"--system-lib cuda-driver={stated} states an NVIDIA driver, but no GPU was found on this machine",
+            hint="name the GPU, like --gpu 'RTX 4090'; or use --gpu none",
+        )
+    else:
         console.say("note", "no GPU was found on this machine, so the CPU builds are chosen")
     return machine
 

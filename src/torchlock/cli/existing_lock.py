@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
     from torchlock.lock.build_machine import BuildMachine
@@ -18,7 +19,7 @@ _OPTIONS = {"base image": "--base-image", "environment": "--constraint-from"}
 class ExistingLock:
     """The output file before it is replaced. ``path`` is None for standard output; then everything is empty.
 
-    Each property raises ``InputError`` if the file cannot be read.
+    Each property raises ``InputError`` if the file, or the comment for it, cannot be read.
     """
 
     def __init__(self, path: str | None, *, pylock: bool) -> None:
@@ -50,7 +51,14 @@ class ExistingLock:
             return None
         from torchlock.lock.build_machine import recorded_machine
 
-        return recorded_machine(self._comments.machine)
+        found = recorded_machine(self._comments.machine)
+        if found is None:
+            raise InputError(
+                f"the comment '# machine: {one_line(masked(self._comments.machine))}' does not describe a machine",
+                path=self._path,
+                hint="state it with --gpu, and with --system-lib cuda-driver=VERSION; --gpu host reads this one",
+            )
+        return found
 
     def changes(self, build: str, base: Base | None) -> list[str]:
         """Notes on what a lock for another build, or for no base, changes."""

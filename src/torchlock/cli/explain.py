@@ -123,6 +123,8 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     from torchlock.cli.build_machine import machine_of, on_machine
     from torchlock.cli.installed_base import base_of
     from torchlock.cli.lock_runs import Runs
+    from torchlock.cli.named_build import take_named_build
+    from torchlock.cli.sources import with_indexes
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options
 
@@ -134,7 +136,10 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     def options_of(arguments: argparse.Namespace) -> Options:
         return Options(unproven=arguments.unproven)
 
-    runs = Runs(arguments, target, _inputs_of(arguments.requirements), options_of, matrix, console, base)
+    inputs = _inputs_of(arguments.requirements)
+    target, advice = take_named_build(arguments, inputs, target, console)
+    inputs = with_indexes(arguments, inputs, console)
+    runs = Runs(arguments, target, inputs, options_of, matrix, console, base, advice)
     label, frontier, notes = target.accelerator, [], []
     if runs.has_others(label):
         from torchlock.cli.build_choice import decide, frontier_lines, machine_notes
@@ -242,6 +247,7 @@ def _add_newer(
 ) -> None:
     """Add why newer releases of the requested packages are not used."""
     from torchlock.lock import Conflict
+    from torchlock.lock.explain import CONCLUSION
 
     pinned = {_name(text) for text in texts if "==" in text}
     for name in sorted((named - pinned) & set(pins)):
@@ -263,8 +269,9 @@ def _add_newer(
             other = solved([*texts, newer_pin, *(f"{pin.name}=={pin.version}" for pin in held)])
         if isinstance(other, Conflict):
             conflict = _conflict(other)
+            reasons = [step for step in conflict.steps if not step.startswith(CONCLUSION)] or conflict.steps
             dated = sources.provenance(name).dated
-            why = "; ".join(step.rstrip(".") for step in conflict.steps)
+            why = "; ".join(step.rstrip(".") for step in reasons)
             story.steps.append(f"{name} {newer} is newer, but cannot be used{beside}{dated}: {why}.")
             story.sources.update(conflict.sources)
 

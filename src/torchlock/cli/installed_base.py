@@ -130,7 +130,7 @@ def _set_build(arguments: argparse.Namespace, base: Base) -> None:
     torch = base.packages.get("torch")
     if torch is None:
         return
-    if arguments.accelerator == "auto":
+    if arguments.accelerator in (None, "auto"):
         arguments.accelerator = "pypi"  # the torch that is there stays, so there is nothing to choose
     if arguments.accelerator not in ("pypi", base.build):
         built = f"built by {base.vendor}" if base.vendor else f"of the build {base.build or '(unknown)'}"

@@ -14,6 +14,8 @@ from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.existing_lock import ExistingLock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.lock_runs import Runs, settle
+from torchlock.cli.named_build import take_named_build
+from torchlock.cli.sources import with_indexes
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     existing = ExistingLock(arguments.output, pylock=_is_pylock(arguments))
     base = _base(arguments, console)
     target, system = target_of(arguments)
-    recorded = existing.machine if arguments.accelerator == "auto" else None
+    recorded = existing.machine if arguments.accelerator == "auto" and arguments.gpu is None else None
     machine = machine_of(arguments, target, console, recorded)
     target = on_machine(target, machine)
     inputs = _inputs(arguments)
@@ -58,9 +60,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not inputs.requirements:
         _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
-    runs = Runs(arguments, target, inputs, partial(_options, existing), matrix, console, base)
+    target, advice = take_named_build(arguments, inputs, target, console, arguments.files)
+    inputs = with_indexes(arguments, inputs, console)
+    runs = Runs(arguments, target, inputs, partial(_options, existing), matrix, console, base, advice)
     choice = settle(runs, machine, arguments)
     if choice is None:
+        runs.advise()
         return FOUND
     arguments, inputs, sources, result = runs.run(choice.label)
     console.clear()
@@ -74,6 +79,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from torchlock.cli.refusals import print_conflict
 
         print_conflict(result, console)
+        runs.advise()
         if arguments.accelerator == "pypi" and machine.gpus:
             console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")
         return FOUND
@@ -126,18 +132,36 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
     """Warn about credentials in the lock, and about packages without a hash."""
     if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
         console.say("warning", "the lock contains the credentials of a URL, as in its input")
-    if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
-        console.say(
-            "warning", f"{', '.join(bare)}: no hash is available, so pip refuses the lock in its hash mode"
-        )
-        console.say("hint", _way_to_hashes(result, bare))
+    for note in _without_effect(arguments, result):
+        console.say("note", note)
+    if arguments.no_hashes or _is_pylock(arguments):
+        return
+    if bare := [pin.name for pin in result.pins if not _has_hash(pin)]:
+        refused = len(bare) < len(result.pins)
+        so = "pip refuses the lock, because other lines have one" if refused else "it is installed unverified"
+        console.say("warning", f"{', '.join(bare)}: no hash is available; {so}")
+        console.say("hint", _way_to_hashes(result, bare, arguments))
 
 
-def _way_to_hashes(result: Lock, bare: Collection[str]) -> str:
+def _without_effect(arguments: argparse.Namespace, result: Lock) -> Iterator[str]:
+    """Notes on options about builds that change nothing in this lock."""
+    from torchlock.knowledge.stack import FAMILY
+
+    if arguments.accelerator == "pypi":
+        written = {word.partition("=")[0] for word in arguments.argv}
+        for option in sorted(written & {"--builds-by", "--builds-url"}):
+            yield f"{option} has no effect without --accelerator"
+    elif not any(pin.name in FAMILY for pin in (*result.pins, *result.kept)):
+        yield f"no package of the torch family is locked, so --accelerator {arguments.accelerator} has no effect"
+
+
+def _way_to_hashes(result: Lock, bare: Collection[str], arguments: argparse.Namespace) -> str:
     """What to do about packages without a hash."""
-    if any(pin.page for pin in result.pins if pin.name in bare):
+    if not any(pin.page for pin in result.pins if pin.name in bare):
+        return "use --no-hashes, or require a wheel or an archive instead"
+    if arguments.offline:
         return "run without --offline, so that the page of the index is asked; or use --no-hashes"
-    return "use --no-hashes, or require a wheel or an archive instead"
+    return "the page of the index states none, or could not be asked; use --no-hashes for a lock that pip installs"
 
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:

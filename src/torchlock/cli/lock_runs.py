@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.cli.sources import open_sources, root_of_builds
-from torchlock.errors import InputError
+from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.lock import Conflict, Lock, lock
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Runs:
     """Locks the same inputs for one build after another.
 
     ``options_of`` returns the options for the arguments of one build. ``base`` is what is installed already: its
-    torch stays, so its build is not one among others.
+    torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Runs:
         matrix: Matrix,
         console: Console,
         base: Base | None = None,
+        advice: str = "",
     ) -> None:
         self.target = target
         self.inputs = inputs
@@ -65,6 +66,7 @@ class Runs:
         self._options_of = options_of
         self._matrix = matrix
         self._base = base
+        self._advice = advice
         self._runs: dict[str, Run] = {}
 
     def run(self, label: str) -> Run:
@@ -80,9 +82,19 @@ class Runs:
             if self.has_others(label):
                 self.console.progress(f"lock for {label}")
             sources = open_sources(arguments, inputs, self.console)
-            result = self._locked(inputs, target, arguments, sources)
+            try:
+                result = self._locked(inputs, target, arguments, sources)
+            except (NetworkError, UnknownPackage) as error:
+                if label == "pypi" and self._advice:
+                    error.hint = f"{error.hint}; or {self._advice}" if error.hint else self._advice
+                raise
             self._runs[label] = Run(arguments, inputs, sources, result)
         return self._runs[label]
+
+    def advise(self) -> None:
+        """Write what to do if there is no lock."""
+        if self._advice:
+            self.console.say("hint", self._advice)
 
     def solve(self, label: str, inputs: Inputs) -> Lock | Conflict:
         """Lock other inputs for a build, with the sources that are open for it."""

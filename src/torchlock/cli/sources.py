@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
@@ -15,25 +16,32 @@ if TYPE_CHECKING:
     from torchlock.terms import Inputs
 
 
-def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
-    """The sources that the command line and the inputs name; nothing is asked yet.
-
-    Raises:
-        InputError: ``--build`` is given, and the library that it needs is not installed.
-    """
-    from torchlock.index.sources import Sources
+def with_indexes(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Inputs:
+    """The inputs with the indexes of the command line, which come first."""
     from torchlock.knowledge.indexes import is_public
 
     written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
         console.say("note", f"--index-url is used, and the index {written} of the input is ignored")
+    extra = [*arguments.extra_index_urls, *inputs.extra_index_urls]
+    return replace(inputs, index_url=arguments.index_url or written, extra_index_urls=extra)
+
+
+def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
+    """The sources that the inputs name; nothing is asked yet.
+
+    Raises:
+        InputError: ``--build`` is given, and the library that it needs is not installed.
+    """
+    from torchlock.index.sources import Sources
+
     if arguments.build:
         from torchlock.index.sdist.building import check_library
 
         check_library()
     return Sources(
-        index_url=arguments.index_url or written,
-        extra_index_urls=[*_extra(arguments, console), *inputs.extra_index_urls],
+        index_url=inputs.index_url,
+        extra_index_urls=inputs.extra_index_urls,
         find_links=inputs.find_links,
         no_index=inputs.no_index,
         routes=inputs.routes,
@@ -42,20 +50,18 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
         accelerator=arguments.accelerator,
-        builds_url=root_of_builds(arguments),
+        builds_url="" if arguments.accelerator == "pypi" else root_of_builds(arguments),
         build=arguments.build,
         report=console.progress,
     )
 
 
 def root_of_builds(arguments: argparse.Namespace) -> str:
-    """The address of the PyTorch index, or of the mirror of it that the user names; "" for public builds.
+    """The address of the PyTorch index, or of the mirror of it that the user names.
 
     Raises:
         InputError: --builds-url is not an address.
     """
-    if arguments.accelerator == "pypi":
-        return ""
     from torchlock.index.addresses import is_local, why_unusable
     from torchlock.knowledge.build_files import index_address
 
@@ -66,19 +72,6 @@ def root_of_builds(arguments: argparse.Namespace) -> str:
             f"--builds-url: {masked(url)} {problem}", hint="use a URL like https://download.pytorch.org/whl"
         )
     return url.rstrip("/")
-
-
-def _extra(arguments: argparse.Namespace, console: Console) -> list[str]:
-    """The extra indexes of the command line, without pages of the PyTorch index if it serves the builds."""
-    urls: list[str] = arguments.extra_index_urls
-    if arguments.accelerator == "pypi" or not urls:
-        return urls
-    from torchlock.lock.build_inputs import without_builds
-
-    kept, notes = without_builds(urls, arguments.accelerator, root_of_builds(arguments))
-    for note in notes:
-        console.say("note", note)
-    return kept
 
 
 def _pinned(inputs: Inputs) -> dict[str, str]:

@@ -129,6 +129,7 @@ class Console:
         self._wanted = color
         self._color = self.on(sys.stderr)
         self._quiet = quiet
+        self._hidden = False
         self._verbose = verbose
         self._live = terminal and not quiet and not verbose
         self._started = time.monotonic()
@@ -147,8 +148,9 @@ class Console:
         return self._wanted == "always" or (self._wanted == "auto" and stream.isatty() and not _refuses_color())
 
     def say(self, kind: str, text: str) -> None:
-        """Write one message; ``kind`` is error, warning, note or hint."""
-        if self._quiet and kind in ("note", "warning"):
+        """Write one message; ``kind`` is error, warning, note or hint. A hint belongs to the message before it."""
+        self._hidden = self._quiet and (kind in ("note", "warning") or (kind == "hint" and self._hidden))
+        if self._hidden:
             return
         self.clear()
         print(f"{self.paint(kind, kind + ':')} {_printable(text)}", file=sys.stderr)

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
 # Libraries that set the floor of a platform; a target has at most one of them.
 _FLOORS = ("glibc", "musl", "macos")
+# What names of accelerators mean, which are no builds.
+_MEANT = {
+    **dict.fromkeys(("gpu", "cuda", "nvidia", "cu", "rocm", "hip", "amd", "host", "native"), "auto"),
+    **dict.fromkeys(("mps", "metal", "apple", "none", "nogpu"), "cpu"),
+    **dict.fromkeys(("intel", "oneapi", "sycl", "arc"), "xpu"),
+}
 # The longest version of a C library or of macOS, as text.
 _LONGEST = 7
 
@@ -33,7 +39,7 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     """
     platform, libraries, system = platform_of(arguments.platform, arguments.system, arguments.system_lib)
     name = "none" if system is None else system.id
-    build = accelerator_of(arguments.accelerator, platform)
+    build = accelerator_of(arguments.accelerator or "pypi", platform)
     return Target(python_of(arguments.python, platform), platform, build, name, libraries), system
 
 
@@ -45,7 +51,7 @@ def accelerator_of(name: str, platform: Platform | None) -> str:
     Raises:
         InputError: there is no such build, or none of it for the platform.
     """
-    from torchlock.knowledge.build_labels import describe_build, parse_label
+    from torchlock.knowledge.build_labels import parse_label
 
     if name in ("pypi", "auto"):
         return name
@@ -54,12 +60,27 @@ def accelerator_of(name: str, platform: Platform | None) -> str:
         hint = "use pypi (the builds of the public index), auto, cpu, cu128, rocm6.4, xpu or the like"
         said = f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index"
         raise InputError(f"{said}{_near_build(name)}", hint=hint)
-    if platform is not None and platform.system == "macos" and name != "cpu":
+    try:
+        if platform is not None:
+            check_build(name, platform)
+    except InputError as error:
+        raise InputError(f"--accelerator {name}: {error.message}", hint=error.hint) from None
+    return name
+
+
+def check_build(label: str, platform: Platform) -> None:
+    """Check that there may be builds with this label for the platform.
+
+    Raises:
+        InputError: there are none.
+    """
+    from torchlock.knowledge.build_labels import describe_build
+
+    if platform.system == "macos" and label != "cpu":
         raise InputError(
-            f"--accelerator {name}: there is no build for {describe_build(name)} on macOS",
+            f"there is no build for {describe_build(label)} on macOS",
             hint="use --accelerator cpu, whose wheels for macOS also use the GPU of Apple silicon",
         )
-    return name
 
 
 def _near_build(name: str) -> str:
@@ -70,6 +91,8 @@ def _near_build(name: str) -> str:
 
     dense = re.sub(r"[-_ ]", "", name[:20].lower())
     plain = dense.replace("cuda", "cu").replace(".", "")
+    if dense in _MEANT:
+        return f"; did you mean {_MEANT[dense]}?"
     known = ("pypi", "auto", *labels())
     near = [each for each in (plain, dense) if each in known] or get_close_matches(plain, known, 1)
     return f"; did you mean {near[0]}?" if near else ""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.standards.index_file import File
 
 NO_FILE = "none of its files is known"
+ASK = "run without --offline, where the index can be asked"
 OFFLINE = "the data have no requirements of this wheel; run without --offline to read them from the index"
 
 
@@ -159,7 +160,7 @@ class DeclaredRelease(TableRelease):
         if self.name != "torch":
             return self._row.dependencies(wheel)
         why = self.unproven(wheel)
-        return Unknown(f"{NO_FILE if why is None else why.because}; run without --offline")
+        return Unknown(f"{NO_FILE if why is None else why.because}; {ASK}")
 
     def files(self) -> list[File]:
         return []

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from torchlock.standards.index_file import File
 # What the grades of the rows of a table mean, where they are weak.
 _WEAK = {
-    "excerpt": "second class: its hash was copied from text ({source}), and no lock confirms it",
-    "name": "its name alone is known ({source})",
+    "excerpt": "its hash is from a public text, and no lock file confirms it; if it is wrong, installers refuse "
+    "the file (source: {source})",
+    "name": "only its name is known (source: {source})",
 }
 
 
@@ -177,9 +178,9 @@ class BuildSource:
         if name in self._answered:
             return ""
         evidence = evidence_of(self.label if name in FAMILY else "root", file.filename)
-        if evidence is None or evidence.grade not in _WEAK:
+        if evidence is None or evidence.grade not in _WEAK or (evidence.grade == "excerpt" and not file.hashes):
             return ""
-        return _WEAK[evidence.grade].format(source=", ".join(evidence.sources[:1]))
+        return _WEAK[evidence.grade].format(source=", ".join(evidence.sources[:1]).removeprefix("excerpt: "))
 
     @property
     def used(self) -> list[str]:

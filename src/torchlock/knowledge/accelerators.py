@@ -55,7 +55,7 @@ def serves(package: str, version: str, label: str, platform: str, gpu: Gpu) -> S
     if build is None:
         return _unknown(f"{label or 'a build without a label'} is not a build of the PyTorch index")
     if build.kind != gpu.kind:
-        return Service(False, f"{label} is not made for {vendor_name(gpu.vendor)} GPUs")
+        return Service(False, f"it is not made for {vendor_name(gpu.vendor)} GPUs")
     if absent := absence_of(label, platform):
         return absent
     row = _code_row(package, version, label, platform)
@@ -71,14 +71,14 @@ def build_serves(label: str, platform: str, gpu: Gpu) -> Service:
     if label == "cpu":
         return Service(True, "it needs no GPU")
     if build is None or build.kind != gpu.kind:
-        return Service(False, f"{label} is not made for {vendor_name(gpu.vendor)} GPUs")
+        return Service(False, f"it is not made for {vendor_name(gpu.vendor)} GPUs")
     if absent := absence_of(label, platform):
         return absent
     prefix = f"torch {platform} {label} "
     numbers = {number for key, number in accelerator_table()["code"].items() if key.startswith(prefix)}
     rows = [accelerator_table()["rows"][number] for number in sorted(numbers, reverse=True)]
     if not rows:
-        return _unknown(f"the code in torch of {label} for {platform} is not known")
+        return _unknown("the GPUs that its torch has code for are not known")
     for row in rows:
         answer, because = _answer(row, gpu, label)
         if answer is not False:
@@ -144,7 +144,7 @@ def _answer(row: dict[str, Any], gpu: Gpu, label: str) -> tuple[bool | Unknown, 
     """Whether one row of code serves a GPU, and a clause that says why."""
     date, ptx = accelerator_table()["date"], row.get("ptx", ())
     if gpu.arch in row.get("disputed", ()):
-        because = f"sources disagree about {gpu.arch} in {label}"
+        because = f"sources disagree whether it has code for {gpu.arch}"
         return Unknown(because, date), because
     found = runs_machine_code(row["code"], gpu) if gpu.vendor == "nvidia" else gpu.arch in row["code"]
     if isinstance(found, Unknown):

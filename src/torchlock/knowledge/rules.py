@@ -119,9 +119,11 @@ class Statement(NamedTuple):
     refuse: bool = True
 
 
-def _family(build: str | Unknown | None) -> str:
-    """The kind of a build: ``cu`` for each CUDA build, ``cp`` for the CPU; "" for an unknown build."""
-    return "" if build is None or isinstance(build, Unknown) else build[:2]
+def is_about_build(stated: str, build: str | Unknown | None) -> bool:
+    """Whether a statement about ``cuda`` or ``cpu`` builds, or about one (``cu130``), is about this build."""
+    if build is None or isinstance(build, Unknown):
+        return False
+    return build[:2] == stated[:2] if stated in ("cuda", "cpu") else build == stated
 
 
 class Matrix:
@@ -163,7 +165,7 @@ class Matrix:
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements about this release, as installed on this target."""
         for statement in self._about_version(pinned, target):
-            if not statement.build or _family(pinned.build) == statement.build[:2]:
+            if not statement.build or is_about_build(statement.build, pinned.build):
                 yield statement
 
     def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:

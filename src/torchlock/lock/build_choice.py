@@ -245,7 +245,7 @@ def _ruled_out(label: str, question: Question) -> Verdict | None:
     for name in dict.fromkeys(("torch", *question.members)):
         if _never(name, label, question):
             where = f"Python {question.target.python} on {question.target.platform}"
-            return Verdict(label, FORBIDDEN, f"the PyTorch index never had a {name} of {label} for {where}")
+            return Verdict(label, FORBIDDEN, f"the PyTorch index never had a {name} of it for {where}")
     return doubt
 
 
@@ -271,9 +271,10 @@ def _never(name: str, label: str, question: Question) -> bool:
     """Whether the table of builds denies that the index ever had a member of this build for the target.
 
     It does not cover each release of the time of torch 1: where the build did not exist yet, they do not count.
+    Nor does it cover macOS, whose wheels have no label.
     """
     builds, python = question.builds, str(question.target.python)
-    if label == "cpu" or label not in labels():
+    if label == "cpu" or label not in labels() or question.target.platform.system == "macos":
         return False
     since_1 = any(
         _is_old("torch", each) and builds.published("torch", each, label) is True

@@ -31,7 +31,7 @@ from torchlock.lock import dependency_of
 from torchlock.lock.missing_builds import missing, without_builds, without_wheel
 from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, named_releases, spanned, wheels_in_words
-from torchlock.solve.candidates import withdrawal
+from torchlock.solve.candidates import UPLOADED, withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
 from torchlock.solve.kept import KeptRelease
 from torchlock.solve.propagate import traced
@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from torchlock.solve.candidates import Candidate, Rejected
     from torchlock.solve.propagate import Domains, Loss
     from torchlock.solve.universe import Universe
+
+
+# How the last step of many explanations begins.
+CONCLUSION = "so no "
 
 
 @dataclass
@@ -67,15 +71,23 @@ class Explanation:
         return Provenance(as_of=self.as_of).dated
 
     @property
+    def reasons(self) -> list[str]:
+        """The steps without the conclusion that nothing is left."""
+        return [step for step in self.steps if not step.startswith(CONCLUSION)] or self.steps
+
+    @property
     def advice(self) -> str:
         """A hint: how to get later releases."""
         return f"releases are as of {self.as_of}: run without --offline, or with --refresh, to get later ones"
 
 
-def explain(conflict: Conflict) -> Explanation:
-    """Find the smallest conflicting set of requirements, and explain it step by step."""
+def explain(conflict: Conflict, *, brief: bool = False) -> Explanation:
+    """Find the smallest conflicting set of requirements, and explain it step by step.
+
+    ``brief`` is for a list of builds: without the folder and its date, and without the releases that there are.
+    """
     units = minimal_conflict(conflict.universe, conflict.units)
-    narrator = _Narrator(conflict.universe, units)
+    narrator = _Narrator(conflict.universe, units, brief=brief)
     steps = list(dict.fromkeys(narrator.steps()))
     matrix = conflict.universe.matrix
     sources = dict.fromkeys(source for statement in narrator.cited for source in statement.sources)
@@ -92,7 +104,8 @@ class _Narrator:
     ``named`` are further sources, of what is installed already.
     """
 
-    def __init__(self, universe: Universe, units: Sequence[UserRequirement]) -> None:
+    def __init__(self, universe: Universe, units: Sequence[UserRequirement], *, brief: bool = False) -> None:
+        self._brief = brief
         self.cited: dict[Statement, None] = {}
         self.named: dict[str, None] = {}
         self._universe = universe
@@ -133,7 +146,7 @@ class _Narrator:
 
     def _dated(self, name: str) -> str:
         """The date to add to a statement about the releases of a project."""
-        return self._universe.provenance(name).dated
+        return "" if self._brief else self._universe.provenance(name).dated
 
     def _nothing_left(self, identifier: str, domains: Domains) -> Iterator[str]:
         name = identifier.partition("[")[0]
@@ -146,7 +159,9 @@ class _Narrator:
                 yield from self._who_needs(name, domains)
             yield from self._absent(Dependency(name))
         elif name.startswith(HOST_PREFIX):
-            yield f"the target has {_called(name)} {self._universe.candidates(name)[0].version}"
+            library = name.removeprefix(HOST_PREFIX)
+            version = self._universe.target.libraries.get(library) or self._universe.candidates(name)[0].version
+            yield f"the target has {_called(name)} {version}"
         elif overridden := list(self._overridden(name)):
             yield from overridden
         elif kept := list(self._kept(name)):
@@ -155,7 +170,7 @@ class _Narrator:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
-            yield f"so no {'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
+            yield f"{CONCLUSION}{'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
 
     def _overridden(self, name: str) -> Iterator[str]:
         """The overrides on a package that no release satisfies, and why those that would are rejected."""
@@ -307,9 +322,10 @@ class _Narrator:
         if label:
             yield self._labelled(name, *label.split("+", 1))
         elif candidates:
-            newest = max(candidate.version for candidate in candidates)
+            newest = max((item.version for item in candidates if _has_files(item)), default=None)
             lacking = self._lacking(name, specifier)
-            yield f"{lacking}; the newest that installs on {self._universe.target} is {newest}"
+            there = f"; the newest that installs on {self._universe.target} is {newest}" if newest else ""
+            yield lacking if self._brief else f"{lacking}{there}"
         elif self._universe.provenance(name).folder:
             yield self._lacking(name, specifier)
         else:
@@ -319,7 +335,7 @@ class _Narrator:
         source = self._universe.provenance(name)
         if source.folder:
             target = self._universe.target
-            return without_builds(source, target) or missing(name, specifier, source, target)
+            return without_builds(source, target) or missing(name, specifier, source, target, brief=self._brief)
         return f"there is no {name}{specifier}{source.dated}"
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
@@ -348,15 +364,17 @@ class _Narrator:
         published = build_table().published(name, version, build, str(target.platform), str(target.python))
         if published is False:
             return f"{lacking}, which was never published for {target}{plain}"
-        doubt = "it is unknown whether it was published; " if isinstance(published, Unknown) else ""
-        return f"{lacking}: {doubt}--accelerator {build} takes builds from {page_of(build)}{plain}"
+        served = "use"
+        if isinstance(published, Unknown):
+            served = f"it is unknown whether it was published; for builds of +{build}, use"
+        return f"{lacking}: {served} --accelerator {build}, or --index-url {page_of(build)}{plain}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
         target = self._universe.target
-        reasons: dict[str, list[Rejected]] = {}
+        reasons: dict[tuple[str, str], list[Rejected]] = {}
         for item in rejected:
-            reasons.setdefault(item.why, []).append(item)
-        for why, items in reasons.items():
+            reasons.setdefault((item.why, _distinct(item)), []).append(item)
+        for (why, _), items in reasons.items():
             newest = items[-1]
             subject = named_releases(name, (item.version for item in items))
             if why == "wheel":
@@ -365,6 +383,9 @@ class _Narrator:
                 yield f"{subject}: requires Python {newest.detail}, the target has {target.python.full}"
             elif why == "never":
                 yield from self._never(name, newest)
+            elif why == "newer" and len(items) > 1 and newest.detail.startswith(UPLOADED):
+                day = newest.detail.removeprefix(UPLOADED).partition(",")[0]
+                yield f"{subject}: uploaded after --exclude-newer ({newest.version} on {day})"
             else:
                 yield f"{subject}: {_WHY[why].format(detail=newest.detail)}"
 
@@ -372,6 +393,11 @@ class _Narrator:
         target, source = self._universe.target, self._universe.provenance(name)
         if sentence := without_builds(source, target):
             return sentence
+        if self._brief:
+            what = without_wheel(name, newest, source, target, brief=True)
+            alone = not self._universe.candidates(name) and not self._universe.withdrawn(name)
+            alone = alone and all(item.why == "wheel" for item in self._universe.rejected(name))
+            return what.replace("wheel", name, 1) if alone else f"{subject}: {what}"
         wheels = wheels_in_words(newest, self._universe.tags_of(name, newest), target)
         return f"{subject}: {without_wheel(name, newest, source, target)}{wheels}"
 
@@ -400,6 +426,18 @@ def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
         known = merged.get(key)
         merged[key] = loss if known is None else known._replace(mask=known.mask | loss.mask)
     return list(merged.values())
+
+
+def _distinct(item: Rejected) -> str:
+    """What keeps a rejected release out of one sentence with others that have the same kind of reason."""
+    if item.why == "newer":
+        return UPLOADED if item.detail.startswith(UPLOADED) else item.detail
+    return item.detail if item.why in ("gpu", "unreadable") else ""
+
+
+def _has_files(candidate: Candidate) -> bool:
+    """Whether a file of a release is known, or what it is made of is no question of files."""
+    return candidate.release is None or not candidate.release.tags or bool(candidate.release.files())
 
 
 def _called(name: str) -> str:

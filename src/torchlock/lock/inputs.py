@@ -42,6 +42,7 @@ def merge(*parts: Inputs) -> Inputs:
             merged.notes.append(f"two index URLs are given: {urls}")
         merged.index_url = merged.index_url or part.index_url
         merged.routes = {**part.routes, **merged.routes}
+        merged.index_origins = {**part.index_origins, **merged.index_origins}
         merged.environments += part.environments
         merged.no_index = merged.no_index or part.no_index
         merged.pre = merged.pre or part.pre

@@ -29,13 +29,13 @@ def settled(inputs: Inputs, target: Target) -> Inputs:
         raise InputError(f"the project is locked for {allowed} only, not for {target}", path=path, line=line)
     found = replace(inputs, requirements=[], constraints=[*inputs.constraints], routes=dict(inputs.routes))
     for written in [*inputs.constraints, *inputs.overrides]:
-        source = _source(written, target)
+        source = source_for(written, target)
         if source is not None and source.index_url:
             _route(found, written, source)
         elif source is not None:
             _refuse_address(written, inputs)
     for written in inputs.requirements:
-        source = _source(written, target)
+        source = source_for(written, target)
         if source is None or written.requirement is None:
             found.requirements.append(written)
         elif source.index_url:
@@ -48,7 +48,8 @@ def settled(inputs: Inputs, target: Target) -> Inputs:
     return found
 
 
-def _source(written: ParsedRequirement, target: Target) -> Source | None:
+def source_for(written: ParsedRequirement, target: Target) -> Source | None:
+    """The source of a line that holds on the target; None for the common indexes."""
     if written.requirement is None or written.url is not None:
         return None
     if not target.holds(str(written.requirement.marker or "")):

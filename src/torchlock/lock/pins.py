@@ -187,6 +187,8 @@ def unproven_notes(
     universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
 ) -> Iterator[str]:
     """Notes on unproven releases that were locked, and on newer ones that were left out."""
+    from torchlock.index.build_releases import ASK
+
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
@@ -196,7 +198,7 @@ def unproven_notes(
         if newer:
             best = max(newer, key=lambda item: item.version)
             known = best.release is None or best.release.files()
-            way = "use --unproven or a pin to lock it" if known else "run without --offline"
+            way = "use --unproven or a pin to lock it" if known else ASK
             yield f"{_named(best)} was left out: {best.unproven}; {way}"
     for said in unjudged(chosen, universe.target, universe.matrix):
         who = said.pinned if isinstance(said.pinned.build, Unknown) else chosen["torch"]

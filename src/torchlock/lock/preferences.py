@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.errors import TorchlockError, Undecided
+from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.conflict_core import UserRequirement, anchors, contested, demands, minimal_conflict
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
@@ -101,10 +103,12 @@ def changed_pins(
         if name not in chosen or _is_of(str(chosen[name].version), version, universe):
             continue
         new = chosen[name].version
-        as_of = universe.provenance(name).as_of
-        if as_of and not any(_is_of(each, version, universe) for each in _known(universe, name)):
-            lost = f"{name}=={version} of the existing lock is not known as of {as_of}"
-            yield f"{lost}, and the index was not asked; now {new}"
+        source = universe.provenance(name)
+        if source.as_of and not any(_is_of(each, version, universe) for each in _known(universe, name)):
+            lost = f"{name}=={version} of the existing lock is not known{source.dated}"
+            label = version.partition("+")[2] if universe.target.accelerator == "pypi" else ""
+            way = f"; --accelerator {label} keeps that build" if name in FAMILY and kind_of(label) else ""
+            yield f"{lost}, and the index was not asked; now {new}{way}"
         else:
             changed = "updated" if new > Version(version) else "downgraded"
             yield f"{changed} {name} {version} → {new}, because {_why(universe, units, name, version)}"

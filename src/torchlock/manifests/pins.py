@@ -19,12 +19,21 @@ def read_pins(path: str, kind: str) -> dict[str, str]:
     Raises:
         InputError: the file cannot be read as a lock of this kind.
     """
+    return pins_of(read_lock(path, kind))
+
+
+def read_lock(path: str, kind: str) -> Document:
+    """Read an existing lock.
+
+    Raises:
+        InputError: the file cannot be read as a lock of this kind.
+    """
     document = read_as_written(path, read_content(path), kind, {})
     for issue in document.issues:
         if issue.severity == "error":
             where, line, message = issue.origin or (path, issue.place.line, issue.message)
             raise InputError(message, path=where, line=line or None, hint=issue.because or None)
-    return pins_of(document)
+    return document
 
 
 def pins_of(document: Document) -> dict[str, str]:

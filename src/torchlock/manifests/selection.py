@@ -55,6 +55,9 @@ class _Selection:
         self._python()
         for line in document.indexes:
             self._index(line)
+        for line in (*document.indexes, *document.explicit):
+            address = expand(line.address, self._variables)
+            inputs.index_origins.setdefault(address, Origin(line.path, line.place.line or None, line.address))
         inputs.pre = document.pre
         inputs.routes = {pattern.lower(): expand(url, self._variables) for pattern, url in document.routes.items()}
         inputs.environments = list(document.environments)

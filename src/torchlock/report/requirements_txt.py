@@ -89,12 +89,18 @@ def _named(files: Sequence[File]) -> str:
 
 
 def _without_hash(lock: Lock) -> Iterator[str]:
-    """How to get the hashes of the files of the PyTorch index that have none."""
+    """What installers do with files of the PyTorch index that have no hash, and how to get one."""
     bare = [pin for pin in lock.pins if pin.page and not (pin.exact and pin.exact.hashes)]
-    if bare:
-        yield f"Without a hash: {', '.join(f'{pin.name} {pin.version}' for pin in bare)}. Neither the page of"
-        yield "the index nor the data state one. To get one, download the file and run: pip hash FILE"
-        yield "pip refuses this file in hash mode (--require-hashes) until each line has a hash."
+    if not bare:
+        return
+    yield f"Without a hash: {', '.join(f'{pin.name} {pin.version}' for pin in bare)}."
+    if any(file.hashes for pin in lock.pins for file in pin.files):
+        yield "pip refuses this file, also without --require-hashes: other lines have a hash, so each needs one."
+        yield "uv installs it, and does not verify what has no hash."
+    else:
+        yield "Installers do not verify what has no hash."
+    yield "To get the hash, run torchlock where it can ask the index, or download the file and run: pip hash FILE"
+    yield "With --no-hashes, torchlock writes a lock that pip installs without verifying it."
 
 
 def _requirement(pin: Pin, exact: File | None) -> str:

@@ -84,6 +84,10 @@ class Candidate(NamedTuple):
         return "sdist-none-any" if self.release is None or self.wheel < 0 else self.release.tags[self.wheel]
 
 
+# How the detail begins that says when a release was uploaded.
+UPLOADED = "uploaded on "
+
+
 class Rejected(NamedTuple):
     """A release that is not a candidate: ``why`` is one of the words below, ``detail`` completes it.
 
@@ -173,10 +177,17 @@ class CandidateFilter:
                 candidates.append(found._replace(compiled=compiled))
             elif found is not None:
                 rejected.append(found)
-        # A build may be listed twice: with the files that are known, and with targets that only documents name.
+        # A build may be listed twice: with the files that are known, and with targets that only documents name; or
+        # with a label for one machine and without for another one.
         told = {candidate.release.version for candidate in candidates if candidate.release is not None}
         told |= {item.version for item in rejected if item.why != "wheel"}
-        rejected = [item for item in dict.fromkeys(rejected) if item.why != "wheel" or item.version not in told]
+        told |= {version.partition("+")[0] for version in told}
+        whole = self._target.accelerator == "pypi"  # there a label is part of what a line asks for
+        rejected = [
+            item
+            for item in dict.fromkeys(rejected)
+            if item.why != "wheel" or (item.version if whole else item.version.partition("+")[0]) not in told
+        ]
         if name not in self._policy.lowest:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
@@ -207,7 +218,7 @@ class CandidateFilter:
             kept = Candidate(name, Version(release.version), release, 0, (0,))
             stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
             return Rejected(release.version, "gpu", stays) if because else kept
-        ranks = release.ranks(self._rank)
+        ranks = self._ranks(release)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))]
         if usable and self._policy.exclude_newer:
@@ -229,6 +240,14 @@ class CandidateFilter:
             return Rejected(release.version, "gpu", because)
         return Candidate(name, version, release, wheel, tuple(usable))
 
+    def _ranks(self, release: Release) -> Sequence[int | None]:
+        """The rank of each wheel. Those of the torch family need glibc, although musl takes the tag ``linux``."""
+        ranks = release.ranks(self._rank)
+        is_own = release.name not in FAMILY or isinstance(release, DirectRelease)
+        if is_own or self._target.platform.libc != "musl":
+            return ranks
+        return [None if "-linux_" in tags else rank for tags, rank in zip(release.tags, ranks, strict=True)]
+
     def _lacks_code(self, release: Release, wheel: int) -> str:
         """Why a wheel does not run on the GPU of the target; "" if it does, or if that is unknown."""
         service = service_of(release, wheel, self._target)
@@ -238,7 +257,7 @@ class CandidateFilter:
         """The candidate with only these wheels, and the one of them that an installer chooses."""
         if candidate.release is None or tuple(usable) == candidate.usable:
             return candidate
-        ranks = candidate.release.ranks(self._rank)
+        ranks = self._ranks(candidate.release)
         return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
 
     def _from_sdist(self, name: str, release: Release) -> Candidate | Rejected:
@@ -277,7 +296,7 @@ def _upload_of(release: Release, files: Sequence[int]) -> str:
     """When a release was uploaded, in words; the times of these files decide, if one is known."""
     known = release.files()
     if known and any(known[index].uploaded for index in files):
-        return f"uploaded on {release.date}, after --exclude-newer"
+        return f"{UPLOADED}{release.date}, after --exclude-newer"
     return "its time of upload is not known, and --exclude-newer needs it"
 
 

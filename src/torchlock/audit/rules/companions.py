@@ -11,7 +11,7 @@ from torchlock.audit.install_sets import Demand, demand_of
 from torchlock.audit.phrasing import as_of, asked
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.rules import is_about_build, specifier_set
 from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
 def _is_about(statement: Statement, entry: Entry) -> bool:
     """Whether a pin certainly names a release and a build that a statement is about. Ranges are not judged."""
     label = entry.specifier.partition("+")[2]
-    if statement.build and label and label[:2] != statement.build[:2]:
+    if statement.build and label and not is_about_build(statement.build, label):
         return False
     version = _pinned(entry.specifier)
     return version is not None and specifier_set(statement.when.specifier).contains(version)

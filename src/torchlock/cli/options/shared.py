@@ -70,7 +70,7 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
     add(
         "--accelerator",
         metavar="BUILD",
-        default="pypi",
+        default="pypi" if of_files else None,
         help="which builds: pypi means "
         + (
             "the builds that a file asks for; cpu, cu128 and the like mean that build of the PyTorch index where "
@@ -78,7 +78,8 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
             if of_files
             else "the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu mean that build "
             "of the PyTorch index, for the whole torch family; auto means the newest build that runs on the GPU "
-            "with its driver (default: pypi)"
+            "with its driver (default: the one build that the input names, like +cu128 or an index of the PyTorch "
+            "project; else pypi)"
         ),
     )
     add_gpu(add, of_files=of_files)

@@ -43,7 +43,7 @@ _NOT_FOLLOWED = {
     "no-build": "source distributions are used where there are no wheels",
     "no-build-package": "source distributions are used where there are no wheels",
     "no-sources": "the sources are followed",
-    "torch-backend": "name the index of the build, as in --index-url https://download.pytorch.org/whl/cpu",
+    "torch-backend": "name the build, like --accelerator cpu",
 }
 
 _SHAPES = {
