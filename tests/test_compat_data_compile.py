@@ -132,7 +132,6 @@ holds = { NumPy = "2.0.2" }
 INDEX = """
 [index]
 address = "https://example.org/whl"
-file_hosts = ["example.org"]
 kind = "declared"
 sources = ["s"]
 checked = 2026-11-22

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.manifests.lock_comments import LockComments
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
@@ -50,6 +49,10 @@ def render(
 
 def about_builds(lock: Lock) -> Iterator[str]:
     """The comments on the build, on the machine for which it was chosen, and on what is installed already."""
+    if lock.builds is None and lock.base is None:
+        return
+    from torchlock.manifests.lock_comments import LockComments
+
     comments = LockComments()
     if lock.builds is not None:
         label, root, _, machine, held_back = lock.builds

@@ -304,7 +304,8 @@ def service_of(release: Release, wheel: int, target: Target) -> Service | None:
     """Whether a wheel of the torch family has code for the GPU of the target; None if that is not a question."""
     if target.gpu in ("", "none") or release.name not in FAMILY:
         return None
-    from torchlock.knowledge.accelerators import Gpu, serves
+    from torchlock.knowledge.accelerators import serves
+    from torchlock.knowledge.gpus import Gpu
 
     build = release.build(wheel)
     if not isinstance(build, str):
