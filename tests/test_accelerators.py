@@ -6,16 +6,10 @@ import pytest
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
-from torchlock.knowledge import accelerators
-from torchlock.knowledge.accelerators import (
-    Gpu,
-    candidates_for,
-    driver_floor,
-    driver_knows,
-    driver_runs,
-    parse_gpu,
-    serves,
-)
+from torchlock.knowledge import accelerator_table, accelerators, gpus
+from torchlock.knowledge.accelerators import candidates_for, serves
+from torchlock.knowledge.drivers import driver_floor, driver_knows, driver_runs
+from torchlock.knowledge.gpus import Gpu, parse_gpu
 
 LINUX, ARM, WINDOWS = "linux-x86_64", "linux-aarch64", "windows-amd64"
 UNKNOWN = "unknown"
@@ -233,7 +227,7 @@ def test_an_answer_has_its_reason_and_sources() -> None:
     assert service.because == "it has no code for sm_70, only for sm_75 sm_80 sm_86 sm_90 sm_100 sm_120"
     assert "pytorch-172598" in service.sources
     assert not service.likely
-    assert {source.id for source in accelerators.sources_of(service.sources)} == set(service.sources)
+    assert {source.id for source in accelerator_table.sources_of(service.sources)} == set(service.sources)
     assert serves("torch", "2.13.0", "cu129", LINUX, gpu("V100")).likely
 
 
@@ -323,10 +317,10 @@ def test_labels_are_in_order(prefix: str) -> None:
 
 
 def test_intel_devices() -> None:
-    found = accelerators.intel_gpu("56A0")
+    found = gpus.intel_gpu("56A0")
     assert found is not None
     assert found == (Gpu("Intel Arc A-Series", "xpu"), False)
-    assert accelerators.intel_gpu("3e92") is None
-    integrated = accelerators.intel_gpu("7d55")
+    assert gpus.intel_gpu("3e92") is None
+    integrated = gpus.intel_gpu("7d55")
     assert integrated is not None
     assert integrated[1]

@@ -10,11 +10,11 @@ import pytest
 
 from torchlock.audit import Auditor, Options
 from torchlock.audit.wheel_address import wheel_address
-from torchlock.knowledge.accelerators import parse_gpu
 from torchlock.knowledge.build_files import build_catalogue
 from torchlock.knowledge.build_hashes import PUBLIC, HashTable
 from torchlock.knowledge.build_labels import label_order
 from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.gpus import parse_gpu
 from torchlock.knowledge.indexes import channel_of, page_of
 from torchlock.knowledge.releases import Catalogue
 from torchlock.target import Platform, PythonVersion

@@ -12,8 +12,10 @@ import pytest
 
 from support.builds_by_table import attempt, builds
 from torchlock.errors import InputError
-from torchlock.knowledge import accelerators
-from torchlock.knowledge.accelerators import Gpu, candidates_for, driver_knows, driver_runs, parse_gpus, serves
+from torchlock.knowledge import gpus
+from torchlock.knowledge.accelerators import candidates_for, serves
+from torchlock.knowledge.drivers import driver_knows, driver_runs
+from torchlock.knowledge.gpus import Gpu, parse_gpus
 from torchlock.lock.build_choice import (
     DOUBTFUL,
     FORBIDDEN,
@@ -186,7 +188,7 @@ def test_nearest_build_that_works(label: str, driver: str, platform: str, neares
 def test_a_build_for_another_maker() -> None:
     found = judge_label("rocm7.2", Asked("RTX 4090", "580.95").question)
     assert isinstance(found, Refusal)
-    assert found.because == "rocm7.2: rocm7.2 is not made for NVIDIA GPUs"
+    assert found.because == "rocm7.2: it is not made for NVIDIA GPUs"
     assert found.nearest == "cu130"
 
 
@@ -273,7 +275,7 @@ def test_no_choice_is_forbidden_by_the_machine() -> None:
         Random(15),
         ["", "450.80.02", "470.82", "525.60.13", "526.1", "550.54", "570.26", "580.00", "595.1"],
     )
-    for arch in accelerators.architectures():
+    for arch in gpus.architectures():
         driver = random.choice(drivers) if arch.startswith("sm_") else ""
         platform = random.choice(list(PLATFORMS.values()))
         asked = Asked(arch, driver, platform)

@@ -249,7 +249,7 @@ def test_a_plain_version_was_a_build_too() -> None:
     assert builds().serves("torch", "1.4.0", "cu101") is True
     assert builds().serves("torch", "1.4.0", "cu92") is True
     assert builds().serves("torch", "1.4.0", "cu110") is False
-    assert builds().serves("torchaudio", "0.8.0", "cu111") is True, "its wheels lie where every flavour lists them"
+    assert builds().serves("torchaudio", "0.8.0", "cu111") is True, "its wheels lie where every folder lists them"
 
 
 def test_a_build_that_one_platform_never_had() -> None:

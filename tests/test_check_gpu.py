@@ -11,7 +11,7 @@ from support.nvidia import environment as environment
 from torchlock.answers import Unknown
 from torchlock.check.rules.gpu_code import serves
 from torchlock.inspect.host import driver
-from torchlock.knowledge.accelerators import Gpu
+from torchlock.knowledge.gpus import Gpu
 
 
 def sm(capability: int) -> Gpu:

@@ -259,9 +259,9 @@ def test_the_build_for_another_vendor(
 @pytest.mark.parametrize(
     ("version", "gpu", "driver", "branch"),
     [
-        ("2.9.0+cu126", "V100", "590.44", "up to R580"),
-        ("2.9.0+cu126", "GTX 1080 Ti", "595.10", "up to R580"),
-        ("2.8.0+cu128", "RTX 5090", "550.54.14", "from R570 on"),
+        ("2.9.0+cu126", "V100", "590.44", "R580"),
+        ("2.9.0+cu126", "GTX 1080 Ti", "595.10", "R580"),
+        ("2.8.0+cu128", "RTX 5090", "550.54.14", "R570 or newer"),
     ],
 )
 def test_a_driver_that_does_not_support_the_gpu(

@@ -14,7 +14,7 @@ from support.machine import machine as machine
 from support.site_folder import write
 from torchlock.inspect import gpus, host
 from torchlock.inspect.gpus import Machine, read_machine
-from torchlock.knowledge.accelerators import Gpu
+from torchlock.knowledge.gpus import Gpu
 
 ROCMINFO = r"""cat <<'END'
 ROCk module is loaded

@@ -33,9 +33,14 @@ from torchlock.audit.rules import newest_releases
 from torchlock.audit.rules.host_libraries import build_taken
 from torchlock.audit.taken_build import taken_builds
 from torchlock.check import CheckContext, linking
+from torchlock.check.fix.plan import public_build
+from torchlock.check.index_wheels import has_wheels
 from torchlock.check.rules import ffmpeg, libsndfile, not_examined, versions
+from torchlock.check.rules import gpu_code as check_gpu_code
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
-from torchlock.index import Index, digests, read_settings, wheel_build
+from torchlock.index import Index, digests, read_settings, releases, wheel_build
+from torchlock.index.build_releases import DeclaredRelease, FolderRelease, TableRelease
+from torchlock.index.build_source import BuildSource
 from torchlock.index.cache import Cache
 from torchlock.index.direct_url import DirectRelease
 from torchlock.index.live_releases import LiveRelease
@@ -46,8 +51,9 @@ from torchlock.index.sources import Sources
 from torchlock.inspect import host
 from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.build import linked_cuda
+from torchlock.inspect.gpu_code import gpu_code
 from torchlock.inspect.loading.outcome import NotExamined, Outcome
-from torchlock.knowledge import accelerators, systems
+from torchlock.knowledge import accelerators, drivers, gpus, systems
 from torchlock.knowledge.build_hashes import HashTable
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable, Package
@@ -55,7 +61,7 @@ from torchlock.knowledge.images import image_of
 from torchlock.knowledge.judge import NamedVersion, judge, unjudged
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import Matrix, cuda_version
-from torchlock.lock.base import base_of_image
+from torchlock.lock.installed_base import base_of_image
 from torchlock.manifests import read_document
 from torchlock.runtime.files import Tree, Unreadable
 from torchlock.solve.candidates import Candidate
@@ -74,6 +80,7 @@ NOBODY = Unknown("nobody looked")
 # Functions whose type has ``Unknown``, and that never give it: what they do in its place.
 DECIDED = {
     "index.direct_url:DirectRelease.unproven": "the user asks for this file, so the policy of lock is met",
+    "index.build_releases:TableRelease.unproven": "the table of the folder has the files of the release",
     "solve.kept:KeptRelease.unproven": "the package is installed, so there is nothing to choose",
 }
 
@@ -144,22 +151,22 @@ row("knowledge.builds:Builds.labels", "no version")(
 row("knowledge.builds:Builds.labels", "no package")(
     lambda ground: [each.labels("lightning", "2.0") for each in builds(ground)]
 )
-ORIN, NEXT = accelerators.Gpu("Orin", "sm_87"), accelerators.Gpu("the next one", "sm_199")
-row("knowledge.accelerators:driver_floor", "no row")(
-    lambda ground: [accelerators.driver_floor(label, "linux") for label in ("cu75", "rocm6.4", "cpu", "mine")]
+ORIN, NEXT = gpus.Gpu("Orin", "sm_87"), gpus.Gpu("the next one", "sm_199")
+row("knowledge.drivers:driver_floor", "no row")(
+    lambda ground: [drivers.driver_floor(label, "linux") for label in ("cu75", "rocm6.4", "cpu", "mine")]
 )
-row("knowledge.accelerators:driver_runs", "no row, no version, or sources that disagree")(
+row("knowledge.drivers:driver_runs", "no row, no version, or sources that disagree")(
     lambda ground: [
-        accelerators.driver_runs("cu75", "linux", "580"),
-        accelerators.driver_runs("cu128", "linux", "new"),
-        accelerators.driver_runs("cu128", "windows", "526.10"),
+        drivers.driver_runs("cu75", "linux", "580"),
+        drivers.driver_runs("cu128", "linux", "new"),
+        drivers.driver_runs("cu128", "windows", "526.10"),
     ]
 )
-row("knowledge.accelerators:driver_knows", "no row, no version, or another numbering")(
+row("knowledge.drivers:driver_knows", "no row, no version, or another numbering")(
     lambda ground: [
-        accelerators.driver_knows(NEXT, "580"),
-        accelerators.driver_knows(ORIN, "540.4"),
-        accelerators.driver_knows(accelerators.Gpu("A100", "sm_80"), "new"),
+        drivers.driver_knows(NEXT, "580"),
+        drivers.driver_knows(ORIN, "540.4"),
+        drivers.driver_knows(gpus.Gpu("A100", "sm_80"), "new"),
     ]
 )
 row("knowledge.accelerators:runs_machine_code", "code of desktop GPUs on a Jetson")(
@@ -324,6 +331,48 @@ def live(ground: Ground) -> Iterator[LiveRelease]:
         yield found
 
 
+def declared(ground: Ground) -> DeclaredRelease:
+    return DeclaredRelease(release(ground), "cu128", lambda platform, python: NOBODY)
+
+
+row("index.build_releases:DeclaredRelease.unproven", "no file")(lambda ground: declared(ground).unproven(0))
+row("index.build_releases:DeclaredRelease.dependencies", "no file")(
+    lambda ground: declared(ground).dependencies(0)
+)
+row("index.build_releases:TableRelease.dependencies", "no source, and offline")(
+    lambda ground: TableRelease(release(ground), "cu128", f"{ground.index.url}/", None).dependencies(0)
+)
+
+
+@row("index.build_releases:FolderRelease.unproven", "not in the data")
+def _(ground: Ground) -> object:
+    ground.index.routes["/torch/"] = page(entry(FILE))
+    settings = read_settings(index_url=ground.index.url, extra_index_urls=(), find_links=(), no_index=None)
+    (found,) = releases(Index(settings, cache_dir=ground.folder / "cache"), "torch")
+    return FolderRelease(found, None, "cu128", "2025-01-01", covered=False).unproven(0)
+
+
+@row("index.build_source:BuildSource.sha256", "offline, or a page without the file")
+def _(ground: Ground) -> object:
+    ground.index.routes["/cu128/torch/"] = page()
+    settings = read_settings(
+        index_url=f"{ground.index.url}/cu128", extra_index_urls=(), find_links=(), no_index=None
+    )
+    opened = Index(settings, cache_dir=ground.folder / "cache")
+    sources = [
+        BuildSource(
+            "cu128",
+            ground.index.url,
+            opened=lambda url: opened,
+            offline=offline,
+            refresh=False,
+            day=lambda: "2099-01-01",
+        )
+        for offline in (True, False)
+    ]
+    return [each.sha256(File(FILE, f"{ground.index.url}/cu128/{FILE}", {})) for each in sources]
+
+
 row("index.live_releases:LiveRelease.build", "an index without the file")(
     lambda ground: [each.build(0) for each in live(ground)]
 )
@@ -443,6 +492,9 @@ def _(ground: Ground) -> object:
 row("inspect.host:output_of", "a program that fails or is not there")(
     lambda ground: [host.output_of([sys.executable, "-c", "raise SystemExit(3)"]), host.output_of(["/nothing/x"])]
 )
+row("inspect.gpu_code:gpu_code", "a file without code, or one that cannot be read")(
+    lambda ground: [gpu_code(str(path)) for path in (*broken(ground.folder), ground.folder / "nothing.so")]
+)
 row("inspect.loading.outcome:Outcome.answer", "a library that nobody saw")(
     lambda ground: Outcome("a.so", unseen=(NotExamined("b.so", "a.so", NOBODY),)).answer
 )
@@ -463,6 +515,15 @@ def context(ground: Ground, **packages: str) -> CheckContext:
 
 row("check.rules.not_examined:unexamined", "a torch without its library")(
     lambda ground: list(not_examined.unexamined(context(ground, torch="2.8.0+cpu")).values())
+)
+row("check.rules.gpu_code:serves", "code of desktop GPUs on a Jetson")(
+    lambda ground: check_gpu_code.serves(["sm_80"], ORIN)
+)
+row("check.fix.plan:public_build", "no row")(
+    lambda ground: public_build("torch", "99.0", Target(PythonVersion(3, 11, 0), LINUX))
+)
+row("check.index_wheels:has_wheels", "no row")(
+    lambda ground: has_wheels("torch", "99.0", "cu128", Target(PythonVersion(3, 11, 0), LINUX))
 )
 row("check.rules.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(context(ground)))
 row("check.rules.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(context(ground)))

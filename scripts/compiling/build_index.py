@@ -16,11 +16,11 @@ from compiling.values import (
     texts_of,
 )
 
-_KEYS = {"address", "file_hosts", "kind", "sources", "checked"}
+_KEYS = {"address", "kind", "sources", "checked"}
 
 
 def read_index(path: Path, sources: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """The address of the index, without a final slash, the hosts of its files, and the evidence.
+    """The address of the index, without a final slash, and the evidence.
 
     Raises:
         TableError: it is not of the form, or a source is not known.
@@ -41,7 +41,6 @@ def read_index(path: Path, sources: dict[str, dict[str, str]]) -> dict[str, Any]
                 raise TableError(f"{source!r} is not in sources.toml", "sources")
         return {
             "address": address,
-            "file_hosts": texts_of(index, "file_hosts"),
             "kind": evidence_kind_of(index),
             "sources": {source: sources[source] for source in cited},
             "checked": date_of(index, "checked"),

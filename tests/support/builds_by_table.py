@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
 
-from torchlock.knowledge.accelerators import Gpu, serves
+from torchlock.knowledge.accelerators import serves
 from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.gpus import Gpu
 from torchlock.lock.model import Conflict, Lock, Pin
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from torchlock.audit.install_sets import InstallSet
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.location import Place
     from torchlock.manifests.document import Document
     from torchlock.target import Platform, PythonVersion

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
-    from torchlock.knowledge.accelerators import Gpu
     from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.location import Place
@@ -91,9 +91,9 @@ class Knowledge:
     @cached_property
     def builds(self) -> Builds:
         """The table of builds. It is read only if the file names a label or an index with labels."""
-        from torchlock.knowledge.builds import Builds
+        from torchlock.knowledge.builds import build_table
 
-        return Builds()
+        return build_table()
 
     @cached_property
     def catalogue(self) -> Catalogue:

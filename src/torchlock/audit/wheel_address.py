@@ -6,6 +6,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host
+from torchlock.standards.filenames import cell_of, tags_of
 from torchlock.target import PLATFORMS
 
 
@@ -30,22 +31,5 @@ def wheel_address(url: str) -> WheelAddress | None:
     if page.kind != BUILDS or not page.label or not folder.endswith(f"/{page.label}") or len(parts) not in (5, 6):
         return None
     version, _, label = parts[1].partition("+")
-    return WheelAddress(page.label, file, version, label, _python(parts[-3], parts[-2]), _platform(parts[-1]))
-
-
-def _python(interpreter: str, abi: str) -> str:
-    """The Python of a wheel, like 3.12 or 3.13t; "" for a wheel for several Pythons."""
-    if interpreter[:3] != "cp3" or not interpreter[3:].isdigit() or abi == "abi3":
-        return ""
-    return f"3.{interpreter[3:]}{'t' if abi.endswith('t') else ''}"
-
-
-def _platform(tags: str) -> str:
-    """The platform of a wheel's tags, as a name of ``PLATFORMS``; "" for others."""
-    tag = tags.split(".")[0]
-    system = {"win": "windows", "macosx": "macos", "linux": "linux", "manylinux": "linux"}
-    found = next((name for start, name in system.items() if tag.startswith(start)), "")
-    return next(
-        (name for name in PLATFORMS if found and name.startswith(found) and tag.endswith(name.partition("-")[2])),
-        "",
-    )
+    platform, python = cell_of(tags_of(file))
+    return WheelAddress(page.label, file, version, label, python, platform if platform in PLATFORMS else "")

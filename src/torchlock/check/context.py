@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.runtime.fence import Breakage
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.check.published import exists, written
-from torchlock.knowledge import accelerators
+from torchlock.check.index_wheels import has_wheels, wheel_version
+from torchlock.knowledge import accelerators, drivers
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.compatibility import CompatibilityTable
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.target import Target
 
 
@@ -81,20 +81,20 @@ def _offers(
     driver, system = context.libraries.get("cuda-driver"), target.platform.system
     kind = gpus[0].kind if gpus else "cuda"
     for label in (each for each in accelerators.labels() if kind_of(each) == kind):
-        if driver and accelerators.driver_runs(label, system, driver) is False:
+        if driver and drivers.driver_runs(label, system, driver) is False:
             continue
         answers = [
             answer
             for name, version in members.items()
             for answer in (
-                exists(name, version, label, target),
+                has_wheels(name, version, label, target),
                 *(accelerators.serves(name, version, label, str(target.platform), gpu).answer for gpu in gpus),
             )
         ]
         is_certain = not any(isinstance(answer, Unknown) for answer in answers)
         if all(isinstance(answer, Unknown) or answer for answer in answers):
             version = members["torch"]
-            yield Offer(version, label, is_certain, written("torch", version, label, target))
+            yield Offer(version, label, is_certain, wheel_version("torch", version, label, target))
 
 
 def seen_gpus(context: CheckContext) -> tuple[Gpu, ...]:

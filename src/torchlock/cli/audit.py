@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.target import Platform
 
 # With this many files, a second process saves time (measured: its start takes 20 ms, a file 2 to 5 ms).
@@ -108,7 +108,8 @@ def _options(arguments: argparse.Namespace, console: Console) -> Options:
     gpus: tuple[Gpu, ...] = ()
     wanted: tuple[str, ...] = ()
     if arguments.gpu is not None or build != "pypi":
-        from torchlock.cli.build_machine import HOST, builds_for_files, machine_for_files
+        from torchlock.cli.audit_builds import builds_for_files
+        from torchlock.cli.build_machine import HOST, machine_for_files
 
         gpu = HOST if build == "auto" and arguments.gpu is None else arguments.gpu
         machine = machine_for_files(gpu, libraries.get("cuda-driver") or "")

@@ -58,7 +58,7 @@ def _add_gpus(
         InputError: the named GPU is not known.
     """
     if stated not in (None, "host"):
-        from torchlock.knowledge.accelerators import parse_gpus
+        from torchlock.knowledge.gpus import parse_gpus
 
         context.gpus, context.gpu_stated = parse_gpus(stated or ""), True
     if not (context.live or stated == "host") or "torch" not in context.pins:

@@ -120,9 +120,9 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve the requirements, and explain the solution or the conflict; with the frontier of builds."""
-    from torchlock.cli.base import base_of
-    from torchlock.cli.build_choice import Runs, frontier_lines
     from torchlock.cli.build_machine import machine_of, on_machine
+    from torchlock.cli.installed_base import base_of
+    from torchlock.cli.lock_runs import Runs
     from torchlock.cli.named_build import take_named_build
     from torchlock.cli.sources import with_indexes
     from torchlock.cli.target import target_of
@@ -142,10 +142,10 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     runs = Runs(arguments, target, inputs, options_of, matrix, console, base, advice)
     label, frontier, notes = target.accelerator, [], []
     if runs.has_others(label):
-        from torchlock.cli.build_choice import machine_notes
+        from torchlock.cli.build_choice import decide, frontier_lines, machine_notes
         from torchlock.lock.build_choice import WHOLE, Refusal
 
-        found = runs.decide(machine, WHOLE)
+        found = decide(runs, machine, WHOLE)
         frontier = frontier_lines(found.frontier)
         if isinstance(found, Refusal):
             return _refused(found, frontier, arguments)
@@ -271,7 +271,8 @@ def _add_newer(
             conflict = _conflict(other)
             reasons = [step for step in conflict.steps if not step.startswith(CONCLUSION)] or conflict.steps
             dated = sources.provenance(name).dated
-            story.steps.append(f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(reasons)}")
+            why = "; ".join(step.rstrip(".") for step in reasons)
+            story.steps.append(f"{name} {newer} is newer, but cannot be used{beside}{dated}: {why}.")
             story.sources.update(conflict.sources)
 
 

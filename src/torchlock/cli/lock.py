@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.cli.base import base_of
-from torchlock.cli.build_choice import Runs, settle
 from torchlock.cli.build_machine import machine_of, on_machine
+from torchlock.cli.existing_lock import ExistingLock
 from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.lock_runs import Runs, settle
 from torchlock.cli.named_build import take_named_build
 from torchlock.cli.sources import with_indexes
 from torchlock.cli.streams import write_whole
@@ -20,8 +21,6 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, with_files_of_hashes
-from torchlock.lock.build_inputs import pins_for
-from torchlock.lock.build_pins import with_builds
 from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -35,9 +34,7 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
-    from torchlock.lock.base import Base
-    from torchlock.lock.build_machine import BuildMachine
-    from torchlock.manifests.lock_comments import LockComments
+    from torchlock.lock.installed_base import Base
 
 # Options that do not change the result: the command in the lock omits them.
 _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
@@ -51,9 +48,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     _check_usage(arguments, console)
-    base = base_of(arguments, console)
+    existing = ExistingLock(arguments.output, pylock=_is_pylock(arguments))
+    base = _base(arguments, console)
     target, system = target_of(arguments)
-    machine = machine_of(arguments, target, console, _recorded_machine(arguments))
+    recorded = existing.machine if arguments.accelerator == "auto" and arguments.gpu is None else None
+    machine = machine_of(arguments, target, console, recorded)
     target = on_machine(target, machine)
     inputs = _inputs(arguments)
     _refuse_output(arguments, inputs)
@@ -63,8 +62,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     matrix = Matrix()
     target, advice = take_named_build(arguments, inputs, target, console, arguments.files)
     inputs = with_indexes(arguments, inputs, console)
-    runs = Runs(arguments, target, inputs, _options, matrix, console, base, advice)
-    choice = settle(runs, machine, arguments, console)
+    runs = Runs(arguments, target, inputs, partial(_options, existing), matrix, console, base, advice)
+    choice = settle(runs, machine, arguments)
     if choice is None:
         runs.advise()
         return FOUND
@@ -86,14 +85,25 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return FOUND
     result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
     if sources.builds is not None:
+        from torchlock.lock.build_pins import with_builds
+
         by_index = arguments.builds_by == "index"
         result = with_builds(result, sources.builds, str(machine), choice.held_back, by_index=by_index)
     console.clear()
-    for note in [*_change_of_build(arguments), *_lost_base(arguments, base), *result.notes, *sources.notes]:
+    for note in [*existing.changes(arguments.accelerator, base), *result.notes, *sources.notes]:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
     return _write(result, arguments, inputs, sources, system, matrix.date, console)
+
+
+def _base(arguments: argparse.Namespace, console: Console) -> Base | None:
+    """What is installed already, as --base-image or --constraint-from names it."""
+    if arguments.base_image is None and arguments.constraint_from is None:
+        return None
+    from torchlock.cli.installed_base import base_of
+
+    return base_of(arguments, console)
 
 
 def _warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
@@ -231,14 +241,14 @@ def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
     guard_lock(arguments.output, read_from, pylock=_is_pylock(arguments))
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(existing: ExistingLock, arguments: argparse.Namespace) -> Options:
     upgraded = _upgraded(arguments).keys()
     return Options(
         unproven=arguments.unproven,
         pre=arguments.pre,
         lowest=arguments.prefer == "lowest",
         exclude_newer=_utc_time(arguments.exclude_newer),
-        preferred=_preferred(arguments, upgraded),
+        preferred=_preferred(arguments, upgraded, existing),
         upgraded=upgraded,
     )
 
@@ -283,13 +293,17 @@ def _utc_time(text: str | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict[str, str]:
+def _preferred(arguments: argparse.Namespace, upgraded: Collection[str], existing: ExistingLock) -> dict[str, str]:
     """The pins that the user wants kept: of the locks that are named with -r, and of the existing output file."""
     if arguments.upgrade:
         return {}
-    pins = {**_pins_of_locks(arguments.files), **_pins_of_output(arguments)}
+    pins = {**_pins_of_locks(arguments.files), **existing.pins}
     kept = {name: version for name, version in pins.items() if name not in upgraded}
-    return pins_for(kept, arguments.accelerator, _recorded(arguments) or arguments.accelerator)
+    if not kept:
+        return {}
+    from torchlock.lock.build_inputs import pins_for
+
+    return pins_for(kept, arguments.accelerator, existing.build or arguments.accelerator)
 
 
 def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
@@ -311,85 +325,6 @@ def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
 
             found = {**read_pins(file, kind), **found}
     return found
-
-
-def _recorded(arguments: argparse.Namespace) -> str:
-    """The build of the existing output file (``pypi``, ``cu128``); "" if there is none that torchlock wrote."""
-    comments = _comments(arguments)
-    return "" if comments is None else comments.label or "pypi"
-
-
-def _recorded_machine(arguments: argparse.Namespace) -> BuildMachine | None:
-    """The machine that the existing output file was locked for; None if it does not say it.
-
-    Raises:
-        InputError: the comment that says it was changed, and no other machine is stated.
-    """
-    comments = _comments(arguments) if arguments.accelerator == "auto" else None
-    if comments is None or not comments.machine:
-        return None
-    from torchlock.lock.build_machine import recorded_machine
-
-    found = recorded_machine(comments.machine)
-    if found is None and arguments.gpu is None:
-        raise InputError(
-            f"the comment '# machine: {one_line(masked(comments.machine))}' does not describe a machine",
-            path=arguments.output,
-            hint="state it with --gpu, and with --system-lib cuda-driver=VERSION; --gpu host reads this machine",
-        )
-    return found
-
-
-def _comments(arguments: argparse.Namespace) -> LockComments | None:
-    """The comments in the existing output file; None if there is none that torchlock wrote."""
-    from torchlock.cli.output import is_existing_output
-
-    if not is_existing_output(arguments.output):
-        return None
-    from torchlock.manifests.lock_comments import read_lock_comments
-    from torchlock.manifests.text import read_text
-    from torchlock.report.own_outputs import is_own_lock
-
-    text = read_text(arguments.output)
-    found = read_lock_comments(text)
-    return found if found.label or is_own_lock(text) else None
-
-
-def _change_of_build(arguments: argparse.Namespace) -> list[str]:
-    """A note if the lock replaces one for another build."""
-    old, new = _recorded(arguments), arguments.accelerator
-    if not old or old == new:
-        return []
-    return [f"the build changes from {old} to {new}: nvidia, cuda and triton packages change with it"]
-
-
-def _lost_base(arguments: argparse.Namespace, base: Base | None) -> list[str]:
-    """A note if the existing output file was for a base image or an environment, and the new lock is not."""
-    from torchlock.cli.output import is_existing_output
-
-    if base is not None or not is_existing_output(arguments.output):
-        return []
-    from torchlock.manifests.lock_comments import read_lock_comments
-    from torchlock.manifests.text import read_text
-
-    kind, name = read_lock_comments(read_text(arguments.output)).base
-    option = {"base image": "--base-image", "environment": "--constraint-from"}.get(kind)
-    said = f"{arguments.output} was for {kind} {name}, and this lock is not: it contains what is there already"
-    return [f"{said} (to keep it, add {option} {name})"] if option else []
-
-
-def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
-    from torchlock.cli.output import is_existing_output
-
-    if not is_existing_output(arguments.output):
-        return {}
-    from torchlock.manifests.pins import read_pins
-
-    try:
-        return read_pins(arguments.output, "pylock" if _is_pylock(arguments) else "requirements")
-    except InputError as error:
-        error.hint = "use --upgrade to write a new lock without reading the old one"
-        raise
 
 
 def _write(
@@ -465,6 +400,8 @@ def _render(
 
 def _pages(result: Lock) -> list[str]:
     """The lines that name the pages of the PyTorch index, if the pins need them."""
+    if not result.pages:
+        return []
     from torchlock.index.addresses import redact
 
     lines = []

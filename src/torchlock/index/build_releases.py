@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.index.live_releases import LiveRelease
 from torchlock.knowledge.stack import FAMILY
-from torchlock.standards.filenames import platform_in, python_in
+from torchlock.standards.filenames import cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -92,7 +92,7 @@ class TableRelease:
     def requires_python(self, wheel: int) -> str:
         return self._row.requires_python(wheel)
 
-    def build(self, wheel: int) -> str | Unknown | None:
+    def build(self, wheel: int) -> str | None:
         """The build of the folder; None for a wheel without compiled code."""
         return _build(self.name, self._label, self.tags[wheel])
 
@@ -172,11 +172,6 @@ def is_foreign(row: CatalogueRelease, wheel: int, label: str) -> bool:
     return row.name in FAMILY and isinstance(build, str) and build != label
 
 
-def cell_of(tags: str) -> tuple[str, str]:
-    """The platform and the Python of a wheel, in the words of the tables: linux-x86_64 and 3.13t."""
-    return platform_in(tags), python_in(tags)
-
-
 class FolderRelease(LiveRelease):
     """A release as the page of a folder lists it: the folder says its build.
 
@@ -204,7 +199,7 @@ class FolderRelease(LiveRelease):
         """As in ``LiveRelease``, for a release that the rules do not cover."""
         return () if self._covered else super().statements(wheel)
 
-    def build(self, wheel: int) -> str | Unknown | None:
+    def build(self, wheel: int) -> str | None:
         return _build(self.name, self._label, self.tags[wheel])
 
 

@@ -13,12 +13,13 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
-from torchlock.index.build_releases import DeclaredRelease, TableRelease, cell_of
+from torchlock.index.build_releases import DeclaredRelease, TableRelease
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index, kind_of
 from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards import filenames
+from torchlock.standards.filenames import cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -177,7 +178,7 @@ class BuildSource:
         if name in self._answered:
             return ""
         evidence = evidence_of(self.label if name in FAMILY else "root", file.filename)
-        if evidence is None or evidence.grade not in _WEAK or (evidence.grade == "excerpt" and not file.hashes):
+        if evidence is None or evidence.grade not in _WEAK:
             return ""
         return _WEAK[evidence.grade].format(source=", ".join(evidence.sources[:1]).removeprefix("excerpt: "))
 
@@ -247,9 +248,9 @@ class BuildSource:
 
     def _declared(self, name: str, rows: Sequence[CatalogueRelease]) -> Iterator[DeclaredRelease]:
         """The releases of which documents say that the build exists, for targets without a file in the table."""
-        from torchlock.knowledge.builds import Builds
+        from torchlock.knowledge.builds import build_table
 
-        builds = Builds()
+        builds = build_table()
         known = {(row.version.partition("+")[0], *cell_of(tags)) for row in rows for tags in row.tags}
         for release in self._public.releases(name) or ():
             version = release.version
@@ -305,7 +306,7 @@ def _declaration(builds: Builds, asked: tuple[str, str, str], system: str, pytho
     if builds.published(*asked, system) is not True or builds.published(*asked, system, python) is False:
         return None
     told = _according_to(builds.source_of(*asked, system))
-    missing = f"no file of it for {system} and Python {python} is known"
+    missing = f"no file of it for {system}{f' and Python {python}' if python else ''} is known"
     return Unknown(f"it exists for {system}{told}; {missing}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
-from torchlock.index.openings import Openings
+from torchlock.index.lazy_indexes import LazyIndexes
 from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
 
@@ -88,7 +88,7 @@ class Sources:
         self._used: dict[str, None] = {}
         self._file_host: str | None = None
         self._served_elsewhere = False
-        self._openings = Openings(
+        self._indexes = LazyIndexes(
             index_url=index_url,
             extra_index_urls=self._extra_index_urls,
             find_links=find_links,
@@ -130,7 +130,7 @@ class Sources:
         return BuildSource(
             self._accelerator,
             self._builds_url or index_address(),
-            opened=partial(self._openings.only, hurried=not self._refresh),
+            opened=partial(self._indexes.only, hurried=not self._refresh),
             offline=self._offline,
             refresh=self._refresh,
             day=self._day,
@@ -154,7 +154,7 @@ class Sources:
                 hint="run without --offline: the catalogue has only the builds of the public index",
             )
         self._routed[name] = url
-        return self._ask(name, self._openings.only(url))
+        return self._ask(name, self._indexes.only(url))
 
     def _found(self, name: str) -> Sequence[Release]:
         """The answer of the first source that has the project, with the release that it is pinned to.
@@ -166,7 +166,7 @@ class Sources:
             return first
         bundled = self._from_catalogue(name)
         if not first and not bundled:
-            return self._ask(name, self._openings.every)
+            return self._ask(name, self._indexes.every)
         if bundled and name in FAMILY and self._aged:
             bundled = self._today(name) or bundled
         if bundled and self._has_pinned(name, bundled):
@@ -220,7 +220,7 @@ class Sources:
         from torchlock.knowledge.indexes import is_public
 
         where = "" if all(map(is_public, asked)) else " and ".join(asked)
-        unasked = next((error for index in self._openings.opened if (error := index.unasked(name))), None)
+        unasked = next((error for index in self._indexes.opened if (error := index.unasked(name))), None)
         return Provenance(where, unasked=unasked.message if unasked else "")
 
     def _today(self, name: str) -> Sequence[Release]:
@@ -232,9 +232,9 @@ class Sources:
             return ()
         self._tried.add(name)
         try:
-            found = self._ask(name, self._openings.main)
+            found = self._ask(name, self._indexes.main)
         except UnknownPackage as error:
-            self._silent = not self._openings.main_settings.index_urls
+            self._silent = not self._indexes.main_settings.index_urls
             self._note_age(f"{error.message}; its releases are")
             return ()
         except (NetworkError, InputError) as error:  # of the index, or of the settings that name it
@@ -277,7 +277,7 @@ class Sources:
         """A release of the catalogue as the index serves it today: the catalogue has no sdists."""
         unknown = f"the catalogue has no requirements of the source distribution of {name} {version}"
         try:
-            found = self._ask(name, self._openings.every)
+            found = self._ask(name, self._indexes.every)
         except UnknownPackage as error:
             return Unknown(f"{unknown}, and {error.message}")
         release = next((release for release in found if release.version == version), None)
@@ -289,7 +289,7 @@ class Sources:
         Raises:
             TorchlockError: it cannot be read, or only with a build.
         """
-        return self._openings.every.metadata(file)
+        return self._indexes.every.metadata(file)
 
     def sha256(self, file: File) -> str | Unknown:
         """The hash of a file, by fetching it where an index has it; unknown where that cannot be done.
@@ -301,7 +301,7 @@ class Sources:
         """
         if self.builds is not None and self.builds.holds(file):
             return self.builds.sha256(file)
-        return self._openings.every.sha256(file)
+        return self._indexes.every.sha256(file)
 
     def address(self, name: str, file: File) -> str:
         """The absolute URL of a project's file; in the catalogue it is relative to the index's file host.
@@ -319,7 +319,7 @@ class Sources:
 
     def _served(self, name: str, file: File) -> str:
         """Where the index serves this file; a mirror may keep it under another path than the public index."""
-        for served in self._openings.every.files(name):
+        for served in self._indexes.every.files(name):
             if served.filename == file.filename:
                 self._served_elsewhere = not served.url.endswith(file.url)
                 return served.url
@@ -331,7 +331,7 @@ class Sources:
     @property
     def notes(self) -> list[str]:
         """Remarks from reading settings and asking indexes."""
-        asked = [index.notes for index in self._openings.opened]
+        asked = [index.notes for index in self._indexes.opened]
         asked += [self.builds.notes] if self.builds is not None else []
         return list(dict.fromkeys([*self._notes, *(note for notes in asked for note in notes)]))
 
@@ -359,7 +359,7 @@ class Sources:
         if not self._extra_index_urls:
             return ()
         try:
-            return self._ask(name, self._openings.extra)
+            return self._ask(name, self._indexes.extra)
         except Unasked:
             raise
         except UnknownPackage:
@@ -380,7 +380,7 @@ class Sources:
 
         known = {release.version for release in found}
         try:
-            added = [release for release in self._ask(name, self._openings.links) if release.version not in known]
+            added = [release for release in self._ask(name, self._indexes.links) if release.version not in known]
         except UnknownPackage:
             return found
         return sorted([*found, *added], key=lambda release: Version(release.version))

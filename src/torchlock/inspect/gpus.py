@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.inspect.host import Driver, driver, output_of
-from torchlock.knowledge.accelerators import Gpu, has_builds, intel_gpu, is_integrated, named_gpu, parse_gpu
+from torchlock.knowledge.accelerators import has_builds
+from torchlock.knowledge.gpus import Gpu, intel_gpu, is_integrated, named_gpu, parse_gpu
 from torchlock.runtime import files
 from torchlock.runtime.programs import find_program
 

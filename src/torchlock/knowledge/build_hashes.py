@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders
+from torchlock.standards.filenames import cell_of, tags_of
 
 if TYPE_CHECKING:
     from torchlock.knowledge.releases import Catalogue
@@ -26,11 +27,9 @@ class KnownFile(NamedTuple):
         return self.name.split("-")[1].partition("+")[2] if self.name.count("-") > 1 else ""
 
     @property
-    def target(self) -> tuple[str, ...]:
-        """What the wheel is for: its Python, and the system and machine of its platform."""
-        python, abi, platform = self.name.removesuffix(".whl").split("-")[-3:]
-        system = next((name for name in ("win", "macosx", "linux") if name in platform), platform)
-        return python, abi, system, platform.rpartition("_")[2] if system != "linux" else platform[-6:]
+    def target(self) -> tuple[str, str]:
+        """What the wheel is for: its platform and its Python."""
+        return cell_of(tags_of(self.name))
 
 
 class HashTable:
@@ -43,7 +42,7 @@ class HashTable:
     def __init__(self, package: str, version: str, public: Catalogue) -> None:
         self._hashes: dict[KnownFile, str] = {}
         self._files: dict[str, list[KnownFile]] = {}
-        self._labelled: set[tuple[str, tuple[str, ...]]] = set()
+        self._labelled: set[tuple[str, tuple[str, str]]] = set()
         self._take(PUBLIC, public.rows(package, version))
         for folder in folders():
             catalogue = build_catalogue(folder)

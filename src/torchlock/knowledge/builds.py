@@ -69,6 +69,20 @@ class _Keyed:
         return [key for key in self._by_key if key is not None]
 
 
+def build_table() -> Builds:
+    """The bundled table of builds, which is parsed once.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    return _bundled(tables.ROOT / "compiled" / "builds.json")
+
+
+@cache
+def _bundled(path: Path) -> Builds:
+    return Builds(path)
+
+
 class Builds:
     """The table of builds. ``date`` is the day of its newest facts.
 

@@ -125,9 +125,9 @@ def _of_family(name: str, family: Mapping[str, Any], platform: str) -> Image:
 @cache
 def _never_built(torch: str, build: str) -> bool:
     """Whether the PyTorch index certainly never had this build, so that no image has it."""
-    from torchlock.knowledge.builds import Builds
+    from torchlock.knowledge.builds import build_table
 
-    return bool(torch and build) and Builds().published("torch", torch, build) is False
+    return bool(torch and build) and build_table().published("torch", torch, build) is False
 
 
 def _row(family: Mapping[str, Any], said: Mapping[str, str | None], platform: str) -> Mapping[str, Any] | None:

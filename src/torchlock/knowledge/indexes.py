@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from torchlock.knowledge.build_files import index_address
 from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.stack import FAMILY
 
@@ -92,6 +91,8 @@ def is_public(address: str) -> bool:
 
 def page_of(label: str) -> str:
     """The address of the PyTorch index page that holds the builds with this label."""
+    from torchlock.knowledge.build_files import index_address
+
     return f"{index_address()}/{label}"
 
 

@@ -10,7 +10,7 @@ from torchlock.inspect.build import read_build
 from torchlock.inspect.distributions import installed
 from torchlock.knowledge.build_labels import cuda_label, is_published, kind_of
 from torchlock.knowledge.stack import FAMILY
-from torchlock.lock.base import Base
+from torchlock.lock.installed_base import Base
 from torchlock.solve.kept import KeptPackage
 from torchlock.standards.core_metadata import dependency_of
 from torchlock.standards.versions import version_of

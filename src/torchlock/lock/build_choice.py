@@ -10,28 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, UnknownPackage
-from torchlock.knowledge.accelerators import (
-    absence_of,
-    build_serves,
-    candidates_for,
-    driver_branches,
-    driver_floor,
-    driver_knows,
-    driver_runs,
-    labels,
-    series_of,
-    serves,
-    title_of,
-)
-from torchlock.knowledge.build_labels import parse_label
+from torchlock.knowledge.accelerators import absence_of, build_serves, candidates_for, labels, series_of, serves
+from torchlock.knowledge.build_labels import kind_of, parse_label
+from torchlock.knowledge.drivers import driver_floor, driver_refuses, driver_runs, supporting_branch
+from torchlock.knowledge.gpus import title_of
 from torchlock.lock.model import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torchlock.errors import TorchlockError
-    from torchlock.knowledge.accelerators import Gpu
     from torchlock.knowledge.builds import Builds
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.model import Conflict
     from torchlock.target import Target
@@ -192,26 +182,11 @@ def _refused_machine(gpus: tuple[Gpu, ...], question: Question) -> Refusal | Non
         because = f"no build is made for GPUs of different makers ({' and '.join(map(str, gpus))})"
         return Refusal(because, nearest=_cpu(question, []), advice="name the GPU that torch shall use with --gpu")
     for gpu in gpus:
-        if said := unsupported(gpu, machine.driver):
-            return Refusal(said, nearest=_cpu(question, []), advice=_other_driver(gpu, machine.driver))
+        if said := driver_refuses(gpu, machine.driver):
+            branch = supporting_branch(gpu, machine.driver)
+            advice = f"with a driver of branch {branch}, there are CUDA builds for {title_of(gpu.arch)}"
+            return Refusal(said, nearest=_cpu(question, []), advice=advice)
     return None
-
-
-def _other_driver(gpu: Gpu, driver: str) -> str:
-    """Which driver supports a GPU that this one does not support."""
-    first, last = driver_branches(gpu)
-    if last is not None and int(driver.partition(".")[0]) > last:
-        return f"with a driver of branch R{last}, there are CUDA builds for {title_of(gpu.arch)}"
-    return f"with a driver of branch R{first} or newer, there are CUDA builds for {title_of(gpu.arch)}"
-
-
-def unsupported(gpu: Gpu, driver: str) -> str:
-    """Why an NVIDIA driver does not support a GPU; "" if it does, or if that is unknown, or without a driver."""
-    if not driver or driver_knows(gpu, driver) is not False:
-        return ""
-    first, last = driver_branches(gpu)
-    limits = [f"R{first} is the first branch" if first else "", f"R{last} is the last branch" if last else ""]
-    return f"driver {driver} does not support {gpu}: {' and '.join(filter(None, limits))} for {title_of(gpu.arch)}"
 
 
 def _cpu(question: Question, verdicts: list[Verdict]) -> str:
@@ -277,8 +252,7 @@ def _ruled_out(label: str, question: Question) -> Verdict | None:
 def _by_machine(label: str, question: Question) -> Iterator[tuple[bool | Unknown, str]]:
     """What the driver and the GPUs say against a build: no, or unknown, each with its reason."""
     machine, platform = question.machine, question.target.platform
-    build = parse_label(label)
-    if machine.driver and build is not None and build.kind == "cuda":
+    if machine.driver and kind_of(label) == "cuda":
         runs = driver_runs(label, platform.system, machine.driver)
         if runs is False:
             floor = driver_floor(label, platform.system)
@@ -286,7 +260,7 @@ def _by_machine(label: str, question: Question) -> Iterator[tuple[bool | Unknown
         elif isinstance(runs, Unknown):
             yield runs, runs.because
     for gpu in machine.gpus or ():
-        if label != "cpu" and (said := unsupported(gpu, machine.driver)):
+        if label != "cpu" and (said := driver_refuses(gpu, machine.driver)):
             yield False, said
         service = build_serves(label, str(platform), gpu)
         if service.answer is not True:
@@ -323,22 +297,17 @@ def _is_old(name: str, version: str) -> bool:
 def _others(label: str, question: Question) -> list[str]:
     """The builds that may be taken in place of one: of its kind, or of the kind that the GPU needs."""
     gpus = question.machine.gpus
-    build = parse_label(label)
-    if gpus and build is not None and build.kind != gpus[0].kind:
+    kind = kind_of(label)
+    if gpus and kind != gpus[0].kind:
         return list(candidates_for(gpus[0]))
-    return [each for each in labels() if each != label and build is not None and _kind(each) == build.kind]
-
-
-def _kind(label: str) -> str:
-    build = parse_label(label)
-    return build.kind if build is not None else ""
+    return [each for each in labels() if each != label and kind_of(each) == kind]
 
 
 def _distance(label: str, other: str) -> tuple[int, bool]:
     """How far apart two builds are among those of their kind; of two equally far ones the newer is nearer."""
-    if _kind(label) != _kind(other):
+    if kind_of(label) != kind_of(other):
         return labels().index(other), False
-    versions = sorted({label, *(each for each in labels() if _kind(each) == _kind(label))}, key=_version)
+    versions = sorted({label, *(each for each in labels() if kind_of(each) == kind_of(label))}, key=_version)
     apart = versions.index(other) - versions.index(label)
     return abs(apart), apart < 0
 

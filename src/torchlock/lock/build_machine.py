@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.knowledge.accelerators import Gpu
+if TYPE_CHECKING:
+    from torchlock.knowledge.gpus import Gpu
 
 _NO_GPU = "no GPU"
 
@@ -46,6 +47,8 @@ class BuildMachine(NamedTuple):
 
 def recorded_machine(text: str) -> BuildMachine | None:
     """The machine that a lock records, in the form of ``str``; None for any other text."""
+    from torchlock.knowledge.gpus import Gpu
+
     gpus: list[Gpu] = []
     driver, empty = "", False
     for part in text.split("; "):

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import describe_build, kind_of, needs_same_build
-from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.releases import Provenance
@@ -28,9 +28,9 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
-from torchlock.lock.folder_words import missing, without_builds, without_wheel
+from torchlock.lock.missing_builds import missing, without_builds, without_wheel
 from torchlock.lock.model import title_of
-from torchlock.lock.phrasing import counted, spanned, wheels_in_words
+from torchlock.lock.phrasing import counted, named_releases, spanned, wheels_in_words
 from torchlock.solve.candidates import UPLOADED, withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
 from torchlock.solve.kept import KeptRelease
@@ -167,7 +167,9 @@ class _Narrator:
         elif kept := list(self._kept(name)):
             yield from kept
         else:
-            if not is_virtual(name):
+            if overrides := [override.specifier for override in self._universe.overrides_on(name) or ()]:
+                yield f"an override replaces what others declare about {name}: {name}{','.join(overrides)}"
+            elif not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
             yield f"{CONCLUSION}{'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
@@ -210,7 +212,8 @@ class _Narrator:
             index_mask = domains.left[loss.by] or full(self._universe.size(loss.by))
             for index in list(bits(index_mask))[:3]:
                 for need in self._universe.needs(loss.by, index):
-                    if need.identifier == loss.identifier and not need.mask & loss.mask:
+                    excludes = not cause.mask or not need.mask & loss.mask  # or the needs exclude each other
+                    if need.identifier == loss.identifier and excludes:
                         yield from self._because(need.reason)
 
     def _without_any(self, loss: Loss) -> Iterator[str]:
@@ -346,7 +349,8 @@ class _Narrator:
             if admitted.contains(candidate.version):
                 reasons.setdefault(withdrawal(candidate), []).append(str(candidate.version))
         for reason, versions in reasons.items():
-            yield f"{name} {counted(versions)}: {reason}; only an exact pin selects it: {name}=={versions[-1]}"
+            subject = named_releases(name, versions)
+            yield f"{subject}: {reason}; only an exact pin selects it: {name}=={versions[-1]}"
 
     def _labelled(self, name: str, version: str, build: str) -> str:
         """Which index serves a build that none of the used indexes has."""
@@ -360,7 +364,7 @@ class _Narrator:
         if name not in FAMILY or kind_of(build) is None:
             return f"{lacking}: name the index that serves it with --index-url{plain}"
         target = self._universe.target
-        published = Builds().published(name, version, build, str(target.platform), str(target.python))
+        published = build_table().published(name, version, build, str(target.platform), str(target.python))
         if published is False:
             return f"{lacking}, which was never published for {target}{plain}"
         served = "use"
@@ -375,20 +379,20 @@ class _Narrator:
             reasons.setdefault((item.why, _distinct(item)), []).append(item)
         for (why, _), items in reasons.items():
             newest = items[-1]
-            versions = counted(item.version for item in items)
+            subject = named_releases(name, (item.version for item in items))
             if why == "wheel":
-                yield self._without_wheel(name, newest.version, versions)
+                yield self._without_wheel(name, newest.version, subject)
             elif why == "python":
-                yield f"{name} {versions}: requires Python {newest.detail}, the target has {target.python.full}"
+                yield f"{subject}: requires Python {newest.detail}, the target has {target.python.full}"
             elif why == "never":
                 yield from self._never(name, newest)
             elif why == "newer" and len(items) > 1 and newest.detail.startswith(UPLOADED):
                 day = newest.detail.removeprefix(UPLOADED).partition(",")[0]
-                yield f"{name} {versions}: uploaded after --exclude-newer ({newest.version} on {day})"
+                yield f"{subject}: uploaded after --exclude-newer ({newest.version} on {day})"
             else:
-                yield f"{name} {versions}: {_WHY[why].format(detail=newest.detail)}"
+                yield f"{subject}: {_WHY[why].format(detail=newest.detail)}"
 
-    def _without_wheel(self, name: str, newest: str, versions: str) -> str:
+    def _without_wheel(self, name: str, newest: str, subject: str) -> str:
         target, source = self._universe.target, self._universe.provenance(name)
         if sentence := without_builds(source, target):
             return sentence
@@ -396,9 +400,9 @@ class _Narrator:
             what = without_wheel(name, newest, source, target, brief=True)
             alone = not self._universe.candidates(name) and not self._universe.withdrawn(name)
             alone = alone and all(item.why == "wheel" for item in self._universe.rejected(name))
-            return what.replace("wheel", name, 1) if alone else f"{name} {versions}: {what}"
+            return what.replace("wheel", name, 1) if alone else f"{subject}: {what}"
         wheels = wheels_in_words(newest, self._universe.tags_of(name, newest), target)
-        return f"{name} {versions}: {without_wheel(name, newest, source, target)}{wheels}"
+        return f"{subject}: {without_wheel(name, newest, source, target)}{wheels}"
 
     def _never(self, name: str, rejected: Rejected) -> Iterator[str]:
         version = Version(rejected.version)
@@ -435,7 +439,7 @@ def _distinct(item: Rejected) -> str:
 
 
 def _has_files(candidate: Candidate) -> bool:
-    """Whether a file of a release is known, or what it is made of is no question of files."""
+    """Whether a file of a release is known. A virtual package has none, and needs none."""
     return candidate.release is None or not candidate.release.tags or bool(candidate.release.files())
 
 

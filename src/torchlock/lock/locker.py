@@ -9,7 +9,6 @@ from torchlock.errors import InputError, NotForThisTorch
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
 from torchlock.lock.attempts import attempts, refuse_unasked, unasked_source_notes
-from torchlock.lock.base import KeptSource, base_units, refuse_replaced, refuse_unknown, replaced_notes
 from torchlock.lock.inputs import DirectRequirements, constraint_of, policy_of, user_requirements
 from torchlock.lock.model import Conflict, Lock
 from torchlock.lock.passed_over import refusal_notes, unread_notes, yanked_notes
@@ -62,10 +61,10 @@ class _Job:
         self._source = source
         self._overrides = _overrides(inputs)
         self._base = options.base
-        kept = source if self._base is None else KeptSource(source, self._base, target)
+        kept = source if self._base is None else self._base.kept_in(source, target)
         self._direct = DirectRequirements(inputs.requirements, target, kept)
         if self._base is not None:
-            refuse_replaced(self._base, self._direct)
+            self._base.refuse_replaced(self._direct)
 
     def open(self, unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
         """A new universe, the user's lines in its words, and notes on them."""
@@ -74,7 +73,7 @@ class _Job:
         units, notes = user_requirements(self._inputs, self._direct, universe)
         _check_names(units, universe)
         if self._base is not None:
-            units += base_units(self._base, universe, self._direct.source)
+            units += self._base.limits(universe, self._direct.source)
         return universe, units, notes
 
     def conflict(self, attempt: Attempt) -> Conflict:
@@ -100,7 +99,7 @@ class _Job:
         new = {name: candidate for name, candidate in chosen.items() if not candidate.kept}
         written = tuple(pin for pin in pins if pin.name in new)
         if self._base is not None:
-            refuse_unknown(self._base, written)
+            self._base.refuse_unknown(written)
         return Lock(
             self._target,
             (*written, *self._direct.unnamed_pins()),
@@ -109,7 +108,7 @@ class _Job:
                 *notes,
                 *changed_pins(universe, units, self._options.preferred, new),
                 *_notes(universe, units, solution, chosen),
-                *(replaced_notes(self._base, self._target, written) if self._base is not None else ()),
+                *(self._base.replaced_notes(self._target, written) if self._base is not None else ()),
             ),
             universe.visited,
             base=self._base,

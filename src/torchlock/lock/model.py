@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
-    from torchlock.lock.base import Base
+    from torchlock.lock.installed_base import Base
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.kept import KeptPackage
     from torchlock.solve.universe import Universe

@@ -25,6 +25,13 @@ def counted(versions: Iterable[str]) -> str:
     return spanned(known) if len(known) <= 3 else f"{len(known)} releases from {spanned(known)}"
 
 
+def named_releases(name: str, versions: Iterable[str]) -> str:
+    """Releases of a project as a subject: ``torch 2.7.0, 2.8.0``, ``5 releases of torch from …``."""
+    known = list(versions)
+    subject = f"{len(known)} releases of {name} from" if len(known) > 3 else name
+    return f"{subject} {spanned(known)}"
+
+
 def wheels_in_words(version: str, tags: Iterable[str], target: Target) -> str:
     """The Pythons or platforms for which a release has wheels, in brackets; "" if it has none."""
     fitting = [tag for tag in tags if _libc(tag, target.platform)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _RULES = {"torchaudio": "TL101", "torchvision": "TL103"}
 
 
-def tell_left_behind(
+def warn_of_left_companions(
     entries: Sequence[Entry], held: Mapping[str, str], image: Image, builder: DocumentBuilder
 ) -> None:
     """Warn about each companion of an image that is for another torch than the one that a command installs.

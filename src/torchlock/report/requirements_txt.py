@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.manifests.lock_comments import LockComments
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
@@ -50,6 +49,10 @@ def render(
 
 def about_builds(lock: Lock) -> Iterator[str]:
     """The comments on the build, on the machine for which it was chosen, and on what is installed already."""
+    if lock.builds is None and lock.base is None:
+        return
+    from torchlock.manifests.lock_comments import LockComments
+
     comments = LockComments()
     if lock.builds is not None:
         label, root, _, machine, held_back = lock.builds
@@ -73,7 +76,8 @@ def _entry(pin: Pin, builds: FromBuilds | None, *, hashes: bool, annotate: bool)
         yield f"    # unproven: {one_line(masked(str(pin.unproven)))}"
     if pin.page and hashes and not digests:
         yield f"    # no hash is known: {_named(files)}"
-    if pin.remark:
+    of_hash = pin.exact is not None and bool(pin.exact.hashes)  # a remark on a file with a hash is about the hash
+    if pin.remark and (hashes or not of_hash):
         yield f"    # {one_line(pin.remark)}"
     if annotate:
         if pin.built:

@@ -241,7 +241,7 @@ class CandidateFilter:
         return Candidate(name, version, release, wheel, tuple(usable))
 
     def _ranks(self, release: Release) -> Sequence[int | None]:
-        """The rank of each wheel. Those of the torch family need glibc, although musl takes the tag ``linux``."""
+        """The rank of each wheel. Those of the family need glibc, also where musl takes the tag ``linux``."""
         ranks = release.ranks(self._rank)
         is_own = release.name not in FAMILY or isinstance(release, DirectRelease)
         if is_own or self._target.platform.libc != "musl":
@@ -304,7 +304,8 @@ def service_of(release: Release, wheel: int, target: Target) -> Service | None:
     """Whether a wheel of the torch family has code for the GPU of the target; None if that is not a question."""
     if target.gpu in ("", "none") or release.name not in FAMILY:
         return None
-    from torchlock.knowledge.accelerators import Gpu, serves
+    from torchlock.knowledge.accelerators import serves
+    from torchlock.knowledge.gpus import Gpu
 
     build = release.build(wheel)
     if not isinstance(build, str):

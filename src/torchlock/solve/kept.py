@@ -40,7 +40,7 @@ class KeptRelease:
     """An installed package as the only release of its project (a ``Release`` for the solver).
 
     It needs nothing, because what it requires is installed with it: its requirements limit what is installed
-    besides (``lock.base``). Only those of its extras count, because nobody may have asked for them yet.
+    besides (``lock.installed_base``). Only those of its extras count, because nobody may have asked for them yet.
     """
 
     live = False

@@ -16,8 +16,9 @@ _SUFFIXES = (".whl", *ARCHIVES)
 _LONGEST = 255
 # A name with "a.b-c.d-e.f" stands for eight tags. The longest real ones stand for some hundred.
 _MOST_TAGS = 2000
-_PLATFORM_TAG = re.compile(r"(macosx|win|linux|manylinux\w{1,6})(?:_\d+_\d+)?_(x86_64|aarch64|amd64|arm64)")
-_PYTHON_TAGS = re.compile(r"cp(\d)(\d{1,2})-(?:cp\d{2,3}(t)?m?u?|none|abi3)-")
+# Patterns as text: most runs do not need them compiled.
+_PLATFORM_TAG = r"(macosx|win|linux|manylinux\w{1,6})(?:_\d+_\d+)?_(x86_64|aarch64|amd64|arm64)"
+_PYTHON_TAGS = r"cp(\d)(\d{1,2})-(?:cp\d{2,3}(t)?m?u?|none)-"
 
 
 def is_distribution(filename: str) -> bool:
@@ -57,7 +58,7 @@ def tags_of(filename: str) -> str:
 def platform_in(tags: str) -> str:
     """The platform for which a wheel with these tags was built, like ``linux-x86_64``; "" for any other."""
     tag = tags.rpartition("-")[2].rpartition(".")[2]
-    match = _PLATFORM_TAG.fullmatch(tag)
+    match = re.fullmatch(_PLATFORM_TAG, tag)
     if match is None:
         return ""
     system = {"mac": "macos", "win": "windows"}.get(match[1][:3], "linux")
@@ -65,9 +66,14 @@ def platform_in(tags: str) -> str:
 
 
 def python_in(tags: str) -> str:
-    """The one CPython for which a wheel with these tags was built, like ``3.12`` or ``3.13t``; "" if not one."""
-    match = _PYTHON_TAGS.match(tags)
+    """The one CPython for which a wheel with these tags was built, like ``3.12`` or ``3.13t``; "" for several."""
+    match = re.match(_PYTHON_TAGS, tags)
     return f"{match[1]}.{match[2]}{match[3] or ''}" if match else ""
+
+
+def cell_of(tags: str) -> tuple[str, str]:
+    """``platform_in`` and ``python_in`` of a wheel: linux-x86_64 and 3.13t."""
+    return platform_in(tags), python_in(tags)
 
 
 def parse(filename: str) -> tuple[str, Version] | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
 
 
 class _Taken(NamedTuple):
@@ -84,17 +84,12 @@ def unsupported(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     driver = context.known.libraries.get("cuda-driver")
     if not context.known.gpus or not driver or "torch" not in install_set.names():
         return
-    from torchlock.knowledge.accelerators import driver_branches, driver_knows
+    from torchlock.knowledge.drivers import driver_refuses
 
     demand = install_set.first("torch")
     if not any(True for _ in _taken(context, install_set, "torch")):
         return  # A CPU build does not use it.
     for gpu in context.known.gpus:
-        if driver_knows(gpu, driver) is False:
-            first, last = driver_branches(gpu)
-            limits = [f"from {first} on" if first else "", f"up to {last}" if last else ""]
-            message = (
-                f"driver {driver} does not support {gpu}, which needs a driver {' '.join(filter(None, limits))}"
-            )
+        if message := driver_refuses(gpu, driver):
             yield context.finding("TL202", "error", message, [demand])
             return

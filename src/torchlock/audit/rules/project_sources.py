@@ -103,9 +103,8 @@ def not_exclusive(context: AuditContext) -> Iterator[Finding]:
 
 def _overlap(context: AuditContext, one: Source, other: Source) -> bool:
     """Whether the markers of two sources hold on one target."""
-    cells = bits(context.target_grid)
-    return any(context.stack.target(cell).holds(one.marker) and context.stack.target(cell).holds(other.marker)
-               for cell in cells)  # fmt: skip
+    targets = map(context.stack.target, bits(context.target_grid))
+    return any(target.holds(one.marker) and target.holds(other.marker) for target in targets)
 
 
 def _together(context: AuditContext, name: str, one: Source, other: Source) -> Finding:

@@ -9,18 +9,18 @@ from torchlock.answers import Unknown
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import Plan, builds_for_cuda, planned
 from torchlock.check.gpu_builds import Offer, nearest_offer, offers, seen_gpus
-from torchlock.check.published import exists, written
+from torchlock.check.index_wheels import has_wheels, wheel_version
 from torchlock.finding import Remedy
 from torchlock.inspect.host import is_wsl
-from torchlock.knowledge.accelerators import driver_floor
 from torchlock.knowledge.build_labels import describe_build, kind_of
+from torchlock.knowledge.drivers import driver_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
 
 RULES = frozenset({"TL202", "TL208", "TL209", "TL210", "TL222", "TL223"})
 """The rules whose findings another build fixes."""
@@ -93,10 +93,10 @@ def _of_torchcodec(context: CheckContext) -> Remedy:
     pin = context.pins["torchcodec"]
     if target is not None and kind_of(label) == "cuda" and not pin.unversioned:
         version = pin.version.public
-        there = exists("torchcodec", version, label, target)
+        there = has_wheels("torchcodec", version, label, target)
         is_certain = not isinstance(there, Unknown)
         if isinstance(there, Unknown) or there:
-            name = written("torchcodec", version, label, target) if is_certain else f"{version}+{label}"
+            name = wheel_version("torchcodec", version, label, target) if is_certain else f"{version}+{label}"
             unsure = () if is_certain else ("torchcodec",)
             remedy = fitting(context, Plan({"torchcodec": name}, label, frozenset({"torchcodec"}), unsure))
             return replace(remedy, summary=f"{remedy.summary.rstrip('.')}, or decode with device='cpu'.")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of
-from torchlock.check.published import exists, is_likely, known_labels, labels_of, written
+from torchlock.check.index_wheels import has_wheels, known_labels, labels_of, likely_has_wheels, wheel_version
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
-from torchlock.knowledge.accelerators import Gpu, code_of, serves
+from torchlock.knowledge.accelerators import code_of, serves
 from torchlock.knowledge.build_labels import kind_of, needs_same_build, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
+from torchlock.knowledge.gpus import Gpu
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.lock import Lock, Options, lock
@@ -223,7 +224,7 @@ def _solved(context: CheckContext, goal: _Goal) -> Plan | None:
     inputs = Inputs([_written(line) for line in lines], [_written(line) for line in goal.constraints])
     options = Options(preferred={name: version for name, version in kept.items() if name != goal.firm})
     matrix = _WithoutBuildStatements() if label else context.matrix
-    published = _BuildSource(Sources(offline=True), label, target, goal.certain)
+    published = _ReleasesOfBuild(Sources(offline=True), label, target, goal.certain)
     if label:  # The driver is for the builds of the public index here; whoever chose the label asked about it.
         target = replace(target, libraries={k: v for k, v in target.libraries.items() if k != "cuda-driver"})
     found = None
@@ -250,9 +251,11 @@ def of_build(versions: Mapping[str, str], label: str, target: Target) -> Plan:
     if not label:
         return Plan(versions)
     mine = [name for name in versions if name in _LABELLED]
-    there = {name: exists(name, versions[name], label, target) for name in mine}
-    named = {name: written(name, versions[name], label, target) for name in mine}
-    page = frozenset(name for name in mine if "+" in named[name] or is_likely(name, versions[name], label, target))
+    there = {name: has_wheels(name, versions[name], label, target) for name in mine}
+    named = {name: wheel_version(name, versions[name], label, target) for name in mine}
+    page = frozenset(
+        name for name in mine if "+" in named[name] or likely_has_wheels(name, versions[name], label, target)
+    )
     unsure = tuple(name for name in mine if isinstance(there[name], Unknown))
     return Plan({**versions, **named}, label if page else "", page, unsure if page else ())
 
@@ -286,7 +289,7 @@ def _locked(
     return found if isinstance(found, Lock) else None
 
 
-class _BuildSource(DelegatingSource):
+class _ReleasesOfBuild(DelegatingSource):
     """Only the releases that were published for one build; "" is the build of the public index.
 
     ``certain``: without those of which this is unknown for the platform.
@@ -304,11 +307,11 @@ class _BuildSource(DelegatingSource):
     def _has(self, name: str, version: str) -> bool:
         if not self._label or name not in _LABELLED:
             return True
-        if is_likely(name, version, self._label, self._target):
+        if likely_has_wheels(name, version, self._label, self._target):
             return True
         if name != "torchcodec" and (self._certain or self._label not in labels_of(name)):
             return False
-        return exists(name, version, self._label, self._target) is not False
+        return has_wheels(name, version, self._label, self._target) is not False
 
 
 class _CertainTorchcodec(DelegatingSource):
@@ -328,7 +331,7 @@ class _CertainTorchcodec(DelegatingSource):
         return [each for each in found if name != "torchcodec" or self._is_certain(each.version)] or found
 
     def _is_certain(self, version: str) -> bool:
-        return version == self._installed or exists("torchcodec", version, self._label, self._target) is True
+        return version == self._installed or has_wheels("torchcodec", version, self._label, self._target) is True
 
 
 def _written(line: str) -> ParsedRequirement:

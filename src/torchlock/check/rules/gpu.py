@@ -10,8 +10,9 @@ from torchlock.check.gpu_builds import nearest_offer, offers, seen_gpus
 from torchlock.check.log import candidates
 from torchlock.check.rules.versions import links_cuda, path_of
 from torchlock.finding import Remedy
-from torchlock.knowledge import accelerators
 from torchlock.knowledge.build_labels import describe_build, kind_of
+from torchlock.knowledge.drivers import driver_refuses, supporting_branch
+from torchlock.knowledge.gpus import vendor_name
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
     from torchlock.finding import Finding
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
 
 
 @rule("TL202", "TL209", "TL220", "TL221", "TL223")
@@ -129,25 +130,23 @@ def _is_later(context: CheckContext, wanted: str) -> bool:
 
 def _ended_driver(context: CheckContext, gpus: Sequence[Gpu]) -> Iterator[Finding]:
     """A driver that does not support the GPU. A driver that names the GPU itself supports it."""
-    driver = context.libraries.get("cuda-driver")
-    for gpu in gpus if driver and not context.driver_names_gpus else ():
-        if accelerators.driver_knows(gpu, driver or "") is not False:
-            continue
-        first, last = accelerators.driver_branches(gpu)
-        limit = f"from R{first} on" if first and driver and int(driver.split(".")[0]) < first else f"up to R{last}"
-        yield context.finding(
-            "TL221",
-            "warning",
-            f"the NVIDIA driver {driver} does not support {gpu}, which drivers {limit} support",
-            "torch",
-            expected_error="RuntimeError: No CUDA GPUs are available",
-            remedy=Remedy(f"Install a driver of a branch that supports this GPU: {limit}."),
-        )
+    driver = context.libraries.get("cuda-driver") or ""
+    for gpu in () if context.driver_names_gpus else gpus:
+        if refusal := driver_refuses(gpu, driver):
+            branch = supporting_branch(gpu, driver)
+            yield context.finding(
+                "TL221",
+                "warning",
+                f"the NVIDIA {refusal}",
+                "torch",
+                expected_error="RuntimeError: No CUDA GPUs are available",
+                remedy=Remedy(f"Install a driver of a branch that supports this GPU: {branch}."),
+            )
 
 
 def _foreign(context: CheckContext, gpu: Gpu) -> Iterator[Finding]:
     """A build for GPUs of another vendor than all that the machine has. It computes on the CPU."""
-    build, vendor = describe_build(context.label("torch")), accelerators.vendor_name(gpu.vendor)
+    build, vendor = describe_build(context.label("torch")), vendor_name(gpu.vendor)
     message = f"{context.named('torch')} does not use {gpu}: {build} is not for {vendor} GPUs"
     severity = severity_of(fails=False, partly=context.gpu_stated)
     yield context.finding("TL223", severity, message, "torch")

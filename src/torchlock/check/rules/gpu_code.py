@@ -12,7 +12,7 @@ from torchlock.check.rules.versions import path_of
 from torchlock.finding import Strength
 from torchlock.inspect.gpu_code import gpu_code
 from torchlock.inspect.library import is_library
-from torchlock.knowledge import accelerators
+from torchlock.knowledge import accelerators, gpus
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.registry import rule
 from torchlock.runtime import files
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
     from torchlock.finding import Finding
-    from torchlock.knowledge.accelerators import Gpu
+    from torchlock.knowledge.gpus import Gpu
 
 # libtorch_python is 30 MB; it contains the list of architectures as a string.
 _LARGEST = 256 << 20
@@ -178,7 +178,7 @@ def needless_warning(context: CheckContext, log: Log, found: Sequence[Finding]) 
     flags = _architectures(context) if told else ()
     if told is None or not flags or any(each.rule == "TL208" for each in found):
         return
-    gpu = accelerators.named_gpu(told[1].strip(), told[2])
+    gpu = gpus.named_gpu(told[1].strip(), told[2])
     if gpu.arch not in flags and serves(flags, gpu) is True:
         message = f"{context.named('torch')} runs on {gpu}; its warning about this GPU is wrong"
         yield context.finding("TL224", "note", message, "torch")

@@ -12,7 +12,7 @@ from torchlock.knowledge.images import Image, image_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Span
 from torchlock.manifests.document import Entry
-from torchlock.manifests.replaced_torch import tell_left_behind
+from torchlock.manifests.replaced_torch import warn_of_left_companions
 from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
@@ -235,7 +235,7 @@ class _Dockerfile:
             if not replaces_torch(alike, image, stage.at, self._builder):
                 return list(beside_vendor(entries, image, stage.at, self._builder))
         elif image.torch:
-            tell_left_behind(entries, stage.state.held, image, self._builder)
+            warn_of_left_companions(entries, stage.state.held, image, self._builder)
         elif image.unknown and any(entry.name in FAMILY for entry in entries):
             around = [entry for other in stage.needs() for entry in other.state.entries]
             if not any(entry.name == "torch" for entry in around):

@@ -45,7 +45,7 @@ def _is_certain(name: str, version: str, source: Provenance, target: Target) -> 
         return True
     if target.platform.system == "macos":  # where wheels have no label, which the list is about
         return False
-    from torchlock.knowledge.builds import Builds
+    from torchlock.knowledge.builds import build_table
 
     public, python = version.partition("+")[0], str(target.python)
-    return Builds().published(name, public, target.accelerator, str(target.platform), python) is False
+    return build_table().published(name, public, target.accelerator, str(target.platform), python) is False

@@ -60,6 +60,70 @@ class Base(NamedTuple):
         names = sorted(FAMILY & self.packages.keys(), key=lambda name: (name != "torch", name))
         return [self.packages[name] for name in names]
 
+    def kept_in(self, source: ReleaseSource, target: Target) -> ReleaseSource:
+        """A source that answers for the installed packages, and with another source for all others."""
+        return KeptSource(source, self, target)
+
+    def limits(self, universe: Universe, source: ReleaseSource) -> Iterator[UserRequirement]:
+        """The limits that the requirements of the installed packages set to all others.
+
+        A project that only an index knows is not asked for.
+        """
+        for package in self.packages.values():
+            for dependency in _requirements(package, universe.target):
+                name = dependency.name
+                if name in self.packages or not dependency.specifier or dependency.address:
+                    continue
+                if not universe.target.holds(dependency.marker) or extra_of(dependency.marker):
+                    continue
+                if universe.overrides_on(name) is None and source.is_local(name):
+                    mask = universe.mask(name, dependency.specifier)
+                    yield UserRequirement(_written(package, dependency), limits=((name, mask),), fixed=True)
+
+    def refuse_replaced(self, direct: DirectRequirements) -> None:
+        """Refuse a requirement that names another file of an installed package.
+
+        Raises:
+            InputError: there is one.
+        """
+        for name, written in direct.written.items():
+            if name in self.packages:
+                path, line, text = written.origin
+                raise InputError(
+                    f"{text.strip()}: {self.title} has {self.packages[name]}, which is not replaced",
+                    path=path,
+                    line=line,
+                    hint=f"leave this requirement out, or write {name} without its URL",
+                )
+
+    def refuse_unknown(self, pins: Iterable[Pin]) -> None:
+        """Refuse a lock with members of the torch family for a base that may have others.
+
+        Raises:
+            InputError: it is unknown what the base contains.
+        """
+        family = [f"{pin.name} {pin.version}" for pin in pins if pin.name in FAMILY]
+        if self.unknown and family:
+            raise InputError(
+                f"the contents of {self.title} are unknown: {self.unknown}; the lock would install "
+                f"{', '.join(family)}, and may replace what is there",
+                hint="copy the site-packages folder out of the image and name it with --constraint-from FOLDER; "
+                "or leave --base-image out, to lock everything",
+            )
+
+    def replaced_notes(self, target: Target, pins: Iterable[Pin]) -> Iterator[str]:
+        """A note on the packages of the lock that are in the base too, in a version that is unknown."""
+        there = {
+            dependency.name
+            for package in self.packages.values()
+            for dependency in _requirements(package, target)
+            if dependency.name not in self.packages and not extra_of(dependency.marker)
+        }
+        names = sorted(there.intersection(pin.name for pin in pins))
+        if names:
+            said = f"{self.title} has {', '.join(names)} too, in an unknown version"
+            yield f"{said}; the lock replaces any other version"
+
 
 def base_of_image(image: Image) -> Base:
     """The packages of an image, as far as its name says."""
@@ -125,23 +189,6 @@ class KeptSource(DelegatingSource):
         return Provenance() if name in self._base.packages else self.source.provenance(name)
 
 
-def base_units(base: Base, universe: Universe, source: ReleaseSource) -> Iterator[UserRequirement]:
-    """The limits that the requirements of the installed packages set to all others.
-
-    A project that only an index knows is not asked for.
-    """
-    for package in base.packages.values():
-        for dependency in _requirements(package, universe.target):
-            name = dependency.name
-            if name in base.packages or not dependency.specifier or dependency.address:
-                continue
-            if not universe.target.holds(dependency.marker) or extra_of(dependency.marker):
-                continue
-            if universe.overrides_on(name) is None and source.is_local(name):
-                mask = universe.mask(name, dependency.specifier)
-                yield UserRequirement(_written(package, dependency), limits=((name, mask),), fixed=True)
-
-
 def _written(package: KeptPackage, dependency: Dependency) -> ParsedRequirement:
     """A requirement of an installed package as a line, for the explanation of conflicts."""
     from packaging.requirements import Requirement
@@ -164,51 +211,3 @@ def _requirements(package: KeptPackage, target: Target) -> Iterable[Dependency]:
             if not isinstance(declared, Unknown):
                 return declared
     return ()
-
-
-def replaced_notes(base: Base, target: Target, pins: Iterable[Pin]) -> Iterator[str]:
-    """A note on the packages of the lock that are in the base too, in a version that is unknown."""
-    there = {
-        dependency.name
-        for package in base.packages.values()
-        for dependency in _requirements(package, target)
-        if dependency.name not in base.packages and not extra_of(dependency.marker)
-    }
-    names = sorted(there.intersection(pin.name for pin in pins))
-    if names:
-        yield (
-            f"{base.title} has {', '.join(names)} too, in an unknown version; the lock replaces any other version"
-        )
-
-
-def refuse_replaced(base: Base, direct: DirectRequirements) -> None:
-    """Refuse a requirement that names another file of an installed package.
-
-    Raises:
-        InputError: there is one.
-    """
-    for name, written in direct.written.items():
-        if name in base.packages:
-            path, line, text = written.origin
-            raise InputError(
-                f"{text.strip()}: {base.title} has {base.packages[name]}, which is not replaced",
-                path=path,
-                line=line,
-                hint=f"leave this requirement out, or write {name} without its URL",
-            )
-
-
-def refuse_unknown(base: Base, pins: Iterable[Pin]) -> None:
-    """Refuse a lock with members of the torch family for a base that may have others.
-
-    Raises:
-        InputError: it is unknown what the base contains.
-    """
-    family = [f"{pin.name} {pin.version}" for pin in pins if pin.name in FAMILY]
-    if base.unknown and family:
-        raise InputError(
-            f"the contents of {base.title} are unknown: {base.unknown}; the lock would install "
-            f"{', '.join(family)}, and may replace what is there",
-            hint="copy the site-packages folder out of the image and name it with --constraint-from FOLDER; or "
-            "leave --base-image out, to lock everything",
-        )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torchlock.index.sdist import Reader
 
 
-class Openings:
+class LazyIndexes:
     """Opens indexes with the addresses of the user's lines, and the settings of pip and uv.
 
     ``hurried`` indexes are asked once, with short timeouts. With ``build`` the build backends of source

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.inspect.environment import Environment
     from torchlock.knowledge.images import Image
-    from torchlock.lock.base import Base
+    from torchlock.lock.installed_base import Base
 
 # The machines of container images, by those of a host.
 _MACHINES = {"arm64": "aarch64", "aarch64": "aarch64"}
@@ -44,7 +44,7 @@ def base_of(arguments: argparse.Namespace, console: Console) -> Base | None:
 
 def _of_image(arguments: argparse.Namespace) -> Base:
     from torchlock.knowledge.images import image_of
-    from torchlock.lock.base import base_of_image
+    from torchlock.lock.installed_base import base_of_image
 
     name = arguments.base_image.strip()
     if not name or any(character.isspace() for character in name):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_files import build_catalogue, folders
-from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.compatibility import CompatibilityTable
+from torchlock.standards.filenames import platform_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,18 +17,12 @@ if TYPE_CHECKING:
     from torchlock.target import Target
 
 
-@cache
-def builds() -> Builds:
-    """The table of builds."""
-    return Builds()
-
-
-def exists(name: str, version: str, label: str, target: Target) -> bool | Unknown:
+def has_wheels(name: str, version: str, label: str, target: Target) -> bool | Unknown:
     """Whether the folder of a build has wheels of this release for the target, with or without a label.
 
     Links of the root page to old wheels without a label, which the folders repeat, do not count.
     """
-    found = builds().published(name, version, label, str(target.platform), str(target.python))
+    found = build_table().published(name, version, label, str(target.platform), str(target.python))
     if found is True or any(target.rank(tag) is not None for tag in _tags(name, version, label, "")):
         return True
     if found is False and _fits(_tags(name, version, label, ""), target):
@@ -35,18 +30,18 @@ def exists(name: str, version: str, label: str, target: Target) -> bool | Unknow
     return found
 
 
-def is_likely(name: str, version: str, label: str, target: Target) -> bool:
+def likely_has_wheels(name: str, version: str, label: str, target: Target) -> bool:
     """Whether the folder has wheels of this release for the target, or is known to have some for its platform.
 
     The table knows the files of few folders completely: one for another Python shows that the release is there.
     """
-    found = exists(name, version, label, target)
+    found = has_wheels(name, version, label, target)
     return _fits(_tags(name, version, label), target) if isinstance(found, Unknown) else found
 
 
-def written(name: str, version: str, label: str, target: Target) -> str:
+def wheel_version(name: str, version: str, label: str, target: Target) -> str:
     """The version as its wheels there have it: ``2.8.0+cu128``; ``2.8.0`` for wheels without a label (aarch64)."""
-    labelled = builds().published(name, version, label, str(target.platform))
+    labelled = build_table().published(name, version, label, str(target.platform))
     if labelled is not True and _fits(_tags(name, version, label, ""), target):
         return version
     is_plain = isinstance(labelled, Unknown) and name == "torchcodec"
@@ -55,7 +50,7 @@ def written(name: str, version: str, label: str, target: Target) -> str:
 
 def known_labels(name: str, version: str) -> Collection[str]:
     """The labels that a command may name: the known ones; none for a release without a list of labels."""
-    labels = builds().labels(name, version)
+    labels = build_table().labels(name, version)
     return () if isinstance(labels, Unknown) else labels
 
 
@@ -76,6 +71,4 @@ def _tags(name: str, version: str, label: str, *labels: str) -> list[str]:
 
 def _fits(tags: Collection[str], target: Target) -> bool:
     """Whether any of these wheels is for the platform, and for any Python."""
-    system = {"linux": "linux", "macos": "macosx", "windows": "win"}[target.platform.system]
-    platforms = (tag.rpartition("-")[2] for tag in tags)
-    return any(system in tag and tag.endswith(f"_{target.platform.machine}") for tag in platforms)
+    return any(platform_in(each) == str(target.platform) for each in tags)

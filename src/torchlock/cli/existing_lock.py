@@ -1,0 +1,94 @@
+"""The lock in the output file: the pins, the build, the machine and the base that it states."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+from torchlock.redaction import masked, one_line
+
+if TYPE_CHECKING:
+    from torchlock.lock.build_machine import BuildMachine
+    from torchlock.lock.installed_base import Base
+    from torchlock.manifests.lock_comments import LockComments
+
+_OPTIONS = {"base image": "--base-image", "environment": "--constraint-from"}
+
+
+class ExistingLock:
+    """The output file before it is replaced. ``path`` is None for standard output; then everything is empty.
+
+    Each property raises ``InputError`` if the file, or the comment for it, cannot be read.
+    """
+
+    def __init__(self, path: str | None, *, pylock: bool) -> None:
+        self._path = path
+        self._pylock = pylock
+
+    @cached_property
+    def pins(self) -> dict[str, str]:
+        """The version of each project."""
+        if not self._exists:
+            return {}
+        from torchlock.manifests.pins import read_pins
+
+        try:
+            return read_pins(str(self._path), "pylock" if self._pylock else "requirements")
+        except InputError as error:
+            error.hint = "use --upgrade to write a new lock without reading the old one"
+            raise
+
+    @property
+    def build(self) -> str:
+        """The build (``pypi``, ``cu128``); "" if torchlock has not written the file."""
+        return "" if self._comments is None else self._comments.label or "pypi"
+
+    @property
+    def machine(self) -> BuildMachine | None:
+        """The machine that the build was chosen for; None if the file does not state it."""
+        if self._comments is None or not self._comments.machine:
+            return None
+        from torchlock.lock.build_machine import recorded_machine
+
+        found = recorded_machine(self._comments.machine)
+        if found is None:
+            raise InputError(
+                f"the comment '# machine: {one_line(masked(self._comments.machine))}' does not describe a machine",
+                path=self._path,
+                hint="state it with --gpu, and with --system-lib cuda-driver=VERSION; --gpu host reads this one",
+            )
+        return found
+
+    def changes(self, build: str, base: Base | None) -> list[str]:
+        """Notes on what a lock for another build, or for no base, changes."""
+        notes = []
+        if self.build and self.build != build:
+            change = f"the build changes from {self.build} to {build}"
+            notes.append(f"{change}: nvidia, cuda and triton packages change with it")
+        kind, name = ("", "") if self._comments is None else self._comments.base
+        if base is None and kind in _OPTIONS:
+            lost = f"{self._path} was for {kind} {name}, and this lock is not: it contains what is there already"
+            notes.append(f"{lost} (to keep it, add {_OPTIONS[kind]} {name})")
+        return notes
+
+    @cached_property
+    def _exists(self) -> bool:
+        if self._path is None:
+            return False
+        from torchlock.cli.output import is_existing_output
+
+        return is_existing_output(self._path)
+
+    @cached_property
+    def _comments(self) -> LockComments | None:
+        """The comments in the file; None if torchlock has not written it."""
+        if not self._exists:
+            return None
+        from torchlock.manifests.lock_comments import read_lock_comments
+        from torchlock.manifests.text import read_text
+        from torchlock.report.own_outputs import is_own_lock
+
+        text = read_text(str(self._path))
+        found = read_lock_comments(text)
+        return found if found.label or is_own_lock(text) else None

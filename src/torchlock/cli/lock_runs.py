@@ -1,0 +1,145 @@
+"""Lock the same inputs for one build, or for several of which one is taken."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.cli.sources import open_sources, root_of_builds
+from torchlock.errors import InputError, NetworkError, UnknownPackage
+from torchlock.lock import Conflict, Lock, lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torchlock.cli.streams import Console
+    from torchlock.index.sources import Sources
+    from torchlock.knowledge.rules import Matrix
+    from torchlock.lock import Options
+    from torchlock.lock.build_machine import BuildMachine
+    from torchlock.lock.installed_base import Base
+    from torchlock.target import Target
+    from torchlock.terms import Inputs
+
+
+class Run(NamedTuple):
+    """What locking for one build gave. ``arguments`` name this build."""
+
+    arguments: argparse.Namespace
+    inputs: Inputs
+    sources: Sources
+    result: Lock | Conflict
+
+
+class Settled(NamedTuple):
+    """The build to lock for, what to say about it, and the newer builds that the machine forbids."""
+
+    label: str
+    notes: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Runs:
+    """Locks the same inputs for one build after another.
+
+    ``options_of`` returns the options for the arguments of one build. ``base`` is what is installed already: its
+    torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock.
+    """
+
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        target: Target,
+        inputs: Inputs,
+        options_of: Callable[[argparse.Namespace], Options],
+        matrix: Matrix,
+        console: Console,
+        base: Base | None = None,
+        advice: str = "",
+    ) -> None:
+        self.target = target
+        self.inputs = inputs
+        self.console = console
+        self._arguments = arguments
+        self._options_of = options_of
+        self._matrix = matrix
+        self._base = base
+        self._advice = advice
+        self._runs: dict[str, Run] = {}
+
+    def run(self, label: str) -> Run:
+        """Lock for one build, once.
+
+        Raises:
+            TorchlockError: input that cannot be used, or an index that fails.
+        """
+        if label not in self._runs:
+            arguments = argparse.Namespace(**{**vars(self._arguments), "accelerator": label})
+            target = replace(self.target, accelerator=label)
+            inputs = self._fitted(self.inputs, target, arguments)
+            if self.has_others(label):
+                self.console.progress(f"lock for {label}")
+            sources = open_sources(arguments, inputs, self.console)
+            try:
+                result = self._locked(inputs, target, arguments, sources)
+            except (NetworkError, UnknownPackage) as error:
+                if label == "pypi" and self._advice:
+                    error.hint = f"{error.hint}; or {self._advice}" if error.hint else self._advice
+                raise
+            self._runs[label] = Run(arguments, inputs, sources, result)
+        return self._runs[label]
+
+    def advise(self) -> None:
+        """Write what to do if there is no lock."""
+        if self._advice:
+            self.console.say("hint", self._advice)
+
+    def solve(self, label: str, inputs: Inputs) -> Lock | Conflict:
+        """Lock other inputs for a build, with the sources that are open for it."""
+        run, target = self.run(label), replace(self.target, accelerator=label)
+        return self._locked(self._fitted(inputs, target, run.arguments), target, run.arguments, run.sources)
+
+    def has_others(self, accelerator: str) -> bool:
+        """Whether others may be taken in place of a build: not of the public builds, and not of those for CPU."""
+        fixed = self._base is not None and "torch" in self._base.packages
+        return accelerator not in ("pypi", "cpu") and not fixed
+
+    def _locked(
+        self, inputs: Inputs, target: Target, arguments: argparse.Namespace, sources: Sources
+    ) -> Lock | Conflict:
+        options = self._options_of(arguments)._replace(base=self._base)
+        return lock(inputs, target, options, self._matrix, sources)
+
+    def _fitted(self, inputs: Inputs, target: Target, arguments: argparse.Namespace) -> Inputs:
+        """The inputs for the build of the target; a refusal says what is installed already.
+
+        Raises:
+            InputError: a line asks for another build.
+        """
+        if target.accelerator == "pypi":
+            return inputs
+        from torchlock.lock.build_inputs import for_build
+
+        base = self._base
+        try:
+            return for_build(inputs, target, root_of_builds(arguments))
+        except InputError as error:
+            if base is not None and base.build == target.accelerator:
+                kept = ", ".join(map(str, base.family))
+                error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
+            raise
+
+
+def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace) -> Settled | None:
+    """The build to lock for; None if there is none, after the reasons were written to standard error.
+
+    With --verbose, the frontier is written, too.
+    """
+    label = runs.target.accelerator
+    if not runs.has_others(label) and not machine.gpus:
+        return Settled(label)
+    from torchlock.cli.build_choice import settle_build
+
+    return settle_build(runs, machine, arguments)
