@@ -63,7 +63,7 @@ def test_exit_codes(folder: Path, text: str, options: list[str], code: int) -> N
         pytest.param(["--fix", "-"], "standard input", id="fix of standard input"),
         pytest.param(["--fix", "--format", "json"], "writes no report", id="fix and a report"),
         pytest.param(["--ignore", "TL000"], "unknown rule TL000", id="a rule that is none"),
-        pytest.param(["--accelerator", "auto"], "chooses a build for a lock", id="an accelerator"),
+        pytest.param(["--accelerator", "cuda"], "is not a build of the PyTorch index", id="an accelerator"),
         pytest.param(["--python", "snake"], "neither a version nor an interpreter", id="a Python that is none"),
         pytest.param(["."], "no file", id="an empty folder is no mistake"),
     ],

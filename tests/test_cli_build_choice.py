@@ -83,6 +83,51 @@ def test_no_gpu_is_said_aloud(machine: FakeMachine, capsys: pytest.CaptureFixtur
     assert "no GPU was found on this machine, so the CPU builds are chosen" in capsys.readouterr().err
 
 
+def test_macos_has_cpu_builds_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    where = (*HERE, "--platform", "macos-arm64")
+    for gpu in ((), ("--gpu", "Apple M2"), ("--gpu", "none")):
+        text = locked("--accelerator", "auto", *gpu, *where)
+        assert read_lock_comments(text).label == "cpu"
+        assert "-cp312-cp312-macosx_" in text
+    assert "also use the GPU of Apple silicon" in capsys.readouterr().err
+
+
+def test_a_driver_without_a_gpu_is_refused(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    driver = ("--system-lib", "cuda-driver=535.104")
+    said = refused(capsys, "torch", "--accelerator", "auto", *driver, *HERE, code=2)
+    assert "cuda-driver=535.104 states an NVIDIA driver, but no GPU was found" in said
+    assert read_lock_comments(locked("--accelerator", "auto", "--gpu", "none", *driver, *HERE)).label == "cpu"
+
+
+def test_a_stated_driver_replaces_the_recorded_one(capsys: pytest.CaptureFixture[str]) -> None:
+    auto = ("--accelerator", "auto", *LINUX)
+    locked(*auto, "--gpu", "RTX 4090", "--system-lib", "cuda-driver=535.104")
+    capsys.readouterr()
+    locked(*auto, "--system-lib", "cuda-driver=550.54")
+    assert "existing lock is used: NVIDIA driver 550.54; RTX 4090 (sm_89);" in capsys.readouterr().err
+
+
+def test_a_changed_comment_on_the_machine_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    auto = ("--accelerator", "auto", *LINUX)
+    text = locked(*auto, "--gpu", "RTX 4090")
+    Path(OUT[1]).write_text(text.replace("# machine: RTX 4090 (sm_89)", "# machine: banana"), encoding="utf-8")
+    locked(*auto, code=2)
+    assert "requirements.txt: the comment '# machine: banana' does not describe" in capsys.readouterr().err
+    assert "# machine: RTX 4090 (sm_89)\n" in locked(*auto, "--gpu", "RTX 4090")
+
+
+def test_lines_that_ask_for_two_builds_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ("torch==2.8.0+cu128", "torchaudio==2.8.0+cu126")
+    said = refused(capsys, *lines, "--accelerator", "auto", "--gpu", "RTX 4090", *LINUX, code=2)
+    assert "the line asks for the build +cu126, and torch==2.8.0+cu128 for +cu128" in said
+    assert "cu132" not in said
+
+
+def test_a_driver_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "torch==2.15.0", "--system-lib", "cuda-driver=575.57.08", *LINUX, code=1)
+    assert "the target has NVIDIA driver 575.57.08\n" in said
+
+
 def test_a_gpu_that_does_not_answer_is_refused(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.adapter("0000:01:00.0", "10de", "2204")
     said = refused(capsys, "torch", "--accelerator", "auto", *HERE, code=2)
@@ -106,6 +151,9 @@ def test_another_platform_than_that_of_this_machine(capsys: pytest.CaptureFixtur
         (["--gpu", "RTX 4091"], "did you mean RTX 4090"),
         (["--gpu", "none, RTX 4090"], "none means that there is no GPU"),
         (["--accelerator", "cuda-12.8"], "did you mean cu128?"),
+        (["--accelerator", "cuda"], "did you mean auto?"),
+        (["--accelerator", "GPU"], "did you mean auto?"),
+        (["--accelerator", "mps"], "did you mean cpu?"),
         (["--accelerator", "rocm-6.4"], "did you mean rocm6.4?"),
         (
             ["--accelerator", "auto", "--gpu", "H100", "--system-lib", "cuda-driver=none"],
@@ -293,13 +341,17 @@ def test_audit_with_several_gpus(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "build", "rules"),
     [
-        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu132", ["TL204"]),
+        ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu132", ["TL217", "TL217"]),
         ("torch==2.12.0\ntorchaudio==2.11.0\nnumpy\n", "cu130", []),
-        ("torch>=2.7\n", "cu124", ["TL204"]),
+        ("torch>=2.7\n", "cu124", ["TL217"]),
         ("torch==2.6.0\ntorchaudio==2.6.0\n", "cu124", []),
-        ("torch==2.6.0+cu126\n", "cu124", ["TL205"]),
+        ("torch==2.6.0+cu126\n", "cu124", ["TL217"]),
         ("six\n", "cu124", []),
-        ("--index-url https://example.org/whl/cu118\ntorch==2.6.0\n", "cu132", []),  # the file names a build
+        (
+            "--index-url https://example.org/whl/cu118\ntorch==2.6.0\n",
+            "cu132",
+            ["TL217"],
+        ),  # the file names a build
     ],
 )
 def test_audit_judges_files_as_one_build(
@@ -310,12 +362,6 @@ def test_audit_judges_files_as_one_build(
     main(["audit", "requirements.txt", "--accelerator", build, *where, "--format", "json"])
     found = json.loads(capsys.readouterr().out)["files"][0]["findings"]
     assert [each["rule"] for each in found if each["severity"] == "error"] == rules
-
-
-def test_audit_does_not_choose(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("requirements.txt").write_text("torch\n", encoding="utf-8")
-    assert main(["audit", "requirements.txt", "--accelerator", "auto"]) == 2
-    assert "chooses a build for a lock" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", ['accelerator = "auto"', 'gpu = "host"'])

@@ -391,7 +391,9 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         pytest.param(
             {"rules": RULE + STATEMENT + "never = false"}, "never: must be true, or left out", id="never = false"
         ),
-        pytest.param({"rules": RULE + STATEMENT + 'build = "cu130"'}, "build: must be cuda or cpu", id="a build"),
+        pytest.param(
+            {"rules": RULE + STATEMENT + 'build = "rocm6.4"'}, "build: must be cuda, cpu or", id="a build"
+        ),
         pytest.param(
             {"rules": RULE + STATEMENT + "optional = true"},
             "optional: only goes with needs on host",

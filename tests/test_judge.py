@@ -46,6 +46,7 @@ LOADS = [
     pytest.param(["torch==2.13.0@cpu", "torchaudio==2.11.0@cpu"], {}, id="both for the CPU"),
     pytest.param(["torch==2.13.0@cu130", "torchaudio==2.11.0@cpu"], {}, id="a CPU torchaudio on a CUDA torch"),
     pytest.param(["torch==2.15.0@cu132", "torchcodec==0.17.0@cu130"], {}, id="the same CUDA major"),
+    pytest.param(["torch==2.11.0@cu128", "torchcodec==0.11.1@cu128"], {}, id="NPP was read in builds for CUDA 13"),
     pytest.param(["torch==2.3.1@cu121", "numpy==2.1.0"], {}, id="the first torch for NumPy 2"),
     pytest.param(["torch==2.8.0@cu128"], {"cuda_driver": None}, id="no driver: torch imports all the same"),
     pytest.param(["numpy==2.1.0"], {}, id="nothing of the family"),
@@ -61,6 +62,7 @@ DOES_NOT = [
         ["torch==2.8.0@cu128", "torchcodec==0.17.0@cu130"], {}, "TL102", id="torchcodec of another torch"
     ),
     pytest.param(["torch==2.11.0@cu130", "torchcodec==0.11.0@cu130"], {}, "TL102", id="does not load"),
+    pytest.param(["torch==2.12.0@cu130", "torchcodec==0.12.0@cu130"], {}, "TL102", id="nor does 0.12.0"),
     pytest.param(["torch==2.2.2@cu121", "numpy==2.1.0"], {}, "TL105", id="NumPy 2 with a torch for NumPy 1"),
     pytest.param(["torch==2.14.1@cu130"], {"cuda_driver": "535.104"}, "TL202", id="a driver too old for its CUDA"),
 ]

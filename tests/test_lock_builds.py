@@ -178,10 +178,11 @@ def test_a_file_without_a_hash_is_marked_and_the_way_to_one_is_named(capsys: pyt
     lines = entry(out, "torch").splitlines()
     assert lines[0] == f"torch @ {ROOT}/cu129/torch-2.9.0%2Bcu129-cp311-cp311-win_amd64.whl"
     assert lines[1] == "    # no hash is known: torch-2.9.0+cu129-cp311-cp311-win_amd64.whl"
-    assert lines[2].startswith("    # its name alone is known (")
-    assert "# Without a hash: torch 2.9.0+cu129." in out
+    assert lines[2].startswith("    # only its name is known (source: ")
+    assert "# Without a hash: torch 2.9.0+cu129.\n# pip refuses this file, also without --require-hashes" in out
     assert "pip hash FILE" in out
-    assert "pip refuses the lock in its hash mode" in err
+    assert "warning: torch: no hash is available; pip refuses the lock, because other lines have one" in err
+    assert "hint: run without --offline" in err
     run("torch==2.9.0", "--accelerator", "cu129", "--no-hashes", *where)
     out, err = capsys.readouterr()
     assert "no hash is known" not in out
@@ -193,8 +194,26 @@ def test_a_row_of_an_excerpt_is_marked(capsys: pytest.CaptureFixture[str]) -> No
     where = ("--python", "3.11", "--platform", "windows-amd64", "--offline")
     run("torchaudio==2.1.2", "--accelerator", "cu118", *where)
     text = capsys.readouterr().out
-    assert "    # second class: its hash was copied from text" in entry(text, "torchaudio")
-    assert "second class" not in entry(text, "torch")
+    said = "    # its hash is from a public text, and no lock file confirms it; if it is wrong, installers refuse"
+    assert said in entry(text, "torchaudio")
+    assert "excerpt" not in text
+    assert "public text" not in entry(text, "torch")
+    run("torchaudio==2.1.2", "--accelerator", "cu118", "--no-hashes", *where)
+    assert "public text" not in capsys.readouterr().out
+
+
+def test_a_lock_without_any_hash_is_not_refused_by_pip(capsys: pytest.CaptureFixture[str]) -> None:
+    run("pytorch-triton-rocm==3.5.1", "--accelerator", "rocm6.4", "--python", "3.12", *LINUX[2:])
+    out, err = capsys.readouterr()
+    assert "--hash" not in out
+    assert "# Installers do not verify what has no hash." in out
+    assert "pip refuses" not in out + err
+
+
+def test_quiet_hides_the_hint_of_a_hidden_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    where = ("--python", "3.11", "--platform", "windows-amd64", "--offline")
+    run("torch==2.9.0", "--accelerator", "cu129", *where, "-q")
+    assert capsys.readouterr().err == ""
 
 
 def test_page_and_table_that_contradict_each_other_are_refused_by_name(
@@ -385,6 +404,81 @@ def test_credentials_of_a_mirror_are_not_shown(
 
 
 # What is explained.
+
+
+def test_one_release_has_one_reason() -> None:
+    """A wheel for another machine, with or without the label, is no reason beside that of the release."""
+    said = reasons(solved("torch==2.8.0", "torchaudio==2.7.1", label="cu128"))
+    assert "torchaudio 2.7.1+cu128 declares that it needs torch==2.7.1" in said
+    assert "no wheel" not in said
+
+
+@pytest.mark.parametrize("build", [(), ("--accelerator", "cu126")])
+def test_an_override_that_a_rule_contradicts_is_explained(
+    build: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("override.txt").write_text("torch==2.6.0\n", encoding="utf-8")
+    run("torchaudio==2.8.0", "--override", "override.txt", *build, *LINUX, code=1)
+    said = capsys.readouterr().err
+    assert re.search(r"torchaudio 2\.8\.0\S* needs torch==2\.8\.0, because .* \(TL101, declared\)", said)
+    assert "an override replaces what others declare about torch: torch==2.6.0" in said
+    assert "no wheel for" not in said
+
+
+def test_wheels_of_the_family_need_glibc(capsys: pytest.CaptureFixture[str]) -> None:
+    """Old wheels have the tag ``linux``, which installers take on musl, too."""
+    where = ("--python", "3.12", "--platform", "musllinux_1_2_x86_64", "--offline")
+    run("torch", "--accelerator", "cu124", *where, code=1)
+    said = capsys.readouterr().err
+    assert "no wheel for Python 3.12, musllinux_1_2_x86_64" in said
+    assert "the nearest build that works" not in said
+    run("torch==2.6.0", "--accelerator", "cu124", "--python", "3.12", *LINUX[2:])
+    assert "cp312-linux_x86_64.whl" in capsys.readouterr().out
+
+
+def test_what_is_newer_than_a_limit_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    """The time of one upload says nothing of other releases."""
+    run("torch", "--accelerator", "cu128", "--exclude-newer", "2020-01-01", *LINUX, code=1)
+    said = capsys.readouterr().err
+    assert re.search(r"torch \d releases from .*: uploaded after --exclude-newer \(2\.11\.0\+cu128 on 20", said)
+
+
+def test_builds_with_one_reason_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    run("torch==9.9", "--accelerator", "cu128", *LINUX, code=1)
+    listed = capsys.readouterr().err.partition("builds, newest first\n")[2]
+    assert (
+        listed == "  cu132, cu130, cu129, cu128, cu126, cu124, cu121, cu118, cu117, cpu: no torch==9.9 is known\n"
+    )
+
+
+def test_the_newest_release_that_installs_has_files(capsys: pytest.CaptureFixture[str]) -> None:
+    run("torch==9.9", "--accelerator", "cu130", "--python", "3.12", *LINUX[2:], code=1)
+    assert (
+        "the newest that installs on Python 3.12, manylinux_2_28_x86_64 is 2.14.0+cu130" in capsys.readouterr().err
+    )
+
+
+def test_options_without_effect_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    run("torch", "--builds-by", "index", "--builds-url", "https://example.org/whl", *LINUX)
+    said = capsys.readouterr().err
+    assert "note: --builds-by has no effect without --accelerator" in said
+    assert "note: --builds-url has no effect without --accelerator" in said
+    run("librosa", "--accelerator", "cu128", *LINUX)
+    said = capsys.readouterr().err
+    assert "no package of the torch family is locked, so --accelerator cu128 has no effect" in said
+    run("torch", "--accelerator", "cu128", "--builds-by", "index", *LINUX)
+    assert "no effect" not in capsys.readouterr().err
+
+
+def test_a_mirror_needs_an_address(capsys: pytest.CaptureFixture[str]) -> None:
+    run("torch", "--accelerator", "cu128", "--builds-url", "mirror", *LINUX, code=2)
+    assert "--builds-url: mirror is not an address" in capsys.readouterr().err
+
+
+def test_a_label_in_the_lock_of_another_tool_names_the_option(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text("torch==2.8.0+cu128\n", encoding="utf-8")
+    run("torch", "-o", "requirements.txt", *LINUX)
+    assert "--accelerator cu128 keeps that build" in capsys.readouterr().err
 
 
 def test_a_folder_without_the_release_is_named() -> None:

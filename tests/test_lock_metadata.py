@@ -305,7 +305,7 @@ def test_where_no_hash_can_be_had_the_user_is_told(capsys, monkeypatch, why):
         run = Run(capsys, server.url, "demo")
         assert run.pins == ["demo==1.0"]
         assert "--hash" not in run.out
-        assert "demo: no hash is available, so pip refuses the lock in its hash mode" in run.err
+        assert "demo: no hash is available; it is installed unverified" in run.err
         file = Run(capsys, server.url, "demo", "--format", "pylock")
         assert (file.code, file.out) == (2, "")
         assert "pylock.toml needs a hash of demo-1.0-py3-none-any.whl" in file.err

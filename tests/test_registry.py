@@ -192,6 +192,10 @@ AUDIT = {
         File(f"{PAGE}/cu118\n{PAGE}/cu121\ntorch==2.3.1\n"),
         File(f"{PAGE}/cu118\n{PAGE}/cu121\ntorch==2.3.1+cu118\n"),
     ),
+    "TL217": (
+        File("torch==2.9.1\n", (*TARGET, "--accelerator", "cpu")),
+        File("torch==2.9.1\n", (*TARGET, "--accelerator", "cu128")),
+    ),
     "TL517": (
         File(UV.format(BOTH, EXPLICIT), name="pyproject.toml"),
         File(UV.format(f'{BOTH}torchaudio = {{ index = "builds" }}\n', EXPLICIT), name="pyproject.toml"),

@@ -31,6 +31,7 @@ from torchlock.audit.install_sets import InstallSet
 from torchlock.audit.page_choice import newest_on_page
 from torchlock.audit.rules import newest_releases
 from torchlock.audit.rules.host_libraries import build_taken
+from torchlock.audit.taken_build import taken_builds
 from torchlock.check import CheckContext, linking
 from torchlock.check.fix.plan import public_build
 from torchlock.check.index_wheels import has_wheels
@@ -288,6 +289,13 @@ def _(ground: Ground) -> object:
     context, _ = pinned(ground.folder, "torch\n")
     last = len(context.stack.packages["torch"].versions) - 1
     return newest_on_page(context, "torch", 1 << last, "cu999", 0)
+
+
+@row("audit.taken_build:taken_builds", "its content is unknown")
+def _(ground: Ground) -> object:
+    context, install_set = pinned(ground.folder, "--index-url https://example.org/simple\ntorch==2.9.1\n")
+    (answer,) = taken_builds(context, install_set, install_set.first("torch"), install_set.target_grid)
+    return answer
 
 
 @row("audit.rules.host_libraries:build_taken", "not recorded")

@@ -49,8 +49,9 @@ class Options(NamedTuple):
     """The settings of a run: targets (None: those that a file declares, else all) and rules to ignore.
 
     ``libraries`` maps host libraries to their versions, None for a library that is known to be missing. ``gpus``
-    are the GPUs that the files must run on. ``accelerator`` is the build of the torch family where a file names
-    none.
+    are the GPUs that the files must run on. ``wanted`` are the builds of the torch family that shall be
+    installed, the preferred one first; empty for those that a file asks for. ``wanted_by_machine``: these are the
+    builds that a machine runs.
     """
 
     pythons: tuple[PythonVersion, ...] | None = None
@@ -58,7 +59,8 @@ class Options(NamedTuple):
     ignore: frozenset[str] = frozenset()
     libraries: Mapping[str, str | None] = MappingProxyType({})
     gpus: tuple[Gpu, ...] = ()
-    accelerator: str = "pypi"
+    wanted: tuple[str, ...] = ()
+    wanted_by_machine: bool = False
 
 
 class Auditor:
@@ -71,7 +73,12 @@ class Auditor:
     def known(self) -> Knowledge:
         options = self._options
         known = Knowledge(
-            CompatibilityTable(), Matrix(), dict(options.libraries), options.gpus, options.accelerator
+            CompatibilityTable(),
+            Matrix(),
+            dict(options.libraries),
+            options.gpus,
+            options.wanted,
+            options.wanted_by_machine,
         )
         for platform in self._options.platforms or ():
             if platform != type(platform).parse(str(platform)):

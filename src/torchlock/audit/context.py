@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from torchlock.audit.index_builds import offer_of, page_offer
+from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import install_sets_of
 from torchlock.audit.sides import Sides
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
-from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE
 
 if TYPE_CHECKING:
@@ -42,8 +41,10 @@ class Knowledge:
     """Host libraries of the target → their versions, None for a library that is known to be missing."""
     gpus: tuple[Gpu, ...] = ()
     """The GPUs of the target, if the command line names them."""
-    accelerator: str = "pypi"
-    """The build of the torch family where a file names none: ``pypi``, or a label."""
+    wanted: tuple[str, ...] = ()
+    """The builds that the command line asks for, the preferred one first; empty: those that a file asks for."""
+    wanted_by_machine: bool = False
+    """Whether these are the builds that a machine runs."""
 
     @property
     def date(self) -> str:
@@ -153,21 +154,13 @@ class AuditContext:
         return found
 
     def offer(self, entry: Entry) -> Offer:
-        """The indexes that an entry can come from. The answer for each index is cached.
-
-        If the command line names a build, a member of the torch family comes from its page where the file names
-        no index.
-        """
-        label = self.known.accelerator if entry.name in FAMILY else "pypi"
-        if (entry.index, label) not in self._offers:
-            found = offer_of(entry, self.document)
-            self._offers[entry.index, label] = (
-                page_offer(label) if found.only_public and label != "pypi" else found
-            )
-        return self._offers[entry.index, label]
+        """The indexes that an entry can come from. The answer for each index is cached."""
+        if entry.index not in self._offers:
+            self._offers[entry.index] = offer_of(entry, self.document)
+        return self._offers[entry.index]
 
     @cached_property
-    def _offers(self) -> dict[tuple[str | None, str], Offer]:
+    def _offers(self) -> dict[str | None, Offer]:
         return {}
 
     @cached_property

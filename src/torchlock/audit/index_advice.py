@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 
 _STRATEGY = re.compile(r"^[ \t#]*index-strategy[ \t]*=[ \t]*[\"']unsafe-", re.MULTILINE)
-# The files whose tables are for a project tool, and those of one tool.
-PROJECTS = frozenset({"pyproject", "script"})
+# The files of one tool.
 _TOOLS = {
     "pipfile": "pipenv",
     "pipfile.lock": "pipenv",
@@ -23,9 +22,14 @@ _TOOLS = {
 }
 
 
+def is_project(document: Document) -> bool:
+    """Whether a file has tables for a project tool: pyproject.toml, or a script with inline metadata."""
+    return document.kind in ("pyproject", "script") or (document.kind == "python" and document.project)
+
+
 def tool_of(document: Document) -> str:
     """The project tool that a file is for (``uv``, ``poetry``, ``pdm``, ``pipenv``); "" if it is for pip."""
-    if document.kind in _TOOLS or document.kind not in PROJECTS:
+    if document.kind in _TOOLS or not is_project(document):
         return _TOOLS.get(document.kind, "")
     lines = (*document.explicit, *document.indexes)
     named = next((line.tool for line in lines if line.tool), "")
@@ -34,7 +38,7 @@ def tool_of(document: Document) -> str:
 
 def merges_indexes(document: Document) -> bool:
     """Whether a project makes uv look at all indexes for each package, as pip does."""
-    return document.kind in PROJECTS and _STRATEGY.search(document.text) is not None
+    return is_project(document) and _STRATEGY.search(document.text) is not None
 
 
 def naming_page(document: Document, label: str, names: str) -> str:

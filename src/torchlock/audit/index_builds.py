@@ -50,11 +50,6 @@ class Offer(NamedTuple):
         return Unknown("the content of an index named here is unknown") if self.unknown else False
 
 
-def page_offer(label: str) -> Offer:
-    """The builds of the page of one build."""
-    return Offer(frozenset({label}), every=False, public=False, unknown=False, ordered=(label,))
-
-
 def offer_of(entry: Entry, document: Document) -> Offer:
     """The indexes that an entry can come from: its own, else those of the file."""
     if entry.index is not None:

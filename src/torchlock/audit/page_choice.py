@@ -88,17 +88,19 @@ def _newest(context: AuditContext, name: str, releases: int, label: str, cell: i
 def other_builds(context: AuditContext, name: str, releases: int, label: str, cells: int) -> dict[str, int]:
     """The builds of the public index that an installer takes on these cells in place of the build of a page.
 
-    Build → its cells. A companion that is a CPU build is left out: it works beside every build of torch.
+    Build → its cells: on each platform the build of the newest release, which old Pythons may not get. A companion
+    that is a CPU build is left out: it works beside every build of torch.
     """
-    package, found = context.stack.packages[name], dict[str, int]()
+    stack, package, found = context.stack, context.stack.packages[name], dict[str, int]()
     final = releases & ~package.prereleases & ~package.yanked or releases
-    for cell in bits(cells):
-        newest = (final & package.on(1 << cell)).bit_length() - 1
-        build = package.build(newest, context.stack.coordinates(cell)[0]) if newest >= 0 else None
+    for platform in range(len(stack.platforms)):
+        here = cells & stack.on_platform(platform)
+        newest = (final & package.on(here)).bit_length() - 1 if here else -1
+        build = package.build(newest, platform) if newest >= 0 else None
         if not isinstance(build, str) or (build == "cpu" and name != "torch"):
             continue
         if mismatch(name, build, "torch", label) is not None:
-            found[build] = found.get(build, 0) | 1 << cell
+            found[build] = found.get(build, 0) | here & package.cells[newest]
     return found
 
 

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: wrong use, or a file that cannot be written.
     """
     _refuse_misuse(arguments)
-    options = _options(arguments)
+    options = _options(arguments, console)
     files, unread = _files(arguments, console)
     guard_report(arguments.output, [*files, *unread])
     if arguments.fix or arguments.diff:
@@ -82,14 +82,9 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if (arguments.fix or arguments.diff) and (arguments.format != "text" or arguments.output):
         name = "--fix" if arguments.fix else "--diff"
         raise InputError(f"{name} writes no report", hint=f"run the audit again, without {name}, for a report")
-    if arguments.accelerator == "auto":
-        raise InputError(
-            "--accelerator auto chooses a build for a lock, and an audit judges the builds of files",
-            hint="name a build, like cu128, or leave the option out",
-        )
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(arguments: argparse.Namespace, console: Console) -> Options:
     """The targets and rules of the command line."""
     from torchlock.cli.target import accelerator_of, platform_of, python_of
     from torchlock.target import PYTHONS
@@ -111,13 +106,20 @@ def _options(arguments: argparse.Namespace) -> Options:
         raise InputError(f"--python: no data for Python {pythons[0]}", hint=hint)
     build = accelerator_of(arguments.accelerator, asked_for)
     gpus: tuple[Gpu, ...] = ()
-    if arguments.gpu is not None:
-        from torchlock.cli.build_machine import machine_for_files
+    wanted: tuple[str, ...] = ()
+    if arguments.gpu is not None or build != "pypi":
+        from torchlock.cli.audit_builds import builds_for_files
+        from torchlock.cli.build_machine import HOST, machine_for_files
 
-        machine = machine_for_files(arguments.gpu, libraries.get("cuda-driver") or "")
+        gpu = HOST if build == "auto" and arguments.gpu is None else arguments.gpu
+        machine = machine_for_files(gpu, libraries.get("cuda-driver") or "")
+        wanted = builds_for_files(build, asked_for, machine)
+        if build == "auto":
+            console.say("note", f"--accelerator auto means {', '.join(wanted)} ({machine})")
         gpus = machine.gpus or ()
         libraries = {**libraries, **machine.libraries}
-    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries, gpus, build)
+    ignored = ignored_rules(arguments.ignore)
+    return Options(pythons, platforms, ignored, libraries, gpus, wanted, wanted_by_machine=build == "auto")
 
 
 def _platform_of(arguments: argparse.Namespace) -> str:

@@ -67,14 +67,14 @@ def on_machine(target: Target, machine: BuildMachine) -> Target:
     return replace(target, gpu=machine.archs, libraries={**target.libraries, **machine.libraries})
 
 
-def machine_for_files(gpu: str, driver: str) -> BuildMachine:
+def machine_for_files(gpu: str | None, driver: str) -> BuildMachine:
     """The machine of --gpu for files that are judged: ``host`` reads this one, and its driver if none is stated.
 
     Raises:
         InputError: a GPU is unknown, or does not answer.
     """
     if gpu != HOST:
-        return BuildMachine(_named(gpu), driver)
+        return BuildMachine(None if gpu is None else _named(gpu), driver)
     found = _found()
     return BuildMachine(found.gpus, driver or found.driver)
 

@@ -178,7 +178,7 @@ class BuildSource:
         if name in self._answered:
             return ""
         evidence = evidence_of(self.label if name in FAMILY else "root", file.filename)
-        if evidence is None or evidence.grade not in _WEAK or (evidence.grade == "excerpt" and not file.hashes):
+        if evidence is None or evidence.grade not in _WEAK:
             return ""
         return _WEAK[evidence.grade].format(source=", ".join(evidence.sources[:1]).removeprefix("excerpt: "))
 

@@ -167,7 +167,9 @@ class _Narrator:
         elif kept := list(self._kept(name)):
             yield from kept
         else:
-            if not is_virtual(name):
+            if overrides := [override.specifier for override in self._universe.overrides_on(name) or ()]:
+                yield f"an override replaces what others declare about {name}: {name}{','.join(overrides)}"
+            elif not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
             yield f"{CONCLUSION}{'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
@@ -210,7 +212,8 @@ class _Narrator:
             index_mask = domains.left[loss.by] or full(self._universe.size(loss.by))
             for index in list(bits(index_mask))[:3]:
                 for need in self._universe.needs(loss.by, index):
-                    if need.identifier == loss.identifier and not need.mask & loss.mask:
+                    excludes = not cause.mask or not need.mask & loss.mask  # or the needs exclude each other
+                    if need.identifier == loss.identifier and excludes:
                         yield from self._because(need.reason)
 
     def _without_any(self, loss: Loss) -> Iterator[str]:
@@ -436,7 +439,7 @@ def _distinct(item: Rejected) -> str:
 
 
 def _has_files(candidate: Candidate) -> bool:
-    """Whether a file of a release is known, or what it is made of is no question of files."""
+    """Whether a file of a release is known. A virtual package has none, and needs none."""
     return candidate.release is None or not candidate.release.tags or bool(candidate.release.files())
 
 

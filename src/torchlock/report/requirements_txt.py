@@ -76,7 +76,8 @@ def _entry(pin: Pin, builds: FromBuilds | None, *, hashes: bool, annotate: bool)
         yield f"    # unproven: {one_line(masked(str(pin.unproven)))}"
     if pin.page and hashes and not digests:
         yield f"    # no hash is known: {_named(files)}"
-    if pin.remark:
+    of_hash = pin.exact is not None and bool(pin.exact.hashes)  # a remark on a file with a hash is about the hash
+    if pin.remark and (hashes or not of_hash):
         yield f"    # {one_line(pin.remark)}"
     if annotate:
         if pin.built:

@@ -241,7 +241,7 @@ class CandidateFilter:
         return Candidate(name, version, release, wheel, tuple(usable))
 
     def _ranks(self, release: Release) -> Sequence[int | None]:
-        """The rank of each wheel. Those of the torch family need glibc, although musl takes the tag ``linux``."""
+        """The rank of each wheel. Those of the family need glibc, also where musl takes the tag ``linux``."""
         ranks = release.ranks(self._rank)
         is_own = release.name not in FAMILY or isinstance(release, DirectRelease)
         if is_own or self._target.platform.libc != "musl":

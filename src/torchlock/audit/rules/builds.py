@@ -8,7 +8,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.index_advice import naming_page
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
-from torchlock.audit.wheel_address import wheel_address
+from torchlock.audit.taken_build import given_build, version_of_pin
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import is_published, kind_of, label_order
 from torchlock.knowledge.build_pairs import built_for, mismatch
@@ -34,7 +34,7 @@ def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
     pinned = [
         demand._replace(label=label)
         for demand in (install_set.first(name) for name in install_set.demands if name in FAMILY)
-        if (label := _label_of(demand, context)) and is_published(label)
+        if (label := given_build(demand, context)) and is_published(label)
     ]
     if install_set.locked and any(len(install_set.demands[demand.name]) > 1 for demand in pinned):
         return  # The lock pins builds for several accelerators; the installer chooses one.
@@ -77,30 +77,6 @@ def _cuda_rule(context: AuditContext, install_set: InstallSet, *demands: Demand)
     return next((each for each in statements if each is not None and each.rule == "TL201"), None)
 
 
-def _label_of(demand: Demand, context: AuditContext) -> str | None:
-    """The pinned build, or the only build on the demand's own index."""
-    if demand.entry.build:
-        return demand.entry.build
-    if demand.label or demand.entry.channel == "conda":
-        return demand.label
-    if demand.entry.url is not None:
-        wheel = wheel_address(demand.entry.url)
-        return wheel.folder if wheel is not None else ""
-    page = context.offer(demand.entry).only_label if demand.entry.index is not None else ""
-    return page or _label_of_hashes(demand, context)
-
-
-def _label_of_hashes(demand: Demand, context: AuditContext) -> str:
-    """The one build whose files have the hashes of a demand; "" if several have them, or none is known to."""
-    version = _version(context, demand)
-    if version is None or not demand.entry.hashes or context.offer(demand.entry).only_public:
-        return ""
-    table = context.known.hash_table(demand.name, version)
-    files = [table.files(digest.partition(":")[2]) for digest in demand.entry.hashes]
-    builds = {file.folder for known in files for file in known}
-    return builds.pop() if len(builds) == 1 and all(files) else ""
-
-
 @rule("TL204", "TL205", "TL507", "TL902")
 def labels(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned builds that were never published, or that the named indexes do not have."""
@@ -126,7 +102,7 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
         demand = install_set.first(name)
         if demand.label or demand.entry.url or name not in FAMILY or demand.entry.channel == "conda":
             continue
-        label, version = context.offer(demand.entry).only_label, _version(context, demand)
+        label, version = context.offer(demand.entry).only_label, version_of_pin(context, demand)
         if label and demand.releases and not demand.exact:
             texts = [context.stack.packages[name].versions[index] for index in bits(demand.releases)]
             if all(context.known.builds.serves(name, text, label) is False for text in texts):
@@ -200,7 +176,7 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
         named = listed([f"+{label}" for label in sorted(offer.labels)], "and")
         message = f"{asked(demand)}: the named index has {named}, not +{demand.label}"
         return context.finding("TL205", "error", message, [demand])
-    version = _version(context, demand)
+    version = version_of_pin(context, demand)
     if version is None:
         return None
     published = builds.published(demand.name, version, demand.label)
@@ -219,12 +195,6 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
     return context.finding("TL204", severity_of(fails=certain), message, [demand])
 
 
-def _version(context: AuditContext, demand: Demand) -> str | None:
-    if demand.exact and demand.releases:
-        return context.stack.packages[demand.name].versions[demand.releases.bit_length() - 1]
-    return None
-
-
 @rule("TL206", "TL902")
 def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A page of all builds and no pinned label: the highest label is rarely the build that the author wants."""
@@ -232,7 +202,7 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
         demand = install_set.first(name)
         if name != "torch" or demand.label or not demand.exact or demand.entry.url:
             continue
-        offer, version = context.offer(demand.entry), _version(context, demand)
+        offer, version = context.offer(demand.entry), version_of_pin(context, demand)
         if not offer.every or version is None:
             continue
         published = context.known.builds.labels(name, version)
@@ -246,4 +216,13 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 f"{asked(demand)} has no label, and the page named here has every build: an installer takes "
                 f"+{highest} on Linux ({as_of(context.known.builds.date)}), which sorts above all +cu and +cpu"
             )
-            yield context.finding("TL206", "warning", message, [demand])
+            finding = context.finding("TL206", "warning", message, [demand])
+            pins = [f"{name}=={version}+{label}" for label in _usual(published)]
+            finding.remedy = Remedy(f"Pin the build: {listed(pins, 'or')}.") if pins else None
+            yield finding
+
+
+def _usual(labels: frozenset[str]) -> list[str]:
+    """The highest CUDA build of these, and the CPU build."""
+    cuda = [label for label in labels if kind_of(label) == "cuda"]
+    return [*sorted(cuda, key=label_order)[-1:], *(label for label in labels if label == "cpu")]

@@ -66,10 +66,18 @@ def _broken(context: AuditContext, install_set: InstallSet, cell: int, platform:
 def build_taken(
     context: AuditContext, install_set: InstallSet, name: str, index: int, platform: int
 ) -> str | Unknown | None:
-    """The build that an installer takes: the pinned one, that of the only page, or that of the public index."""
+    """The build that an installer takes: the pinned one, that of the only page, or that of the public index.
+
+    If the command line asks for a build, that one takes the place of the build of the public index.
+    """
     labels = install_set.labels(name)
-    page = context.offer(install_set.first(name).entry).only_label if name in FAMILY else None
-    return min(labels) if labels else page or context.stack.packages[name].build(index, platform)
+    if labels:
+        return min(labels)
+    offer = context.offer(install_set.first(name).entry) if name in FAMILY else None
+    wanted = context.known.wanted if offer is not None and offer.only_public else ()
+    if wanted and not context.stack.platforms[platform].startswith("macos"):
+        return wanted[0]
+    return (offer and offer.only_label) or context.stack.packages[name].build(index, platform)
 
 
 def _by_wheel(context: AuditContext, name: str) -> bool:

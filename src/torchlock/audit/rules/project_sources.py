@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from torchlock.audit.index_advice import PROJECTS, limiting, merges_indexes, tool_of
+from torchlock.audit.index_advice import is_project, limiting, merges_indexes, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.finding import Remedy
@@ -123,7 +123,7 @@ def _together(context: AuditContext, name: str, one: Source, other: Source) -> F
 def asked_for_all(context: AuditContext) -> Iterator[Finding]:
     """Pages of builds among the indexes of a project that are not limited to the packages that name them."""
     document = context.document
-    for line in document.indexes if document.kind in PROJECTS else ():
+    for line in document.indexes if is_project(document) else ():
         if line.tool not in ("uv", "poetry", "pdm") or line.last or line.path != document.path:
             continue
         if line.tool == "uv" and merges_indexes(document):

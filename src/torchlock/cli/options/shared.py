@@ -73,8 +73,9 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
         default="pypi" if of_files else None,
         help="which builds: pypi means "
         + (
-            "the builds that a file asks for; cpu, cu128 and the like mean that build of the PyTorch index where "
-            "the file names neither an index nor a label (default: pypi)"
+            "those that a file asks for; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu mean that build of the PyTorch "
+            "index: torch and its companions in another build are reported; auto means the builds that the GPU "
+            "and its driver run, those of this machine or of --gpu (default: pypi)"
             if of_files
             else "the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu mean that build "
             "of the PyTorch index, for the whole torch family; auto means the newest build that runs on the GPU "

@@ -33,6 +33,7 @@ class _Block(EmbeddedBuilder, TomlBuilder):
         into.entries += map(self.entry, found.entries)
         into.overrides += map(self.entry, found.overrides)
         into.indexes += found.indexes
+        into.explicit += found.explicit
         into.sources |= found.sources
         into.environments += found.environments
         into.refusals += found.refusals
