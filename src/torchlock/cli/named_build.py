@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.cli.sources import root_of_builds
-from torchlock.cli.target import check_build
 from torchlock.errors import InputError
-from torchlock.lock.named_build import NamedBuild, build_of_lock, named_build, names_places
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.cli.streams import Console
+    from torchlock.lock.named_build import NamedBuild
     from torchlock.target import Target
     from torchlock.terms import Inputs
 
@@ -42,11 +42,14 @@ def take_named_build(
     if arguments.accelerator is not None:
         return Taken(target)
     arguments.accelerator = "pypi"
-    found = NamedBuild()
     extra = [*arguments.extra_index_urls, *inputs.extra_index_urls]
     asked = replace(inputs, index_url=arguments.index_url or inputs.index_url, extra_index_urls=extra)
-    if names_places(asked):
-        found = named_build(asked, target, root_of_builds(arguments))
+    is_plain = not _names_places(asked)
+    if is_plain and not files:
+        return Taken(target)
+    from torchlock.lock.named_build import NamedBuild, named_build
+
+    found = NamedBuild() if is_plain else named_build(asked, target, root_of_builds(arguments))
     if not (found.label or found.several or inputs.no_index):
         found = next(_of_locks(arguments, files, target), found)
     if found.place is not None:
@@ -56,6 +59,20 @@ def take_named_build(
         said = f"the input names several places of the torch family, and each is asked as it is named: {places}"
         console.say("note", masked(said))
     return Taken(target, _advice(found))
+
+
+def _names_places(inputs: Inputs) -> bool:
+    """Whether a line may name a place of packages; False for plain requirements."""
+    return bool(
+        inputs.routes
+        or inputs.index_url
+        or inputs.extra_index_urls
+        or inputs.find_links
+        or any(
+            written.url or "+" in str(written.requirement)
+            for written in chain(inputs.requirements, inputs.constraints, inputs.overrides)
+        )
+    )
 
 
 def _advice(found: NamedBuild) -> str:
@@ -70,6 +87,8 @@ def _advice(found: NamedBuild) -> str:
 
 def _with_build(found: NamedBuild, arguments: argparse.Namespace, target: Target, console: Console) -> Taken:
     """The target with the one build that is named."""
+    from torchlock.cli.target import check_build
+
     label, place = found.label, found.place
     assert place is not None
     try:
@@ -89,6 +108,7 @@ def _of_locks(arguments: argparse.Namespace, files: Sequence[str], target: Targe
     """The builds that locks of other tools among the input files name."""
     if not files:
         return
+    from torchlock.lock.named_build import build_of_lock
     from torchlock.manifests.lockable import lock_kind
     from torchlock.manifests.pins import read_lock
 

@@ -8,7 +8,6 @@ is chosen, and the indexes are asked as they are named.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.knowledge.build_labels import is_published
@@ -59,20 +58,6 @@ class NamedBuild(NamedTuple):
     several: tuple[Place, ...] = ()
     others: tuple[str, ...] = ()
     any_build: bool = False
-
-
-def names_places(inputs: Inputs) -> bool:
-    """Whether a line may name a place of packages; False for plain requirements."""
-    return bool(
-        inputs.routes
-        or inputs.index_url
-        or inputs.extra_index_urls
-        or inputs.find_links
-        or any(
-            written.url or "+" in str(written.requirement)
-            for written in chain(inputs.requirements, inputs.constraints, inputs.overrides)
-        )
-    )
 
 
 def named_build(inputs: Inputs, target: Target, root: str) -> NamedBuild:

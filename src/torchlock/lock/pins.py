@@ -187,8 +187,6 @@ def unproven_notes(
     universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
 ) -> Iterator[str]:
     """Notes on unproven releases that were locked, and on newer ones that were left out."""
-    from torchlock.index.build_releases import ASK
-
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
@@ -196,6 +194,8 @@ def unproven_notes(
             yield f"{_named(candidate)} is unproven: {why}" + ("" if documented else ", so no rule covers it")
         newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
         if newer:
+            from torchlock.index.build_releases import ASK
+
             best = max(newer, key=lambda item: item.version)
             known = best.release is None or best.release.files()
             way = "use --unproven or a pin to lock it" if known else ASK
