@@ -190,6 +190,23 @@ def test_a_file_without_a_hash_is_marked_and_the_way_to_one_is_named(capsys: pyt
     run("torch==2.9.0", "--accelerator", "cu129", *where, "--format", "pylock", code=2)
 
 
+def test_a_release_without_a_hash_is_taken_last(capsys: pytest.CaptureFixture[str]) -> None:
+    """pip refuses a lock in which one line has no hash."""
+    where = ("--python", "3.12", "--platform", "linux-x86_64", "--offline")
+    run("torch<2.14", "torchaudio", "--accelerator", "rocm7.2", *where)
+    out, err = capsys.readouterr()
+    assert "torch-2.12.1%2Brocm7.2-" in entry(out, "torch")
+    assert "--hash=sha256:" in entry(out, "torch")
+    assert (
+        "note: torch 2.13.0+rocm7.2 was left out: no hash of its wheel is known; use a pin or --no-hashes" in err
+    )
+    for asked in (["torch==2.13.0"], ["torch<2.14", "--no-hashes"]):
+        run(*asked, "torchaudio", "--accelerator", "rocm7.2", *where)
+        out, err = capsys.readouterr()
+        assert "torch-2.13.0%2Brocm7.2-" in entry(out, "torch")
+        assert "left out: no hash" not in err
+
+
 def test_a_row_of_an_excerpt_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
     where = ("--python", "3.11", "--platform", "windows-amd64", "--offline")
     run("torchaudio==2.1.2", "--accelerator", "cu118", *where)

@@ -72,6 +72,7 @@ def data_of(index: WheelIndex, folder: Path) -> Path:
     for path in tables.ROOT.iterdir():
         if path.name != "builds":
             (root / path.name).symlink_to(path)
+    (root / "builds" / "files" / "root").mkdir(parents=True)  # a real table has files of the root page
     words = ["--index", index.url, "--output", str(root / "builds"), "--cache", str(folder / "refresh-cache")]
     assert refresh_builds.main(words) == 0
     return root

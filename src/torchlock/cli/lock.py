@@ -248,6 +248,7 @@ def _options(existing: ExistingLock, arguments: argparse.Namespace) -> Options:
         pre=arguments.pre,
         lowest=arguments.prefer == "lowest",
         exclude_newer=_utc_time(arguments.exclude_newer),
+        hashes=_is_pylock(arguments) or not arguments.no_hashes,
         preferred=_preferred(arguments, upgraded, existing),
         upgraded=upgraded,
     )

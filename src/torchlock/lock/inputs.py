@@ -174,6 +174,7 @@ def policy_of(inputs: Inputs, options: Options) -> Policy:
         pinned={item.name for item in stated if item.specifier and is_exact(item.specifier)},
         lowest={item.name for item in stated} if options.lowest else (),
         exclude_newer=options.exclude_newer,
+        hashes=options.hashes,
         unproven=Unproven.ANY if options.unproven else Unproven.ASKED,
         asked=_specifiers(stated),
         kept=options.preferred,

@@ -12,7 +12,14 @@ from torchlock.lock.attempts import attempts, refuse_unasked, unasked_source_not
 from torchlock.lock.inputs import DirectRequirements, constraint_of, policy_of, user_requirements
 from torchlock.lock.model import Conflict, Lock
 from torchlock.lock.passed_over import refusal_notes, unread_notes, yanked_notes
-from torchlock.lock.pins import host_notes, pins_of, sdist_notes, unproven_notes, unused_extra_notes
+from torchlock.lock.pins import (
+    host_notes,
+    pins_of,
+    sdist_notes,
+    unhashed_notes,
+    unproven_notes,
+    unused_extra_notes,
+)
 from torchlock.lock.preferences import changed_pins
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
@@ -133,6 +140,7 @@ def _notes(
     yield from unread_notes(universe, units, solution)
     yield from yanked_notes(chosen)
     yield from unproven_notes(universe, chosen, units)
+    yield from unhashed_notes(universe, chosen, units)
     yield from unasked_source_notes(universe, chosen)
     yield from unused_extra_notes(units, chosen)
     yield from sdist_notes(chosen, universe.target)

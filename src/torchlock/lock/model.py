@@ -28,6 +28,7 @@ class Options(NamedTuple):
 
     ``lowest`` takes the oldest release of each package that the user names, to test lower bounds. Their
     dependencies stay as new as possible, because old dependencies were hardly ever tested with them.
+    ``hashes``: the lock gets hashes.
     ``preferred`` are the pins of an existing lock to keep, by name; ``upgraded`` names the packages of it that
     should be as new as possible. ``base`` is what the lock is installed into, whose packages stay.
     """
@@ -36,6 +37,7 @@ class Options(NamedTuple):
     pre: bool = False
     lowest: bool = False
     exclude_newer: str | None = None
+    hashes: bool = True
     preferred: Mapping[str, str] = MappingProxyType({})
     upgraded: Collection[str] = ()
     base: Base | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.knowledge.judge import unjudged
 from torchlock.knowledge.rules import GIL, HOST_PREFIX, specifier_set
+from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.inputs import asked_by, dependency_of
 from torchlock.lock.model import HostNote, Pin
 from torchlock.solve.reasons import Asked, Declared, Ruled
@@ -204,6 +205,23 @@ def unproven_notes(
         who = said.pinned if isinstance(said.pinned.build, Unknown) else chosen["torch"]
         subject = f"{said.pinned.name} {said.pinned.version}"
         yield f"{said.statement.rule} was not judged for {subject}: {who.name} {who.version}, {said.because}"
+
+
+def unhashed_notes(
+    universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
+) -> Iterator[str]:
+    """Notes on newer releases that are passed over, because no hash of their wheel is known."""
+    for name, candidate in sorted(chosen.items()):
+        if name not in FAMILY or candidate.without_hash:
+            continue
+        newer = [
+            item for item in universe.candidates(name) if item.without_hash and _counts(item, candidate, units)
+        ]
+        if newer:
+            from torchlock.index.build_releases import ASK
+
+            best = max(newer, key=lambda item: item.version)
+            yield f"{_named(best)} was left out: no hash of its wheel is known; use a pin or --no-hashes, or {ASK}"
 
 
 def _named(candidate: Candidate) -> str:

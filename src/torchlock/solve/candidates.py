@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
+from torchlock.index.build_releases import FolderRelease, TableRelease
 from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import one_line
@@ -79,6 +80,14 @@ class Candidate(NamedTuple):
         return self.from_sdist and self.compiled
 
     @property
+    def without_hash(self) -> bool:
+        """Whether no hash is known of the chosen wheel, from the PyTorch index: pip refuses a lock without it."""
+        if not isinstance(self.release, (TableRelease, FolderRelease)):
+            return False
+        files = self.release.files()
+        return bool(files) and not files[self.wheel].hashes
+
+    @property
     def tags(self) -> str:
         """The tags of the chosen wheel; an sdist reads as one that bundles nothing."""
         return "sdist-none-any" if self.release is None or self.wheel < 0 else self.release.tags[self.wheel]
@@ -116,9 +125,9 @@ class Policy:
 
     ``pre`` names packages whose pre-releases count like any release (``all_pre``: every package's);
     ``pinned`` those that the user pins exactly, which may be yanked. of ``lowest`` the oldest come first.
-    ``exclude_newer`` is an ISO 8601 time in UTC. ``unproven`` and ``asked`` are for ``solve.policy``: how far
-    releases that no data judge count, and the specifiers that the user's own lines name by project; ``kept``
-    are the pins of an existing lock.
+    ``exclude_newer`` is an ISO 8601 time in UTC. ``hashes``: the lock gets hashes; wheels without one come last.
+    ``unproven`` and ``asked`` are for ``solve.policy``: how far releases that no data judge count, and the
+    specifiers that the user's own lines name by project; ``kept`` are the pins of an existing lock.
     """
 
     all_pre: bool = False
@@ -126,6 +135,7 @@ class Policy:
     pinned: Collection[str] = ()
     lowest: Collection[str] = ()
     exclude_newer: str | None = None
+    hashes: bool = True
     unproven: Unproven = Unproven.ASKED
     asked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
@@ -191,8 +201,13 @@ class CandidateFilter:
         if name not in self._policy.lowest:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
+        hashes = self._policy.hashes
         candidates.sort(
-            key=lambda candidate: (candidate.version in yanked, candidate.version in early, candidate.last_resort)
+            key=lambda candidate: (
+                candidate.version in yanked,
+                candidate.version in early,
+                candidate.last_resort or (hashes and candidate.without_hash),
+            )
         )
         return candidates, rejected
 
