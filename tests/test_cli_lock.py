@@ -650,7 +650,7 @@ def test_audit_judges_the_free_threaded_build_that_is_asked_for(capsys: pytest.C
     [
         (
             "torch==2.13.0+cpu",
-            ": --accelerator cpu takes builds from "
+            ": use --accelerator cpu, or --index-url "
             "https://download.pytorch.org/whl/cpu; it has torch 2.13.0 without a label, built for cu130",
         ),
         ("torch==2.6.0+cu111", "which was never published for Python 3.11"),
