@@ -218,6 +218,27 @@ def test_the_build_that_an_older_driver_runs(site: Path, capsys: pytest.CaptureF
     assert "torch==2.9.0+cu12" in proposed(capsys, site, "TL202", "A10", "550.54.14")
 
 
+@pytest.mark.parametrize(
+    ("version", "command"),
+    [("2.4.0+cu121", "torch==2.4.0+cu118"), ("2.9.1+cu130", "torch==2.7.1+cu118")],
+)
+def test_a_driver_that_is_too_old_for_every_public_build(
+    site: Path, version: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The public builds of these releases are for CUDA 12 or 13; those of CUDA 11.8 run with R470."""
+    torch(site, version, "sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90")
+    assert command in proposed(capsys, site, "TL202", "V100", "470.223.02")
+
+
+@pytest.mark.parametrize("version", ["2.5.1+xpu", "2.8.0+xpu"])
+@pytest.mark.leaves_alone("TL220")
+def test_an_xpu_build_whose_version_file_does_not_name_it(
+    site: Path, version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch(site, version)
+    assert found(tree(capsys, site, "--gpu", "xpu")) == []
+
+
 @pytest.mark.triggers("TL223")
 @pytest.mark.parametrize(
     ("version", "gpu", "command"),

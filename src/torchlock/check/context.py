@@ -261,7 +261,10 @@ class CheckContext:
         libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}
         if any(map(_OF_CUDA.match, libraries)):
             return ""
-        is_plain = build.cuda == "" and not build.hip and not build.xpu
+        if any("torch_xpu" in each for each in libraries):
+            return "xpu"
+        says_nothing = build.xpu is None and kind_of(self.labelled(name)) == "xpu"  # The first such builds.
+        is_plain = build.cuda == "" and not build.hip and not build.xpu and not says_nothing
         is_seen = not self.labelled(name) or any("torch_cpu" in each for each in libraries)
         return "cpu" if is_plain and is_seen else None
 

@@ -58,7 +58,7 @@ def settle_build(runs: Runs, machine: BuildMachine, arguments: argparse.Namespac
 
     found = decide(runs, machine, TABLES if arguments.verbose else NEEDED)
     if isinstance(found, Refusal):
-        print_refusal(found, arguments.argv, runs.console, verbose=arguments.verbose)
+        print_refusal(found, arguments.argv, runs.console)
         return None
     if arguments.verbose:
         print_frontier(found.frontier, runs.console)

@@ -14,17 +14,14 @@ if TYPE_CHECKING:
     from torchlock.lock.build_choice import Refusal, Verdict
 
 
-def print_refusal(refusal: Refusal, argv: Sequence[str], console: Console, *, verbose: bool) -> None:
+def print_refusal(refusal: Refusal, argv: Sequence[str], console: Console) -> None:
     """Write to standard error why there is no build, what is known about each, and the nearest one that works."""
     if refusal.conflict is not None:
         print_conflict(refusal.conflict, console)
     else:
         console.say("error", refusal.because)
     others = [verdict for verdict in refusal.frontier if verdict.label != "cpu" or not refusal.nearest]
-    if refusal.conflict is not None and not refusal.nearest and not refusal.advice and not verbose:
-        # The lines conflict by themselves: each build would repeat that.
-        console.say("note", f"no other build was found to work ({len(others) - 1} were judged; -v shows why)")
-    elif refusal.conflict is None or len(others) > 1:
+    if refusal.conflict is None or len(others) > 1:
         print_frontier(others, console)
     if refusal.nearest:
         command = command_for(argv, refusal.nearest)

@@ -225,6 +225,8 @@ def _solved(context: CheckContext, goal: _Goal) -> Plan | None:
     options = Options(preferred={name: version for name, version in kept.items() if name != goal.firm})
     matrix = _WithoutBuildStatements() if label else context.matrix
     published = _ReleasesOfBuild(Sources(offline=True), label, target, goal.certain)
+    if label:  # The driver is for the builds of the public index here; whoever chose the label asked about it.
+        target = replace(target, libraries={k: v for k, v in target.libraries.items() if k != "cuda-driver"})
     found = None
     if label and "torchcodec" in names:
         is_gone = "torchcodec" in broken or _is_other_build(context, "torchcodec", label, target)
