@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
+    from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
 
 # Options that do not change the result: the command in the lock omits them.
@@ -74,14 +75,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for note in [*choice.notes, *inputs.notes]:
         console.say("note", note)
     if isinstance(result, Conflict):
-        for note in sources.notes:
-            console.say("note", note)
-        from torchlock.cli.refusals import print_conflict
-
-        print_conflict(result, console)
-        runs.advise()
-        if arguments.accelerator == "pypi" and machine.gpus:
-            console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")
+        _print_conflict(result, sources, runs, machine, console)
         return FOUND
     result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
     if sources.builds is not None:
@@ -95,6 +89,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
     return _write(result, arguments, inputs, sources, system, matrix.date, console)
+
+
+def _print_conflict(
+    result: Conflict, sources: Sources, runs: Runs, machine: BuildMachine, console: Console
+) -> None:
+    """Write why there is no lock, and which option may lead to one."""
+    from torchlock.cli.refusals import print_conflict
+
+    for note in sources.notes:
+        console.say("note", note)
+    print_conflict(result, console)
+    runs.advise()
+    if runs.target.accelerator == "pypi" and machine.gpus:
+        console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")
 
 
 def _base(arguments: argparse.Namespace, console: Console) -> Base | None:

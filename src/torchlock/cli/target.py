@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
 # Libraries that set the floor of a platform; a target has at most one of them.
 _FLOORS = ("glibc", "musl", "macos")
-# The value that was probably meant by a name that is not a build.
+# What a value was probably meant to be, if it names no build.
 _MEANT = {
     **dict.fromkeys(("gpu", "cuda", "nvidia", "cu", "rocm", "hip", "amd", "host", "native"), "auto"),
     **dict.fromkeys(("mps", "metal", "apple", "none", "nogpu"), "cpu"),

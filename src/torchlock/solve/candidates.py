@@ -265,6 +265,8 @@ class CandidateFilter:
 
     def _lacks_code(self, release: Release, wheel: int) -> str:
         """Why a wheel does not run on the GPU of the target; "" if it does, or if that is unknown."""
+        if self._target.gpu in ("", "none"):
+            return ""
         service = service_of(release, wheel, self._target)
         return service.because if service is not None and service.answer is False else ""
 
