@@ -375,3 +375,13 @@ def test_a_project_may_not_ask_programs_of_the_machine(
     assert main([command]) == 2
     assert "a project may not ask programs of this machine for its GPUs" in capsys.readouterr().err
     assert not (machine.folder / "ran").exists()
+
+
+def test_a_refusal_says_that_the_index_could_not_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    where = ("--builds-url", "http://127.0.0.1:9/whl", "--cache-dir", str(tmp_path))
+    online = [word for word in LINUX if word != "--offline"]
+    said = refused(capsys, "torch", "torchaudio", "--accelerator", "cu132", *where, *online, code=1)
+    assert "note: the PyTorch index could not be asked (http://127.0.0.1:9/whl/cu132/" in said

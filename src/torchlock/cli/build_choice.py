@@ -58,6 +58,8 @@ def settle_build(runs: Runs, machine: BuildMachine, arguments: argparse.Namespac
 
     found = decide(runs, machine, TABLES if arguments.verbose else NEEDED)
     if isinstance(found, Refusal):
+        for note in runs.source_notes():
+            runs.console.say("note", note)
         print_refusal(found, arguments.argv, runs.console)
         return None
     if arguments.verbose:

@@ -91,6 +91,10 @@ class Runs:
             self._runs[label] = Run(arguments, inputs, sources, result)
         return self._runs[label]
 
+    def source_notes(self) -> list[str]:
+        """What all sources have to say, like an index that could not be asked."""
+        return list(dict.fromkeys(note for run in self._runs.values() for note in run.sources.notes))
+
     def advise(self) -> None:
         """Write what to do if there is no lock."""
         if self._advice:
