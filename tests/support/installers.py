@@ -6,9 +6,12 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import distribution, distributions
+from importlib.metadata import distribution, distributions, version
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+from packaging.version import Version
 
 INSTALLERS = ("pip", "uv")
 _OWN = re.compile(r"(PIP|UV|VIRTUAL_ENV|PYTHON|XDG|\w+_proxy$|\w+_PROXY$)")
@@ -42,6 +45,8 @@ def install(installer: str, lock: Path, index_url: str, *options: str, environme
     What the lock says decides about hashes: each installer demands them all if one line has one. With
     ``environment``, install into that one, which an earlier call made.
     """
+    if installer == "pip" and lock.suffix == ".toml" and Version(version("pip")) < Version("26.3"):
+        pytest.skip("this pip does not read pylock.toml")
     new = environment is None
     environment = environment or lock.parent / f"{installer}-environment"
     home = lock.parent / "home"
