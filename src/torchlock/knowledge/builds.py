@@ -100,6 +100,7 @@ class Builds:
             self._partners = {name: _Keyed(pairs) for name, pairs in table["partners"].items()}
             self._packages = {name: _Keyed(releases) for name, releases in table["packages"].items()}
             self._rows: dict[tuple[str, str], list[_Row]] = {}
+            self._answers: dict[tuple[str | None, ...], bool | Unknown] = {}
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
 
@@ -108,6 +109,7 @@ class Builds:
         packages = self._packages.get(name)
         return [] if packages is None else packages.keys()
 
+    @cached_property
     def all_labels(self) -> frozenset[str]:
         """The labels of all builds of torch in the table."""
         rows = [row for version in self.releases("torch") for row in self._of("torch", version)]
@@ -122,6 +124,14 @@ class Builds:
         self, name: str, version: str, label: str, platform: str | None = None, python: str | None = None
     ) -> bool | Unknown:
         """Whether the PyTorch index ever had this build, for a platform and a Python (3.12, 3.13t) if given."""
+        key = name, version, label, platform, python
+        if key not in self._answers:
+            self._answers[key] = self._judge_published(*key)
+        return self._answers[key]
+
+    def _judge_published(
+        self, name: str, version: str, label: str, platform: str | None, python: str | None
+    ) -> bool | Unknown:
         rows = self._of(name, version)
         if not rows:
             return self._no_list(name, version)

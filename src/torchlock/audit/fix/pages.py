@@ -80,7 +80,7 @@ class PageSearch:
                 taken.append(demand_of(entry, stack))
         if not taken or any(not demand.releases for demand in taken):
             return
-        for label in _near(old, builds.all_labels()):
+        for label in _near(old, builds.all_labels):
             if all(
                 any(
                     builds.serves(demand.name, stack.packages[demand.name].versions[index], label) is True
