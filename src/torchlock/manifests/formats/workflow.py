@@ -35,7 +35,7 @@ _INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install |(?:conda
 _POWERSHELL = ("pwsh", "powershell")
 _SYSTEMS = {"ubuntu": "Linux", "windows": "Windows", "macos": "macOS"}
 _SHELLS = {"bash", "sh", "batch", *_POWERSHELL}
-_HOLDING_JOBS = {"jobs", "tasks", "stages", "pipelines"}
+_HOLDING_JOBS = {"jobs", "tasks", "stages", "pipelines", "services"}
 _SETTINGS = {"variables", "env", "vars", "environment", "with", "inputs", "matrix", "strategy", "on"}
 _RUNNERS = (
     (re.compile(r"ubuntu-[\w.]*$"), "sys_platform == 'linux' and platform_machine == 'x86_64'"),
@@ -66,6 +66,9 @@ def read(text: str, path: str) -> Document:
     for start, message in wrong[:1]:
         builder.issue("TL901", "note", f"the file cannot be read from here on: {message}", start)
     reader = _Reader(builder)
+    services = root.get("services")
+    if services is not None and root.get("jobs") is None:
+        _tell_inline(builder, services)
     reader.walk(root, "", "")
     builder.add(scoped_parts(reader.entries()))
     return builder.document
@@ -260,6 +263,15 @@ class _Reader:
             return None
         known = filled(written, self._values)
         return EmbeddedBuilder(self._builder, known.text, known.pieces, exact=exact)
+
+
+def _tell_inline(builder: DocumentBuilder, services: Node) -> None:
+    """A note on Dockerfiles inside a Compose file."""
+    for _, service in services.pairs:
+        build = service.get("build")
+        inline = build.get("dockerfile_inline") if build else None
+        if inline is not None:
+            builder.issue("TL901", "note", "the Dockerfile that is written here is not judged", inline.start)
 
 
 def _words(shell: str, job: _Job) -> Words:
