@@ -91,8 +91,11 @@ def defined_names(tree: ast.Module, *, stars: bool = False) -> frozenset[str] | 
     ``stars``: the caller follows ``from … import *``, so that such an import hides nothing.
     """
     names: set[str] = set()
+    harmless: set[ast.AST] = set()
     for node in ast.walk(tree):
-        if _hides_names(node) and not (stars and isinstance(node, ast.ImportFrom)):
+        if isinstance(node, ast.Call) and _sets_own(node):
+            harmless.add(node.func)
+        if _hides_names(node) and node not in harmless and not (stars and isinstance(node, ast.ImportFrom)):
             return None
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
@@ -107,6 +110,13 @@ def defined_names(tree: ast.Module, *, stars: bool = False) -> frozenset[str] | 
         for node in _statements(tree.body, conditional=True)
     )
     return None if makes_names else frozenset(names)
+
+
+def _sets_own(node: ast.Call) -> bool:
+    """Whether a call is ``setattr(self, …)``, which sets no name of the module."""
+    first = node.args[0] if node.args else None
+    is_own = isinstance(first, ast.Name) and first.id in ("self", "cls")
+    return is_own and isinstance(node.func, ast.Name) and node.func.id == "setattr"
 
 
 def bound_names(tree: ast.Module) -> frozenset[str]:
