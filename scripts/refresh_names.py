@@ -37,6 +37,7 @@ def names_of(wheel: Path, package: str) -> tuple[set[str], set[str]]:
         place = Path(folder, package)
         modules = list(ModuleNames(str(place if place.is_dir() else place.with_suffix(".py"))).every_name())
         names = {f"{package}.{name}" for name in _set_by_backend(place / "backend" / "utils.py")}
+        names |= _compiled(archive.namelist(), package)
     hidden = set()
     for module, bound, hides in modules:
         is_private = "._" in module
@@ -44,6 +45,12 @@ def names_of(wheel: Path, package: str) -> tuple[set[str], set[str]]:
         if hides:
             hidden.add(module)
     return {name for name in names if ".__" not in name}, hidden
+
+
+def _compiled(files: list[str], package: str) -> set[str]:
+    """The extension modules of a package; their names are the same on every platform."""
+    found = (re.fullmatch(rf"({package}/[\w/]*?\w+)(\.[\w-]+)*\.(so|pyd)", name) for name in files)
+    return {match[1].replace("/", ".") for match in found if match}
 
 
 def _set_by_backend(path: Path) -> set[str]:
