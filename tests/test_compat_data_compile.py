@@ -171,6 +171,7 @@ def folder(
     (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
     (path / "builds" / "index_pages.toml").write_text(pages, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
+    (path / "names.toml").write_text("", encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
     (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
     (path / "builds" / "images.toml").write_text(images, encoding="utf-8")

@@ -50,7 +50,7 @@ def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding
 
 def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Finding]:
     """The findings, and those that only a log shows. The findings that the log is about come first."""
-    from torchlock.check.log import chosen, promote
+    from torchlock.check.log_order import chosen, promote
     from torchlock.check.relevance import owners_of
 
     promote(log, findings)

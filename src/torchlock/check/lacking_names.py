@@ -43,6 +43,8 @@ def looked_up(context: CheckContext, missing: MissingName) -> Lookup | None:
     if names is None:
         return None
     lost = names.missing_part(missing.name)
+    if lost and missing.package == "torch":
+        lost = missing.name  # Python names the first part that is missing.
     if not lost and not missing.by_import and names.is_unloaded(missing.name):
         return Lookup(missing.name, (missing.name,), is_unloaded=True, sources=("names-in-wheels",))
     version = _version(context, missing.package)
@@ -130,5 +132,3 @@ def _taken(caller: Frame | None, module: str) -> list[str]:
     if not isinstance(statement, ast.ImportFrom) or statement.module != module:
         return []
     return [alias.name for alias in statement.names if alias.name != "*"]
-
-
