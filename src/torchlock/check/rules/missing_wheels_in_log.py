@@ -7,6 +7,7 @@ platform. What they do not know is said to be unknown (TL528).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import Version
@@ -30,6 +31,7 @@ from torchlock.knowledge.indexes import BUILDS, PUBLIC, classify_index, page_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
+from torchlock.target import PythonVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Command, Finding
     from torchlock.target import Target
 
-_SHOWN_BY = ("TL403", "TL528")
+_SHOWN_BY = ("TL403", "TL528", "TL527")
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
@@ -71,6 +73,8 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     if first is None or first.rules[0] not in _SHOWN_BY:
         return
     asked = read_installation(log.text, first.line)
+    if first.rules[0] == "TL527" and not asked.is_absent:
+        return
     if not asked.name or is_there(context, asked):
         return
     yield finding_of(context, found, asked, first.text, _told(context, asked))
@@ -127,6 +131,8 @@ def _with_label(context: CheckContext, asked: _Asked) -> Told | None:
     if here is False:
         return _other_target(context, asked)
     if any(classify_index(each).label == asked.label for each in asked.log.indexes):
+        return None
+    if here is not True and not wheels.pythons_with(asked.name, asked.version, asked.label, asked.target):
         return None
     return _page_not_asked(context, asked, certain=here is True)
 
@@ -226,14 +232,22 @@ def _other_python(context: CheckContext, asked: _Asked, pythons: list[str]) -> T
     """The release has wheels for other Pythons: take one of these, or a release for this Python."""
     own = asked.target.python
     message = f"{asked.pinned} has no wheel for Python {own} on {asked.place}: it has wheels for Python {wheels.ranges(pythons)}"
-    there = wheels.releases_with(asked.name, asked.label, asked.target)
-    other = wheels.nearest(there, asked.version)
     older = [each for each in pythons if _minor(each) < own.minor]
     best = older[-1] if older else pythons[0]
+    other = _for_this_python(asked, later=bool(older))
     instead = f"; or install {asked.name} {other}, which has a wheel for Python {own}" if other else ""
-    words = _relabelled(asked, asked.label) if asked.label else _family_words(asked)
-    remedy = Remedy(f"Use Python {best}{instead}.", commands=in_python(context, best, words))
+    there = asked._replace(target=replace(asked.target, python=PythonVersion.parse(best)))
+    words = _relabelled(there, asked.label) if asked.label else _family_words(asked)
+    remedy = Remedy(f"Use Python {best}{instead}.", commands=in_python(context, best, words, asked.log.tool))
     return Told("TL403", message, remedy)
+
+
+def _for_this_python(asked: _Asked, *, later: bool) -> str:
+    """The nearest release with a wheel for the Python of the target, in the direction that it lies; "" if none."""
+    there = wheels.releases_with(asked.name, asked.label, asked.target)
+    if later:
+        return next((each for each in there if Version(each) > Version(asked.version)), "")
+    return next((each for each in reversed(there) if Version(each) < Version(asked.version)), "")
 
 
 def _minor(python: str) -> int:
@@ -275,12 +289,17 @@ def _no_such_release(context: CheckContext, asked: _Asked, versions: list[str]) 
 
 def _other_platform(context: CheckContext, asked: _Asked) -> Told:
     """A release of the public index without a wheel for this platform, in any Python."""
+    from torchlock.check.fix.fitting import fitting
+    from torchlock.check.fix.plan import planned
+
     there = wheels.releases_with(asked.name, "", asked.target)
     message = f"{asked.name} {asked.version} has no wheel for {asked.place}"
     if not there:
         return Told(
             "TL403", message, Remedy(f"Leave {asked.name} out: no release of it has a wheel for {asked.place}.")
         )
+    if asked.name != "torch" and "torch" in context.pins and (plan := planned(context, wanted={asked.name})):
+        return Told("TL403", message, fitting(context, plan))
     other = wheels.nearest(there, asked.version)
     span = f"{there[0]} to {there[-1]}" if len(there) > 1 else there[0]
     summary = f"Install {asked.name} {other}: on {asked.place}, releases {span} have wheels for Python {asked.target.python}."
