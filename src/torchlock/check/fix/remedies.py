@@ -21,6 +21,7 @@ from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
 from torchlock.check.fix.gpu_builds import other_build
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.plan import Plan, of_build, planned
+from torchlock.check.fix.search_path import search_path
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
@@ -133,8 +134,7 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":
-        taken_out = (Command("shell", unset(context, "LD_LIBRARY_PATH")),)
-        return Remedy("Remove the folder from LD_LIBRARY_PATH.", commands=taken_out)
+        return search_path(context, finding)
     if finding.rule == "TL609":
         return _dependency(context, finding)
     if finding.rule in RULES_OF_BUILDS:

@@ -1,4 +1,4 @@
-"""TL610 to TL613: what the loader reports, found by following its rules."""
+"""TL610 to TL612: what the loader reports, found by following its rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torchlock.check.nvidia import owner_of
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
-from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.build_labels import describe_build, kind_of
@@ -21,7 +20,6 @@ from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
-from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,13 +27,13 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
-    from torchlock.inspect.loading.outcome import MissingLibrary, ShadowedLibrary, UndefinedSymbol
+    from torchlock.inspect.loading.outcome import MissingLibrary, UndefinedSymbol
 
 # If a library does not load, the import of these fails; of the other members only some calls fail.
 _ERRORS = frozenset(name for name, member in MEMBERS.items() if member.effect == "import")
 
 
-@rule("TL610", "TL611", "TL612", "TL613", "TL607")
+@rule("TL610", "TL611", "TL612", "TL607")
 def loading(context: CheckContext) -> Iterator[Finding]:
     """Why libraries of the stack do not load: one finding for each package and kind of fault."""
     for name in filter(FAMILY.__contains__, MEMBERS):
@@ -48,7 +46,6 @@ def loading(context: CheckContext) -> Iterator[Finding]:
     yield from _unreadable(context, "numpy", core)
     yield from _missing(context, "numpy", core)
     yield from _codecs(context)
-    yield from _shadowed(context)
 
 
 def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -317,26 +314,3 @@ def _codecs(context: CheckContext) -> Iterator[Finding]:
         yield from _undefined(context, "torchcodec", mine)
     if missing:
         yield from _missing(context, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])
-
-
-def _is_due_to(shadow: ShadowedLibrary, attempt: Attempt) -> bool:
-    """Whether a library fails because the library that it needs was replaced by another one."""
-    meant = read_binary(shadow.meant)
-    symbols = meant.symbols if isinstance(meant, Binary) else None
-    if any(unmet.provider == shadow.taken for unmet in attempt.outcome.versions):
-        return True
-    if symbols is None or isinstance(symbols, Unreadable):
-        return False
-    return any(symbols.defines(undefined.symbol) is True for undefined in attempt.outcome.undefined)
-
-
-def _shadowed(context: CheckContext) -> Iterator[Finding]:
-    """A folder of LD_LIBRARY_PATH with CUDA's or torch's libraries in other versions."""
-    found = {shadow.name: shadow for attempt in context.attempts for shadow in attempt.outcome.shadowed}
-    for shadow in found.values():
-        message = f"{shadow.taken} is loaded in place of {shadow.meant}, because LD_LIBRARY_PATH names its folder"
-        broken = any(_is_due_to(shadow, attempt) for attempt in context.attempts if attempt.role == "import")
-        yield context.finding(
-            "TL613", severity_of(fails=broken, partly=False), message, "torch", path=shadow.taken
-        )
-        return
