@@ -128,3 +128,22 @@ def has_symbol(path: str, symbol: str) -> bool | Unreadable:
     binary = read_binary(path)
     symbols = binary.symbols if isinstance(binary, Binary) else binary
     return symbols if isinstance(symbols, Unreadable) else symbols.defines(symbol)
+
+
+# Where CUDA and conda put libraries: folders that people name in LD_LIBRARY_PATH.
+_USUAL = ("/usr/local/cuda/lib64", "/usr/local/cuda/targets/x86_64-linux/lib", "/opt/conda/lib")
+_MOST = 50
+
+
+def copies_on_machine(context: CheckContext, library: str) -> Iterator[str]:
+    """The copies of a library on the machine, outside of the packages."""
+    root = context.root
+    if root is None:
+        return
+    versions = sorted(
+        name for name in context.environment.tree.names(root.real("/usr/local")) if name.startswith("cuda-")
+    )
+    usual = [*root.library_path, *_USUAL, *(f"/usr/local/{name}/lib64" for name in versions[:_MOST])]
+    paths = [*root.cache.get(library, ()), *(f"{folder}/{library}" for folder in [*usual, *root.folders])]
+    paths.append(os.path.join(context.environment.interpreter.prefix, "lib", library))
+    yield from dict.fromkeys(filter(None, map(root.file, paths)))

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import (
     add,
     compiled,
@@ -131,6 +132,8 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy that depends on the rule only."""
+    if (remedy := of_codec(context, finding)) is not None:
+        return remedy
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":

@@ -7,14 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import demangled, other_abi
-from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
-from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
@@ -39,13 +37,12 @@ def loading(context: CheckContext) -> Iterator[Finding]:
     for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
         yield from _unreadable(context, name, mine)
-        yield from _missing(context, name, mine)
-        yield from _undefined(context, name, mine)
+        yield from missing_libraries(context, name, mine)
+        yield from undefined_symbols(context, name, mine)
         yield from _versions(context, name, mine)
     core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
     yield from _unreadable(context, "numpy", core)
-    yield from _missing(context, "numpy", core)
-    yield from _codecs(context)
+    yield from missing_libraries(context, "numpy", core)
 
 
 def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -65,7 +62,8 @@ def _severity(name: str) -> str:
     return severity_of(fails=name in _ERRORS)
 
 
-def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for all libraries that these attempts do not find."""
     own = {os.path.basename(attempt.path) for attempt in attempts}
     by_attempt = [
         (attempt, each) for attempt in attempts for each in attempt.outcome.missing if each.name not in own
@@ -206,7 +204,8 @@ def _with_openmp(context: CheckContext) -> Remedy:
     return Remedy(summary, commands=(Command("pip", f"python -m {line}"), Command("uv", f"uv {line}")))
 
 
-def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for all symbols that no library defines for these attempts."""
     by_attempt = [(attempt, undefined) for attempt in attempts for undefined in attempt.outcome.undefined]
     if not by_attempt:
         return
@@ -300,17 +299,3 @@ def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> 
     yield context.finding(
         "TL612", _severity(name), message, name, path=first.wanted_by, expected_error=expected_error
     )
-
-
-def _codecs(context: CheckContext) -> Iterator[Finding]:
-    """torchcodec: why the library for each FFmpeg does not load, apart from FFmpeg itself."""
-    by_major = choices(context.attempts)
-    mine = [attempt for group in by_major.values() for attempt in group]
-    if not mine or any(all(attempt.outcome.loads for attempt in group) for group in by_major.values()):
-        return
-    undefined = [each for attempt in mine for each in attempt.outcome.undefined]
-    missing = [each for attempt in mine for each in attempt.outcome.missing if not is_ffmpeg(each.name)]
-    if undefined:
-        yield from _undefined(context, "torchcodec", mine)
-    if missing:
-        yield from _missing(context, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.loader_messages import no_symbol
-from torchlock.check.nvidia import copies_of, has_symbol, owner_of
+from torchlock.check.nvidia import copies_of, copies_on_machine, has_symbol, owner_of
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import family_of
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.outcome import ShadowedLibrary
 
 _BECAUSE = "the loader searches {where} before the folder of the package that torch requires"
-# The error of the loader; the version of a symbol of NVIDIA's libraries is the name of the library that has it.
-_UNDEFINED = re.compile(
-    r"(?P<user>[^\s'\"]{0,300}\blib[\w+-]{1,60}\.so[\d.]{0,20}): undefined symbol: (?P<symbol>\w{1,200})"
+# What the loader prints. The version of a symbol of NVIDIA's libraries is the name of the library that has it.
+_UNDEFINED = (
+    re.compile(
+        r"\.so[\d.]{0,20}: undefined symbol: (?P<symbol>\w{1,200})(?:, version (?P<library>lib[\w.+-]{1,80}))?"
+    ),
+    re.compile(
+        r"symbol (?P<symbol>\w{1,200}),? version (?P<library>lib[\w.+-]{1,80}) not defined in file lib[\w.+-]{1,9}"
+    ),
 )
-_VERSION = re.compile(r", version (lib[\w+-]{1,60}\.so[\d.]{0,20})")
 
 
 @rule("TL613")
@@ -126,15 +130,16 @@ def in_log(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     The process of the log took another copy of that library: its LD_LIBRARY_PATH is not known here.
     """
     first = log.first
-    match = _UNDEFINED.search(first.text) if first is not None else None
+    match = (
+        next(filter(None, (each.search(first.text) for each in _UNDEFINED)), None) if first is not None else None
+    )
     if first is None or match is None or any(_says(each, match["symbol"]) for each in found):
         return
-    version = _VERSION.match(first.text, match.end())
-    library = version[1] if version else _of_family(context, match["symbol"])
+    library = match["library"] or _of_family(context, match["symbol"])
     right = [path for path in copies_of(context, library) if has_symbol(path, match["symbol"]) is True]
     if not library or not right or owner_of(context, right[0]) == "":
         return
-    others = [path for path in _elsewhere(context, library) if has_symbol(path, match["symbol"]) is False]
+    others = [path for path in copies_on_machine(context, library) if has_symbol(path, match["symbol"]) is False]
     there = f"{others[0]} does not" if others else "so another copy was loaded before it"
     yield context.finding(
         "TL613",
@@ -167,22 +172,3 @@ def _of_family(context: CheckContext, symbol: str) -> str:
     family = family_of(symbol)
     names = {os.path.basename(path) for path in copies_of(context, f"lib{family}.so*")} if family else set()
     return names.pop() if len(names) == 1 else ""
-
-
-# Where CUDA and conda put libraries: folders that people name in LD_LIBRARY_PATH.
-_USUAL = ("/usr/local/cuda/lib64", "/usr/local/cuda/targets/x86_64-linux/lib", "/opt/conda/lib")
-_MOST = 50
-
-
-def _elsewhere(context: CheckContext, library: str) -> Iterator[str]:
-    """The copies of a library on the machine, outside of the packages."""
-    root = context.root
-    if root is None:
-        return
-    versions = sorted(
-        name for name in context.environment.tree.names(root.real("/usr/local")) if name.startswith("cuda-")
-    )
-    usual = [*root.library_path, *_USUAL, *(f"/usr/local/{name}/lib64" for name in versions[:_MOST])]
-    paths = [*root.cache.get(library, ()), *(f"{folder}/{library}" for folder in [*usual, *root.folders])]
-    paths.append(os.path.join(context.environment.interpreter.prefix, "lib", library))
-    yield from dict.fromkeys(filter(None, map(root.file, paths)))
