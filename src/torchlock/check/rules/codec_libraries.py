@@ -1,4 +1,4 @@
-"""TL610 and TL611 for torchcodec: why its library for the FFmpeg that is there does not load, apart from FFmpeg."""
+"""TL610 and TL611 for torchcodec: why its library for the FFmpeg that is there does not load."""
 
 from __future__ import annotations
 
