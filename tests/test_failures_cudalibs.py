@@ -168,3 +168,66 @@ def test_an_older_package_under_torch(ground: Ground, site: Site) -> None:
     assert done.first.rule == "TL611"
     assert done.command == "python -m pip install nvidia-nvjitlink-cu12==12.4.127"
     ground.cure(done)
+
+
+NPP8 = [f"lib{each}" for each in ("avutil.so.60", "avcodec.so.62", "avformat.so.62", "avfilter.so.11")]
+NPP8 += [f"lib{each}" for each in ("avdevice.so.62", "swscale.so.9", "swresample.so.6")]
+
+
+def codec(site: Site, version: str, library: str) -> None:
+    """A torchcodec whose library for each FFmpeg needs one library of CUDA besides."""
+    own = f"__version__ = '{version}'\n"
+    files: dict[str, bytes | str] = {"torchcodec/__init__.py": "", "torchcodec/version.py": own}
+    for core, number in {4: 56, 5: 57, 6: 58, 7: 59, 8: 60}.items():
+        needed = ["libtorch.so", "libc10.so", library, f"libavutil.so.{number}", "libtorch_cpu.so"]
+        files[f"torchcodec/libtorchcodec_core{core}.so"] = elf("", needed)
+    install(site.path, "torchcodec", version.partition("+")[0], files, tag="cp312-cp312-manylinux_2_28_x86_64")
+
+
+def over(ground: Ground, torchaudio: str, torch: str) -> Site:
+    site = ground.linux("3.12")
+    for each in (torchaudio, "soundfile==0.13.1"):
+        ground.wheel(site, each)
+    ground.torch(site, torch)
+    ground.image(*NPP8)
+    return site
+
+
+@pytest.mark.parametrize(
+    ("torchaudio", "torch", "version", "library", "package"),
+    [
+        ("torchaudio==2.9.1+cu128", "2.9.1+cu128", "0.9.1+cu128", "libnppicc.so.12", "nvidia-npp-cu12 "),
+        ("torchaudio==2.11.0+cu130", "2.11.0+cu130", "0.11.1+cu130", "libnppicc.so.13", "nvidia-npp==13.*"),
+    ],
+)
+def test_npp_beneath_torchcodec(
+    ground: Ground, inside: None, torchaudio: str, torch: str, version: str, library: str, package: str
+) -> None:
+    """https://github.com/meta-pytorch/torchcodec/issues/1257, https://github.com/meta-pytorch/torchcodec/issues/1437"""
+    site = over(ground, torchaudio, torch)
+    codec(site, version, library)
+    done = ground.check(site, root=True)
+    assert done.first.message.startswith(f"libtorchcodec_core8.so of torchcodec needs {library}")
+    assert f"pip install {package}" in done.command.replace('"', "")
+    ground.cure(done)
+
+
+def test_npp_that_is_there_but_not_searched(ground: Ground, inside: None) -> None:
+    """https://github.com/RVC-Boss/GPT-SoVITS/pull/2765: the package is installed, and nothing leads to it."""
+    site = over(ground, "torchaudio==2.9.1+cu128", "2.9.1+cu128")
+    codec(site, "0.9.1+cu128", "libnppicc.so.12")
+    install(site.path, "nvidia-npp-cu12", "12.4.1.87", {"nvidia/npp/lib/libnppicc.so.12": elf("libnppicc.so.12")})
+    done = ground.check(site, root=True)
+    assert "nvidia/npp/lib, where the loader does not search" in done.first.because
+    assert done.command.startswith("export LD_LIBRARY_PATH=") and "/nvidia/npp/lib$" in done.command
+    ground.cure(done)
+
+
+def test_a_container_without_the_video_decoder(ground: Ground, inside: None) -> None:
+    """https://github.com/meta-pytorch/torchcodec/issues/997: torchcodec 0.8.0 links a library of the driver."""
+    site = over(ground, "torchaudio==2.9.1+cu128", "2.9.1+cu128")
+    codec(site, "0.8.0+cu128", "libnvcuvid.so.1")
+    done = ground.check(site, root=True)
+    assert "needs libnvcuvid.so.1" in done.first.message
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video" in done.first.remedy
+    ground.cure(done, by=lambda: ground.library("usr/lib/libnvcuvid.so.1"))
