@@ -18,41 +18,45 @@ if TYPE_CHECKING:
 # A line, what it means, and what to do.
 _MEANINGS = (
     (
-        r"CUDA out of memory|HIP out of memory|CUDA error: out of memory|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED",
+        re.compile(
+            r"CUDA out of memory|HIP out of memory|CUDA error: out of memory|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED"
+        ),
         "the memory of the GPU ran out",
         "Use a smaller batch, shorter audio or a smaller model, close other programs that use the GPU, or compute on the CPU.",
     ),
     (
-        r"not enough memory: you tried to allocate|DefaultCPUAllocator|OutOfMemoryError|Killed|MemoryError|SIGKILL",
+        re.compile(
+            r"not enough memory: you tried to allocate|DefaultCPUAllocator|OutOfMemoryError|Killed|MemoryError|SIGKILL"
+        ),
         "the memory of the machine ran out",
         "Use a smaller batch, shorter audio or a smaller model, or give the machine or the container more memory.",
     ),
     (
-        r"device-side assert triggered",
+        re.compile(r"device-side assert triggered"),
         "a value in the program is out of range, such as a label or an index",
         "Run the program with CUDA_LAUNCH_BLOCKING=1, or on the CPU: the traceback then shows the line.",
     ),
     (
-        r"Expected all tensors to be on the same device",
+        re.compile(r"Expected all tensors to be on the same device"),
         "the program mixes tensors of the CPU and of a GPU",
         "Move them to one device.",
     ),
     (
-        r"PytorchStreamReader failed|failed finding central directory",
+        re.compile(r"PytorchStreamReader failed|failed finding central directory"),
         "a model file is damaged or incomplete",
         "Delete the model file from its cache, and download it again.",
     ),
     (
-        r"GatedRepoError|gated repo|401 Client Error|403 Client Error|Repository Not Found for url",
+        re.compile(r"GatedRepoError|gated repo|401 Client Error|403 Client Error|Repository Not Found for url"),
         "the server of the model refused the download",
         "Accept the conditions of the model on its page, and log in with a token that may read it.",
     ),
     (
-        r"size mismatch for",
+        re.compile(r"size mismatch for"),
         "a model file belongs to another configuration of the model",
         "Use the file and the configuration of one model.",
     ),
-    (r"Address already in use", "another program uses this port", "Stop it, or use another port."),
+    (re.compile(r"Address already in use"), "another program uses this port", "Stop it, or use another port."),
 )
 
 
@@ -62,7 +66,7 @@ def not_ours(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     first = log.first
     if first is None or first.rules[0] not in ("TL229", "TL523") or any(each.rule == "TL523" for each in found):
         return
-    meaning = next((row for row in _MEANINGS if re.search(row[0], first.text)), None)
+    meaning = next((row for row in _MEANINGS if row[0].search(first.text)), None)
     if meaning is None:
         return
     message = f"{meaning[1]}: this is not a fault of the installed packages"
