@@ -1,8 +1,9 @@
 """Search for the smallest change of lines that fixes a document; every trial is judged in full.
 
 Changes of fewer lines come first. Of equally many lines, the least deliberate ones change first: a name without a
-version before a range, a range before an exact pin, a companion before torch. Versions stay within their major
-version if possible.
+version before a range, a range before an exact pin, a companion before torch. A line with versions changes only if
+no change of names without a version is enough, however many these are. Versions stay within their major version if
+possible.
 """
 
 from __future__ import annotations
@@ -89,10 +90,35 @@ class FixSearch:
                 if trials > _TRIALS or self.spent:
                     return None
                 changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
-                left = self._tried(document, changes, _TRIAL)
-                if not any(map(wanted, left)) and _weighed(left) < before:
-                    return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
+                if self._solves(document, changes, wanted, before):
+                    changes = {i: new for i, new in changes.items() if new != document.entries[i].specifier}
+                    return self._smallest(document, changes, wanted, before)
         return None
+
+    def _solves(
+        self,
+        document: Document,
+        changes: dict[int, str],
+        wanted: Callable[[Finding], bool],
+        before: tuple[int, int],
+    ) -> bool:
+        """Whether these changes remove all wanted findings and cause nothing worse."""
+        left = self._tried(document, changes, _TRIAL)
+        return not any(map(wanted, left)) and _weighed(left) < before
+
+    def _smallest(
+        self,
+        document: Document,
+        changes: dict[int, str],
+        wanted: Callable[[Finding], bool],
+        before: tuple[int, int],
+    ) -> dict[int, str]:
+        """These changes without those of names without a version that are not necessary."""
+        for index in [i for i in changes if not document.entries[i].specifier and len(changes) > 2]:
+            fewer = {i: new for i, new in changes.items() if i != index}
+            if not self.spent and self._solves(document, fewer, wanted, before):
+                changes = fewer
+        return changes
 
     def fixes(
         self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
@@ -107,9 +133,15 @@ class FixSearch:
     def _tries(
         self, document: Document, faults: Sequence[Finding]
     ) -> Iterator[tuple[tuple[tuple[int, ...], ...], bool]]:
-        """Sets of lines, the fewest first. For each size, first bound ranges, then allow pins everywhere."""
-        for _, same_size in groupby(self._subsets(document, faults), key=len):
-            subsets = list(same_size)
+        """Sets of lines, the fewest first. For each size, first bound ranges, then allow pins everywhere.
+
+        The set of all names without a version comes before every set with a more deliberate line.
+        """
+        sets = [list(same_size) for _, same_size in groupby(self._subsets(document, faults), key=len)]
+        bare = tuple(line for (line,) in sets[0] if not document.entries[line[0]].specifier) if sets else ()
+        if len(bare) > 1:
+            sets = [[(line,) for line in bare], [bare], *sets]
+        for subsets in sets:
             yield from ((chosen, False) for chosen in subsets)
             yield from ((chosen, True) for chosen in subsets)
 
@@ -148,6 +180,8 @@ class FixSearch:
         fixed = [demand_of(entry, stack) for entry in without_duplicates(stays)]
         for torch in self._torches(entries, fixed, document):
             options = [list(self._options(entry, torch, fixed, document, pin)) for entry in entries]
+            if len(entries) > 1 and not any(entry.specifier for entry in entries):
+                options = [found or [""] for found in options]  # A name that needs no bound stays as it is.
             yield from islice(product(*options), 12)
 
     def _torches(self, entries: Sequence[Entry], fixed: Sequence[Demand], document: Document) -> Iterator[int]:
