@@ -37,7 +37,9 @@ _FAILED = (
     re.compile(rf"Unable to find (?:installation )?candidates for ({_WORD}(?:\([\w.+!-]{{1,60}}\))?)"),
     re.compile(rf"({_WORD}\([\w.+!-]{{1,60}}\)) which doesn't match any versions"),
     re.compile(rf"Hash mismatch for `({_WORD})"),
-    re.compile(rf"Failed to (?:build|download(?: and build)?|install|prepare distribution[^`\n]{{0,20}})[: ]{{1,2}}`({_WORD})"),
+    re.compile(
+        rf"Failed to (?:build|download(?: and build)?|install|prepare distribution[^`\n]{{0,20}})[: ]{{1,2}}`({_WORD})"
+    ),
     re.compile(rf"Failed building wheel for ({_WORD})"),
     re.compile(rf"Failed to build (?:installable wheels for [^(\n]{{0,80}}\()?({_WORD})"),
     re.compile(rf"[Bb]ecause ({_WORD}) was not found in the"),
@@ -45,7 +47,9 @@ _FAILED = (
 _POETRY = re.compile(r"([\w.-]{1,80}) ?\(([\w.+!-]{1,60})\)")
 _OFFERED = re.compile(r"\(from versions: ([^)\n]{0,1800})\)?")
 _INDEXES = re.compile(r"Looking in (?:indexes|links): ([^\n]{1,900})")
-_OPTION = re.compile(r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--index|--default-index)[ =]([^\s'\"]{1,300})")
+_OPTION = re.compile(
+    r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--index|--default-index)[ =]([^\s'\"]{1,300})"
+)
 _WHEEL = re.compile(r"(?<![\w.%+-])([\w%+.-]{3,200}\.(?:whl|tar\.gz|zip|conda|tar\.bz2))(?![\w.])")
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
 _COLLECTING = re.compile(rf"Collecting ({_WORD})")
@@ -112,7 +116,9 @@ def read_installation(text: str, line: int) -> Installation:
         file,
         source,
         tuple(dict.fromkeys(_indexes(before, command))),
-        None if offered is None else tuple(each for each in re.split(r"[, ]+", offered) if each not in ("none", "")),
+        None
+        if offered is None
+        else tuple(each for each in re.split(r"[, ]+", offered) if each not in ("none", "")),
         expected,
         got,
         _installing(before),

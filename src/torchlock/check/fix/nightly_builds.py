@@ -1,0 +1,59 @@
+"""The remedy for a nightly build of torch and a companion of another day or build: the release, or one night."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.check.fix.commands import install
+from torchlock.check.fix.plan import of_build
+from torchlock.check.fix.release_pairs import SOURCES, release_for
+from torchlock.check.index_wheels import likely_has_wheels
+from torchlock.finding import Remedy
+from torchlock.index.sources import Sources
+from torchlock.knowledge.build_labels import describe_build, kind_of
+
+if TYPE_CHECKING:
+    from torchlock.check import CheckContext
+    from torchlock.target import Target
+
+_PAGE = "https://download.pytorch.org/whl/nightly"
+
+
+def of_nightly(context: CheckContext, name: str) -> Remedy:
+    """Install the release that a nightly build became, in the same build; or all packages of one night.
+
+    The index deletes old nightly builds, so the release comes first, if it is known.
+    """
+    label = context.label("torch") or ""
+    names = [each for each in ("torch", *SOURCES) if each in context.pins or each in ("torch", name)]
+    page = f"{_PAGE}/{label}" if kind_of(label) else _PAGE
+    one_night = f"{' and '.join(names)} of one night from {page}"
+    versions = _releases(context, names, label)
+    if not versions or context.target is None:
+        return Remedy(f"Install {one_night}, with --pre --force-reinstall.")
+    listed = ", ".join(f"{each} {version}" for each, version in versions.items())
+    words = (
+        f"Install {listed}{f' ({describe_build(label)})' if label else ''}, the release after this nightly build"
+    )
+    commands = install(context, of_build(versions, label if kind_of(label) else "", context.target), again=True)
+    return Remedy(f"{words}; or {one_night}.", commands=commands)
+
+
+def _releases(context: CheckContext, names: list[str], label: str) -> dict[str, str]:
+    """The first releases of torch and its companions that are not older than the nightly build, in its build."""
+    target, base = context.target, Version(context.pins["torch"].version.base_version)
+    for release in Sources(offline=True).releases("torch") if target is not None else ():
+        torch = Version(release.version)
+        if torch < base or torch.is_prerelease or target is None:
+            continue
+        found = {"torch": torch, **{each: release_for(context, each, torch) for each in names if each != "torch"}}
+        versions = {each: str(version) for each, version in found.items() if version is not None}
+        if len(versions) == len(names) and all(_is_there(*item, label, target) for item in versions.items()):
+            return versions
+    return {}
+
+
+def _is_there(name: str, version: str, label: str, target: Target) -> bool:
+    return not kind_of(label) or likely_has_wheels(name, version, label, target)
