@@ -9,12 +9,14 @@ from packaging.version import Version
 from torchlock.check.fix.commands import install
 from torchlock.check.fix.plan import of_build
 from torchlock.check.fix.release_pairs import SOURCES, release_for
-from torchlock.check.index_wheels import likely_has_wheels
+from torchlock.check.index_wheels import has_wheels, likely_has_wheels
 from torchlock.finding import Remedy
 from torchlock.index.sources import Sources
 from torchlock.knowledge.build_labels import describe_build, kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torchlock.check import CheckContext
     from torchlock.target import Target
 
@@ -30,18 +32,23 @@ def of_nightly(context: CheckContext, name: str) -> Remedy:
     names = [each for each in ("torch", *SOURCES) if each in context.pins or each in ("torch", name)]
     page = f"{_PAGE}/{label}" if kind_of(label) else _PAGE
     one_night = f"{' and '.join(names)} of one night from {page}"
-    versions = _releases(context, names, label)
+    versions = next(
+        filter(None, (_releases(context, names, label, is_there) for is_there in (_is_known, _is_likely))), None
+    )
     if not versions or context.target is None:
         return Remedy(f"Install {one_night}, with --pre --force-reinstall.")
     listed = ", ".join(f"{each} {version}" for each, version in versions.items())
     words = (
         f"Install {listed}{f' ({describe_build(label)})' if label else ''}, the release after this nightly build"
     )
-    commands = install(context, of_build(versions, label if kind_of(label) else "", context.target), again=True)
-    return Remedy(f"{words}; or {one_night}.", commands=commands)
+    plan = of_build(versions, label if kind_of(label) else "", context.target)
+    doubt = f" (it is not certain that the index has {' and '.join(plan.unsure)})" if plan.unsure else ""
+    return Remedy(f"{words}{doubt}; or {one_night}.", commands=install(context, plan, again=True))
 
 
-def _releases(context: CheckContext, names: list[str], label: str) -> dict[str, str]:
+def _releases(
+    context: CheckContext, names: list[str], label: str, is_there: Callable[[str, str, str, Target], bool]
+) -> dict[str, str]:
     """The first releases of torch and its companions that are not older than the nightly build, in its build."""
     target, base = context.target, Version(context.pins["torch"].version.base_version)
     for release in Sources(offline=True).releases("torch") if target is not None else ():
@@ -50,10 +57,14 @@ def _releases(context: CheckContext, names: list[str], label: str) -> dict[str, 
             continue
         found = {"torch": torch, **{each: release_for(context, each, torch) for each in names if each != "torch"}}
         versions = {each: str(version) for each, version in found.items() if version is not None}
-        if len(versions) == len(names) and all(_is_there(*item, label, target) for item in versions.items()):
+        if len(versions) == len(names) and all(is_there(*item, label, target) for item in versions.items()):
             return versions
     return {}
 
 
-def _is_there(name: str, version: str, label: str, target: Target) -> bool:
+def _is_known(name: str, version: str, label: str, target: Target) -> bool:
+    return not kind_of(label) or has_wheels(name, version, label, target) is True
+
+
+def _is_likely(name: str, version: str, label: str, target: Target) -> bool:
     return not kind_of(label) or likely_has_wheels(name, version, label, target)
