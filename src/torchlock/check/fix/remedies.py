@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import (
     add,
     compiled,
@@ -21,7 +22,11 @@ from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
 from torchlock.check.fix.gpu_builds import other_build
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.plan import Plan, of_build, planned
+<<<<<<< HEAD
 from torchlock.check.fix.vendor_builds import companion, of_vendor
+=======
+from torchlock.check.fix.search_path import search_path
+>>>>>>> integ
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
@@ -144,11 +149,12 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy that depends on the rule only."""
+    if (remedy := of_codec(context, finding)) is not None:
+        return remedy
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":
-        taken_out = (Command("shell", unset(context, "LD_LIBRARY_PATH")),)
-        return Remedy("Remove the folder from LD_LIBRARY_PATH.", commands=taken_out)
+        return search_path(context, finding)
     if finding.rule == "TL609":
         return _dependency(context, finding)
     if finding.rule in RULES_OF_BUILDS:

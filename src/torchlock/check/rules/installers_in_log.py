@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.installer_findings import Told, after, finding_of, install_again, is_there, words_of
+from torchlock.check.installer_findings import PURGE, Told, after, finding_of, install_again, is_there, words_of
 from torchlock.check.installer_log import read_installation
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.registry import rule
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
-_PURGE = {"pip": "cache purge", "uv": "cache clean"}
 _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
 _CURED = "Fix the cause, then run the same command again"
 
@@ -49,7 +48,11 @@ def _damaged(context: CheckContext, asked: Installation, first: Signature) -> To
     message = (
         f"the installer got a damaged file: {what} does not unpack, so {origin} was cut off or changed{shown}"
     )
+<<<<<<< HEAD
     commands = after(install_again(context, words_of(asked), "--no-cache-dir"), _PURGE)
+=======
+    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
+>>>>>>> integ
     if asked.tool == "conda":
         commands = (Command("conda", "conda clean -y --all"),)
         return Told(
@@ -99,7 +102,7 @@ def _into_venv(context: CheckContext, asked: Installation) -> tuple[Command, ...
 def _full(context: CheckContext, asked: Installation, first: Signature) -> Told:
     what = f" while it installed {asked.requirement}" if asked.requirement else ""
     message = f"no space was left on a disk{what}; the packages are not at fault"
-    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), _PURGE)
+    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
     summary = (
         "Free some gigabytes (the installer's cache is one place), or name a larger folder for temporary files "
         "with TMPDIR, and install without the cache. A CPU build of torch needs a tenth of a CUDA build."
