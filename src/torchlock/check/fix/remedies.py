@@ -22,11 +22,8 @@ from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
 from torchlock.check.fix.gpu_builds import other_build
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.plan import Plan, of_build, planned
-<<<<<<< HEAD
-from torchlock.check.fix.vendor_builds import companion, of_vendor
-=======
 from torchlock.check.fix.search_path import search_path
->>>>>>> integ
+from torchlock.check.fix.vendor_builds import companion, of_vendor
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped

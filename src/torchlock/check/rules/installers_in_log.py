@@ -48,11 +48,7 @@ def _damaged(context: CheckContext, asked: Installation, first: Signature) -> To
     message = (
         f"the installer got a damaged file: {what} does not unpack, so {origin} was cut off or changed{shown}"
     )
-<<<<<<< HEAD
-    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), _PURGE)
-=======
     commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
->>>>>>> integ
     if asked.tool == "conda":
         commands = (Command("conda", "conda clean -y --all"),)
         return Told(
