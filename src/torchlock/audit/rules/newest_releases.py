@@ -216,7 +216,7 @@ def _chosen(
         alone = newest(
             stack, {"torch": domains["torch"], name: domains[name]}, 1 << cell, platform, torch_first=False
         )
-        domains[name] = 1 << alone[name] if alone else domains[name]
+        domains[name] = 1 << alone[name] if name in alone else domains[name]
     # If no certain release works with torch, the installer needs one that may be on the page.
     sure = {
         name: there
