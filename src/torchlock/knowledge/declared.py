@@ -20,7 +20,7 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.target import PythonVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence, Set
 
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import CatalogueRelease
@@ -64,8 +64,9 @@ class DeclaringRelease:
             cells &= cells_of_python(self._stack, self._release.requires_python(wheel if wheel >= 0 else 0))
             was = found.get(id(dependencies))
             found[id(dependencies)] = Need(cells | was.cells if was else cells, dependencies)
-        if self._release.has_sdist and len(found) == 1:
-            # Wheels that all declare the same speak for the source distribution, which installs elsewhere.
+        pure = all(tags.endswith("-any") for _, tags in wheels)
+        if self._release.has_sdist and len(found) == 1 and pure:
+            # The wheels speak for the source distribution, which installs elsewhere. Compiled code is not built.
             everywhere = cells_of_python(self._stack, self._release.requires_python(0))
             return [need._replace(cells=everywhere) for need in found.values()]
         return list(found.values())
@@ -81,12 +82,23 @@ class DeclaringRelease:
             found |= need.cells
         return found
 
-    def on(self, cells: int) -> Iterator[tuple[int, Dependency]]:
-        """The requirements with their cells; none if they are unknown."""
+    @cached_property
+    def by_name(self) -> dict[str, list[tuple[int, Dependency]]]:
+        """Name → the requirements on it, each with its cells; empty if they are unknown."""
+        found: dict[str, list[tuple[int, Dependency]]] = {}
         needs = self.needs
         for need in () if isinstance(needs, Unknown) else needs:
-            here = need.cells & cells
-            yield from ((here, dependency) for dependency in need.dependencies if here)
+            for dependency in need.dependencies:
+                if dependency.name != self.name and not dependency.address:
+                    found.setdefault(dependency.name, []).append((need.cells, dependency))
+        return found
+
+    def on(self, names: Collection[str], cells: int) -> Iterator[tuple[int, Dependency]]:
+        """The requirements on some packages, with those of the cells where they count."""
+        for name in self.by_name.keys() & names:
+            for where, dependency in self.by_name[name]:
+                if where & cells:
+                    yield where & cells, dependency
 
 
 class Declarations:
@@ -96,6 +108,7 @@ class Declarations:
         self._catalogue = catalogue
         self._stack = stack
         self._releases: dict[tuple[str, str], list[DeclaringRelease] | None] = {}
+        self._allowed: dict[tuple[str, str, str], list[DeclaringRelease]] = {}
 
     @cached_property
     def _dependents(self) -> Catalogue:
@@ -106,14 +119,31 @@ class Declarations:
         """Whether a table has this project."""
         return self._dependents.holds(name) or self._catalogue.holds(name)
 
-    def is_dependent(self, name: str) -> bool:
-        """Whether the tables of packages that use the stack have this project."""
-        return self._dependents.holds(name)
+    @cached_property
+    def dependents(self) -> Set[str]:
+        """The packages that use the stack, as far as the tables have them."""
+        return frozenset(self._dependents.names())
 
     def versions(self, name: str) -> list[Version] | None:
         """All releases of a project on the public index, oldest first; None if no table has it."""
         releases = self.releases(name)
         return None if releases is None else [release.version for release in releases]
+
+    def allowed(self, name: str, specifier: str, build: str = "") -> list[DeclaringRelease]:
+        """The releases that a specifier set allows, newest first; empty if no table has the project. Cached.
+
+        An installer takes a pre-release or a withdrawn release only for a pin.
+        """
+        key = name, specifier, build
+        known = self._allowed.get(key)
+        if known is None:
+            wanted, exact = specifier_set(specifier), specifier.lstrip().startswith("==") and "*" not in specifier
+            known = self._allowed[key] = [
+                release
+                for release in reversed(self.releases(name, build) or ())
+                if wanted.contains(release.version) and (exact or release.is_final)
+            ]
+        return known
 
     def releases(self, name: str, build: str = "") -> list[DeclaringRelease] | None:
         """The releases of a project, oldest first; None if no table has it. ``build``: those with this label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # The rules whose findings another release of such a package may fix.
 RULES = frozenset({"TL530"})
 # Limits on releases that are tried: for one line, and for one document.
-_TRIALS, _ALL_TRIALS = 12, 60
+_TRIALS, _ALL_TRIALS = 30, 90
 
 
 class DeclaredSearch:
@@ -58,11 +59,31 @@ class DeclaredSearch:
             for index, entry in enumerate(document.entries):
                 mine = entry.name == name and entry.place in places and entry.path == document.path
                 if mine and name not in FAMILY and entry.url is None and not entry.constraint:
-                    yield from ((index, new) for new in islice(self._specifiers(entry), _TRIALS))
+                    beside = self._cells_beside(document, finding, name)
+                    yield from ((index, new) for new in islice(self._specifiers(entry, beside), _TRIALS))
 
-    def _specifiers(self, entry: Entry) -> Iterator[str]:
-        """Pins of other releases, the nearest to the present one first."""
-        releases = [release for release in self._known.declared.releases(entry.name) or () if release.is_final]
+    def _cells_beside(self, document: Document, finding: Finding, name: str) -> int:
+        """The cells where the other packages of a finding install."""
+        cells, places = self._known.stack.everywhere, {finding.place, *finding.related}
+        for entry in document.entries:
+            if entry.name != name and entry.place in places and entry.url is None:
+                public = re.sub(r"\+[\w.]+", "", entry.specifier)
+                allowed = self._known.declared.allowed(entry.name, public)
+                cells &= allowed[0].cells if allowed else cells
+        return cells
+
+    def _specifiers(self, entry: Entry, beside: int) -> Iterator[str]:
+        """Pins of other releases for the platforms of the present one, the nearest to it first.
+
+        They install on some of the cells where the other packages do.
+        """
+        allowed_now = self._known.declared.allowed(entry.name, entry.specifier)
+        platforms = self._platforms(allowed_now[0].cells if allowed_now else 0)
+        releases = [
+            release
+            for release in self._known.declared.releases(entry.name) or ()
+            if release.is_final and platforms <= self._platforms(release.cells) and release.cells & beside
+        ]
         allowed = specifier_set(entry.specifier)
         here = pinned(entry.specifier) or max(
             (release.version for release in releases if allowed.contains(release.version)), default=None
@@ -70,6 +91,10 @@ class DeclaredSearch:
         if here is not None:
             for version in _nearest((release.version for release in releases), here):
                 yield respelled(entry.specifier, str(version), "")
+
+    def _platforms(self, cells: int) -> set[int]:
+        stack = self._known.stack
+        return {place for place in range(len(stack.platforms)) if cells & stack.on_platform(place)}
 
 
 def _nearest(versions: Iterable[Version], here: Version) -> list[Version]:

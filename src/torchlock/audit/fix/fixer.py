@@ -56,6 +56,7 @@ class Fixer:
             for finding in mine:
                 if finding.rule in self._special:
                     finding.remedy = self._special[finding.rule].remedy(bare, found, finding)
+            _share_remedies(mine, found)
             mine = [finding for finding in mine if _is_fixable(finding)]
             if not mine:
                 continue
@@ -148,6 +149,13 @@ class Fixer:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
         return self._search.fix(document, found, same)
+
+
+def _share_remedies(findings: list[Finding], found: list[Finding]) -> None:
+    """Give findings of the reduced document the remedies of the same findings of the whole one."""
+    remedies = {(finding.rule, finding.place): finding.remedy for finding in findings if finding.remedy}
+    for finding in found:
+        finding.remedy = finding.remedy or remedies.get((finding.rule, finding.place))
 
 
 def _share_sources(findings: list[Finding]) -> None:

@@ -9,7 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.insertion import insertion_of
 from torchlock.audit.fix.remedies import remedy_of
-from torchlock.audit.install_sets import InstallSet, cells_where, demand_of
+from torchlock.audit.install_sets import InstallSet, cells_where, demand_of, pinned
 from torchlock.audit.phrasing import listed
 from torchlock.audit.rules.declared_requirements import (
     by_name,
@@ -75,9 +75,8 @@ def brought(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     found = list(_brought(context, install_set)) if _is_judged(context, install_set) else []
     if not found:
         return
-    choices = [
-        chosen for piece in _pieces(install_set, found) if (chosen := _choice(context, install_set, *piece))
-    ]
+    pieces = _pieces(_cells(context, install_set), found)
+    choices = [chosen for piece in pieces if (chosen := _choice(context, install_set, *piece))]
     installed = sum(one.result.installed for one in choices)
     names = dict.fromkeys(pair[0] for one in choices for pair in one.result.broken)
     known = _broken_alone(context, install_set) if names else set()
@@ -106,7 +105,7 @@ def _brought(context: AuditContext, install_set: InstallSet) -> Iterator[Brought
     named = by_name(entries)
     limited = {entry.name for entry in entries if entry.constraint}
     for entry in entries:
-        if entry.constraint or entry.url is not None or entry.name in FAMILY:
+        if entry.constraint or entry.url is not None or entry.name not in context.known.declared.dependents:
             continue
         cells = install_set.target_grid & cells_where(entry, context.stack)
         for one in _of_entry(context, entry, named, cells, (), _DEPTH):
@@ -125,9 +124,9 @@ def _of_entry(
     """What the releases declare that installers take for an entry; nothing if it is not known which these are."""
     for release, taken in _taken(context, entry, named, cells):
         chain = (*before, f"{release.name} {release.version}")
-        for here, dependency in release.on(taken):
+        for here, dependency in release.on(FAMILY | context.known.declared.dependents, taken):
             where = here & wanted_on(context, dependency, entry)
-            if not where or dependency.address or dependency.name == entry.name:
+            if not where:
                 continue
             declared = replace(
                 entry,
@@ -139,9 +138,7 @@ def _of_entry(
             )
             if dependency.name in FAMILY:
                 yield Brought(declared, chain, where)
-            elif (
-                depth > 1 and dependency.name not in named and context.known.declared.is_dependent(dependency.name)
-            ):
+            elif depth > 1 and dependency.name not in named:
                 yield from _of_entry(context, declared, named, where, chain, depth - 1)
 
 
@@ -164,15 +161,26 @@ def _taken(
             return
 
 
-def _pieces(install_set: InstallSet, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:
-    """The cells of an install set by what the packages bring there."""
+def _cells(context: AuditContext, install_set: InstallSet) -> int:
+    """The cells of an install set where the build exists that the file pins for torch."""
+    stack, cells = context.stack, install_set.target_grid
+    for demand in install_set.demands.get("torch", ()):
+        version = pinned(demand.entry.specifier)
+        for place, platform in enumerate(stack.platforms if demand.label and version else ()):
+            if context.known.builds.published("torch", str(version.public), demand.label, platform) is False:
+                cells &= ~stack.on_platform(place)
+    return cells
+
+
+def _pieces(cells: int, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:
+    """Cells by what the packages bring there."""
     pieces: dict[tuple[int, ...], int] = {}
-    for cell in bits(install_set.target_grid):
+    for cell in bits(cells):
         active = tuple(at for at, one in enumerate(found) if one.cells >> cell & 1)
         pieces[active] = pieces.get(active, 0) | 1 << cell
-    for active, cells in pieces.items():
+    for active, where in pieces.items():
         if active:
-            yield cells, tuple(found[at] for at in active)
+            yield where, tuple(found[at] for at in active)
 
 
 def _choice(

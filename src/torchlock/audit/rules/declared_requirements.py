@@ -93,8 +93,8 @@ def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entr
             return
     bad = there & ~fine
     if first is not None and bad and len(releases) < _MOST:
-        everywhere = not there & _cells_of(context, first.entry) & ~bad
-        yield _finding(context, entry, first._replace(cells=bad), everywhere=everywhere, one=len(releases) == 1)
+        severity = _severity(context, there & installs_on(context, first.entry), bad)
+        yield _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
 
 
 def candidates(context: AuditContext, entry: Entry) -> list[DeclaringRelease]:
@@ -110,12 +110,7 @@ def candidates(context: AuditContext, entry: Entry) -> list[DeclaringRelease]:
             return []
     elif exact is None and offer.unknown:
         return []
-    allowed = specifier_set(entry.specifier)
-    return [
-        release
-        for release in reversed(known.releases(entry.name, label) or ())
-        if allowed.contains(release.version) and (exact is not None or release.is_final)
-    ]
+    return known.allowed(entry.name, entry.specifier, label)
 
 
 def clashes_of(
@@ -126,14 +121,12 @@ def clashes_of(
     cells: int,
 ) -> Iterator[Clash]:
     """The requirements of a release that other entries of the same command exclude."""
-    for here, dependency in release.on(cells):
-        if dependency.name not in named or dependency.name == entry.name or dependency.address:
-            continue
+    for here, dependency in release.on(named.keys(), cells):
         if entry.name in FAMILY and dependency.name in FAMILY:
             continue  # The rules on pairs judge these.
         where = here & wanted_on(context, dependency, entry)
         for other in named[dependency.name] if where else ():
-            both = where & cells_where(other, context.stack)
+            both = where & cells_where(other, context.stack) & installs_on(context, other)
             if both and (other.constraint or other.step == entry.step) and excludes(context, other, dependency):
                 yield Clash(release, dependency, other, both)
 
@@ -167,7 +160,7 @@ def excludes(context: AuditContext, entry: Entry, dependency: Dependency) -> boo
     return not isinstance(answer, Unknown) and not answer
 
 
-def _finding(context: AuditContext, entry: Entry, clash: Clash, *, everywhere: bool, one: bool) -> Finding:
+def _finding(context: AuditContext, entry: Entry, clash: Clash, severity: str, *, one: bool) -> Finding:
     own = Demand(entry, None, exact=pinned(entry.specifier) is not None)
     other = Demand(clash.entry, None, exact=pinned(clash.entry.specifier) is not None)
     declared = str(clash.dependency._replace(marker="", extras=()))
@@ -177,11 +170,21 @@ def _finding(context: AuditContext, entry: Entry, clash: Clash, *, everywhere: b
         date = as_of(context.known.date)
         newest = f"{clash.release.name} {clash.release.version}"
         subject = f"every release that {asked(own)} allows ({date}) excludes it: {newest} declares {declared}"
-    where = "" if everywhere else f" on {_where(context, entry, clash)}"
+    where = "" if severity == "error" else f" on {_where(context, entry, clash)}"
     message = f"{subject}, and this file asks for {asked(other)}: pip refuses them together{where}"
-    usual = context.declares_platforms or bool(clash.cells & context.mainstream)
     demands = [own, other] if clash.entry.name in FAMILY else [other, own]
-    return context.finding("TL530", severity_of(fails=everywhere, partly=usual), message, demands)
+    return context.finding("TL530", severity, message, demands)
+
+
+def _severity(context: AuditContext, there: int, bad: int) -> str:
+    """By what is left: nothing, nothing on a target that the file declares or on a common platform, or enough."""
+    stack, fine = context.stack, there & ~bad
+    if not fine:
+        return "error"
+    places = [stack.on_platform(place) for place in range(len(stack.platforms))]
+    wanted = [*context.declared, *(cells & context.mainstream for cells in places)]
+    lost = any(cells & bad and not cells & fine for cells in wanted)
+    return severity_of(fails=False, partly=lost)
 
 
 def _where(context: AuditContext, entry: Entry, clash: Clash) -> str:
@@ -193,7 +196,9 @@ def _where(context: AuditContext, entry: Entry, clash: Clash) -> str:
     return platforms(stack, clash.cells) if all_of_them else where_of(stack, clash.cells)
 
 
-def _cells_of(context: AuditContext, entry: Entry) -> int:
-    """The cells where a pin installs; all cells if the tables do not know."""
-    releases = candidates(context, entry) if pinned(entry.specifier) is not None else []
+def installs_on(context: AuditContext, entry: Entry) -> int:
+    """The cells where a pin installs; all cells if that is not known."""
+    if pinned(entry.specifier) is None or entry.url is not None:
+        return context.stack.everywhere
+    releases = candidates(context, entry)
     return releases[0].cells if releases else context.stack.everywhere
