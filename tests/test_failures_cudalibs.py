@@ -311,8 +311,8 @@ def test_cublas_11_beside_a_torch_for_cuda_12(ground: Ground, inside: None) -> N
 
 ONNX = (
     "[E:onnxruntime:Default, provider_bridge_ort.cc:1546 TryGetProviderInfo_CUDA] [ONNXRuntimeError] : 1 : FAIL : "
-    "Failed to load library libonnxruntime_providers_cuda.so with error: {}: cannot open shared object file: No such "
-    "file or directory\n"
+    "Failed to load library libonnxruntime_providers_cuda.so with error: {}: cannot open shared object file: "
+    "No such file or directory\n"
 )
 
 

@@ -99,11 +99,17 @@ class CheckContext:
         from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
         from torchlock.inspect.loading.processes import process_of
+        from torchlock.inspect.loading.root import Root
 
         executable = self.environment.interpreter.executable if self.live else ""
-        beyond = self.search_path.folders if self.search_path is not None else ()
-        process = process_of(target.platform.system, target.platform.machine, self.root, executable, beyond)
-        if target.platform.system == "windows" and (prefix := self.environment.interpreter.prefix):
+        system, machine = target.platform.system, target.platform.machine
+        beyond: tuple[str, ...] = ()
+        root = self.root
+        if self.search_path is not None:
+            beyond = self.search_path.folders
+            root = Root(self.search_path.root, machine=machine) if system == "macos" else None
+        process = process_of(system, machine, root, executable, beyond)
+        if system == "windows" and (prefix := self.environment.interpreter.prefix):
             for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
                 process.search_in(folder)
         python = self._minor()

@@ -17,6 +17,7 @@ from torchlock.check.fix.commands import (
     unset,
 )
 from torchlock.check.fix.cuda_libraries import found_library
+from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.fitting import fitting, steps
 from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
@@ -137,6 +138,8 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
         return remedy
     if finding.rule == "TL230":
         return found_library(context, finding)
+    if (remedy := of_cuda_package(context, finding)) is not None:
+        return remedy
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":

@@ -58,7 +58,7 @@ def why_not_judged(context: CheckContext) -> str:
         return "its platform is unknown: versions, builds and libraries were not examined"
     if context.target is None and there and not python.version:
         return "its Python version is unknown: versions, builds and libraries were not examined"
-    if needs_its_base(context):
+    if needs_its_base(context) and not is_there(context, "torch"):
         return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which was not found"
     return ""
 

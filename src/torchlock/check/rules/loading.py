@@ -88,7 +88,7 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
         because=_why(context, name, first),
         expected_error=expected_error,
         remedy=_remedy(context, first),
-        lacks=tuple(dict.fromkeys(each.name for each in lost)),
+        lacks=tuple(dict.fromkeys(os.path.basename(each.name) for each in lost)),
     )
 
 
@@ -185,7 +185,19 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
         return Remedy("Install a newer torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
         return _with_openmp(context)
-    return None
+    return _of_builders(missing) if missing.name.startswith("/") else None
+
+
+def _of_builders(missing: MissingLibrary) -> Remedy:
+    """The remedy for a library that is named by its absolute path on a Mac."""
+    if formula := re.match(r"(?:/opt/homebrew|/usr/local)/opt/([\w.@+-]+)/lib/", missing.name):
+        install = (Command("system", f"brew install {formula[1]}"),)
+        return Remedy(f"Install {formula[1]} of Homebrew, which that path belongs to.", commands=install)
+    library = os.path.basename(missing.wanted_by)
+    return Remedy(
+        f"Install a release or a build of which {library} names no path of the machine that built it; "
+        f"or let it name a copy that is here: install_name_tool -change {missing.name} NEW_PATH {library}."
+    )
 
 
 # The DLLs of torch 2.4.0 need an OpenMP library that its wheels do not contain. The next releases contain it.
