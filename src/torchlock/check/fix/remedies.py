@@ -16,6 +16,8 @@ from torchlock.check.fix.commands import (
     uninstall,
     unset,
 )
+from torchlock.check.fix.cuda_libraries import found_library
+from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.fitting import fitting, steps
 from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
@@ -147,6 +149,10 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy that depends on the rule only."""
     if (remedy := of_codec(context, finding)) is not None:
+        return remedy
+    if finding.rule == "TL230":
+        return found_library(context, finding)
+    if (remedy := of_cuda_package(context, finding)) is not None:
         return remedy
     if finding.rule == "TL606":
         return _moved(context, finding)
