@@ -51,9 +51,9 @@ Cannot import E:\ComfyUI_windows_portable\ComfyUI\custom_nodes\comfyui_yvann-nod
     ground.torch(site, "2.9.1+cu130")
     done = ground.check(site, log=log, platform="windows-amd64")
     shown(done, "TL701", "torchaudio.utils.download_asset", "Load.py, line 5", "2.9 removed it")
-    assert "torchaudio==2.8.0" in done.command
-    assert "torchaudio.utils.download_asset" not in str([each.message for each in done.bad[1:]])
-    ground.cure(done)
+    assert "torch.hub.download_url_to_file" in done.first.remedy
+    assert [each.rule for each in done.bad] == ["TL701"]
+    ground.cure(done, by=lambda: None)  # torch 2.8 has no build for CUDA 13: the line is changed
 
 
 def test_a_notebook_imports_what_left_torch(ground: Ground) -> None:
@@ -70,8 +70,10 @@ ModuleNotFoundError                       Traceback (most recent call last)
 
 ModuleNotFoundError: No module named 'torch._six'
 """
-    site = stack(ground, "torchaudio==2.0.2", torch="2.0.1+cu117", python="3.10")
-    done = ground.check(site, log=log)
+    site = ground.mac(python="3.10")
+    ground.wheel(site, "torchaudio==2.0.2")
+    ground.torch(site, "2.0.1")
+    done = ground.check(site, platform="macos-arm64", log=log)
     shown(done, "TL704", "torch._six", "notebook", "line 2", "2.0 removed it", "import it from torch")
     ground.cure(done, by=lambda: None) if not done.command else ground.cure(done)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # What an installation leaves if it stops: the packages are not there, or only in part.
 _LEFT = ("TL615", "TL108")
 _LEFT_HALF = (*_LEFT, "TL601", "TL603", "TL604", "TL605")
+# The arguments that delete the cache of an installer.
+PURGE = {"pip": "cache purge", "uv": "cache clean"}
 # Words of a command that are safe to show as they are.
 _SAFE = re.compile(r"[\w./:=+@,~\[\]\\!-]{1,300}")
 _INSTALL = re.compile(r"(?:pip3?(?:\.\d{1,2})?(?:\.exe)?|uv pip) install (.+)")
@@ -52,7 +54,7 @@ def finding_of(
         told.message,
         because=told.because,
         expected_error=line,
-        remedy=told.remedy if told.remedy is None else _named(context, told.remedy),
+        remedy=told.remedy if told.remedy is None else _named(context, asked, told.remedy),
         sources=told.sources,
         strength=Strength.RAN,
     )
@@ -61,10 +63,12 @@ def finding_of(
     return result
 
 
-def _named(context: CheckContext, remedy: Remedy) -> Remedy:
-    """Say where to run the command, if it cannot name the environment."""
+def _named(context: CheckContext, asked: Installation, remedy: Remedy) -> Remedy:
+    """Put the command of the user's installer first, and say where to run it if it cannot name the environment."""
     from torchlock.check.fix.commands import is_nameless
 
+    tool = "uv" if asked.tool == "uv" else "pip" if asked.tool == "pip" else ""
+    remedy.commands = tuple(sorted(remedy.commands, key=lambda each: bool(tool) and each.tool != tool))
     own = any(command.line.startswith("python ") for command in remedy.commands)
     if own and is_nameless(context):
         remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
@@ -89,6 +93,8 @@ def words_of(asked: Installation) -> list[str]:
     words = match[1].split() if match else []
     if words and all(map(_SAFE.fullmatch, words)):
         return [each for each in words if each not in ("--no-cache-dir", "--no-cache")]
+    if len(asked.requested) > 1:
+        return list(asked.requested)
     return requirement_words(asked.name, asked.version or _version_of(asked), asked.specifier)
 
 
@@ -125,8 +131,8 @@ def after(commands: Sequence[Command], step: dict[str, str]) -> tuple[Command, .
     return tuple(found)
 
 
-def in_python(context: CheckContext, python: str, words: Sequence[str]) -> tuple[Command, ...]:
-    """The commands that install this into a new virtual environment of another Python."""
+def in_python(context: CheckContext, python: str, words: Sequence[str], tool: str) -> tuple[Command, ...]:
+    """The commands that install this into a new virtual environment of another Python; those of ``tool`` first."""
     from torchlock.check.fix.commands import word
 
     line = " ".join(word(context, each) for each in words)
@@ -135,7 +141,5 @@ def in_python(context: CheckContext, python: str, words: Sequence[str]) -> tuple
         own = f"py -{python} -m venv .venv && .venv\\Scripts\\python -m pip install {line}"
     else:
         own = f"python{python} -m venv .venv && .venv/bin/python -m pip install {line}"
-    return (
-        Command("uv", f"uv venv --python {python} && uv pip install {line}"),
-        Command("pip", own),
-    )
+    by_uv = Command("uv", f"uv venv --python {python} && uv pip install {line}")
+    return (Command("pip", own), by_uv) if tool == "pip" else (by_uv, Command("pip", own))

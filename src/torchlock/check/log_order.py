@@ -30,24 +30,27 @@ _LOADING = {"TL201", "TL610", "TL611", "TL613"}
 def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) -> list[Finding]:
     """The findings, those that the log shows first; otherwise the order stays.
 
-    First come findings that print a line of the log, or are about ``owners``, packages in its traceback. A finding
-    that only its rule connects with the log does not come before an error that was shown.
+    First come findings that print a line of the log, or are about ``owners``, packages in its traceback, the one
+    that failed first. A finding that only its rule connects with the log does not come before an error that was
+    shown.
     """
-    order = candidates(log)
+    order, depth = candidates(log), list(owners)
     shown = [each for each in findings if each.severity == "error" and strength_of(each, ()) >= Strength.SHOWN]
 
-    def rank(finding: Finding) -> tuple[bool, int, int]:
+    def rank(finding: Finding) -> tuple[bool, int, int, int]:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
         place = min((order.index(rule) for rule in rules if rule in order), default=len(order))
         is_likely = place < len(order)
         is_bare = strength_of(finding, ()) < Strength.SHOWN
-        if _prints(finding, log) or (is_likely and finding.packages and finding.packages[0][0] in owners):
+        about = finding.packages[0][0] if finding.packages else ""
+        near = depth.index(about) if about in depth else len(depth)
+        if _prints(finding, log) or (is_likely and about in depth):
             tier = 0
         elif is_likely and not (is_bare and shown):
             tier = 1
         else:
             tier = 2 if order and finding in shown else 3 if is_likely else 4
-        return finding.severity == "note", tier, place
+        return finding.severity == "note", tier, near if tier == 0 else 0, place
 
     return sorted(findings, key=rank)
 
@@ -97,7 +100,9 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
     if log.first.weight == ECHO:
         found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
-    elif not shown or (shown <= _LOADING and not _is_named(log.first, bad)):
+    elif not any(_prints(each, log) for each in bad) and (
+        not shown or (shown <= _LOADING and not _is_named(log.first, bad))
+    ):
         found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.installer_findings import Told, after, finding_of, install_again, is_there, words_of
+from torchlock.check.installer_findings import PURGE, Told, after, finding_of, install_again, is_there, words_of
 from torchlock.check.installer_log import read_installation
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.registry import rule
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
-_PURGE = {"pip": "cache purge", "uv": "cache clean"}
 _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
 _CURED = "Fix the cause, then run the same command again"
 
@@ -41,14 +40,23 @@ def stopped(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
 def _damaged(context: CheckContext, asked: Installation, first: Signature) -> Told:
     what = asked.file or asked.requirement or "the file"
     origin = "the copy in the installer's cache" if _is_cached(asked) else "it"
-    detail = re.search(r"Bad CRC-32 for file '[^']{1,200}'|Bad CRC \(got[^)]{0,80}\)|is not a zip file|Bad magic number", asked.near)
+    detail = re.search(
+        r"Bad CRC-32 for file '[^']{1,200}'|Bad CRC \(got[^)]{0,80}\)|is not a zip file|Bad magic number",
+        asked.near,
+    )
     shown = f" ({detail[0]})" if detail else ""
-    message = f"the installer got a damaged file: {what} does not unpack, so {origin} was cut off or changed{shown}"
-    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), _PURGE)
+    message = (
+        f"the installer got a damaged file: {what} does not unpack, so {origin} was cut off or changed{shown}"
+    )
+    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
     if asked.tool == "conda":
         commands = (Command("conda", "conda clean -y --all"),)
-        return Told("TL520", message, Remedy("Delete conda's cache, then run the same command again.", commands=commands))
-    return Told("TL520", message, Remedy("Delete the installer's cache, and download the file again.", commands=commands))
+        return Told(
+            "TL520", message, Remedy("Delete conda's cache, then run the same command again.", commands=commands)
+        )
+    return Told(
+        "TL520", message, Remedy("Delete the installer's cache, and download the file again.", commands=commands)
+    )
 
 
 def _is_cached(asked: Installation) -> bool:
@@ -90,7 +98,7 @@ def _into_venv(context: CheckContext, asked: Installation) -> tuple[Command, ...
 def _full(context: CheckContext, asked: Installation, first: Signature) -> Told:
     what = f" while it installed {asked.requirement}" if asked.requirement else ""
     message = f"no space was left on a disk{what}; the packages are not at fault"
-    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), _PURGE)
+    commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
     summary = (
         "Free some gigabytes (the installer's cache is one place), or name a larger folder for temporary files "
         "with TMPDIR, and install without the cache. A CPU build of torch needs a tenth of a CUDA build."
@@ -108,7 +116,9 @@ def _no_memory(context: CheckContext, asked: Installation, first: Signature) -> 
 
 def _managed(context: CheckContext, asked: Installation, first: Signature) -> Told:
     message = "the installer refuses to change this Python, because the distribution manages it (PEP 668)"
-    return Told("TL525", message, Remedy("Install into a virtual environment.", commands=_into_venv(context, asked)))
+    return Told(
+        "TL525", message, Remedy("Install into a virtual environment.", commands=_into_venv(context, asked))
+    )
 
 
 def _network(context: CheckContext, asked: Installation, first: Signature) -> Told:
@@ -118,12 +128,22 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
         summary = "Give the installer the certificate of your network: pip with --cert or PIP_CERT, uv with SSL_CERT_FILE or --native-tls; and check the clock of the machine."
         return Told("TL526", message, Remedy(summary))
     message = "the installer did not reach the index, or the download was too slow; the packages are not at fault"
-    commands = install_again(context, words_of(asked), *(["--timeout", "120", "--retries", "10"] if asked.tool != "uv" else []))
+    commands = install_again(
+        context, words_of(asked), *(["--timeout", "120", "--retries", "10"] if asked.tool != "uv" else [])
+    )
     lines = tuple(
-        each._replace(line=f"UV_HTTP_TIMEOUT=300 {re.sub(r' --(timeout|retries) [0-9]+', '', each.line)}") if each.tool == "uv" else each
+        each._replace(line=f"UV_HTTP_TIMEOUT=300 {re.sub(r' --(timeout|retries) [0-9]+', '', each.line)}")
+        if each.tool == "uv"
+        else each
         for each in commands
     )
-    return Told("TL526", message, Remedy("Run the same command again with a longer time limit; check the network and the proxy.", commands=lines))
+    return Told(
+        "TL526",
+        message,
+        Remedy(
+            "Run the same command again with a longer time limit; check the network and the proxy.", commands=lines
+        ),
+    )
 
 
 def _long_path(context: CheckContext, asked: Installation, first: Signature) -> Told:
