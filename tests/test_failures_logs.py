@@ -1,4 +1,6 @@
-"""Failures that a log shows, staged from real wheels: the name that is missing, the release that has it, the cure."""
+"""Failures that a log shows, staged from real wheels: the missing name, the release that has it, the cure."""
+
+# ruff: noqa: E501 (tracebacks as they were pasted)
 
 from __future__ import annotations
 
@@ -105,7 +107,11 @@ def test_a_name_of_a_later_torchaudio(ground: Ground) -> None:
     site = ground.mac(python="3.9")
     ground.wheel(site, "torchaudio==0.12.1")
     ground.torch(site, "1.12.1")
-    done = ground.check(site, platform="macos-arm64", log="AttributeError: module 'torchaudio.functional' has no attribute 'loudness'\n")
+    done = ground.check(
+        site,
+        platform="macos-arm64",
+        log="AttributeError: module 'torchaudio.functional' has no attribute 'loudness'\n",
+    )
     shown(done, "TL706", "torchaudio.functional.loudness", "it is new in 0.13")
     assert "torchaudio==0.13" in done.command
     ground.cure(done)
@@ -167,7 +173,13 @@ src/model/mobilenetv3.py:3: in <module>
 E   ModuleNotFoundError: No module named 'torchvision.models.utils'
 """
     done = ground.check(site, log=log)
-    shown(done, "TL705", "src/model/mobilenetv3.py, line 3", "0.11 removed it", "load_state_dict_from_url from torch.hub")
+    shown(
+        done,
+        "TL705",
+        "src/model/mobilenetv3.py, line 3",
+        "0.11 removed it",
+        "load_state_dict_from_url from torch.hub",
+    )
     ground.cure(done, by=lambda: None) if not done.command else ground.cure(done)
 
 
@@ -201,7 +213,11 @@ def test_the_log_names_one_of_two_broken_packages(ground: Ground) -> None:
     frame = '  File "/usr/local/lib/python3.11/site-packages/{}", line 85, in f\n    torchaudio.x\n{}\n'
     for file, name, attribute in (
         ("df/io.py", "deepfilternet", "No module named 'torchaudio.backend'"),
-        ("speechbrain/utils/torch_audio_backend.py", "speechbrain", "module 'torchaudio' has no attribute 'list_audio_backends'"),
+        (
+            "speechbrain/utils/torch_audio_backend.py",
+            "speechbrain",
+            "module 'torchaudio' has no attribute 'list_audio_backends'",
+        ),
         ("pyannote/audio/core/io.py", "pyannote-audio", "module 'torchaudio' has no attribute 'info'"),
     ):
         done = ground.check(site, log=frame.format(file, attribute))
@@ -232,5 +248,7 @@ def test_a_name_that_is_there_is_of_another_state(ground: Ground) -> None:
 def test_a_name_that_only_another_package_lacks(ground: Ground) -> None:
     """https://github.com/kijai/ComfyUI-KJNodes/issues/212"""
     site = stack(ground, "torchaudio==2.6.0", torch="2.6.0+cu124")
-    done = ground.check(site, log="ImportError: cannot import name 'AttrsDescriptor' from 'triton.compiler.compiler'\n")
+    done = ground.check(
+        site, log="ImportError: cannot import name 'AttrsDescriptor' from 'triton.compiler.compiler'\n"
+    )
     assert done.bad == []

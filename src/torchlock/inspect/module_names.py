@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.source import Use
 
 _DOTTED = re.compile(rb"\btorch(?:audio|vision|codec|text)?(?:\.\w+)+")
-_FROM = re.compile(
-    rb"\bfrom\s{1,99}(torch[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})"
-)
+_FROM = re.compile(rb"\bfrom\s{1,99}(torch[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})")
 _RENAMED = re.compile(rb"\bimport\s{1,99}(torch[\w.]{0,99})\s{1,99}as\b")
 # How many modules a chain of "from … import *" may have.
 _DEEPEST = 20
@@ -127,7 +125,7 @@ class ModuleNames:
         return _Module(possible, bound, public)
 
     def _place(self, place: str, level: int, module: str) -> str:
-        """Where ``from module import *`` in one module of the package looks; a path that is not there if outside."""
+        """Where ``from module import *`` in a module of the package looks; "" outside of the package."""
         parts = module.split(".") if module else []
         if level:
             here = place if files.is_folder(place) else os.path.dirname(place)

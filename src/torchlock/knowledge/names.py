@@ -38,7 +38,7 @@ class History(NamedTuple):
         return self.having[-1] if self.having else ""
 
     def removed_in(self, version: str) -> str:
-        """The first release without it, of those between the last one with it and ``version``; "" if it is newer."""
+        """The first release without it, between the last one with it and ``version``; "" if it is newer."""
         here = Version(release_of(version))
         before = [each for each in self.having if Version(each) < here]
         if not before:
