@@ -288,6 +288,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         "images.json",
         "index.json",
         "index_pages.json",
+        "names.json",
         "registry.json",
         "rules.json",
         "stack.json",

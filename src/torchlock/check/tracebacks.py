@@ -93,14 +93,14 @@ def missing_names(text: str) -> list[MissingName]:
     frames: list[Frame] = []
     for number, raw in plain_lines(text):
         line = _STAMP.sub("", raw.rstrip(), count=1)
-        frame = _frame(line)
+        frame, missing = _frame(line), _missing(line, number)
         if frame is not None:
             frames = [*frames[-_MOST:], frame]
         elif frames and (marked := _MARKED.match(line)) is not None:
             frames[-1] = Frame(frames[-1].path, int(marked["line"]), marked["code"].rstrip(" │|").strip())
-        elif frames and not frames[-1].code and line and not set(line) <= set("^~ "):
+        elif frames and not (frames[-1].code or missing) and line and not set(line) <= set("^~ "):
             frames[-1] = frames[-1]._replace(code=line.strip()[:300])
-        if (missing := _missing(line, number)) is not None and len(found) < _MOST:
+        if missing is not None and len(found) < _MOST:
             first = found.setdefault(missing.name, missing._replace(caller=_caller(frames, missing.package)))
             if first.caller is None and frames:
                 found[missing.name] = first._replace(caller=_caller(frames, missing.package))
