@@ -79,6 +79,12 @@ CASES = [
         "TL705",
         "uses torchvision.transforms.Scale, which torchvision 0.18.1 (CPU build) does not have: 0.12 removed it",
     ),
+    pytest.param(
+        "RuntimeError: stft requires the return_complex parameter be given for real inputs, and will further require",
+        "TL709",
+        "app/use.py, line 7, calls torch.stft without return_complex, which torch 2.0 and later refuse",
+        marks=pytest.mark.triggers("TL709"),
+    ),
     pytest.param("AttributeError: module 'torchaudio' has no attribute 'laod'", "TL702", "nor any other release"),
 ]
 
@@ -113,6 +119,10 @@ def test_a_name_that_is_not_there(
         ),
         pytest.param(
             "ModuleNotFoundError: No module named 'torchtext.data'", marks=pytest.mark.leaves_alone("TL708")
+        ),
+        pytest.param(
+            "RuntimeError: stft input and window must be on the same device",
+            marks=pytest.mark.leaves_alone("TL709"),
         ),
         "AttributeError: partially initialized module 'torchaudio' has no attribute 'info'",
         "ImportError: cannot import name 'AttrsDescriptor' from 'triton.compiler.compiler'",

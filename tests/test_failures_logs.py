@@ -252,3 +252,18 @@ def test_a_name_that_only_another_package_lacks(ground: Ground) -> None:
         site, log="ImportError: cannot import name 'AttrsDescriptor' from 'triton.compiler.compiler'\n"
     )
     assert done.bad == []
+
+
+def test_a_call_of_stft_that_torch_2_refuses(ground: Ground) -> None:
+    """https://github.com/alibabasglab/D2Former/issues/4"""
+    site = stack(ground, "torchaudio==2.1.2", torch="2.1.2+cu121", python="3.10")
+    log = """
+  File "/D2Former/evaluation.py", line 36, in enhance_one_track
+    noisy_spec = torch.stft(noisy, n_fft, hop, window=torch.hamming_window(n_fft).cuda(), onesided=True)
+  File "/usr/local/lib/python3.10/site-packages/torch/functional.py", line 650, in stft
+    return _VF.stft(input, n_fft, hop_length, win_length, window,  # type: ignore[attr-defined]
+RuntimeError: stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future PyTorch release.
+"""
+    done = ground.check(site, log=log)
+    shown(done, "TL709", "/D2Former/evaluation.py, line 36, calls torch.stft", "view_as_real")
+    ground.cure(done, by=lambda: None)  # the line is changed

@@ -71,9 +71,14 @@ def _prints(finding: Finding, log: Log) -> bool:
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
-    """Raise a note to a warning if the log shows its effect, and to an error if the package is missing."""
+    """Raise a note to a warning if the log shows its effect, and to an error if the package is missing.
+
+    A fault that the files show, and that the log names by its line, symbol or library, is confirmed: it ran.
+    """
     likely = log.first.rules[:2] if log.first else ()
     for finding in findings:
+        if finding.strength == Strength.SHOWN and _prints(finding, log):
+            finding.strength = Strength.RAN
         if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
             finding.severity = severity_of(fails=finding.rule == "TL615")
 

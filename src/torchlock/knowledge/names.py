@@ -78,6 +78,15 @@ def instead_of(dotted: str) -> str:
     return next((rows[part] for end in range(len(parts), 1, -1) if (part := ".".join(parts[:end])) in rows), "")
 
 
+def refused_calls() -> list[tuple[str, str, str]]:
+    """Calls that later releases refuse: a part of the error, the name of the old behaviour, what the code does.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return [tuple(row) for row in tables.load_compiled("names.json")["refused"]]
+
+
 def _of_torch(dotted: str) -> History | None:
     rows: dict[str, Any] = tables.load_compiled("names.json")["torch"]
     parts = dotted.split(".")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from torchlock.check.lacking_names import Lookup, looked_up, owner_of, shadowing_file
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.versions import path_of
-from torchlock.check.tracebacks import missing_names
+from torchlock.check.tracebacks import last_caller, missing_names
 from torchlock.finding import Strength
+from torchlock.knowledge.names import history, refused_calls
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CORE, STACK
@@ -49,6 +50,33 @@ def lacking(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         if lookup is not None and done < _MOST:
             done += 1
             yield _finding(context, missing, lookup)
+
+
+@rule("TL709", on="log")
+def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The first failure of a log, if it is a call that this torch refuses, and that earlier releases accept."""
+    first, version = log.first, context.version("torch")
+    if first is None or "TL709" not in first.rules or not version:
+        return
+    _, name, text = next((row for row in refused_calls() if row[0] in first.text), ("", "", ""))
+    known = history(name) if name else None
+    if known is None or known.has(version) is not False:
+        return
+    caller = last_caller(log.text, first.line, "torch")
+    owner = owner_of(context, caller)
+    yield context.finding(
+        "TL709",
+        "warning",
+        f"{_caller(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
+        *([owner] if owner and owner not in STACK else []),
+        "torch",
+        path=path_of(context, "torch"),
+        because=f"the line is: {caller.code}" if caller and caller.code else None,
+        expected_error=first.text,
+        sources=known.sources,
+        strength=Strength.RAN,
+        lacks=(name,),
+    )
 
 
 @rule("TL606", on="log")
