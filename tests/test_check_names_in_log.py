@@ -348,3 +348,17 @@ def test_of_two_packages_that_one_rule_is_about_the_one_in_the_traceback_comes_f
         names = [each[0] for each in bad(report)]
         mine = [each for each in report["files"][0]["findings"] if each["rule"] == "TL701"]
         assert mine[0]["packages"][0]["name"] == name, names
+
+
+def test_the_stubs_of_torch_list_what_its_code_defines(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site / "torch" / "__init__.py", "from torch._C import *\nglobals()['x'] = 1\n")
+    write(site / "torch" / "_C" / "__init__.pyi", "uint8: dtype = ...\nclass Tensor: ...\n")
+    assert told(site, capsys, "AttributeError: module 'torch' has no attribute 'lost'") == {}
+    write(site / "torch" / "_C" / "_VariableFunctions.pyi", "def hann_window(): ...\n")
+    for name in ("uint8", "Tensor", "hann_window"):
+        assert told(site, capsys, f"AttributeError: module 'torch' has no attribute '{name}'") == {}
+    found = told(site, capsys, "AttributeError: module 'torch' has no attribute 'lost'")
+    assert (found["rule"], found["message"][-30:]) == ("TL704", "2.3.1 (CPU build) does not have")
+    assert found["remedy"]["summary"].startswith(
+        "Change the line that uses torch.lost; it is not known which release"
+    )

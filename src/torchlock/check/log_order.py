@@ -98,6 +98,8 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if log.split:
         places = dict(log.prefixes)
         found.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
+    if elsewhere:
+        return found
     if log.first is None:
         return [*found, "the log shows no known failure, so it does not change the order of the findings"]
     bad = [each for each in findings if each.severity != "note"]

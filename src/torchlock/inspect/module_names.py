@@ -88,7 +88,9 @@ class ModuleNames:
             place = _submodule(place, part)
             if not place:
                 return False
-        if not _submodule(place, last) or not files.is_folder(place):
+        inner = _submodule(place, last)
+        is_module = inner.endswith(".py") or (inner and files.is_file(os.path.join(inner, "__init__.py")))
+        if not is_module or not files.is_folder(place):
             return False
         try:
             return last.encode() not in files.read(os.path.join(place, "__init__.py"), LARGEST)

@@ -11,7 +11,7 @@ from torchlock.check.lacking_names import Lookup, looked_up, owner_of, shadowing
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.versions import path_of
 from torchlock.check.tracebacks import last_caller, missing_names
-from torchlock.finding import Strength
+from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.names import history, refused_calls
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
@@ -127,6 +127,7 @@ def _finding(context: CheckContext, missing: MissingName, lookup: Lookup) -> Fin
         because=_because(missing, lookup),
         expected_error=missing.text,
         sources=lookup.sources,
+        remedy=Remedy(f"Add `import {lookup.lost}` to that file.") if lookup.is_unloaded else None,
         strength=Strength.RAN,
         lacks=lookup.lacks,
     )
