@@ -39,8 +39,10 @@ def not_on_search_path(context: CheckContext, log: Log, found: Sequence[Finding]
     names = list(dict.fromkeys(_LIBRARY.findall(first.text) or _LIBRARY.findall(_near(log.text, first.line))))
     if not names:
         return
-    name = next((each for each in names if _MAJOR.search(each)), names[0])
     folders = _folders(context, names)
+    there = {each.lower() for each in context.environment.tree.names(folders[0])} if folders else set()
+    known = [each for each in names if each.lower() in there] or [each for each in names if _MAJOR.search(each)]
+    name = (known or names)[0]
     who = _opener(context, log)
     message = f"{who} opens {name} by the search path of the system, "
     if folders:
