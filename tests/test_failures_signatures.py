@@ -330,25 +330,6 @@ _pickle.UnpicklingError: Weights only load failed. This file can still be loaded
 
 
 class TestGpus:
-    def test_cudnn_that_torch_alone_finds(self, ground: Ground) -> None:
-        """https://github.com/OpenNMT/CTranslate2/issues/1826"""
-        site = ground.linux("3.11")
-        for each in ("torchaudio==2.5.1", "ctranslate2==4.5.0"):
-            ground.wheel(site, each)
-        names = "libcudnn.so.9 libcudnn_ops.so.9 libcudnn_cnn.so.9 libcudnn_graph.so.9".split()
-        install(site.path, "nvidia-cudnn-cu12", "9.1.0.70", {f"nvidia/cudnn/lib/{x}": elf(x) for x in names})
-        ground.torch(site, "2.5.1+cu124")
-        log = """\
-INFO:faster_whisper:Processing audio with duration 03:52.176
-Unable to load any of {libcudnn_cnn.so.9.1.0, libcudnn_cnn.so.9.1, libcudnn_cnn.so.9, libcudnn_cnn.so}
-Invalid handle. Cannot load symbol cudnnCreateConvolutionDescriptor
-"""
-        done = ground.check(site, log=log)
-        assert done.first.rule == "TL225"
-        assert done.first.message.startswith("ctranslate2 opens libcudnn_cnn.so.9 by the search path")
-        assert done.command.startswith("export LD_LIBRARY_PATH=")
-        assert "site-packages/nvidia/cudnn/lib" in done.command
-
     def test_a_cpu_torchvision_on_a_gpu(self, ground: Ground) -> None:
         """https://github.com/Gourieff/ComfyUI-ReActor/issues/118"""
         site = ground.windows("3.10")
