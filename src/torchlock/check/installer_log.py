@@ -63,7 +63,7 @@ _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
     r"|Prepared \d|Looking in (?:indexes|links)|Solving environment|Installing dependencies from lock file)"
     r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"
-    r"|No matching distribution|enable-long-paths|externally-managed|DO NOT MATCH THE HASHES|Consider using the .--user"
+    r"|No matching distribution|Long Path support|enable-long-paths|externally-managed|DO NOT MATCH THE HASHES|Consider using the .--user"
 )
 _DONE = re.compile(
     r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "
