@@ -48,7 +48,9 @@ def finding_of(
     line of the log.
     """
     rules = _LEFT_HALF if told.half else _LEFT
-    left = tuple(each for each in found if each.rule in rules and (each.severity != "note" or each.rule == "TL615"))
+    left = tuple(
+        each for each in found if each.rule in rules and (each.severity != "note" or each.rule == "TL615")
+    )
     missing = {name for each in left if each.rule in _LEFT for name, _ in each.packages}
     fails = "torch" in missing or asked.name in missing or any(each.severity == "error" for each in left)
     result = context.finding(

@@ -87,7 +87,9 @@ def _for_nvrtc(context: CheckContext, version: str, name: str, exact: list[str],
 
     if exact:
         return _on_path(context, [os.path.dirname(exact[0])])
-    beside = [each for each in every if f"{os.sep}torch{os.sep}" in each and each.endswith((".so", f".so.{version}"))]
+    beside = [
+        each for each in every if f"{os.sep}torch{os.sep}" in each and each.endswith((".so", f".so.{version}"))
+    ]
     if beside:
         link = os.path.join(os.path.dirname(beside[0]), name)
         summary = f"Give the library of torch its whole name: a link {name} to {os.path.basename(beside[0])}."
