@@ -26,7 +26,10 @@ CUDA = {"version": "2.8.0+cu128", "cuda": "'12.8'"}
 
 def collected(line: str) -> str:
     """A log of pip that ends with this line."""
-    return f"Collecting torch==2.8.0\n  Using cached torch-2.8.0-cp311-cp311-manylinux_2_28_x86_64.whl (88 MB)\n{line}\n"
+    return (
+        f"Collecting torch==2.8.0\n  Using cached torch-2.8.0-cp311-cp311-manylinux_2_28_x86_64.whl (88 "
+        f"MB)\n{line}\n"
+    )
 
 
 def triggers(rule: str, *values: str) -> Any:
@@ -88,13 +91,19 @@ def empty(tmp_path: Path) -> Path:
         triggers(
             "TL527",
             "torchaudio==2.8.0",
-            "ERROR: Cannot install torch==2.8.0 and torchaudio==2.7.1 because these package versions have conflicting dependencies.",
+            (
+                "ERROR: Cannot install torch==2.8.0 and torchaudio==2.7.1 because these package versions "
+                "have conflicting dependencies."
+            ),
         ),
         triggers("TL528", "", "ERROR: No matching distribution found for example-package==9.9"),
         triggers(
             "TL529",
             "LongPathsEnabled",
-            "HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
+            (
+                "HINT: This error might have occurred since this system does not have Windows Long Path "
+                "support enabled."
+            ),
         ),
         triggers(
             "TL511", "pip<24.1", "WARNING: Ignoring version 2.0.6 of omegaconf since it has invalid metadata:"
@@ -190,12 +199,18 @@ def test_a_numpy_within_the_limits_of_numba(site: Path, capsys: pytest.CaptureFi
         ("1.26.4", "AttributeError: module 'numpy' has no attribute 'float'.", "numpy<1.24"),
         (
             "1.26.4",
-            "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88 from PyObject",
+            (
+                "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 "
+                "from C header, got 88 from PyObject"
+            ),
             "numpy>=2",
         ),
         (
             "2.2.0",
-            "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 88 from C header, got 96 from PyObject",
+            (
+                "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 88 "
+                "from C header, got 96 from PyObject"
+            ),
             "numpy<2",
         ),
         (
@@ -309,5 +324,8 @@ def test_words_for_a_shell_in_a_log_are_never_offered(empty: Path, capsys: pytes
 
 
 def test_a_retry_is_no_failure() -> None:
-    log = "WARNING: Retrying (Retry(total=4)) after connection broken by 'ReadTimeoutError(\"Read timed out.\")': /simple/\n"
+    log = (
+        "WARNING: Retrying (Retry(total=4)) after connection broken by 'ReadTimeoutError(\"Read timed "
+        "out.\")': /simple/\n"
+    )
     assert read_log(log).first is None

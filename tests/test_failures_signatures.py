@@ -20,7 +20,8 @@ PAGE = "https://download.pytorch.org/whl"
 def no_match(requirement: str, offered: str = "none") -> str:
     """What pip prints."""
     return (
-        f"ERROR: Could not find a version that satisfies the requirement {requirement} (from versions: {offered})\n"
+        f"ERROR: Could not find a version that satisfies the requirement {requirement} (from "
+        f"versions: {offered})\n"
         f"ERROR: No matching distribution found for {requirement}\n"
     )
 
@@ -45,10 +46,10 @@ class TestInstallers:
     """What an installer printed comes before what its failure left."""
 
     def test_a_cached_wheel_of_which_a_part_is_damaged(self, ground: Ground) -> None:
-        """https://github.com/bmaltais/kohya_ss/issues/250; --no-cache-dir helped in s9roll7/animatediff-cli-prompt-travel#69"""
+        """https://github.com/bmaltais/kohya_ss/issues/250; s9roll7/animatediff-cli-prompt-travel#69 was cured so"""
         site = with_pip(ground, ground.windows("3.10"))
         log = f"""\
-(venv) PS N:\\AI\\kohya_ss> pip install torch==1.12.1+cu116 torchvision==0.13.1+cu116 --extra-index-url {PAGE}/cu116
+PS N:\\AI> pip install torch==1.12.1+cu116 torchvision==0.13.1+cu116 --extra-index-url {PAGE}/cu116
 Collecting torch==1.12.1+cu116
   Using cached {PAGE}/cu116/torch-1.12.1%2Bcu116-cp310-cp310-win_amd64.whl (2388.4 MB)
 Collecting numpy
@@ -95,7 +96,8 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
     def test_a_label_in_a_file_of_requirements(self, ground: Ground) -> None:
         """https://github.com/jianchang512/stt/issues/4"""
         site = with_pip(ground, ground.windows("3.10"))
-        log = f"pip install -r requirements.txt\n{no_match('torch==2.1.2+cu121 (from -r requirements.txt (line 3))')}"
+        failed = no_match("torch==2.1.2+cu121 (from -r requirements.txt (line 3))")
+        log = f"pip install -r requirements.txt\n{failed}"
         done = checked(ground, site, log)
         assert done.first.rule == "TL507"
         assert done.command == f"python -m pip install --extra-index-url {PAGE}/cu121 -r requirements.txt"
@@ -112,7 +114,10 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
     def test_a_build_that_never_was(self, ground: Ground) -> None:
         """https://github.com/zewei-Zhang/GoodDrag/issues/3"""
         site = with_pip(ground, ground.linux("3.10"))
-        log = f"pip install torch==2.0.1+cu121 torchaudio==2.0.2 --index-url {PAGE}/cu121\n{no_match('torch==2.0.1+cu121')}"
+        log = (
+            f"pip install torch==2.0.1+cu121 torchaudio==2.0.2 --index-url "
+            f"{PAGE}/cu121\n{no_match('torch==2.0.1+cu121')}"
+        )
         done = checked(ground, site, log)
         assert done.first.rule == "TL204"
         assert "cu117, cu118" in done.first.because
@@ -157,7 +162,7 @@ Looking in indexes: https://index.example.org/simple, {PAGE}/cu113
         """https://github.com/astral-sh/uv/issues/8358"""
         site = with_pip(ground, ground.mac(python="3.9", machine="x86_64"))
         log = """\
-error: Distribution `torch==2.5.0 @ registry+https://index.example.org/simple` can't be installed because it doesn't
+error: Distribution `torch==2.5.0 @ registry+https://example.org/simple` can't be installed because it doesn't
 have a source distribution or wheel for the current platform
 """
         done = checked(ground, site, log)
@@ -237,7 +242,7 @@ Collecting flash-attn
 Collecting fairseq==0.12.2 (from -r requirements.txt (line 10))
   Downloading fairseq-0.12.2.tar.gz (9.6 MB)
 WARNING: Ignoring version 2.0.5 of omegaconf since it has invalid metadata:
-Requested omegaconf<2.1 from https://index.example.org/omegaconf-2.0.5-py3-none-any.whl has invalid metadata: .* suffix
+Requested omegaconf<2.1 from https://example.org/omegaconf-2.0.5-py3-none-any.whl has invalid metadata: .* suffix
     PyYAML (>=5.1.*)
 Please use pip<24.1 if you need to use this version.
 """
@@ -261,6 +266,42 @@ The conflict is caused by:
         assert done.first.rule == "TL527"
         assert done.command == "python -m pip install torch==1.13.1 torchaudio==0.13.1"
 
+    def test_a_cuda_version_that_the_channel_never_got(self, ground: Ground) -> None:
+        """https://github.com/ultralytics/ultralytics/issues/22030"""
+        site = with_pip(ground, ground.windows("3.12"))
+        log = """\
+conda install pytorch torchvision torchaudio pytorch-cuda=12.8 -c pytorch -c nvidia -c conda-forge
+Solving environment: failed
+
+PackagesNotFoundError: The following packages are not available from current channels:
+
+  - pytorch-cuda=12.8*
+
+Current channels:
+"""
+        done = checked(ground, site, log)
+        assert done.first.rule == "TL528"
+        assert "pytorch-cuda 12.8" in done.first.message
+        assert done.command == f"python -m pip install --index-url {PAGE}/cu128 torch torchvision torchaudio"
+
+    def test_a_toolkit_that_conda_does_not_have(self, ground: Ground) -> None:
+        """https://github.com/myshell-ai/OpenVoice/issues/83: solved with pip"""
+        site = with_pip(ground, ground.windows("3.9"))
+        log = """\
+conda install pytorch==1.13.1 torchvision==0.14.1 torchaudio==0.13.1 cudatoolkit=11.7 -c pytorch -c nvidia
+PackagesNotFoundError: The following packages are not available from current channels:
+
+  - cudatoolkit=11.7
+
+Current channels:
+"""
+        done = checked(ground, site, log)
+        assert done.first.rule == "TL528"
+        assert done.command == (
+            f"python -m pip install --index-url {PAGE}/cu117 torch==1.13.1+cu117 torchvision==0.14.1+cu117 "
+            "torchaudio==0.13.1+cu117"
+        )
+
     def test_a_file_that_a_program_has_open(self, ground: Ground) -> None:
         """https://github.com/zalandoresearch/pytorch-ts/issues/56"""
         site = with_pip(ground, ground.windows("3.8"))
@@ -279,7 +320,10 @@ Consider using the `--user` option or check the permissions.
     def test_an_installer_that_was_killed(self, ground: Ground) -> None:
         """https://github.com/pytorch/pytorch/issues/1022"""
         site = with_pip(ground, ground.linux("3.10"))
-        log = "Collecting torch==2.1.0\n  Downloading torch-2.1.0-cp310-cp310-manylinux1_x86_64.whl (670.2 MB)\nKilled\n"
+        log = (
+            "Collecting torch==2.1.0\n  Downloading torch-2.1.0-cp310-cp310-manylinux1_x86_64.whl (670.2 "
+            "MB)\nKilled\n"
+        )
         done = checked(ground, site, log)
         assert done.first.rule == "TL523"
         assert done.command == "python -m pip install --no-cache-dir torch==2.1.0"
@@ -308,7 +352,7 @@ class TestNumpyAndModels:
   File "/venv/lib/python3.10/site-packages/whisperx/vads/pyannote.py", line 43, in load_vad_model
   File "/venv/lib/python3.10/site-packages/pyannote/audio/core/model.py", line 671, in from_pretrained
 _pickle.UnpicklingError: Weights only load failed. This file can still be loaded, to do so you have two options
-        WeightsUnpickler error: Unsupported global: GLOBAL omegaconf.listconfig.ListConfig was not an allowed global
+        WeightsUnpickler error: Unsupported global: GLOBAL omegaconf.listconfig.ListConfig was not an allowed
 """
         done = ground.check(site, log=log.replace("/venv/", f"{site.path.parents[2]}/"))
         assert done.first.rule == "TL110"
@@ -335,7 +379,10 @@ class TestGpus:
         site = ground.windows("3.10")
         ground.wheel(site, "torchvision==0.22.0+cpu")
         ground.torch(site, "2.7.0+cu128")
-        log = "NotImplementedError: Could not run 'torchvision::nms' with arguments from the 'CUDA' backend. This could\n"
+        log = (
+            "NotImplementedError: Could not run 'torchvision::nms' with arguments from the 'CUDA' "
+            "backend. This could\n"
+        )
         done = ground.check(site, log=log, platform="windows-amd64")
         assert done.first.rule == "TL228"
         assert f"--index-url {PAGE}/cu128" in done.command
@@ -346,7 +393,10 @@ class TestGpus:
         site = ground.linux("3.12")
         ground.wheel(site, "torchaudio==2.9.1")
         ground.torch(site, "2.9.1+cu130")
-        log = "RuntimeError: The NVIDIA driver on your system is too old (found version 12080). Please update your GPU driver\n"
+        log = (
+            "RuntimeError: The NVIDIA driver on your system is too old (found version 12080). Please "
+            "update your GPU driver\n"
+        )
         done = ground.check(site, log=log)
         assert done.first.rule == "TL202"
         assert "supports CUDA 12.8" in done.first.message

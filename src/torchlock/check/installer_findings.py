@@ -44,8 +44,8 @@ def finding_of(
 ) -> Finding:
     """The finding about a failed installation. What it left is its consequence.
 
-    It is an error if torch, or the package that was asked for, is missing because of it. ``found`` are the other findings, ``line`` is the
-    line of the log.
+    It is an error if torch, or the package that was asked for, is missing because of it. ``found`` are the other
+    findings, ``line`` is the line of the log.
     """
     rules = _LEFT_HALF if told.half else _LEFT
     left = tuple(
@@ -81,7 +81,9 @@ def _named(context: CheckContext, asked: Installation, remedy: Remedy) -> Remedy
 
 
 def is_there(context: CheckContext, asked: Installation) -> bool:
-    """Whether the release that was asked for is installed now, so that the failure is past."""
+    """Whether the release that was asked for is installed now, or later in the log: the failure is past."""
+    if asked.is_past:
+        return True
     version = asked.version
     if not version and asked.file.endswith(".whl"):
         version = asked.file.split("-")[1].replace("%2B", "+") if asked.file.count("-") > 1 else ""

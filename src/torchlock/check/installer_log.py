@@ -42,7 +42,8 @@ _ABSENT = (
 _FAILED = (
     re.compile(rf"Hash mismatch for `({_WORD})"),
     re.compile(
-        rf"Failed to (?:build|download(?: and build)?|install|prepare distribution[^`\n]{{0,20}})[: ]{{1,2}}`({_WORD})"
+        rf"Failed to (?:build|download(?: and build)?|install"
+        rf"|prepare distribution[^`\n]{{0,20}})[: ]{{1,2}}`({_WORD})"
     ),
     re.compile(rf"Failed building wheel for ({_WORD})"),
     re.compile(rf"Failed to build (?:installable wheels for [^(\n]{{0,80}}\()?({_WORD})"),
@@ -62,8 +63,10 @@ _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
     r"|Prepared \d|Looking in (?:indexes|links)|Solving environment|Installing dependencies from lock file)"
-    r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"
-    r"|No matching distribution|Long Path support|enable-long-paths|externally-managed|DO NOT MATCH THE HASHES|Consider using the .--user"
+    r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"(
+        r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
+        r"|DO NOT MATCH THE HASHES|Consider using the .--user"
+    )
 )
 _DONE = re.compile(
     r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "
@@ -89,13 +92,13 @@ _SIGNS = (
 class Installation(NamedTuple):
     """What a log shows of an installation that failed.
 
-    ``tool`` is ``pip``, ``uv``, ``poetry``, ``pdm``, ``conda`` or ""; ``command`` is the line that was run;
-    ``name`` and ``specifier`` are the requirement that failed; ``file`` is the last archive that was named before
-    the failure, ``source`` the line that named it. ``indexes`` are the addresses that were asked. ``offered`` are the
-    versions that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
-    ``installing`` are the projects that were being installed, ``requested`` the arguments that the user gave, as far
-    as the log shows them; ``near`` the lines around the failure.
-    ``is_absent``: no file of the requirement was found; ``is_at_work``: the lines before the failure are those of an installer.
+    ``tool`` is ``pip``, ``uv``, ``poetry``, ``pdm``, ``conda`` or ""; ``command`` is the line that was run.
+    ``name`` and ``specifier`` are the requirement that failed; ``file`` is the archive that the failure is about,
+    ``source`` the line that named it. ``indexes`` are the addresses that were asked. ``offered`` are the versions
+    that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
+    ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as the
+    log shows them; ``near`` the lines around the failure. ``is_absent``: no file of the requirement was found.
+    ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
     """
 
     tool: str = ""
@@ -112,6 +115,7 @@ class Installation(NamedTuple):
     requested: tuple[str, ...] = ()
     near: str = ""
     is_absent: bool = False
+    is_past: bool = False
     is_at_work: bool = False
 
     @property
@@ -154,6 +158,7 @@ def read_installation(text: str, line: int) -> Installation:
         _requested(before),
         "\n".join(lines[max(0, line - 6) : line + 40]),
         is_absent,
+        _is_past(lines[line:], name),
         _is_at_work([*before, *after[1:12]]) or bool(command),
     )
 
@@ -246,6 +251,14 @@ def _hashes(lines: list[str]) -> tuple[tuple[str, ...], str]:
             if mode in ("Expected", "or"):
                 expected.append(digest)
     return tuple(expected), ""
+
+
+def _is_past(lines: list[str], name: str) -> bool:
+    """Whether an installer says later that it installed this package."""
+    done = (normalise(word) for each in lines if "Successfully installed" in each for word in each.split())
+    return bool(name) and any(
+        word.startswith(f"{name}-") and word[len(name) + 1 : len(name) + 2].isdigit() for word in done
+    )
 
 
 def _is_at_work(lines: list[str]) -> bool:

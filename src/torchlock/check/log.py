@@ -87,8 +87,8 @@ class Log(NamedTuple):
 
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
     ``installed`` are the (package, version) pairs that it names, ``cuda`` the (package, CUDA version) pairs of
-    builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files. ``text`` is the
-    whole log.
+    builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files. ``text`` is
+    the whole log.
     """
 
     signatures: tuple[Signature, ...]

@@ -111,7 +111,8 @@ def _of_later_code(context: CheckContext, line: str) -> Finding:
     return context.finding(
         "TL202",
         "warning",
-        f"the NVIDIA driver is older than the CUDA version of the code that {context.named('torch')}, or a package that "
+        f"the NVIDIA driver is older than the CUDA version of the code that {context.named('torch')}, "
+        f"or a package that "
         "computes with it, gave it to translate",
         "torch",
         because="a driver translates intermediate code (PTX) of its own CUDA version and of earlier ones only",
@@ -187,7 +188,10 @@ def _on_cpu(context: CheckContext, finding: Finding) -> Remedy:
     from torchlock.check.fix.gpu_builds import other_build
 
     remedy = other_build(context, finding)
-    summary = f"Pass map_location='cpu' to torch.load, to compute on the CPU; or {remedy.summary[0].lower()}{remedy.summary[1:]}"
+    summary = (
+        f"Pass map_location='cpu' to torch.load, to compute on the CPU; or "
+        f"{remedy.summary[0].lower()}{remedy.summary[1:]}"
+    )
     return replace(remedy, summary=summary)
 
 
@@ -197,7 +201,8 @@ def _seen(context: CheckContext, line: str) -> tuple[str, str]:
     if re.search(r"initialization|unknown error|InitializationError", line):
         return (
             f"the NVIDIA driver did not start for {torch}; the packages are not at fault",
-            "Restart the machine (after an update of the driver, the old one is still loaded); on Linux, see that nvidia-smi "
+            "Restart the machine (after an update of the driver, the old one is still loaded); on "
+            "Linux, see that nvidia-smi "
             "works and load nvidia_uvm (sudo modprobe nvidia_uvm); in a container, restart it.",
         )
     if re.search(r"No CUDA GPUs|no CUDA-capable|NoDevice", line):
@@ -207,7 +212,8 @@ def _seen(context: CheckContext, line: str) -> tuple[str, str]:
         )
     return (
         f"{torch} found no NVIDIA driver; the packages are not at fault",
-        "Start the container with --gpus all (NVIDIA Container Toolkit), install the NVIDIA driver on the machine, "
+        "Start the container with --gpus all (NVIDIA Container Toolkit), install the NVIDIA driver on "
+        "the machine, "
         f"{on_cpu}. The build of an image has no GPU.",
     )
 
@@ -226,7 +232,10 @@ def cpu_companion(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
         "warning",
         f"{context.named(name)} is a CPU build, and its operator {match[2]} was called on a GPU"
         if context.label(name) == "cpu"
-        else f"{name} {context.pins[name].version.public} is a CPU build, and its operator {match[2]} was called on a GPU",
+        else (
+            f"{name} {context.pins[name].version.public} is a CPU build, and its operator {match[2]} was "
+            f"called on a GPU"
+        ),
         name,
         path=path_of(context, name),
         expected_error=log.first.text,
