@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from support import installed, skeletons
+from support.check import assert_remedies
 from support.libraries import elf
 from support.real_wheels import Wheels
 from support.shop import belongs, cuda_of, pinned_torch
@@ -303,6 +304,7 @@ class Ground:
         text = self._output.readouterr()
         assert code in (0, 1), text.err
         found = json.loads(text.out)
+        assert_remedies(found)
         said = [_said(row) for row in found["files"][0]["findings"]]
 
         def again() -> Checked:
