@@ -357,9 +357,19 @@ def test_a_label_that_its_files_belie(
     remove(site, "torch")
     stage_torch(site, f"2.8.0{called}", cuda=cuda)
     write(site / "torch" / "lib" / library, elf("libtorch_cuda.so"))
+    with next(site.glob("torch-*.dist-info/RECORD")).open("a") as record:
+        record.write(f"torch/lib/{library},,\n")
     report = run(capsys, "--path", site, code=0 if cuda == "None" else None)
     assert report["target"]["accelerator"] == (None if cuda == "None" else "cu128")
     assert "is labelled 2.8.0+cpu, but its files are from another build" in str(report)
+
+
+def test_a_library_that_an_earlier_build_left_behind(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is in no record: the CPU build that was unpacked over a build for CUDA stays a CPU build."""
+    write(site / "torch" / "lib" / "libtorch_cuda.so", elf("libtorch_cuda.so"))
+    report = run(capsys, "--path", site, code=0)
+    assert report["target"]["accelerator"] == "cpu"
+    assert "is labelled" not in str(report)
 
 
 @pytest.mark.parametrize("folder", ["lib/python3.13t", "lib/python3.13"])

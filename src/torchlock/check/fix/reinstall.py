@@ -50,8 +50,8 @@ def _from_its_source(context: CheckContext, name: str) -> Remedy:
     """Words for a build that no index has."""
     version = context.version(name) or recorded(context, name)
     return Remedy(
-        f"Install {name} {version} once more from where it came: the vendor's wheel or image, or its source. There "
-        "is no command, because no index that torchlock knows has this build."
+        f"Install {name} {version} once more from where it came: the vendor's wheel or image, or its source. "
+        "There is no command, because no index that torchlock knows has this build."
     )
 
 

@@ -10,6 +10,7 @@ from torchlock.check.fix.plan import Plan, planned
 from torchlock.check.fix.reinstall import same
 from torchlock.check.fix.requirements import lacks_one_of_the_stack, pins_another
 from torchlock.check.fix.system_libraries import is_library_of_the_machine
+from torchlock.check.fix.vendor_builds import companion
 from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
@@ -33,7 +34,7 @@ def shared_plan(context: CheckContext, bad: Sequence[Finding]) -> Plan | None:
     broken = [each for each in bad if each.rule in fixed_by("reinstall")]
     broken = [each for each in broken if not is_library_of_the_machine(context, each)]
     again = {name for finding in broken for name, _ in finding.packages if name in STACK}
-    built_apart = {name for finding in filter(fits_by_version, bad) for name in ("torch", finding.packages[0][0])}
+    built_apart = {name for finding in filter(fits_by_version, bad) for name in _built_apart(context, finding)}
     lacking = {finding.packages[1][0] for finding in bad if lacks_one_of_the_stack(context, finding)}
     wanted = {name for finding in bad if finding.rule in _ABSENT for name, _ in finding.packages} | lacking
     if any(finding.rule == "TL615" for finding in bad):
@@ -47,6 +48,14 @@ def shared_plan(context: CheckContext, bad: Sequence[Finding]) -> Plan | None:
 def fits_by_version(finding: Finding) -> bool:
     """Whether two packages of the stack fit by their versions, and only their symbols show a conflict."""
     return finding.rule == "TL611" and finding.packages[0][0] in STACK
+
+
+def _built_apart(context: CheckContext, finding: Finding) -> tuple[str, ...]:
+    """The packages of which new builds are needed. A nightly companion is replaced; the release of torch stays."""
+    name = finding.packages[0][0]
+    pins = [context.pins.get(each) for each in ("torch", name)]
+    is_early = [pin is not None and pin.version.is_prerelease for pin in pins]
+    return (name,) if is_early == [False, True] else ("torch", name)
 
 
 def together(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
@@ -93,8 +102,5 @@ def nothing(context: CheckContext, finding: Finding) -> Remedy:
     where = f" on Python {context.target.python}, {context.target.platform.spelled}" if context.target else ""
     name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
     if context.copy("torch") is not None and is_vendors(context, "torch"):
-        return Remedy(
-            f"Install {name} from the source of this torch ({context.version('torch')}), or build it against this "
-            "torch: no wheel of the public index works with it."
-        )
+        return companion(context, name)
     return Remedy(f"No compatible releases are known{where}; use another Python.")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import is_nameless
+from torchlock.check.fix.cuda_libraries import found_library
+from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.gpu_builds import RULES, other_build
 from torchlock.check.fix.import_path import deleted, moved
@@ -16,6 +18,7 @@ from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared
 from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
 from torchlock.check.fix.system_libraries import later_soundfile, later_system, other_ffmpeg, soundfile
+from torchlock.check.fix.vendor_builds import of_vendor
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 
@@ -37,14 +40,15 @@ def _alone(function: _Alone) -> _WithPlan:
 _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     **dict.fromkeys(RULES, (_alone(other_build),)),
     "TL104": (without_torchtext,),
+    "TL230": (_alone(found_library),),
     "TL304": (_alone(other_ffmpeg),),
     "TL306": (_alone(soundfile),),
     "TL603": (_alone(deleted),),
     "TL606": (_alone(moved),),
     "TL608": (_alone(later_soundfile),),
     "TL609": (of_stack, _alone(required)),
-    "TL610": (_alone(of_codec), _alone(rebuilt), _alone(of_vendors_torch), _alone(complete)),
-    "TL611": (_alone(rebuilt), of_one_source),
+    "TL610": (*map(_alone, (of_codec, of_cuda_package, of_vendor, rebuilt, of_vendors_torch, complete)),),
+    "TL611": (*map(_alone, (of_cuda_package, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),
 }
@@ -52,7 +56,7 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
 _BY_KIND: Mapping[str, tuple[_WithPlan, ...]] = {
     "dependent": (_alone(compatible_release),),
     "reinstall": (again,),
-    "versions": (together,),
+    "versions": (_alone(of_vendor), together),
 }
 # Rules about the machine or about torchlock itself: nothing can be installed.
 _NOTHING_TO_INSTALL = "There is no command for this, because no package is known whose installation repairs it."

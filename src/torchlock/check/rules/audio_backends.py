@@ -112,6 +112,11 @@ def _without_ffmpeg(context: CheckContext, majors: list[int]) -> Iterator[Findin
     yield context.finding("TL303", "note", message, "torchaudio", remedy=remedy)
 
 
+def is_sox_unknown(context: CheckContext) -> bool:
+    """Whether it is unknown if this torchaudio, which may use libsox, finds it on a Mac."""
+    return _is_one_of(context, ">=2.1,<2.9") and is_mac(context) and isinstance(_has_sox_on_mac(context), Unknown)
+
+
 def without_sox(context: CheckContext) -> Finding:
     """A note that torchaudio does not find libsox."""
     lead = f"{context.named('torchaudio')} does not load through libsox"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
+from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import versions
-from torchlock.check.rules.ffmpeg import lacking_ffmpeg
-from torchlock.check.rules.libsndfile import has_library, without_libsndfile
+from torchlock.check.rules.audio_backends import is_sox_unknown, without_sox
+from torchlock.check.rules.ffmpeg import cores_of, is_mac, lacking_ffmpeg, off_the_path
+from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
@@ -18,6 +20,7 @@ from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 
 if TYPE_CHECKING:
@@ -190,7 +193,7 @@ def _without_library(context: CheckContext, name: str) -> Unknown | None:
     return Unknown(f"{what} was not found in {copy.path}")
 
 
-@rule("TL610", "TL304", "TL301", on="log")
+@rule("TL610", "TL304", "TL302", "TL301", on="log")
 def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The libraries that a log shows to be missing on a machine that was not examined."""
     first = log.first
@@ -206,10 +209,23 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             )
             yield found_missing(context, attempt, missing, because)
             return
-    if first.rules[:1] == ("TL304",) and _needs_ffmpeg_unseen(context):
-        yield lacking_ffmpeg(context, "the log shows that the machine has none of them")
+    if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
+        yield from _ffmpeg_shown(context)
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
-        yield without_libsndfile(context, "the log shows that the machine has none")
+        yield without_libsndfile(context, why_none(context, "the log shows that the machine has none"))
+    if "TL302" in first.rules[:2] and is_sox_unknown(context):
+        finding = without_sox(context)
+        finding.severity = severity_of(fails=False)
+        yield finding
+
+
+def _ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
+    """The FFmpeg that a log shows not to be found: on a Mac it may be there, in a folder that is not searched."""
+    off_path = ffmpeg_off_path(context, cores_of(context)) if is_mac(context) else None
+    if off_path is not None and "torchcodec" in context.pins:
+        yield off_the_path(context, off_path)
+    elif _needs_ffmpeg_unseen(context):
+        yield lacking_ffmpeg(context, "the log shows that none is found")
 
 
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
