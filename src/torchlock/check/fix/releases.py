@@ -97,9 +97,12 @@ def of_one_source(context: CheckContext, finding: Finding, plan: Plan | None) ->
 
 def nothing(context: CheckContext, finding: Finding) -> Remedy:
     """Why there is no command that installs releases which work together."""
-    if not context.installed.distributions and context.target is None:
-        return Remedy("Give the path of an environment, or of its site-packages folder.")
-    where = f" on Python {context.target.python}, {context.target.platform.spelled}" if context.target else ""
+    if context.target is None:
+        return Remedy(
+            "Name the interpreter with --python, or the platform with --platform. There is no command, because it "
+            "is not known for which Python and platform the packages must be."
+        )
+    where = f" on Python {context.target.python}, {context.target.platform.spelled}"
     name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
     if context.copy("torch") is not None and is_vendors(context, "torch"):
         return companion(context, name)
