@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,7 +105,16 @@ class Shell:
         for name in asked.names if not asked.alone else ():
             self._check(name)
 
-    def _want(self, name: str, specifier: str, asked: _Asked, *, named: bool, seen: tuple[str, ...] = ()) -> None:
+    def _want(
+        self,
+        name: str,
+        specifier: str,
+        asked: _Asked,
+        *,
+        named: bool,
+        seen: tuple[str, ...] = (),
+        extras: Iterable[str] = (),
+    ) -> None:
         """Install a package unless it is there as required, then what it requires of the stack and of NVIDIA."""
         there = self.ground.version(self.site, name)
         kept = bool(there) and SpecifierSet(specifier).contains(there, prereleases=True)
@@ -114,10 +123,11 @@ class Shell:
             self._fetch(name, specifier, asked.label)
         if asked.alone or name in seen:
             return
-        for each in requirements(self.site, name):
+        for each in requirements(self.site, name, extras):
             other = canonicalize_name(each.name)
             if _is_ours(other) and other not in asked.names:
-                self._want(other, str(each.specifier), asked, named=False, seen=(*seen, name))
+                wanted, extras = str(each.specifier), each.extras
+                self._want(other, wanted, asked, named=False, seen=(*seen, name), extras=extras)
 
     def _check(self, name: str) -> None:
         """An installer does not leave a package whose requirements on the stack are not met."""
@@ -319,7 +329,8 @@ def _python_of(words: Sequence[str]) -> str:
 
 def _is_ours(name: str) -> bool:
     """Whether a dependency matters here: the others are not staged at all."""
-    return name in ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext") or name.startswith("nvidia-")
+    family = ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "cuda-toolkit")
+    return name in family or name.startswith("nvidia-")
 
 
 def _size(name: str, version: str, site: Site) -> int:
