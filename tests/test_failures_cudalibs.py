@@ -479,3 +479,34 @@ def test_a_cublas_lt_of_another_release_in_a_log(ground: Ground, site: Site, ins
     assert done.first.message.endswith(f"which has {symbol}; {root}/usr/local/cuda/lib64/{name} does not")
     assert "/nvidia/cublas/lib$" in done.command
     ground.cure(done)
+
+
+XFORMERS = "WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. xFormers was built for:\n"
+
+
+def xformers(ground: Ground, torch: str, *companions: str) -> Site:
+    """The real xformers 0.0.28.post3, which was compiled against torch 2.5.1+cu121."""
+    site = ground.linux("3.11")
+    for each in ("xformers==0.0.28.post3", "soundfile==0.13.1", *companions):
+        ground.wheel(site, each)
+    ground.torch(site, torch, made_for=list(companions))
+    return site
+
+
+def test_an_xformers_of_another_torch(ground: Ground) -> None:
+    """https://github.com/deforum/deforum-stable-diffusion/issues/377"""
+    site = xformers(ground, "2.6.0+cu124")
+    done = ground.check(site, log=f"{XFORMERS}    PyTorch 2.5.1+cu121 with CUDA 1201 (you have 2.6.0+cu124)\n")
+    assert done.first.rule == "TL611"
+    assert done.first.because == "its cpp_lib.json says that it was built for torch 2.5.1+cu121"
+    assert done.command == "python -m pip install --no-deps xformers==0.0.29.post3"
+    ground.cure(done)
+
+
+def test_an_xformers_beside_a_cpu_torch(ground: Ground) -> None:
+    """https://github.com/open-mmlab/PIA/issues/30"""
+    site = xformers(ground, "2.5.1+cpu", "torchaudio==2.5.1+cpu")
+    done = ground.check(site, log=f"{XFORMERS}    PyTorch 2.5.1+cu121 with CUDA 1201 (you have 2.5.1+cpu)\n")
+    assert "needs libc10_cuda.so, which torch 2.5.1 (CPU build) does not have" in done.first.message
+    assert "--index-url https://download.pytorch.org/whl/cu121 torch" in done.command
+    assert "--no-deps" not in done.command

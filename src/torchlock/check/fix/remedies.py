@@ -25,6 +25,7 @@ from torchlock.check.fix.gpu_builds import other_build
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.plan import Plan, of_build, planned
 from torchlock.check.fix.search_path import search_path
+from torchlock.check.fix.xformers import of_xformers
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
@@ -138,7 +139,7 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
         return remedy
     if finding.rule == "TL230":
         return found_library(context, finding)
-    if (remedy := of_cuda_package(context, finding)) is not None:
+    if (remedy := of_cuda_package(context, finding) or of_xformers(context, finding)) is not None:
         return remedy
     if finding.rule == "TL606":
         return _moved(context, finding)

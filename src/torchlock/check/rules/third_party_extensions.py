@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.loader_messages import no_symbol, not_found
+from torchlock.check.xformers import built_for
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -45,12 +46,19 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         )
         expected_error = not_found(context, name, attempt.path, missing[0], attempt.path)
         yield context.finding(
-            "TL610", severity, message, name, "torch", path=attempt.path, expected_error=expected_error
+            "TL610",
+            severity,
+            message,
+            name,
+            "torch",
+            path=attempt.path,
+            because=_built_for(context, name),
+            expected_error=expected_error,
         )
     elif undefined:
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
         message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
-        because = other_abi(context, undefined) or "it was built for another release of torch"
+        because = other_abi(context, undefined) or _built_for(context, name) or "it was built for another torch"
         expected_error = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
         yield context.finding(
             "TL611",
@@ -70,6 +78,11 @@ _CUDA = re.compile(r"libcudart\.so")
 
 def _and_more(names: list[str]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def _built_for(context: CheckContext, name: str) -> str | None:
+    torch = built_for(context) if name == "xformers" else ""
+    return f"its cpp_lib.json says that it was built for torch {torch}" if torch else None
 
 
 def _is_top(context: CheckContext, attempt: Attempt) -> bool:
