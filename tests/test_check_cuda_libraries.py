@@ -211,3 +211,34 @@ JIT = ("nvjitlink", "libnvJitLink.so.*[0-9]")
 def test_what_torch_opens_first(tmp_path: Path, source: str, expected: Preloads) -> None:
     write(tmp_path / "__init__.py", source)
     assert read_preloads(str(tmp_path)) == expected
+
+
+UNKNOWN = "_ZN3c1015SmallVectorBaseIjE8grow_podEPKvmm"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("torch-scatter", "torch_scatter/_scatter_cuda.so"),
+        ("apex", "amp_C.cpython-311-x86_64-linux-gnu.so"),
+        ("mmcv", "mmcv/_ext.cpython-311-x86_64-linux-gnu.so"),
+    ],
+)
+def test_a_module_that_a_log_names_in_a_package_that_does_not_declare_torch(
+    site: Path, name: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = elf("", ["libtorch_cpu.so"], [], [UNKNOWN])
+    install(site, name, "2.1.2", {file: library, f"{name.replace('-', '_')}/__init__.py": ""})
+    assert bad(check(capsys, site)) == []
+    report = logged(capsys, site, f"ImportError: /env/site-packages/{file}: undefined symbol: {UNKNOWN}\n")
+    assert bad(report) == [("warning", "TL611")]
+    assert f"of {name} 2.1.2 uses c10::SmallVectorBase" in first(report)["message"]
+    assert f"--no-binary {name} {name}==2.1.2" in report["command"]
+
+
+def test_a_module_that_a_log_names_and_that_loads_here(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = "torch_scatter/_scatter_cuda.so"
+    install(site, "torch-scatter", "2.1.2", {file: elf("", ["libtorch_cpu.so"]), "torch_scatter/__init__.py": ""})
+    assert (
+        bad(logged(capsys, site, f"ImportError: /env/site-packages/{file}: undefined symbol: {UNKNOWN}\n")) == []
+    )

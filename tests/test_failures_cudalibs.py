@@ -510,3 +510,4 @@ def test_an_xformers_beside_a_cpu_torch(ground: Ground) -> None:
     assert "needs libc10_cuda.so, which torch 2.5.1 (CPU build) does not have" in done.first.message
     assert "--index-url https://download.pytorch.org/whl/cu121 torch" in done.command
     assert "--no-deps" not in done.command
+    ground.cure(done, other_build=True)

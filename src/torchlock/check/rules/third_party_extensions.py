@@ -30,12 +30,13 @@ def extensions(context: CheckContext) -> Iterator[Finding]:
     reported: set[str] = set()
     for attempt in context.attempts:
         if attempt.role == "other" and attempt.package not in reported:
-            for finding in _judged(context, attempt):
+            for finding in judged(context, attempt):
                 reported.add(attempt.package)
                 yield finding
 
 
-def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
+def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
+    """Why one extension module does not load with this torch."""
     name, library = attempt.package, os.path.basename(attempt.path)
     severity = severity_of(fails=False, partly=_is_top(context, attempt))
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
@@ -70,10 +71,11 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             because=because,
             expected_error=expected_error,
             sources=("ld-so-manual",),
+            lacks=tuple(undefined),
         )
 
 
-_CUDA = re.compile(r"libcudart\.so")
+_CUDA = re.compile(r"lib(cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|nvrtc|nvJitLink)\.so")
 
 
 def _and_more(names: list[str]) -> str:
