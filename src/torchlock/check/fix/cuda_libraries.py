@@ -10,7 +10,7 @@ from torchlock.check.context import version_of
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
 from torchlock.check.nvidia import copies_of
-from torchlock.check.rules.cuda_libraries_in_log import others_of, places_of
+from torchlock.check.rules.dependents_cuda_in_log import others_of, places_of
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.rules import specifier_set
 

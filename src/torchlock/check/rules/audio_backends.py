@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
+# Packages that decode audio themselves, so that an environment need not load files through torchaudio.
+_DECODERS = ("av", "audioread", "decord", "imageio-ffmpeg", "librosa", "miniaudio", "pydub", "torchcodec")
 # The FFmpeg major version of the stream extension in torchaudio 0.12 to 2.0.
 _STREAMS = 4
 # What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
@@ -108,6 +110,11 @@ def _without_ffmpeg(context: CheckContext, majors: list[int]) -> Iterator[Findin
             remedy = mac_libraries.reach(context, off_path, "ffmpeg", _FFMPEG)
     message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
     yield context.finding("TL303", "note", message, "torchaudio", remedy=remedy)
+
+
+def is_sox_unknown(context: CheckContext) -> bool:
+    """Whether it is unknown if this torchaudio, which may use libsox, finds it on a Mac."""
+    return _is_one_of(context, ">=2.1,<2.9") and is_mac(context) and isinstance(_has_sox_on_mac(context), Unknown)
 
 
 def without_sox(context: CheckContext) -> Finding:
@@ -197,7 +204,9 @@ def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool)
     message = f"{context.named('torchaudio')} has no backend to load and save files"
     if not known:
         message += ", unless the machine has it: soundfile is not installed"
-    severity = severity_of(fails=False, partly=known)
+    decoders = [name for name in _DECODERS if context.installed.get(name) is not None]
+    because += [f"{decoders[0]}, which is installed, decodes files without torchaudio"] if decoders else []
+    severity = severity_of(fails=False, partly=known and not decoders)
     return context.finding(
         "TL306", severity, message, "torchaudio", because="; ".join(because), expected_error=_SAYS
     )

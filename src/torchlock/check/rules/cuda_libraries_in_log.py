@@ -1,16 +1,14 @@
-"""TL230: a package other than torch opens a library of CUDA when it is used, and the loader does not find it.
-
-The libraries are in the packages that torch requires. torch opens them by their paths, other packages do not.
-"""
+"""TL225 and TL226: a CUDA library that a package opened at run time and did not find, as a log shows."""
 
 from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from torchlock.check.nvidia import copies_of, copies_on_machine
-from torchlock.finding import Strength
+from torchlock.check.nvidia import required
+from torchlock.check.relevance import owners_of
+from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
@@ -20,121 +18,169 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-# Packages that open CUDA's libraries when they compute on a GPU, and the modules that show them in a traceback.
-USERS = {
-    "ctranslate2": ("ctranslate2", "faster_whisper", "whisperx", "whisper_s2t"),
-    "onnxruntime-gpu": ("onnxruntime",),
-}
 _LIBRARY = re.compile(
-    r"(?P<linux>lib(?:cublas(?:Lt)?|cudnn(?:_\w{1,40})?|cufft|curand|cudart)\.so\.\d{1,3}(?:\.0)?)(?!\.?\d)"
-    r"|(?P<windows>(?:cublas(?:Lt)?64|cudnn(?:_\w{1,40}?)?64|cufft64|cudart64)_\d{1,3}\.dll)"
+    r"(?<![\w./-])(?:lib)?(?:cudnn|cublas|cublasLt|cudart|cufft|nvrtc)[\w-]{0,40}(?:\.so(?:\.\d{1,4}){0,4}|\.dll)",
+    re.I,
 )
-# A line of cuDNN without a library: the part that has the function.
-_SYMBOL = re.compile(r"Cannot load symbol cudnn(\w{1,80})")
-_PARTS = (("Convolution", "cnn"), ("Backend", "graph"), ("RNN", "adv"), ("Attn", "adv"))
+# The packages that open CUDA libraries by the search path of the system.
+_OPENERS = ("ctranslate2", "onnxruntime-gpu", "onnxruntime", "tensorrt", "faster-whisper")
+_MAJOR = re.compile(r"\.so\.(\d{1,2})|_(\d{1,2})\.dll$")
+_BUILTINS = re.compile(r"libnvrtc-builtins\.so\.(\d{1,2}\.\d{1,2})|nvrtc-builtins64_(\d{2,3})\.dll")
 
 
-class Asked(NamedTuple):
-    """A library that a log asks for, and the package that opens it."""
-
-    library: str
-    user: str
-
-
-@rule("TL230", on="log")
-def unfound(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """The library is there and not searched, or no installed package contains it."""
+@rule("TL225", on="log")
+def not_on_search_path(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The library that was not found, the folder of the environment that has it, and the package that opens it."""
     first = log.first
-    if first is None or "TL230" not in first.rules or any(_explains(each) for each in found):
+    if first is None or first.rules[0] != "TL225" or context.target is None:
         return
-    user = _user(context, log, first.text)
-    library = _library(context, first.text, user)
-    if not user or not library:
+    if any(each.rule == "TL207" and each.severity != "note" for each in found):
         return
-    there = places_of(context, library)
-    opens = f"{context.named(user)} opens {library} when it computes on a GPU"
-    message, because = f"{opens}, and no package here contains it", _others(context, library)
-    if there:
-        message = f"{opens}; it is in {os.path.dirname(there[0])}, where the loader does not search"
-        because = "torch opens the libraries of these packages by their paths, and other packages do not"
+    names = list(dict.fromkeys(_LIBRARY.findall(first.text) or _LIBRARY.findall(_near(log.text, first.line))))
+    if not names:
+        return
+    name = next((each for each in names if _MAJOR.search(each)), names[0])
+    folders = _folders(context, names)
+    who = _opener(context, log)
+    message = f"{who} opens {name} by the search path of the system, "
+    if folders:
+        message += f"which does not have {_there(context, folders[0])}, where this library is"
+    else:
+        message += "and no package of this environment has this library"
     yield context.finding(
-        "TL230",
+        "TL225",
         "warning",
         message,
-        user,
-        path=there[0] if there else "",
-        because=because or None,
+        *([who] if who in context.pins or context.installed.get(who) else []),
         expected_error=first.text,
+        remedy=_on_path(context, folders) if folders else _of_package(context, name),
         strength=Strength.RAN,
-        lacks=(library,),
+        lacks=(name,),
     )
 
 
-def _explains(finding: Finding) -> bool:
-    """Whether versions that conflict explain the log: another cuDNN than the one that ctranslate2 needs."""
-    return finding.rule in ("TL207", "TL230") and finding.severity != "note"
+def _near(text: str, line: int) -> str:
+    return "\n".join(text.split("\n")[max(0, line - 3) : line + 5])
 
 
-def _user(context: CheckContext, log: Log, text: str) -> str:
-    """The installed package that opens the library: one that the log names, else the only one."""
-    mine = [name for name in USERS if context.installed.get(name) is not None]
-    modules = {frame.partition("/")[0] for frame in log.frames}
-    named = [name for name in mine if modules & set(USERS[name]) or any(each in text for each in USERS[name])]
-    return (named or (mine if len(mine) == 1 else [""]))[0]
+def _opener(context: CheckContext, log: Log) -> str:
+    """The package that opens the library: one of the traceback, else one that is known to do so."""
+    owners = owners_of(context, log.frames)
+    known = [each for each in _OPENERS if context.installed.get(each) is not None]
+    return next((each for each in known if each in owners), known[0] if known else "a package in the log")
 
 
-def _library(context: CheckContext, text: str, user: str) -> str:
-    """The library that a line names. cuDNN lists names of one library, from the exact to the general one."""
-    if match := _LIBRARY.search(text):
-        return match[0]
-    symbol = _SYMBOL.search(text)
-    if symbol is None:
-        return ""
-    part = next((part for word, part in _PARTS if word in symbol[1]), "ops")
-    windows = context.target is not None and context.target.platform.system == "windows"
-    major = _cudnn_of(context, user)
-    return f"cudnn_{part}64_{major}.dll" if windows else f"libcudnn_{part}.so.{major}"
+def _nvidia_folders(context: CheckContext) -> Iterator[str]:
+    """The folders of the environment that may have CUDA libraries."""
+    tree = context.environment.tree
+    for entry in context.environment.path:
+        if entry.state != "folder":
+            continue
+        base = os.path.join(entry.path, "nvidia")
+        for part in sorted(tree.names(base)):
+            yield os.path.join(base, part, "bin")
+            yield os.path.join(base, part, "lib")
+        yield os.path.join(entry.path, "torch", "lib")
 
 
-def _cudnn_of(context: CheckContext, user: str) -> str:
-    """The major version of cuDNN whose first library a package contains (``libcudnn-74a4c495.so.9.1.0``)."""
-    record = context.installed.get(user)
-    folder = os.path.join(record.entry.path, f"{user}.libs") if record is not None else ""
-    names = context.environment.tree.names(folder) if folder else {}
-    found = [match[1] for name in names if (match := re.match(r"libcudnn-\w{1,16}\.so\.(\d{1,2})", name))]
-    return found[0] if found else "9"
+def _folders(context: CheckContext, names: Sequence[str]) -> list[str]:
+    """The folders that have one of these libraries; then those of cuBLAS, which the same packages open."""
+    tree = context.environment.tree
+    low = {each.lower() for each in names}
+    every = [(folder, {each.lower() for each in tree.names(folder)}) for folder in _nvidia_folders(context)]
+    found = [folder for folder, there in every if low & there]
+    more = [
+        folder
+        for folder, there in every
+        if found and any(each.startswith(("libcublas.so", "cublas64")) for each in there)
+    ]
+    return list(dict.fromkeys([*found, *more]))
 
 
-def places_of(context: CheckContext, library: str) -> list[str]:
-    """The copies of a library in the installed packages, and on the machine."""
-    if not library.endswith(".dll"):
-        return [*copies_of(context, library), *copies_on_machine(context, library)]
-    copy = context.copy("torch")
-    folder = os.path.join(copy.path, "lib") if copy is not None else ""
-    names = context.environment.tree.names(folder) if folder else {}
-    found = [os.path.join(folder, name) for name in names if name.lower() == library.lower()]
-    return [*found, *copies_of(context, library, "bin")]
+def _there(context: CheckContext, folder: str) -> str:
+    """A folder as the checked machine names it."""
+    root = context.root
+    if root is None or root.is_here or not f"{folder}/".startswith(f"{root.folder}/"):
+        return folder
+    return "/" + os.path.relpath(folder, root.folder)
 
 
-def _others(context: CheckContext, library: str) -> str:
-    """A sentence on the same library for another CUDA or cuDNN version; "" if there is none."""
-    others = {os.path.basename(path) for path in others_of(context, library)}
-    if not others:
-        return ""
-    return f"{', '.join(sorted(others)[:2])} is there, for another version, and does not serve in its place"
+def _on_path(context: CheckContext, folders: Sequence[str]) -> Remedy:
+    places = [_there(context, each) for each in folders]
+    assert context.target is not None
+    if context.target.platform.system == "windows":
+        line = f'set "PATH={";".join(places)};%PATH%"'
+        return Remedy("Add the folder to PATH before Python starts.", commands=(Command("shell", line),))
+    line = f'export LD_LIBRARY_PATH="{":".join(places)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"'
+    summary = "Add the folder to LD_LIBRARY_PATH before Python starts; a variable that is set later has no effect."
+    return Remedy(summary, commands=(Command("shell", line),))
 
 
-def others_of(context: CheckContext, library: str) -> list[str]:
-    """The copies of the same library in other versions, in the installed packages."""
-    if not library.endswith(".dll"):
-        stem = library.partition(".so")[0]
-        found = copies_of(context, f"{stem}.so.*") or copies_of(
-            context, "libcudnn.so.*" if "cudnn" in stem else "-"
+def _of_package(context: CheckContext, name: str) -> Remedy:
+    """The package with this library: cuDNN of its major version, cuBLAS of its CUDA."""
+    from torchlock.check.fix.commands import add_all
+
+    number = _MAJOR.search(name)
+    major = int(number[1] or number[2]) if number else 0
+    if "cudnn" in name.lower() and major in (8, 9):
+        asked = next((each for each in required(context) if each.startswith("nvidia-cudnn")), "nvidia-cudnn-cu12")
+        wanted = {asked: f">={major},<{major + 1}"}
+    elif major in (11, 12):
+        wanted = {f"nvidia-cublas-cu{major}": ""}
+    else:
+        return Remedy(
+            "Install the CUDA libraries that this package was built for, and add their folder to LD_LIBRARY_PATH."
         )
-        return [path for path in found if os.path.basename(path) != library]
-    copy = context.copy("torch")
-    folder = os.path.join(copy.path, "lib") if copy is not None else ""
-    stem = "cudnn" if library.startswith("cudnn") else library.partition("64_")[0]
-    names = context.environment.tree.names(folder) if folder else {}
-    pattern = re.compile(rf"{re.escape(stem)}64_\d{{1,3}}\.dll", re.I)
-    return [os.path.join(folder, name) for name in names if pattern.fullmatch(name) and name != library]
+    summary = f"Install {', '.join(wanted)}, and add the lib folder of the package to LD_LIBRARY_PATH before Python starts."
+    return Remedy(summary, commands=add_all(context, wanted))
+
+
+@rule("TL226", on="log")
+def nvrtc(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The library that NVRTC did not find, and what the environment has instead."""
+    first = log.first
+    wanted = _BUILTINS.search(first.text) if first is not None else None
+    if first is None or first.rules[0] != "TL226" or wanted is None:
+        return
+    version = wanted[1] or f"{wanted[2][:-1]}.{wanted[2][-1]}"
+    tree = context.environment.tree
+    every = [
+        os.path.join(folder, name)
+        for folder in _nvidia_folders(context)
+        for name in sorted(tree.names(folder))
+        if "nvrtc-builtins" in name
+    ]
+    exact = [each for each in every if os.path.basename(each) == wanted[0]]
+    has = f"; this environment has {_there(context, every[0])}" if every else "; this environment has none"
+    message = f"NVRTC of CUDA {version} does not find {wanted[0]}"
+    yield context.finding(
+        "TL226",
+        "warning",
+        message + ("" if exact else has),
+        "torch",
+        expected_error=first.text,
+        remedy=_for_nvrtc(context, version, wanted[0], exact, every),
+        strength=Strength.RAN,
+        lacks=(wanted[0],),
+    )
+
+
+def _for_nvrtc(context: CheckContext, version: str, name: str, exact: list[str], every: list[str]) -> Remedy:
+    from torchlock.check.fix.commands import add_all, shell
+
+    if exact:
+        return _on_path(context, [os.path.dirname(exact[0])])
+    beside = [each for each in every if f"{os.sep}torch{os.sep}" in each]
+    if beside and all(
+        version not in os.path.basename(each).replace(f".so.{version}", "") or "-" in each for each in beside
+    ):
+        link = os.path.join(os.path.dirname(beside[0]), name)
+        summary = f"Give the library of torch its whole name: a link {name} to {os.path.basename(beside[0])}."
+        return Remedy(summary, commands=shell(context, "ln -s", _there(context, beside[0]), _there(context, link)))
+    pinned = {each: specifier for each, specifier in required(context).items() if "nvrtc" in each}
+    if pinned and every:
+        summary = "Install the NVRTC that this torch requires, and take other CUDA folders out of LD_LIBRARY_PATH."
+        return Remedy(summary, commands=add_all(context, pinned, "--force-reinstall", "--no-deps"))
+    major = version.partition(".")[0]
+    wanted = {f"nvidia-cuda-nvrtc-cu{major}" if int(major) < 13 else "nvidia-cuda-nvrtc": f"=={version}.*"}
+    return Remedy("Install the NVRTC of this CUDA version.", commands=add_all(context, wanted))

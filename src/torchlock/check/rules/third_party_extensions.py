@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.cxx_symbols import demangled, other_abi
+from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_symbol, not_found
 from torchlock.check.xformers import built_for
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
@@ -59,7 +59,11 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     elif undefined:
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
         message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
-        because = other_abi(context, undefined) or _built_for(context, name) or "it was built for another torch"
+        abi = other_abi(context, undefined)
+        if abi is not None:
+            message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
+            message += f"{demangled(undefined[0])}{_and_more(undefined)}, which this torch does not have"
+        because = BECAUSE_OF_ABI if abi is not None else _built_for(context, name) or _ANOTHER
         expected_error = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
         yield context.finding(
             "TL611",
@@ -75,6 +79,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         )
 
 
+_ANOTHER = "it was built for another release of torch"
 _CUDA = re.compile(r"lib(cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|nvrtc|nvJitLink)\.so")
 
 
