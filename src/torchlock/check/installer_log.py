@@ -20,7 +20,7 @@ _MOST_LINES = 20_000
 _LONGEST = 2000
 _COMMAND = re.compile(
     r"(?:\bpip3?(?:\.\d{1,2})?(?:\.exe)?|\buv pip|\buv|\bpoetry|\bpdm|\bconda|\bmamba|\bpipenv)"
-    r" (?:install|add|sync|lock|create|update|download|run|wheel)\b[^\n`'\"]{0,900}"
+    r" (?:install|add|sync|lock|create|update|download|run|wheel)\b(?:(?!&&)[^\n`'\"]){0,900}"
 )
 # Commands that the installers themselves suggest.
 _ADVICE = re.compile(r"\[notice\]|hint:|upgrade pip|--upgrade pip|consider upgrading|^note:|Try ", re.IGNORECASE)
@@ -55,6 +55,8 @@ _OPTION = re.compile(
 )
 _WHEEL = re.compile(r"(?<![\w.%+-])([\w%+.-]{3,200}\.(?:whl|tar\.gz|zip|conda|tar\.bz2))(?![\w.])")
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
+# The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
+_INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
 _COLLECTING = re.compile(rf"Collecting ({_WORD})")
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
@@ -74,7 +76,7 @@ _SIGNS = (
     (
         "uv",
         re.compile(
-            r"No solution found when resolving|  × |╰─▶|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
+            r"No solution found when resolving|╰─▶|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
         ),
     ),
     ("poetry", re.compile(r"poetry|Unable to find installation candidates for")),
@@ -166,10 +168,12 @@ def _lines(text: str) -> list[str]:
 
 
 def _command(lines: list[str]) -> str:
+    """The last command of an installer; of several on a line, the one that names torch or a file."""
     for each in reversed(lines):
-        found = _COMMAND.search(each)
-        if found is not None and not _ADVICE.search(each):
-            return re.split(r"\s(?:&&|\|\||;|>|2>|#)\s?", found[0].strip())[0].rstrip(" ).")
+        found = [match[0] for match in _COMMAND.finditer(each)] if not _ADVICE.search(each) else []
+        parts = [re.split(r"\s(?:&&|\|\||;|>|2>|#)(?:\s|$)", part.strip())[0].rstrip(" ).") for part in found]
+        if parts:
+            return next((part for part in parts if re.search(r"torch| -r ", part)), parts[-1])
     return ""
 
 
@@ -206,11 +210,19 @@ def _split(written: str) -> tuple[str, str]:
 
 
 def _file(before: list[str], after: list[str]) -> tuple[str, str]:
-    """The archive that the failure names, else the last one before it; and the line with its name."""
+    """The archive that the failure names, else the last one before it; and the line with its name.
+
+    Of several archives, it is the one whose content the failure names: ``torch/lib/...`` is in that of torch.
+    """
+    inside = next((match for each in after[:12] if (match := _INSIDE.search(each))), None)
+    stem = re.sub(r"[/-]", "_", inside[1]).lower() if inside else ""
     for each in [*after[:6], *reversed(before)]:
         found = _WHEEL.search(each)
-        if found is not None and (each in after[:6] or _UNPACKING.search(each)):
-            return file_name(found[1]), each.strip()
+        if found is None or not (each in after[:6] or _UNPACKING.search(each)):
+            continue
+        name = file_name(found[1])
+        if not stem or name.lower().replace("-", "_").startswith(f"{stem}_"):
+            return name, each.strip()
     return "", ""
 
 
