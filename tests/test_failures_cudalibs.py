@@ -243,7 +243,10 @@ def whisper(ground: Ground, torch: str, ctranslate2: str, *, libraries: Sequence
         part = "cudnn" if "cudnn" in each else "cublas"
         place = f"nvidia/{part}/lib" if major != "13" or part == "cudnn" else "nvidia/cu13/lib"
         install(site.path, f"nvidia-{part}-cu{major}", "9.1.0.70", {f"{place}/{each}": elf(each)})
-    ours = {"ctranslate2/__init__.py": "", "ctranslate2.libs/libctranslate2-bc15bf3f.so.4": elf()}
+    ours: dict[str, bytes | str] = {
+        "ctranslate2/__init__.py": "",
+        "ctranslate2.libs/libctranslate2-bc15bf3f.so.4": elf(),
+    }
     install(site.path, "ctranslate2", ctranslate2, ours)
     install(site.path, "faster-whisper", "1.1.0", {"faster_whisper/__init__.py": ""})
     ground.image()
@@ -325,7 +328,10 @@ def onnx(ground: Ground, version: str, needed: Sequence[str]) -> Site:
     for name, part, each in (("nvidia-cublas-cu12", "cublas", torch[0]), ("nvidia-cudnn-cu12", "cudnn", torch[1])):
         install(site.path, name, "12.4.5.8", {f"nvidia/{part}/lib/{each}": elf(each)})
     provider = elf("libonnxruntime_providers_cuda.so", needed)
-    files = {"onnxruntime/__init__.py": "", "onnxruntime/capi/libonnxruntime_providers_cuda.so": provider}
+    files: dict[str, bytes | str] = {
+        "onnxruntime/__init__.py": "",
+        "onnxruntime/capi/libonnxruntime_providers_cuda.so": provider,
+    }
     install(site.path, "onnxruntime-gpu", version, files)
     ground.image()
     return site
