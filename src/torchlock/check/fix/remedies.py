@@ -19,6 +19,7 @@ from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
 from torchlock.check.fix.system_libraries import later_soundfile, later_system, other_ffmpeg, soundfile
 from torchlock.check.fix.vendor_builds import of_vendor
+from torchlock.check.fix.xformers import of_xformers
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 
@@ -47,8 +48,8 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL606": (_alone(moved),),
     "TL608": (_alone(later_soundfile),),
     "TL609": (of_stack, _alone(required)),
-    "TL610": (*map(_alone, (of_codec, of_cuda_package, of_vendor, rebuilt, of_vendors_torch, complete)),),
-    "TL611": (*map(_alone, (of_cuda_package, of_vendor, rebuilt)), of_one_source),
+    "TL610": (*map(_alone, (of_codec, of_cuda_package, of_xformers, of_vendor, rebuilt, of_vendors_torch, complete)),),
+    "TL611": (*map(_alone, (of_cuda_package, of_xformers, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),
 }
