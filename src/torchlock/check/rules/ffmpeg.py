@@ -11,6 +11,7 @@ from torchlock.answers import Unknown
 from torchlock.check import mac_libraries
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.system_packages import ENOENT, install_library, shipped, stated
+from torchlock.check.windows_libraries import NOT_ON_PATH, install_ffmpeg, is_windows, looks_on_path
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.registry import rule
@@ -131,6 +132,8 @@ def lacking_ffmpeg(
     said = context.matrix.statements_for(pin, context.target) if context.target else ()
     reasons = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
+    if is_windows(context) and not looks_on_path(context):
+        more += f"; {NOT_ON_PATH}, and this release adds no folder"
     program = "" if any_there else " as shared libraries"
     copy = context.copy("torchcodec")
     return context.finding(
@@ -151,6 +154,8 @@ def earlier(context: CheckContext, cores: Sequence[int], there: int | None = Non
     needs = _needs(cores)
     if is_mac(context):
         return mac_libraries.install(context, "ffmpeg", needs, "torchcodec")
+    if is_windows(context):
+        return install_ffmpeg(context, needs, cores)
     otherwise = f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"'
     return install_library(context, "ffmpeg", needs, otherwise, there)
 
