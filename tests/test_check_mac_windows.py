@@ -239,3 +239,21 @@ def test_a_package_that_brings_an_old_runtime(tmp_path: Path, capsys: pytest.Cap
     report = checked(capsys, site, INITIALISED)
     assert "pyqt5-qt5 contains 14.26" in first(report)["message"]
     assert first(report)["remedy"]["summary"].startswith("Import torch before pyqt5-qt5")
+
+
+@pytest.mark.triggers("TL311")
+def test_a_paging_file_that_is_too_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = staged(tmp_path, "windows")
+    report = checked(capsys, site, INITIALISED.replace("1114", "1455"))
+    assert bad(report) == [("error", "TL311")]
+    assert "load c10.dll of torch 2.9.0" in first(report)["message"]
+    assert "paging file" in first(report)["remedy"]["summary"]
+
+
+@pytest.mark.leaves_alone("TL311", "TL618")
+def test_a_module_that_is_not_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = staged(tmp_path, "windows")
+    log = INITIALISED.replace("1114", "126").replace(
+        "A dynamic link library (DLL) initialization routine failed.", "The specified module could not be found."
+    )
+    assert bad(checked(capsys, site, log)) == [("error", "TL610")]

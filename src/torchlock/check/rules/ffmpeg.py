@@ -166,8 +166,11 @@ def _needs(cores: Sequence[int]) -> str:
 
 
 def newest_to_come(context: CheckContext) -> int:
-    """The newest major version that is installed or in the package manager; 0 if both are unknown."""
-    _, known = shipped(context, "ffmpeg")
+    """The newest major version that is installed, or that the package manager installs; 0 if both are unknown.
+
+    That of Windows installs any version.
+    """
+    _, known = shipped(context, "ffmpeg") if not is_windows(context) or context.environment.conda else (None, None)
     to_come = int(known.version.partition(".")[0]) if known and known.version else 0
     there = majors_of(context)
     return max([to_come, *([] if isinstance(there, Unknown) else there)])

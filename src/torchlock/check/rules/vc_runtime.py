@@ -1,4 +1,4 @@
-"""TL618: a Visual C++ runtime that is older than the one that torch was built with."""
+"""TL618, TL311: a Visual C++ runtime that is too old for torch, and a Windows with too little memory for it."""
 
 from __future__ import annotations
 
@@ -58,6 +58,26 @@ def shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         yield _outdated(context, there, path, remedy)
         return
     yield _outdated(context, "the log shows that an older one is loaded", "", install_vc_runtime(context))
+
+
+@rule("TL311", on="log")
+def paging_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A log in which Windows has no memory left for the libraries of torch; they are not at fault."""
+    first = log.first
+    if first is None or first.rules[:1] != ("TL311",) or not is_windows(context) or "torch" not in context.pins:
+        return
+    yield context.finding(
+        "TL311",
+        "error",
+        f"Windows has too little memory to load {first.library or 'the libraries'} of {context.named('torch')}",
+        "torch",
+        expected_error=first.text,
+        remedy=Remedy(
+            "Enlarge the paging file (System, Advanced system settings, Performance, Advanced, Virtual memory), "
+            "or start fewer processes: each worker of a DataLoader loads torch again."
+        ),
+        lacks=(first.library,) if first.library else (),
+    )
 
 
 def _lower(text: str) -> str:
