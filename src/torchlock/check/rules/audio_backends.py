@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
+# Packages that decode audio themselves, so that an environment need not load files through torchaudio.
+_DECODERS = ("av", "audioread", "decord", "imageio-ffmpeg", "librosa", "miniaudio", "pydub", "torchcodec")
 # The FFmpeg major version of the stream extension in torchaudio 0.12 to 2.0.
 _STREAMS = 4
 # What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
@@ -234,7 +236,9 @@ def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool)
     message = f"{context.named('torchaudio')} has no backend to load and save files"
     if not known:
         message += ", unless the machine has it: soundfile is not installed"
-    severity = severity_of(fails=False, partly=known)
+    decoders = [name for name in _DECODERS if context.installed.get(name) is not None]
+    because += [f"{decoders[0]}, which is installed, decodes files without torchaudio"] if decoders else []
+    severity = severity_of(fails=False, partly=known and not decoders)
     return context.finding(
         "TL306", severity, message, "torchaudio", because="; ".join(because), expected_error=_SAYS
     )

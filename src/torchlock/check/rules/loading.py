@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.cxx_symbols import demangled, other_abi
+from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of
 from torchlock.check.rules.versions import is_vendors
@@ -236,7 +236,10 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     if name == "torch" and first.symbol.startswith("iJIT_"):
         yield _without_jit(context, first, expected_error)
         return
-    because = other_abi(context, (undefined.symbol for undefined in found)) or None
+    abi = other_abi(context, [undefined.symbol for undefined in found])
+    if abi is not None:
+        message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
+        message += f"{demangled(first.symbol)}{more}, which this torch does not have"
     yield context.finding(
         "TL611",
         _severity(name),
@@ -244,9 +247,9 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         name,
         "torch",
         path=first.wanted_by,
-        because=because,
+        because=BECAUSE_OF_ABI if abi is not None else None,
         expected_error=expected_error,
-        sources=("ld-so-manual",),
+        sources=("ld-so-manual",) if abi is None else ("ld-so-manual", "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 

@@ -39,8 +39,8 @@ _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 def healthy(context: CheckContext) -> str:
     """The sentence if nothing is wrong: which packages load, and what was not examined."""
     names = [name for name in STACK if name in context.pins and name != "numpy"]
-    if not names or not {"torch", "torchaudio"} & set(names):
-        return "nothing is wrong"
+    if not names:
+        return "torch and torchaudio are not installed in this environment, so nothing was examined"
     unknown = unexamined(context)
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
@@ -49,10 +49,16 @@ def healthy(context: CheckContext) -> str:
         if fine and versions.without_rules(context)
         else ""
     )
-    missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
+    missing = early + _absent(names)
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
+
+
+def _absent(names: Sequence[str]) -> str:
+    """Text about the part of the stack that is not installed."""
+    lost = [name for name in ("torch", "torchaudio") if name not in names]
+    return f"; {listed(lost)} {'is' if len(lost) == 1 else 'are'} not installed" if lost else ""
 
 
 def unexamined_text(context: CheckContext) -> str:

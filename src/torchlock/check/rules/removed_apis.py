@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.inspect.import_graph import files_read
-from torchlock.inspect.record import read_record
 from torchlock.inspect.module_names import ModuleNames, missing_uses
+from torchlock.inspect.record import read_record
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import STACK
