@@ -180,6 +180,28 @@ def test_an_ffmpeg_on_the_path_that_an_old_torchcodec_does_not_find(ground: Grou
     assert done.command == "winget install -e --id Gyan.FFmpeg.Shared --version 7.1.1"
 
 
+def test_a_later_patch_release_of_torchcodec_looks_on_the_path(ground: Ground) -> None:
+    """https://github.com/meta-pytorch/torchcodec/issues/1014"""
+    site = ground.windows("3.12")
+    torch(ground, site, "2.9.0", "torchcodec==0.8.1")
+    done = ground.check(site, log=codecs(8, 7, 6, 5, 4))
+    assert done.first.rule == "TL304"
+    assert "do not search the PATH" in done.first.because
+    assert done.command.startswith("python -m pip install torchcodec==0.9.1 && winget install")
+
+
+def test_a_conda_environment_with_a_later_ffmpeg(ground: Ground) -> None:
+    site = conda(ground, "3.12")
+    torch(ground, site, "2.8.0", "torchcodec==0.7.0")
+    for name in ffmpeg(8, "windows"):
+        write(site.path.parents[1] / "Library/bin" / name, pe())
+    silent(ground.check(site))
+    done = ground.check(site, log=codecs(7, 6, 5, 4))
+    assert "this environment has FFmpeg 8" in done.first.message
+    assert done.command == 'conda install -y -c conda-forge "ffmpeg<8"'
+    ground.cure(done)
+
+
 def test_a_static_ffmpeg(ground: Ground) -> None:
     """https://github.com/liuzhao1225/YouDub-webui/issues/78"""
     site = ground.windows("3.12")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.check.fix.commands import add
 from torchlock.check.system_packages import install_library
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.rules import specifier_set
@@ -19,6 +20,8 @@ _ADDRESS = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 _WINGET = {5: "5.1.2", 6: "6.1.1", 7: "7.1.1", 8: "8.1.2", 9: "9.0.2"}
 # From this release on, torchcodec looks for the DLLs beside the ffmpeg program on the PATH.
 _LOOKS_ON_PATH = ">=0.9.1"
+# The torch that torchcodec 0.8 to 0.9.1 are for.
+_TORCH_OF_091 = (2, 9)
 NOT_ON_PATH = "Python 3.8 and later do not search the PATH for the DLLs that a library needs"
 BY_HAND = (
     'call os.add_dll_directory(r"FOLDER\\bin") before the import, or copy the DLLs into the folder of the package'
@@ -60,5 +63,11 @@ def install_ffmpeg(context: CheckContext, needs: str, majors: Sequence[int]) -> 
         beside = "torchcodec looks beside ffmpeg.exe on the PATH"
         summary = f"Install FFmpeg {major} as a shared build ({static}), and start a new terminal: {beside}."
         return Remedy(summary, commands=(Command("system", line),))
+    torch = context.pins.get("torch")
+    if torch is not None and torch.version.release[:2] == _TORCH_OF_091:
+        later = "torchcodec 0.9.1, which looks beside ffmpeg.exe on the PATH"
+        commands = (each._replace(line=f"{each.line} && {line}") for each in add(context, "torchcodec", "==0.9.1"))
+        summary = f"Install {later}, and FFmpeg {major} as a shared build ({static}); start a new terminal."
+        return Remedy(summary, commands=tuple(commands))
     summary = f"Install FFmpeg {major} as a shared build ({static}), and lead Python to its DLLs"
     return Remedy(f"{summary}: {BY_HAND}.", commands=(Command("system", line),))

@@ -63,6 +63,15 @@ def is_mac(context: CheckContext) -> bool:
     return context.target is not None and context.target.platform.system == "macos"
 
 
+def ffmpeg_of_tree(context: CheckContext) -> list[int]:
+    """The FFmpeg major versions in an environment of conda for macOS or Windows, whose machine is not known."""
+    prefix = context.environment.interpreter.prefix
+    if not prefix or not context.environment.conda:
+        return []
+    folders = [os.path.join(prefix, "lib"), os.path.join(prefix, "Library", "bin")]
+    return sorted(ffmpeg_in(folders, context.environment.tree))
+
+
 def _of_conda_prefix(context: CheckContext) -> set[int]:
     """The FFmpeg of a conda environment that is only a tree.
 

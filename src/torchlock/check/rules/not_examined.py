@@ -11,7 +11,7 @@ from torchlock.check.linking import is_ffmpeg
 from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import versions
 from torchlock.check.rules.audio_backends import ffmpeg_shown, is_sox_unknown, without_sox
-from torchlock.check.rules.ffmpeg import cores_of, is_mac, lacking_ffmpeg, off_the_path
+from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.system_packages import stated
@@ -227,7 +227,13 @@ def _ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
     if off_path is not None and "torchcodec" in context.pins:
         yield off_the_path(context, off_path)
     elif _needs_ffmpeg_unseen(context):
-        yield lacking_ffmpeg(context, "the log shows that none is found")
+        there = ffmpeg_of_tree(context)
+        said = (
+            f"this environment has FFmpeg {', '.join(map(str, there))}"
+            if there
+            else "the log shows that none is found"
+        )
+        yield lacking_ffmpeg(context, said, any_there=bool(there))
 
 
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
