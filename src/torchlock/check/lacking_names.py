@@ -130,5 +130,3 @@ def _taken(caller: Frame | None, module: str) -> list[str]:
     if not isinstance(statement, ast.ImportFrom) or statement.module != module:
         return []
     return [alias.name for alias in statement.names if alias.name != "*"]
-
-

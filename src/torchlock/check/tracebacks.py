@@ -35,7 +35,9 @@ _NO_PACKAGE = re.compile(rf"'({_MODULE})' is not a package")
 _FRAMES = (
     re.compile(r'File "(?P<path>[^"\n]{1,400})", line (?P<line>\d{1,7})'),
     re.compile(r"(?P<path>(?:Cell|Input) In ?\[\d{1,5}\])(?:, line (?P<line>\d{1,7}))?"),
-    re.compile(r"(?P<path><ipython-input-\d{1,5}-\w{1,40}>)(?:\]\([^)\n]{0,80}\))?(?:, line (?P<line>\d{1,7})| in )"),
+    re.compile(
+        r"(?P<path><ipython-input-\d{1,5}-\w{1,40}>)(?:\]\([^)\n]{0,80}\))?(?:, line (?P<line>\d{1,7})| in )"
+    ),
     re.compile(r"^File (?P<path>[^\s:\"](?:[^:\n\"]|:(?=[\\/])){0,300}\.py):(?P<line>\d{1,7})"),
     re.compile(r"^\[?(?P<path>(?:[A-Za-z]:)?[~/\\][^\s\]:\"]{0,300}\.py)\]?(?:\([^)\n]{0,80}\))? in [\w<]"),
     re.compile(r"^(?:[│|] )?(?P<path>[\w~./\\:-]{1,300}\.py):(?P<line>\d{1,7}):? in [\w<]"),

@@ -161,7 +161,9 @@ def _is_compiled(folder: str, name: str) -> bool:
         return False
 
 
-def missing_uses(path: str, names: ModuleNames, *, lazy_annotations: bool, package: str = "torchaudio") -> list[Use]:
+def missing_uses(
+    path: str, names: ModuleNames, *, lazy_annotations: bool, package: str = "torchaudio"
+) -> list[Use]:
     """What a file takes from a package that does not define it, in its order, each name up to what is missing.
 
     ``lazy_annotations``: the Python evaluates no annotation at import (3.14 and later).

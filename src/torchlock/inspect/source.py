@@ -145,7 +145,9 @@ def exported_names(tree: ast.Module) -> frozenset[str] | None:
         if not isinstance(listed, ast.List | ast.Tuple):
             return None
         is_there = True
-        found |= {each.value for each in listed.elts if isinstance(each, ast.Constant) and str(each.value) == each.value}
+        found |= {
+            each.value for each in listed.elts if isinstance(each, ast.Constant) and str(each.value) == each.value
+        }
     return frozenset(found) if is_there else None
 
 

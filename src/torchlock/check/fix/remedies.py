@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check.fix.afresh import afresh
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import (
     add,
@@ -130,14 +131,13 @@ def _recorded(context: CheckContext, name: str) -> str:
 
 
 def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
-    if finding.rule == "TL603":
-        return Remedy("Delete it.", commands=shell(context, "rm -rf", finding.path))
     if not finding.packages:
         return None
     if plan is not None and (_lacks_one_of_the_stack(context, finding) or _pins_another(context, finding)):
         return fitting(context, plan)
     return (
         _of_rule(context, finding)
+        or afresh(context, finding, plan)
         or of_vendor(context, finding)
         or _of_dependent(context, finding)
         or _of_stack(context, finding, plan)
