@@ -231,3 +231,132 @@ def test_a_container_without_the_video_decoder(ground: Ground, inside: None) -> 
     assert "needs libnvcuvid.so.1" in done.first.message
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video" in done.first.remedy
     ground.cure(done, by=lambda: ground.library("usr/lib/libnvcuvid.so.1"))
+
+
+def whisper(ground: Ground, torch: str, ctranslate2: str, *, libraries: Sequence[str] = ()) -> Site:
+    """faster-whisper and a skeleton of ctranslate2 beside a torch and its CUDA libraries."""
+    site = ground.linux("3.11")
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.torch(site, torch, made_for=[])
+    major = torch.partition("+cu")[2][:2]
+    for each in libraries:
+        part = "cudnn" if "cudnn" in each else "cublas"
+        place = f"nvidia/{part}/lib" if major != "13" or part == "cudnn" else "nvidia/cu13/lib"
+        install(site.path, f"nvidia-{part}-cu{major}", "9.1.0.70", {f"{place}/{each}": elf(each)})
+    ours = {"ctranslate2/__init__.py": "", "ctranslate2.libs/libctranslate2-bc15bf3f.so.4": elf()}
+    install(site.path, "ctranslate2", ctranslate2, ours)
+    install(site.path, "faster-whisper", "1.1.0", {"faster_whisper/__init__.py": ""})
+    ground.image()
+    return site
+
+
+CUDNN = "Unable to load any of {libcudnn_cnn.so.9.1.0, libcudnn_cnn.so.9.1, libcudnn_cnn.so.9, libcudnn_cnn.so}\n"
+HANDLE = "Invalid handle. Cannot load symbol cudnnCreateConvolutionDescriptor\n"
+CUBLAS = """Traceback (most recent call last):
+  File "/usr/local/lib/python3.11/site-packages/faster_whisper/transcribe.py", line 1400, in encode
+    return self.model.encode(features, to_cpu=to_cpu)
+RuntimeError: Library libcublas.so.12 is not found or cannot be loaded
+"""
+
+
+@pytest.mark.parametrize("log", [CUDNN + HANDLE, CUDNN, HANDLE, f"factory  | {CUDNN}factory  | {HANDLE}"])
+def test_a_cudnn_that_ctranslate2_does_not_find(ground: Ground, inside: None, log: str) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/1182, https://github.com/m-bain/whisperX/issues/1297"""
+    site = ground.linux("3.11")
+    for each in ("torchaudio==2.5.1", "soundfile==0.13.1", "ctranslate2==4.5.0"):
+        ground.wheel(site, each)
+    ground.torch(site, "2.5.1+cu124", nvidia=True)
+    names = [f"libcudnn{each}.so.9" for each in ("", "_ops", "_cnn", "_graph", "_adv")]
+    install(site.path, "nvidia-cudnn-cu12", "9.1.0.70", {f"nvidia/cudnn/lib/{each}": elf(each) for each in names})
+    ground.image()
+    assert ground.check(site, root=True).bad == []
+    done = ground.check(site, root=True, log=log)
+    assert done.first.message.startswith(
+        "ctranslate2 4.5.0 opens libcudnn_cnn.so.9 when it computes on a GPU; it is in"
+    )
+    assert done.command.startswith(
+        "export LD_LIBRARY_PATH=/usr/local/lib/python3.11/site-packages/nvidia/cudnn/lib"
+    )
+    ground.cure(done)
+
+
+def test_cublas_12_beside_a_torch_for_cuda_13(ground: Ground, inside: None) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/1431"""
+    site = whisper(ground, "2.9.1+cu130", "4.7.1", libraries=["libcublas.so.13"])
+    done = ground.check(site, root=True, log=CUBLAS)
+    assert done.first.message.endswith(
+        "opens libcublas.so.12 when it computes on a GPU, and no package here contains it"
+    )
+    assert "libcublas.so.13 is there, for another version" in done.first.because
+    assert done.command.startswith("python -m pip install nvidia-cublas-cu12 && export LD_LIBRARY_PATH=")
+    ground.cure(done)
+
+
+def test_cublas_12_beside_a_torch_for_cuda_11(ground: Ground, inside: None) -> None:
+    """https://github.com/m-bain/whisperX/issues/788"""
+    site = whisper(ground, "2.2.2+cu118", "4.4.0", libraries=["libcublas.so.11"])
+    done = ground.check(site, root=True, log=CUBLAS)
+    assert done.first.rule == "TL230"
+    assert 'pip install nvidia-cublas-cu12 "ctranslate2>=4.6.3"' in done.command
+
+
+def test_cublas_11_beside_a_torch_for_cuda_12(ground: Ground, inside: None) -> None:
+    """https://github.com/m-bain/whisperX/issues/632"""
+    site = whisper(ground, "2.1.0+cu121", "3.24.0", libraries=["libcublas.so.12", "libcudnn.so.8"])
+    done = ground.check(
+        site, root=True, log="RuntimeError: Library libcublas.so.11 is not found or cannot be loaded"
+    )
+    assert done.command == "python -m pip install ctranslate2==4.4.0"
+
+
+ONNX = (
+    "[E:onnxruntime:Default, provider_bridge_ort.cc:1546 TryGetProviderInfo_CUDA] [ONNXRuntimeError] : 1 : FAIL : "
+    "Failed to load library libonnxruntime_providers_cuda.so with error: {}: cannot open shared object file: "
+    "No such file or directory\n"
+)
+
+
+def onnx(ground: Ground, version: str, needed: Sequence[str]) -> Site:
+    site = ground.linux("3.11")
+    for each in ("torchaudio==2.5.1", "soundfile==0.13.1"):
+        ground.wheel(site, each)
+    torch = ["libcublasLt.so.12", "libcudnn.so.9"]
+    ground.torch(site, "2.5.1+cu124")
+    for name, part, each in (("nvidia-cublas-cu12", "cublas", torch[0]), ("nvidia-cudnn-cu12", "cudnn", torch[1])):
+        install(site.path, name, "12.4.5.8", {f"nvidia/{part}/lib/{each}": elf(each)})
+    provider = elf("libonnxruntime_providers_cuda.so", needed)
+    files = {"onnxruntime/__init__.py": "", "onnxruntime/capi/libonnxruntime_providers_cuda.so": provider}
+    install(site.path, "onnxruntime-gpu", version, files)
+    ground.image()
+    return site
+
+
+def test_onnxruntime_for_cuda_11(ground: Ground, inside: None) -> None:
+    """https://github.com/microsoft/onnxruntime/issues/21684, https://github.com/infiniflow/ragflow/issues/905"""
+    site = onnx(ground, "1.18.0", ["libcublasLt.so.11"])
+    done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.11"))
+    assert done.first.message.startswith("onnxruntime-gpu 1.18.0 opens libcublasLt.so.11")
+    assert done.command == 'python -m pip install "onnxruntime-gpu>=1.19,<1.24"'
+
+
+def test_onnxruntime_without_torch_before_it(ground: Ground, inside: None) -> None:
+    """https://github.com/microsoft/onnxruntime/issues/21684: with "import torch" before it, it works."""
+    site = onnx(ground, "1.20.1", ["libcublasLt.so.12", "libcudnn.so.9"])
+    done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.12"))
+    assert "nvidia/cublas/lib, where the loader does not search" in done.first.message
+    assert done.first.remedy.endswith("or import torch before onnxruntime-gpu.")
+    assert "/nvidia/cublas/lib:" in done.command and "/nvidia/cudnn/lib$" in done.command
+    ground.cure(done)
+
+
+def test_cudnn_9_on_windows_with_a_torch_before_2_4(ground: Ground) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/1080"""
+    site = ground.windows("3.11")
+    ground.torch(site, "2.3.1+cu121", made_for=[])
+    ground.library(site.path / "torch/lib/cudnn_ops_infer64_8.dll")
+    ground.library(site.path / "torch/lib/cudnn64_8.dll")
+    install(site.path, "ctranslate2", "4.5.0", {"ctranslate2/__init__.py": ""})
+    log = "Could not locate cudnn_ops64_9.dll. Please make sure it is in your library path!\n"
+    done = ground.check(site, log=log)
+    assert done.first.rule == "TL230"
+    assert done.command == "python -m pip install ctranslate2==4.4.0"

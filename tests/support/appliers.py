@@ -216,7 +216,16 @@ class Shell:
         for library, each in known:
             data = dylib(machine=machine) if self.site.system == "macos" else elf(machine=MACHINES[machine])
             for name in self._files(library, _major(packages, each.version)):
-                write(folder / name, data)
+                for place in self._kegs(words[0], packages) or (folder,):
+                    write(place / name, data)
+
+    def _kegs(self, tool: str, packages: Sequence[str]) -> list[Path]:
+        """Homebrew's folders of a formula; that of a formula with a version is not linked into lib."""
+        if tool != "brew":
+            return []
+        prefix = self._folder(tool).parent
+        (formula,) = packages
+        return [prefix / "opt" / formula / "lib", *([] if "@" in formula else [prefix / "lib"])]
 
     def _systems(self, words: Sequence[str]) -> list[System]:
         if words[0] in ("brew", "conda", "mamba", "micromamba", "winget"):
@@ -283,7 +292,7 @@ def _parsed(words: Sequence[str]) -> _Asked:
             asked = asked._replace(again=True)
         elif word == "--no-deps":
             asked = asked._replace(alone=True)
-        elif word == "--python":
+        elif word in ("--python", "--only-binary"):
             left.pop(0)
         elif word.startswith("-"):
             assert word in ("--no-cache-dir", "--refresh", "--upgrade", "-U", "-y"), f"pip install {word}"

@@ -180,8 +180,8 @@ class Ground:
 
         ``made_for`` are their requirements (default: the installed companions of this very release). The CUDA
         version is that of the label. ``requires`` are lines of its metadata, ``needs`` libraries that its own
-        ones need besides. ``recorded``: the version of its metadata (default: ``version``). ``nvidia``: install the CUDA
-        run-time libraries that it needs.
+        ones need besides. ``recorded``: the version of its metadata (default: ``version``). ``nvidia``: install
+        the CUDA run-time libraries that it needs.
         """
         shown = cuda_of(version.partition("+")[2]) if cuda is None else cuda
         offered = [self.measured(site, each) for each in made_for or ()] + ([uses] if uses else [])

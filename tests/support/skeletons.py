@@ -106,15 +106,21 @@ def torch(
     own = f"__version__ = '{version}'\ncuda = {cuda or None!r}\nhip = {hip or None!r}\n"
     files: dict[str, bytes | str] = {"torch/__init__.py": "", "torch/version.py": own}
     names = _OF_SYSTEM[site.system][0] + (_OF_SYSTEM[site.system][1] if cuda else ())
+    if cuda.startswith("11") and version.startswith("1.") and site.system == "linux":
+        names += ("libtorch_cuda_cpp.so", "libtorch_cuda_cu.so")
     for name in names:
         below = [other for other in names if other != name] if "torch_python" in name else []
         if re.match(r"(lib)?torch_cuda\.", name) and site.system == "linux":
             below = [runtime(cuda), *sorted(each for each in uses.needed if OF_NVIDIA.match(each))]
         below = list(dict.fromkeys([*below, *(needs or {}).get(name, ())]))
+        if name == "libtorch_cpu.so":
+            below.append("libgomp-a34b3233.so.1")
         offered = sorted(uses.symbols.get(name.lower(), set()))
         if site.system == "linux" and name == "libtorch_cpu.so":
             offered = sorted(set().union(*uses.symbols.values())) if uses.symbols else []
         files[f"torch/lib/{name}"] = library(site, name, below, offered)
+    if site.system == "linux":  # Wheels rename the file, and its own name stays.
+        files["torch/lib/libgomp-a34b3233.so.1"] = library(site, "libgomp.so.1")
     module = "pyd" if site.system == "windows" else "so"
     python = next(name for name in names if "torch_python" in name)
     files[f"torch/_C.{site.tag}.{module}"] = library(site, "", [python], folder="lib")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
+    from torchlock.knowledge.declared import Declarations
     from torchlock.knowledge.gpus import Gpu
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
     from torchlock.knowledge.rules import Matrix, Statement
@@ -101,6 +103,13 @@ class Knowledge:
         from torchlock.knowledge.releases import Catalogue
 
         return Catalogue()
+
+    @cached_property
+    def declared(self) -> Declarations:
+        """What releases declare. The tables are read only for packages that a file names."""
+        from torchlock.knowledge.declared import Declarations
+
+        return Declarations(self.catalogue, self.stack)
 
 
 @dataclass(eq=False)
@@ -210,7 +219,7 @@ class AuditContext:
         return Finding(
             rule,
             limited(rule, severity),
-            message,
+            message + self._elsewhere(demands),
             places[0] if places else NOWHERE,
             because=because or self.known.matrix.because(rule),
             packages=tuple((demand.name, demand.entry.specifier.removeprefix("==")) for demand in demands),
@@ -218,10 +227,21 @@ class AuditContext:
             related=tuple(places[1:]),
         )
 
+    def _elsewhere(self, demands: Sequence[Demand]) -> str:
+        """The files that name the packages of a finding, if it is not this file alone."""
+        others = {
+            demand.name: f"{os.path.normpath(demand.entry.path)}:{demand.entry.place.line}"
+            for demand in demands
+            if demand.entry.path != self.document.path and demand.entry.via.line and demand.entry.place.line
+        }
+        return "".join(f"; {name} is in {place}" for name, place in others.items())
+
     def places(self, entries: Iterable[Entry]) -> list[Place]:
-        """The places of entries in this file, without duplicates."""
+        """The places of entries in this file, without duplicates; of included entries, the line that includes."""
+        entries = list(entries)
         here = [entry.place for entry in entries if entry.path == self.document.path]
-        return list(dict.fromkeys(here))
+        there = [entry.via for entry in entries if entry.path != self.document.path and entry.via.line]
+        return list(dict.fromkeys([*here, *there]))
 
     def reason_yanked(self, name: str, version: str) -> str:
         """The authors' reason for withdrawing a release."""

@@ -69,6 +69,21 @@ _DONE = re.compile(
 _ORIGIN = re.compile(r"\(from -r ([\w./\\-]{1,200}) \(line \d")
 
 
+# Words by which an installer is known, if its command is not in the log.
+_SIGNS = (
+    (
+        "uv",
+        re.compile(
+            r"No solution found when resolving|  × |╰─▶|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
+        ),
+    ),
+    ("poetry", re.compile(r"poetry|Unable to find installation candidates for")),
+    ("pdm", re.compile(r"\bpdm\b|CandidateNotFound")),
+    ("conda", re.compile(r"Conda[A-Z]\w{1,40}Error|Solving environment|PackagesNotFoundError")),
+    ("pip", re.compile(r"Collecting |pip|ERROR: ")),
+)
+
+
 class Installation(NamedTuple):
     """What a log shows of an installation that failed.
 
@@ -162,14 +177,7 @@ def _tool(command: str, lines: list[str]) -> str:
     if command:
         return re.sub(r"pip3?[\d.]*(?:\.exe)?|pipenv", "pip", command.split(" ")[0]).replace("mamba", "conda")
     text = "\n".join(lines)
-    signs = {
-        "uv": "No solution found when resolving|  × |╰─▶|hint: You're on|UV_HTTP_TIMEOUT",
-        "poetry": "poetry|installation candidates for",
-        "pdm": "pdm|CandidateNotFound",
-        "conda": "Conda[A-Z]\\w+Error|Solving environment|PackagesNotFoundError",
-        "pip": "Collecting |pip|ERROR: ",
-    }
-    return next((tool for tool, sign in signs.items() if re.search(sign, text)), "")
+    return next((tool for tool, sign in _SIGNS if sign.search(text)), "")
 
 
 def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:

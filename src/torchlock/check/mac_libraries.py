@@ -51,16 +51,17 @@ def machine_at(context: CheckContext, path: str) -> Machine | None:
 
 
 def searched_for(context: CheckContext, package: str) -> list[str]:
-    """The folders in which dyld looks for the libraries that those of a package need, by their paths here."""
+    """The folders in which dyld looks for the libraries that those of a package need, by their paths here.
+
+    Of a machine that was not examined, these are the folders that the package itself names.
+    """
     search, copy = context.search_path, context.copy(package)
-    if search is None:
-        return []
-    found = list(search.folders)
+    found = list(search.folders) if search is not None else []
     if copy is not None:
         names = context.environment.tree.names(copy.path)
         paths = [os.path.join(copy.path, name) for name in names if is_library(name)]
         paths += [each.path for each in context.attempts if each.package == package]
-        there = Root(search.root)
+        there = Root(search.root if search is not None else "/")
         for path in dict.fromkeys(paths):
             binary = read_binary(path)
             rpath = binary.rpath if isinstance(binary, Binary) else ()
@@ -162,7 +163,7 @@ def reach(context: CheckContext, off_path: OffPath, library: str, needs: str) ->
 def install(context: CheckContext, library: str, needs: str, package: str) -> Remedy:
     """Install a library with the package manager of a Mac, and let dyld search its folder if it does not."""
     search = context.search_path
-    if search is None or context.environment.conda or context.system is not None:
+    if context.environment.conda or context.system is not None:
         return install_library(context, library, needs)
     manager = "MacPorts" if _has_only_macports(context) else "Homebrew"
     formula, folder = _port(library, needs) if manager == "MacPorts" else _formula(context, library, needs)
@@ -170,10 +171,12 @@ def install(context: CheckContext, library: str, needs: str, package: str) -> Re
         return install_library(context, library, needs)
     verb = "sudo port install" if manager == "MacPorts" else "brew install"
     line = f"{verb} {formula}"
-    if search.is_apples or Root(search.root).real(folder) in searched_for(context, package):
+    place = Root(search.root).real(folder) if search is not None else folder
+    if place in searched_for(context, package) or (search is not None and search.is_apples):
         return Remedy(f"Install {formula} of {manager}.", commands=(Command("system", line),))
+    unless = "" if search is not None else ", unless it is there"
     return Remedy(
-        f"Install {formula} of {manager}, and let dyld search its folder; {_UNPROTECTED}.",
+        f"Install {formula} of {manager}{unless}, and let dyld search its folder; {_UNPROTECTED}.",
         commands=(Command("system", f"{line} && export {_VARIABLE}={folder}"),),
     )
 

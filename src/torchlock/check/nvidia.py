@@ -109,14 +109,17 @@ def package_for(context: CheckContext, library: str) -> str:
     return next((name for name in required(context) if re.fullmatch(rf"nvidia-{part}(-cu\d+)?", name)), "")
 
 
-def copies_of(context: CheckContext, library: str) -> list[str]:
-    """The paths of a library in the folders of NVIDIA packages, in import order; the name may be a pattern."""
+def copies_of(context: CheckContext, library: str, inner: str = "lib") -> list[str]:
+    """The paths of a library in the folders of NVIDIA packages, in import order; the name may be a pattern.
+
+    ``inner`` is the folder in each package: ``bin`` on Windows.
+    """
     tree, found = context.environment.tree, []
     for entry in context.environment.path:
         if entry.state != "folder" or tree.names(entry.path).get("nvidia") != "folder":
             continue
         nvidia = os.path.join(entry.path, "nvidia")
-        folders = [os.path.join(nvidia, name, "lib") for name in sorted(tree.names(nvidia))]
+        folders = [os.path.join(nvidia, name, inner) for name in sorted(tree.names(nvidia))]
         found += [
             os.path.join(each, name) for each in folders for name in tree.names(each) if fnmatchcase(name, library)
         ]

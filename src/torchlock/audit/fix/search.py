@@ -14,6 +14,7 @@ from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.audit.fix.weight import weighed
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, without_duplicates
 from torchlock.knowledge.masks import bits
@@ -68,7 +69,7 @@ class FixSearch:
         """The findings after some changes; ``share`` is the cost."""
         self._take(share)
         self.trials += 1
-        return self._judge(_changed(document, changes))
+        return self._judge(changed(document, changes))
 
     def fix(
         self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
@@ -81,7 +82,7 @@ class FixSearch:
         faults = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not faults:
             return None if self.spent else {}
-        before, trials = _weighed(findings), 0
+        before, trials = weighed(findings), 0
         for chosen, pin in self._tries(document, faults):
             subset = tuple(line[0] for line in chosen)
             self._take(_SET)
@@ -104,7 +105,7 @@ class FixSearch:
     ) -> bool:
         """Whether these changes remove all wanted findings and cause nothing worse."""
         left = self._tried(document, changes, _TRIAL)
-        return not any(map(wanted, left)) and _weighed(left) < before
+        return not any(map(wanted, left)) and weighed(left) < before
 
     def _smallest(
         self,
@@ -128,7 +129,7 @@ class FixSearch:
             return False
         left = self._tried(document, changes, _CHECK)
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
-        return gone and _weighed(left) < _weighed(findings)
+        return gone and weighed(left) < weighed(findings)
 
     def _tries(
         self, document: Document, faults: Sequence[Finding]
@@ -264,12 +265,6 @@ class FixSearch:
         return [label for label in dict.fromkeys(found) if not label or label in known]
 
 
-def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
-    """The number of errors and of warnings, to compare documents."""
-    severities = [finding.severity for finding in findings]
-    return severities.count("error"), severities.count("warning")
-
-
 def _weight(entry: Entry, named: set[str]) -> int:
     """The cost of changing a line: higher for a more deliberate line. A torch without an upper bound is cheap."""
     if re.match(r"===?[^*,]+$", entry.specifier):
@@ -294,7 +289,8 @@ def _together(entry: Entry, entries: Iterable[Entry], stack: CompatibilityTable)
     )
 
 
-def _changed(document: Document, changes: dict[int, str]) -> Document:
+def changed(document: Document, changes: dict[int, str]) -> Document:
+    """The document with new specifiers for some entries (by index)."""
     entries = [
         replace(entry, specifier=changes[index]) if index in changes else entry
         for index, entry in enumerate(document.entries)

@@ -183,7 +183,7 @@ def _complement(specifier: str) -> str:
     """The releases that a rule does not forbid, as the end of ``it needs torchaudio``."""
     clauses = [clause.strip() for clause in specifier.split(",")]
     above = [clause[1:] for clause in clauses if re.match(r"<[^=]", clause)]
-    # A lower bound without a minor version is the first release that was looked at: it is no advice to go below it.
+    # A lower bound without a minor version is the first release that was looked at: below it nothing is known.
     below = [clause[2:] for clause in clauses if clause.startswith(">=") and ("." in clause or not above)]
     if len(above) + len(below) < 1 or any(not re.match(r"<[^=]|>=", clause) for clause in clauses):
         return f" outside {specifier}"

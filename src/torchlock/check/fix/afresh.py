@@ -10,6 +10,7 @@ from torchlock.check.fix.commands import add, install, is_managed, shell, uninst
 from torchlock.check.fix.fitting import steps
 from torchlock.check.fix.plan import Plan, of_build, planned, public_build
 from torchlock.check.relevance import module_of
+from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
 from torchlock.inspect.build import read_build
 from torchlock.knowledge.build_labels import kind_of
@@ -34,7 +35,7 @@ def afresh(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy
         return _only_one(context, finding)
     name = finding.packages[0][0]
     paths = list(_remains(context, name)) if _is_mixed(context, finding) else []
-    plan = _moved_aside(context, finding) or _with_library(context, name, plan) or plan
+    plan = _moved_aside(context, finding) or plan
     if name not in STACK or not paths or plan is None or name not in plan.versions:
         return None
     deletion = shell(context, "rm -rf", *paths)
@@ -93,11 +94,14 @@ def _remains(context: CheckContext, name: str) -> Iterator[str]:
         yield from leftovers
 
 
-def _with_library(context: CheckContext, name: str, plan: Plan | None) -> Plan | None:
-    """For soundfile, a release whose wheels contain libsndfile."""
+def with_library(context: CheckContext, finding: Finding, plan: Plan | None) -> Plan | None:
+    """For soundfile, a release whose wheels contain libsndfile, unless the machine has one; else the plan."""
+    name = finding.packages[0][0]
     if name != "soundfile" or plan is None or not specifier_set("<0.12.1").contains(plan.versions.get(name, "1")):
-        return None
-    return planned(context, {name}, asked=["soundfile>=0.12.1"])
+        return plan
+    if finding.rule != "TL608" and machine_has_libsndfile(context) is True:
+        return plan
+    return planned(context, {name}, asked=["soundfile>=0.12.1"]) or plan
 
 
 def _moved_aside(context: CheckContext, finding: Finding) -> Plan | None:

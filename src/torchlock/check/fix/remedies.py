@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.fix.afresh import afresh
+from torchlock.check.fix.afresh import afresh, with_library
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import (
     add,
@@ -17,6 +17,8 @@ from torchlock.check.fix.commands import (
     uninstall,
     unset,
 )
+from torchlock.check.fix.cuda_libraries import found_library
+from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.fitting import fitting, steps
 from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
@@ -135,6 +137,7 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
         return None
     if plan is not None and (_lacks_one_of_the_stack(context, finding) or _pins_another(context, finding)):
         return fitting(context, plan)
+    plan = with_library(context, finding, plan)
     return (
         _of_rule(context, finding)
         or afresh(context, finding, plan)
@@ -147,6 +150,10 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy that depends on the rule only."""
     if (remedy := of_codec(context, finding)) is not None:
+        return remedy
+    if finding.rule == "TL230":
+        return found_library(context, finding)
+    if (remedy := of_cuda_package(context, finding)) is not None:
         return remedy
     if finding.rule == "TL606":
         return _moved(context, finding)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
+# Packages that decode audio themselves, so that an environment need not load files through torchaudio.
+_DECODERS = ("av", "audioread", "decord", "imageio-ffmpeg", "librosa", "miniaudio", "pydub", "torchcodec")
 # The FFmpeg major version of the stream extension in torchaudio 0.12 to 2.0.
 _STREAMS = 4
 # What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
@@ -52,7 +54,7 @@ def _is_one_of(context: CheckContext, releases: str) -> bool:
 
 def _bundled(context: CheckContext) -> Iterator[Finding]:
     """torchaudio up to 2.0 contains libsox, except on Windows. Since 0.12 it opens FFmpeg 4 for streams."""
-    if _is_windows(context) and context.copy("soundfile") is None and not context.environment.conda:
+    if _is_windows(context) and _lacks_soundfile(context) and not context.environment.conda:
         message = f"{context.named('torchaudio')} has no backend to load and save files"
         because = "on Windows it loads and saves with soundfile only, which is not installed"
         expected_error = "RuntimeError: No audio I/O backend is available."
@@ -79,13 +81,18 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
         yield context.finding("TL303", "note", message, "torchaudio", expected_error=expected_error, remedy=remedy)
 
 
+def _lacks_soundfile(context: CheckContext) -> bool:
+    """Whether soundfile is not installed. Its record without its module is damage, which other rules report."""
+    return context.copy("soundfile") is None and context.installed.get("soundfile") is None
+
+
 def _dispatched(context: CheckContext) -> Iterator[Finding]:
     """torchaudio 2.1 to 2.8 needs one of soundfile, FFmpeg and libsox. Its wheels contain none of them."""
     if context.target is None:
         return
     majors, has_sox = ffmpeg_of(context), _has_sox(context, context.target.platform.system)
     has_ffmpeg = not isinstance(majors, Unknown) and any(4 <= major <= 6 for major in majors)
-    if context.copy("soundfile") is None and has_sox is not True and not has_ffmpeg:
+    if _lacks_soundfile(context) and has_sox is not True and not has_ffmpeg:
         yield _nothing(context, majors, known=not isinstance(majors, Unknown) and not isinstance(has_sox, Unknown))
         return
     if isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
@@ -108,6 +115,11 @@ def _without_ffmpeg(context: CheckContext, majors: list[int]) -> Iterator[Findin
             remedy = mac_libraries.reach(context, off_path, "ffmpeg", _FFMPEG)
     message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
     yield context.finding("TL303", "note", message, "torchaudio", remedy=remedy)
+
+
+def is_sox_unknown(context: CheckContext) -> bool:
+    """Whether it is unknown if this torchaudio, which may use libsox, finds it on a Mac."""
+    return _is_one_of(context, ">=2.1,<2.9") and is_mac(context) and isinstance(_has_sox_on_mac(context), Unknown)
 
 
 def without_sox(context: CheckContext) -> Finding:
@@ -197,7 +209,9 @@ def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool)
     message = f"{context.named('torchaudio')} has no backend to load and save files"
     if not known:
         message += ", unless the machine has it: soundfile is not installed"
-    severity = severity_of(fails=False, partly=known)
+    decoders = [name for name in _DECODERS if context.installed.get(name) is not None]
+    because += [f"{decoders[0]}, which is installed, decodes files without torchaudio"] if decoders else []
+    severity = severity_of(fails=False, partly=known and not decoders)
     return context.finding(
         "TL306", severity, message, "torchaudio", because="; ".join(because), expected_error=_SAYS
     )

@@ -125,7 +125,7 @@ def _finding(
     remedy: Remedy,
     packages: tuple[str, ...],
     because: str | None = None,
-    sources: tuple[str, ...] | None = None,
+    sources: tuple[str, ...] = ("torch-weights-only", "torch-load-variables"),
 ) -> Finding:
     return context.finding(
         "TL110",

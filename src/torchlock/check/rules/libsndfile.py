@@ -57,14 +57,16 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
     if not stated(context, "libsndfile")[0] and context.search_path is not None:
         yield from _of_another_architecture(context, _searched(context))
     if has_library(context) is False:
-        yield without_libsndfile(context, _why_none(context))
+        is_absent = machine_has_libsndfile(context) is False
+        yield without_libsndfile(
+            context, why_none(context, "this machine has none" if is_absent else _NONE[_system(context)])
+        )
 
 
-def _why_none(context: CheckContext) -> str:
-    """Why soundfile finds no library on the machine."""
-    if _system(context) == "macos" and (off_path := mac_libraries.library_off_path(context, _OF_MACOS)):
-        return mac_libraries.where(off_path, _OF_MACOS)
-    return "this machine has none" if machine_has_libsndfile(context) is False else _NONE[_system(context)]
+def why_none(context: CheckContext, otherwise: str) -> str:
+    """Why soundfile finds no library: on a Mac it may be there, in a folder that is not searched."""
+    off_path = mac_libraries.library_off_path(context, _OF_MACOS) if _system(context) == "macos" else None
+    return otherwise if off_path is None else mac_libraries.where(off_path, _OF_MACOS)
 
 
 def has_library(context: CheckContext) -> bool | Unknown:

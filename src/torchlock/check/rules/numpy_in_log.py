@@ -149,6 +149,7 @@ def _of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) 
         "numpy",
         expected_error=printed,
         remedy=Remedy(f"Install numpy{wanted}{other}.", commands=add(context, "numpy", wanted)),
+        sources=("numba-critical-deps",),
         strength=Strength.SHOWN if shown else Strength.DECLARED,
     )
     return finding
