@@ -108,6 +108,7 @@ class Declarations:
         self._catalogue = catalogue
         self._stack = stack
         self._releases: dict[tuple[str, str], list[DeclaringRelease] | None] = {}
+        self._names: dict[str, Set[str]] = {}
         self._allowed: dict[tuple[str, str, str], list[DeclaringRelease]] = {}
 
     @cached_property
@@ -115,14 +116,17 @@ class Declarations:
         root = tables.ROOT / "dependents"
         return Catalogue(root, date=root / DATE)
 
-    def knows(self, name: str) -> bool:
-        """Whether a table has this project."""
-        return self._dependents.holds(name) or self._catalogue.holds(name)
-
     @cached_property
     def dependents(self) -> Set[str]:
         """The packages that use the stack, as far as the tables have them."""
-        return frozenset(self._dependents.names())
+        return frozenset(tables.load_compiled("declared.json")["dependents"])
+
+    def names(self, name: str) -> Set[str]:
+        """The packages that any release of a package declares; empty if no table has it. It opens no table."""
+        known = self._names.get(name)
+        if known is None:
+            known = self._names[name] = frozenset(tables.load_compiled("declared.json")["names"].get(name, ()))
+        return known
 
     def versions(self, name: str) -> list[Version] | None:
         """All releases of a project on the public index, oldest first; None if no table has it."""

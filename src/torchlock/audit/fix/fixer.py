@@ -127,8 +127,11 @@ class Fixer:
         Fix findings that share no line independently. None if none of them can be fixed.
         """
 
+        solved = {(finding.rule, finding.place) for finding in found if finding.remedy}
+
         def wanted(finding: Finding) -> bool:
-            return finding.severity in severities and _is_fixable(finding)
+            other = (finding.rule, finding.place) not in solved
+            return finding.severity in severities and other and _is_fixable(finding)
 
         changes: dict[int, str] = {}
         groups = _linked_lines([finding for finding in found if wanted(finding)])

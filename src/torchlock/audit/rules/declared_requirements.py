@@ -76,7 +76,7 @@ def together(document: Document, scope: str) -> list[Entry]:
 
 
 def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
-    if entry.constraint or entry.url is not None:
+    if entry.constraint or entry.url is not None or not context.known.declared.names(entry.name) & named.keys():
         return
     releases = candidates(context, entry)[:_MOST]
     cells = context.target_grid & cells_where(entry, context.stack)
