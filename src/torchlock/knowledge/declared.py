@@ -48,6 +48,11 @@ class DeclaringRelease:
         """Whether an installer takes it for a range."""
         return self._release.yanked is None and not self.version.is_prerelease
 
+    @property
+    def of_sdist(self) -> bool:
+        """Whether only a source distribution states its requirements. A build may state others."""
+        return not self._release.tags
+
     @cached_property
     def needs(self) -> list[Need] | Unknown:
         """The requirements on each cell; unknown if a wheel's metadata was not read.

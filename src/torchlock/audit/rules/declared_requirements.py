@@ -12,7 +12,7 @@ from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.declared import can_meet
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.syntax.pep508 import wheel_of
 
@@ -94,7 +94,10 @@ def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entr
     bad = there & ~fine
     if first is not None and bad and len(releases) < _MOST:
         severity = _severity(context, there & installs_on(context, first.entry), bad)
-        yield _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
+        finding = _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
+        if first.release.of_sdist:
+            finding.severity = softened(finding.severity)
+        yield finding
 
 
 def candidates(context: AuditContext, entry: Entry) -> list[DeclaringRelease]:

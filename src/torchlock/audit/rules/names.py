@@ -69,13 +69,13 @@ def _found(context: AuditContext, statement: Statement, entry: Entry) -> Iterato
 
 
 def _remedy(document: Document, statement: Statement, entry: Entry) -> Remedy:
-    """The other name in place of this one; versions stay only if they are those of the project that is meant."""
+    """The other name in place of this one, as an edit if the rest of the line stays right."""
     if not statement.instead:
         return Remedy(f"Remove {entry.name}.")
     summary = f"Write {statement.instead} in place of {entry.name}."
-    keeps = not entry.specifier or statement.instead in STACK
+    keeps = not entry.specifier or statement.instead == "torch"
     span = _name_of(document, entry)
-    if span is None or not keeps or statement.rule != "TL531":
+    if span is None or not keeps or statement.instead in {one.name for one in document.entries}:
         return Remedy(summary)
     edits = (Edit(span, statement.instead),)
     return Remedy(summary, changes_of(document, edits), edits)
