@@ -93,7 +93,8 @@ def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entr
             return
     bad = there & ~fine
     if first is not None and bad and len(releases) < _MOST:
-        severity = _severity(context, there & installs_on(context, first.entry), bad)
+        elsewhere = context.target_grid & ~cells_where(entry, context.stack)
+        severity = _severity(context, there & installs_on(context, first.entry) | elsewhere, bad)
         finding = _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
         if first.release.of_sdist:
             finding.severity = softened(finding.severity)
