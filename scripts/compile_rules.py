@@ -24,6 +24,7 @@ from compiling.builds import read_builds
 from compiling.declared import read_declared
 from compiling.images import read_images
 from compiling.index_pages import read_index_pages
+from compiling.names import read_names
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
 from compiling.stack import read_members
@@ -62,6 +63,7 @@ def compile_all(data: Path) -> dict[str, str]:
         "images.json": dump({"date": max(_dates(images["families"]), default=max(checked)), **images}),
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
+        "names.json": dump(read_names(data / "names.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),

@@ -409,6 +409,7 @@ def shapeless_bundles(tables: Tables) -> Iterator[str]:
 # people past their own index.
 HOSTS = {
     "github.com",
+    "gcc.gnu.org",
     "gist.github.com",
     "docs.pytorch.org",
     "docs.astral.sh",

@@ -15,7 +15,6 @@ from support.formats import asked, read, rules, scopes, stretches
         "TORCH = pip install torch\n",
         "all: build\nbuild:\n\t$(CC) -o x x.c\n\t@echo pip install torch\n",
         "define X\npip install torch\nendef\n",
-        "install:\n\tpip install -e . .[dev]\n\tnpm install torch\n",
     ],
 )
 def test_a_makefile_that_installs_nothing(text: str) -> None:

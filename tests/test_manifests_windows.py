@@ -19,7 +19,6 @@ INDEX = "https://example.org/whl/cu118"
         "rem pip install torch\r\n:: pip install torch\r\n",
         "echo pip install torch\r\n@echo pip install torch\r\n",
         "pip uninstall -y torch\r\npip --version & pip list\r\n",
-        "pip install . -e .\\audio .\\torch-2.0.zip\r\n",
         "set X=pip install torch\r\n",
         'echo "pip install torch" > x.bat\r\n',
         "start pip-install-torch.html\r\n",
@@ -39,7 +38,6 @@ def test_a_batch_file_that_installs_nothing(text: str) -> None:
         'Write-Host "pip install torch"\nWrite-Host pip install torch\n',
         "$command = 'pip install torch'\n$list = @('torch')\n",
         "pip uninstall -y torch; pip list | Select-String torch\n",
-        "pip install . -e .[dev] .\\torch\n",
     ],
 )
 def test_a_powershell_script_that_installs_nothing(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -218,7 +219,7 @@ class AuditContext:
         return Finding(
             rule,
             limited(rule, severity),
-            message,
+            message + self._elsewhere(demands),
             places[0] if places else NOWHERE,
             because=because or self.known.matrix.because(rule),
             packages=tuple((demand.name, demand.entry.specifier.removeprefix("==")) for demand in demands),
@@ -226,10 +227,21 @@ class AuditContext:
             related=tuple(places[1:]),
         )
 
+    def _elsewhere(self, demands: Sequence[Demand]) -> str:
+        """The files that name the packages of a finding, if it is not this file alone."""
+        others = {
+            demand.name: f"{os.path.normpath(demand.entry.path)}:{demand.entry.place.line}"
+            for demand in demands
+            if demand.entry.path != self.document.path and demand.entry.via.line and demand.entry.place.line
+        }
+        return "".join(f"; {name} is in {place}" for name, place in others.items())
+
     def places(self, entries: Iterable[Entry]) -> list[Place]:
-        """The places of entries in this file, without duplicates."""
+        """The places of entries in this file, without duplicates; of included entries, the line that includes."""
+        entries = list(entries)
         here = [entry.place for entry in entries if entry.path == self.document.path]
-        return list(dict.fromkeys(here))
+        there = [entry.via for entry in entries if entry.path != self.document.path and entry.via.line]
+        return list(dict.fromkeys([*here, *there]))
 
     def reason_yanked(self, name: str, version: str) -> str:
         """The authors' reason for withdrawing a release."""

@@ -259,9 +259,8 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
         if not demand.entry.constraint or alone:
             found.setdefault(demand.name, []).append(demand)
     for name, demands in found.items():
-        last = max(demand.entry.step for demand in demands)
         channels = {demand.entry.channel for demand in demands}
-        kept = [demand for demand in demands if demand.entry.step == last]
+        kept = _standing(demands)
         if channels == {"pip", "conda"}:  # pip runs second and replaces what conda installed.
             kept = [demand for demand in kept if demand.entry.channel == "pip"] or kept
         found[name] = kept
@@ -269,6 +268,30 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
         if demand.entry.constraint and demand.name in found and not locked and not alone:
             found[demand.name].append(demand)
     return found
+
+
+def _standing(demands: Sequence[Demand]) -> list[Demand]:
+    """The demands of the last command that changes a package: one that what is there satisfies changes nothing."""
+    kept: list[Demand] = []
+    for step in sorted({demand.entry.step for demand in demands}):
+        asked = [demand for demand in demands if demand.entry.step == step]
+        if not kept or not all(_is_met(demand, kept) for demand in asked):
+            kept = asked
+    return kept
+
+
+def _is_met(demand: Demand, there: Sequence[Demand]) -> bool:
+    """Whether the packages of an earlier command satisfy a demand, so that pip keeps them."""
+    if not demand.entry.keeps or demand.exact or demand.entry.url or demand.entry.constraint:
+        return False
+    pins = [one for one in there if one.exact and one.releases is not None]
+    fits = any(
+        demand.releases is not None
+        and not (one.releases or 0) & ~demand.releases
+        and demand.label in ("", one.label)
+        for one in pins
+    )
+    return not demand.entry.specifier or fits
 
 
 def cells_where(entry: Entry, stack: CompatibilityTable) -> int:

@@ -57,6 +57,8 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     found = list(findings)
     for rule in registry.functions(_RULES, on="log"):
         found += rule.function(context, log, found)
+    hung = {id(effect) for each in found for effect in each.consequences}
+    found = [each for each in found if id(each) not in hung]
     return chosen(log, found, owners_of(context, log.frames))
 
 

@@ -99,11 +99,17 @@ class CheckContext:
         from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
         from torchlock.inspect.loading.processes import process_of
+        from torchlock.inspect.loading.root import Root
 
         executable = self.environment.interpreter.executable if self.live else ""
-        beyond = self.search_path.folders if self.search_path is not None else ()
-        process = process_of(target.platform.system, target.platform.machine, self.root, executable, beyond)
-        if target.platform.system == "windows" and (prefix := self.environment.interpreter.prefix):
+        system, machine = target.platform.system, target.platform.machine
+        beyond: tuple[str, ...] = ()
+        root = self.root
+        if self.search_path is not None:
+            beyond = self.search_path.folders
+            root = Root(self.search_path.root, machine=machine) if system == "macos" else None
+        process = process_of(system, machine, root, executable, beyond)
+        if system == "windows" and (prefix := self.environment.interpreter.prefix):
             for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
                 process.search_in(folder)
         python = self._minor()
@@ -196,6 +202,8 @@ class CheckContext:
         versions = [version for text in texts if (version := version_of(text)) is not None]
         if not versions:
             return NamedVersion(name, Version("0"), unversioned=True)
+        if name not in FAMILY and versions[0].release == versions[-1].release:
+            versions.reverse()  # soundfile 0.10.3.post1 calls itself 0.10.3, and no such release exists.
         tags = distribution.tags[0] if distribution and distribution.tags else ""
         return NamedVersion(name, versions[0], False, tags, self._build(name))
 
@@ -210,12 +218,12 @@ class CheckContext:
         return mine[0] if mine and (copy is None or copy.entry is None) else None
 
     def _build(self, name: str) -> str | Unknown | None:
-        """The build as the rules name it; for a label with a commit only, the build in the version file.
+        """The build as the rules name it; for a vendor's label, the CUDA version in the version file.
 
-        None for a package without builds.
+        An import that compares CUDA versions asks that file. None for a package without builds.
         """
         label, build = self.label(name), self.build(name)
-        if label and _COMMIT.fullmatch(label) and build is not None and build.cuda:
+        if label and kind_of(label) is None and build is not None and build.cuda:
             return cuda_label(build.cuda)
         return label or (self._linked(name) if name in FAMILY else None)
 
@@ -259,7 +267,8 @@ class CheckContext:
         if build.hip:
             return "rocm" + ".".join(build.hip.split(".")[:2])
         libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}
-        if any(map(_OF_CUDA.match, libraries)):
+        of_cuda = [each for each in libraries if _OF_CUDA.match(each)]
+        if of_cuda and not (build.cuda == "" and self._are_leftovers(of_cuda)):
             return ""
         if any("torch_xpu" in each for each in libraries):
             return "xpu"
@@ -267,6 +276,17 @@ class CheckContext:
         is_plain = build.cuda == "" and not build.hip and not build.xpu and not says_nothing
         is_seen = not self.labelled(name) or any("torch_cpu" in each for each in libraries)
         return "cpu" if is_plain and is_seen else None
+
+    def _are_leftovers(self, libraries: list[str]) -> bool:
+        """Whether libraries in torch's folder are from an earlier installation: its record lists others only."""
+        from torchlock.inspect.record import Record, read_record
+
+        record = self.record("torch")
+        rows = read_record(record) if record is not None else ""
+        if not isinstance(rows, Record):
+            return False
+        mine = {row.path.rpartition("/")[2] for row in rows if row.path.startswith("torch/lib/")}
+        return bool(mine) and not mine & set(libraries)
 
     def finding(
         self,
@@ -318,7 +338,9 @@ class CheckContext:
         pin = self.pins.get(name)
         if pin is None or pin.unversioned:
             return name
-        build = describe_build(pin.build) if name in FAMILY and MEMBERS[name].labels else ""
+        has_builds, label = name in FAMILY and MEMBERS[name].labels, self.label(name) or ""
+        is_vendors = label and kind_of(label) is None and not _COMMIT.fullmatch(label)
+        build = describe_build(label if is_vendors else pin.build) if has_builds else ""
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
 
 

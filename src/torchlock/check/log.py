@@ -87,7 +87,8 @@ class Log(NamedTuple):
 
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
     ``installed`` are the (package, version) pairs that it names, ``cuda`` the (package, CUDA version) pairs of
-    builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files.
+    builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files. ``text`` is the
+    whole log.
     """
 
     signatures: tuple[Signature, ...]
@@ -97,6 +98,7 @@ class Log(NamedTuple):
     cuda: tuple[tuple[str, str], ...] = ()
     frames: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
+    text: str = ""
 
     @property
     def first(self) -> Signature | None:
@@ -137,7 +139,7 @@ def read_log(text: str) -> Log:
     cuda: dict[tuple[str, str], None] = {}
     frames: dict[str, None] = {}
     callers: dict[str, None] = {}
-    for number, line in _lines(text):
+    for number, line in plain_lines(text):
         if "ython" in line or "cp3" in line:
             pythons.update((_python(match), None) for match in _PYTHON.finditer(line))
         if "-packages" in line:
@@ -161,6 +163,7 @@ def read_log(text: str) -> Log:
         tuple(cuda)[:10],
         tuple(frames)[:500],
         tuple(callers)[-50:],
+        text,
     )
 
 
@@ -175,7 +178,7 @@ def _package(name: str) -> str:
     return CONDA_NAMES.get(name, name)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def plain_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines with their numbers, without colours; of a long text those of its beginning and end."""
     parts = [(1, text)]
     if len(text) > _MOST:
@@ -307,7 +310,9 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
     if log.first.weight == ECHO:
         found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
-    elif not shown or (shown <= _LOADING and not _is_named(log.first, bad)):
+    elif not any(_prints(each, log) for each in bad) and (
+        not shown or (shown <= _LOADING and not _is_named(log.first, bad))
+    ):
         found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
     return found
 

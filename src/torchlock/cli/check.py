@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.export:
         guard_export(arguments.output)
     else:
-        guard_report(arguments.output, [] if arguments.log is None else [arguments.log])
+        for output in (arguments.output, arguments.report):
+            guard_report(output, [] if arguments.log is None else [arguments.log])
     context = context_of(arguments, console)
     if arguments.export:
         return _export(context, arguments, console)
@@ -50,9 +51,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.clear()
     findings = ranked(found)
     remarks: list[str] = []
-    if arguments.log is not None:
+    log = None if arguments.log is None else _log_text(arguments.log)
+    if log is not None:
         with fenced(context, findings, "in the log, so the log is ignored"):
-            findings, remarks = _by_log(context, findings, arguments, console)
+            findings, remarks = _by_log(context, findings, log, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
     fine = "not everything was examined" if context.broken else healthy(context)
@@ -63,8 +65,37 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)
     code = BUG if context.broken else exit_code(report, strict=arguments.strict)
-    write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
+    if arguments.report is not None:
+        _write_support_report(context, report, result, log, arguments.report, console)
+    if arguments.report != "-":
+        write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
     return code
+
+
+def _log_text(path: str) -> str:
+    """The text of a log.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from torchlock.check.log import decoded
+    from torchlock.manifests.text import read_bytes
+
+    return decoded(read_bytes(path))
+
+
+def _write_support_report(
+    context: CheckContext, report: Report, result: Verdict, log: str | None, path: str, console: Console
+) -> None:
+    from torchlock.check.log import read_log
+    from torchlock.redaction import lines_of
+    from torchlock.report.support_report import support_report
+
+    first = read_log(log).first if log else None
+    text = support_report(
+        context, report, result, lines_of(log.rstrip()) if log else [], first.line if first else 0
+    )
+    write_result(text, path, console, whole=True)
 
 
 def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
@@ -93,7 +124,18 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
     if not arguments.probe_seconds > 0:
         raise InputError(f"--probe-seconds: {arguments.probe_seconds:g} is not a time limit", hint="like 120")
-    asked = arguments.probe or arguments.log or arguments.accelerator or arguments.format != "text"
+    if arguments.report == "-" and arguments.output is None and arguments.format != "text":
+        raise InputError(
+            "--report - and --format both write to standard output",
+            hint="name a file for one of them, with --report or -o",
+        )
+    asked = (
+        arguments.probe
+        or arguments.log
+        or arguments.accelerator
+        or arguments.report is not None
+        or arguments.format != "text"
+    )
     if arguments.export and asked:
         raise InputError(
             "--export writes the installed packages, not a report",
@@ -118,19 +160,15 @@ def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
 
 
 def _by_log(
-    context: CheckContext, findings: list[Finding], arguments: argparse.Namespace, console: Console
+    context: CheckContext, findings: list[Finding], text: str, arguments: argparse.Namespace, console: Console
 ) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and remarks for the first line of the report.
 
     A log from another environment is ignored.
-
-    Raises:
-        InputError: the log cannot be read.
     """
-    from torchlock.check.log import decoded, elsewhere, read_log, remarks
-    from torchlock.manifests.text import read_bytes
+    from torchlock.check.log import elsewhere, read_log, remarks
 
-    log = read_log(decoded(read_bytes(arguments.log)))
+    log = read_log(text)
     installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
     strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live)
     if not strange:

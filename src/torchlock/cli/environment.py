@@ -216,11 +216,13 @@ def _search_path(arguments: argparse.Namespace, environment: Environment) -> Sea
             raise InputError(
                 "--root: the files of a Windows machine do not show its library search path", hint=hint
             )
-        return of_macos(platform.machine, prefixes, {}, arguments.root)
+        # Nobody but dyld reads these variables: they are stated for the checked machine.
+        stated = {name: value for name, value in os.environ.items() if name.startswith("DYLD_")}
+        return of_macos(platform.machine, prefixes, stated, arguments.root, conda=bool(environment.conda))
     if arguments.path is not None or sys.platform != {"macos": "darwin", "windows": "win32"}[platform.system]:
         return None
     if platform.system == "macos":
-        return of_macos(platform.machine, prefixes, os.environ)
+        return of_macos(platform.machine, prefixes, os.environ, conda=bool(environment.conda))
     return of_windows(prefixes, os.environ)
 
 

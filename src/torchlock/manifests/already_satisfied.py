@@ -96,7 +96,9 @@ def _is_there(entry: Entry, there: Collection[Entry]) -> bool:
 
 def _meets(version: str | None, specifier: str) -> bool:
     if not version:
-        return version is not None and not specifier
+        # Of an unknown release that is there, a lower bound says too little to replace it.
+        bounds = [clause.strip() for clause in specifier.split(",") if clause.strip()]
+        return version is not None and all(clause.startswith(">") for clause in bounds)
     try:
         return SpecifierSet(specifier, prereleases=True).contains(version)
     except ValueError:

@@ -241,7 +241,13 @@ class DocumentBuilder:
             return []
         self.done.entries += len(found.entries)
         return [
-            replace(entry, scope=scope, constraint=entry.constraint or constraint, version=None)
+            replace(
+                entry,
+                scope=scope,
+                constraint=entry.constraint or constraint,
+                version=None,
+                via=self.place(at),
+            )
             for entry in found.entries
         ]
 

@@ -37,7 +37,9 @@ class Entry:
     a label of package indexes (``cpu``, ``cu121``).
 
     ``editable`` marks ``-e``. ``name`` is "" for an address or path that does not contain the name; audit does not
-    see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it.
+    see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it. ``keeps``: an
+    installed release that fits stays. ``via`` is the place in the document that names the file of the entry, if it
+    is in another file.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Entry:
     build: str = ""
     editable: bool = False
     home: str = ""
+    keeps: bool = False
+    via: Place = NOWHERE
 
 
 class IndexLine(NamedTuple):

@@ -200,7 +200,8 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A page of all builds and no pinned label: the highest label is rarely the build that the author wants."""
     for name in install_set.demands:
         demand = install_set.first(name)
-        if name != "torch" or demand.label or not demand.exact or demand.entry.url:
+        conda = demand.entry.channel == "conda"  # As in a base image; pip's pages do not replace it.
+        if name != "torch" or demand.label or not demand.exact or demand.entry.url or conda:
             continue
         offer, version = context.offer(demand.entry), version_of_pin(context, demand)
         if not offer.every or version is None:

@@ -17,6 +17,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
+from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +71,8 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
         return
     by_name = [[(name, supply) for supply in supplies_of(context, install_set, name)] for name in names]
     supplies = tuple(zip(*by_name, strict=True))
-    found = outcome(context.known, supplies, install_set.target_grid)
+    later = _in_later_commands(context, install_set, names)
+    found = outcome(context.known, supplies, install_set.target_grid, later)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))
@@ -82,6 +84,18 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
             demands = [install_set.first(name), install_set.first("torch")]
             message = f"whether {asked(demands[0])} works with {asked(demands[1])} was not judged: {because}"
             yield context.finding("TL902", "note", message, demands)
+
+
+def _in_later_commands(context: AuditContext, install_set: InstallSet, names: list[str]) -> frozenset[str]:
+    """The companions that a later command than that of torch installs, if no release of either is pinned.
+
+    The later command takes the newest companion, and another torch if the metadata of this companion asks for it.
+    """
+    torch = install_set.first("torch")
+    if BY_KIND[context.document.kind].role != "commands" or torch.exact:
+        return frozenset()
+    demands = [install_set.first(name) for name in names]
+    return frozenset(one.name for one in demands if not one.exact and one.entry.step > torch.entry.step)
 
 
 def unseen(context: AuditContext, demand: Demand) -> bool:
@@ -168,7 +182,7 @@ def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platfor
 
 
 @lru_cache(maxsize=4096)
-def outcome(known: Knowledge, supplies: Supplies, cells: int) -> Outcome:
+def outcome(known: Knowledge, supplies: Supplies, cells: int, later: frozenset[str] = frozenset()) -> Outcome:
     """What an installer chooses on each of these cells, by whether it loads."""
     stack = known.stack
     broken: dict[Pair, int] = {}
@@ -176,7 +190,7 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int) -> Outcome:
     installed = 0
     for cell in bits(cells):
         here = dict(supplies[stack.coordinates(cell)[0]])
-        chosen = _chosen(stack, here, cell)
+        chosen = _chosen(stack, here, cell, later)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
             answer = _answer(known, here, chosen, name, cell) if name in here else True
@@ -188,7 +202,9 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int) -> Outcome:
     return Outcome(broken, unclear, installed)
 
 
-def _chosen(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int) -> dict[str, int]:
+def _chosen(
+    stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, later: frozenset[str]
+) -> dict[str, int]:
     """The releases that an installer chooses on a cell, of those that are certainly offered."""
     platform = stack.coordinates(cell)[0]
     domains = {
@@ -196,6 +212,11 @@ def _chosen(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int) ->
         for name, supply in here.items()
         if name == "torch" or supply.there & stack.packages[name].on(1 << cell) or not supply.maybe
     }
+    for name in later & domains.keys():
+        alone = newest(
+            stack, {"torch": domains["torch"], name: domains[name]}, 1 << cell, platform, torch_first=False
+        )
+        domains[name] = 1 << alone[name] if name in alone else domains[name]
     # If no certain release works with torch, the installer needs one that may be on the page.
     sure = {
         name: there

@@ -230,8 +230,13 @@ def _why_of(
     return None
 
 
-def newest(stack: CompatibilityTable, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
-    """The releases that an installer chooses on one cell: the newest that metadata allows; empty if none."""
+def newest(
+    stack: CompatibilityTable, domains: Mapping[str, int], cell: int, platform: int, *, torch_first: bool = True
+) -> dict[str, int]:
+    """The releases that an installer chooses on one cell: the newest that metadata allows; empty if none.
+
+    Without ``torch_first`` the newest companions decide, with the newest torch that their metadata allows.
+    """
     if "torch" not in domains:
         return {}
     here: dict[str, int] = {}
@@ -243,6 +248,8 @@ def newest(stack: CompatibilityTable, domains: Mapping[str, int], cell: int, pla
             return {}
     partners = [name for name in here if name in stack.partners]
     torch = here["torch"]
+    if not torch_first:
+        here |= {name: 1 << here[name].bit_length() - 1 for name in partners}
     for name in partners:
         torch &= stack.declared(name, here[name], platform)
     if not torch:

@@ -106,6 +106,26 @@ def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, .
     return _preferred(context, [name], commands)
 
 
+def built_from(context: CheckContext, repository: str, tag: str) -> tuple[Command, ...]:
+    """Compile a release of a project on GitHub against the installed torch, which stays as it is."""
+    if is_managed(context):
+        return ()
+    options = "--no-deps --no-build-isolation --no-cache-dir"
+    address = f"git+https://github.com/{repository}@{tag}"
+    pip = _pip(context, ["install", "--force-reinstall", options, address])
+    uv = _uv(context, ["install", "--reinstall", options.replace("--no-cache-dir", "--no-cache"), address])
+    return _preferred(context, [], [pip, uv])
+
+
+def by_conda(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:
+    """Install a package of conda-forge in place of the one of another installer."""
+    line = f"conda install -y -c conda-forge {name}={version}"
+    others = uninstall(context, [name]) if context.record(name) is not None else ()
+    return tuple(each._replace(tool="conda", line=f"{each.line} && {line}") for each in others[:1]) or (
+        Command("conda", line),
+    )
+
+
 def uninstall(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:
     """Remove the copies that come first on the path; no commands if the distribution manages this Python."""
     if is_managed(context):

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import (
     add,
     compiled,
@@ -15,12 +16,16 @@ from torchlock.check.fix.commands import (
     uninstall,
     unset,
 )
+from torchlock.check.fix.cuda_libraries import found_library
+from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.fitting import fitting, steps
 from torchlock.check.fix.gpu_builds import RULES as RULES_OF_BUILDS
 from torchlock.check.fix.gpu_builds import other_build
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.plan import Plan, of_build, planned
+from torchlock.check.fix.search_path import search_path
+from torchlock.check.fix.vendor_builds import companion, of_vendor
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
@@ -56,7 +61,7 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
         if each.rule in fixed_by("reinstall") and not _is_library_of_the_machine(context, each)
     ]
     again = {name for finding in broken for name, _ in finding.packages if name in STACK}
-    built_apart = {name for finding in filter(_fits_by_version, bad) for name in ("torch", finding.packages[0][0])}
+    built_apart = {name for finding in filter(_fits_by_version, bad) for name in _built_apart(context, finding)}
     wanted = {
         name for finding in bad if finding.rule in ("TL108", "TL305", "TL615") for name, _ in finding.packages
     }
@@ -79,6 +84,14 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
 def _fits_by_version(finding: Finding) -> bool:
     """Whether two packages of the stack fit by their versions, and only their symbols show a conflict."""
     return finding.rule == "TL611" and finding.packages[0][0] in STACK
+
+
+def _built_apart(context: CheckContext, finding: Finding) -> tuple[str, ...]:
+    """The packages of which new builds are needed. A nightly companion is replaced; the release of torch stays."""
+    name = finding.packages[0][0]
+    pins = [context.pins.get(each) for each in ("torch", name)]
+    is_early = [pin is not None and pin.version.is_prerelease for pin in pins]
+    return (name,) if is_early == [False, True] else ("torch", name)
 
 
 def _elsewhere(context: CheckContext, remedy: Remedy) -> Remedy:
@@ -125,16 +138,26 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
         return None
     if plan is not None and (_lacks_one_of_the_stack(context, finding) or _pins_another(context, finding)):
         return fitting(context, plan)
-    return _of_rule(context, finding) or _of_dependent(context, finding) or _of_stack(context, finding, plan)
+    return (
+        _of_rule(context, finding)
+        or of_vendor(context, finding)
+        or _of_dependent(context, finding)
+        or _of_stack(context, finding, plan)
+    )
 
 
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy that depends on the rule only."""
+    if (remedy := of_codec(context, finding)) is not None:
+        return remedy
+    if finding.rule == "TL230":
+        return found_library(context, finding)
+    if (remedy := of_cuda_package(context, finding)) is not None:
+        return remedy
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":
-        taken_out = (Command("shell", unset(context, "LD_LIBRARY_PATH")),)
-        return Remedy("Remove the folder from LD_LIBRARY_PATH.", commands=taken_out)
+        return search_path(context, finding)
     if finding.rule == "TL609":
         return _dependency(context, finding)
     if finding.rule in RULES_OF_BUILDS:
@@ -259,10 +282,7 @@ def _nothing(context: CheckContext, finding: Finding) -> Remedy:
     where = f" on Python {context.target.python}, {context.target.platform.spelled}" if context.target else ""
     name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
     if context.copy("torch") is not None and is_vendors(context, "torch"):
-        return Remedy(
-            f"Install {name} from the source of this torch ({context.version('torch')}), or build it against this "
-            "torch: no wheel of the public index works with it."
-        )
+        return companion(context, name)
     return Remedy(f"No compatible releases are known{where}; use another Python.")
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.cxx_symbols import demangled, other_abi
+from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_symbol, not_found
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.knowledge.registry import rule
@@ -50,7 +50,11 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     elif undefined:
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
         message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
-        because = other_abi(context, undefined) or "it was built for another release of torch"
+        abi = other_abi(context, undefined)
+        if abi is not None:
+            message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
+            message += f"{demangled(undefined[0])}{_and_more(undefined)}, which this torch does not have"
+        because = "it was built for another release of torch" if abi is None else BECAUSE_OF_ABI
         expected_error = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
         yield context.finding(
             "TL611",

@@ -87,7 +87,8 @@ def _other_version(
     vital = distribution.name in CORE and dependency.name in CORE
     repacked = vital and found.local is not None and _strange_label(found.local)
     in_family = distribution.name in FAMILY or dependency.name in FAMILY
-    severity = severity_of(fails=False, partly=in_family and not repacked)
+    loads = dependency.name == "torch" and resolved(context, distribution.name) is True
+    severity = severity_of(fails=False, partly=in_family and not repacked and not loads)
     expected_error, strength = "", Strength.DECLARED
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")

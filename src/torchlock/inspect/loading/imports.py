@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.inspect.loading.preloads import opened, read_preloads
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.runtime import files
 
@@ -62,12 +63,14 @@ def attempts(
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(imported)
         outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
+        if role == "optional" and outcome.loads and imported is not None:
+            _preload(environment, imported, process)
         # torch itself looks for the libraries that the first one lacks; an invalid library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and imported is not None:
         found += _over_mkl(os.path.join(imported.path, "lib", "libtorch_cpu.so"), process)
-    opened = [attempt for attempt in found if attempt.role == "import"]
-    if not opened or not all(attempt.outcome.loads for attempt in opened):
+    needed = [attempt for attempt in found if attempt.role == "import"]
+    if not needed or not all(attempt.outcome.loads for attempt in needed):
         return found
     for name in (name for name, member in MEMBERS.items() if member.opens):
         roles = dict.fromkeys((beside or {}).get(name, ()), "import")
@@ -76,6 +79,16 @@ def attempts(
             found.append(Attempt(name, path, role, process.load(path)))
     found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]
     return found
+
+
+def _preload(environment: Environment, torch: ModuleCopy, process: LoaderProcess) -> None:
+    """Open the CUDA libraries that torch opens by path; it ignores an error, and then opens no others."""
+    cuda = torch.build.cuda if torch.build else ""
+    preloads = read_preloads(torch.path) if cuda else None
+    if preloads is not None and preloads.libraries:
+        for path in opened(preloads, environment, cuda or "", process.paths()):
+            if not process.load(path, symbols=False).loads:
+                return
 
 
 def _is_for_all(torch: ModuleCopy | None) -> bool:

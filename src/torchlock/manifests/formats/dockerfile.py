@@ -12,6 +12,7 @@ from torchlock.knowledge.images import Image, image_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Span
 from torchlock.manifests.document import Entry
+from torchlock.manifests.paths import beside, is_folder
 from torchlock.manifests.replaced_torch import warn_of_left_companions
 from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
 from torchlock.manifests.syntax.shell import Command, Word, commands
@@ -117,6 +118,7 @@ class _Dockerfile:
             stage.image, stage.python = parent.image, parent.python
             stage.name_of_image, stage.at = parent.name_of_image, parent.at
             stage.state.variables, stage.state.held = dict(parent.state.variables), parent.state.held
+            stage.state.folder = replace(parent.state.folder)
             stage.state.entries = []
         else:
             known = not any(word.unknown for word in words)
@@ -168,8 +170,30 @@ class _Dockerfile:
             source = re.search(r"--from=(\S+)", self._text[instruction.start : instruction.end])
             used = self._stage(source[1]) if source else None
             stage.uses += [used] if used and used is not stage else []
+            if source is None:
+                self._copy(instruction, stage)
+        elif instruction.keyword == "WORKDIR":
+            words = [
+                word for command in self._commands(instruction, stage.state.variables) for word in command.words
+            ]
+            for word in words[:1]:
+                stage.state.folder.moved(None if word.unknown else word.value)
         elif instruction.keyword == "RUN":
             self._run(instruction, stage)
+
+    def _copy(self, instruction: _Instruction, stage: _Stage) -> None:
+        """``COPY SOURCE … TARGET``, also as a JSON list."""
+        listed = _json_words(self._text, instruction.start, instruction.end)
+        found = self._commands(instruction, stage.state.variables) if listed is None else ()
+        words = listed or [word for command in found for word in command.words]
+        plain = [word for word in words if not word.value.startswith("--")]
+        if len(plain) < 2 or plain[-1].unknown:
+            return
+        sources = [word.value for word in plain[:-1] if not word.unknown and "://" not in word.value]
+        stage.state.folder.copy(sources, plain[-1].value, self._is_folder)
+
+    def _is_folder(self, source: str) -> bool:
+        return is_folder(beside(self._builder.path, source))
 
     def _variables(
         self, instruction: _Instruction, variables: dict[str, str | None], defaults: dict[str, str | None]
@@ -193,7 +217,8 @@ class _Dockerfile:
     def _run(self, instruction: _Instruction, stage: _Stage) -> None:
         """A command line, a heredoc of commands, or a JSON list of words. Its variables end with it."""
         start, end = instruction.start, instruction.end
-        state = replace(stage.state, variables=dict(stage.state.variables), step=self._step)
+        folder = replace(stage.state.folder)
+        state = replace(stage.state, variables=dict(stage.state.variables), step=self._step, folder=folder)
         listed = _json_words(self._text, start, end)
         if listed is not None:
             self._take([Command(listed)], state)
@@ -203,6 +228,7 @@ class _Dockerfile:
             whole = end if instruction.body is None else instruction.body.end
             self._take(commands(self._text, start, whole, state.variables, docker=True), state)
         stage.state.entries, stage.state.held, self._step = state.entries, state.held, state.step
+        stage.state.folder.clones = folder.clones
 
     def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
         installer = Installer(self._builder, state)

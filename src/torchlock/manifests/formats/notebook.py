@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.manifests.builder import DocumentBuilder
@@ -19,7 +19,8 @@ _STRING = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"')
 _SHELL_CELL = re.compile(r"\s*%%(?:bash|sh|shell|cmd|script\s+(?:ba)?sh)\b")
 _OTHER_CELL = re.compile(r"\s*%%(?!capture|time|timeit)\w")
 _COMMAND = re.compile(
-    r"[ \t]*(?:\w+[ \t]*=[ \t]*)?(?:!!?|%(?=(?:uv[ \t]+)?(?:pip|conda|mamba|micromamba)\b)|%(?:sx|system)\b)[ \t]*"
+    r"[ \t]*(?:\w+[ \t]*=[ \t]*)?"
+    r"(?:!!?|%(?=(?:uv[ \t]+)?(?:pip|conda|mamba|micromamba|cd)\b)|%(?:sx|system)\b)[ \t]*"
 )
 # Outputs and metadata rarely have a key of this name.
 _AHEAD = 200
@@ -39,14 +40,17 @@ def read(text: str, path: str) -> Document:
         return builder.document
     if not isinstance(held, dict) or not isinstance(held.get("cells", held.get("worksheets")), list):
         raise InputError("is not a notebook: it has no cells", path=path)
-    sources = _Sources(text)
+    sources, here = _Sources(text), state.folder.here
     for cell in _cells(held):
         source = "".join(_lines(cell.get("source", cell.get("input"))))
         woven = sources.find(source)
         if cell.get("cell_type") == "code":
-            kept = _commands(source, woven)
-            if kept.text:
-                EmbeddedBuilder(builder, kept.text, kept.pieces, exact=woven is not None).install(state)
+            for command in _commands(source, woven):
+                part = command.text
+                EmbeddedBuilder(builder, part.text, part.pieces, exact=woven is not None).install(state)
+                if not command.stays:
+                    state.folder.here = here
+                here = state.folder.here
     builder.add(state.entries)
     return builder.document
 
@@ -95,26 +99,39 @@ def _lines(source: object) -> list[str]:
     return [line for line in source if isinstance(line, str)] if isinstance(source, list) else []
 
 
-def _commands(source: str, woven: MappedText | None) -> MappedText:
+class _Commands(NamedTuple):
+    """Commands of one shell. ``stays``: its folder is that of later commands, too (``%cd``)."""
+
+    text: MappedText
+    stays: bool = False
+
+
+def _commands(source: str, woven: MappedText | None) -> list[_Commands]:
     """The shell commands in a cell."""
     if woven is None:
         woven = MappedText()
         woven.add(source, 0)
-    shell = _SHELL_CELL.match(source) is not None
-    return MappedText() if _OTHER_CELL.match(source) and not shell else _kept(woven, whole=shell)
+    if _SHELL_CELL.match(source):
+        script = MappedText()
+        woven.copy(source.find("\n") + 1 or len(source), len(source), script)
+        return [_Commands(script)] if script.text else []
+    return [] if _OTHER_CELL.match(source) else _marked(woven)
 
 
-def _kept(cell: MappedText, *, whole: bool) -> MappedText:
-    """Only the lines of a cell that are commands, without their prefix."""
-    kept, at, going = MappedText(), 0, False
-    for number, line in enumerate(cell.text.splitlines(keepends=True)):
-        marked = _COMMAND.match(line) if not going and not whole else None
+def _marked(cell: MappedText) -> list[_Commands]:
+    """The lines of a cell that are commands, without their prefix; each runs in its own shell."""
+    found: list[_Commands] = []
+    at, going = 0, False
+    for line in cell.text.splitlines(keepends=True):
+        marked = None if going else _COMMAND.match(line)
         interpreter = _INTERPRETER.match(line, marked.end()) if marked else None
+        if marked:
+            found.append(_Commands(MappedText(), stays="%cd" in line[: marked.end() + 3]))
         if interpreter:
-            kept.add("python", at + interpreter.start())
-            cell.copy(at + interpreter.end(), at + len(line), kept)
-        elif marked or going or (whole and number):
-            cell.copy(at + (marked.end() if marked else 0), at + len(line), kept)
+            found[-1].text.add("python", at + interpreter.start())
+            cell.copy(at + interpreter.end(), at + len(line), found[-1].text)
+        elif marked or going:
+            cell.copy(at + (marked.end() if marked else 0), at + len(line), found[-1].text)
         going = (going or marked is not None) and line.rstrip("\r\n").endswith("\\")
         at += len(line)
-    return kept
+    return [commands for commands in found if commands.text.text]

@@ -214,10 +214,11 @@ class _Reader:
         state.step = self._step
         if word.unknown and not _INSTALL.search(word.value):
             return
-        start = word.content.start if word.content else word.start
+        start, here = word.content.start if word.content else word.start, state.folder.here
         EmbeddedBuilder(self._builder, word.value, [(0, start)], exact=word.content is not None).install(
             state, branch=branch
         )
+        state.folder.here = here
         self._step = state.step
 
     def _arguments(self, nodes: Iterable[ast.expr]) -> Iterator[Word]:

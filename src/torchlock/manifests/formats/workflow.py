@@ -18,6 +18,7 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
 from torchlock.manifests.syntax.yaml import parse
+from torchlock.manifests.working_folder import names_own_folder
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
@@ -160,8 +161,15 @@ class _Reader:
         embedded = self._inset(node, text)
         if embedded is not None and not shell.startswith("python"):
             job.state.step = self._step
+            job.state.folder.here = self._folder(keys)
             embedded.install(job.state, _words(shell, job), branch)
             self._step = job.state.step
+
+    def _folder(self, keys: dict[str, Node]) -> str | None:
+        """The folder that a step runs in."""
+        named = keys.get("working-directory") or keys.get("workingdirectory") or keys.get("working_directory")
+        text = named.text or "" if named else ""
+        return (None if not names_own_folder(text) else "") if "$" in text else text
 
     def _inset(self, node: Node, text: str) -> EmbeddedBuilder | None:
         block = node.block

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -15,21 +14,20 @@ from torchlock.location import Edit, Span
 from torchlock.manifests.already_satisfied import EarlierEntries, drop_satisfied, reinstalls
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
-from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.installer_platforms import platform_of
 from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
-from torchlock.manifests.syntax.shell import Command, commands
+from torchlock.manifests.syntax.shell import Command, Word, commands
+from torchlock.manifests.working_folder import PROJECT_FILES, WorkingFolder, names_own_folder
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.manifests.builder import DocumentBuilder
-    from torchlock.manifests.syntax.shell import Word
 
 # A variable named after pip stands for pip.
 _PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
@@ -45,6 +43,11 @@ _RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run
 _MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
 # Programs and their commands that add packages to a project.
 _ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
+# Commands that install the project of the folder.
+_SYNCING = {("uv", "sync"), ("poetry", "install"), ("pdm", "install"), ("pdm", "sync"), ("rye", "sync")}
+_CLONE_VALUED = {"-b", "--branch", "--depth", "-c", "--config", "-j", "--jobs", "-o", "--origin", "--filter"}
+_FOLDER = re.compile(r"(?:\.{1,2}|\.{0,2}[/\\][^*?:]*)(?:\[[\w\s,.-]*\])?")
+_ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 _SHELLS = {"sh", "bash", "zsh", "dash", "ksh"}
 # The index options of pip and uv.
 _INDEX = {
@@ -101,7 +104,7 @@ class Installed:
 
     ``steps`` counts the commands that install something; it continues from one stage to the next. ``held`` are
     companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
-    packages.
+    packages. ``folder`` is where the next command runs.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -110,6 +113,7 @@ class Installed:
     held: Mapping[str, str] = field(default_factory=dict)
     keeps: bool = False
     present: EarlierEntries = field(default_factory=EarlierEntries)
+    folder: WorkingFolder = field(default_factory=WorkingFolder)
 
 
 class Installer:
@@ -123,16 +127,6 @@ class Installer:
         self._state = state
         self._tool = ""
         self._depth = 0
-
-    @cached_property
-    def _root(self) -> str:
-        """The relative path from the file's folder up to the root of its repository; "" if there is none."""
-        way = ""
-        for _ in range(_DEEPEST):
-            if is_there(beside(self._builder.path, f"{way}.git")):
-                return way.rstrip("/")
-            way += "../"
-        return ""
 
     def take(self, command: Command) -> None:
         """Add the packages that one command installs, removes or sets."""
@@ -157,8 +151,36 @@ class Installer:
             self._conda(words[1:], command)
         elif name in _SHELLS:
             self._inner(words[1:], command)
-        elif name in ("uv", "uvx", "pipx"):
+        elif name in ("uv", "uvx", "pipx") and action not in ("sync",):
             self._apart(name, words, command)
+        else:
+            self._other(name, words, command)
+
+    def _other(self, name: str, words: list[Word], command: Command) -> None:
+        """A command that changes the folder, clones a repository, or installs the project of the folder."""
+        action = words[1].value if len(words) > 1 else ""
+        if name in ("cd", "pushd", "set-location"):
+            plain = [word for word in words[1:] if word.value not in ("/d", "/D", "-Path")]
+            self._state.folder.moved(_known_path(plain[0]) if plain else "")
+        elif name == "git" and action == "clone":
+            _, plain = _parted(words[2:], _CLONE_VALUED)
+            if plain:
+                self._state.folder.clone((plain[1] if len(plain) > 1 else plain[0]).value.removesuffix(".git"))
+        elif (name, action) in _SYNCING:
+            self._project(words, command)
+        elif _PYTHON.fullmatch(name) and action == "setup.py" and {"install", "develop"} & _values(words[2:]):
+            self._project([words[0]], command)
+
+    def _project(self, words: list[Word], command: Command) -> None:
+        """The project of the folder, as ``uv sync`` and the like install it."""
+        from torchlock.manifests.project_commands import project_of_folder
+
+        self._append(project_of_folder(self._builder, self._state.folder, words), command)
+
+    def _append(self, found: Iterable[Entry], command: Command) -> None:
+        self._state.step += 1
+        scope = f"group:{command.branch}" if command.branch else ""
+        self._state.entries += [replace(entry, step=self._state.step, scope=scope, shell=True) for entry in found]
 
     def _apart(self, name: str, words: list[Word], command: Command) -> None:
         """Add the packages of a separate environment, and the command that runs in it."""
@@ -233,6 +255,13 @@ class Installer:
     def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
         """Evaluate one command: its options, then its requirements."""
         options, plain = _parted(words, _VALUED)
+        flags = _values(words)
+        if "--no-deps" in flags:
+            folders = set(map(id, _folders(plain, options)))
+            options = [(name, word) for name, word in options if id(word) not in folders]
+            plain = [word for word in plain if id(word) not in folders]
+        if "--all-extras" in flags:
+            options = [*options, ("--extra", Word("all", words[0].start, words[0].start))]
         self._take_up(plain, options, command, read)
 
     def _take_up(
@@ -254,7 +283,9 @@ class Installer:
             found += [replace(entry, version=None) if id(word) in swallowed else entry for entry in read(word)]
         for name, word in options:
             if name in ("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"):
-                found += self._file(word, constraint="c" in name[:3])
+                found += self._file(word, constraint="c" in name[:3], options=options)
+        for word in _folders(plain, options):
+            found += self._folder(word)
         index = self._indexes(addresses)
         for word in plain:
             if word.unknown and not re.match(r"['\"]?\w", word.value):
@@ -270,7 +301,7 @@ class Installer:
             made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
         if self._state.keeps:
             earlier = self._state.present.by_package(self._state.entries)
-            made = list(drop_satisfied(made, earlier, self._state.held))
+            made = [replace(entry, keeps=True) for entry in drop_satisfied(made, earlier, self._state.held)]
         self._state.entries += made
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:
@@ -296,18 +327,45 @@ class Installer:
             self._builder.index(kind, address, word.start, tool=self._tool)
         return None
 
-    def _file(self, word: Word, *, constraint: bool) -> list[Entry]:
-        """The entries of a requirements file, beside this file or in the folder of the repository.
+    def _file(
+        self, word: Word, *, constraint: bool = False, options: Iterable[tuple[str, Word]] = ()
+    ) -> list[Entry]:
+        """The entries of a requirements file, or of the project that a file is of.
 
         Paths are those of the machine that runs the command, which may be an image.
         """
         if word.unknown:
             return self._unknown(word)
-        parts = [part for part in PurePosixPath(word.value).parts if part != "/"]
-        names = ["/".join(parts[start:]) for start in range(len(parts))]
-        names += [f"{self._root}/{name}" for name in names] if self._root else []
-        name = next((name for name in names if is_there(beside(self._builder.path, name))), word.value)
-        return self._builder.include(name, word.start, constraint=constraint)
+        located = self._state.folder.file(self._builder.path, word.value)
+        if located.foreign:
+            return self._elsewhere(word)
+        if located.path is not None and not constraint and _is_of_project(located.path):
+            from torchlock.manifests.project_commands import project_of_file
+
+            return project_of_file(self._builder, located.path, options, word.start, uv=self._tool == "uv")
+        return self._builder.include(located.name or word.value, word.start, constraint=constraint)
+
+    def _folder(self, word: Word) -> list[Entry]:
+        """The requirements of the project in a folder: ``pip install .[audio]``."""
+        from torchlock.manifests.project_commands import project_at
+
+        if word.unknown:
+            return self._unknown(word)
+        return project_at(self._builder, self._state.folder, word, uv=self._tool == "uv")
+
+    def _environment(self, word: Word) -> list[Entry]:
+        """The packages of an environment file of conda."""
+        from torchlock.manifests.followed import Asked, file_entries
+
+        located = self._state.folder.file(self._builder.path, word.value)
+        if word.unknown or located.foreign or located.path is None or not word.value.endswith((".yml", ".yaml")):
+            return self._unknown(word) if word.unknown else self._elsewhere(word)
+        return file_entries(self._builder, located.path, Asked(), word.start)
+
+    def _elsewhere(self, word: Word) -> list[Entry]:
+        message = f"{word.value} is of a folder that is not in this project, so its requirements are not judged"
+        self._builder.issue("TL901", "note", message, word.start)
+        return []
 
     def _redirected(self, command: Command) -> None:
         """Report ``torch>=2.0`` without quotes: the shell redirects to a file named ``=2.0``, or from one."""
@@ -386,13 +444,15 @@ class Installer:
 
     def _conda(self, words: list[Word], command: Command) -> None:
         """``conda install``, ``conda create``, ``conda remove``, and commands run in an environment."""
-        _, plain = _parted(words, _CONDA_VALUED)
+        options, plain = _parted(words, _CONDA_VALUED)
         action = plain[0].value if plain else ""
         if action == "run":
             self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
         elif action in ("remove", "uninstall") and not command.branch:
             self._remove([replace(word, value=CONDA_NAMES.get(word.value, word.value)) for word in plain[1:]])
-        elif action in ("install", "create", "update", "upgrade"):
+        elif action == "env" or (action in ("install", "create", "update") and _files(options)):
+            self._append([entry for word in _files(options) for entry in self._environment(word)], command)
+        if action in ("install", "create", "update", "upgrade"):
             self._state.step += 1
             scope = f"group:{command.branch}" if command.branch else ""
             for word in plain[1:]:
@@ -430,6 +490,31 @@ class Installer:
         message = f"{word.value} is not judged: the value of {names} is unknown here"
         self._builder.issue("TL902", "note", message, word.start)
         return []
+
+
+def _values(words: Iterable[Word]) -> set[str]:
+    return {word.value for word in words}
+
+
+def _known_path(word: Word) -> str | None:
+    """The path in a word; None if it has an unknown value, unless this is the folder of the script."""
+    return None if word.unknown and not names_own_folder(word.value) else word.value
+
+
+def _is_of_project(path: str) -> bool:
+    return PurePosixPath(path).name in PROJECT_FILES
+
+
+def _files(options: Iterable[tuple[str, Word]]) -> list[Word]:
+    """The environment files of conda in options."""
+    return [word for name, word in options if name in ("-f", "--file")]
+
+
+def _folders(plain: Iterable[Word], options: Iterable[tuple[str, Word]]) -> list[Word]:
+    """The words that name folders with projects."""
+    editable = [word for name, word in options if name in ("-e", "--editable") and "://" not in word.value]
+    named = [word for word in plain if _FOLDER.fullmatch(word.value) and not word.value.endswith(_ARCHIVES)]
+    return [*named, *editable]
 
 
 def _page(name: str, backend: str) -> str | None:

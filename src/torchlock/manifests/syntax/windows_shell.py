@@ -36,6 +36,8 @@ _PS_VARIABLE = re.compile(r"\$(?:\{(?:env:)?(\w+)\}|(?:env:|script:|global:)?([A
 _PS_SET = re.compile(r"\$(?:env:|script:|global:)?([A-Za-z_]\w*)[ \t]*=[ \t]*", re.IGNORECASE)
 # A value of a variable that is not a command, as a bare word would be; and the text that may follow it.
 _PS_VALUE = re.compile(r"[\"'$]|\d+(?:\.\d+)?[ \t]*[\r\n;]")
+# The values of a variable as separate words.
+_PS_SPLAT = re.compile(r"@[A-Za-z_]\w*")
 _PS_REST = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n;}]|\Z)")
 _PS_CONDITIONAL = {"if", "elseif", "else", "switch", "catch", "default"}
 
@@ -280,6 +282,12 @@ class _PowerShell(_Lexer):
             else:
                 self._add(command)
         return command
+
+    def _word(self) -> Word:
+        word = super()._word()
+        if _PS_SPLAT.fullmatch(word.value):
+            word.unknown = (word.value,)
+        return word
 
     def _condition(self, command: Command, at: int) -> str | None:
         word = command.words[0].value.lower() if command.words else ""

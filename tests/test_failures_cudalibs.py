@@ -1,0 +1,362 @@
+"""Failures of CUDA's libraries that people reported: the cause comes first, and its remedy cures.
+
+Libraries of more than 30 MB, and torch, are skeletons with the tables that the real ones have.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from support.ground import Ground
+from support.libraries import elf
+from support.site_folder import install, write
+from support.skeletons import Site
+from torchlock.inspect.loading.root import Root
+
+pytestmark = pytest.mark.network
+
+LINUX = "; platform_system == 'Linux' and platform_machine == 'x86_64'"
+COMPLETE = "__nvJitLinkComplete_12_4"
+SPARSE = "nvidia/cusparse/lib/libcusparse.so.12"
+JIT = "$ORIGIN/../../nvjitlink/lib"
+# The lines of torch 2.6 that follow its first library (torch/__init__.py).
+PRELOADS = """
+def _load_global_deps():
+    try:
+        ctypes.CDLL(global_deps_lib_path, mode=ctypes.RTLD_GLOBAL)
+        if version.cuda not in ["12.4", "12.6"]:
+            return
+        try:
+            if "nvidia/cuda_runtime/lib/libcudart.so" not in _maps:
+                return
+            _preload_cuda_deps("nvjitlink", "libnvJitLink.so.*[0-9]")
+        except Exception:
+            pass
+    except OSError as err:
+        pass
+"""
+
+
+@pytest.fixture
+def site(ground: Ground) -> Site:
+    """torchaudio 2.5.1 over a torch for CUDA 12.4 whose cuSPARSE needs nvJitLink, as the real one does."""
+    site = ground.linux("3.11")
+    for each in ("torchaudio==2.5.1", "soundfile==0.13.1"):
+        ground.wheel(site, each)
+    torch(ground, site, "2.5.1+cu124", {"nvidia-cusparse-cu12": "12.3.1.170", "nvidia-nvjitlink-cu12": "12.4.127"})
+    library = elf("libcusparse.so.12", ["libnvJitLink.so.12"], [], [COMPLETE], runpath=JIT)
+    install(site.path, "nvidia-cusparse-cu12", "12.3.1.170", {SPARSE: library})
+    ground.wheel(site, "nvidia-nvjitlink-cu12==12.4.127", platform="manylinux2014_x86_64")
+    return site
+
+
+def torch(ground: Ground, site: Site, version: str, pins: Mapping[str, str], needs: Sequence[str] = ()) -> None:
+    """A torch that requires these packages, and whose library for CUDA needs cuSPARSE and further libraries."""
+    below = ["libcusparse.so.12", *needs]
+    requires = [f"{name}=={pin}{LINUX}" for name, pin in pins.items()]
+    ground.torch(site, version, requires=requires, needs={"libtorch_cuda.so": below})
+    path = ":".join(f"$ORIGIN/../../nvidia/{name}/lib" for name in ("cusparse", "cuda_runtime", "nccl", "cublas"))
+    library = elf("libtorch_cuda.so", ["libc10_cuda.so", "libcudart.so.12", *below], runpath=f"$ORIGIN:{path}")
+    write(site.path / "torch/lib/libtorch_cuda.so", library)
+    ground.unrecord(site, "torch/.*")
+
+
+def old(ground: Ground, folder: Path) -> Path:
+    """nvJitLink of CUDA 12.1 in a folder, as a toolkit of the machine has it."""
+    wheel = ground.wheels.get("nvidia-nvjitlink-cu12==12.1.105", "manylinux1_x86_64")
+    import zipfile
+
+    with zipfile.ZipFile(wheel) as archive:
+        data = archive.read("nvidia/nvjitlink/lib/libnvJitLink.so.12")
+    return write(folder / "libnvJitLink.so.12", data)
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The variables of the test are those of the staged machine, as if check ran there."""
+    real = Root.__init__
+
+    def init(self: Root, folder: str = "/", environ: object = None, machine: str = "x86_64") -> None:
+        real(self, folder, os.environ, machine)
+
+    monkeypatch.setattr(Root, "__init__", init)
+    yield
+
+
+def test_an_older_toolkit_on_ld_library_path(ground: Ground, site: Site, inside: None) -> None:
+    """https://github.com/pytorch/pytorch/issues/111469, https://github.com/infiniflow/ragflow/issues/4466"""
+    root = ground.image()
+    old(ground, root / "usr/local/cuda-12.1/lib64")
+    variables = {"LD_LIBRARY_PATH": "/usr/local/cuda-12.1/lib64"}
+    done = ground.check(site, root=True, variables=variables)
+    assert (done.first.rule, done.first.consequences) == ("TL613", ("TL611",))
+    assert "cuda-12.1/lib64/libnvJitLink.so.12 is loaded in place of" in done.first.message
+    assert done.command == "unset LD_LIBRARY_PATH"
+    ground.cure(done)
+
+
+def test_other_folders_of_ld_library_path_stay(ground: Ground, site: Site, inside: None) -> None:
+    root = ground.image()
+    old(ground, root / "usr/local/cuda-12.1/lib64")
+    variables = {"LD_LIBRARY_PATH": "/opt/own/lib:/usr/local/cuda-12.1/lib64"}
+    done = ground.check(site, root=True, variables=variables)
+    assert done.command == "export LD_LIBRARY_PATH=/opt/own/lib"
+    ground.cure(done)
+
+
+def test_an_older_toolkit_that_ldconfig_lists(ground: Ground, site: Site, inside: None) -> None:
+    """https://github.com/pytorch/pytorch/issues/152783: the cuSPARSE has no path to the package."""
+    library = elf("libcusparse.so.12", ["libnvJitLink.so.12"], [], [COMPLETE], runpath="$ORIGIN")
+    write(site.path / SPARSE, library)
+    ground.unrecord(site, "nvidia/cusparse/.*")
+    root = ground.image()
+    old(ground, root / "usr/local/cuda-12.1/lib64")
+    write(root / "etc/ld.so.conf", "/usr/local/cuda-12.1/lib64\n")
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity) == ("TL613", "error")
+    assert "is loaded in place of" in done.first.message and COMPLETE in done.first.message
+    assert "/site-packages/nvidia/nvjitlink/lib${LD_LIBRARY_PATH" in done.command
+    ground.cure(done)
+
+
+def test_a_torch_that_opens_its_own_copy_first(ground: Ground, site: Site, inside: None) -> None:
+    """torch 2.6 loads nvJitLink of its package by path, and LD_LIBRARY_PATH does not matter."""
+    root = ground.image()
+    old(ground, root / "usr/local/cuda-12.1/lib64")
+    write(site.path / "torch/__init__.py", PRELOADS)
+    runtime = elf("libtorch_global_deps.so", ["libcudart.so.12"], runpath="$ORIGIN/../../nvidia/cuda_runtime/lib")
+    write(site.path / "torch/lib/libtorch_global_deps.so", runtime)
+    done = ground.check(site, root=True, variables={"LD_LIBRARY_PATH": "/usr/local/cuda-12.1/lib64"})
+    assert done.bad == []
+
+
+LOG = """Traceback (most recent call last):
+  File "/usr/local/lib/python3.11/site-packages/torch/__init__.py", line 367, in <module>
+    from torch._C import *  # noqa: F403
+ImportError: /usr/local/lib/python3.11/site-packages/torch/lib/../../nvidia/cusparse/lib/libcusparse.so.12: \
+undefined symbol: __nvJitLinkComplete_12_4, version libnvJitLink.so.12
+"""
+
+
+@pytest.mark.parametrize(("log", "there"), [(LOG, True), (LOG, False), (LOG.splitlines()[-1], False)])
+def test_a_log_alone_shows_an_older_toolkit(
+    ground: Ground, site: Site, inside: None, log: str, there: bool
+) -> None:
+    """https://github.com/pytorch/pytorch/issues/134929: the variable of that process is not known."""
+    root = ground.image()
+    if there:
+        old(ground, root / "usr/local/cuda-12.1/lib64")
+    done = ground.check(site, root=True, log=log)
+    assert (done.first.rule, done.first.severity) == ("TL613", "error")
+    assert "did not load libnvJitLink.so.12 of nvidia-nvjitlink-cu12 12.4.127" in done.first.message
+    assert ("cuda-12.1/lib64/libnvJitLink.so.12 does not" in done.first.message) is there
+    assert done.command.startswith(
+        "export LD_LIBRARY_PATH=/usr/local/lib/python3.11/site-packages/nvidia/nvjitlink/lib$"
+    )
+    ground.cure(done)
+
+
+def test_an_older_package_under_torch(ground: Ground, site: Site) -> None:
+    """https://github.com/pytorch/pytorch/issues/131312"""
+    ground.uninstall(site, "nvidia-nvjitlink-cu12")
+    ground.wheel(site, "nvidia-nvjitlink-cu12==12.1.105", platform="manylinux1_x86_64")
+    done = ground.check(site, log=LOG)
+    assert done.first.rule == "TL611"
+    assert done.command == "python -m pip install nvidia-nvjitlink-cu12==12.4.127"
+    ground.cure(done)
+
+
+NPP8 = [f"lib{each}" for each in ("avutil.so.60", "avcodec.so.62", "avformat.so.62", "avfilter.so.11")]
+NPP8 += [f"lib{each}" for each in ("avdevice.so.62", "swscale.so.9", "swresample.so.6")]
+
+
+def codec(site: Site, version: str, library: str) -> None:
+    """A torchcodec whose library for each FFmpeg needs one library of CUDA besides."""
+    own = f"__version__ = '{version}'\n"
+    files: dict[str, bytes | str] = {"torchcodec/__init__.py": "", "torchcodec/version.py": own}
+    for core, number in {4: 56, 5: 57, 6: 58, 7: 59, 8: 60}.items():
+        needed = ["libtorch.so", "libc10.so", library, f"libavutil.so.{number}", "libtorch_cpu.so"]
+        files[f"torchcodec/libtorchcodec_core{core}.so"] = elf("", needed)
+    install(site.path, "torchcodec", version.partition("+")[0], files, tag="cp312-cp312-manylinux_2_28_x86_64")
+
+
+def over(ground: Ground, torchaudio: str, torch: str) -> Site:
+    site = ground.linux("3.12")
+    for each in (torchaudio, "soundfile==0.13.1"):
+        ground.wheel(site, each)
+    ground.torch(site, torch)
+    ground.image(*NPP8)
+    return site
+
+
+@pytest.mark.parametrize(
+    ("torchaudio", "torch", "version", "library", "package"),
+    [
+        ("torchaudio==2.9.1+cu128", "2.9.1+cu128", "0.9.1+cu128", "libnppicc.so.12", "nvidia-npp-cu12 "),
+        ("torchaudio==2.11.0+cu130", "2.11.0+cu130", "0.11.1+cu130", "libnppicc.so.13", "nvidia-npp==13.*"),
+    ],
+)
+def test_npp_beneath_torchcodec(
+    ground: Ground, inside: None, torchaudio: str, torch: str, version: str, library: str, package: str
+) -> None:
+    """https://github.com/meta-pytorch/torchcodec/issues/1257, https://github.com/meta-pytorch/torchcodec/issues/1437"""
+    site = over(ground, torchaudio, torch)
+    codec(site, version, library)
+    done = ground.check(site, root=True)
+    assert done.first.message.startswith(f"libtorchcodec_core8.so of torchcodec needs {library}")
+    assert f"pip install {package}" in done.command.replace('"', "")
+    ground.cure(done)
+
+
+def test_npp_that_is_there_but_not_searched(ground: Ground, inside: None) -> None:
+    """https://github.com/RVC-Boss/GPT-SoVITS/pull/2765: the package is installed, and nothing leads to it."""
+    site = over(ground, "torchaudio==2.9.1+cu128", "2.9.1+cu128")
+    codec(site, "0.9.1+cu128", "libnppicc.so.12")
+    install(site.path, "nvidia-npp-cu12", "12.4.1.87", {"nvidia/npp/lib/libnppicc.so.12": elf("libnppicc.so.12")})
+    done = ground.check(site, root=True)
+    assert "nvidia/npp/lib, where the loader does not search" in done.first.because
+    assert done.command.startswith("export LD_LIBRARY_PATH=") and "/nvidia/npp/lib$" in done.command
+    ground.cure(done)
+
+
+def test_a_container_without_the_video_decoder(ground: Ground, inside: None) -> None:
+    """https://github.com/meta-pytorch/torchcodec/issues/997: torchcodec 0.8.0 links a library of the driver."""
+    site = over(ground, "torchaudio==2.9.1+cu128", "2.9.1+cu128")
+    codec(site, "0.8.0+cu128", "libnvcuvid.so.1")
+    done = ground.check(site, root=True)
+    assert "needs libnvcuvid.so.1" in done.first.message
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video" in done.first.remedy
+    ground.cure(done, by=lambda: ground.library("usr/lib/libnvcuvid.so.1"))
+
+
+def whisper(ground: Ground, torch: str, ctranslate2: str, *, libraries: Sequence[str] = ()) -> Site:
+    """faster-whisper and a skeleton of ctranslate2 beside a torch and its CUDA libraries."""
+    site = ground.linux("3.11")
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.torch(site, torch, made_for=[])
+    major = torch.partition("+cu")[2][:2]
+    for each in libraries:
+        part = "cudnn" if "cudnn" in each else "cublas"
+        place = f"nvidia/{part}/lib" if major != "13" or part == "cudnn" else "nvidia/cu13/lib"
+        install(site.path, f"nvidia-{part}-cu{major}", "9.1.0.70", {f"{place}/{each}": elf(each)})
+    ours = {"ctranslate2/__init__.py": "", "ctranslate2.libs/libctranslate2-bc15bf3f.so.4": elf()}
+    install(site.path, "ctranslate2", ctranslate2, ours)
+    install(site.path, "faster-whisper", "1.1.0", {"faster_whisper/__init__.py": ""})
+    ground.image()
+    return site
+
+
+CUDNN = "Unable to load any of {libcudnn_cnn.so.9.1.0, libcudnn_cnn.so.9.1, libcudnn_cnn.so.9, libcudnn_cnn.so}\n"
+HANDLE = "Invalid handle. Cannot load symbol cudnnCreateConvolutionDescriptor\n"
+CUBLAS = """Traceback (most recent call last):
+  File "/usr/local/lib/python3.11/site-packages/faster_whisper/transcribe.py", line 1400, in encode
+    return self.model.encode(features, to_cpu=to_cpu)
+RuntimeError: Library libcublas.so.12 is not found or cannot be loaded
+"""
+
+
+@pytest.mark.parametrize("log", [CUDNN + HANDLE, CUDNN, HANDLE, f"factory  | {CUDNN}factory  | {HANDLE}"])
+def test_a_cudnn_that_ctranslate2_does_not_find(ground: Ground, inside: None, log: str) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/1182, https://github.com/m-bain/whisperX/issues/1297"""
+    site = ground.linux("3.11")
+    for each in ("torchaudio==2.5.1", "soundfile==0.13.1", "ctranslate2==4.5.0"):
+        ground.wheel(site, each)
+    ground.torch(site, "2.5.1+cu124", nvidia=True)
+    names = [f"libcudnn{each}.so.9" for each in ("", "_ops", "_cnn", "_graph", "_adv")]
+    install(site.path, "nvidia-cudnn-cu12", "9.1.0.70", {f"nvidia/cudnn/lib/{each}": elf(each) for each in names})
+    ground.image()
+    assert ground.check(site, root=True).bad == []
+    done = ground.check(site, root=True, log=log)
+    assert done.first.message.startswith(
+        "ctranslate2 4.5.0 opens libcudnn_cnn.so.9 when it computes on a GPU; it is in"
+    )
+    assert done.command.startswith(
+        "export LD_LIBRARY_PATH=/usr/local/lib/python3.11/site-packages/nvidia/cudnn/lib"
+    )
+    ground.cure(done)
+
+
+def test_cublas_12_beside_a_torch_for_cuda_13(ground: Ground, inside: None) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/1431"""
+    site = whisper(ground, "2.9.1+cu130", "4.7.1", libraries=["libcublas.so.13"])
+    done = ground.check(site, root=True, log=CUBLAS)
+    assert done.first.message.endswith(
+        "opens libcublas.so.12 when it computes on a GPU, and no package here contains it"
+    )
+    assert "libcublas.so.13 is there, for another version" in done.first.because
+    assert done.command.startswith("python -m pip install nvidia-cublas-cu12 && export LD_LIBRARY_PATH=")
+    ground.cure(done)
+
+
+def test_cublas_12_beside_a_torch_for_cuda_11(ground: Ground, inside: None) -> None:
+    """https://github.com/m-bain/whisperX/issues/788"""
+    site = whisper(ground, "2.2.2+cu118", "4.4.0", libraries=["libcublas.so.11"])
+    done = ground.check(site, root=True, log=CUBLAS)
+    assert done.first.rule == "TL230"
+    assert 'pip install nvidia-cublas-cu12 "ctranslate2>=4.6.3"' in done.command
+
+
+def test_cublas_11_beside_a_torch_for_cuda_12(ground: Ground, inside: None) -> None:
+    """https://github.com/m-bain/whisperX/issues/632"""
+    site = whisper(ground, "2.1.0+cu121", "3.24.0", libraries=["libcublas.so.12", "libcudnn.so.8"])
+    done = ground.check(
+        site, root=True, log="RuntimeError: Library libcublas.so.11 is not found or cannot be loaded"
+    )
+    assert done.command == "python -m pip install ctranslate2==4.4.0"
+
+
+ONNX = (
+    "[E:onnxruntime:Default, provider_bridge_ort.cc:1546 TryGetProviderInfo_CUDA] [ONNXRuntimeError] : 1 : FAIL : "
+    "Failed to load library libonnxruntime_providers_cuda.so with error: {}: cannot open shared object file: "
+    "No such file or directory\n"
+)
+
+
+def onnx(ground: Ground, version: str, needed: Sequence[str]) -> Site:
+    site = ground.linux("3.11")
+    for each in ("torchaudio==2.5.1", "soundfile==0.13.1"):
+        ground.wheel(site, each)
+    torch = ["libcublasLt.so.12", "libcudnn.so.9"]
+    ground.torch(site, "2.5.1+cu124")
+    for name, part, each in (("nvidia-cublas-cu12", "cublas", torch[0]), ("nvidia-cudnn-cu12", "cudnn", torch[1])):
+        install(site.path, name, "12.4.5.8", {f"nvidia/{part}/lib/{each}": elf(each)})
+    provider = elf("libonnxruntime_providers_cuda.so", needed)
+    files = {"onnxruntime/__init__.py": "", "onnxruntime/capi/libonnxruntime_providers_cuda.so": provider}
+    install(site.path, "onnxruntime-gpu", version, files)
+    ground.image()
+    return site
+
+
+def test_onnxruntime_for_cuda_11(ground: Ground, inside: None) -> None:
+    """https://github.com/microsoft/onnxruntime/issues/21684, https://github.com/infiniflow/ragflow/issues/905"""
+    site = onnx(ground, "1.18.0", ["libcublasLt.so.11"])
+    done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.11"))
+    assert done.first.message.startswith("onnxruntime-gpu 1.18.0 opens libcublasLt.so.11")
+    assert done.command == 'python -m pip install "onnxruntime-gpu>=1.19,<1.24"'
+
+
+def test_onnxruntime_without_torch_before_it(ground: Ground, inside: None) -> None:
+    """https://github.com/microsoft/onnxruntime/issues/21684: with "import torch" before it, it works."""
+    site = onnx(ground, "1.20.1", ["libcublasLt.so.12", "libcudnn.so.9"])
+    done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.12"))
+    assert "nvidia/cublas/lib, where the loader does not search" in done.first.message
+    assert done.first.remedy.endswith("or import torch before onnxruntime-gpu.")
+    assert "/nvidia/cublas/lib:" in done.command and "/nvidia/cudnn/lib$" in done.command
+    ground.cure(done)
+
+
+def test_cudnn_9_on_windows_with_a_torch_before_2_4(ground: Ground) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/1080"""
+    site = ground.windows("3.11")
+    ground.torch(site, "2.3.1+cu121", made_for=[])
+    ground.library(site.path / "torch/lib/cudnn_ops_infer64_8.dll")
+    ground.library(site.path / "torch/lib/cudnn64_8.dll")
+    install(site.path, "ctranslate2", "4.5.0", {"ctranslate2/__init__.py": ""})
+    log = "Could not locate cudnn_ops64_9.dll. Please make sure it is in your library path!\n"
+    done = ground.check(site, log=log)
+    assert done.first.rule == "TL230"
+    assert done.command == "python -m pip install ctranslate2==4.4.0"
