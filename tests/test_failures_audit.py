@@ -157,6 +157,32 @@ FAILURES = {
         "numba 0.60.0 declares llvmlite>=0.43.0dev0,<0.44",
         "librosa==0.10.2\nnumba==0.60.0\nllvmlite==0.43.0\nnumpy==1.26.4\n",
     ),
+    "https://github.com/mbzuai-oryx/Video-LLaVA/issues/9: two packages declare different tritons": Failure(
+        "requirements.txt",
+        "torch==2.1.0\ntorchaudio==2.1.0\nopenai-whisper==20230314\nnumpy<2\n",
+        "TL530",
+        3,
+        "torch 2.1.0 declares triton==2.1.0, and openai-whisper 20230314 declares triton==2.0.0",
+        "torch==2.1.0\ntorchaudio==2.1.0\nopenai-whisper==20231117\nnumpy<2\n",
+    ),
+    "two packages pin different torches": Failure(
+        "requirements.txt",
+        "xformers==0.0.28.post1\nchatterbox-tts==0.1.2\ntorchaudio==2.6.0\n",
+        "TL530",
+        2,
+        "xformers 0.0.28.post1 declares torch==2.4.1, and chatterbox-tts 0.1.2 declares torch==2.6.0",
+        "xformers==0.0.29.post2\nchatterbox-tts==0.1.2\ntorchaudio==2.6.0\n",
+    ),
+    "https://github.com/neonbjb/tortoise-tts: setup.py of the newest commit": Failure(
+        "setup.py",
+        "from setuptools import setup\nsetup(name='a', version='1', install_requires=[\n"
+        "    'transformers==4.31.0',\n    'tokenizers==0.14.0',\n    'torch',\n])\n",
+        "TL530",
+        4,
+        "transformers 4.31.0 declares tokenizers>=0.11.1,!=0.11.3,<0.14",
+        "from setuptools import setup\nsetup(name='a', version='1', install_requires=[\n"
+        "    'transformers==4.34.0',\n    'tokenizers==0.14.0',\n    'torch',\n])\n",
+    ),
     "every release of a range excludes the pinned torch": Failure(
         "requirements.txt",
         "pyannote.audio>=4\ntorch==2.6.0\ntorchaudio==2.6.0\n",
