@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from support import skeletons
-from support.libraries import elf
+from support.libraries import elf, pe
 from support.shop import chosen, cuda_of, label_of, releases, requirements, target_of, wheel_of
 from support.site_folder import write
 from support.skeletons import MACHINES, Site, dylib
@@ -233,10 +233,15 @@ class Shell:
         assert known, f"which libraries are in {packages}?"
         folder, machine = self._folder(words[0]), self.site.machine
         for library, each in known:
-            data = dylib(machine=machine) if self.site.system == "macos" else elf(machine=MACHINES[machine])
+            data = self._library(machine)
             for name in self._files(library, _major(packages, each.version)):
                 for place in self._kegs(words[0], packages) or (folder,):
                     write(place / name, data)
+
+    def _library(self, machine: str) -> bytes:
+        if self.site.system == "windows":
+            return pe()
+        return dylib(machine=machine) if self.site.system == "macos" else elf(machine=MACHINES[machine])
 
     def _kegs(self, tool: str, packages: Sequence[str]) -> list[Path]:
         """Homebrew's folders of a formula; that of a formula with a version is not linked into lib."""

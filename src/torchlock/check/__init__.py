@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
-from torchlock.check.rules import import_path
+from torchlock.check.rules import import_path, records
 from torchlock.check.rules.not_examined import healthy, unexamined_text
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
@@ -44,7 +44,7 @@ def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding
         with fenced(context, found, f"in its rule {rule.name}, so this rule was not checked"):
             found.extend(rule.function(context))
     with fenced(context, found, "while it looked for root causes"):
-        found = import_path.blame_second_copies(context, found)
+        found = records.blame_records(import_path.blame_second_copies(context, found))
     return [finding for finding in found if finding.rule not in ignore]
 
 

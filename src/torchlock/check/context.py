@@ -216,7 +216,8 @@ class CheckContext:
         beside = [each for each in mine if copy and copy.entry and each.entry.path == copy.entry.path]
         if beside:
             version = version_of(copy.build.version) if copy and copy.build else None
-            return next((each for each in beside if version and version_of(each.version) == version), beside[0])
+            same = (each for each in beside if version and _is_same(version_of(each.version), version))
+            return next(same, beside[0])
         return mine[0] if mine and (copy is None or copy.entry is None) else None
 
     def _build(self, name: str) -> str | Unknown | None:
@@ -344,6 +345,11 @@ class CheckContext:
         is_vendors = label and kind_of(label) is None and not _COMMIT.fullmatch(label)
         build = describe_build(label if is_vendors else pin.build) if has_builds else ""
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
+
+
+def _is_same(recorded: Version | None, version: Version) -> bool:
+    """Whether a record is of a version. The version file alone may have a label."""
+    return recorded is not None and recorded.public == version.public
 
 
 @lru_cache(maxsize=1 << 12)
