@@ -46,7 +46,7 @@ class TestInstallers:
     """What an installer printed comes before what its failure left."""
 
     def test_a_cached_wheel_of_which_a_part_is_damaged(self, ground: Ground) -> None:
-        """https://github.com/bmaltais/kohya_ss/issues/250; s9roll7/animatediff-cli-prompt-travel#69 was cured so"""
+        """https://github.com/bmaltais/kohya_ss/issues/250 (s9roll7/animatediff-cli-prompt-travel#69: cured)"""
         site = with_pip(ground, ground.windows("3.10"))
         log = f"""\
 PS N:\\AI> pip install torch==1.12.1+cu116 torchvision==0.13.1+cu116 --extra-index-url {PAGE}/cu116

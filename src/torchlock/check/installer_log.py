@@ -63,10 +63,9 @@ _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
     r"|Prepared \d|Looking in (?:indexes|links)|Solving environment|Installing dependencies from lock file)"
-    r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"(
-        r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
-        r"|DO NOT MATCH THE HASHES|Consider using the .--user"
-    )
+    r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"
+    r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
+    r"|DO NOT MATCH THE HASHES|Consider using the .--user"
 )
 _DONE = re.compile(
     r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "
@@ -96,8 +95,8 @@ class Installation(NamedTuple):
     ``name`` and ``specifier`` are the requirement that failed; ``file`` is the archive that the failure is about,
     ``source`` the line that named it. ``indexes`` are the addresses that were asked. ``offered`` are the versions
     that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
-    ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as the
-    log shows them; ``near`` the lines around the failure. ``is_absent``: no file of the requirement was found.
+    ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as
+    the log shows them; ``near`` the lines around the failure. ``is_absent``: no file of it was found.
     ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
     """
 

@@ -42,9 +42,8 @@ def _told(context: CheckContext, asked: Installation) -> Told:
         return _damaged(context, asked, what)
     if got and wanted:
         message = (
-            f"the hash that is pinned for {what} is that of a file of {_places(wanted)}, and the "
-            f"installer took the "
-            f"file of {_places(got)}"
+            f"the hash that is pinned for {what} is that of a file of {_places(wanted)}, and the installer took "
+            f"the file of {_places(got)}"
         )
         remedy = Remedy("Install from the index for which the hashes were made, or generate the hashes again.")
         return Told("TL513", message, remedy)
@@ -77,7 +76,8 @@ def _damaged(context: CheckContext, asked: Installation, what: str) -> Told:
         f"is another one"
     )
     commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
-    summary = "Delete the installer's cache, and download the file again; behind a proxy or with a slow "(
-        "network, download it with a browser first."
+    summary = (
+        "Delete the installer's cache, and download the file again; behind a proxy or with a slow network, "
+        "download it with a browser first."
     )
     return Told("TL520", message, Remedy(summary, commands=commands))
