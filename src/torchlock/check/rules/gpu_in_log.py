@@ -102,7 +102,8 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
 def _for_driver(context: CheckContext, floor: str, major: int) -> Remedy:
     """A newer driver, or a build for the CUDA major version that the driver supports."""
     from torchlock.check.fix.fitting import fitting
-    from torchlock.check.fix.plan import builds_for_cuda, planned
+    from torchlock.check.fix.plan import planned
+    from torchlock.check.fix.torch_builds import builds_for_cuda
 
     update = f"Update the NVIDIA driver to {floor} or newer"
     labels = [each for each in builds_for_cuda(context) if each.startswith("cu")] if major else []
