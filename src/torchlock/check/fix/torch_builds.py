@@ -10,6 +10,7 @@ from torchlock.knowledge.accelerators import code_of, serves
 from torchlock.knowledge.build_labels import kind_of, needs_same_build, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.gpus import Gpu
+from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
@@ -26,13 +27,24 @@ def change_of_build(context: CheckContext, torch: str, label: str, target: Targe
     same kind of device, or of which this is unknown.
     """
     mine = parse_label(context.label("torch") or "")
-    if mine is None or context.accelerator is not None:
+    if context.accelerator is not None:
+        return ""
+    if is_of_conda(context):
+        return "device"  # Its libraries are shared with other packages of the channel.
+    if mine is None:
         return ""
     build = label or public_build("torch", torch.partition("+")[0], target)
     other = None if isinstance(build, Unknown) or build is None else parse_label(build)
     if other is None or other.kind != mine.kind:
         return "device"
     return "version" if mine.kind == "cuda" and other.version[:1] != mine.version[:1] else ""
+
+
+def is_of_conda(context: CheckContext) -> bool:
+    """Whether conda installed this torch."""
+    record = context.record("torch")
+    by_other = record is not None and record.installer not in ("", "conda")
+    return not by_other and any(CONDA_NAMES.get(each.name) == "torch" for each in context.environment.conda)
 
 
 def labels_to_try(context: CheckContext, target: Target) -> Iterator[str]:
