@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from support import skeletons
-from support.libraries import elf
+from support.libraries import elf, pe
 from support.shop import chosen, cuda_of, label_of, releases, requirements, target_of, wheel_of
 from support.site_folder import write
 from support.skeletons import MACHINES, Site, dylib
@@ -76,8 +76,12 @@ class Shell:
         if "pip" in words[:4]:
             at = list(words).index("pip")
             self._pip(words[at + 1], words[at + 2 :])
-        elif words[1:3] == ["-m", "venv"] or words[:2] == ["uv", "venv"]:
-            self._fresh_environment()
+        elif "venv" in words[:4] and not any(each.endswith((".venv", "python")) for each in words[:1]):
+            self._fresh_environment(_python_of(words))
+        elif words[1:3] == ["-m", "venv"]:
+            self._fresh_environment("")
+        elif words[:2] == ["uv", "cache"]:
+            pass
         elif words[0] in _OF_FILES:
             _OF_FILES[words[0]](self, words[1:])
         elif any(each in ("install", "-S", "add") for each in words):
@@ -91,6 +95,8 @@ class Shell:
         if verb == "uninstall":
             names = [each for each in words if not each.startswith("-")]
             assert [name for name in names if self.ground.uninstall(self.site, name)], f"none is there: {names}"
+            return
+        if verb == "cache":
             return
         assert verb == "install", f"pip {verb}"
         asked = _parsed(words)
@@ -158,11 +164,14 @@ class Shell:
             self.site, own, cuda=cuda_of(build), hip=hip, recorded=version, requires=lines, nvidia=not lines
         )
 
-    def _fresh_environment(self) -> None:
-        path = self.site.root / ".venv" / "lib" / f"python{self.site.python}" / "site-packages"
+    def _fresh_environment(self, python: str) -> None:
+        python = python or self.site.python
+        windows = self.site.system == "windows"
+        folder = Path("Lib") if windows else Path("lib") / f"python{python}"
+        path = self.site.root / ".venv" / folder / "site-packages"
         path.mkdir(parents=True)
-        write(self.site.root / ".venv" / "pyvenv.cfg", f"version = {self.site.python}.0\n")
-        self.site = self.site._replace(path=path)
+        write(self.site.root / ".venv" / "pyvenv.cfg", f"version = {python}.0\n")
+        self.site = self.site._replace(path=path, python=python)
 
     # Files and variables
 
@@ -224,10 +233,15 @@ class Shell:
         assert known, f"which libraries are in {packages}?"
         folder, machine = self._folder(words[0]), self.site.machine
         for library, each in known:
-            data = dylib(machine=machine) if self.site.system == "macos" else elf(machine=MACHINES[machine])
+            data = self._library(machine)
             for name in self._files(library, _major(packages, each.version)):
                 for place in self._kegs(words[0], packages) or (folder,):
                     write(place / name, data)
+
+    def _library(self, machine: str) -> bytes:
+        if self.site.system == "windows":
+            return pe()
+        return dylib(machine=machine) if self.site.system == "macos" else elf(machine=MACHINES[machine])
 
     def _kegs(self, tool: str, packages: Sequence[str]) -> list[Path]:
         """Homebrew's folders of a formula; that of a formula with a version is not linked into lib."""
@@ -310,6 +324,12 @@ def _parsed(words: Sequence[str]) -> _Asked:
             name, specifier = re.fullmatch(r"([\w.-]+)(?:\[[\w,-]+\])?(.*)", word).groups()  # type: ignore[union-attr]
             names[canonicalize_name(name)] = specifier
     return asked
+
+
+def _python_of(words: Sequence[str]) -> str:
+    """The Python of a new environment, if the command names one: python3.10, py -3.10, --python 3.10."""
+    found = [re.fullmatch(r"(?:python|-)?(3\.\d{1,2})", word) for word in words]
+    return next((match[1] for match in found if match), "")
 
 
 def _is_ours(name: str) -> bool:

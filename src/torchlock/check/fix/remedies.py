@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from torchlock.check.fix.afresh import afresh
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import is_nameless
 from torchlock.check.fix.cuda_libraries import found_library
@@ -19,6 +20,7 @@ from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
 from torchlock.check.fix.system_libraries import later_soundfile, later_system, other_ffmpeg, soundfile
 from torchlock.check.fix.vendor_builds import of_vendor
+from torchlock.check.fix.xformers import of_xformers
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 
@@ -43,14 +45,19 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL230": (_alone(found_library),),
     "TL304": (_alone(other_ffmpeg),),
     "TL306": (_alone(soundfile),),
-    "TL603": (_alone(deleted),),
+    "TL603": (afresh, _alone(deleted)),
+    "TL604": (afresh,),
+    "TL605": (afresh,),
     "TL606": (_alone(moved),),
     "TL608": (_alone(later_soundfile),),
     "TL609": (of_stack, _alone(required)),
-    "TL610": (*map(_alone, (of_codec, of_cuda_package, of_vendor, rebuilt, of_vendors_torch, complete)),),
-    "TL611": (*map(_alone, (of_cuda_package, of_vendor, rebuilt)), of_one_source),
+    "TL610": (
+        *map(_alone, (of_codec, of_cuda_package, of_xformers, of_vendor, rebuilt, of_vendors_torch, complete)),
+    ),
+    "TL611": (*map(_alone, (of_cuda_package, of_xformers, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),
+    "TL620": (afresh,),
 }
 # Those for all rules of one kind (``remedy`` in compat_data/rules), which are asked after those of the rule.
 _BY_KIND: Mapping[str, tuple[_WithPlan, ...]] = {
