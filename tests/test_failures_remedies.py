@@ -112,6 +112,22 @@ def test_a_damaged_torch_of_conda_is_installed_by_conda(ground: Ground) -> None:
     ground.cure(done, by=lambda: write(site.path / "torch/lib/libtorch_python.so", whole))
 
 
+def test_a_torch_of_conda_is_not_replaced_by_pip(ground: Ground) -> None:
+    """torchaudio 2.9 has no companion for a torch of conda that old; pip's torch would come in its place."""
+    site = ground.linux("3.12", prefix="opt/conda/envs/asr")
+    ground.wheel(site, "torchaudio==2.9.1")
+    ground.torch(site, "2.1.0", cuda="12.1", made_for=[])
+    write(site.path.parents[2] / "conda-meta" / "pytorch-2.1.0-py3.12_cuda12.1_cudnn8.9.2_0.json", "{}")
+    (info,) = site.path.glob("torch-*.dist-info")
+    write(info / "INSTALLER", "conda\n")
+    ground.unrecord(site, r"torch-[^,]*INSTALLER")
+    ground.image(*ffmpeg(6))
+    done = ground.check(site)
+    assert (done.first.rule, done.first.severity) == ("TL101", "error")
+    assert not any("torch==" in each for each in done.commands)
+    assert "conda" in done.first.remedy
+
+
 def test_torchaudio_alone_gets_a_torch_of_its_cuda(ground: Ground) -> None:
     """https://github.com/pytorch/audio/issues/4212: torchaudio 2.11 does not require torch."""
     site = ground.linux("3.12")

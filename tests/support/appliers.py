@@ -17,7 +17,7 @@ from support.libraries import elf, pe
 from support.shop import chosen, cuda_of, label_of, releases, requirements, target_of, wheel_of
 from support.site_folder import write
 from support.skeletons import MACHINES, Site, dylib
-from torchlock.check.fix.plan import public_build
+from torchlock.check.fix.torch_builds import public_build
 from torchlock.knowledge import systems
 from torchlock.knowledge.systems import System, load
 from torchlock.knowledge.tables import ROOT, load_json

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from torchlock.check.context import version_of
 from torchlock.check.fix.commands import add, install, is_managed, shell, uninstall
 from torchlock.check.fix.fitting import steps
-from torchlock.check.fix.plan import Plan, of_build, planned, public_build
+from torchlock.check.fix.plan import Plan, of_build, planned
+from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.relevance import module_of
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy

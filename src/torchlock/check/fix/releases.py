@@ -10,6 +10,7 @@ from torchlock.check.fix.plan import Plan, planned
 from torchlock.check.fix.reinstall import same
 from torchlock.check.fix.requirements import lacks_one_of_the_stack, pins_another
 from torchlock.check.fix.system_libraries import is_library_of_the_machine
+from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.fix.vendor_builds import companion
 from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Remedy
@@ -106,4 +107,9 @@ def nothing(context: CheckContext, finding: Finding) -> Remedy:
     name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
     if context.copy("torch") is not None and is_vendors(context, "torch"):
         return companion(context, name)
+    if is_of_conda(context):
+        return Remedy(
+            f"Install pytorch and {name} from one channel of conda, which installed this torch. There is no "
+            "command, because the releases of the channels are not known."
+        )
     return Remedy(f"No compatible releases are known{where}; use another Python.")
