@@ -15,6 +15,7 @@ from torchlock.inspect.loading.preloads import Preloads, read_preloads
 from torchlock.inspect.loading.root import Root
 
 PARTS = ("libcudnn.so.9", "libcudnn_graph.so.9", "libcudnn_cnn.so.9")
+CUDNN = "$ORIGIN/../../nvidia/cudnn/lib"
 OPENS = b"libcudnn_engines_tensor_ir.so"
 
 
@@ -27,6 +28,9 @@ def site(tmp_path: Path) -> Path:
         "Requires-Dist: nvidia-cudnn-cu12==9.1.0.70\nRequires-Dist: triton==3.1.0; platform_system == 'Linux'\n"
     )
     files = torch_files("2.5.1+cu124", cuda="'12.4'")
+    files["torch/lib/libtorch_cuda.so"] = elf("libtorch_cuda.so", ["libcudnn.so.9"], rpath=CUDNN)
+    below = ["libtorch_cpu.so", "libtorch_cuda.so"]
+    files["torch/lib/libtorch_python.so"] = elf("libtorch_python.so", below, runpath="$ORIGIN")
     install(folder, "torch", "2.5.1+cu124", files, headers=headers, tag="cp311-cp311-linux_x86_64")
     parts = {f"nvidia/cudnn/lib/{name}": elf(name, runpath="$ORIGIN") for name in PARTS}
     install(folder, "nvidia-cudnn-cu12", "9.1.0.70", parts)
@@ -90,6 +94,16 @@ def test_the_same_cudnn_twice_or_another_that_is_not_searched(
     other_cudnn(inside, "usr/local/cuda/lib64", version)
     monkeypatch.setenv("LD_LIBRARY_PATH", variable)
     assert bad(check(capsys, site)) == []
+
+
+def test_a_torch_that_takes_all_of_cudnn_from_the_other_folder(
+    site: Path, inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no RPATH, so that the variable comes first for the first library, too."""
+    write(site / "torch/lib/libtorch_cuda.so", elf("libtorch_cuda.so", ["libcudnn.so.9"], runpath=CUDNN))
+    other_cudnn(inside, "usr/local/cuda/lib64", "9.5.1")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/cuda/lib64")
+    assert "TL231" not in {rule for _, rule in bad(check(capsys, site))}
 
 
 @pytest.mark.parametrize(("content", "is_mixed"), [(OPENS, True), (b"", False)])

@@ -368,12 +368,23 @@ def test_cudnn_9_on_windows_with_a_torch_before_2_4(ground: Ground) -> None:
     assert done.command == "python -m pip install ctranslate2==4.4.0"
 
 
+def over_cudnn(site: Site, runtime: str) -> None:
+    """Let torch's library for CUDA need cuDNN, with an RPATH to the packages, as the wheels have it."""
+    path = "$ORIGIN:" + ":".join(f"$ORIGIN/../../nvidia/{each}/lib" for each in ("cudnn", "cuda_runtime", "cu13"))
+    needed = ["libc10_cuda.so", runtime, "libcudnn.so.9"]
+    write(site.path / "torch/lib/libtorch_cuda.so", elf("libtorch_cuda.so", needed, rpath=path))
+    (record,) = site.path.glob("torch-*.dist-info/RECORD")
+    text = record.read_text().splitlines()
+    record.write_text("".join(f"{row.rsplit(',', 2)[0]},,\n" for row in text))
+
+
 def test_an_engine_of_the_cudnn_of_the_machine(ground: Ground, inside: None) -> None:
     """https://github.com/pytorch/pytorch/issues/188892: an engine that the package does not contain."""
     site = ground.linux("3.12")
     ground.wheel(site, "torchaudio==2.11.0+cu130")
     ground.wheel(site, "soundfile==0.13.1")
     ground.torch(site, "2.11.0+cu130")
+    over_cudnn(site, "libcudart.so.13")
     graph = elf("libcudnn_graph.so.9") + b"libcudnn_engines_tensor_ir.so"
     files = {"libcudnn.so.9": elf("libcudnn.so.9", runpath="$ORIGIN"), "libcudnn_graph.so.9": graph}
     install(
@@ -395,6 +406,7 @@ def test_a_cudnn_of_a_toolkit_on_ld_library_path(ground: Ground, inside: None) -
     ground.wheel(site, "torchaudio==2.5.1")
     ground.wheel(site, "soundfile==0.13.1")
     ground.torch(site, "2.5.1+cu124")
+    over_cudnn(site, "libcudart.so.12")
     names = [f"libcudnn{each}.so.9" for each in ("", "_ops", "_cnn")]
     own = {f"nvidia/cudnn/lib/{each}": elf(each, runpath="$ORIGIN") for each in names}
     install(site.path, "nvidia-cudnn-cu12", "9.1.0.70", own)

@@ -60,7 +60,7 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
 
 def _mixed(context: CheckContext) -> _Mixed | None:
     copies, root = copies_of(context, _FIRST), context.root
-    if not copies or root is None or not owner_of(context, copies[0]):
+    if not copies or root is None or not owner_of(context, copies[0]) or not _is_loaded(context, copies[0]):
         return None
     folder, binary = os.path.dirname(copies[0]), read_binary(copies[0])
     first = isinstance(binary, Binary) and not binary.runpath and bool(binary.rpath)
@@ -78,6 +78,12 @@ def _mixed(context: CheckContext) -> _Mixed | None:
                 return _Mixed(copies[0], os.path.join(root.real(folder_there), name), version)
             break
     return _later_engine(copies[0], names, mine, root)
+
+
+def _is_loaded(context: CheckContext, first: str) -> bool:
+    """Whether torch loads this copy. With all parts from another folder, nothing is mixed."""
+    paths = context.process.paths() if context.attempts and context.process is not None else []
+    return os.path.realpath(first) in map(os.path.realpath, paths)
 
 
 def _later_engine(first: str, names: Sequence[str], mine: str, root: Root) -> _Mixed | None:
