@@ -58,7 +58,7 @@ def _is_one_of(context: CheckContext, releases: str) -> bool:
 
 def _bundled(context: CheckContext) -> Iterator[Finding]:
     """torchaudio up to 2.0 contains libsox, except on Windows. Since 0.12 it opens FFmpeg 4 for streams."""
-    if _is_windows(context) and context.copy("soundfile") is None and not context.environment.conda:
+    if _is_windows(context) and _lacks_soundfile(context) and not context.environment.conda:
         message = f"{context.named('torchaudio')} has no backend to load and save files"
         because = "on Windows it loads and saves with soundfile only, which is not installed"
         expected_error = "RuntimeError: No audio I/O backend is available."
@@ -85,13 +85,18 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
         yield context.finding("TL303", "note", message, "torchaudio", expected_error=expected_error, remedy=remedy)
 
 
+def _lacks_soundfile(context: CheckContext) -> bool:
+    """Whether soundfile is not installed. Its record without its module is damage, which other rules report."""
+    return context.copy("soundfile") is None and context.installed.get("soundfile") is None
+
+
 def _dispatched(context: CheckContext) -> Iterator[Finding]:
     """torchaudio 2.1 to 2.8 needs one of soundfile, FFmpeg and libsox. Its wheels contain none of them."""
     if context.target is None:
         return
     majors, has_sox = ffmpeg_of(context), _has_sox(context, context.target.platform.system)
     has_ffmpeg = not isinstance(majors, Unknown) and any(4 <= major <= 6 for major in majors)
-    if context.copy("soundfile") is None and has_sox is not True and not has_ffmpeg:
+    if _lacks_soundfile(context) and has_sox is not True and not has_ffmpeg:
         yield _nothing(context, majors, known=not isinstance(majors, Unknown) and not isinstance(has_sox, Unknown))
         return
     if isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
