@@ -63,10 +63,9 @@ _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
     r"|Prepared \d|Looking in (?:indexes|links)|Solving environment|Installing dependencies from lock file)"
-    r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"(
-        r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
-        r"|DO NOT MATCH THE HASHES|Consider using the .--user"
-    )
+    r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"
+    r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
+    r"|DO NOT MATCH THE HASHES|Consider using the .--user"
 )
 _DONE = re.compile(
     r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "
