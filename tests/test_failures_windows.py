@@ -245,6 +245,9 @@ def test_torchaudio_does_not_find_ffmpeg(ground: Ground) -> None:
     assert "do not search the PATH" in done.first.because
     assert done.command == "python -m pip install soundfile"
     ground.cure(done)
+    done = ground.check(site, log=log)
+    assert "os.add_dll_directory" in done.first.remedy
+    assert done.command == "winget install -e --id Gyan.FFmpeg.Shared --version 6.1.1"
 
 
 # soundfile, and backends.

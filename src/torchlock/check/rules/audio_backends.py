@@ -140,7 +140,11 @@ def ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
     elif _is_windows(context):
         because = f"{NOT_ON_PATH}, and torchaudio adds no folder"
         installed = install_ffmpeg(context, needs, majors)
-        remedy = installed if context.environment.conda else Remedy(f"{_SHARED}: {BY_HAND}.", installed.commands)
+        remedy = (
+            installed
+            if context.environment.conda
+            else Remedy(f"{_SHARED}: {BY_HAND}.", commands=installed.commands)
+        )
     if context.copy("soundfile") is None and _is_one_of(context, ">=2.1"):
         remedy = Remedy(
             "Install soundfile, with which torchaudio loads and saves.", commands=add(context, "soundfile")
