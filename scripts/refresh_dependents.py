@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from refreshing.pages import Release
     from refreshing.samples import Table
 
+# Setup scripts require these on Linux alone; the marker is lost in a distribution that was built there.
+_LINUX, _X86 = re.compile(r"triton|nvidia-"), 'sys_platform == "linux" and platform_machine == "x86_64"'
 _SECTION = re.compile(r"\[(?P<extra>[^:\]]*)(?::(?P<marker>[^\]]*))?\]")
 
 
@@ -138,7 +140,7 @@ def requirements_of_sdist(web: Web, release: Release) -> list[list[Any]] | None:
     if not declared and listed is None:
         return None
     texts_of = declared or list(lines_of(listed or ""))
-    rows = {parse_row(text) for text in texts_of}
+    rows = {parse_row(text if ";" in text or not _LINUX.match(text) else f"{text} ; {_X86}") for text in texts_of}
     return [compact_row(row) for row in sorted(row for row in rows if row)]
 
 

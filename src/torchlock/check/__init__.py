@@ -50,8 +50,8 @@ def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding
 
 def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Finding]:
     """The findings, and those that only a log shows. The findings that the log is about come first."""
-    from torchlock.check.log import chosen, promote
-    from torchlock.check.relevance import owners_of
+    from torchlock.check.log_order import chosen, promote
+    from torchlock.check.relevance import owners_by_depth
 
     promote(log, findings)
     found = list(findings)
@@ -59,7 +59,7 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
         found += rule.function(context, log, found)
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
-    return chosen(log, found, owners_of(context, log.frames))
+    return chosen(log, found, owners_by_depth(context, log.frames))
 
 
 @registry.rule("TL908", on="bug")

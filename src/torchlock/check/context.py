@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.integrity import Integrity
     from torchlock.inspect.loading.imports import Attempt
+    from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
@@ -58,7 +59,7 @@ class CheckContext:
     release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
     the hash of every file. ``gpus`` are the GPUs of the machine, or the one that was stated
     (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``ran`` are the packages that a
-    smoke test imported, ``broken`` the bugs that rules met.
+    smoke test imported, ``broken`` the bugs that rules met; ``process`` has loaded the libraries of ``attempts``.
     """
 
     environment: Environment
@@ -77,6 +78,7 @@ class CheckContext:
     search_path: SearchPath | None = None
     ran: set[str] = field(default_factory=set)
     broken: list[Breakage] = field(default_factory=list)
+    process: LoaderProcess | None = field(default=None, init=False)
 
     @cached_property
     def installed(self) -> Installed:
@@ -108,7 +110,7 @@ class CheckContext:
         if self.search_path is not None:
             beyond = self.search_path.folders
             root = Root(self.search_path.root, machine=machine) if system == "macos" else None
-        process = process_of(system, machine, root, executable, beyond)
+        self.process = process = process_of(system, machine, root, executable, beyond)
         if system == "windows" and (prefix := self.environment.interpreter.prefix):
             for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
                 process.search_in(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +47,9 @@ def looked_up(context: CheckContext, missing: MissingName) -> Lookup | None:
     if not lost and not missing.by_import and names.is_unloaded(missing.name):
         return Lookup(missing.name, (missing.name,), is_unloaded=True, sources=("names-in-wheels",))
     version = _version(context, missing.package)
+    part = history(lost) if lost and version else None
+    if lost and (missing.package == "torch" or (part is not None and part.has(version))):
+        lost = missing.name  # Python names the first part that is missing.
     known = history(lost or missing.name) if version else None
     has = known.has(version) if known else None
     if (not lost and names.defines(missing.name) is True) or has is True or _is_recorded(context, missing):
@@ -75,7 +79,12 @@ def _with_history(
 def contradiction(context: CheckContext, missing: MissingName) -> str:
     """Why a log does not show the environment as it is now: the files define what it lacks; else ""."""
     names = _names_of(context, missing.package)
-    if names is None or missing.partly or (not missing.by_import and names.is_unloaded(missing.name)):
+    if (
+        names is None
+        or missing.partly
+        or shadowing_file(context, missing)
+        or (not missing.by_import and names.is_unloaded(missing.name))
+    ):
         return ""
     version, lost = _version(context, missing.package), names.missing_part(missing.name)
     known = history(missing.name) if version else None
@@ -84,6 +93,20 @@ def contradiction(context: CheckContext, missing: MissingName) -> str:
         return ""
     here = context.named(missing.package)
     return f"the log is of another environment or state: {here}, which is installed here, has {missing.name}"
+
+
+def shadowing_file(context: CheckContext, missing: MissingName) -> str:
+    """The user's own file or folder that the error names as the module; "" if it names none, or the package's."""
+    copy = context.copy(missing.package)
+    if not missing.file or copy is None or copy.kind != "package" or "-packages" in missing.file:
+        return ""
+    path = missing.file.replace("\\", "/")
+    is_of_copy = missing.file.startswith(copy.path) or f"{copy.path}/".endswith(f"{os.path.dirname(path)}/")
+    name = re.escape(missing.package)
+    match = re.search(rf"^(.*?(?:^|/){name})(?:\.py$|/)", path)
+    if match is None or is_of_copy:
+        return ""
+    return missing.file if path.endswith(f"{missing.package}.py") else missing.file[: len(match[1])]
 
 
 def owner_of(context: CheckContext, caller: Frame | None) -> str:

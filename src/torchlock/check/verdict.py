@@ -85,7 +85,8 @@ def _explains(cause: Finding, effect: Finding) -> bool:
     if effect.rule in loading or effect.rule in installs:
         return _explains_loading(cause, effect, causing, suffering)
     if effect.rule == "TL609":
-        return set(suffering) <= causing
+        is_absent = cause.rule in registry.group("absence") and suffering[-1] in causing
+        return is_absent or set(suffering) <= causing
     return bool(causing & set(suffering))
 
 

@@ -48,6 +48,11 @@ class DeclaringRelease:
         """Whether an installer takes it for a range."""
         return self._release.yanked is None and not self.version.is_prerelease
 
+    @property
+    def of_sdist(self) -> bool:
+        """Whether only a source distribution states its requirements. A build may state others."""
+        return not self._release.tags
+
     @cached_property
     def needs(self) -> list[Need] | Unknown:
         """The requirements on each cell; unknown if a wheel's metadata was not read.
@@ -108,6 +113,7 @@ class Declarations:
         self._catalogue = catalogue
         self._stack = stack
         self._releases: dict[tuple[str, str], list[DeclaringRelease] | None] = {}
+        self._names: dict[str, Set[str]] = {}
         self._allowed: dict[tuple[str, str, str], list[DeclaringRelease]] = {}
 
     @cached_property
@@ -115,14 +121,17 @@ class Declarations:
         root = tables.ROOT / "dependents"
         return Catalogue(root, date=root / DATE)
 
-    def knows(self, name: str) -> bool:
-        """Whether a table has this project."""
-        return self._dependents.holds(name) or self._catalogue.holds(name)
-
     @cached_property
     def dependents(self) -> Set[str]:
         """The packages that use the stack, as far as the tables have them."""
-        return frozenset(self._dependents.names())
+        return frozenset(tables.load_compiled("declared.json")["dependents"])
+
+    def names(self, name: str) -> Set[str]:
+        """The packages that any release of a package declares; empty if no table has it. It opens no table."""
+        known = self._names.get(name)
+        if known is None:
+            known = self._names[name] = frozenset(tables.load_compiled("declared.json")["names"].get(name, ()))
+        return known
 
     def versions(self, name: str) -> list[Version] | None:
         """All releases of a project on the public index, oldest first; None if no table has it."""

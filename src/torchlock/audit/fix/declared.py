@@ -16,10 +16,11 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torchlock.audit.context import Knowledge
     from torchlock.finding import Finding, Remedy
+    from torchlock.knowledge.declared import DeclaringRelease
     from torchlock.manifests.document import Document, Entry
 
 # The rules whose findings another release of such a package may fix.
@@ -55,42 +56,48 @@ class DeclaredSearch:
     def _trials(self, document: Document, finding: Finding) -> Iterator[tuple[int, str]]:
         """Lines of the finding, and new specifiers for them; first the package that the finding names first."""
         places = {finding.place, *finding.related}
-        for name, _ in finding.packages:
-            for index, entry in enumerate(document.entries):
-                mine = entry.name == name and entry.place in places and entry.path == document.path
-                if mine and name not in FAMILY and entry.url is None and not entry.constraint:
-                    beside = self._cells_beside(document, finding, name)
-                    yield from ((index, new) for new in islice(self._specifiers(entry, beside), _TRIALS))
+        mine = [
+            (index, entry)
+            for name, _ in finding.packages
+            for index, entry in enumerate(document.entries)
+            if entry.name == name and entry.place in places and entry.path == document.path and not entry.url
+        ]
+        for index, entry in mine:
+            if entry.name not in FAMILY and not entry.constraint:
+                others = [other for _, other in mine if other.name != entry.name]
+                yield from ((index, new) for new in islice(self._specifiers(entry, others), _TRIALS))
 
-    def _cells_beside(self, document: Document, finding: Finding, name: str) -> int:
-        """The cells where the other packages of a finding install."""
-        cells, places = self._known.stack.everywhere, {finding.place, *finding.related}
-        for entry in document.entries:
-            if entry.name != name and entry.place in places and entry.url is None:
-                public = re.sub(r"\+[\w.]+", "", entry.specifier)
-                allowed = self._known.declared.allowed(entry.name, public)
-                cells &= allowed[0].cells if allowed else cells
-        return cells
-
-    def _specifiers(self, entry: Entry, beside: int) -> Iterator[str]:
-        """Pins of other releases for the platforms of the present one, the nearest to it first.
-
-        They install on some of the cells where the other packages do.
-        """
-        allowed_now = self._known.declared.allowed(entry.name, entry.specifier)
-        platforms = self._platforms(allowed_now[0].cells if allowed_now else 0)
+    def _specifiers(self, entry: Entry, others: Sequence[Entry]) -> Iterator[str]:
+        """Pins of other releases for the platforms of the present one, the nearest to it first."""
+        now = self._allowed(entry)
+        platforms = self._platforms(now[0].cells if now else 0)
         releases = [
             release
             for release in self._known.declared.releases(entry.name) or ()
-            if release.is_final and platforms <= self._platforms(release.cells) and release.cells & beside
+            if release.is_final
+            and platforms <= self._platforms(release.cells)
+            and all(self._fits(release, other) for other in others)
         ]
-        allowed = specifier_set(entry.specifier)
-        here = pinned(entry.specifier) or max(
-            (release.version for release in releases if allowed.contains(release.version)), default=None
-        )
+        here = pinned(entry.specifier) or (now[0].version if now else None)
         if here is not None:
             for version in _nearest((release.version for release in releases), here):
                 yield respelled(entry.specifier, str(version), "")
+
+    def _fits(self, release: DeclaringRelease, other: Entry) -> bool:
+        """Whether a release installs where another entry does, and neither excludes the other by its metadata."""
+        allowed = self._allowed(other)
+        asks = [item.specifier for _, item in allowed[0].by_name.get(release.name, ())] if allowed else []
+        asked = [item.specifier for _, item in release.by_name.get(other.name, ())]
+        version = pinned(other.specifier)
+        return (
+            (not allowed or bool(allowed[0].cells & release.cells))
+            and (not asks or any(specifier_set(text).contains(release.version) for text in asks))
+            and (not asked or version is None or any(specifier_set(text).contains(version) for text in asked))
+        )
+
+    def _allowed(self, entry: Entry) -> list[DeclaringRelease]:
+        """The releases of an entry on the public index, newest first."""
+        return self._known.declared.allowed(entry.name, re.sub(r"\+[\w.]+", "", entry.specifier))
 
     def _platforms(self, cells: int) -> set[int]:
         stack = self._known.stack
@@ -98,12 +105,12 @@ class DeclaredSearch:
 
 
 def _nearest(versions: Iterable[Version], here: Version) -> list[Version]:
-    """Versions by their distance: those of the same series first, then those of the same major version."""
+    """Versions: of the same series first, then of the same major version; newer ones before older ones."""
     order = sorted(versions)
     at = sum(version < here for version in order)
 
-    def rank(index: int) -> tuple[bool, bool, int]:
-        version = order[index]
-        return version.release[:1] != here.release[:1], version.release[:2] != here.release[:2], abs(index - at)
+    def rank(index: int) -> tuple[bool, bool, bool, int]:
+        major, minor = order[index].release[:1] != here.release[:1], order[index].release[:2] != here.release[:2]
+        return major, minor, index < at, abs(index - at)
 
     return [order[index] for index in sorted(range(len(order)), key=rank) if order[index] != here]

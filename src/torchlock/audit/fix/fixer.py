@@ -14,7 +14,7 @@ from torchlock.audit.install_sets import effective
 from torchlock.finding import Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
 
     from torchlock.audit.context import Knowledge
     from torchlock.finding import Finding
@@ -111,14 +111,11 @@ class Fixer:
             search.begin()
         return bare
 
-    def _bare(self, document: Document, found: Collection[str]) -> Document:
+    def _bare(self, document: Document, found: set[str]) -> Document:
         """The document without entries that no rule is about and that were not found, and without parse issues."""
-        names, about = self._known.stack.packages, self._known.matrix.about
-        entries = [
-            entry
-            for entry in effective(document.entries)
-            if entry.name in names or entry.name in found or about(entry.name)
-        ]
+        about, names = self._known.matrix.about, self._known.stack.packages.keys() | found
+        names |= self._known.declared.dependents
+        entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
         return replace(document, entries=entries, issues=[])
 
     def _fix(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
@@ -127,8 +124,11 @@ class Fixer:
         Fix findings that share no line independently. None if none of them can be fixed.
         """
 
+        solved = {(finding.rule, finding.place) for finding in found if finding.remedy}
+
         def wanted(finding: Finding) -> bool:
-            return finding.severity in severities and _is_fixable(finding)
+            other = (finding.rule, finding.place) not in solved
+            return finding.severity in severities and other and _is_fixable(finding)
 
         changes: dict[int, str] = {}
         groups = _linked_lines([finding for finding in found if wanted(finding)])

@@ -104,8 +104,10 @@ def _brought(context: AuditContext, install_set: InstallSet) -> Iterator[Brought
     entries = together(context.document, install_set.scope)
     named = by_name(entries)
     limited = {entry.name for entry in entries if entry.constraint}
+    known = context.known.declared
     for entry in entries:
-        if entry.constraint or entry.url is not None or entry.name not in context.known.declared.dependents:
+        brings = entry.name in known.dependents and known.names(entry.name) & (FAMILY | known.dependents)
+        if entry.constraint or entry.url is not None or not brings:
             continue
         cells = install_set.target_grid & cells_where(entry, context.stack)
         for one in _of_entry(context, entry, named, cells, (), _DEPTH):

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 # torchaudio 2.1 to 2.8 needs one of these to read or write a file.
 _BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})
 
-# These rules apply to every target, not only to pins.
-_ELSEWHERE = frozenset({"TL105"})
+# Other functions report these rules: they apply to every target, or to names, not only to pins.
+_ELSEWHERE = frozenset({"TL105", "TL532"})
 _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 
 
 # These formats add to an existing environment: a hosted notebook has torch, a job has its project.
-_BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
+_BESIDE = frozenset({"notebook", "workflow", "tox", "make", "docs"})
 
 
 @rule("TL108")

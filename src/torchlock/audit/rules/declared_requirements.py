@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
@@ -12,7 +13,7 @@ from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.declared import can_meet
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.syntax.pep508 import wheel_of
 
@@ -50,6 +51,7 @@ def unmet(context: AuditContext) -> Iterator[Finding]:
         own, all_named = by_name(entry for entry in entries if entry.scope == scope), by_name(entries)
         for entry in entries:
             yield from _of_entry(context, entry, all_named if entry.scope == scope else own)
+        yield from _between(context, entries)
 
 
 def by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
@@ -76,7 +78,7 @@ def together(document: Document, scope: str) -> list[Entry]:
 
 
 def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
-    if entry.constraint or entry.url is not None:
+    if entry.constraint or entry.url is not None or not context.known.declared.names(entry.name) & named.keys():
         return
     releases = candidates(context, entry)[:_MOST]
     cells = context.target_grid & cells_where(entry, context.stack)
@@ -93,8 +95,61 @@ def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entr
             return
     bad = there & ~fine
     if first is not None and bad and len(releases) < _MOST:
-        severity = _severity(context, there & installs_on(context, first.entry), bad)
-        yield _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
+        elsewhere = context.target_grid & ~cells_where(entry, context.stack)
+        severity = _severity(context, there & installs_on(context, first.entry) | elsewhere, bad)
+        finding = _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
+        if first.release.of_sdist:
+            finding.severity = softened(finding.severity)
+        yield finding
+
+
+def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Pinned packages that declare versions of a third package which exclude each other."""
+    declared: dict[str, list[Clash]] = {}
+    for entry in entries:
+        if entry.constraint or entry.url is not None or pinned(entry.specifier) is None:
+            continue
+        for release in candidates(context, entry)[:1]:
+            here = release.cells & cells_where(entry, context.stack) & context.target_grid
+            for cells, dependency in release.on(release.by_name.keys(), here):
+                where = cells & wanted_on(context, dependency, entry)
+                if where and dependency.specifier and dependency.name != entry.name:
+                    declared.setdefault(dependency.name, []).append(Clash(release, dependency, entry, where))
+    for clashes in declared.values():
+        for one, other in combinations(clashes, 2):
+            both = one.cells & other.cells
+            if both and one.entry.step == other.entry.step and _exclude_each_other(context, one, other):
+                yield _third(context, one, other, both)
+
+
+def _exclude_each_other(context: AuditContext, one: Clash, other: Clash) -> bool:
+    names = {one.entry.name, other.entry.name}
+    if one.entry.name == other.entry.name or names <= FAMILY:
+        return False  # The rules on pairs judge these.
+    first, second = one.dependency.specifier, other.dependency.specifier
+    if first == second:
+        return False
+    versions = context.known.declared.versions(one.dependency.name)
+    if versions is not None:
+        answer = can_meet(first, second, versions)
+        return not isinstance(answer, Unknown) and not answer
+    pins = [pin for pin in map(pinned, (first, second)) if pin is not None]
+    return len(pins) == 2 and not specifier_set(first).contains(pins[1])
+
+
+def _third(context: AuditContext, one: Clash, other: Clash, cells: int) -> Finding:
+    demands = [Demand(clash.entry, None, exact=True) for clash in (one, other)]
+    texts = [
+        f"{asked(demand)} declares {clash.dependency._replace(marker='', extras=())}"
+        for demand, clash in zip(demands, (one, other), strict=True)
+    ]
+    there = context.target_grid & installs_on(context, one.entry) & installs_on(context, other.entry)
+    severity = _severity(context, there, cells)
+    if one.release.of_sdist or other.release.of_sdist:
+        severity = softened(severity)
+    where = "" if not there & ~cells else f" on {_where(context, one.entry, one._replace(cells=cells))}"
+    message = f"{texts[0]}, and {texts[1]}: pip refuses them together{where}"
+    return context.finding("TL530", severity, message, demands[::-1])
 
 
 def candidates(context: AuditContext, entry: Entry) -> list[DeclaringRelease]:

@@ -66,7 +66,7 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     hidden = [name for name in known if unseen(context, install_set.first(name))]
     if hidden and not install_set.locked:
         yield _not_seen(context, install_set, hidden)
-    names = [name for name in known if name not in hidden]
+    names = [name for name in known if name not in hidden and not _has_alternatives(install_set, name)]
     if "torch" not in names or len(names) < 2:
         return
     by_name = [[(name, supply) for supply in supplies_of(context, install_set, name)] for name in names]
@@ -96,6 +96,12 @@ def _in_later_commands(context: AuditContext, install_set: InstallSet, names: li
         return frozenset()
     demands = [install_set.first(name) for name in names]
     return frozenset(one.name for one in demands if not one.exact and one.entry.step > torch.entry.step)
+
+
+def _has_alternatives(install_set: InstallSet, name: str) -> bool:
+    """Whether a lock has several builds of a package for the same targets: an installer chooses by the extras."""
+    demands = install_set.demands[name] if install_set.locked else ()
+    return len({(demand.releases, demand.label, demand.entry.index) for demand in demands}) > 1
 
 
 def unseen(context: AuditContext, demand: Demand) -> bool:

@@ -31,6 +31,8 @@ def afresh(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy
 
     Installers remove only the files of one record, and write over the others.
     """
+    if not finding.packages:
+        return None
     if finding.rule == "TL620":
         return _only_one(context, finding)
     name = finding.packages[0][0]

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import mac_libraries
+from torchlock.check.fix.commands import add
 from torchlock.check.rules.ffmpeg import ffmpeg_of, is_mac
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_library, stated
+from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg
+from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsox
 from torchlock.knowledge.registry import rule
@@ -30,6 +33,7 @@ _STREAMS = 4
 # What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
 _FFMPEG, _SOX = ">=4.1,<7", ">=14.4.2"
 _SOX_OF_MACOS = "libsox.dylib"
+_SHARED = "Install FFmpeg 6 as a shared build, and lead Python to its DLLs"
 
 
 @rule("TL306", "TL305", "TL303", "TL302")
@@ -115,6 +119,34 @@ def _without_ffmpeg(context: CheckContext, majors: list[int]) -> Iterator[Findin
             remedy = mac_libraries.reach(context, off_path, "ffmpeg", _FFMPEG)
     message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
     yield context.finding("TL303", "note", message, "torchaudio", remedy=remedy)
+
+
+def ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
+    """A warning that torchaudio finds no FFmpeg, as a log shows, on a machine of which that is not known."""
+    has_known = not isinstance(ffmpeg_of(context), Unknown)
+    if not _is_one_of(context, ">=0.12,<2.9") or (has_known and not is_mac(context)):
+        return
+    needs, majors = (_FFMPEG, (4, 5, 6)) if _is_one_of(context, ">=2.1") else (f">={_STREAMS}.1,<5", (_STREAMS,))
+    there, because = "the log shows that none is found", None
+    remedy = install_library(context, "ffmpeg", needs)
+    if is_mac(context):
+        off_path = mac_libraries.ffmpeg_off_path(context, majors)
+        there = mac_libraries.where(off_path, "FFmpeg") if off_path else there
+        remedy = (
+            mac_libraries.reach(context, off_path, "ffmpeg", needs)
+            if off_path
+            else mac_libraries.install(context, "ffmpeg", needs, "torchaudio")
+        )
+    elif _is_windows(context):
+        because = f"{NOT_ON_PATH}, and torchaudio adds no folder"
+        installed = install_ffmpeg(context, needs, majors)
+        remedy = installed if context.environment.conda else Remedy(f"{_SHARED}: {BY_HAND}.", installed.commands)
+    if context.copy("soundfile") is None and _is_one_of(context, ">=2.1"):
+        remedy = Remedy(
+            "Install soundfile, with which torchaudio loads and saves.", commands=add(context, "soundfile")
+        )
+    message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
+    yield context.finding("TL303", "warning", message, "torchaudio", because=because, remedy=remedy)
 
 
 def is_sox_unknown(context: CheckContext) -> bool:

@@ -67,12 +67,15 @@ def _mixed(context: CheckContext) -> _Mixed | None:
     names = [name for name in context.environment.tree.names(folder) if re.match(r"libcudnn_\w+\.so\.9$", name)]
     mine = context.version(owner_of(context, copies[0]))
     for name in [] if first else sorted(names):
-        for path in filter(None, (root.file(os.path.join(each, name)) for each in root.library_path)):
+        for folder_there in root.library_path:
+            path = root.file(os.path.join(folder_there, name))
+            if path is None:
+                continue
             version = _version(path)
             if os.path.realpath(path) != os.path.realpath(os.path.join(folder, name)) and not _is_of(
                 version, mine
             ):
-                return _Mixed(copies[0], path, version)
+                return _Mixed(copies[0], os.path.join(root.real(folder_there), name), version)
             break
     return _later_engine(copies[0], names, mine, root)
 
