@@ -305,3 +305,66 @@ def test_an_older_library_beside_a_newer_one_is_harmless(ground: Ground) -> None
     site = whole(ground)
     write(site.path / "torchaudio" / "lib" / "libtorchaudio_old.so", elf("", ["libgone.so"]))
     assert not check(ground, site).bad
+
+
+def test_an_older_torchcodec_over_a_newer_one(ground: Ground) -> None:
+    """Its library for FFmpeg 8 is a leftover of 0.9, which 0.7 does not open."""
+    site = whole(ground)
+    ground.image(
+        "libavutil.so.60", "libavcodec.so.62", "libavformat.so.62", "libavfilter.so.11", "libavdevice.so.62"
+    )
+    ground.image("libswscale.so.9", "libswresample.so.6")
+    ground.wheel(site, "torchcodec==0.9.1")
+    shutil.rmtree(next(site.path.glob("torchcodec-*.dist-info")))
+    ground.wheel(site, "torchcodec==0.7.0")
+    assert (site.path / "torchcodec" / "libtorchcodec_core8.so").exists()
+    done = check(ground, site)
+    assert done.first.rule == "TL304"
+    assert done.first.message == "torchcodec 0.7.0 needs FFmpeg 4 to 7, and this machine has FFmpeg 8"
+
+
+def test_pip_over_conda_with_files_of_both(ground: Ground) -> None:
+    """https://github.com/huggingface/transformers/issues/29022"""
+    site = whole(ground)
+    for name in ("pytorch-2.5.1-cuda124_py311_305.json", "history"):
+        write(site.path.parents[2] / "conda-meta" / name, "{}")
+    library = site.path / "torch" / "lib" / "libtorch_cpu.so"
+    write(library, elf("libtorch_cpu.so", exports=["_ZN2at4_ops3add4callERKNS_6TensorE"]))
+    done = check(ground, site)
+    assert (done.first.rule, done.first.severity) == ("TL605", "error")
+    assert "conda installed torch 2.5.1, and another installer overwrote it with 2.8.0" in done.first.message
+    assert "TL611" in done.first.consequences
+    ground.cure(done)
+
+
+def test_pip_over_conda_with_all_files_of_pip_works(ground: Ground) -> None:
+    site = whole(ground)
+    for name in ("pytorch-2.5.1-cuda124_py311_305.json", "history"):
+        write(site.path.parents[2] / "conda-meta" / name, "{}")
+    assert not check(ground, site).bad
+
+
+def test_an_egg_that_comes_before_the_folder_of_packages(ground: Ground) -> None:
+    """easy_install moves the eggs of its file to the beginning of the path."""
+    site = whole(ground)
+    egg = site.path / "torchaudio-2.7.1-py3.11-linux-x86_64.egg"
+    ground.wheels.install(egg, "torchaudio==2.7.1")
+    metadata = next(egg.glob("*.dist-info/METADATA"))
+    write(egg / "EGG-INFO" / "PKG-INFO", metadata.read_bytes())
+    shutil.rmtree(metadata.parent)
+    lines = (
+        "import sys; sys.__plen = len(sys.path)",
+        f"./{egg.name}",
+        "import sys; sys.path[getattr(sys, '__egginsert', 0):0]",
+    )
+    write(site.path / "easy-install.pth", "\n".join(lines))
+    done = check(ground, site)
+    assert (done.first.rule, done.first.severity) == ("TL606", "error")
+    assert "TL101" in done.first.consequences
+    assert done.first.remedy.startswith("Remove line 2 of ")
+
+    def remove() -> None:
+        write(site.path / "easy-install.pth", "")
+        shutil.rmtree(egg)
+
+    ground.cure(done, by=remove)

@@ -117,7 +117,21 @@ class CheckContext:
         python = self._minor()
         records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
         beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
-        return attempts(self.environment, self.copies, process, self._extensions(), beside)
+        return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
+
+    @cached_property
+    def left_behind(self) -> frozenset[str]:
+        """The libraries for FFmpeg that an earlier torchcodec left in its folder: the record lists others only."""
+        from torchlock.inspect.ownership import rows_of
+
+        copy, record = self.copy("torchcodec"), self.record("torchcodec")
+        rows = rows_of(record) if copy is not None and copy.kind == "package" and record is not None else {}
+        names = self.environment.tree.names(copy.path) if copy is not None and rows else ()
+        paths = (
+            [os.path.join(copy.path, name) for name in names if "torchcodec" in name] if copy is not None else []
+        )
+        mine = [path for path in paths if os.path.normpath(path) in rows]
+        return frozenset(path for path in paths if path not in mine) if mine else frozenset()
 
     def _minor(self) -> str:
         """The Python version as extension modules name it: ``3.11``; "" if it is unknown."""

@@ -70,7 +70,7 @@ def _after(deletion: tuple[Command, ...], installs: tuple[Command, ...]) -> Iter
 
 def _is_mixed(context: CheckContext, finding: Finding) -> bool:
     """Whether files of several installations are there, or the rest of one. The distribution's files stay."""
-    if is_managed(context) or finding.packages[0][0] in {each.name for each in context.installed.twins}:
+    if is_managed(context):
         return False
     copy = context.copy(finding.packages[0][0])
     is_rest = finding.rule == "TL604" and copy is not None and copy.kind == "namespace"

@@ -228,5 +228,6 @@ def _cores(context: CheckContext) -> Iterator[int]:
     """The FFmpeg major versions that this torchcodec was built for, from the libraries in it."""
     copy = context.copy("torchcodec")
     for name in context.environment.tree.names(copy.path) if copy else ():
-        if found := re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name):
+        found = re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name)
+        if found and copy and os.path.join(copy.path, name) not in context.left_behind:
             yield int(found[1])

@@ -92,7 +92,8 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
 def duplicate_records(context: CheckContext) -> Iterator[Finding]:
     """Two records of one package in one folder, of conda and pip, or a record and files of different releases."""
     for duplicate in context.installed.duplicates:
-        folders = {distribution.entry.path for distribution in duplicate.distributions}
+        # An egg has a folder of its own.
+        folders = {each.path if each.kind == "egg" else each.entry.path for each in duplicate.distributions}
         versions = {distribution.version for distribution in duplicate.distributions}
         several = duplicate.name in STACK and len(folders) == 1 and len(versions) > 1
         if several and not _is_left(context, duplicate):
@@ -101,7 +102,9 @@ def duplicate_records(context: CheckContext) -> Iterator[Finding]:
         if twin.name in STACK:
             theirs, ours = twin.conda_version, twin.distribution.version
             message = f"conda installed {twin.name} {theirs}, and another installer overwrote it with {ours}"
-            severity = severity_of(fails=False, partly=not _same(theirs, ours))
+            mixed = not _same(theirs, ours) and not is_whole(twin.distribution)
+            message += ": the files of both are mixed" if mixed else ""
+            severity = severity_of(fails=False, partly=mixed)
             yield context.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
     yield from _other_release(context)
 
@@ -135,9 +138,10 @@ def blame_records(findings: list[Finding]) -> list[Finding]:
     """
     for finding in findings:
         if finding.rule == "TL605" and finding.severity != "error" and finding.packages:
-            name = finding.packages[0][0]
+            name, is_note = finding.packages[0][0], finding.severity == "note"
             others = [each for each in findings if each.severity == "error" and each.rule != "TL605"]
-            if name in CORE and any(name == other for each in others for other, _ in each.packages[:1]):
+            blamed = {other for each in others for other, _ in (each.packages[:1] if is_note else each.packages)}
+            if name in CORE and name in blamed:
                 finding.severity = "error"
     return findings
 
