@@ -251,6 +251,47 @@ FAILURES = {
         "torchaudio-nightly is another project: the name is torchaudio",
         "torch==2.8.0\ntorchaudio<2.9\n",
     ),
+    "https://github.com/kuleshov-group/bd3lms/issues/11": Failure(
+        "environment.yml",
+        "channels:\n  - pytorch\n  - nvidia\ndependencies:\n  - python=3.10\n  - pytorch=2.6\n",
+        "TL240",
+        6,
+        "the channel pytorch has no torch 2.6: its last release is 2.5.1",
+        None,
+        "Add the channel conda-forge, or take torch 2.5.1.",
+        "channels:\n  - conda-forge\n  - nvidia\ndependencies:\n  - python=3.10\n  - pytorch=2.6\n",
+    ),
+    "https://github.com/mhpi/hydroDL/issues/24": Failure(
+        "environment.yml",
+        "channels:\n  - pytorch\n  - nvidia\ndependencies:\n  - pytorch=2.0.1\n  - torchaudio=2.0.2\n"
+        "  - pytorch-cuda=12.1\n",
+        "TL204",
+        7,
+        "the channel pytorch has torch 2.0.1 for CUDA 11.7 and 11.8, not for pytorch-cuda=12.1",
+        "channels:\n  - pytorch\n  - nvidia\ndependencies:\n  - pytorch=2.0.1\n  - torchaudio=2.0.2\n"
+        "  - pytorch-cuda=11.8\n",
+    ),
+    "pip takes the newest torchaudio beside the torch of conda": Failure(
+        "environment.yml",
+        "channels:\n  - pytorch\ndependencies:\n  - python=3.10\n  - pytorch=2.5.1\n  - pip:\n    - torchaudio\n",
+        "TL101",
+        7,
+        "pip takes torchaudio 2.11",
+        None,
+        "List torchaudio among the conda packages",
+        "channels:\n  - pytorch\ndependencies:\n  - python=3.10\n  - pytorch=2.5.1\n  - torchaudio=2.5.1\n",
+    ),
+    "https://github.com/pytorch/audio/issues/3335: torch of conda-forge, torchaudio of pip": Failure(
+        "environment.yml",
+        "channels:\n  - conda-forge\ndependencies:\n  - python=3.10\n  - pytorch=2.4.1\n  - pip:\n"
+        "    - torchaudio==2.4.1\n",
+        "TL203",
+        7,
+        "torchaudio 2.4.1 of pip is not built for torch 2.4.1 of conda-forge",
+        None,
+        "List torchaudio among the conda packages",
+        "channels:\n  - conda-forge\ndependencies:\n  - python=3.10\n  - pytorch=2.4.1\n  - torchaudio=2.4.1\n",
+    ),
     "one pin and two bare names": Failure(
         "install.sh",
         "pip install torchaudio torch==2.8.0 torchcodec --extra-index-url=https://download.pytorch.org/whl/cu128\n",
@@ -289,6 +330,17 @@ def test_names_that_cannot_be_installed(failure: Failure, tmp_path: Path) -> Non
 @pytest.mark.triggers("TL532")
 @pytest.mark.parametrize("failure", of("TL532"))
 def test_names_of_another_project(failure: Failure, tmp_path: Path) -> None:
+    prove(failure, tmp_path)
+
+
+@pytest.mark.triggers("TL240")
+@pytest.mark.parametrize("failure", of("TL240"))
+def test_releases_that_a_channel_of_conda_does_not_have(failure: Failure, tmp_path: Path) -> None:
+    prove(failure, tmp_path)
+
+
+@pytest.mark.parametrize("failure", [*of("TL204"), *of("TL203")])
+def test_builds_of_conda(failure: Failure, tmp_path: Path) -> None:
     prove(failure, tmp_path)
 
 
@@ -346,6 +398,15 @@ LEFT_ALONE = {
         "environment.yml",
         "channels: [conda-forge]\ndependencies:\n  - pytorch=2.4.0\n  - cudatoolkit=11.8\n  - ffmpeg\n",
     ),
+    "conda-forge has later releases": (
+        "environment.yml",
+        "channels: [pytorch, conda-forge]\ndependencies:\n  - pytorch=2.7\n  - torchaudio=2.7\n",
+    ),
+    "the last release of the channel, with a build that it has": (
+        "environment.yml",
+        "channels: [pytorch, nvidia]\ndependencies:\n  - pytorch=2.5.1\n  - torchaudio=2.5.1\n"
+        "  - pytorch-cuda=12.4\n",
+    ),
     "whisper from its repository": (
         "requirements.txt",
         "torch\nwhisper @ git+https://github.com/openai/whisper.git\n",
@@ -356,7 +417,7 @@ LEFT_ALONE = {
 }
 
 
-@pytest.mark.leaves_alone("TL530", "TL531", "TL532", "TL101")
+@pytest.mark.leaves_alone("TL530", "TL531", "TL532", "TL101", "TL240")
 @pytest.mark.parametrize(("name", "text"), LEFT_ALONE.values(), ids=LEFT_ALONE)
 def test_what_works_is_left_alone(name: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / name
