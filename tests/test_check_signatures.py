@@ -427,3 +427,38 @@ def test_a_retry_is_no_failure() -> None:
         "out.\")': /simple/\n"
     )
     assert read_log(log).first is None
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("AttributeError: module 'pkgutil' has no attribute 'ImpImporter'", "python3.10 -m venv"),
+        ("ModuleNotFoundError: No module named 'pkg_resources'", "setuptools<82"),
+        ("error: Microsoft Visual C++ 14.0 or greater is required.", "BuildTools"),
+        ("fatal error: Python.h: No such file or directory", "python3-dev"),
+        ("error: command 'gcc' failed: No such file or directory", "build-essential"),
+    ],
+)
+def test_why_a_package_does_not_build(
+    log: str, said: str, empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = (
+        "Collecting example==1.0\n  Downloading example-1.0.tar.gz (1 MB)\n  error: subprocess-exited-with-error\n"
+    )
+    first = findings(empty, f"{head}      {log}\n", capsys)[0]
+    assert first["rule"] == "TL524"
+    assert first["message"].startswith("example 1.0 was compiled here and did not build")
+    assert said in first["remedy"]["commands"][0]["line"]
+
+
+def test_a_failure_that_is_not_ours_is_said_in_the_first_line(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(
+        site.parents[3] / "log.txt", "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB\n"
+    )
+    words = ["check", "--path", str(site), "--log", str(path), "--platform", "linux-x86_64"]
+    assert main(words) == 0
+    assert (
+        "the memory of the GPU ran out: this is not a fault of the installed packages" in capsys.readouterr().err
+    )
