@@ -32,14 +32,6 @@ def collected(line: str) -> str:
     )
 
 
-def triggers(rule: str, *values: str) -> Any:
-    return pytest.param(rule, *values, marks=pytest.mark.triggers(rule), id=f"{rule}-{values[-1][-40:]}")
-
-
-def leaves_alone(rule: str, *values: str) -> Any:
-    return pytest.param(rule, *values, marks=pytest.mark.leaves_alone(rule), id=f"{rule}-{values[-1][-40:]}")
-
-
 def findings(site: Path, log: str, capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, Any]]:
     path = write(site.parents[3] / "log.txt", log)
     main(
@@ -73,53 +65,96 @@ def empty(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("rule", "command", "log"),
     [
-        triggers(
-            "TL520", "cache purge && ", collected("zipfile.BadZipFile: Bad CRC-32 for file 'torch/lib/a.so'")
+        pytest.param(
+            "TL520",
+            "cache purge && ",
+            collected("zipfile.BadZipFile: Bad CRC-32 for file 'torch/lib/a.so'"),
+            marks=pytest.mark.triggers("TL520"),
         ),
-        triggers(
+        pytest.param(
             "TL521",
             "venv .venv && ",
             collected(
                 "ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/usr/lib/x'"
             ),
+            marks=pytest.mark.triggers("TL521"),
         ),
-        triggers("TL522", "--no-cache-dir", collected("OSError: [Errno 28] No space left on device")),
-        triggers("TL523", "--no-cache-dir", collected("Killed")),
-        triggers("TL524", "", collected("  error: subprocess-exited-with-error")),
-        triggers("TL525", "venv .venv && ", "$ pip install torch\nerror: externally-managed-environment"),
-        triggers("TL526", "--timeout", collected(TIMEOUT)),
-        triggers(
+        pytest.param(
+            "TL522",
+            "--no-cache-dir",
+            collected("OSError: [Errno 28] No space left on device"),
+            marks=pytest.mark.triggers("TL522"),
+        ),
+        pytest.param("TL523", "--no-cache-dir", collected("Killed"), marks=pytest.mark.triggers("TL523")),
+        pytest.param(
+            "TL524", "", collected("  error: subprocess-exited-with-error"), marks=pytest.mark.triggers("TL524")
+        ),
+        pytest.param(
+            "TL525",
+            "venv .venv && ",
+            "$ pip install torch\nerror: externally-managed-environment",
+            marks=pytest.mark.triggers("TL525"),
+        ),
+        pytest.param("TL526", "--timeout", collected(TIMEOUT), marks=pytest.mark.triggers("TL526")),
+        pytest.param(
             "TL527",
             "torchaudio==2.8.0",
             (
                 "ERROR: Cannot install torch==2.8.0 and torchaudio==2.7.1 because these package versions "
                 "have conflicting dependencies."
             ),
+            marks=pytest.mark.triggers("TL527"),
         ),
-        triggers("TL528", "", "ERROR: No matching distribution found for example-package==9.9"),
-        triggers(
+        pytest.param(
+            "TL528",
+            "",
+            "ERROR: No matching distribution found for example-package==9.9",
+            marks=pytest.mark.triggers("TL528"),
+        ),
+        pytest.param(
             "TL529",
             "LongPathsEnabled",
             (
                 "HINT: This error might have occurred since this system does not have Windows Long Path "
                 "support enabled."
             ),
+            marks=pytest.mark.triggers("TL529"),
         ),
-        triggers(
-            "TL511", "pip<24.1", "WARNING: Ignoring version 2.0.6 of omegaconf since it has invalid metadata:"
+        pytest.param(
+            "TL511",
+            "pip<24.1",
+            "WARNING: Ignoring version 2.0.6 of omegaconf since it has invalid metadata:",
+            marks=pytest.mark.triggers("TL511"),
         ),
-        triggers("TL403", "python3.11 -m venv", "ERROR: No matching distribution found for torch==1.13.1"),
-        triggers("TL204", "torch==2.0.1+cu118", "ERROR: No matching distribution found for torch==2.0.1+cu121"),
-        triggers(
+        pytest.param(
+            "TL403",
+            "python3.11 -m venv",
+            "ERROR: No matching distribution found for torch==1.13.1",
+            marks=pytest.mark.triggers("TL403"),
+        ),
+        pytest.param(
+            "TL204",
+            "torch==2.0.1+cu118",
+            "ERROR: No matching distribution found for torch==2.0.1+cu121",
+            marks=pytest.mark.triggers("TL204"),
+        ),
+        pytest.param(
             "TL205",
             f"--index-url {PAGE}/cu130",
             f"Looking in indexes: {PAGE}/cu131\nERROR: No matching distribution found for torch==2.10.0",
+            marks=pytest.mark.triggers("TL205"),
         ),
-        triggers("TL502", "torchaudio==", "ERROR: No matching distribution found for torchaudio==2.3.2"),
-        triggers(
+        pytest.param(
+            "TL502",
+            "torchaudio==",
+            "ERROR: No matching distribution found for torchaudio==2.3.2",
+            marks=pytest.mark.triggers("TL502"),
+        ),
+        pytest.param(
             "TL507",
             f"--index-url {PAGE}/cu121 torch==2.4.1+cu121",
             "ERROR: No matching distribution found for torch==2.4.1+cu121",
+            marks=pytest.mark.triggers("TL507"),
         ),
     ],
 )
@@ -143,28 +178,78 @@ def test_what_an_installer_printed_comes_first(
 @pytest.mark.parametrize(
     ("rule", "log"),
     [
-        leaves_alone("TL520", collected("zipfile.BadZipFile: Bad CRC-32 for file 'torch/lib/a.so'")),
-        leaves_alone("TL521", "PermissionError: [Errno 13] Permission denied: '/data/out.wav'"),
-        leaves_alone("TL522", "OSError: [Errno 28] No space left on device: '/data/out.wav'"),
-        leaves_alone("TL523", "Successfully installed torch-2.8.0\nepoch 1\nKilled"),
-        leaves_alone("TL524", collected("  error: subprocess-exited-with-error")),
-        leaves_alone("TL525", "the package is not externally managed by us"),
-        leaves_alone(
-            "TL526", "requests.exceptions.ReadTimeout: HTTPSConnectionPool(host='example.org'): Read timed out."
+        pytest.param(
+            "TL520",
+            collected("zipfile.BadZipFile: Bad CRC-32 for file 'torch/lib/a.so'"),
+            marks=pytest.mark.leaves_alone("TL520"),
         ),
-        leaves_alone(
-            "TL527", "torchaudio 2.8.0 requires torch==2.8.0, but you have torch 2.9.1 which is incompatible."
+        pytest.param(
+            "TL521",
+            "PermissionError: [Errno 13] Permission denied: '/data/out.wav'",
+            marks=pytest.mark.leaves_alone("TL521"),
         ),
-        leaves_alone("TL528", "ERROR: No matching distribution found for torch==2.8.0"),
-        leaves_alone("TL529", "OSError: [Errno 2] No such file or directory: 'C:\\\\x'"),
-        leaves_alone("TL110", "RuntimeError: Error(s) in loading state_dict for Model"),
-        leaves_alone("TL109", "ImportError: cannot import name 'x' from 'numba'"),
-        leaves_alone("TL226", "RuntimeError: nvrtc: error: invalid value for --gpu-architecture (-arch)"),
-        leaves_alone("TL227", "RuntimeError: Attempting to deserialize object on a CUDA device"),
-        leaves_alone(
-            "TL228", "NotImplementedError: Could not run 'aten::empty' with arguments from the 'CUDA' backend."
+        pytest.param(
+            "TL522",
+            "OSError: [Errno 28] No space left on device: '/data/out.wav'",
+            marks=pytest.mark.leaves_alone("TL522"),
         ),
-        leaves_alone("TL229", "RuntimeError: The size of tensor a (3) must match the size of tensor b (4)"),
+        pytest.param(
+            "TL523", "Successfully installed torch-2.8.0\nepoch 1\nKilled", marks=pytest.mark.leaves_alone("TL523")
+        ),
+        pytest.param(
+            "TL524", collected("  error: subprocess-exited-with-error"), marks=pytest.mark.leaves_alone("TL524")
+        ),
+        pytest.param(
+            "TL525", "the package is not externally managed by us", marks=pytest.mark.leaves_alone("TL525")
+        ),
+        pytest.param(
+            "TL526",
+            "requests.exceptions.ReadTimeout: HTTPSConnectionPool(host='example.org'): Read timed out.",
+            marks=pytest.mark.leaves_alone("TL526"),
+        ),
+        pytest.param(
+            "TL527",
+            "torchaudio 2.8.0 requires torch==2.8.0, but you have torch 2.9.1 which is incompatible.",
+            marks=pytest.mark.leaves_alone("TL527"),
+        ),
+        pytest.param(
+            "TL528",
+            "ERROR: No matching distribution found for torch==2.8.0",
+            marks=pytest.mark.leaves_alone("TL528"),
+        ),
+        pytest.param(
+            "TL529",
+            "OSError: [Errno 2] No such file or directory: 'C:\\\\x'",
+            marks=pytest.mark.leaves_alone("TL529"),
+        ),
+        pytest.param(
+            "TL110",
+            "RuntimeError: Error(s) in loading state_dict for Model",
+            marks=pytest.mark.leaves_alone("TL110"),
+        ),
+        pytest.param(
+            "TL109", "ImportError: cannot import name 'x' from 'numba'", marks=pytest.mark.leaves_alone("TL109")
+        ),
+        pytest.param(
+            "TL226",
+            "RuntimeError: nvrtc: error: invalid value for --gpu-architecture (-arch)",
+            marks=pytest.mark.leaves_alone("TL226"),
+        ),
+        pytest.param(
+            "TL227",
+            "RuntimeError: Attempting to deserialize object on a CUDA device",
+            marks=pytest.mark.leaves_alone("TL227"),
+        ),
+        pytest.param(
+            "TL228",
+            "NotImplementedError: Could not run 'aten::empty' with arguments from the 'CUDA' backend.",
+            marks=pytest.mark.leaves_alone("TL228"),
+        ),
+        pytest.param(
+            "TL229",
+            "RuntimeError: The size of tensor a (3) must match the size of tensor b (4)",
+            marks=pytest.mark.leaves_alone("TL229"),
+        ),
     ],
 )
 def test_what_is_past_or_another_failure_is_left_alone(
@@ -237,23 +322,36 @@ def test_which_numpy_a_failure_asks_for(
 @pytest.mark.parametrize(
     ("rule", "log", "said"),
     [
-        triggers(
-            "TL110", "_pickle.UnpicklingError: Weights only load failed.", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"
+        pytest.param(
+            "TL110",
+            "_pickle.UnpicklingError: Weights only load failed.",
+            "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1",
+            marks=pytest.mark.triggers("TL110"),
         ),
-        triggers(
+        pytest.param(
             "TL226",
             "RuntimeError: nvrtc: error: failed to open libnvrtc-builtins.so.12.8.",
             "nvidia-cuda-nvrtc-cu12==12.8.*",
+            marks=pytest.mark.triggers("TL226"),
         ),
-        triggers("TL227", DRIVER, "--gpus all"),
-        triggers(
-            "TL202", "RuntimeError: The NVIDIA driver on your system is too old (found version 11040).", "cu118"
+        pytest.param("TL227", DRIVER, "--gpus all", marks=pytest.mark.triggers("TL227")),
+        pytest.param(
+            "TL202",
+            "RuntimeError: The NVIDIA driver on your system is too old (found version 11040).",
+            "cu118",
+            marks=pytest.mark.triggers("TL202"),
         ),
-        triggers(
-            "TL208", "RuntimeError: CUDA error: no kernel image is available for execution on the device", "--gpu"
+        pytest.param(
+            "TL208",
+            "RuntimeError: CUDA error: no kernel image is available for execution on the device",
+            "--gpu",
+            marks=pytest.mark.triggers("TL208"),
         ),
-        triggers(
-            "TL229", "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", "smaller batch"
+        pytest.param(
+            "TL229",
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+            "smaller batch",
+            marks=pytest.mark.triggers("TL229"),
         ),
     ],
 )
@@ -329,3 +427,38 @@ def test_a_retry_is_no_failure() -> None:
         "out.\")': /simple/\n"
     )
     assert read_log(log).first is None
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("AttributeError: module 'pkgutil' has no attribute 'ImpImporter'", "python3.10 -m venv"),
+        ("ModuleNotFoundError: No module named 'pkg_resources'", "setuptools<82"),
+        ("error: Microsoft Visual C++ 14.0 or greater is required.", "BuildTools"),
+        ("fatal error: Python.h: No such file or directory", "python3-dev"),
+        ("error: command 'gcc' failed: No such file or directory", "build-essential"),
+    ],
+)
+def test_why_a_package_does_not_build(
+    log: str, said: str, empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = (
+        "Collecting example==1.0\n  Downloading example-1.0.tar.gz (1 MB)\n  error: subprocess-exited-with-error\n"
+    )
+    first = findings(empty, f"{head}      {log}\n", capsys)[0]
+    assert first["rule"] == "TL524"
+    assert first["message"].startswith("example 1.0 was compiled here and did not build")
+    assert said in first["remedy"]["commands"][0]["line"]
+
+
+def test_a_failure_that_is_not_ours_is_said_in_the_first_line(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(
+        site.parents[3] / "log.txt", "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB\n"
+    )
+    words = ["check", "--path", str(site), "--log", str(path), "--platform", "linux-x86_64"]
+    assert main(words) == 0
+    assert (
+        "the memory of the GPU ran out: this is not a fault of the installed packages" in capsys.readouterr().err
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import Version
@@ -22,7 +21,6 @@ from torchlock.check.installer_log import read_installation
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.standards.names import normalise
-from torchlock.target import PythonVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -262,9 +260,8 @@ def _with_wheels(context: CheckContext, asked: Installation) -> Told | None:
 def _older_python(context: CheckContext, asked: Installation, what: str, why: str) -> Told:
     message = f"{what} was compiled here and did not build: {why}"
     words = words_of(asked)
-    target = context.target
-    best = str(replace(target.python, minor=min(11, target.python.minor - 1))) if target is not None else "3.11"
-    best = str(PythonVersion.parse(best))
+    own = context.target.python.minor if context.target is not None else 12
+    best = f"3.{min(11, own - 1)}"
     summary = f"Use Python {best}, or a later release of {asked.name or 'this package'}."
     return Told(
         "TL524", message, Remedy(summary, commands=in_python(context, best, words, asked.tool) if words else ())
