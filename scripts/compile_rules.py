@@ -21,8 +21,11 @@ from typing import Any
 from compiling.accelerators import driver_statements, read_accelerators
 from compiling.build_index import read_index
 from compiling.builds import read_builds
+from compiling.conda import read_conda
+from compiling.declared import read_declared
 from compiling.images import read_images
 from compiling.index_pages import read_index_pages
+from compiling.names import read_names
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
 from compiling.stack import read_members
@@ -57,9 +60,12 @@ def compile_all(data: Path) -> dict[str, str]:
     return {
         "accelerators.json": dump(accelerators),
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
+        "conda.json": dump(read_conda(data / "conda.toml", sources)),
+        "declared.json": dump(read_declared(data)),
         "images.json": dump({"date": max(_dates(images["families"]), default=max(checked)), **images}),
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
+        "names.json": dump(read_names(data / "names.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),

@@ -6,10 +6,13 @@ import gc
 import os
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.ground import Ground
+from support.real_wheels import Wheels
 from torchlock import redaction
 from torchlock.finding import Finding
 from torchlock.knowledge import registry
@@ -86,3 +89,20 @@ def _functions_report_only_their_rules() -> Iterator[None]:
             lambda *named, **options: [watched(each) for each in functions(*named, **options)],
         )
         yield
+
+
+@pytest.fixture(scope="session")
+def real_wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
+    """Real wheels, each fetched once."""
+    return Wheels(tmp_path_factory.mktemp("wheels"))
+
+
+@pytest.fixture
+def ground(
+    tmp_path: Path,
+    real_wheels: Wheels,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Ground:
+    """A folder in which environments are staged, checked, and cured (support/ground.py)."""
+    return Ground(tmp_path, real_wheels, monkeypatch, capsys)

@@ -56,7 +56,7 @@ def test_a_module_that_its_package_may_do_without_is_a_note(
     flash_attention(site, uses=(NEW,), name="flash_attn/_C.abi3.so")
     report = run(capsys, "--path", site, code=0)
     assert bad(report) == []
-    assert "_C.abi3.so of flash-attn 2.7.4.post1 uses c10::Error" in str(report)
+    assert "_C.abi3.so uses c10::Error, which this torch does not have" in str(report)
 
 
 # What is wrong.
@@ -70,8 +70,10 @@ def test_an_extension_for_another_abi(site: Path, capsys: pytest.CaptureFixture[
     report = run(capsys, "--path", site, code=0)
     assert bad(report) == [("warning", "TL611")]
     finding = first(report)
-    assert finding["message"].startswith(f"{CUDA} of flash-attn 2.7.4.post1 uses c10::Error, which torch 2.8.0")
-    assert "old C++ ABI of std::string, and this torch with the new one" in finding["because"]
+    old = "flash-attn 2.7.4.post1 was compiled with the old C++ string ABI (_GLIBCXX_USE_CXX11_ABI=0), "
+    assert finding["message"].startswith(
+        f"{old}torch 2.8.0 (CPU build) with the new one (=1): {CUDA} uses c10::Error"
+    )
     assert finding["says"].endswith(f"{CUDA}: undefined symbol: {OLD}")
     assert "--no-build-isolation" in report["command"]
     assert report["command"].endswith("flash-attn==2.7.4.post1")
@@ -94,7 +96,10 @@ def test_a_torchaudio_for_another_abi(tmp_path: Path, capsys: pytest.CaptureFixt
     stage_audio(folder, uses=("_ZNK5torch8autograd4Node4nameB5cxx11Ev",))
     finding = first(run(capsys, "--path", folder, code=1))
     assert finding["rule"] == "TL611"
-    assert "new C++ ABI of std::string, and this torch with the old one" in finding["because"]
+    assert (
+        "with the new C++ string ABI (_GLIBCXX_USE_CXX11_ABI=1), torch 2.8.0 (CPU build) with the old"
+        in finding["message"]
+    )
 
 
 def test_who_asks_for_a_torchaudio_that_is_not_there_is_told_which_one_fits(

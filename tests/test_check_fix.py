@@ -111,8 +111,10 @@ def test_nobody_replaces_a_vendors_torch(site: Path, capsys: pytest.CaptureFixtu
     stage_audio(site, "2.8.0+cu128", uses=GONE)
     report = run(capsys, "--path", site, code=1)
     assert bad(report)[0][1] == "TL611"
-    assert report["command"] is None
-    assert "Install torchaudio from the source of this torch" in first(report)["remedy"]["summary"]
+    address = "git+https://github.com/pytorch/audio@v2.9.0"
+    assert report["command"].endswith(f"--force-reinstall --no-deps --no-build-isolation --no-cache-dir {address}")
+    summary = first(report)["remedy"]["summary"]
+    assert "Install the torchaudio from the source of torch 2.9.0a0+145a3a7bda.nv25.10" in summary
 
 
 def test_a_damaged_package_is_installed_once_more_without_the_cache(

@@ -152,10 +152,22 @@ def test_a_script_that_starts_python_with_folders_of_its_own(
 def test_start_up_code_may_know_of_a_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
     write(folder / "sitecustomize.py", "import sys; sys.path.append('/opt/torch')\n")
-    report = run(capsys, "--path", folder, code=0)
-    assert bad(report) == [("warning", "TL615")]
+    finding = first(run(capsys, "--path", folder, code=0))
+    assert (finding["severity"], finding["rule"]) == ("note", "TL615")
+    assert "code that runs when Python starts" in finding["because"]
     (folder / "sitecustomize.py").unlink()
-    assert bad(run(capsys, "--path", folder, code=1)) == [("error", "TL615")]
+    assert "start" not in first(run(capsys, "--path", folder, code=0))["because"]
+
+
+def test_a_package_that_needs_torch_makes_its_absence_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    install(folder, "silero-vad", "5.1", headers='Provides-Extra: gpu\nRequires-Dist: torch ; extra == "gpu"\n')
+    platform = ["--platform", "linux-x86_64"]
+    assert bad(run(capsys, "--path", folder, *platform, code=0)) == []
+    install(folder, "openai-whisper", "20240930", headers="Requires-Dist: torch\n")
+    assert ("error", "TL615") in bad(run(capsys, "--path", folder, *platform, code=1))
 
 
 @pytest.mark.parametrize(("text", "told"), [("_libname = 'libsndfile.so'\n", False), ("x = 1\n", True)])
@@ -345,9 +357,19 @@ def test_a_label_that_its_files_belie(
     remove(site, "torch")
     stage_torch(site, f"2.8.0{called}", cuda=cuda)
     write(site / "torch" / "lib" / library, elf("libtorch_cuda.so"))
+    with next(site.glob("torch-*.dist-info/RECORD")).open("a") as record:
+        record.write(f"torch/lib/{library},,\n")
     report = run(capsys, "--path", site, code=0 if cuda == "None" else None)
     assert report["target"]["accelerator"] == (None if cuda == "None" else "cu128")
     assert "is labelled 2.8.0+cpu, but its files are from another build" in str(report)
+
+
+def test_a_library_that_an_earlier_build_left_behind(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is in no record: the CPU build that was unpacked over a build for CUDA stays a CPU build."""
+    write(site / "torch" / "lib" / "libtorch_cuda.so", elf("libtorch_cuda.so"))
+    report = run(capsys, "--path", site, code=0)
+    assert report["target"]["accelerator"] == "cpu"
+    assert "is labelled" not in str(report)
 
 
 @pytest.mark.parametrize("folder", ["lib/python3.13t", "lib/python3.13"])

@@ -160,7 +160,8 @@ def test_folders_that_are_called_like_packages_are_none(
         remove(site, name)
         write(tmp_path / "own" / name / "notes.txt")
     wrapper = python_over(tmp_path, site, f"PYTHONPATH={tmp_path / 'own'}:{site}")
-    assert first(run(capsys, "--python", wrapper, code=1))["rule"] == "TL615"
+    report = run(capsys, "--python", wrapper, code=0)
+    assert "TL615" in [each["rule"] for each in report["files"][0]["findings"]]
 
 
 @posix
@@ -257,7 +258,7 @@ def test_an_environment_that_its_python_does_not_look_into(
     finding = first(run(capsys, "--python", executable, code=1))
     assert finding["rule"] == "TL615"
     assert told in finding["because"]
-    assert rules_below(finding) == ["TL615"]
+    assert rules_below(finding) == []
 
 
 # Odd surroundings end in words, not in a traceback.

@@ -88,7 +88,8 @@ def real() -> Tables:
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
     builds = read_builds(DATA / "builds", sources, statements)
-    others = [row for path in sorted((DATA / "builds").glob("*.toml")) for row in citing(read_toml(path))]
+    more = [*sorted((DATA / "builds").glob("*.toml")), DATA / "names.toml"]
+    others = [row for path in more for row in citing(read_toml(path))]
     tables = Tables(
         rules,
         sources,
@@ -409,6 +410,7 @@ def shapeless_bundles(tables: Tables) -> Iterator[str]:
 # people past their own index.
 HOSTS = {
     "github.com",
+    "gcc.gnu.org",
     "gist.github.com",
     "docs.pytorch.org",
     "docs.astral.sh",

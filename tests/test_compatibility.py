@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +13,10 @@ from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.solve.candidates import CandidateFilter, Policy
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "compile_compatibility.py"
-
 
 @pytest.fixture(scope="module")
 def stack() -> CompatibilityTable:
     return CompatibilityTable()
-
-
-def test_the_digest_is_up_to_date() -> None:
-    done = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_pairs_that_were_seen_to_work_stand(stack: CompatibilityTable) -> None:

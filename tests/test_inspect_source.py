@@ -10,7 +10,7 @@ import pytest
 
 from torchlock.inspect.import_graph import files_read, first_missing
 from torchlock.inspect.source import defined_names, imports, uses
-from torchlock.inspect.torchaudio_names import TorchaudioNames, missing_uses
+from torchlock.inspect.module_names import ModuleNames, missing_uses
 
 
 def tree(text: str) -> ast.Module:
@@ -154,7 +154,7 @@ def test_the_first_name_that_an_import_misses(tmp_path: Path) -> None:
 
 def test_an_extension_module_of_torchaudio_is_there(tmp_path: Path) -> None:
     files = {"torchaudio/__init__.py": "", "torchaudio/lib/__init__.py": "", "torchaudio/lib/_torchaudio.so": ""}
-    names = TorchaudioNames(str(package(tmp_path, files) / "torchaudio"))
+    names = ModuleNames(str(package(tmp_path, files) / "torchaudio"))
     user = tmp_path / "user.py"
     user.write_text("from torchaudio.lib import _torchaudio\nimport torchaudio.lib._other\n")
     found = missing_uses(str(user), names, lazy_annotations=False)

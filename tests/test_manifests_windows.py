@@ -146,3 +146,11 @@ def test_versions_that_the_shell_takes_away() -> None:
         assert rules(document) == [("TL501", "warning", 1)]
         assert [edit.new for edit in document.issues[0].edits] == ['"torch>=2.0"']
         assert asked(document) == [("torch", "")]
+
+
+def test_an_empty_variable_is_unknown() -> None:
+    """A loop or a called label may have set it. https://github.com/meizhong986/WhisperJAV, install_windows.bat"""
+    text = 'set "URL="\nfor /f "tokens=1,* delims==" %%a in (a.txt) do set "%%a=%%b"\npip install "!URL!"\n'
+    document = read("install.bat", text)
+    assert [issue.rule for issue in document.issues if issue.severity != "note"] == []
+    assert any("!URL!" in issue.message for issue in document.issues)

@@ -51,8 +51,9 @@ _STATEMENT_KEYS = _GROUNDS | {
     "bundles",
     "optional",
     "refused",
+    "instead",
 }
-_SAYS = ("needs", "forbids", "wants", "never", "bundles", "refused")
+_SAYS = ("needs", "forbids", "wants", "never", "bundles", "refused", "instead")
 _UNPARTNERED_KEYS = {"torch", "package", "because"}
 _SOURCE_KEYS = {"address", "kind", "date", "note"}
 
@@ -96,6 +97,8 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
         raise TableError("only goes with needs on host-… names", "optional")
     if "refused" in table:
         row["refused"] = _refused(table)
+    if "instead" in table:
+        row["instead"] = text_of(table, "instead")
     if "bundles" in table:
         row["bundles"] = texts_of(table, "bundles")
     if "because" in table:

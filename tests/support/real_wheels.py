@@ -17,8 +17,23 @@ from torchlock.runtime.files import Unreadable
 
 PYTHON = "3.11"
 MODULE = "cpython-311-x86_64-linux-gnu"
+# pip matches the numbers of a platform exactly: older spellings are named, too.
+_ALSO = {
+    ("manylinux", "x86_64"): "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 manylinux2010 manylinux1 linux",
+    ("manylinux", "aarch64"): "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 linux",
+    ("macosx", "arm64"): "macosx_13_0 macosx_12_0 macosx_11_0",
+    ("macosx", "x86_64"): "macosx_11_0 macosx_10_15 macosx_10_13 macosx_10_9",
+}
 # Defined by what a process has anyway.
 _SYSTEM = ("Py", "_Py", "__Py")
+
+
+def _also(platform: str) -> list[str]:
+    """Older platforms whose wheels install on this one."""
+    for (system, machine), names in _ALSO.items():
+        if platform.startswith(system) and platform.endswith(machine):
+            return [f"{name}_{machine}" for name in names.split()]
+    return []
 
 
 class Wheels:
@@ -33,9 +48,7 @@ class Wheels:
         found = list(place.glob("*.whl"))
         if not found:
             place.mkdir(parents=True, exist_ok=True)
-            platforms = [platform]
-            if "x86_64" in platform and "linux" in platform:
-                platforms += ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"]
+            platforms = [platform, *_also(platform)]
             words = [
                 sys.executable,
                 "-m",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.build_hashes import HashTable
     from torchlock.knowledge.builds import Builds
     from torchlock.knowledge.compatibility import CompatibilityTable
+    from torchlock.knowledge.declared import Declarations
     from torchlock.knowledge.gpus import Gpu
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
     from torchlock.knowledge.rules import Matrix, Statement
@@ -102,6 +103,13 @@ class Knowledge:
         from torchlock.knowledge.releases import Catalogue
 
         return Catalogue()
+
+    @cached_property
+    def declared(self) -> Declarations:
+        """What releases declare. The tables are read only for packages that a file names."""
+        from torchlock.knowledge.declared import Declarations
+
+        return Declarations(self.catalogue, self.stack)
 
 
 @dataclass(eq=False)

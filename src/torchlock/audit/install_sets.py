@@ -295,12 +295,15 @@ def _is_met(demand: Demand, there: Sequence[Demand]) -> bool:
 
 
 def cells_where(entry: Entry, stack: CompatibilityTable) -> int:
-    """The cells where the marker of an entry holds, with its own extra enabled. The table caches the answer."""
-    marker = entry.marker
+    """The cells where the marker of an entry holds, with its own extra enabled."""
+    kind, _, name = entry.scope.partition(":")
+    return cells_of_marker(entry.marker, stack, name if kind == "extra" else "")
+
+
+def cells_of_marker(marker: str, stack: CompatibilityTable, extra: str = "") -> int:
+    """The cells where a marker holds, with this extra enabled. The table caches the answer."""
     if not marker:
         return stack.everywhere
-    kind, _, name = entry.scope.partition(":")
-    extra = name if kind == "extra" else ""
     known = stack.markers.get((marker, extra))
     if known is None:
         cells = range(stack.everywhere.bit_length())

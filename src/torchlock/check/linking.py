@@ -61,7 +61,7 @@ def ruling(
         strength = strength if wanted is None or is_near else Strength.MEASURED
         return Ruling(strength, f"only the rule says so: {links.because}")
     if not links:
-        return Ruling(Strength.MEASURED)
+        return Ruling(Strength.MEASURED, is_denied=wanted is None and _lacks_npp_only(context, name))
     if is_near or uses_c_interface_only(context, name) is True:
         return Ruling(strength, is_denied=True)
     why = (
@@ -90,6 +90,15 @@ def resolved(context: CheckContext, name: str, *, whole: bool = False) -> bool |
                 return _confirmed(context, group)
             unseen += mine
     return Unknown(f"{unseen[0].name} was not examined: {unseen[0].why}") if unseen else False
+
+
+def _lacks_npp_only(context: CheckContext, name: str) -> bool:
+    """Whether a companion lacks only NPP of CUDA, which can be installed: then it works with its torch."""
+    outcomes = [without_ffmpeg(each).outcome for group in _opened(context, name) for each in group]
+    own = {os.path.basename(each.path) for group in _opened(context, name) for each in group}
+    lost = {each.name for outcome in outcomes for each in outcome.missing} - own
+    rest = [each for outcome in outcomes for each in (*outcome.undefined, *outcome.versions)]
+    return bool(lost) and not rest and all(each.startswith("libnpp") for each in lost)
 
 
 def uses_c_interface_only(context: CheckContext, name: str) -> bool | Unknown:

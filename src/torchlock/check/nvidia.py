@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.relevance import owners_of
+from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.knowledge.rules import specifier_set
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,3 +107,46 @@ def package_for(context: CheckContext, library: str) -> str:
     part = stem[1].lower().replace("_", "-")
     part = "cudnn" if part.startswith("cudnn-") else _PARTS.get(part, part)
     return next((name for name in required(context) if re.fullmatch(rf"nvidia-{part}(-cu\d+)?", name)), "")
+
+
+def copies_of(context: CheckContext, library: str, inner: str = "lib") -> list[str]:
+    """The paths of a library in the folders of NVIDIA packages, in import order; the name may be a pattern.
+
+    ``inner`` is the folder in each package: ``bin`` on Windows.
+    """
+    tree, found = context.environment.tree, []
+    for entry in context.environment.path:
+        if entry.state != "folder" or tree.names(entry.path).get("nvidia") != "folder":
+            continue
+        nvidia = os.path.join(entry.path, "nvidia")
+        folders = [os.path.join(nvidia, name, inner) for name in sorted(tree.names(nvidia))]
+        found += [
+            os.path.join(each, name) for each in folders for name in tree.names(each) if fnmatchcase(name, library)
+        ]
+    return found
+
+
+def has_symbol(path: str, symbol: str) -> bool | Unreadable:
+    """Whether a library defines a symbol, in any version; Unreadable if its tables cannot be read."""
+    binary = read_binary(path)
+    symbols = binary.symbols if isinstance(binary, Binary) else binary
+    return symbols if isinstance(symbols, Unreadable) else symbols.defines(symbol)
+
+
+# Where CUDA and conda put libraries: folders that people name in LD_LIBRARY_PATH.
+_USUAL = ("/usr/local/cuda/lib64", "/usr/local/cuda/targets/x86_64-linux/lib", "/opt/conda/lib")
+_MOST = 50
+
+
+def copies_on_machine(context: CheckContext, library: str) -> Iterator[str]:
+    """The copies of a library on the machine, outside of the packages."""
+    root = context.root
+    if root is None:
+        return
+    versions = sorted(
+        name for name in context.environment.tree.names(root.real("/usr/local")) if name.startswith("cuda-")
+    )
+    usual = [*root.library_path, *_USUAL, *(f"/usr/local/{name}/lib64" for name in versions[:_MOST])]
+    paths = [*root.cache.get(library, ()), *(f"{folder}/{library}" for folder in [*usual, *root.folders])]
+    paths.append(os.path.join(context.environment.interpreter.prefix, "lib", library))
+    yield from dict.fromkeys(filter(None, map(root.file, paths)))

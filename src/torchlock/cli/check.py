@@ -9,6 +9,7 @@ from torchlock.check import by_log, examine, fenced, healthy, ranked, unexamined
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
+from torchlock.cli.log_environment import other_command, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
 from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
@@ -36,7 +37,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.export:
         guard_export(arguments.output)
     else:
-        guard_report(arguments.output, [] if arguments.log is None else [arguments.log])
+        for output in (arguments.output, arguments.report):
+            guard_report(output, [] if arguments.log is None else [arguments.log])
+    log = None if arguments.log is None else _log_text(arguments.log)
+    if log is not None:
+        take_environment_of(log, arguments, console)
+    _refuse_root_alone(arguments)
     context = context_of(arguments, console)
     if arguments.export:
         return _export(context, arguments, console)
@@ -50,9 +56,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.clear()
     findings = ranked(found)
     remarks: list[str] = []
-    if arguments.log is not None:
+    if log is not None:
         with fenced(context, findings, "in the log, so the log is ignored"):
-            findings, remarks = _by_log(context, findings, arguments, console)
+            findings, remarks = _by_log(context, findings, log, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
     fine = "not everything was examined" if context.broken else healthy(context)
@@ -63,8 +69,37 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)
     code = BUG if context.broken else exit_code(report, strict=arguments.strict)
-    write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
+    if arguments.report is not None:
+        _write_support_report(context, report, result, log, arguments.report, console)
+    if arguments.report != "-":
+        write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
     return code
+
+
+def _log_text(path: str) -> str:
+    """The text of a log.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from torchlock.check.log import decoded
+    from torchlock.manifests.text import read_bytes
+
+    return decoded(read_bytes(path))
+
+
+def _write_support_report(
+    context: CheckContext, report: Report, result: Verdict, log: str | None, path: str, console: Console
+) -> None:
+    from torchlock.check.log import read_log
+    from torchlock.redaction import lines_of
+    from torchlock.report.support_report import support_report
+
+    first = read_log(log).first if log else None
+    text = support_report(
+        context, report, result, lines_of(log.rstrip()) if log else [], first.line if first else 0
+    )
+    write_result(text, path, console, whole=True)
 
 
 def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
@@ -83,8 +118,8 @@ def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
 
 
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
-    if arguments.root is not None and arguments.path is None:
-        raise InputError("--root needs --path", hint="name the folder of packages with --path")
+    if arguments.log is None:
+        _refuse_root_alone(arguments)
     if arguments.root is not None and not files.is_folder(arguments.root):
         raise InputError(f"--root: {arguments.root!r} is not a folder")
     if arguments.probe and arguments.path is not None:
@@ -93,12 +128,28 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
     if not arguments.probe_seconds > 0:
         raise InputError(f"--probe-seconds: {arguments.probe_seconds:g} is not a time limit", hint="like 120")
-    asked = arguments.probe or arguments.log or arguments.accelerator or arguments.format != "text"
+    if arguments.report == "-" and arguments.output is None and arguments.format != "text":
+        raise InputError(
+            "--report - and --format both write to standard output",
+            hint="name a file for one of them, with --report or -o",
+        )
+    asked = (
+        arguments.probe
+        or arguments.log
+        or arguments.accelerator
+        or arguments.report is not None
+        or arguments.format != "text"
+    )
     if arguments.export and asked:
         raise InputError(
             "--export writes the installed packages, not a report",
             hint="run the check again, without --export, for a report",
         )
+
+
+def _refuse_root_alone(arguments: argparse.Namespace) -> None:
+    if arguments.root is not None and arguments.path is None:
+        raise InputError("--root needs --path", hint="name the folder of packages with --path")
 
 
 def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
@@ -118,21 +169,26 @@ def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
 
 
 def _by_log(
-    context: CheckContext, findings: list[Finding], arguments: argparse.Namespace, console: Console
+    context: CheckContext, findings: list[Finding], text: str, arguments: argparse.Namespace, console: Console
 ) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and remarks for the first line of the report.
 
     A log from another environment is ignored.
-
-    Raises:
-        InputError: the log cannot be read.
     """
-    from torchlock.check.log import decoded, elsewhere, read_log, remarks
-    from torchlock.manifests.text import read_bytes
+    from torchlock.check.log import read_log
+    from torchlock.check.log_order import remarks
+    from torchlock.check.log_place import elsewhere
+    from torchlock.check.log_state import contradicted
+    from torchlock.inspect.environment_choice import root_of
 
-    log = read_log(decoded(read_bytes(arguments.log)))
+    log = read_log(text)
     installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
-    strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live)
+    root = "" if arguments.path is None else arguments.root or root_of(arguments.path) or ""
+    strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live, root=root)
+    if strange:
+        strange += other_command(log, arguments)
+    else:
+        strange = contradicted(context, log)
     if not strange:
         findings = by_log(context, log, findings)
     said = remarks(log, findings, strange)

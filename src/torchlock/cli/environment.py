@@ -140,10 +140,20 @@ def tree_at(path: str, root: str | None, option: str = "--path") -> Environment:
 
 
 def _active(console: Console) -> ActiveEnvironment:
-    """The active environment. If a variable names a missing environment, a note says which one is used."""
+    """The active environment. If a variable names a missing environment, a note says which one is used.
+
+    Raises:
+        InputError: none is named, the project has none, and none has torch.
+    """
     from torchlock.inspect.environment_choice import active_environment
 
     found = active_environment(os.environ)
+    if found.looked:
+        named = "".join(f"; {name} names {folder}, which is not an environment" for name, folder in found.gone)
+        raise InputError(
+            f"no environment with torch was found: looked at {', '.join(found.looked)}{named}",
+            hint="name its interpreter with --python, or its folder with --path",
+        )
     for name, folder in found.gone:
         console.say(
             "note", f"{name} names {folder}, which is not an environment; {found.python} is checked instead"
@@ -216,11 +226,13 @@ def _search_path(arguments: argparse.Namespace, environment: Environment) -> Sea
             raise InputError(
                 "--root: the files of a Windows machine do not show its library search path", hint=hint
             )
-        return of_macos(platform.machine, prefixes, {}, arguments.root)
+        # Nobody but dyld reads these variables: they are stated for the checked machine.
+        stated = {name: value for name, value in os.environ.items() if name.startswith("DYLD_")}
+        return of_macos(platform.machine, prefixes, stated, arguments.root, conda=bool(environment.conda))
     if arguments.path is not None or sys.platform != {"macos": "darwin", "windows": "win32"}[platform.system]:
         return None
     if platform.system == "macos":
-        return of_macos(platform.machine, prefixes, os.environ)
+        return of_macos(platform.machine, prefixes, os.environ, conda=bool(environment.conda))
     return of_windows(prefixes, os.environ)
 
 

@@ -119,6 +119,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "probe": Refusal("it runs the code of installed packages", variable=False),
     "probe-seconds": None,
     "export": Refusal(_RUN, variable=False),
+    "report": Refusal(_RUN, variable=False),
     # choice of versions
     "upgrade": None,
     "upgrade-package": None,

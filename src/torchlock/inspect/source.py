@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 LARGEST = 4 << 20
 # With these a module defines names that its source does not show.
 _DYNAMIC = frozenset(("globals", "exec", "setattr", "vars", "__import__", "import_module"))
-_DYNAMIC_ATTRIBUTES = _DYNAMIC | {"modules"}  # sys.modules[__name__] = …
 
 
 def parsed(path: str) -> ast.Module | None:
@@ -86,11 +85,17 @@ def _absolute(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
-def defined_names(tree: ast.Module) -> frozenset[str] | None:
-    """The names that a module may define; None if the source does not show all of them."""
+def defined_names(tree: ast.Module, *, stars: bool = False) -> frozenset[str] | None:
+    """The names that a module may define; None if the source does not show all of them.
+
+    ``stars``: the caller follows ``from … import *``, so that such an import hides nothing.
+    """
     names: set[str] = set()
+    harmless: set[ast.AST] = set()
     for node in ast.walk(tree):
-        if _hides_names(node):
+        if isinstance(node, ast.Call) and _sets_own(node):
+            harmless.add(node.func)
+        if _hides_names(node) and node not in harmless and not (stars and isinstance(node, ast.ImportFrom)):
             return None
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
@@ -107,11 +112,61 @@ def defined_names(tree: ast.Module) -> frozenset[str] | None:
     return None if makes_names else frozenset(names)
 
 
+def _sets_own(node: ast.Call) -> bool:
+    """Whether a call is ``setattr(self, …)``, which sets no name of the module."""
+    first = node.args[0] if node.args else None
+    is_own = isinstance(first, ast.Name) and first.id in ("self", "cls")
+    return is_own and isinstance(node.func, ast.Name) and node.func.id == "setattr"
+
+
+def bound_names(tree: ast.Module) -> frozenset[str]:
+    """The names that the import of a module binds in it, also where a condition or ``try`` guards that."""
+    names: set[str] = set()
+    for node in _module_scope(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names} - {"*"}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return frozenset(names)
+
+
+def exported_names(tree: ast.Module) -> frozenset[str] | None:
+    """What ``__all__`` lists, if it is written out; None if there is none, or the source does not show it all."""
+    found: set[str] = set()
+    is_there = False
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets = [node.target] if isinstance(node, ast.AugAssign | ast.AnnAssign) else targets
+        if not any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets):
+            continue
+        listed = getattr(node, "value", None)
+        if not isinstance(listed, ast.List | ast.Tuple):
+            return None
+        is_there = True
+        found |= {
+            each.value for each in listed.elts if isinstance(each, ast.Constant) and str(each.value) == each.value
+        }
+    return frozenset(found) if is_there else None
+
+
+def _module_scope(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes in the scope of the module: outside of functions and classes, but with their definitions."""
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            left += ast.iter_child_nodes(node)
+
+
 def _hides_names(node: ast.AST) -> bool:
     if isinstance(node, ast.Import | ast.ImportFrom):
         return any(alias.name == "*" for alias in node.names)
     if isinstance(node, ast.Attribute):
-        return node.attr in _DYNAMIC_ATTRIBUTES
+        is_of_sys = isinstance(node.value, ast.Name) and node.value.id == "sys"
+        return node.attr in _DYNAMIC or (node.attr == "modules" and is_of_sys)  # sys.modules[__name__] = …
     return isinstance(node, ast.Name) and (
         node.id in _DYNAMIC or (node.id == "__getattr__" and isinstance(node.ctx, ast.Store))
     )

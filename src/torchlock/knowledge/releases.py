@@ -206,7 +206,13 @@ class CatalogueRelease:
 
     @property
     def _of_wheels(self) -> int | None:
-        """The requirements that all wheels declare, if the wheels were built for several kinds of machine."""
+        """The requirements that all wheels declare, if the wheels were built for several kinds of machine.
+
+        Without wheels, those that the table states for the source distribution.
+        """
+        stated = self._record.get("sdist_requires")
+        if isinstance(stated, int):
+            return stated
         requires = self._record.get("requires")
         alike = requires if not isinstance(requires, list) else requires[0] if len(set(requires)) == 1 else None
         return alike if isinstance(alike, int) and are_various(self.tags) else None

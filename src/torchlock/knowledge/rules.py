@@ -95,7 +95,8 @@ class Pinned(Protocol):
 class Statement(NamedTuple):
     """One fact of a rule, with its own evidence or that of the rule. The fields are those of the table.
 
-    ``refused`` is an invalid requirement in the metadata, because of which pip refuses the release. ``effect`` is
+    ``refused`` is an invalid requirement in the metadata, because of which pip refuses the release. ``instead`` is
+    the name of the project that people mean when they write this name. ``effect`` is
     ``import`` if a violation makes the import of the package fail, ``use`` if only some calls fail. ``refuse``: a
     lock never violates it.
     """
@@ -115,6 +116,7 @@ class Statement(NamedTuple):
     wheel: str = ""
     build: str = ""
     refused: str = ""
+    instead: str = ""
     effect: str = "import"
     refuse: bool = True
 
@@ -259,6 +261,7 @@ class Matrix:
             wheel=row.get("wheel", ""),
             build=row.get("build", ""),
             refused=row.get("refused", ""),
+            instead=row.get("instead", ""),
             effect=rule.get("effect", "import"),
             refuse=self._refuses(row),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import Unasked
@@ -55,7 +56,7 @@ def _attempt(
     while True:
         universe, units, notes = opened(unproven)
         solution = solve_keeping(universe, units, options)
-        if not source.renew([*options.upgraded, *_asked_again(universe, units, solution)]):
+        if not source.renew(chain(options.upgraded, _asked_again(universe, units, solution))):
             return Attempt(universe, units, notes, solution)
 
 

@@ -183,7 +183,7 @@ class KeptSource(DelegatingSource):
         return name in self._base.packages or self.source.is_local(name)
 
     def renew(self, names: Iterable[str]) -> bool:
-        return self.source.renew([name for name in names if name not in self._base.packages])
+        return self.source.renew(name for name in names if name not in self._base.packages)
 
     def provenance(self, name: str) -> Provenance:
         return Provenance() if name in self._base.packages else self.source.provenance(name)

@@ -51,7 +51,7 @@ def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options
             break
         if solution is not None:
             return solution
-        blamed = {id(unit) for unit in minimal_conflict(universe, [*firm, *soft])}
+        blamed = {id(unit) for unit in minimal_conflict(universe, soft, firm)}
         still = [unit for unit in soft if id(unit) not in blamed]
         soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
     return resolve(universe, *demands(units), anchors(universe, units))

@@ -145,8 +145,8 @@ class Document:
     on the same package. ``sources`` map a package to its sources, and ``routes`` a name pattern to the one index
     for these packages. Audit applies these three (``manifests/refinement.py``); lock passes them on.
     ``environments`` are the markers to which the project limits itself. Each set of ``conflicts`` has scopes that
-    exclude each other. ``notes`` name settings without an effect on a lock, and ``refusals`` stop a lock of a
-    scope, though audit can judge the file.
+    exclude each other. ``channels`` are those of conda that the file lists. ``notes`` name settings without an
+    effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
     """
 
     path: str
@@ -175,5 +175,6 @@ class Document:
     routes: dict[str, str] = field(default_factory=dict)
     environments: list[Origin] = field(default_factory=list)
     conflicts: list[tuple[Place, tuple[str, ...]]] = field(default_factory=list)
+    channels: tuple[str, ...] = ()
     notes: list[Origin] = field(default_factory=list)
     refusals: list[tuple[str, InputError]] = field(default_factory=list)

@@ -65,13 +65,17 @@ def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MO
     return solvable(domains, most) is not None
 
 
-def minimal_conflict(problem: Universe, units: Sequence[UserRequirement]) -> list[UserRequirement]:
-    """A smallest conflicting set of lines: without any one of them, the rest has a solution.
+def minimal_conflict(
+    problem: Universe, units: Sequence[UserRequirement], firm: Sequence[UserRequirement] = ()
+) -> list[UserRequirement]:
+    """A smallest set of lines that conflicts with the ``firm`` lines: without any one of them there is a solution.
+
+    It is empty if the firm lines conflict by themselves.
 
     QuickXplain (Junker 2004): the number of trials is the size of the set times the logarithm of the list. If a
     trial gives up, its lines are assumed to have a solution; the result still conflicts, but may not be smallest.
     """
-    kept = {id(unit) for unit in _Trials(problem).explain([], list(units), tested=True)}
+    kept = {id(unit) for unit in _Trials(problem).explain(list(firm), list(units), tested=not firm)}
     return [unit for unit in units if id(unit) in kept]
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from torchlock.audit.fix import declared, pages
 from torchlock.audit.fix.edits import apply
-from torchlock.audit.fix.pages import RULES, PageSearch
 from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
 from torchlock.audit.fix.search import FixSearch
 from torchlock.audit.install_sets import effective
@@ -35,16 +35,18 @@ class Fixer:
         self._judge = judge
         self._size = size
         self._search = FixSearch(known, judge)
-        self._pages = PageSearch(known, judge)
+        self._special: dict[str, pages.PageSearch | declared.DeclaredSearch] = {
+            **dict.fromkeys(pages.RULES, pages.PageSearch(known, judge)),
+            **dict.fromkeys(declared.RULES, declared.DeclaredSearch(known, judge)),
+        }
+        """The searches for the rules that need another change than other releases of the stack."""
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
         """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone."""
         if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
             return
         _share_sources(findings)
-        bare = self._bare(document)
-        self._search.begin(self._size(bare))
-        self._pages.begin()
+        bare = self._begin(document, findings)
         found = self._judge(bare)
         together: dict[int, str] | None = {}
         for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
@@ -52,8 +54,9 @@ class Fixer:
             if not mine:
                 continue
             for finding in mine:
-                if finding.rule in RULES:
-                    finding.remedy = self._pages.remedy(bare, found, finding)
+                if finding.rule in self._special:
+                    finding.remedy = self._special[finding.rule].remedy(bare, found, finding)
+            _share_remedies(mine, found)
             mine = [finding for finding in mine if _is_fixable(finding)]
             if not mine:
                 continue
@@ -88,13 +91,11 @@ class Fixer:
         edits = [edit for issue in document.issues if issue.severity in severities for edit in issue.edits]
         if edits:
             return apply(document.text, edits)
-        bare = self._bare(document)
-        self._search.begin(self._size(bare))
-        self._pages.begin()
+        bare = self._begin(document, self._judge(replace(document, issues=[])))
         found = self._judge(bare)
         for finding in found:
-            if finding.severity in severities and finding.rule in RULES:
-                remedy = self._pages.remedy(bare, found, finding)
+            if finding.severity in severities and (finding.remedy or finding.rule in self._special):
+                remedy = finding.remedy or self._special[finding.rule].remedy(bare, found, finding)
                 if remedy is not None and remedy.edits:
                     return apply(document.text, remedy.edits)
         changes = self._fix(bare, found, severities)
@@ -102,9 +103,18 @@ class Fixer:
             changes = self._fix(bare, found, frozenset({"error"}))
         return fixed(bare, changes or {})
 
-    def _bare(self, document: Document) -> Document:
-        """The document without entries that no rule is about, and without the reader's issues."""
-        names, about = self._known.stack.packages, self._known.matrix.about
+    def _begin(self, document: Document, findings: list[Finding]) -> Document:
+        """Start on a document, with new budgets: the document without what does not matter for these findings."""
+        bare = self._bare(document, {name for finding in findings for name, _ in finding.packages})
+        self._search.begin(self._size(bare))
+        for search in self._special.values():
+            search.begin()
+        return bare
+
+    def _bare(self, document: Document, found: set[str]) -> Document:
+        """The document without entries that no rule is about and that were not found, and without parse issues."""
+        about, names = self._known.matrix.about, self._known.stack.packages.keys() | found
+        names |= self._known.declared.dependents
         entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
         return replace(document, entries=entries, issues=[])
 
@@ -114,8 +124,11 @@ class Fixer:
         Fix findings that share no line independently. None if none of them can be fixed.
         """
 
+        solved = {(finding.rule, finding.place) for finding in found if finding.remedy}
+
         def wanted(finding: Finding) -> bool:
-            return finding.severity in severities and _is_fixable(finding)
+            other = (finding.rule, finding.place) not in solved
+            return finding.severity in severities and other and _is_fixable(finding)
 
         changes: dict[int, str] = {}
         groups = _linked_lines([finding for finding in found if wanted(finding)])
@@ -136,6 +149,13 @@ class Fixer:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
         return self._search.fix(document, found, same)
+
+
+def _share_remedies(findings: list[Finding], found: list[Finding]) -> None:
+    """Give findings of the reduced document the remedies of the same findings of the whole one."""
+    remedies = {(finding.rule, finding.place): finding.remedy for finding in findings if finding.remedy}
+    for finding in found:
+        finding.remedy = finding.remedy or remedies.get((finding.rule, finding.place))
 
 
 def _share_sources(findings: list[Finding]) -> None:

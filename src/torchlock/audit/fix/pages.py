@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.remedies import edits_of
+from torchlock.audit.fix.weight import weighed
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import demand_of
 from torchlock.finding import Remedy
@@ -53,7 +54,7 @@ class PageSearch:
             after = self._judge(moved(document, old, new))
             left = [each for each in after if each.severity != "note"]
             gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
-            if gone and _weight(after) < _weight(findings):
+            if gone and weighed(after) < weighed(findings):
                 edits = move_edits(document, old, new)
                 summary = f"Use the page of {new} builds, {page_of(new)}, in place of that of {old} builds."
                 return Remedy(summary, changes_of(document, edits), edits)
@@ -158,8 +159,3 @@ def _readdressed(address: str, old: str, new: str) -> str:
 
 def _relabelled(specifier: str, old: str, new: str) -> str:
     return re.sub(rf"\+{re.escape(old)}(?![\w.])", f"+{new}", specifier)
-
-
-def _weight(findings: list[Finding]) -> tuple[int, int]:
-    severities = [finding.severity for finding in findings]
-    return severities.count("error"), severities.count("warning")

@@ -1,8 +1,9 @@
 """Search for the smallest change of lines that fixes a document; every trial is judged in full.
 
 Changes of fewer lines come first. Of equally many lines, the least deliberate ones change first: a name without a
-version before a range, a range before an exact pin, a companion before torch. Versions stay within their major
-version if possible.
+version before a range, a range before an exact pin, a companion before torch. A line with versions changes only if
+no change of names without a version is enough, however many these are. Versions stay within their major version if
+possible.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.audit.fix.weight import weighed
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, without_duplicates
 from torchlock.knowledge.masks import bits
@@ -67,7 +69,7 @@ class FixSearch:
         """The findings after some changes; ``share`` is the cost."""
         self._take(share)
         self.trials += 1
-        return self._judge(_changed(document, changes))
+        return self._judge(changed(document, changes))
 
     def fix(
         self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
@@ -80,7 +82,7 @@ class FixSearch:
         faults = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not faults:
             return None if self.spent else {}
-        before, trials = _weighed(findings), 0
+        before, trials = weighed(findings), 0
         for chosen, pin in self._tries(document, faults):
             subset = tuple(line[0] for line in chosen)
             self._take(_SET)
@@ -89,10 +91,35 @@ class FixSearch:
                 if trials > _TRIALS or self.spent:
                     return None
                 changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
-                left = self._tried(document, changes, _TRIAL)
-                if not any(map(wanted, left)) and _weighed(left) < before:
-                    return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
+                if self._solves(document, changes, wanted, before):
+                    changes = {i: new for i, new in changes.items() if new != document.entries[i].specifier}
+                    return self._smallest(document, changes, wanted, before)
         return None
+
+    def _solves(
+        self,
+        document: Document,
+        changes: dict[int, str],
+        wanted: Callable[[Finding], bool],
+        before: tuple[int, int],
+    ) -> bool:
+        """Whether these changes remove all wanted findings and cause nothing worse."""
+        left = self._tried(document, changes, _TRIAL)
+        return not any(map(wanted, left)) and weighed(left) < before
+
+    def _smallest(
+        self,
+        document: Document,
+        changes: dict[int, str],
+        wanted: Callable[[Finding], bool],
+        before: tuple[int, int],
+    ) -> dict[int, str]:
+        """These changes without those of names without a version that are not necessary."""
+        for index in [i for i in changes if not document.entries[i].specifier and len(changes) > 2]:
+            fewer = {i: new for i, new in changes.items() if i != index}
+            if not self.spent and self._solves(document, fewer, wanted, before):
+                changes = fewer
+        return changes
 
     def fixes(
         self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
@@ -102,14 +129,20 @@ class FixSearch:
             return False
         left = self._tried(document, changes, _CHECK)
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
-        return gone and _weighed(left) < _weighed(findings)
+        return gone and weighed(left) < weighed(findings)
 
     def _tries(
         self, document: Document, faults: Sequence[Finding]
     ) -> Iterator[tuple[tuple[tuple[int, ...], ...], bool]]:
-        """Sets of lines, the fewest first. For each size, first bound ranges, then allow pins everywhere."""
-        for _, same_size in groupby(self._subsets(document, faults), key=len):
-            subsets = list(same_size)
+        """Sets of lines, the fewest first. For each size, first bound ranges, then allow pins everywhere.
+
+        The set of all names without a version comes before every set with a more deliberate line.
+        """
+        sets = [list(same_size) for _, same_size in groupby(self._subsets(document, faults), key=len)]
+        bare = tuple(line for (line,) in sets[0] if not document.entries[line[0]].specifier) if sets else ()
+        if len(bare) > 1:
+            sets = [[(line,) for line in bare], [bare], *sets]
+        for subsets in sets:
             yield from ((chosen, False) for chosen in subsets)
             yield from ((chosen, True) for chosen in subsets)
 
@@ -148,6 +181,8 @@ class FixSearch:
         fixed = [demand_of(entry, stack) for entry in without_duplicates(stays)]
         for torch in self._torches(entries, fixed, document):
             options = [list(self._options(entry, torch, fixed, document, pin)) for entry in entries]
+            if len(entries) > 1 and not any(entry.specifier for entry in entries):
+                options = [found or [""] for found in options]  # A name that needs no bound stays as it is.
             yield from islice(product(*options), 12)
 
     def _torches(self, entries: Sequence[Entry], fixed: Sequence[Demand], document: Document) -> Iterator[int]:
@@ -230,12 +265,6 @@ class FixSearch:
         return [label for label in dict.fromkeys(found) if not label or label in known]
 
 
-def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
-    """The number of errors and of warnings, to compare documents."""
-    severities = [finding.severity for finding in findings]
-    return severities.count("error"), severities.count("warning")
-
-
 def _weight(entry: Entry, named: set[str]) -> int:
     """The cost of changing a line: higher for a more deliberate line. A torch without an upper bound is cheap."""
     if re.match(r"===?[^*,]+$", entry.specifier):
@@ -260,7 +289,8 @@ def _together(entry: Entry, entries: Iterable[Entry], stack: CompatibilityTable)
     )
 
 
-def _changed(document: Document, changes: dict[int, str]) -> Document:
+def changed(document: Document, changes: dict[int, str]) -> Document:
+    """The document with new specifiers for some entries (by index)."""
     entries = [
         replace(entry, specifier=changes[index]) if index in changes else entry
         for index, entry in enumerate(document.entries)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = Offer(frozenset(), every=False, public=True, unknown=False)
 # What an installer chooses: a companion, and the indices of its release and of torch's.
-_Pair = tuple[str, int, int]
+Pair = tuple[str, int, int]
 # The limit on combinations with releases that may also be on a page.
 _MOST = 64
 
@@ -48,13 +48,13 @@ class Supply(NamedTuple):
 
 
 # By platform: package → its supply.
-_Supplies = tuple[tuple[tuple[str, Supply], ...], ...]
+Supplies = tuple[tuple[tuple[str, Supply], ...], ...]
 
 
-class _Outcome(NamedTuple):
+class Outcome(NamedTuple):
     """The cells of each pair that does not load, and those of each unknown companion, with the reason."""
 
-    broken: dict[_Pair, int]
+    broken: dict[Pair, int]
     unclear: dict[tuple[str, str], int]
     installed: int
 
@@ -63,20 +63,20 @@ class _Outcome(NamedTuple):
 def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Each companion that an installer chooses with a torch that it does not load with."""
     known = install_set.names()
-    unseen = [name for name in known if _unseen(context, install_set.first(name))]
-    if unseen and not install_set.locked:
-        yield _not_seen(context, install_set, unseen)
-    names = [name for name in known if name not in unseen]
+    hidden = [name for name in known if unseen(context, install_set.first(name))]
+    if hidden and not install_set.locked:
+        yield _not_seen(context, install_set, hidden)
+    names = [name for name in known if name not in hidden and not _has_alternatives(install_set, name)]
     if "torch" not in names or len(names) < 2:
         return
-    by_name = [[(name, supply) for supply in _supplies(context, install_set, name)] for name in names]
+    by_name = [[(name, supply) for supply in supplies_of(context, install_set, name)] for name in names]
     supplies = tuple(zip(*by_name, strict=True))
     later = _in_later_commands(context, install_set, names)
-    found = _outcome(context.known, supplies, install_set.target_grid, later)
+    found = outcome(context.known, supplies, install_set.target_grid, later)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))
-        yield _choice(context, install_set, pair, mine[pair], supplies, everywhere=mine[pair] == found.installed)
+        yield choice(context, install_set, pair, mine[pair], supplies, everywhere=mine[pair] == found.installed)
     reported = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
         if name not in reported:
@@ -98,7 +98,13 @@ def _in_later_commands(context: AuditContext, install_set: InstallSet, names: li
     return frozenset(one.name for one in demands if not one.exact and one.entry.step > torch.entry.step)
 
 
-def _unseen(context: AuditContext, demand: Demand) -> bool:
+def _has_alternatives(install_set: InstallSet, name: str) -> bool:
+    """Whether a lock has several builds of a package for the same targets: an installer chooses by the extras."""
+    demands = install_set.demands[name] if install_set.locked else ()
+    return len({(demand.releases, demand.label, demand.entry.index) for demand in demands}) > 1
+
+
+def unseen(context: AuditContext, demand: Demand) -> bool:
     """Whether the newest release is unknown because the content of the index is."""
     if demand.name not in FAMILY or demand.exact:
         return False
@@ -115,7 +121,7 @@ def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) 
     return context.finding("TL902", "note", message, demands)
 
 
-def _supplies(context: AuditContext, install_set: InstallSet, name: str) -> list[Supply]:
+def supplies_of(context: AuditContext, install_set: InstallSet, name: str) -> list[Supply]:
     """The supply of a package on each platform."""
     demand, mask = install_set.first(name), install_set.releases(name) or 0
     offer = context.offer(demand.entry) if name in FAMILY else _PUBLIC
@@ -182,10 +188,10 @@ def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platfor
 
 
 @lru_cache(maxsize=4096)
-def _outcome(known: Knowledge, supplies: _Supplies, cells: int, later: frozenset[str]) -> _Outcome:
+def outcome(known: Knowledge, supplies: Supplies, cells: int, later: frozenset[str] = frozenset()) -> Outcome:
     """What an installer chooses on each of these cells, by whether it loads."""
     stack = known.stack
-    broken: dict[_Pair, int] = {}
+    broken: dict[Pair, int] = {}
     unclear: dict[tuple[str, str], int] = {}
     installed = 0
     for cell in bits(cells):
@@ -199,7 +205,7 @@ def _outcome(known: Knowledge, supplies: _Supplies, cells: int, later: frozenset
             elif not answer:
                 pair = name, chosen[name], chosen["torch"]
                 broken[pair] = broken.get(pair, 0) | 1 << cell
-    return _Outcome(broken, unclear, installed)
+    return Outcome(broken, unclear, installed)
 
 
 def _chosen(
@@ -342,15 +348,16 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, supply: Sup
     return Unknown(f"{name} {text} has no build on the public index") if own is None else own
 
 
-def _choice(
+def choice(
     context: AuditContext,
     install_set: InstallSet,
-    pair: _Pair,
+    pair: Pair,
     cells: int,
-    supplies: _Supplies,
+    supplies: Supplies,
     *,
     everywhere: bool,
 ) -> Finding:
+    """The finding about a pair that an installer chooses on some cells."""
     name, release, torch = pair
     stack, packages = context.stack, context.stack.packages
     platform, cell = stack.coordinates((cells & -cells).bit_length() - 1)[0], (cells & -cells).bit_length() - 1

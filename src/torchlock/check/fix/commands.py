@@ -70,9 +70,9 @@ def _by_pip(
     return Command("pip", " && ".join(step.line for step in steps))
 
 
-def add(context: CheckContext, name: str, specifier: str = "") -> tuple[Command, ...]:
+def add(context: CheckContext, name: str, specifier: str = "", *options: str) -> tuple[Command, ...]:
     """Install a missing package; other packages stay."""
-    return add_all(context, {name: specifier})
+    return add_all(context, {name: specifier}, *options)
 
 
 def add_all(context: CheckContext, wanted: Mapping[str, str], *options: str) -> tuple[Command, ...]:
@@ -104,6 +104,26 @@ def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, .
     commands = [_pip(context, ["install", *pip, requirement])]
     commands.append(_uv(context, ["install", *uv, f"--no-binary {name}", requirement]))
     return _preferred(context, [name], commands)
+
+
+def built_from(context: CheckContext, repository: str, tag: str) -> tuple[Command, ...]:
+    """Compile a release of a project on GitHub against the installed torch, which stays as it is."""
+    if is_managed(context):
+        return ()
+    options = "--no-deps --no-build-isolation --no-cache-dir"
+    address = f"git+https://github.com/{repository}@{tag}"
+    pip = _pip(context, ["install", "--force-reinstall", options, address])
+    uv = _uv(context, ["install", "--reinstall", options.replace("--no-cache-dir", "--no-cache"), address])
+    return _preferred(context, [], [pip, uv])
+
+
+def by_conda(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:
+    """Install a package of conda-forge in place of the one of another installer."""
+    line = f"conda install -y -c conda-forge {name}={version}"
+    others = uninstall(context, [name]) if context.record(name) is not None else ()
+    return tuple(each._replace(tool="conda", line=f"{each.line} && {line}") for each in others[:1]) or (
+        Command("conda", line),
+    )
 
 
 def uninstall(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:
@@ -173,6 +193,9 @@ def _is_of_user(context: CheckContext, name: str) -> bool:
 
 def _is_there(context: CheckContext, name: str, version: str) -> bool:
     """Whether an installer treats this version as installed. It compares labels only if the command has one."""
+    record = context.record(name)
+    if record is not None and version in (record.version, record.version.partition("+")[0]):
+        return True  # Installers ask the record, whatever the files are.
     pin = context.pins.get(name)
     if pin is None or pin.unversioned:
         return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check.fix.commands import add, install
+from torchlock.check.fix.missing_names import release_with
 from torchlock.check.fix.plan import planned
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import NamedVersion
@@ -28,8 +29,8 @@ def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None
     It is a later release of the package outside the stack. But if the import fails and the later release has
     another major version, an earlier stack comes first.
     """
-    if len(finding.packages) < 2:
-        return _before_removal(context, finding)
+    if finding.lacks:
+        return release_with(context, finding)
     (name, _), (other, _) = finding.packages[:2]
     if context.target is None or context.pins[name].unversioned:
         return None
@@ -43,19 +44,6 @@ def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None
     if later is not None and (statement.effect == "use" or later.major == context.pins[theirs].version.major):
         return _upgraded(context, theirs, later)
     return _earlier(context, statement, other) or (_upgraded(context, theirs, later) if later else None)
-
-
-def _before_removal(context: CheckContext, finding: Finding) -> Remedy:
-    """An earlier stack that still has the API that the user's own code calls."""
-    name = finding.packages[0][0]
-    mine = [each for rule in ("TL701", "TL702") for each in context.matrix.statements_of(rule)]
-    mine = [each for each in mine if any(lost in each.because for lost in finding.lacks)]
-    broken = next((each for each in mine if _is_broken(context, each)), None)
-    remedy = _earlier(context, broken, name) if broken is not None else None
-    if remedy is None:
-        return Remedy(f"Remove the call, or install an earlier {name} with the torch of its release.")
-    remedy.summary = f"{remedy.summary.rstrip('.')}; or remove the call."
-    return remedy
 
 
 def _statements(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:

@@ -6,9 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.rules.ffmpeg import ffmpeg_of
+from torchlock.check import mac_libraries
+from torchlock.check.fix.commands import add
+from torchlock.check.rules.ffmpeg import ffmpeg_of, is_mac
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_library, stated
+from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg
+from torchlock.finding import Remedy
+from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsox
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
@@ -21,8 +26,14 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
+# Packages that decode audio themselves, so that an environment need not load files through torchaudio.
+_DECODERS = ("av", "audioread", "decord", "imageio-ffmpeg", "librosa", "miniaudio", "pydub", "torchcodec")
 # The FFmpeg major version of the stream extension in torchaudio 0.12 to 2.0.
 _STREAMS = 4
+# What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
+_FFMPEG, _SOX = ">=4.1,<7", ">=14.4.2"
+_SOX_OF_MACOS = "libsox.dylib"
+_SHARED = "Install FFmpeg 6 as a shared build, and lead Python to its DLLs"
 
 
 @rule("TL306", "TL305", "TL303", "TL302")
@@ -47,7 +58,7 @@ def _is_one_of(context: CheckContext, releases: str) -> bool:
 
 def _bundled(context: CheckContext) -> Iterator[Finding]:
     """torchaudio up to 2.0 contains libsox, except on Windows. Since 0.12 it opens FFmpeg 4 for streams."""
-    if _is_windows(context) and context.copy("soundfile") is None and not context.environment.conda:
+    if _is_windows(context) and _lacks_soundfile(context) and not context.environment.conda:
         message = f"{context.named('torchaudio')} has no backend to load and save files"
         because = "on Windows it loads and saves with soundfile only, which is not installed"
         expected_error = "RuntimeError: No audio I/O backend is available."
@@ -58,9 +69,25 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
     if _is_one_of(context, ">=0.12") and not isinstance(majors, Unknown) and _STREAMS not in majors:
         there = f"this machine has FFmpeg {majors[-1]}" if majors else "this machine has none"
         message = f"{context.named('torchaudio')} opens streams with FFmpeg {_STREAMS} only: {there}"
-        remedy = install_library(context, "ffmpeg", f">={_STREAMS}.1,<{_STREAMS + 1}")
+        needs = f">={_STREAMS}.1,<{_STREAMS + 1}"
+        remedy = install_library(context, "ffmpeg", needs)
+        if is_mac(context) and not stated(context, "ffmpeg")[0]:
+            off_path = mac_libraries.ffmpeg_off_path(context, (_STREAMS,))
+            if mac_libraries.is_uncertain(context, off_path):
+                return
+            there = mac_libraries.where(off_path, "FFmpeg") if off_path else there
+            remedy = (
+                mac_libraries.reach(context, off_path, "ffmpeg", needs)
+                if off_path
+                else mac_libraries.install(context, "ffmpeg", needs, "torchaudio")
+            )
         expected_error = "ImportError: FFmpeg libraries are not found. Please install FFmpeg."
         yield context.finding("TL303", "note", message, "torchaudio", expected_error=expected_error, remedy=remedy)
+
+
+def _lacks_soundfile(context: CheckContext) -> bool:
+    """Whether soundfile is not installed. Its record without its module is damage, which other rules report."""
+    return context.copy("soundfile") is None and context.installed.get("soundfile") is None
 
 
 def _dispatched(context: CheckContext) -> Iterator[Finding]:
@@ -69,21 +96,104 @@ def _dispatched(context: CheckContext) -> Iterator[Finding]:
         return
     majors, has_sox = ffmpeg_of(context), _has_sox(context, context.target.platform.system)
     has_ffmpeg = not isinstance(majors, Unknown) and any(4 <= major <= 6 for major in majors)
-    if context.copy("soundfile") is None and has_sox is not True and not has_ffmpeg:
+    if _lacks_soundfile(context) and has_sox is not True and not has_ffmpeg:
         yield _nothing(context, majors, known=not isinstance(majors, Unknown) and not isinstance(has_sox, Unknown))
         return
-    if context.target.platform.system == "macos" or isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
+    if isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
         return
     if not has_ffmpeg:
-        message = f"{context.named('torchaudio')} does not load through FFmpeg: {_which(majors)}"
-        yield context.finding(
-            "TL303", "note", message, "torchaudio", remedy=install_library(context, "ffmpeg", ">=4.1,<7")
-        )
+        yield from _without_ffmpeg(context, majors)
     if not has_sox and not _is_windows(context):
-        message = f"{context.named('torchaudio')} does not load through libsox: libsox.so is not found"
-        yield context.finding(
-            "TL302", "note", message, "torchaudio", remedy=install_library(context, "libsox", ">=14.4.2")
+        yield without_sox(context)
+
+
+def _without_ffmpeg(context: CheckContext, majors: list[int]) -> Iterator[Finding]:
+    """A note that torchaudio finds no FFmpeg that it was built for."""
+    there, remedy = _which(majors), install_library(context, "ffmpeg", _FFMPEG)
+    if is_mac(context) and not stated(context, "ffmpeg")[0]:
+        remedy = mac_libraries.install(context, "ffmpeg", _FFMPEG, "torchaudio")
+        if off_path := mac_libraries.ffmpeg_off_path(context, (4, 5, 6)):
+            if mac_libraries.is_uncertain(context, off_path):
+                return
+            there = mac_libraries.where(off_path, "FFmpeg")
+            remedy = mac_libraries.reach(context, off_path, "ffmpeg", _FFMPEG)
+    message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
+    yield context.finding("TL303", "note", message, "torchaudio", remedy=remedy)
+
+
+def ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
+    """A warning that torchaudio finds no FFmpeg, as a log shows, on a machine of which that is not known."""
+    has_known = not isinstance(ffmpeg_of(context), Unknown)
+    if not _is_one_of(context, ">=0.12,<2.9") or (has_known and not is_mac(context)):
+        return
+    needs, majors = (_FFMPEG, (4, 5, 6)) if _is_one_of(context, ">=2.1") else (f">={_STREAMS}.1,<5", (_STREAMS,))
+    there, because = "the log shows that none is found", None
+    remedy = install_library(context, "ffmpeg", needs)
+    if is_mac(context):
+        off_path = mac_libraries.ffmpeg_off_path(context, majors)
+        there = mac_libraries.where(off_path, "FFmpeg") if off_path else there
+        remedy = (
+            mac_libraries.reach(context, off_path, "ffmpeg", needs)
+            if off_path
+            else mac_libraries.install(context, "ffmpeg", needs, "torchaudio")
         )
+    elif _is_windows(context):
+        because = f"{NOT_ON_PATH}, and torchaudio adds no folder"
+        installed = install_ffmpeg(context, needs, majors)
+        remedy = (
+            installed
+            if context.environment.conda
+            else Remedy(f"{_SHARED}: {BY_HAND}.", commands=installed.commands)
+        )
+    if context.copy("soundfile") is None and _is_one_of(context, ">=2.1"):
+        remedy = Remedy(
+            "Install soundfile, with which torchaudio loads and saves.", commands=add(context, "soundfile")
+        )
+    message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
+    yield context.finding("TL303", "warning", message, "torchaudio", because=because, remedy=remedy)
+
+
+def is_sox_unknown(context: CheckContext) -> bool:
+    """Whether it is unknown if this torchaudio, which may use libsox, finds it on a Mac."""
+    return _is_one_of(context, ">=2.1,<2.9") and is_mac(context) and isinstance(_has_sox_on_mac(context), Unknown)
+
+
+def without_sox(context: CheckContext) -> Finding:
+    """A note that torchaudio does not find libsox."""
+    lead = f"{context.named('torchaudio')} does not load through libsox"
+    if not is_mac(context):
+        message, remedy = f"{lead}: libsox.so is not found", install_library(context, "libsox", _SOX)
+        return context.finding("TL302", "note", message, "torchaudio", remedy=remedy)
+    off_path = mac_libraries.library_off_path(context, _SOX_OF_MACOS)
+    there = f"; {mac_libraries.where(off_path, _SOX_OF_MACOS)}" if off_path else ""
+    library = _sox_extension(context)
+    by = os.path.basename(library) if library else "its sox extension"
+    opened = context.search_path.name(library) if context.search_path is not None else library
+    remedy = (
+        mac_libraries.reach(context, off_path, "libsox", _SOX)
+        if off_path
+        else mac_libraries.install(context, "libsox", _SOX, "torchaudio")
+    )
+    return context.finding(
+        "TL302",
+        "note",
+        f"{lead}: {by} needs {_SOX_OF_MACOS}, which is in no folder that dyld searches{there}",
+        "torchaudio",
+        path=library,
+        because="its sox extension asks for @rpath/libsox.dylib, which the wheels for arm64 do not contain",
+        expected_error=f"OSError: dlopen({opened}, 0x0006): Library not loaded: @rpath/{_SOX_OF_MACOS}",
+        remedy=remedy,
+        sources=("torchaudio-elf", "dyld-manual", "audio-3724"),
+        lacks=(_SOX_OF_MACOS,),
+    )
+
+
+def _sox_extension(context: CheckContext) -> str:
+    """The library of torchaudio that needs libsox; "" if there is none."""
+    copy = context.copy("torchaudio")
+    folder = os.path.join(copy.path, "lib") if copy else ""
+    name = "libtorchaudio_sox.so"
+    return os.path.join(folder, name) if name in context.environment.tree.names(folder) else ""
 
 
 def _has_sox(context: CheckContext, system: str) -> bool | Unknown:
@@ -92,9 +202,7 @@ def _has_sox(context: CheckContext, system: str) -> bool | Unknown:
     if is_stated or system == "windows":
         return bool(version)
     if system == "macos":
-        folders = context.search_path.folders if context.search_path else ()
-        found = any("libsox.dylib" in context.environment.tree.names(folder) for folder in folders)
-        return found if context.search_path else Unknown("the machine was not looked at")
+        return _has_sox_on_mac(context)
     if context.root is None:
         return Unknown("the machine was not looked at")
     # A conda environment has libsox in its own prefix; the extension that needs it shows whether it was found.
@@ -102,6 +210,24 @@ def _has_sox(context: CheckContext, system: str) -> bool | Unknown:
     opened = [each for each in mine if "sox" in os.path.basename(each.path)]
     lost = [missing.name for each in opened for missing in each.outcome.missing]
     return libsox(context.root)[0] is not None or (bool(opened) and "libsox.so" not in lost)
+
+
+def _has_sox_on_mac(context: CheckContext) -> bool | Unknown:
+    """Whether dyld finds libsox: in torchaudio's wheel for Intel, or in a folder that is searched."""
+    library = _sox_extension(context)
+    binary = read_binary(library) if library else None
+    needed = [each.name for each in binary.needed] if isinstance(binary, Binary) else []
+    own = next((each for each in needed if each.startswith("@loader_path/") and "/libsox." in each), "")
+    if own and os.path.isfile(own.replace("@loader_path", os.path.dirname(library))):
+        return True
+    if context.search_path is None:
+        return Unknown("the machine was not looked at")
+    for folder in mac_libraries.searched_for(context, "torchaudio"):
+        if _SOX_OF_MACOS in context.environment.tree.names(folder):
+            return mac_libraries.fits(context, os.path.join(folder, _SOX_OF_MACOS))
+    if mac_libraries.is_uncertain(context, mac_libraries.library_off_path(context, _SOX_OF_MACOS)):
+        return Unknown("it is not known which folders this Python leads dyld to")
+    return False
 
 
 def _which(majors: list[int]) -> str:
@@ -113,15 +239,25 @@ def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool)
     takes = "soundfile or FFmpeg 4 to 6" if _is_windows(context) else "soundfile, FFmpeg 4 to 6 or libsox"
     because = [f"it loads and saves with {takes}, and includes none of them"]
     because += [] if isinstance(majors, Unknown) or not majors else [_which(majors)]
+    because += _off_path(context) if is_mac(context) else []
     runtime = libsox(context.root)[1] if context.root is not None and not stated(context, "libsox")[0] else None
     because += [f"{os.path.basename(runtime)} is there, but torchaudio opens libsox.so"] if runtime else []
     message = f"{context.named('torchaudio')} has no backend to load and save files"
     if not known:
         message += ", unless the machine has it: soundfile is not installed"
-    severity = severity_of(fails=False, partly=known)
+    decoders = [name for name in _DECODERS if context.installed.get(name) is not None]
+    because += [f"{decoders[0]}, which is installed, decodes files without torchaudio"] if decoders else []
+    severity = severity_of(fails=False, partly=known and not decoders)
     return context.finding(
         "TL306", severity, message, "torchaudio", because="; ".join(because), expected_error=_SAYS
     )
+
+
+def _off_path(context: CheckContext) -> list[str]:
+    """The libraries of a Mac that would serve, and that dyld does not search for."""
+    found = [(mac_libraries.ffmpeg_off_path(context, (4, 5, 6)), "FFmpeg")]
+    found.append((mac_libraries.library_off_path(context, _SOX_OF_MACOS), _SOX_OF_MACOS))
+    return [mac_libraries.where(each, what) for each, what in found if each is not None]
 
 
 def _is_windows(context: CheckContext) -> bool:

@@ -8,9 +8,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check import mac_libraries
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.system_packages import ENOENT, install_library, shipped, stated
-from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.check.windows_libraries import NOT_ON_PATH, install_ffmpeg, is_windows, looks_on_path
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.registry import rule
@@ -19,17 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
+    from torchlock.check.mac_libraries import OffPath
     from torchlock.finding import Finding, Remedy
     from torchlock.inspect.loading.imports import Attempt
 
+# The sources of findings about a library that dyld does not search for.
+_OFF_PATH = ("dyld-manual", "torchcodec-570", "homebrew-python")
 
-def ffmpeg_of(context: CheckContext) -> list[int] | Unknown:
-    """The FFmpeg major versions that torchaudio finds."""
+
+def ffmpeg_of(context: CheckContext, package: str = "torchaudio") -> list[int] | Unknown:
+    """The FFmpeg major versions that torchaudio, or another package, finds."""
     is_stated, version = stated(context, "ffmpeg")
     if is_stated:
         return [int(version.split(".")[0])] if version else []
     if context.root is None:
-        return _searched(context)
+        return _searched(context, package)
     found = set(ffmpeg_majors(context.root)) | _of_conda_prefix(context)
     # If the libraries that need FFmpeg are there, they show best what the loader finds.
     wanting: dict[int, list[Attempt]] = {}
@@ -42,25 +47,29 @@ def ffmpeg_of(context: CheckContext) -> list[int] | Unknown:
     return sorted(found)
 
 
-def _searched(context: CheckContext) -> list[int] | Unknown:
+def _searched(context: CheckContext, package: str) -> list[int] | Unknown:
     """The major versions that macOS or Windows finds."""
     if context.search_path is None:
         return Unknown("the machine was not looked at")
-    copy = context.copy("torchcodec")
+    if is_mac(context):
+        return sorted(mac_libraries.ffmpeg_on_path(context, package))
+    copy = context.copy(package)
     folders = [*context.search_path.folders, *([copy.path] if copy else [])]
-    for attempt in context.attempts:
-        if attempt.role != "import":
-            binary = read_binary(attempt.path)
-            folders += binary.rpath if isinstance(binary, Binary) else ()
     return sorted(ffmpeg_in(folders, context.environment.tree))
 
 
-def _homebrew(context: CheckContext) -> str:
-    """Homebrew's folder with an FFmpeg that the loader does not search; "" if there is none."""
-    path = context.search_path
-    if path is None or not path.past_homebrew or not ffmpeg_in([path.homebrew], context.environment.tree):
-        return ""
-    return path.homebrew
+def is_mac(context: CheckContext) -> bool:
+    """Whether the environment is for macOS."""
+    return context.target is not None and context.target.platform.system == "macos"
+
+
+def ffmpeg_of_tree(context: CheckContext) -> list[int]:
+    """The FFmpeg major versions in an environment of conda for macOS or Windows, whose machine is not known."""
+    prefix = context.environment.interpreter.prefix
+    if not prefix or not context.environment.conda:
+        return []
+    folders = [os.path.join(prefix, "lib"), os.path.join(prefix, "Library", "bin")]
+    return sorted(ffmpeg_in(folders, context.environment.tree))
 
 
 def _of_conda_prefix(context: CheckContext) -> set[int]:
@@ -95,20 +104,45 @@ def codec(context: CheckContext) -> Iterator[Finding]:
         lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(context)
     if not lacking or (not is_stated and _of_conda_prefix(context) & set(cores)):
         return
+    if is_mac(context) and not is_stated and (off_path := mac_libraries.ffmpeg_off_path(context, cores)):
+        if not mac_libraries.is_uncertain(context, off_path):
+            yield off_the_path(context, off_path)
+        return
     because = ""
     if not majors and context.live and shutil.which("ffmpeg"):
         because += "; the ffmpeg program on the PATH comes without shared libraries"
-    if not majors and (folder := _homebrew(context)):
-        because += f"; Homebrew's is in {folder}, where this Python does not search"
     yield lacking_ffmpeg(context, _what_is_there(context, majors, cores), because, any_there=bool(majors))
 
 
-def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_there: bool = False) -> Finding:
-    """The finding for a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
+def off_the_path(context: CheckContext, off_path: OffPath) -> Finding:
+    """The finding for a suitable FFmpeg of a Mac that dyld does not search for."""
+    cores = cores_of(context)
+    there = mac_libraries.where(off_path, "FFmpeg")
+    lost = context.pins["torchcodec"].version.public == "0.16.0" and not context.environment.conda
+    more = "; the wheels of 0.10 to 0.15 and of 0.17 search Homebrew's folder themselves" if lost else ""
+    remedy = mac_libraries.reach(context, off_path, "ffmpeg", _needs(cores))
+    return lacking_ffmpeg(context, there, more, remedy=remedy, sources=(*_OFF_PATH, "torchcodec-macho"))
+
+
+def lacking_ffmpeg(
+    context: CheckContext,
+    there: str,
+    more: str = "",
+    *,
+    any_there: bool = False,
+    remedy: Remedy | None = None,
+    sources: tuple[str, ...] | None = None,
+) -> Finding:
+    """The finding for a torchcodec without FFmpeg.
+
+    ``there`` says what the machine has, ``more`` adds a reason; ``remedy`` and ``sources`` replace the usual ones.
+    """
     cores, pin = cores_of(context), context.pins["torchcodec"]
     said = context.matrix.statements_for(pin, context.target) if context.target else ()
     reasons = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
+    if is_windows(context) and not looks_on_path(context):
+        more += f"; {NOT_ON_PATH}, and this release adds no folder"
     program = "" if any_there else " as shared libraries"
     copy = context.copy("torchcodec")
     return context.finding(
@@ -119,20 +153,33 @@ def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_the
         path=copy.path if copy and choices(context.attempts) else "",
         because=(reasons[0] if reasons else context.matrix.because("TL304")) + more,
         expected_error=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(context, cores[-1])}",
-        remedy=None if newest_to_come(context) > cores[-1] else earlier(context, cores),
+        sources=sources,
+        remedy=remedy or (None if newest_to_come(context) > cores[-1] else earlier(context, cores)),
     )
 
 
 def earlier(context: CheckContext, cores: Sequence[int], there: int | None = None) -> Remedy:
     """Install an earlier FFmpeg that this torchcodec was built for; ``there`` is the version that is too new."""
-    needs = f">={cores[0]},<{cores[-1] + 1}"
+    needs = _needs(cores)
+    if is_mac(context):
+        return mac_libraries.install(context, "ffmpeg", needs, "torchcodec")
+    if is_windows(context):
+        return install_ffmpeg(context, needs, cores)
     otherwise = f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"'
     return install_library(context, "ffmpeg", needs, otherwise, there)
 
 
+def _needs(cores: Sequence[int]) -> str:
+    """The FFmpeg versions that this torchcodec was built for, as a specifier."""
+    return f">={cores[0]},<{cores[-1] + 1}"
+
+
 def newest_to_come(context: CheckContext) -> int:
-    """The newest major version that is installed or in the package manager; 0 if both are unknown."""
-    _, known = shipped(context, "ffmpeg")
+    """The newest major version that is installed, or that the package manager installs; 0 if both are unknown.
+
+    That of Windows installs any version.
+    """
+    _, known = shipped(context, "ffmpeg") if not is_windows(context) or context.environment.conda else (None, None)
     to_come = int(known.version.partition(".")[0]) if known and known.version else 0
     there = majors_of(context)
     return max([to_come, *([] if isinstance(there, Unknown) else there)])
@@ -147,7 +194,7 @@ def majors_of(context: CheckContext) -> list[int] | Unknown:
     """The FFmpeg major versions of which at least one library, such as libavutil, is there."""
     is_stated, _ = stated(context, "ffmpeg")
     if is_stated or context.root is None:
-        return ffmpeg_of(context)
+        return ffmpeg_of(context, "torchcodec")
     return sorted(set(ffmpeg_majors(context.root)) | _of_conda_prefix(context))
 
 
@@ -163,7 +210,9 @@ def _cannot_open(context: CheckContext, major: int) -> str:
 
 def _what_is_there(context: CheckContext, majors: list[int], cores: list[int]) -> str:
     if not majors:
-        return "this machine has none"
+        other = is_mac(context) and mac_libraries.ffmpeg_of_another_machine(context, "torchcodec", cores)
+        off_path = mac_libraries.ffmpeg_off_path(context, tuple(FFMPEG)) if is_mac(context) else None
+        return other or (mac_libraries.where(off_path, "FFmpeg") if off_path else "this machine has none")
     there = f"this machine has FFmpeg {', '.join(map(str, majors))}"
     is_stated, _ = stated(context, "ffmpeg")
     half = [major for major in majors if major in cores] if context.root is not None and not is_stated else []
@@ -179,5 +228,6 @@ def _cores(context: CheckContext) -> Iterator[int]:
     """The FFmpeg major versions that this torchcodec was built for, from the libraries in it."""
     copy = context.copy("torchcodec")
     for name in context.environment.tree.names(copy.path) if copy else ():
-        if found := re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name):
+        found = re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name)
+        if found and copy and os.path.join(copy.path, name) not in context.left_behind:
             yield int(found[1])

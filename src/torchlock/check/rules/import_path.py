@@ -6,12 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import version_of
+from torchlock.check.context import dependencies_of, version_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import MEMBERS, STACK
+from torchlock.knowledge.stack import CORE, FAMILY, MEMBERS, STACK
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def why_not_judged(context: CheckContext) -> str:
         return "its platform is unknown: versions, builds and libraries were not examined"
     if context.target is None and there and not python.version:
         return "its Python version is unknown: versions, builds and libraries were not examined"
-    if needs_its_base(context):
+    if needs_its_base(context) and not is_there(context, "torch"):
         return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which was not found"
     return ""
 
@@ -76,33 +76,46 @@ def absent(context: CheckContext) -> Iterator[Finding]:
     if any(context.environment.unreadable) or needs_its_base(context):
         return
     if not is_there(context, "torchaudio") and not _is_recorded(context, "torchaudio"):
-        there = is_there(context, "torch") or _is_recorded(context, "torch")
-        severity = severity_of(fails=not there, partly=False)
-        message = "torchaudio is not installed in this environment"
-        because = None
-        if severity == "error":
-            message = "neither torch nor torchaudio is installed in this environment"
-            if _runs_code(context):
-                severity, message = "warning", "neither torch nor torchaudio is found in this environment"
-                because = "code that runs when Python starts may add folders; --probe shows this"
-        expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
-        yield context.finding(
-            "TL615",
-            severity,
-            message,
-            "torchaudio",
-            path=_site(context),
-            because=because,
-            expected_error=expected_error,
-        )
+        yield _without_torchaudio(context)
         return
     asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(context, name)), None)
-    if asking and not is_there(context, "torch") and not _is_recorded(context, "torch"):
+    torch = context.copy("torch")
+    is_rest = torch is not None and torch.entry is not None and torch.entry.is_site  # TL604 reports it
+    if asking and not is_there(context, "torch") and not _is_recorded(context, "torch") and not is_rest:
         message = f"{context.named(asking)} is installed without torch, which its import needs"
         expected_error = "ModuleNotFoundError: No module named 'torch'"
         yield context.finding(
             "TL108", "error", message, asking, "torch", path=_site(context), expected_error=expected_error
         )
+
+
+def _without_torchaudio(context: CheckContext) -> Finding:
+    """A note: an environment does not have to use torch. It is an error if something in it needs torch."""
+    names, message, because = ["torchaudio"], "torchaudio is not installed in this environment", None
+    severity = "note"
+    if not (is_there(context, "torch") or _is_recorded(context, "torch")):
+        names, message = ["torchaudio", "torch"], "neither torch nor torchaudio is installed in this environment"
+        severity = severity_of(fails=_needs_torch(context), partly=False)
+        if _runs_code(context):
+            severity, message = "note", "neither torch nor torchaudio is found in this environment"
+            because = "code that runs when Python starts may add folders; --probe shows this"
+    expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
+    path = _site(context)
+    return context.finding(
+        "TL615", severity, message, *names, path=path, because=because, expected_error=expected_error
+    )
+
+
+def _needs_torch(context: CheckContext) -> bool:
+    """Whether an installed package needs torch: a companion, or one whose metadata requires it here."""
+    if any(is_there(context, name) for name in FAMILY):
+        return True
+    lines = (line for each in context.installed.distributions for line in each.metadata.requires)
+    if not any(line.startswith("torch") for line in lines):
+        return False
+    wanted = [item for each in context.installed.distributions for item in dependencies_of(each)]
+    mine = [item for item in wanted if item.name in CORE]
+    return any(context.target is None or context.target.holds(item.marker) for item in mine)
 
 
 @rule("TL615")

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check import mac_libraries
+from torchlock.check.soundfile_data import folder_of, opened
 from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.host import libsndfile
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
-    from torchlock.inspect.machine import Machine
     from torchlock.inspect.modules import ModuleCopy
 
 # From this release on, it also searches Homebrew's folder, last of all.
 _KNOWS_HOMEBREW = ">=0.11"
+_OF_MACOS = "libsndfile.dylib"
 # Systems without libsndfile; soundfile's wheels for them contain it.
 _NONE = {"macos": "macOS does not include one", "windows": "Windows does not include one"}
 # The releases whose wheels contain it there, of all on the public index (2026-11-28).
@@ -55,10 +57,16 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
     if not stated(context, "libsndfile")[0] and context.search_path is not None:
         yield from _of_another_architecture(context, _searched(context))
     if has_library(context) is False:
+        is_absent = machine_has_libsndfile(context) is False
         yield without_libsndfile(
-            context,
-            "this machine has none" if machine_has_libsndfile(context) is False else _NONE[_system(context)],
+            context, why_none(context, "this machine has none" if is_absent else _NONE[_system(context)])
         )
+
+
+def why_none(context: CheckContext, otherwise: str) -> str:
+    """Why soundfile finds no library: on a Mac it may be there, in a folder that is not searched."""
+    off_path = mac_libraries.library_off_path(context, _OF_MACOS) if _system(context) == "macos" else None
+    return otherwise if off_path is None else mac_libraries.where(off_path, _OF_MACOS)
 
 
 def has_library(context: CheckContext) -> bool | Unknown:
@@ -78,9 +86,7 @@ def has_library(context: CheckContext) -> bool | Unknown:
 
 def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
     """The libraries that are part of the soundfile package."""
-    folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
-    names = context.environment.tree.names(folder)
-    return [os.path.join(folder, name) for name in names if name.startswith("libsndfile")]
+    return [os.path.join(folder_of(copy), name) for name in opened(context, copy)]
 
 
 def _system(context: CheckContext) -> str:
@@ -105,7 +111,11 @@ def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
     if is_stated:
         return bool(version)
     if context.search_path is not None:
-        return bool(_searched(context))
+        off_path = mac_libraries.library_off_path(context, _OF_MACOS)
+        found = bool(_searched(context))
+        if not found and _system(context) == "macos" and mac_libraries.is_uncertain(context, off_path):
+            return Unknown("it is not known which folders this Python leads dyld to")
+        return found
     if context.environment.conda or context.root is None:
         return Unknown("the machine was not examined")
     return libsndfile(context.root) is not None
@@ -154,7 +164,7 @@ def _searched(context: CheckContext) -> list[str]:
     if path is None:
         return []
     windows = _system(context) == "windows"
-    names = ("sndfile.dll", "libsndfile.dll") if windows else ("libsndfile.dylib",)
+    names = ("sndfile.dll", "libsndfile.dll") if windows else (_OF_MACOS,)
     folders = [*path.folders, *([path.homebrew] if path.homebrew and _is_one_of(context, _KNOWS_HOMEBREW) else [])]
     listed = [(folder, {name.lower() for name in context.environment.tree.names(folder)}) for folder in folders]
     return [os.path.join(folder, name) for folder, there in listed for name in names if name in there]
@@ -162,10 +172,10 @@ def _searched(context: CheckContext) -> list[str]:
 
 def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Iterator[Finding]:
     """A library as an Intel Homebrew installs it in /usr/local, with a Python for arm64."""
-    machines = [(path, machine_of(_head(path))) for path in found]
-    if context.target is None or not found or any(_fits(context, machine) for _, machine in machines):
+    if context.target is None or not found or any(mac_libraries.fits(context, path) for path in found):
         return
-    platform, (path, machine) = context.target.platform, machines[0]
+    platform, machine = context.target.platform, mac_libraries.machine_at(context, found[0])
+    path = context.search_path.name(found[0]) if context.search_path is not None else found[0]
     there = ", ".join(machine.machines) if machine else ""
     finds = f"{context.named('soundfile')} finds {path}, which is for {there}"
     message = f"{finds}, and this Python is for {platform.machine}"
@@ -182,13 +192,6 @@ def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Ite
         expected_error=expected_error,
         remedy=_replaced(context),
     )
-
-
-def _fits(context: CheckContext, machine: Machine | None) -> bool:
-    """Whether a library is for this machine. An unreadable library counts as fitting."""
-    if machine is None or context.target is None:
-        return True
-    return machine.system == context.target.platform.system and context.target.platform.machine in machine.machines
 
 
 def _replaced(context: CheckContext) -> Remedy | None:

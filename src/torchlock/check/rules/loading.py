@@ -1,4 +1,4 @@
-"""TL610 to TL613: what the loader reports, found by following its rules."""
+"""TL610 to TL612: what the loader reports, found by following its rules."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.cxx_symbols import demangled, other_abi
-from torchlock.check.linking import is_ffmpeg, without_ffmpeg
+from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of
+from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
+from torchlock.check.windows_libraries import install_vc_runtime
 from torchlock.finding import Command, Remedy
-from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
-from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
-from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,26 +28,24 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
-    from torchlock.inspect.loading.outcome import MissingLibrary, ShadowedLibrary, UndefinedSymbol
+    from torchlock.inspect.loading.outcome import MissingLibrary, UndefinedSymbol
 
 # If a library does not load, the import of these fails; of the other members only some calls fail.
 _ERRORS = frozenset(name for name, member in MEMBERS.items() if member.effect == "import")
 
 
-@rule("TL610", "TL611", "TL612", "TL613", "TL607")
+@rule("TL610", "TL611", "TL612", "TL607")
 def loading(context: CheckContext) -> Iterator[Finding]:
     """Why libraries of the stack do not load: one finding for each package and kind of fault."""
     for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
         yield from _unreadable(context, name, mine)
-        yield from _missing(context, name, mine)
-        yield from _undefined(context, name, mine)
+        yield from missing_libraries(context, name, mine)
+        yield from undefined_symbols(context, name, mine)
         yield from _versions(context, name, mine)
     core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
     yield from _unreadable(context, "numpy", core)
-    yield from _missing(context, "numpy", core)
-    yield from _codecs(context)
-    yield from _shadowed(context)
+    yield from missing_libraries(context, "numpy", core)
 
 
 def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -56,19 +53,38 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
         reason = attempt.outcome.unreadable
         if reason is not None and not reason.reason.startswith("is for "):  # TL608 reports those
             path = reason.path or attempt.path
+            kind = _damage_of(path)
             why = f"it {reason.reason}" if reason.reason.startswith("is ") else reason.reason
-            message = f"{os.path.basename(path)}, which {name} loads, cannot be loaded: {why}"
+            why = f"it {in_place_of_library(kind)}" if kind else why
+            owner = owner_of(context, path)
+            of = f" of {owner} {context.version(owner)}" if owner else ""
+            message = f"{os.path.basename(path)}{of}, which {name} loads, cannot be loaded: {why}"
             yield context.finding(
-                "TL607", _severity(name), message, name, path=path, expected_error=no_library(context, path)
+                "TL607",
+                _severity(name),
+                message,
+                *(dict.fromkeys([owner or name, name])),
+                path=path,
+                because=why_damaged(kind) or None,
+                expected_error=no_library(context, path),
             )
             return
+
+
+def _damage_of(path: str) -> str:
+    """What is there in place of a library; "" if that is unknown."""
+    try:
+        return broken_library(path, os.stat(path).st_size)
+    except OSError:
+        return ""
 
 
 def _severity(name: str) -> str:
     return severity_of(fails=name in _ERRORS)
 
 
-def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for all libraries that these attempts do not find."""
     own = {os.path.basename(attempt.path) for attempt in attempts}
     by_attempt = [
         (attempt, each) for attempt in attempts for each in attempt.outcome.missing if each.name not in own
@@ -93,7 +109,7 @@ def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> I
         because=_why(context, name, first),
         expected_error=expected_error,
         remedy=_remedy(context, first),
-        lacks=tuple(dict.fromkeys(each.name for each in lost)),
+        lacks=tuple(dict.fromkeys(os.path.basename(each.name) for each in lost)),
     )
 
 
@@ -184,13 +200,24 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
     if re.match(r"vcruntime|msvcp|vcomp", missing.name):
-        line = "winget install Microsoft.VCRedist.2015+.x64"
-        return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
+        return install_vc_runtime(context)
     if missing.name.startswith("libpython"):
         return Remedy("Install a newer torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
         return _with_openmp(context)
-    return None
+    return _of_builders(missing) if missing.name.startswith("/") else None
+
+
+def _of_builders(missing: MissingLibrary) -> Remedy:
+    """The remedy for a library that is named by its absolute path on a Mac."""
+    if formula := re.match(r"(?:/opt/homebrew|/usr/local)/opt/([\w.@+-]+)/lib/", missing.name):
+        install = (Command("system", f"brew install {formula[1]}"),)
+        return Remedy(f"Install {formula[1]} of Homebrew, which that path belongs to.", commands=install)
+    library = os.path.basename(missing.wanted_by)
+    return Remedy(
+        f"Install a release or a build of which {library} names no path of the machine that built it; "
+        f"or let it name a copy that is here: install_name_tool -change {missing.name} NEW_PATH {library}."
+    )
 
 
 # The DLLs of torch 2.4.0 need an OpenMP library that its wheels do not contain. The next releases contain it.
@@ -199,17 +226,19 @@ _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 
 def _with_openmp(context: CheckContext) -> Remedy:
     """Install a torch of the same build that contains the OpenMP library that its DLLs need."""
-    summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
     if not context.version("torch").startswith("2.4.0"):
-        return Remedy(summary)
-    label = context.label("torch") or ""
+        builds = "one with MKL, one of conda-forge, or the wheel of the public index, which contain what they need"
+        return Remedy(f"Install another build of this torch: {builds}. Do not download the DLL from a website.")
+    summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
+    label = context.labelled("torch")
     page = page_of(label) if kind_of(label) else ""
     pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in context.pins)
     line = f"pip install {pins}" + (f" --index-url {page}" if page else "")
     return Remedy(summary, commands=(Command("pip", f"python -m {line}"), Command("uv", f"uv {line}")))
 
 
-def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for all symbols that no library defines for these attempts."""
     by_attempt = [(attempt, undefined) for attempt in attempts for undefined in attempt.outcome.undefined]
     if not by_attempt:
         return
@@ -227,7 +256,10 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
     if name == "torch" and first.symbol.startswith("iJIT_"):
         yield _without_jit(context, first, expected_error)
         return
-    because = other_abi(context, (undefined.symbol for undefined in found)) or None
+    abi = other_abi(context, [undefined.symbol for undefined in found])
+    if abi is not None:
+        message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
+        message += f"{demangled(first.symbol)}{more}, which this torch does not have"
     yield context.finding(
         "TL611",
         _severity(name),
@@ -235,9 +267,9 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
         name,
         "torch",
         path=first.wanted_by,
-        because=because,
+        because=BECAUSE_OF_ABI if abi is not None else None,
         expected_error=expected_error,
-        sources=("ld-so-manual",),
+        sources=("ld-so-manual",) if abi is None else ("ld-so-manual", "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
@@ -303,40 +335,3 @@ def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> 
     yield context.finding(
         "TL612", _severity(name), message, name, path=first.wanted_by, expected_error=expected_error
     )
-
-
-def _codecs(context: CheckContext) -> Iterator[Finding]:
-    """torchcodec: why the library for each FFmpeg does not load, apart from FFmpeg itself."""
-    by_major = choices(context.attempts)
-    mine = [attempt for group in by_major.values() for attempt in group]
-    if not mine or any(all(attempt.outcome.loads for attempt in group) for group in by_major.values()):
-        return
-    undefined = [each for attempt in mine for each in attempt.outcome.undefined]
-    missing = [each for attempt in mine for each in attempt.outcome.missing if not is_ffmpeg(each.name)]
-    if undefined:
-        yield from _undefined(context, "torchcodec", mine)
-    if missing:
-        yield from _missing(context, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])
-
-
-def _is_due_to(shadow: ShadowedLibrary, attempt: Attempt) -> bool:
-    """Whether a library fails because the library that it needs was replaced by another one."""
-    meant = read_binary(shadow.meant)
-    symbols = meant.symbols if isinstance(meant, Binary) else None
-    if any(unmet.provider == shadow.taken for unmet in attempt.outcome.versions):
-        return True
-    if symbols is None or isinstance(symbols, Unreadable):
-        return False
-    return any(symbols.defines(undefined.symbol) is True for undefined in attempt.outcome.undefined)
-
-
-def _shadowed(context: CheckContext) -> Iterator[Finding]:
-    """A folder of LD_LIBRARY_PATH with CUDA's or torch's libraries in other versions."""
-    found = {shadow.name: shadow for attempt in context.attempts for shadow in attempt.outcome.shadowed}
-    for shadow in found.values():
-        message = f"{shadow.taken} is loaded in place of {shadow.meant}, because LD_LIBRARY_PATH names its folder"
-        broken = any(_is_due_to(shadow, attempt) for attempt in context.attempts if attempt.role == "import")
-        yield context.finding(
-            "TL613", severity_of(fails=broken, partly=False), message, "torch", path=shadow.taken
-        )
-        return

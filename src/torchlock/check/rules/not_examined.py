@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
+from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import versions
-from torchlock.check.rules.ffmpeg import lacking_ffmpeg
-from torchlock.check.rules.libsndfile import has_library, without_libsndfile
+from torchlock.check.rules.audio_backends import ffmpeg_shown, is_sox_unknown, without_sox
+from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
+from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
@@ -18,6 +20,7 @@ from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 
 if TYPE_CHECKING:
@@ -36,8 +39,8 @@ _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 def healthy(context: CheckContext) -> str:
     """The sentence if nothing is wrong: which packages load, and what was not examined."""
     names = [name for name in STACK if name in context.pins and name != "numpy"]
-    if not names or not {"torch", "torchaudio"} & set(names):
-        return "nothing is wrong"
+    if not names:
+        return "torch and torchaudio are not installed in this environment, so nothing was examined"
     unknown = unexamined(context)
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
@@ -46,10 +49,16 @@ def healthy(context: CheckContext) -> str:
         if fine and versions.without_rules(context)
         else ""
     )
-    missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
+    missing = early + _absent(names)
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
+
+
+def _absent(names: Sequence[str]) -> str:
+    """Text about the part of the stack that is not installed."""
+    lost = [name for name in ("torch", "torchaudio") if name not in names]
+    return f"; {listed(lost)} {'is' if len(lost) == 1 else 'are'} not installed" if lost else ""
 
 
 def unexamined_text(context: CheckContext) -> str:
@@ -184,7 +193,7 @@ def _without_library(context: CheckContext, name: str) -> Unknown | None:
     return Unknown(f"{what} was not found in {copy.path}")
 
 
-@rule("TL610", "TL304", "TL301", on="log")
+@rule("TL610", "TL304", "TL303", "TL302", "TL301", on="log")
 def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The libraries that a log shows to be missing on a machine that was not examined."""
     first = log.first
@@ -200,10 +209,31 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             )
             yield found_missing(context, attempt, missing, because)
             return
-    if first.rules[:1] == ("TL304",) and _needs_ffmpeg_unseen(context):
-        yield lacking_ffmpeg(context, "the log shows that the machine has none of them")
+    if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
+        yield from _ffmpeg_shown(context)
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
-        yield without_libsndfile(context, "the log shows that the machine has none")
+        yield without_libsndfile(context, why_none(context, "the log shows that the machine has none"))
+    if first.rules[:1] == ("TL303",) and "TL303" not in {each.rule for each in found}:
+        yield from ffmpeg_shown(context)
+    if "TL302" in first.rules[:2] and is_sox_unknown(context):
+        finding = without_sox(context)
+        finding.severity = severity_of(fails=False)
+        yield finding
+
+
+def _ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
+    """The FFmpeg that a log shows not to be found: on a Mac it may be there, in a folder that is not searched."""
+    off_path = ffmpeg_off_path(context, cores_of(context)) if is_mac(context) else None
+    if off_path is not None and "torchcodec" in context.pins:
+        yield off_the_path(context, off_path)
+    elif _needs_ffmpeg_unseen(context):
+        there = ffmpeg_of_tree(context)
+        said = (
+            f"this environment has FFmpeg {', '.join(map(str, there))}"
+            if there
+            else "the log shows that none is found"
+        )
+        yield lacking_ffmpeg(context, said, any_there=bool(there))
 
 
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.inspect.import_graph import files_read
+from torchlock.inspect.module_names import ModuleNames, missing_uses
 from torchlock.inspect.record import read_record
-from torchlock.inspect.torchaudio_names import TorchaudioNames, missing_uses
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import STACK
@@ -35,7 +35,7 @@ def removed(context: CheckContext) -> Iterator[Finding]:
     copy = context.copy("torchaudio")
     if copy is None or copy.kind != "package":
         return
-    names = TorchaudioNames(copy.path)
+    names = ModuleNames(copy.path)
     if names.is_open:
         return
     lazy = context.target is not None and context.target.python.minor >= 14  # PEP 649

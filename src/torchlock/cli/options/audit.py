@@ -19,7 +19,7 @@ notebooks, noxfiles and CI workflows. A file in another format is reported as
 not read.
 """
 # Options that no default sets: a configured output is the output of lock.
-NAMED_ONLY = frozenset({"output"})
+NAMED_ONLY = frozenset({"json", "output"})
 EPILOG = """\
 examples:
   torchlock audit                                  audit the files in the current folder

@@ -28,6 +28,8 @@ NAMED_ONLY = frozenset(
         "probe",
         "log",
         "export",
+        "json",
+        "report",
         "output",
     }
 )
@@ -37,6 +39,7 @@ examples:
   torchlock check --python .venv/bin/python --probe
   torchlock check --path image/usr/lib/python3/dist-packages --format json
   python -c "import torchaudio" 2>&1 | torchlock check --log -
+  torchlock check --report report.md                write all that an issue needs, in one block
   torchlock check --export > requirements.in
 
 exit codes: 0 no error found, 1 an error was found, 2 wrong use or no such environment
@@ -132,6 +135,12 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("report")
     add_report(group)
     add = group.add_argument
+    add(
+        "--report",
+        metavar="FILE",
+        help="also write one Markdown block for an issue: versions, builds, libraries, findings, the first "
+        "failure of the log; secrets are masked (- for standard output, instead of the report)",
+    )
     add(
         "--export",
         action="store_true",

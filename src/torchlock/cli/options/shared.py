@@ -176,6 +176,7 @@ def add_report(group: argparse._ArgumentGroup, strict: str = "") -> None:
         default="text",
         help="text for people, json, SARIF 2.1.0, or GitHub's annotations (default: text)",
     )
+    add("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     add("-o", "--output", metavar="FILE", help="write the report here (default: standard output)")
     add("--strict", action="store_true", help=f"treat warnings as errors, for the exit code{strict}")
     add(

@@ -3,7 +3,8 @@
 Both loaders look up a library by the name that the importing library has for it, and a symbol in exactly the
 library that it was linked against: dyld(1), "Dynamic-link library search order" of the Windows documentation.
 Libraries of the system are not in the tree and are assumed to exist; those that only a torch package contains are
-not. Any other library that is not found may exist on that machine, which was not examined: the outcome says so.
+not. A library that another one names by its place (``@loader_path``, or an absolute path below a known root) is
+there or not. Any other library that is not found may exist on that machine: the outcome says so.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torchlock.inspect.loading.process import Request
+    from torchlock.inspect.loading.root import Root
 
 _FORMATS = {"macos": "macho", "windows": "pe"}
 # Libraries of every Windows 10 that the wheels of the stack import (their import tables, 2026-11-28), and those of
@@ -51,16 +53,22 @@ class BundleProcess(LoaderProcess):
     """Libraries stay loaded, and the folders of loaded ones are searched, because torch adds its own folder."""
 
     def __init__(
-        self, system: str, machine: str, runtime: tuple[str, ...] = (), beyond: tuple[str, ...] = ()
+        self,
+        system: str,
+        machine: str,
+        runtime: tuple[str, ...] = (),
+        beyond: tuple[str, ...] = (),
+        root: Root | None = None,
     ) -> None:
         """Start with an empty process.
 
         ``runtime`` are the folders of Windows and of Python itself, ``beyond`` the further folders that are
-        searched. Both are empty if they are unknown.
+        searched, ``root`` is the Mac. They are empty if they are unknown.
         """
         super().__init__(machine)
         self._runtime = runtime
         self._beyond = beyond
+        self._root = root
         self._system = system
         self._loaded: dict[str, Binary] = {}
         self._folders: dict[str, None] = {}
@@ -115,15 +123,31 @@ class BundleProcess(LoaderProcess):
                         broken.append(found)
                 elif self._looks > MOST_LOOKS:
                     break  # not looked for everywhere
-                elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
+                elif needed.weak:
+                    continue
+                elif is_of_torch(key) or self._lacks(key):
                     yield MissingLibrary(key, binary.path)
-                elif not needed.weak and not self._is_systems(needed.name):
-                    unseen.append(NotExamined(key, binary.path, Unknown("the machine was not examined")))
+                elif not self._is_systems(needed.name):
+                    if self._is_named_by_place(needed.name):
+                        yield MissingLibrary(needed.name, binary.path)
+                    else:
+                        unseen.append(NotExamined(key, binary.path, Unknown(self._why_unseen)))
         if queue or self._looks > MOST_LOOKS:
             path = first.path
             unseen.append(
                 NotExamined(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
             )
+
+    @property
+    def _why_unseen(self) -> str:
+        is_known = self._root is not None
+        return "no folder that is known to be searched has it" if is_known else "the machine was not examined"
+
+    def _is_named_by_place(self, name: str) -> bool:
+        """Whether a Mac has a library of this name in one place only, which is known."""
+        if self._system != "macos":
+            return False
+        return name.startswith("@loader_path/") or (name.startswith("/") and self._root is not None)
 
     def _is_systems(self, name: str) -> bool:
         """Whether every machine of this system has a library, or Python itself contains it."""
@@ -147,6 +171,9 @@ class BundleProcess(LoaderProcess):
             return self._in([*folders, here, *self._folders], name.removeprefix("@rpath/"))
         if name.startswith("@loader_path/"):
             return self._in([here], name.removeprefix("@loader_path/"))
+        if name.startswith("/") and self._root is not None:
+            folders = [os.path.dirname(self._root.real(name)), here, *self._folders]
+            return self._in(folders, os.path.basename(name))
         return None
 
     def _lacks(self, name: str) -> bool:

@@ -86,6 +86,9 @@ class ElfProcess(LoaderProcess):
     def search_in(self, folder: str) -> None:
         """Do nothing: on Linux, libraries name their folders themselves."""
 
+    def paths(self) -> list[str]:
+        return [self._real(each.path) for each in self._loaded.values() if each is not None]
+
     def _is_for_process(self, binary: Binary) -> bool:
         return binary.format == "elf" and self._machine in ("", binary.machine)
 
@@ -388,6 +391,12 @@ class _Found:
 def is_of_torch(name: str) -> bool:
     """Whether only a torch package contains this library, and it has no other name on any machine."""
     return name.startswith(("libtorch", "libc10", "libshm"))
+
+
+def family_of(symbol: str) -> str:
+    """The library of NVIDIA that a symbol belongs to (``nvJitLink``), by its prefix; "" for all other symbols."""
+    found = _OF_NVIDIA.match(symbol)
+    return found[1] if found else ""
 
 
 def is_torchs_symbol(name: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.inspect.loading.preloads import opened, read_preloads
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.runtime import files
 
@@ -45,10 +46,12 @@ def attempts(
     process: LoaderProcess,
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
+    left: Collection[str] = (),
 ) -> list[Attempt]:
     """Load Python's ctypes, torch, then each installed companion, then the modules of others.
 
     ``beside`` are the extension modules that a companion's record lists outside of any package: paths by package.
+    ``left`` are libraries of an earlier release of a companion, which the installed one does not open.
     Symbols of torch itself are not checked. If torch does not load, the others are not tried: they would not load
     either.
     """
@@ -62,20 +65,34 @@ def attempts(
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(imported)
         outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
+        if role == "optional" and outcome.loads and imported is not None:
+            _preload(environment, imported, process)
         # torch itself looks for the libraries that the first one lacks; an invalid library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and imported is not None:
         found += _over_mkl(os.path.join(imported.path, "lib", "libtorch_cpu.so"), process)
-    opened = [attempt for attempt in found if attempt.role == "import"]
-    if not opened or not all(attempt.outcome.loads for attempt in opened):
+    needed = [attempt for attempt in found if attempt.role == "import"]
+    if not needed or not all(attempt.outcome.loads for attempt in needed):
         return found
     for name in (name for name, member in MEMBERS.items() if member.opens):
         roles = dict.fromkeys((beside or {}).get(name, ()), "import")
         for path, role in {**roles, **dict(_companion(environment, copies, name))}.items():
+            if path in left:
+                continue
             # Those for an absent FFmpeg fail in turn, which is expected.
             found.append(Attempt(name, path, role, process.load(path)))
     found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]
     return found
+
+
+def _preload(environment: Environment, torch: ModuleCopy, process: LoaderProcess) -> None:
+    """Open the CUDA libraries that torch opens by path; it ignores an error, and then opens no others."""
+    cuda = torch.build.cuda if torch.build else ""
+    preloads = read_preloads(torch.path) if cuda else None
+    if preloads is not None and preloads.libraries:
+        for path in opened(preloads, environment, cuda or "", process.paths()):
+            if not process.load(path, symbols=False).loads:
+                return
 
 
 def _is_for_all(torch: ModuleCopy | None) -> bool:

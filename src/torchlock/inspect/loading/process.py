@@ -38,6 +38,10 @@ class LoaderProcess(ABC):
     def search_in(self, folder: str) -> None:
         """Search this folder as well from now on."""
 
+    def paths(self) -> list[str]:
+        """The paths of the libraries that are loaded."""
+        return []
+
     def load(
         self,
         path: str,

@@ -17,8 +17,8 @@ def process_of(
 ) -> LoaderProcess:
     """A process of Python that has loaded nothing yet.
 
-    ``executable`` is "" if unknown. ``beyond`` are folders that macOS or Windows searches in addition to those of
-    the packages.
+    ``root`` is the machine, None if it is unknown; ``executable`` is "" if unknown. ``beyond`` are folders that
+    macOS or Windows searches in addition to those of the packages.
     """
     if system == "linux":
         from torchlock.inspect.loading.elf_process import ElfProcess
@@ -26,7 +26,8 @@ def process_of(
         return ElfProcess(root, executable or None, machine)
     from torchlock.inspect.loading.bundle_process import BundleProcess
 
-    return BundleProcess(system, machine, tuple(_runtime(executable)) if system == "windows" else (), beyond)
+    runtime = tuple(_runtime(executable)) if system == "windows" else ()
+    return BundleProcess(system, machine, runtime, beyond, root)
 
 
 def _runtime(executable: str) -> Iterator[str]:

@@ -55,6 +55,10 @@ class Root:
         """Whether a path of this machine is in the tree of another."""
         return not self.is_here and self._is_inside(path)
 
+    def name(self, path: str) -> str:
+        """The path on that machine of a path on this machine; a path outside of the tree stays as it is."""
+        return path[len(self.folder) :] or "/" if self.holds(path) else path
+
     def place(self, path: str) -> str:
         """The path on this machine of a path on that machine, as written."""
         return path if self.is_here or self._is_inside(path) else os.path.join(self.folder, path.lstrip("/"))

@@ -136,6 +136,8 @@ class _Environment:
             for start, message in wrong[:1]:
                 self._builder.issue("TL501", "error", f"not valid YAML: {message}", start)
         self._doubled(root)
+        channels = root.get("channels")
+        self._document.channels = tuple(item.text for item in channels.items if item.text) if channels else ()
         dependencies = root.get("dependencies")
         self._second_document(dependencies)
         if dependencies is None or not dependencies.items:

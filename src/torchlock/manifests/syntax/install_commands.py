@@ -406,6 +406,11 @@ class Installer:
     def _asked(self, word: Word) -> Iterator[Entry]:
         """A requirement as pip and uv take it."""
         value = word.value
+        if not value.strip():
+            # A variable that is empty here was set in a way that no reader sees: in a loop, by a called label.
+            written = self._builder.text[word.start : word.end].strip("\"'")
+            yield from self._unknown(replace(word, value=written, unknown=(written,))) if written else ()
+            return
         if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
             return
         if value.endswith((".whl", ".tar.gz", ".zip")) and not set("*?[").isdisjoint(value):

@@ -1,0 +1,58 @@
+"""``conda.toml``: what conda's channels have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compiling.values import (
+    TableError,
+    date_of,
+    evidence_kind_of,
+    read_toml,
+    refuse_unknown,
+    specifier_of,
+    tables_of,
+    text_of,
+    texts_of,
+)
+
+_EVIDENCE = {"kind", "sources", "checked"}
+
+
+def read_conda(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
+    """The table, validated.
+
+    Raises:
+        TableError: the table is not of the form.
+    """
+    try:
+        table = read_toml(path)
+        refuse_unknown(table, {"last", "selector"})
+        return {
+            "last": [_last(row, sources) for row in tables_of(table, "last")],
+            "selector": [_selector(row, sources) for row in tables_of(table, "selector")],
+        }
+    except TableError as error:
+        error.file = error.file or path.name
+        raise
+
+
+def _last(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    refuse_unknown(row, {"channel", "releases"} | _EVIDENCE)
+    if not isinstance(row.get("releases"), dict):
+        raise TableError("must be a table: package and release", "releases")
+    return {"channel": text_of(row, "channel"), "releases": dict(row["releases"]), **_evidence(row, sources)}
+
+
+def _selector(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    refuse_unknown(row, {"torch", "cuda"} | _EVIDENCE)
+    return {"torch": specifier_of(row, "torch"), "cuda": texts_of(row, "cuda"), **_evidence(row, sources)}
+
+
+def _evidence(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    named = texts_of(row, "sources")
+    unknown = next((name for name in named if name not in sources), None)
+    if unknown is not None:
+        raise TableError(f"unknown source {unknown!r}", "sources")
+    return {"kind": evidence_kind_of(row), "sources": named, "checked": date_of(row, "checked")}

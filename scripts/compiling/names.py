@@ -1,0 +1,63 @@
+"""``names.toml``: names of torch that not every release has, and what replaces names that are gone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from compiling.values import TableError, evidence_kind_of, read_toml, refuse_unknown, tables_of, text_of, texts_of
+
+_NAME = re.compile(r"[a-z]\w*(\.\w+)+")
+_RELEASE = re.compile(r"\d+\.\d+")
+
+
+def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
+    """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts.
+
+    Raises:
+        TableError: the file is not of the form.
+    """
+    table = read_toml(path)
+    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": []}
+    try:
+        refuse_unknown(table, {"torch", "instead", "refused"})
+        for row in tables_of(table, "torch"):
+            refuse_unknown(row, {"since", "until", "kind", "sources", "names"})
+            evidence_kind_of(row)
+            facts = [_release(row, "since"), _release(row, "until"), _known(row, sources)]
+            _add(found["torch"], row, facts)
+        for row in tables_of(table, "instead"):
+            refuse_unknown(row, {"names", "text"})
+            _add(found["instead"], row, text_of(row, "text"))
+        for row in tables_of(table, "refused"):
+            refuse_unknown(row, {"error", "name", "text"})
+            if row.get("name") not in found["torch"]:
+                raise TableError("must be a name of [[torch]]", "name")
+            found["refused"].append([text_of(row, key) for key in ("error", "name", "text")])
+    except TableError as error:
+        error.file = path.name
+        raise
+    return found
+
+
+def _add(rows: dict[str, Any], row: dict[str, Any], value: object) -> None:
+    for name in texts_of(row, "names"):
+        if name in rows or not _NAME.fullmatch(name):
+            raise TableError(f"{name!r} stands twice, or is not a name like torch.fft.rfft", "names")
+        rows[name] = value
+
+
+def _release(row: dict[str, Any], key: str) -> str:
+    if key not in row:
+        return ""
+    if not _RELEASE.fullmatch(text_of(row, key)):
+        raise TableError("must be a release like 2.4", key)
+    return text_of(row, key)
+
+
+def _known(row: dict[str, Any], sources: dict[str, Any]) -> list[str]:
+    for source in texts_of(row, "sources"):
+        if source not in sources:
+            raise TableError(f"unknown source {source!r}", "sources")
+    return texts_of(row, "sources")

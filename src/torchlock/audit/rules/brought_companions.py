@@ -1,0 +1,269 @@
+"""What installers choose if packages of the file bring torch or its companions, or limit them (metadata)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.audit.fix.edits import changes_of
+from torchlock.audit.fix.insertion import insertion_of
+from torchlock.audit.fix.remedies import remedy_of
+from torchlock.audit.install_sets import InstallSet, cells_where, demand_of, pinned
+from torchlock.audit.phrasing import listed
+from torchlock.audit.rules.declared_requirements import (
+    by_name,
+    candidates,
+    clashes_of,
+    ignores_metadata,
+    together,
+    wanted_on,
+)
+from torchlock.audit.rules.newest_releases import choice, outcome, supplies_of, unseen
+from torchlock.finding import Remedy
+from torchlock.knowledge.masks import bits
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import softened
+from torchlock.knowledge.stack import FAMILY, PAIR_RULES
+from torchlock.standards.dependency import readable_specifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.rules.newest_releases import Outcome, Pair, Supplies
+    from torchlock.finding import Finding
+    from torchlock.knowledge.declared import DeclaringRelease
+    from torchlock.manifests.document import Entry
+
+# A package may bring another one that declares torchaudio; so deep is looked.
+_DEPTH = 3
+# The limit on packages that a message names.
+_NAMED = 2
+
+
+class Brought(NamedTuple):
+    """A requirement on a member of the torch family that a package brings.
+
+    ``entry`` has the place of the package in the file, and the name and versions that are declared; ``chain`` are
+    the packages from the one in the file to the one that declares it.
+    """
+
+    entry: Entry
+    chain: tuple[str, ...]
+    cells: int
+
+    def __str__(self) -> str:
+        first, *others = self.chain
+        links = [f"brings {link}" for link in others]
+        declared = f"declares {self.entry.name}{readable_specifier(self.entry.specifier)}"
+        return f"{first} {', which '.join([*links, declared])}"
+
+
+class Choice(NamedTuple):
+    """What an installer chooses on some cells, in an install set with what packages bring there."""
+
+    whole: InstallSet
+    about: tuple[Brought, ...]
+    supplies: Supplies
+    result: Outcome
+
+
+@rule(*PAIR_RULES, "TL201")
+def brought(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
+    """A companion that does not load with torch, because a package of the file brings or limits one of them."""
+    found = list(_brought(context, install_set)) if _is_judged(context, install_set) else []
+    if not found:
+        return
+    pieces = _pieces(_cells(context, install_set), found)
+    choices = [chosen for piece in pieces if (chosen := _choice(context, install_set, *piece))]
+    installed = sum(one.result.installed for one in choices)
+    names = dict.fromkeys(pair[0] for one in choices for pair in one.result.broken)
+    known = _broken_alone(context, install_set) if names else set()
+    for name in names:
+        pairs = [pair for one in choices for pair in one.result.broken if pair[0] == name]
+        pair = max(pairs, key=lambda pair: (pair[2], pair[1]))
+        cells = sum(one.result.broken.get(pair, 0) for one in choices)
+        chosen = next(one for one in choices if pair in one.result.broken)
+        about = [one for one in chosen.about if _matters(context, install_set, one, name)]
+        if about and name not in known:
+            finding = choice(context, chosen.whole, pair, cells, chosen.supplies, everywhere=cells == installed)
+            yield _told(context, install_set, finding, about, pair)
+
+
+def _is_judged(context: AuditContext, install_set: InstallSet) -> bool:
+    document = context.document
+    if install_set.locked or document.kind == "constraints" or ignores_metadata(document):
+        return False
+    demands = install_set.demands.get("torch", ())
+    return all(demand.releases is not None and demand.entry.channel == "pip" for demand in demands)
+
+
+def _brought(context: AuditContext, install_set: InstallSet) -> Iterator[Brought]:
+    """What the packages of the file declare on the torch family, as far as the tables have them."""
+    entries = together(context.document, install_set.scope)
+    named = by_name(entries)
+    limited = {entry.name for entry in entries if entry.constraint}
+    known = context.known.declared
+    for entry in entries:
+        brings = entry.name in known.dependents and known.names(entry.name) & (FAMILY | known.dependents)
+        if entry.constraint or entry.url is not None or not brings:
+            continue
+        cells = install_set.target_grid & cells_where(entry, context.stack)
+        for one in _of_entry(context, entry, named, cells, (), _DEPTH):
+            if one.entry.name not in limited:
+                yield one
+
+
+def _of_entry(
+    context: AuditContext,
+    entry: Entry,
+    named: Mapping[str, Sequence[Entry]],
+    cells: int,
+    before: tuple[str, ...],
+    depth: int,
+) -> Iterator[Brought]:
+    """What the releases declare that installers take for an entry; nothing if it is not known which these are."""
+    for release, taken in _taken(context, entry, named, cells):
+        chain = (*before, f"{release.name} {release.version}")
+        for here, dependency in release.on(FAMILY | context.known.declared.dependents, taken):
+            where = here & wanted_on(context, dependency, entry)
+            if not where:
+                continue
+            declared = replace(
+                entry,
+                name=dependency.name,
+                specifier=dependency.specifier,
+                extras=dependency.extras,
+                version=None,
+                index=None,
+            )
+            if dependency.name in FAMILY:
+                yield Brought(declared, chain, where)
+            elif depth > 1 and dependency.name not in named:
+                yield from _of_entry(context, declared, named, where, chain, depth - 1)
+
+
+def _taken(
+    context: AuditContext, entry: Entry, named: Mapping[str, Sequence[Entry]], cells: int
+) -> Iterator[tuple[DeclaringRelease, int]]:
+    """The releases that an installer takes for an entry, each with its cells: the newest that fits the file."""
+    for release in candidates(context, entry):
+        here = release.cells & cells
+        if not here:
+            continue
+        if isinstance(release.needs, Unknown):
+            return
+        for clash in clashes_of(context, entry, release, named, here):
+            here &= ~clash.cells
+        if here:
+            yield release, here
+        cells &= ~here
+        if not cells:
+            return
+
+
+def _cells(context: AuditContext, install_set: InstallSet) -> int:
+    """The cells of an install set where the build exists that the file pins for torch."""
+    stack, cells = context.stack, install_set.target_grid
+    for demand in install_set.demands.get("torch", ()):
+        version = pinned(demand.entry.specifier)
+        for place, platform in enumerate(stack.platforms if demand.label and version else ()):
+            if context.known.builds.published("torch", str(version.public), demand.label, platform) is False:
+                cells &= ~stack.on_platform(place)
+    return cells
+
+
+def _pieces(cells: int, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:
+    """Cells by what the packages bring there."""
+    pieces: dict[tuple[int, ...], int] = {}
+    for cell in bits(cells):
+        active = tuple(at for at, one in enumerate(found) if one.cells >> cell & 1)
+        pieces[active] = pieces.get(active, 0) | 1 << cell
+    for active, where in pieces.items():
+        if active:
+            yield where, tuple(found[at] for at in active)
+
+
+def _choice(
+    context: AuditContext, install_set: InstallSet, cells: int, about: tuple[Brought, ...]
+) -> Choice | None:
+    """What an installer chooses on these cells; None if it has no choice, or if its choice is not known."""
+    demands = {name: list(there) for name, there in install_set.demands.items()}
+    for one in about:
+        demand = demand_of(one.entry, context.stack)
+        if demand.releases is None:
+            return None
+        demands.setdefault(one.entry.name, []).append(demand)
+    whole = InstallSet(cells, install_set.scope, demands)
+    names = [name for name in whole.names() if not unseen(context, whole.first(name))]
+    if "torch" not in names or len(names) < 2 or any(whole.releases(name) == 0 for name in names):
+        return None
+    supplies = _supplies(context, whole, names)
+    return Choice(whole, about, supplies, outcome(context.known, supplies, cells))
+
+
+def _supplies(context: AuditContext, install_set: InstallSet, names: Sequence[str]) -> Supplies:
+    by_package = [[(name, supply) for supply in supplies_of(context, install_set, name)] for name in names]
+    return tuple(zip(*by_package, strict=True))
+
+
+def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
+    """The companions that do not load by the lines of the file alone; another rule reports them."""
+    names = [name for name in install_set.names() if not unseen(context, install_set.first(name))]
+    if "torch" not in names or len(names) < 2:
+        return set()
+    found = outcome(context.known, _supplies(context, install_set, names), install_set.target_grid)
+    return {pair[0] for pair in found.broken}
+
+
+def _matters(context: AuditContext, install_set: InstallSet, one: Brought, name: str) -> bool:
+    """Whether a requirement brings this companion, or limits the torch of the file."""
+    if one.entry.name == name and name not in install_set.demands:
+        return True
+    if one.entry.name not in (name, "torch"):
+        return False
+    package = context.stack.packages[one.entry.name]
+    final = package.everything & ~package.prereleases & ~package.yanked
+    allowed = final if one.entry.name not in install_set.demands else install_set.releases(one.entry.name) or 0
+    newest = (allowed & final).bit_length() - 1
+    return newest >= 0 and not package.mask(one.entry.specifier) >> newest & 1
+
+
+def _told(
+    context: AuditContext, install_set: InstallSet, finding: Finding, about: Sequence[Brought], pair: Pair
+) -> Finding:
+    """The finding, with the packages that bring something, as a warning; with a line to add if one is missing."""
+    chains = dict.fromkeys(str(one) for one in sorted(about, key=lambda one: len(one.chain)))
+    finding.message = f"{listed(list(chains)[:_NAMED])}: {finding.message}"
+    finding.severity = softened(finding.severity)
+    version = _fitting(context, about, pair)
+    if version:
+        finding.remedy = _remedy(context, install_set, pair[0], version)
+    return finding
+
+
+def _fitting(context: AuditContext, about: Sequence[Brought], pair: Pair) -> str:
+    """The newest release of a companion that works with a torch, and that all packages allow; "" for none."""
+    name, _, torch = pair
+    stack, package = context.stack, context.stack.packages[name]
+    fitting = stack.fits_torch(name, 1 << torch)
+    fitting = fitting & stack.loads_beside(name, torch) or fitting
+    for one in about:
+        fitting &= package.mask(one.entry.specifier) if one.entry.name == name else fitting
+    fitting &= ~package.prereleases & ~package.yanked
+    return package.versions[fitting.bit_length() - 1] if fitting else ""
+
+
+def _remedy(context: AuditContext, install_set: InstallSet, name: str, version: str) -> Remedy | None:
+    """The line to write: a new one if the file does not name the companion."""
+    document = context.document
+    label = install_set.first("torch").label if "torch" in install_set.demands else ""
+    pin = f"=={version}{f'+{label}' if label else ''}"
+    if name not in install_set.demands:
+        there = install_set.demands.get("torch")
+        edits = insertion_of(document, install_set.first("torch").entry, f"{name}{pin}") if there else ()
+        return Remedy(f"Add {name}{pin}.", changes_of(document, edits), edits)
+    mine = [at for at, entry in enumerate(document.entries) if entry.place == install_set.first(name).entry.place]
+    mine = [at for at in mine if document.entries[at].name == name]
+    return remedy_of(document, dict.fromkeys(mine, pin)) if mine else None

@@ -1,0 +1,259 @@
+"""TL530: what the metadata of a package declares, against the other lines of the file."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, effective, pinned
+from torchlock.audit.phrasing import as_of, asked, platforms
+from torchlock.audit.phrasing import where as where_of
+from torchlock.knowledge.build_labels import is_published
+from torchlock.knowledge.declared import can_meet
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of, softened
+from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.syntax.pep508 import wheel_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from torchlock.audit.context import AuditContext
+    from torchlock.finding import Finding
+    from torchlock.knowledge.declared import DeclaringRelease
+    from torchlock.manifests.document import Document, Entry
+    from torchlock.standards.dependency import Dependency
+
+# Scopes that are installed in a separate environment.
+_ALONE = ("group:build-system", "alone:")
+# The limit on releases of one package that are looked at for a range.
+_MOST = 60
+
+
+class Clash(NamedTuple):
+    """A requirement that a release declares, the entry that excludes it, and the cells where this is so."""
+
+    release: DeclaringRelease
+    dependency: Dependency
+    entry: Entry
+    cells: int
+
+
+@rule("TL530", on="document")
+def unmet(context: AuditContext) -> Iterator[Finding]:
+    """A package that declares another version of a package than the file asks for."""
+    if context.document.locked or ignores_metadata(context.document):
+        return
+    for scope in dict.fromkeys(("", *(entry.scope for entry in context.document.entries))):
+        entries = together(context.document, scope)
+        own, all_named = by_name(entry for entry in entries if entry.scope == scope), by_name(entries)
+        for entry in entries:
+            yield from _of_entry(context, entry, all_named if entry.scope == scope else own)
+        yield from _between(context, entries)
+
+
+def by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Entries by package."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.name, []).append(entry)
+    return found
+
+
+def ignores_metadata(document: Document) -> bool:
+    """Whether a command of the file, or a comment in it, tells an installer to ignore metadata."""
+    return "--no-deps" in document.text or "--no-dependencies" in document.text
+
+
+def together(document: Document, scope: str) -> list[Entry]:
+    """The entries of pip that one scope installs, with the constraints."""
+    alone = scope.startswith(_ALONE)
+    return [
+        entry
+        for entry in effective(document.entries)
+        if entry.channel == "pip" and (entry.scope == scope or (not entry.scope and not alone))
+    ]
+
+
+def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
+    if entry.constraint or entry.url is not None or not context.known.declared.names(entry.name) & named.keys():
+        return
+    releases = candidates(context, entry)[:_MOST]
+    cells = context.target_grid & cells_where(entry, context.stack)
+    there = fine = 0
+    first: Clash | None = None
+    for release in releases:
+        left = release.cells & cells & ~fine
+        clashes = list(clashes_of(context, entry, release, named, left))
+        there, fine = there | left, fine | left
+        for clash in clashes:
+            fine &= ~clash.cells
+        first = first or max(clashes, key=lambda clash: clash.cells.bit_count(), default=None)
+        if first is None or fine == there:
+            return
+    bad = there & ~fine
+    if first is not None and bad and len(releases) < _MOST:
+        elsewhere = context.target_grid & ~cells_where(entry, context.stack)
+        severity = _severity(context, there & installs_on(context, first.entry) | elsewhere, bad)
+        finding = _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
+        if first.release.of_sdist:
+            finding.severity = softened(finding.severity)
+        yield finding
+
+
+def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Pinned packages that declare versions of a third package which exclude each other."""
+    declared: dict[str, list[Clash]] = {}
+    for entry in entries:
+        if entry.constraint or entry.url is not None or pinned(entry.specifier) is None:
+            continue
+        for release in candidates(context, entry)[:1]:
+            here = release.cells & cells_where(entry, context.stack) & context.target_grid
+            for cells, dependency in release.on(release.by_name.keys(), here):
+                where = cells & wanted_on(context, dependency, entry)
+                if where and dependency.specifier and dependency.name != entry.name:
+                    declared.setdefault(dependency.name, []).append(Clash(release, dependency, entry, where))
+    for clashes in declared.values():
+        for one, other in combinations(clashes, 2):
+            both = one.cells & other.cells
+            if both and one.entry.step == other.entry.step and _exclude_each_other(context, one, other):
+                yield _third(context, one, other, both)
+
+
+def _exclude_each_other(context: AuditContext, one: Clash, other: Clash) -> bool:
+    names = {one.entry.name, other.entry.name}
+    if one.entry.name == other.entry.name or names <= FAMILY:
+        return False  # The rules on pairs judge these.
+    first, second = one.dependency.specifier, other.dependency.specifier
+    if first == second:
+        return False
+    versions = context.known.declared.versions(one.dependency.name)
+    if versions is not None:
+        answer = can_meet(first, second, versions)
+        return not isinstance(answer, Unknown) and not answer
+    pins = [pin for pin in map(pinned, (first, second)) if pin is not None]
+    return len(pins) == 2 and not specifier_set(first).contains(pins[1])
+
+
+def _third(context: AuditContext, one: Clash, other: Clash, cells: int) -> Finding:
+    demands = [Demand(clash.entry, None, exact=True) for clash in (one, other)]
+    texts = [
+        f"{asked(demand)} declares {clash.dependency._replace(marker='', extras=())}"
+        for demand, clash in zip(demands, (one, other), strict=True)
+    ]
+    there = context.target_grid & installs_on(context, one.entry) & installs_on(context, other.entry)
+    severity = _severity(context, there, cells)
+    if one.release.of_sdist or other.release.of_sdist:
+        severity = softened(severity)
+    where = "" if not there & ~cells else f" on {_where(context, one.entry, one._replace(cells=cells))}"
+    message = f"{texts[0]}, and {texts[1]}: pip refuses them together{where}"
+    return context.finding("TL530", severity, message, demands[::-1])
+
+
+def candidates(context: AuditContext, entry: Entry) -> list[DeclaringRelease]:
+    """The releases that an installer may take for an entry, newest first; empty if they are not known."""
+    known, label = context.known.declared, entry.specifier.partition("+")[2].partition(",")[0].strip()
+    exact = pinned(entry.specifier)
+    offer = context.offer(entry)
+    if entry.name in FAMILY:
+        if label and not is_published(label):
+            return []
+        label = label or offer.only_label or ""
+        if exact is None or (not label and not offer.only_public):
+            return []
+    elif exact is None and offer.unknown:
+        return []
+    return known.allowed(entry.name, entry.specifier, label)
+
+
+def clashes_of(
+    context: AuditContext,
+    entry: Entry,
+    release: DeclaringRelease,
+    named: Mapping[str, Sequence[Entry]],
+    cells: int,
+) -> Iterator[Clash]:
+    """The requirements of a release that other entries of the same command exclude."""
+    for here, dependency in release.on(named.keys(), cells):
+        if entry.name in FAMILY and dependency.name in FAMILY:
+            continue  # The rules on pairs judge these.
+        where = here & wanted_on(context, dependency, entry)
+        for other in named[dependency.name] if where else ():
+            both = where & cells_where(other, context.stack) & installs_on(context, other)
+            if both and (other.constraint or other.step == entry.step) and excludes(context, other, dependency):
+                yield Clash(release, dependency, other, both)
+
+
+def wanted_on(context: AuditContext, dependency: Dependency, entry: Entry) -> int:
+    """The cells where the marker of a declared requirement holds, with the extras that an entry requests."""
+    found = 0
+    for extra in ("", *entry.extras) if "extra" in dependency.marker else ("",):
+        found |= cells_of_marker(dependency.marker, context.stack, extra)
+    return found
+
+
+def excludes(context: AuditContext, entry: Entry, dependency: Dependency) -> bool:
+    """Whether no release satisfies both an entry and a declared requirement."""
+    specifier = entry.specifier
+    if entry.url is not None:
+        wheel = wheel_of(entry.url)
+        specifier = f"=={wheel[1]}" if wheel else ""
+    if not specifier or not dependency.specifier:
+        return False
+    label = specifier.partition("+")[2]
+    if label and not is_published(label.partition(",")[0].strip()):
+        return False
+    version = pinned(specifier)
+    if version is not None:
+        return not specifier_set(dependency.specifier).contains(version)
+    versions = context.known.declared.versions(dependency.name)
+    if versions is None:
+        return False
+    answer = can_meet(specifier, dependency.specifier, versions)
+    return not isinstance(answer, Unknown) and not answer
+
+
+def _finding(context: AuditContext, entry: Entry, clash: Clash, severity: str, *, one: bool) -> Finding:
+    own = Demand(entry, None, exact=pinned(entry.specifier) is not None)
+    other = Demand(clash.entry, None, exact=pinned(clash.entry.specifier) is not None)
+    declared = str(clash.dependency._replace(marker="", extras=()))
+    if one:
+        subject = f"{asked(own)} declares {declared}"
+    else:
+        date = as_of(context.known.date)
+        newest = f"{clash.release.name} {clash.release.version}"
+        subject = f"every release that {asked(own)} allows ({date}) excludes it: {newest} declares {declared}"
+    where = "" if severity == "error" else f" on {_where(context, entry, clash)}"
+    message = f"{subject}, and this file asks for {asked(other)}: pip refuses them together{where}"
+    demands = [own, other] if clash.entry.name in FAMILY else [other, own]
+    return context.finding("TL530", severity, message, demands)
+
+
+def _severity(context: AuditContext, there: int, bad: int) -> str:
+    """By what is left: nothing, nothing on a target that the file declares or on a common platform, or enough."""
+    stack, fine = context.stack, there & ~bad
+    if not fine:
+        return "error"
+    places = [stack.on_platform(place) for place in range(len(stack.platforms))]
+    wanted = [*context.declared, *(cells & context.mainstream for cells in places)]
+    lost = any(cells & bad and not cells & fine for cells in wanted)
+    return severity_of(fails=False, partly=lost)
+
+
+def _where(context: AuditContext, entry: Entry, clash: Clash) -> str:
+    """The platforms of a clash, with their Pythons if other Pythons there have none."""
+    stack = context.stack
+    here = [stack.on_platform(place) for place in range(len(stack.platforms))]
+    mine = sum(cells for cells in here if cells & clash.cells)
+    all_of_them = clash.release.cells & cells_where(entry, stack) & mine & context.target_grid == clash.cells
+    return platforms(stack, clash.cells) if all_of_them else where_of(stack, clash.cells)
+
+
+def installs_on(context: AuditContext, entry: Entry) -> int:
+    """The cells where a pin installs; all cells if that is not known."""
+    if pinned(entry.specifier) is None or entry.url is not None:
+        return context.stack.everywhere
+    releases = candidates(context, entry)
+    return releases[0].cells if releases else context.stack.everywhere

@@ -1,0 +1,141 @@
+"""The remedy for a library of CUDA that a package other than torch does not find (TL230)."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import version_of
+from torchlock.check.fix.commands import add_all
+from torchlock.check.fix.search_path import exported, put_first
+from torchlock.check.nvidia import copies_of
+from torchlock.check.rules.dependents_cuda_in_log import others_of, places_of
+from torchlock.finding import Command, Remedy
+from torchlock.knowledge.rules import specifier_set
+
+if TYPE_CHECKING:
+    from torchlock.check.context import CheckContext
+    from torchlock.finding import Finding
+
+# The CUDA version whose releases of a library have this number in its name, if the two differ.
+_CUDA_OF = {("cufft", "10"): "11", ("cufft", "11"): "12", ("cufft", "12"): "13", ("cudart", "110"): "11"}
+# ctranslate2 for CUDA 12 and cuDNN 9, and its first release that does not use cuDNN.
+_FOR_CUDNN_8, _FOR_CUDNN_9, _WITHOUT_CUDNN = "==4.4.0", ">=4.5", ">=4.6.3"
+
+
+def found_library(context: CheckContext, finding: Finding) -> Remedy:
+    """Let the loader find the library; else a release for the libraries that are there, or the library itself."""
+    user, library = finding.packages[0][0], finding.lacks[0]
+    there = places_of(context, library)
+    if there:
+        return _searched(context, user, library, there)
+    release = _other_release(context, user, library)
+    return release or _installed(context, user, library)
+
+
+def _searched(context: CheckContext, user: str, library: str, there: list[str]) -> Remedy:
+    folders = [os.path.dirname(there[0])]
+    if library.endswith(".dll"):
+        line = f'set "PATH={folders[0]};%PATH%"'
+        words = f"Put the folder of {library} on the PATH, or import torch before {user}."
+        return Remedy(words, commands=(Command("shell", line),))
+    major = library.rpartition(".so.")[2].partition(".")[0]
+    for each in ("libcublas.so.*", "libcudnn.so.*", f"libcudnn_ops.so.{major}"):
+        folders += [os.path.dirname(path) for path in copies_of(context, each)]
+    remedy = put_first(
+        context, folders, f"Let the loader find the CUDA libraries of these packages, as {user} needs"
+    )
+    remedy.summary = remedy.summary.rstrip(".") + f"; or import torch before {user}."
+    return remedy
+
+
+def _other_release(context: CheckContext, user: str, library: str) -> Remedy | None:
+    """A release of the package that uses the libraries of this torch."""
+    cuda, (family, number) = _cuda_of(library), _named(library)
+    others = {_named(os.path.basename(path))[1] for path in others_of(context, library)}
+    torch = context.build("torch")
+    major = (torch.cuda or "").partition(".")[0] if torch is not None else ""
+    if user == "onnxruntime-gpu" and cuda == "11" and major == "12":
+        wanted, words = {user: ">=1.19,<1.24"}, "for CUDA 12 and cuDNN 9"
+    elif user == "ctranslate2" and family == "cudnn" and (number, others) == ("9", {"8"}):
+        wanted, words = {user: _FOR_CUDNN_8}, "which uses the cuDNN 8 of this torch"
+    elif user == "ctranslate2" and (cuda == "11" or (family == "cudnn" and number == "8")) and major == "12":
+        is_old = _is_before(context, "2.4")
+        wanted = {user: _FOR_CUDNN_8 if is_old else _FOR_CUDNN_9, **_followers(context)}
+        words = f"for CUDA 12 and the cuDNN {8 if is_old else 9} of this torch"
+    else:
+        return None
+    listed = " ".join(f"{name}{specifier}" for name, specifier in wanted.items())
+    return Remedy(f"Install {listed}, {words}.", commands=add_all(context, wanted))
+
+
+def _is_before(context: CheckContext, release: str) -> bool:
+    """Whether this torch is older; torch up to 2.3 has cuDNN 8."""
+    pin = context.pins.get("torch")
+    return (
+        pin is not None and not pin.unversioned and specifier_set(f"<{release}").contains(pin.version.base_version)
+    )
+
+
+def _followers(context: CheckContext) -> dict[str, str]:
+    """faster-whisper, if the installed release does not accept the new ctranslate2."""
+    record = context.installed.get("faster-whisper")
+    version = version_of(record.version) if record is not None else None
+    is_old = version is not None and specifier_set("<1").contains(version)
+    return {"faster-whisper": ">=1.0.3"} if is_old else {}
+
+
+def _installed(context: CheckContext, user: str, library: str) -> Remedy:
+    """Install the packages that contain the libraries, and let the loader find them."""
+    cuda, (family, number) = _cuda_of(library), _named(library)
+    torch = context.build("torch")
+    major = (torch.cuda or "").partition(".")[0] if torch is not None else ""
+    if family in ("cudnn", "cublas", "cublasLt") and user == "ctranslate2":
+        wanted = {f"nvidia-cublas-cu{cuda}": ""} | _cudnn(context, user, cuda, number, family, major)
+    else:
+        wanted = {f"nvidia-{_package(family)}-cu{cuda}": f"=={number}.*" if family == "cudnn" else ""}
+    if (major and major != cuda and any("cudnn" in name for name in wanted)) or library.endswith(".dll"):
+        return Remedy(f"Use {user} with a torch for CUDA {cuda}, or a release of {user} for CUDA {major or cuda}.")
+    packages = {name: specifier for name, specifier in wanted.items() if name.startswith("nvidia-")}
+    record = context.installed.get(user)
+    site = record.entry.path if record is not None else ""
+    folders = [
+        os.path.join(site, "nvidia", re.sub(r"^nvidia-|-cu\d+$", "", name).replace("-", "_"), "lib")
+        for name in packages
+    ]
+    path = exported(context, folders)
+    commands = add_all(context, wanted) if path else ()
+    lines = tuple(Command(each.tool, f"{each.line} && {path[0].line}") for each in commands)
+    words = f"Install {' and '.join(f'{name}{each}' for name, each in wanted.items())}, and set LD_LIBRARY_PATH"
+    return Remedy(f"{words} before Python starts.", commands=lines)
+
+
+def _cudnn(context: CheckContext, user: str, cuda: str, number: str, family: str, major: str) -> dict[str, str]:
+    """What ctranslate2 needs besides cuBLAS: its cuDNN, or a release that does not use cuDNN."""
+    record = context.installed.get(user)
+    version = version_of(record.version) if record is not None else None
+    if version is None or specifier_set(_WITHOUT_CUDNN).contains(version):
+        return {}
+    if major and major != cuda:  # The packages of cuDNN for two CUDA versions write the same files.
+        return {user: _WITHOUT_CUDNN}
+    cudnn = number if family == "cudnn" else "9" if specifier_set(_FOR_CUDNN_9).contains(version) else "8"
+    return {} if copies_of(context, f"libcudnn.so.{cudnn}") else {f"nvidia-cudnn-cu{cuda}": f"=={cudnn}.*"}
+
+
+def _named(library: str) -> tuple[str, str]:
+    """The family of a library and the number in its name: ``("cublas", "12")``, ``("cudnn", "9")``."""
+    match = re.match(r"(?:lib)?(cublas(?:Lt)?|cudnn|cufft|curand|cudart)\w*?(?:\.so\.|_)(\d{1,3})", library)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def _cuda_of(library: str) -> str:
+    """The CUDA major version that a library belongs to; 12 for cuDNN 9 and cuRAND, which more than one has."""
+    family, number = _named(library)
+    if family in ("cublas", "cublasLt"):
+        return number
+    return _CUDA_OF.get((family, number), "11" if (family, number) == ("cudnn", "8") else "12")
+
+
+def _package(family: str) -> str:
+    return {"cublasLt": "cublas", "cudart": "cuda-runtime"}.get(family, family)

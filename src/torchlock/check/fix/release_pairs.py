@@ -1,0 +1,36 @@
+"""Which release of a companion belongs to a release of torch, by the rules; without wheels and builds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.index.sources import Sources
+from torchlock.knowledge.judge import NamedVersion, violations
+
+if TYPE_CHECKING:
+    from torchlock.check import CheckContext
+    from torchlock.knowledge.judge import Violation
+
+# The projects on GitHub of the companions that are compiled against one torch.
+SOURCES = {"torchaudio": "pytorch/audio", "torchvision": "pytorch/vision"}
+
+
+def release_for(context: CheckContext, name: str, torch: Version) -> Version | None:
+    """The newest release of a companion that the rules allow with a torch; pre-releases count as their release."""
+    own = NamedVersion("torch", Version(torch.base_version))
+    for release in reversed(Sources(offline=True).releases(name)):
+        version = Version(release.version)
+        pins = {"torch": own, name: NamedVersion(name, version)}
+        found = violations(pins, context.target, context.matrix, complete=False) if context.target else []
+        if not version.is_prerelease and not any(map(_prevents_import, found)):
+            return version
+    return None
+
+
+def _prevents_import(violation: Violation) -> bool:
+    """Whether a rule on the releases of torch and its companion is violated, and the import fails."""
+    statement, dependency = violation.statement, violation.dependency
+    is_of_both = dependency is None or dependency.name in SOURCES or dependency.name == "torch"
+    return statement is not None and statement.effect == "import" and is_of_both

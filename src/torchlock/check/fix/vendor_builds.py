@@ -1,0 +1,100 @@
+"""The remedy for a companion of a torch from elsewhere than the index of PyTorch: a vendor, conda, its source.
+
+Such a torch stays. Its companion comes from the same source, or is compiled against it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.check.cxx_symbols import other_abi
+from torchlock.check.fix.commands import built_from, by_conda, install, is_managed
+from torchlock.check.fix.nightly_builds import of_nightly
+from torchlock.check.fix.plan import Plan, of_build
+from torchlock.check.fix.release_pairs import SOURCES, release_for
+from torchlock.check.fix.torch_builds import is_of_conda
+from torchlock.check.index_wheels import has_wheels
+from torchlock.check.rules.versions import is_vendors
+from torchlock.finding import Remedy
+from torchlock.knowledge.registry import group
+
+if TYPE_CHECKING:
+    from torchlock.check import CheckContext
+    from torchlock.finding import Finding
+
+# The wheels of the index for Linux x86_64 have the new ABI of std::string from this release on; 2.6.0 only some.
+_NEW_ABI, _BOTH_ABIS = Version("2.7"), Version("2.6")
+
+
+def of_vendor(context: CheckContext, finding: Finding) -> Remedy | None:
+    """The remedy for a companion that does not work with a torch of another source; None for other findings."""
+    name = finding.packages[0][0]
+    if name not in SOURCES or finding.rule not in group("versions", "builds", "loading", "absence"):
+        return None
+    if context.copy("torch") is None or context.target is None or not is_of_another_source(context, name):
+        return None
+    return companion(context, name)
+
+
+def companion(context: CheckContext, name: str) -> Remedy:
+    """The companion for the installed torch, from its source or compiled against it."""
+    build, pin = context.build("torch"), context.pins.get("torch")
+    torch = f"torch {build.version if build is not None else context.version('torch')}"
+    if pin is not None and pin.version.is_devrelease:
+        return of_nightly(context, name)
+    version = release_for(context, name, pin.version) if pin is not None and not pin.unversioned else None
+    if version is None:
+        return Remedy(f"Install the {name} from the source of {torch}, or build it against this torch.")
+    if is_of_conda(context):
+        words = f"Install the {name} of conda-forge, the source of this torch, in place of the one from the index."
+        return Remedy(words, commands=by_conda(context, name, str(version)))
+    if stable := _stable(context, name, version):
+        words = f"Install {name} {version}, whose library works with each later torch of one CUDA version"
+        return Remedy(f"{words}; {torch} stays as it is.", commands=install(context, stable, again=True))
+    words = f"Install the {name} from the source of {torch}, or build {name} {version} against this torch"
+    return Remedy(
+        f"{words}: no wheel of the index works with it.",
+        commands=built_from(context, SOURCES[name], f"v{version}"),
+    )
+
+
+def is_of_another_source(context: CheckContext, name: str) -> bool:
+    """Whether torch is not from the index: by its label, or by an ABI that the index does not publish."""
+    pin = context.pins.get("torch")
+    if pin is None or pin.unversioned or pin.version.is_devrelease:
+        return False  # A nightly build is from the index.
+    return is_vendors(context, "torch") or (_has_other_abi(context, name) and not _has_abi_of_index(context, name))
+
+
+def _has_other_abi(context: CheckContext, name: str) -> bool:
+    return _abi(context, name) is not None
+
+
+def _abi(context: CheckContext, name: str) -> bool | None:
+    """Whether the companion has the new ABI of std::string and torch the old one; None if both have the same."""
+    attempts = [each for each in context.attempts if each.package == name]
+    found = other_abi(context, [each.symbol for attempt in attempts for each in attempt.outcome.undefined])
+    return None if found is None else found.is_new
+
+
+def _has_abi_of_index(context: CheckContext, name: str) -> bool:
+    """Whether this torch has the ABI of the wheels of the index in its release, so that it may be one of them."""
+    target, version = context.target, context.pins["torch"].version
+    if target is None or target.platform.system != "linux" or target.platform.machine != "x86_64":
+        return True
+    if version.release[:2] == _BOTH_ABIS.release:
+        return True
+    return (version >= _NEW_ABI) is not _abi(context, name)
+
+
+def _stable(context: CheckContext, name: str, version: Version) -> Plan | None:
+    """A wheel of the index that uses the stable ABI of torch only, for the CUDA version of this torch."""
+    label, target = context.pins["torch"].build, context.target
+    is_stable = name == "torchaudio" and version >= Version("2.11")
+    if not is_stable or target is None or not isinstance(label, str) or is_managed(context):
+        return None
+    if context.version(name).startswith(str(version)) or has_wheels(name, str(version), label, target) is not True:
+        return None
+    return of_build({name: str(version)}, label, target)._replace(alone=True)

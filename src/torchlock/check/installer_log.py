@@ -1,0 +1,288 @@
+"""What an installer printed: its command, the requirement that failed, the file, the indexes, and the hashes.
+
+pip, uv, poetry, pdm and conda are known. Only what the text states is returned; the rest is empty.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.check.log import plain_lines
+from torchlock.standards.filenames import file_name
+from torchlock.standards.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The installer's own words come before and near its failure.
+_MOST_LINES = 20_000
+_LONGEST = 2000
+_COMMAND = re.compile(
+    r"(?:\bpip3?(?:\.\d{1,2})?(?:\.exe)?|\buv pip|\buv|\bpoetry|\bpdm|\bconda|\bmamba|\bpipenv)"
+    r" (?:install|add|sync|lock|create|update|download|run|wheel)\b(?:(?!&&)[^\n`'\"]){0,900}"
+)
+# Commands that the installers themselves suggest.
+_ADVICE = re.compile(r"\[notice\]|hint:|upgrade pip|--upgrade pip|consider upgrading|^note:|Try ", re.IGNORECASE)
+_VERSIONS = r"(?:[=<>!~]=?=? ?[\w.*+!-]{1,60},? ?){0,6}"
+_WORD = rf"[A-Za-z0-9][\w.-]{{0,80}}(?:\[[\w, .-]{{0,80}}\])? ?{_VERSIONS}"
+# A requirement of which no file was found, as each installer names it.
+_ABSENT = (
+    re.compile(rf"satisfies the requirement ({_WORD})"),
+    re.compile(rf"No matching distribution found for ({_WORD})"),
+    re.compile(rf"there (?:is|are) no versions? of ({_WORD})"),
+    re.compile(rf"[Bb]ecause ({_WORD}) has no (?:wheels|usable wheels|compatible wheels)"),
+    re.compile(rf"\b({_WORD}) has no wheels? with a matching"),
+    re.compile(rf"[Dd]istribution `({_WORD}) @ "),
+    re.compile(rf"Unable to find (?:installation )?candidates for ({_WORD}(?:\([\w.+!-]{{1,60}}\))?)"),
+    re.compile(rf"({_WORD}\([\w.+!-]{{1,60}}\)) which doesn't match any versions"),
+    re.compile(rf"[Bb]ecause ({_WORD}) was not found in the"),
+)
+# A requirement that failed for another reason.
+_FAILED = (
+    re.compile(rf"Hash mismatch for `({_WORD})"),
+    re.compile(
+        rf"Failed to (?:build|download(?: and build)?|install"
+        rf"|prepare distribution[^`\n]{{0,20}})[: ]{{1,2}}`({_WORD})"
+    ),
+    re.compile(rf"Failed building wheel for ({_WORD})"),
+    re.compile(rf"Failed to build (?:installable wheels for [^(\n]{{0,80}}\()?({_WORD})"),
+)
+_POETRY = re.compile(r"([\w.-]{1,80}) ?\(([\w.+!-]{1,60})\)")
+_OFFERED = re.compile(r"\(from versions: ([^)\n]{0,1800})\)?")
+_INDEXES = re.compile(r"Looking in (?:indexes|links): ([^\n]{1,900})")
+_OPTION = re.compile(
+    r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--index|--default-index)[ =]([^\s'\"]{1,300})"
+)
+_WHEEL = re.compile(r"(?<![\w.%+-])([\w%+.-]{3,200}\.(?:whl|tar\.gz|zip|conda|tar\.bz2))(?![\w.])")
+_DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
+# The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
+_INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
+_COLLECTING = re.compile(rf"Collecting ({_WORD})")
+_UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
+_WORKING = re.compile(
+    r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
+    r"|Prepared \d|Looking in (?:indexes|links)|Solving environment|Installing dependencies from lock file)"
+    r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"
+    r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
+    r"|DO NOT MATCH THE HASHES|Consider using the .--user"
+)
+_DONE = re.compile(
+    r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "
+)
+_ORIGIN = re.compile(r"\(from -r ([\w./\\-]{1,200}) \(line \d")
+
+
+# Words by which an installer is known, if its command is not in the log.
+_SIGNS = (
+    (
+        "uv",
+        re.compile(
+            r"No solution found when resolving|╰─▶|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
+        ),
+    ),
+    ("poetry", re.compile(r"poetry|Unable to find installation candidates for")),
+    ("pdm", re.compile(r"\bpdm\b|CandidateNotFound")),
+    ("conda", re.compile(r"Conda[A-Z]\w{1,40}Error|Solving environment|PackagesNotFoundError")),
+    ("pip", re.compile(r"Collecting |pip|ERROR: ")),
+)
+
+
+class Installation(NamedTuple):
+    """What a log shows of an installation that failed.
+
+    ``tool`` is ``pip``, ``uv``, ``poetry``, ``pdm``, ``conda`` or ""; ``command`` is the line that was run.
+    ``name`` and ``specifier`` are the requirement that failed; ``file`` is the archive that the failure is about,
+    ``source`` the line that named it. ``indexes`` are the addresses that were asked. ``offered`` are the versions
+    that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
+    ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as
+    the log shows them; ``near`` the lines around the failure. ``is_absent``: no file of it was found.
+    ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
+    """
+
+    tool: str = ""
+    command: str = ""
+    name: str = ""
+    specifier: str = ""
+    file: str = ""
+    source: str = ""
+    indexes: tuple[str, ...] = ()
+    offered: tuple[str, ...] | None = None
+    expected: tuple[str, ...] = ()
+    got: str = ""
+    installing: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
+    near: str = ""
+    is_absent: bool = False
+    is_past: bool = False
+    is_at_work: bool = False
+
+    @property
+    def version(self) -> str:
+        """The version of an exact pin, with its label; "" for any other requirement."""
+        found = re.fullmatch(r"={2,3} ?([\w.+!-]{1,60})", self.specifier)
+        return found[1] if found and "*" not in found[1] else ""
+
+    @property
+    def requirement(self) -> str:
+        """The requirement as it is written on a command line."""
+        return f"{self.name}{self.specifier}"
+
+
+def read_installation(text: str, line: int) -> Installation:
+    """Read what an installer printed. ``line`` is the number (from 1) of the line that shows the failure."""
+    lines = _lines(text)
+    before, after = lines[max(0, line - _MOST_LINES) : line], lines[line - 1 : line + 60]
+    command = _command(before) or _command(after)
+    file, source = _file(before, after)
+    name, specifier, is_absent = _requirement(before, after)
+    if not name and (named := re.match(r"([\w.]{1,80})-([\w.+!]{1,60})-[^/]{3,120}\.whl", file)):
+        name, specifier = normalise(named[1]), f"=={named[2]}"
+    offered = next((match[1] for each in [*after[:3], *before[-6:]] if (match := _OFFERED.search(each))), None)
+    expected, got = _hashes(after)
+    return Installation(
+        _tool(command, lines[max(0, line - 200) : line + 60]),
+        command,
+        name,
+        specifier,
+        file,
+        source,
+        tuple(dict.fromkeys(_indexes(before, command))),
+        None
+        if offered is None
+        else tuple(each for each in re.split(r"[, ]+", offered) if each not in ("none", "")),
+        expected,
+        got,
+        _installing(before),
+        _requested(before),
+        "\n".join(lines[max(0, line - 6) : line + 40]),
+        is_absent,
+        _is_past(lines[line:], name),
+        _is_at_work([*before, *after[1:12]]) or bool(command),
+    )
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a log, at the place of their number. A line with a progress bar has several parts."""
+    lines: list[str] = []
+    for number, part in plain_lines(text):
+        lines += [""] * (number - len(lines))
+        lines[number - 1] = f"{lines[number - 1]} {part}"[:_LONGEST] if lines[number - 1] else part[:_LONGEST]
+    return lines
+
+
+def _command(lines: list[str]) -> str:
+    """The last command of an installer; of several on a line, the one that names torch or a file."""
+    for each in reversed(lines):
+        found = [match[0] for match in _COMMAND.finditer(each)] if not _ADVICE.search(each) else []
+        parts = [re.split(r"\s(?:&&|\|\||;|>|2>|#)(?:\s|$)", part.strip())[0].rstrip(" ).") for part in found]
+        if parts:
+            return next((part for part in parts if re.search(r"torch| -r ", part)), parts[-1])
+    return ""
+
+
+def _tool(command: str, lines: list[str]) -> str:
+    if command:
+        return re.sub(r"pip3?[\d.]*(?:\.exe)?|pipenv", "pip", command.split(" ")[0]).replace("mamba", "conda")
+    text = "\n".join(lines)
+    return next((tool for tool, sign in _SIGNS if sign.search(text)), "")
+
+
+def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
+    """The name and the specifier of what failed, and whether no file of it was found.
+
+    It is named near the failure (uv breaks its lines); else it is what was last collected.
+    """
+    near = [*after[:12], " ".join(each.strip() for each in after[:25]), *reversed(before[-3:])]
+    for patterns in (_ABSENT, _FAILED):
+        for each in near:
+            for pattern in patterns:
+                if (found := pattern.search(each)) is not None:
+                    return *_split(found[1]), patterns is _ABSENT
+    for each in reversed(before):
+        if (found := _COLLECTING.search(each)) is not None:
+            return *_split(found[1]), False
+    return "", "", False
+
+
+def _split(written: str) -> tuple[str, str]:
+    if poetry := _POETRY.match(written):
+        return normalise(poetry[1]), f"=={poetry[2]}"
+    name = re.match(r"[\w.-]{1,80}", written)
+    rest = re.sub(r"^\[[^\]]{0,80}\]", "", written[name.end() :] if name else "")
+    return (normalise(name[0].rstrip(".-")), rest.replace(" ", "").rstrip(",")) if name else ("", "")
+
+
+def _file(before: list[str], after: list[str]) -> tuple[str, str]:
+    """The archive that the failure names, else the last one before it; and the line with its name.
+
+    Of several archives, it is the one whose content the failure names: ``torch/lib/...`` is in that of torch.
+    """
+    inside = next((match for each in after[:12] if (match := _INSIDE.search(each))), None)
+    stem = re.sub(r"[/-]", "_", inside[1]).lower() if inside else ""
+    for each in [*after[:6], *reversed(before)]:
+        found = _WHEEL.search(each)
+        if found is None or not (each in after[:6] or _UNPACKING.search(each)):
+            continue
+        name = file_name(found[1])
+        if not stem or name.lower().replace("-", "_").startswith(f"{stem}_"):
+            return name, each.strip()
+    return "", ""
+
+
+def _indexes(lines: list[str], command: str) -> Iterator[str]:
+    for each in lines:
+        if (found := _INDEXES.search(each)) is not None:
+            yield from re.split(r"[, ]+", found[1].strip())
+    yield from _OPTION.findall(command)
+
+
+def _hashes(lines: list[str]) -> tuple[tuple[str, ...], str]:
+    """The hashes that were expected, and the one of the file."""
+    expected: list[str] = []
+    mode = ""
+    for each in lines[:40]:
+        word = re.search(r"Expected|\bor\b|Got|Computed|known hashes|digest", each)
+        mode = word[0] if word else mode
+        for digest in _DIGEST.findall(each):
+            if mode in ("Got", "Computed"):
+                return tuple(expected), digest
+            if mode in ("Expected", "or"):
+                expected.append(digest)
+    return tuple(expected), ""
+
+
+def _is_past(lines: list[str], name: str) -> bool:
+    """Whether an installer says later that it installed this package."""
+    done = (normalise(word) for each in lines if "Successfully installed" in each for word in each.split())
+    return bool(name) and any(
+        word.startswith(f"{name}-") and word[len(name) + 1 : len(name) + 2].isdigit() for word in done
+    )
+
+
+def _is_at_work(lines: list[str]) -> bool:
+    """Whether these lines are those of an installer that was not done yet."""
+    for each in reversed(lines):
+        if _WORKING.search(each):
+            return True
+        if _DONE.search(each):
+            return False
+    return False
+
+
+def _requested(lines: list[str]) -> tuple[str, ...]:
+    """The requirements that no other package asked for; a file of requirements as ``-r`` and its name."""
+    found: dict[str, None] = {}
+    for each in lines[-2000:]:
+        if (origin := _ORIGIN.search(each)) is not None:
+            return ("-r", origin[1])
+        if (name := _COLLECTING.search(each)) is not None and "(from " not in each:
+            found["".join(_split(name[1]))] = None
+    return tuple(found)[:20]
+
+
+def _installing(lines: list[str]) -> tuple[str, ...]:
+    for each in reversed(lines):
+        if "Installing collected packages:" in each:
+            return tuple(normalise(name) for name in re.findall(r"[\w.-]+", each.partition("packages:")[2])[:200])
+    return ()

@@ -1,0 +1,106 @@
+"""TL527: requirements of one installation that exclude each other, as an installer printed them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.installer_findings import Told, finding_of, install_again
+from torchlock.check.installer_log import read_installation
+from torchlock.finding import Remedy
+from torchlock.knowledge.compatibility import CompatibilityTable
+from torchlock.knowledge.masks import bits
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+
+_PIN = re.compile(
+    r"\b(torch|torchaudio|torchvision|torchcodec|torchtext)(?:==| \(=?=?|=)(\d[\w.]{0,30})(?:\+(\w{1,20}))?"
+)
+_OWN = re.compile(
+    r"Cannot install ([^\n]{1,300}?) because|[Tt]he user requested ([^ ,]{1,80})|you require ([^ ,]{1,80})"
+    r"|Because ([^ ,]{1,80}) depends on"
+)
+_DEPENDS = re.compile(
+    r"\b(torchaudio|torchvision|torchcodec|torchtext) (\d[\w.]{0,30})(?:\+(\w{1,20}))? depends on torch\b"
+)
+_BETWEEN = re.compile(r"(?:Cannot install|Because) ([^\n]{1,300}?)(?: because| depends| and you require|, we can)")
+
+
+@rule("TL527", on="log")
+def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """What excludes what; for the torch family, the companion of the pinned torch."""
+    first = log.first
+    if first is None or first.rules[0] != "TL527":
+        return
+    asked = read_installation(log.text, first.line)
+    if asked.is_absent:
+        return
+    pins = _pins(asked.near)
+    told = _of_family(context, pins) or _in_words(asked.near)
+    yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
+
+
+def _pins(near: str) -> dict[str, tuple[str, str]]:
+    """The releases that were asked for, with their labels: name → version, label.
+
+    A companion of which pip lists one release only is pinned, too.
+    """
+    pins = {normalise(match[1]): (match[2], match[3] or "") for match in _PIN.finditer(_requested(near))}
+    listed: dict[str, set[tuple[str, str]]] = {}
+    for match in _DEPENDS.finditer(near):
+        listed.setdefault(match[1], set()).add((match[2], match[3] or ""))
+    return {**{name: min(found) for name, found in listed.items() if len(found) == 1}, **pins}
+
+
+def _requested(near: str) -> str:
+    """The user's own requirements, and the package whose requirement excludes one of them."""
+    text = " ".join(near.split())
+    return " ".join(part for found in _OWN.findall(text) for part in found if part)
+
+
+def _of_family(context: CheckContext, pins: dict[str, tuple[str, str]]) -> Told | None:
+    """A torch and a companion of other releases: the companion that this torch has."""
+    if "torch" not in pins or len(pins) < 2:
+        return None
+    table = CompatibilityTable()
+    torch, label = pins["torch"]
+    versions = table.packages["torch"].versions
+    if torch not in versions:
+        return None
+    wanted, wrong = [f"torch=={torch}" + (f"+{label}" if label else "")], []
+    for name in [each for each in pins if each in FAMILY - {"torch"} and each in table.packages]:
+        mine = table.fits_torch(name, 1 << versions.index(torch))
+        package = table.packages[name]
+        if pins[name][0] in package.versions and mine >> package.versions.index(pins[name][0]) & 1:
+            continue
+        fitting = [package.versions[index] for index in bits(mine)]
+        if not fitting:
+            return None
+        wrong.append(f"{name} {pins[name][0]}")
+        wanted.append(f"{name}=={fitting[-1]}" + (f"+{label}" if label else ""))
+    if not wrong:
+        return None
+    message = f"{' and '.join(wrong)} and torch {torch} exclude each other: each companion is made for one torch"
+    page = ["--index-url", f"https://download.pytorch.org/whl/{label}"] if label else []
+    remedy = Remedy(f"Install {', '.join(wanted)}.", commands=install_again(context, [*page, *wanted]))
+    return Told("TL527", message, remedy)
+
+
+def _in_words(near: str) -> Told:
+    between = _BETWEEN.search(near)
+    what = (
+        f"{between[1].strip()} exclude each other"
+        if between
+        else "the requirements of this installation exclude each other"
+    )
+    return Told(
+        "TL527", what, Remedy("Loosen one of the pins that the log names: no set of releases meets them all.")
+    )

@@ -1,0 +1,154 @@
+"""Tracebacks in a log: the names of the stack that were not there, and the line of code that asked for each.
+
+Forms: Python's own, IPython's (``Cell In[3], line 2``, ``<ipython-input-…>``, ``----> 2 code``), those of rich and
+of pytest. Without a traceback only the error is known.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.check.log import plain_lines
+from torchlock.knowledge.stack import STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MODULE = "|".join(sorted((name for name in STACK if name != "numpy"), key=len, reverse=True))
+_DOTTED = rf"(?P<module>(?:{_MODULE})(?!\w)(?:\.\w{{1,80}}){{0,9}})"
+_Q = "[`'\"]?"
+# What Python prints if a name is not there.
+_ERRORS = (
+    re.compile(
+        rf"(?P<partly>partially initialized )?module {_Q}{_DOTTED}{_Q}(?: from {_Q}(?P<file>[^'\"]{{1,300}}){_Q})?"
+        rf" has no attribute {_Q}(?P<name>\w{{1,100}})"
+    ),
+    re.compile(
+        rf"cannot import name {_Q}(?P<name>\w{{1,100}}){_Q} from (?P<partly>partially initialized module )?"
+        rf"{_Q}{_DOTTED}{_Q}(?:[^(\n]{{0,80}}\((?P<file>[^()\n]{{1,300}})\))?"
+    ),
+    re.compile(rf"No module named {_Q}{_DOTTED}(?<=\w)(?=['\"`\s;,.)]|$)(?P<rest>.{{0,80}})"),
+)
+_RENAMING = re.compile(r"consider renaming '([^']{1,300})'")
+_NO_PACKAGE = re.compile(rf"'({_MODULE})' is not a package")
+_FRAMES = (
+    re.compile(r'File "(?P<path>[^"\n]{1,400})", line (?P<line>\d{1,7})'),
+    re.compile(r"(?P<path>(?:Cell|Input) In ?\[\d{1,5}\])(?:, line (?P<line>\d{1,7}))?"),
+    re.compile(
+        r"(?P<path><ipython-input-\d{1,5}-\w{1,40}>)(?:\]\([^)\n]{0,80}\))?(?:, line (?P<line>\d{1,7})| in )"
+    ),
+    re.compile(r"^File (?P<path>[^\s:\"](?:[^:\n\"]|:(?=[\\/])){0,300}\.py):(?P<line>\d{1,7})"),
+    re.compile(r"^\[?(?P<path>(?:[A-Za-z]:)?[~/\\][^\s\]:\"]{0,300}\.py)\]?(?:\([^)\n]{0,80}\))? in [\w<]"),
+    re.compile(r"^(?:[│|] )?(?P<path>[\w~./\\:-]{1,300}\.py):(?P<line>\d{1,7}):? in [\w<]"),
+)
+# The line that failed, as IPython and rich mark it.
+_MARKED = re.compile(r"^(?:[│|] )?(?:-{2,8}>|❱) ?(?P<line>\d{1,7}) (?P<code>.{0,300})")
+_STAMP = re.compile(r"^(?:\S{0,80}\d\d:\d\d[\d.,:Z+-]{0,20}\S{0,10} )?(?:\d{1,3}: )?(?:E  )?\s{0,200}")
+# The last line of a traceback.
+_ERROR = re.compile(r"[\w.]{0,100}(?:Error|Exception|Warning)\b:?")
+_MOST = 200
+
+
+class Frame(NamedTuple):
+    """A line of code in a traceback. ``path`` is a file or the cell of a notebook; ``line`` is 0 if unknown."""
+
+    path: str
+    line: int = 0
+    code: str = ""
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether it is in a notebook."""
+        return self.path.startswith(("Cell", "Input", "<ipython"))
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its file is that of an installed package."""
+        return bool(re.search(r"[/\\](?:site|dist)-packages[/\\]", self.path))
+
+
+class MissingName(NamedTuple):
+    """A name of the stack that was not there, in full: ``torchaudio.io.StreamReader``.
+
+    ``by_import``: an import statement asked for it. ``text`` is the error, in line ``line`` of the log. ``caller``
+    asked for it. ``file`` is the file of the module, if the error names it. ``partly``: its import had not ended.
+    """
+
+    name: str
+    by_import: bool
+    text: str
+    line: int
+    caller: Frame | None = None
+    file: str = ""
+    partly: bool = False
+
+    @property
+    def package(self) -> str:
+        """The package that lacks it."""
+        return self.name.partition(".")[0]
+
+
+def missing_names(text: str) -> list[MissingName]:
+    """The names of the stack that a log shows to be missing, in its order, each once."""
+    found: dict[str, MissingName] = {}
+    for number, line, frames in _lines_with_frames(text):
+        missing = _missing(line, number)
+        if missing is not None and len(found) < _MOST:
+            first = found.setdefault(missing.name, missing)
+            if first.caller is None:
+                found[missing.name] = first._replace(caller=_caller(frames, missing.package))
+    return list(found.values())
+
+
+def last_caller(text: str, number: int, package: str) -> Frame | None:
+    """The line of code outside of a package that led to the error in one line of a log."""
+    frames = next((frames for each, _, frames in _lines_with_frames(text) if each == number), [])
+    return _caller(frames, package)
+
+
+def _lines_with_frames(text: str) -> Iterator[tuple[int, str, list[Frame]]]:
+    """The lines of a log without stamps, each with its number and the frames of its traceback so far."""
+    frames: list[Frame] = []
+    for number, raw in plain_lines(text):
+        line = _STAMP.sub("", raw.rstrip(), count=1)
+        if (frame := _frame(line)) is not None:
+            frames = [*frames[-_MOST:], frame]
+        elif frames and (marked := _MARKED.match(line)) is not None:
+            frames[-1] = Frame(frames[-1].path, int(marked["line"]), marked["code"].rstrip(" │|").strip())
+        elif frames and not frames[-1].code and line and not set(line) <= set("^~ ") and not _ERROR.match(line):
+            frames[-1] = frames[-1]._replace(code=line.strip()[:300])
+        yield number, line, frames
+        if line.startswith("Traceback (most recent call last)") or "another exception occurred" in line:
+            frames = []
+
+
+def _frame(line: str) -> Frame | None:
+    match = next(filter(None, (pattern.search(line) for pattern in _FRAMES)), None)
+    if match is None:
+        return None
+    return Frame(match["path"], int(match.groupdict().get("line") or 0))
+
+
+def _missing(line: str, number: int) -> MissingName | None:
+    if "module" not in line and "cannot import name" not in line:
+        return None
+    for pattern in _ERRORS:
+        match = pattern.search(line)
+        if match is None:
+            continue
+        parts = match.groupdict()
+        name = f"{parts['module']}.{parts['name']}" if parts.get("name") else parts["module"]
+        renaming, other = _RENAMING.search(line), _NO_PACKAGE.search(line)
+        file = renaming[1] if renaming else parts.get("file") or (f"{other[1]}.py" if other else "")
+        if "." in name:
+            text = line[line.rfind(":", 0, match.start()) + 1 :] if ": " not in line[: match.start()] else line
+            by_import = "has no attribute" not in match[0]
+            return MissingName(name, by_import, text.strip(), number, None, file, bool(parts.get("partly")))
+    return None
+
+
+def _caller(frames: list[Frame], package: str) -> Frame | None:
+    """The last line that is not in the package itself, nor in Python's own import."""
+    inside = re.compile(rf"[/\\](?:site|dist)-packages[/\\]{package}(?:[/\\]|\.py$)|<frozen |importlib[/\\]")
+    return next((each for each in reversed(frames) if not inside.search(each.path)), None)

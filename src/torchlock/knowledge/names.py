@@ -1,0 +1,140 @@
+"""Which releases of the stack have a name: read from wheels (``compat_data/names/``), for torch from documents.
+
+A release is named by its first two numbers: ``2.8``. Names rarely change within one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from packaging.version import Version
+
+from torchlock.knowledge import tables
+
+# The packages whose names were read from wheels.
+MEASURED = ("torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile")
+_SOURCES = ("names-in-wheels",)
+
+
+class History(NamedTuple):
+    """The releases with and without a name (``2.8``), in their order; of the others this is unknown."""
+
+    package: str
+    having: tuple[str, ...]
+    lacking: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def has(self, version: str) -> bool | None:
+        """Whether a release has it; None if this is unknown."""
+        release = release_of(version)
+        if release in self.having or release in self.lacking:
+            return release in self.having
+        return None
+
+    @property
+    def last(self) -> str:
+        """The last release with it."""
+        return self.having[-1] if self.having else ""
+
+    def removed_in(self, version: str) -> str:
+        """The first release without it, between the last one with it and ``version``; "" if it is newer."""
+        here = Version(release_of(version))
+        before = [each for each in self.having if Version(each) < here]
+        if not before:
+            return ""
+        return next((each for each in self.lacking if Version(before[-1]) < Version(each) <= here), "")
+
+    def added_in(self, version: str) -> str:
+        """The first release after ``version`` that has it; "" if there is none."""
+        here = Version(release_of(version))
+        return next((each for each in self.having if Version(each) > here), "")
+
+
+def release_of(version: str) -> str:
+    """``2.8`` for ``2.8.0+cu128``."""
+    parsed = Version(version).release
+    return f"{parsed[0]}.{parsed[1] if len(parsed) > 1 else 0}"
+
+
+def history(dotted: str) -> History | None:
+    """What is known of a name; None if nothing is.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    package = dotted.partition(".")[0]
+    return _of_torch(dotted) if package == "torch" else _measured(package, dotted) if package in MEASURED else None
+
+
+def instead_of(dotted: str) -> str:
+    """What to write in place of a name, in words; "" if that is unknown. The longest part of the name decides.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    rows: dict[str, str] = tables.load_compiled("names.json")["instead"]
+    parts = dotted.split(".")
+    return next((rows[part] for end in range(len(parts), 1, -1) if (part := ".".join(parts[:end])) in rows), "")
+
+
+def refused_calls() -> list[tuple[str, str, str]]:
+    """Calls that later releases refuse: a part of the error, the name of the old behaviour, what the code does.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return [tuple(row) for row in tables.load_compiled("names.json")["refused"]]
+
+
+def _of_torch(dotted: str) -> History | None:
+    rows: dict[str, Any] = tables.load_compiled("names.json")["torch"]
+    parts = dotted.split(".")
+    name = next((part for end in range(len(parts), 1, -1) if (part := ".".join(parts[:end])) in rows), None)
+    if name is None:
+        return None
+    since, until, sources = rows[name]
+    known = [(each, Version(each)) for each in _torch_releases()]
+    having = [
+        each
+        for each, version in known
+        if not (since and version < Version(since)) and not (until and version >= Version(until))
+    ]
+    if name != dotted and not until:
+        return None  # A part of something new: this release may have it later still.
+    return History("torch", tuple(having), tuple(each for each, _ in known if each not in having), tuple(sources))
+
+
+@cache
+def _torch_releases() -> tuple[str, ...]:
+    rows = tables.load_json(tables.ROOT / "releases" / "torch.json")["releases"]
+    return tuple(dict.fromkeys(release_of(each) for each in rows if not Version(each).is_prerelease))
+
+
+def _measured(package: str, dotted: str) -> History | None:
+    table = _table(package)
+    releases = [release_of(each) for each in table["releases"]]
+    there, hidden = set(range(len(releases))), set()
+    module = package
+    for part in dotted.split(".")[1:]:
+        row = table["modules"].get(module)
+        if row is None:
+            return None  # A part of a class or a function.
+        hidden |= _indexes(row.get("hidden", ()))
+        spans = row["names"].get(part, ())
+        there &= _indexes(row["spans"] if spans == 0 else spans)
+        module = f"{module}.{part}"
+    unsure = hidden - there
+    having = tuple(release for index, release in enumerate(releases) if index in there)
+    lacking = tuple(release for index, release in enumerate(releases) if index not in there | unsure)
+    return History(package, having, lacking, _SOURCES)
+
+
+def _indexes(spans: Any) -> set[int]:
+    return {index for first, last in spans for index in range(first, last + 1)}
+
+
+@cache
+def _table(package: str) -> dict[str, Any]:
+    table: dict[str, Any] = tables.load_json(tables.ROOT / "names" / f"{package}.json")
+    return table
