@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check.fix.commands import install
-from torchlock.check.fix.plan import of_build, public_build
+from torchlock.check.fix.plan import of_build
+from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.fix.release_pairs import SOURCES, release_for
 from torchlock.check.index_wheels import has_wheels, likely_has_wheels
 from torchlock.finding import Remedy
