@@ -88,7 +88,8 @@ def real() -> Tables:
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
     builds = read_builds(DATA / "builds", sources, statements)
-    others = [row for path in sorted((DATA / "builds").glob("*.toml")) for row in citing(read_toml(path))]
+    tables = [*sorted((DATA / "builds").glob("*.toml")), DATA / "conda.toml"]
+    others = [row for path in tables for row in citing(read_toml(path))]
     tables = Tables(
         rules,
         sources,
