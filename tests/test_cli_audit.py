@@ -255,18 +255,18 @@ def test_where_no_requirement_was_found_nothing_is_called_right(
 
 @pytest.mark.triggers("TL906")
 def test_a_folder_with_formats_that_are_not_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "Jenkinsfile").write_text("sh 'pip install torch==2.0.1 torchaudio==2.1.0'\n")
+    (folder / "Vagrantfile").write_text("sh 'pip install torch==2.0.1 torchaudio==2.1.0'\n")
     assert run(".") == 0
     assert "nothing was judged; 1 not read" in capsys.readouterr().out
     (folder / "requirements.txt").write_text(GOOD)
     assert run("--format", "json") == 0
     last = as_json(capsys)["files"][-1]
     assert (last["path"], last["kind"], [each["rule"] for each in last["findings"]]) == (
-        "Jenkinsfile",
+        "Vagrantfile",
         "unread",
         ["TL906"],
     )
-    assert run("Jenkinsfile") == 2
+    assert run("Vagrantfile") == 2
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

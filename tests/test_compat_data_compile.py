@@ -171,6 +171,7 @@ def folder(
     (path / "builds" / "published.toml").write_text(builds, encoding="utf-8")
     (path / "builds" / "index_pages.toml").write_text(pages, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
+    (path / "conda.toml").write_text("", encoding="utf-8")
     (path / "names.toml").write_text("", encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
     (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
@@ -285,6 +286,8 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
         "accelerators.json",
         "builds.json",
+        "conda.json",
+        "declared.json",
         "images.json",
         "index.json",
         "index_pages.json",

@@ -57,6 +57,7 @@ from torchlock.knowledge import accelerators, drivers, gpus, systems
 from torchlock.knowledge.build_hashes import HashTable
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable, Package
+from torchlock.knowledge.declared import Declarations, can_meet
 from torchlock.knowledge.images import image_of
 from torchlock.knowledge.judge import NamedVersion, judge, unjudged
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
@@ -216,6 +217,19 @@ def candidate(ground: Ground) -> Candidate:
 row("solve.candidates:Candidate.build", "not recorded")(lambda ground: candidate(ground).build)
 row("solve.candidates:Candidate.unproven", "not recorded")(lambda ground: candidate(ground).unproven)
 row("solve.candidates:Candidate.dependencies", "no metadata")(lambda ground: candidate(ground).dependencies)
+
+
+row("knowledge.declared:can_meet", "a later release may do")(
+    lambda _: [can_meet(">=2", "!=1", [Version("1.0")]), can_meet("", ">1.0", [Version("1.0")])]
+)
+
+
+@row("knowledge.declared:DeclaringRelease.needs", "no metadata")
+def _(ground: Ground) -> object:
+    stack = CompatibilityTable()
+    declarations = Declarations(Catalogue(), stack)
+    old = next(one for one in declarations.releases("demucs") or () if str(one.version) == "0.0.2")
+    return old.needs
 
 
 @row("knowledge.compatibility:Package.build", "not recorded")

@@ -28,10 +28,11 @@ def read_conda(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         table = read_toml(path)
-        refuse_unknown(table, {"last", "selector"})
+        refuse_unknown(table, {"last", "selector", "string_abi"})
         return {
             "last": [_last(row, sources) for row in tables_of(table, "last")],
             "selector": [_selector(row, sources) for row in tables_of(table, "selector")],
+            "string_abi": [_string_abi(row, sources) for row in tables_of(table, "string_abi")],
         }
     except TableError as error:
         error.file = error.file or path.name
@@ -48,6 +49,11 @@ def _last(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
 def _selector(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     refuse_unknown(row, {"torch", "cuda"} | _EVIDENCE)
     return {"torch": specifier_of(row, "torch"), "cuda": texts_of(row, "cuda"), **_evidence(row, sources)}
+
+
+def _string_abi(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    refuse_unknown(row, {"channel", "below"} | _EVIDENCE)
+    return {"channel": text_of(row, "channel"), "below": text_of(row, "below"), **_evidence(row, sources)}
 
 
 def _evidence(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:

@@ -64,13 +64,13 @@ class Sides:
 
     @cached_property
     def _pins(self) -> dict[str, dict[str, list[Entry]]]:
-        """Scope → package → its entries with different specifiers."""
+        """Scope → package → its entries with different specifiers or markers."""
         found: dict[str, dict[str, dict[str, Entry]]] = {}
         for entry in effective(self._entries):
             if entry.specifier and not entry.constraint:
                 pins = found.setdefault(entry.scope, {}).setdefault(entry.name, {})
                 if len(pins) < _MOST:
-                    pins.setdefault(entry.specifier, entry)
+                    pins.setdefault(f"{entry.specifier};{entry.marker}", entry)
         return {
             scope: {name: list(pins.values()) for name, pins in by_name.items()}
             for scope, by_name in found.items()

@@ -168,7 +168,9 @@ def _cells(context: AuditContext, install_set: InstallSet) -> int:
     stack, cells = context.stack, install_set.target_grid
     for demand in install_set.demands.get("torch", ()):
         version = pinned(demand.entry.specifier)
-        for place, platform in enumerate(stack.platforms if demand.label and version else ()):
+        for place, platform in enumerate(stack.platforms if demand.label else ()):
+            if version is None:
+                continue
             if context.known.builds.published("torch", str(version.public), demand.label, platform) is False:
                 cells &= ~stack.on_platform(place)
     return cells

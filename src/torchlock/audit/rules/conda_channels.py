@@ -99,19 +99,20 @@ def pip_beside_conda(context: AuditContext, install_set: InstallSet) -> Iterator
             finding = context.finding(RULES[name], "warning", message, [demand, torch])
             finding.remedy = Remedy(_ONE_OF_BOTH.format(name))
             yield finding
-        elif name == "torchaudio" and demand.exact and _is_of_forge(context, torch, mask):
-            message = (
-                f"{asked(demand)} of pip is not built for {asked(torch)} of conda-forge (another C++ string ABI)"
-            )
-            finding = context.finding("TL203", "warning", message, [demand, torch], sources=["audio-3335"])
-            finding.remedy = Remedy(_ONE_OF_BOTH.format(name))
+        elif name == "torchaudio" and demand.exact:
+            yield from _other_abi(context, demand, torch, mask)
+
+
+def _other_abi(context: AuditContext, demand: Demand, torch: Demand, mask: int) -> Iterator[Finding]:
+    """A wheel of torchaudio beside a torch of a channel with another C++ string ABI."""
+    for row in tables.load_compiled("conda.json")["string_abi"]:
+        below = context.stack.packages["torch"].mask(f"<{row['below']}")
+        if _channels(context, torch) == {row["channel"]} and not mask & ~below:
+            whose = f"{asked(torch)} of {row['channel']} (another C++ string ABI)"
+            message = f"{asked(demand)} of pip is not built for {whose}"
+            finding = context.finding("TL203", "warning", message, [demand, torch], sources=row["sources"])
+            finding.remedy = Remedy(_ONE_OF_BOTH.format(demand.name))
             yield finding
-
-
-def _is_of_forge(context: AuditContext, torch: Demand, mask: int) -> bool:
-    """Whether torch comes from conda-forge, before the wheels of indexes had its C++ string ABI (2.6)."""
-    older = context.stack.packages["torch"].mask("<2.6")
-    return _channels(context, torch) == {"conda-forge"} and not mask & ~older
 
 
 def _taken(context: AuditContext, install_set: InstallSet, name: str, allowed: int, torches: int) -> int | None:

@@ -63,7 +63,7 @@ def by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 
 def ignores_metadata(document: Document) -> bool:
-    """Whether a command of the file, or a comment in it, tells an installer to ignore metadata."""
+    """Whether a command of the file, or a comment in it, has the option to ignore dependencies."""
     return "--no-deps" in document.text or "--no-dependencies" in document.text
 
 

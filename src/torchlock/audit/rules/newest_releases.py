@@ -364,7 +364,8 @@ def choice(
     here = dict(supplies[platform])
     both = f"torch {packages['torch'].versions[torch]} and {name} {packages[name].versions[release]}"
     pinned = install_set.first("torch").exact and install_set.first(name).exact
-    where = "" if everywhere else f" on {platforms(stack, cells)}"
+    whole = everywhere and install_set.target_grid == context.target_grid
+    where = "" if whole or platforms(stack, cells) == "every platform" else f" on {platforms(stack, cells)}"
     demands = [install_set.first(name), install_set.first("torch")]
     verb = "work" if name in LENIENT else "load"
     if pinned:
