@@ -8,8 +8,8 @@ from packaging.version import Version
 
 from torchlock.check.fix.commands import install
 from torchlock.check.fix.plan import of_build
-from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.fix.release_pairs import SOURCES, release_for
+from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.index_wheels import has_wheels, likely_has_wheels
 from torchlock.finding import Remedy
 from torchlock.index.sources import Sources

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from torchlock.check.fix.afresh import afresh
+from torchlock.check.fix.afresh import afresh, with_library
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import is_nameless
 from torchlock.check.fix.cuda_libraries import found_library
@@ -82,6 +82,7 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
 
 def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
     """The first remedy that a function knows; else the sentence that there is none."""
+    plan = with_library(context, finding, plan) if finding.packages else plan
     functions = list(_BY_RULE.get(finding.rule, ()))
     functions += [each for kind, those in _BY_KIND.items() if finding.rule in fixed_by(kind) for each in those]
     for function in functions if finding.packages or finding.path else ():
