@@ -66,7 +66,9 @@ def table_of(package: str, wheels: dict[Version, Path]) -> dict[str, Any]:
     """
     releases = sorted(wheels)
     read = [names_of(wheels[each], package) for each in releases]
-    spans = {name: _spans([name in names for names, _ in read]) for name in set().union(*(each for each, _ in read))}
+    spans = {
+        name: _spans([name in names for names, _ in read]) for name in set().union(*(each for each, _ in read))
+    }
     modules: dict[str, Any] = {package: {"spans": spans[package], "names": {}}}
     for name in sorted(spans.keys() - {package}):
         parent, _, last = name.rpartition(".")

@@ -174,9 +174,16 @@ def test_another_release_recorded_over_the_first(site: Path, capsys: pytest.Capt
     write(info / "RECORD", "torch/__init__.py,,\n")
     assert bad(run(capsys, "--path", site, code=0)) == []  # every file is that of the later one
     write(info / "RECORD", "torch/__init__.py,,999\n")
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == []  # the files are those of 2.8.0, and the other record is a leftover
+    assert "recorded twice in one folder, as 2.7.0 and 2.8.0+cpu, and its files are those of 2.8.0+cpu" in str(
+        report
+    )
+    write(site / "torch" / "functional.py", "# of 2.7.0\n")
     report = run(capsys, "--path", site, code=1)
     assert first(report)["rule"] == "TL605"
-    assert "2.7.0" in report["summary"]
+    assert "their files are mixed" in report["summary"]
+    assert report["command"].startswith(f"rm -rf {site}/torch {info} ")
 
 
 def test_modules_of_another_python(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

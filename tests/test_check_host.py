@@ -228,8 +228,8 @@ def test_the_machine_of_another_is_not_judged_by_this_one(tmp_path: Path) -> Non
     [
         ("macos-arm64", "libavutil.61.dylib", "pip install torchcodec==0.17.0"),
         ("macos-arm64", "libavutil.58.dylib", "brew install ffmpeg"),
-        ("windows-amd64", "avutil-58.dll", "torchcodec==0.17.0 && winget install -e Gyan.FFmpeg.Shared"),
-        ("windows-amd64", "ffmpeg.exe", "torchcodec==0.17.0 && winget install -e Gyan.FFmpeg.Shared"),
+        ("windows-amd64", "avutil-58.dll", "winget install -e --id Gyan.FFmpeg.Shared --version 8.1.2"),
+        ("windows-amd64", "ffmpeg.exe", "winget install -e --id Gyan.FFmpeg.Shared --version 8.1.2"),
     ],
 )
 def test_no_ffmpeg_that_serves(tmp_path: Path, system: str, name: str, command: str) -> None:

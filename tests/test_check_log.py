@@ -10,7 +10,9 @@ import pytest
 from support.call_count import calls
 from support.check import bad, run
 from support.site_folder import install, write
-from torchlock.check.log import candidates, chosen, decoded, elsewhere, read_log, remarks
+from torchlock.check.log import candidates, decoded, read_log
+from torchlock.check.log_order import chosen, remarks
+from torchlock.check.log_place import elsewhere
 from torchlock.check.log_signatures import signatures
 from torchlock.cli.main import main
 from torchlock.finding import Finding

@@ -11,7 +11,8 @@ from support.check import bad, first, image, remove, rules_below, run, stage_aud
 from support.check import site as site
 from support.libraries import elf
 from support.site_folder import install, write
-from torchlock.check.log import chosen, promote, read_log
+from torchlock.check.log import read_log
+from torchlock.check.log_order import chosen, promote
 from torchlock.check.verdict import ranked
 from torchlock.cli.main import main
 from torchlock.finding import Finding, Strength
@@ -334,5 +335,5 @@ def test_a_caller_outside_of_site_packages_is_known_from_the_log(
     found = [each for each in report["files"][0]["findings"] if each["rule"] in ("TL701", "TL702")]
     assert bool(found) is bool(lost)
     if lost:
-        assert first(report)["message"].startswith(f"app/loader.py uses {lost}, which torchaudio 2.9.1")
-        assert "or remove the call" in first(report)["remedy"]["summary"]
+        assert first(report)["message"].startswith(f"app/loader.py, line 8, uses {lost}, which torchaudio 2.9.1")
+        assert "or change that line: " in first(report)["remedy"]["summary"]

@@ -167,6 +167,35 @@ def test_a_torch_of_nvidia_without_torchaudio(ground: Ground) -> None:
     ground.cure(done, by=lambda: built_here(ground, site))
 
 
+def test_a_torchvision_for_another_string_abi(ground: Ground) -> None:
+    site = ground.linux()
+    with_backend(ground, site)
+    ground.wheel(site, "torchvision==0.20.1")
+    uses = with_new_strings(ground.measured(site, "torchvision==0.20.1"))
+    ground.torch(site, "2.6.0a0+ecf3bae40a.nv25.01", made_for=[], uses=uses, cuda="12.8")
+    done = ground.check(site, root=True)
+    assert done.first.rule == "TL611"
+    assert done.first.message.startswith(f"torchvision 0.20.1 (CUDA 12.4) {OLD} 2.6.0a0")
+    assert done.command.endswith("git+https://github.com/pytorch/vision@v0.21.0")
+    ground.cure(done, by=lambda: built_here(ground, site, "torchvision", "0.21.0"))
+
+
+def test_a_torch_of_jetson(ground: Ground) -> None:
+    """https://github.com/pytorch/audio/issues/2731"""
+    site = ground.linux("3.8", machine="aarch64")
+    ground.image(machine="aarch64")
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.wheel(site, "torchaudio==0.12.1")
+    uses = with_new_strings(ground.measured(site, "torchaudio==0.12.1"))
+    ground.torch(site, "1.12.0a0+84d1cb9.nv22.4", made_for=[], uses=uses, cuda="11.4", nvidia=False)
+    for each in ("libcudart.so.11.0", "libcublas.so.11"):
+        ground.library(f"usr/lib/{each}", machine=183)
+    done = ground.check(site, root=True)
+    assert done.first.rule == "TL611"
+    assert f"torchaudio 0.12.1 {OLD} 1.12.0a0" in done.first.message
+    assert done.command.endswith("git+https://github.com/pytorch/audio@v0.12.1")
+
+
 # Nightly builds
 
 
@@ -194,10 +223,7 @@ def test_nightly_builds_of_two_days(ground: Ground) -> None:
     assert done.first.rule == "TL611"
     assert "c10::detail::torchCheckFail" in done.first.message
     assert "https://download.pytorch.org/whl/nightly/cu128" in done.first.remedy
-    assert (
-        "--index-url https://download.pytorch.org/whl/cu128 torch==2.10.0+cu128 torchaudio==2.10.0+cu128"
-        in done.command
-    )
+    assert "torch==2.10.0 torchaudio==2.10.0" in done.command
     ground.cure(done)
 
 
@@ -208,7 +234,7 @@ def test_nightly_builds_for_two_cuda_versions(ground: Ground) -> None:
     ground.torch(site, "2.10.0.dev20251001+cu128", made_for=["torchaudio==2.9.1"])
     done = ground.check(site, root=True)
     assert done.first.rule == "TL201"
-    assert "torch==2.10.0+cu128 torchaudio==2.10.0+cu128" in done.command
+    assert "torch==2.10.0 torchaudio==2.10.0" in done.command
     ground.cure(done)
 
 

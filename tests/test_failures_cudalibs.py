@@ -243,7 +243,10 @@ def whisper(ground: Ground, torch: str, ctranslate2: str, *, libraries: Sequence
         part = "cudnn" if "cudnn" in each else "cublas"
         place = f"nvidia/{part}/lib" if major != "13" or part == "cudnn" else "nvidia/cu13/lib"
         install(site.path, f"nvidia-{part}-cu{major}", "9.1.0.70", {f"{place}/{each}": elf(each)})
-    ours = {"ctranslate2/__init__.py": "", "ctranslate2.libs/libctranslate2-bc15bf3f.so.4": elf()}
+    ours: dict[str, bytes | str] = {
+        "ctranslate2/__init__.py": "",
+        "ctranslate2.libs/libctranslate2-bc15bf3f.so.4": elf(),
+    }
     install(site.path, "ctranslate2", ctranslate2, ours)
     install(site.path, "faster-whisper", "1.1.0", {"faster_whisper/__init__.py": ""})
     ground.image()
@@ -325,7 +328,10 @@ def onnx(ground: Ground, version: str, needed: Sequence[str]) -> Site:
     for name, part, each in (("nvidia-cublas-cu12", "cublas", torch[0]), ("nvidia-cudnn-cu12", "cudnn", torch[1])):
         install(site.path, name, "12.4.5.8", {f"nvidia/{part}/lib/{each}": elf(each)})
     provider = elf("libonnxruntime_providers_cuda.so", needed)
-    files = {"onnxruntime/__init__.py": "", "onnxruntime/capi/libonnxruntime_providers_cuda.so": provider}
+    files: dict[str, bytes | str] = {
+        "onnxruntime/__init__.py": "",
+        "onnxruntime/capi/libonnxruntime_providers_cuda.so": provider,
+    }
     install(site.path, "onnxruntime-gpu", version, files)
     ground.image()
     return site
@@ -360,3 +366,166 @@ def test_cudnn_9_on_windows_with_a_torch_before_2_4(ground: Ground) -> None:
     done = ground.check(site, log=log)
     assert done.first.rule == "TL230"
     assert done.command == "python -m pip install ctranslate2==4.4.0"
+
+
+def over_cudnn(site: Site, runtime: str) -> None:
+    """Let torch's library for CUDA need cuDNN, with an RPATH to the packages, as the wheels have it."""
+    path = "$ORIGIN:" + ":".join(f"$ORIGIN/../../nvidia/{each}/lib" for each in ("cudnn", "cuda_runtime", "cu13"))
+    needed = ["libc10_cuda.so", runtime, "libcudnn.so.9"]
+    write(site.path / "torch/lib/libtorch_cuda.so", elf("libtorch_cuda.so", needed, rpath=path))
+    (record,) = site.path.glob("torch-*.dist-info/RECORD")
+    text = record.read_text().splitlines()
+    record.write_text("".join(f"{row.rsplit(',', 2)[0]},,\n" for row in text))
+
+
+def test_an_engine_of_the_cudnn_of_the_machine(ground: Ground, inside: None) -> None:
+    """https://github.com/pytorch/pytorch/issues/188892: an engine that the package does not contain."""
+    site = ground.linux("3.12")
+    ground.wheel(site, "torchaudio==2.11.0+cu130")
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.torch(site, "2.11.0+cu130")
+    over_cudnn(site, "libcudart.so.13")
+    graph = elf("libcudnn_graph.so.9") + b"libcudnn_engines_tensor_ir.so"
+    files = {"libcudnn.so.9": elf("libcudnn.so.9", runpath="$ORIGIN"), "libcudnn_graph.so.9": graph}
+    install(
+        site.path, "nvidia-cudnn-cu13", "9.20.0.48", {f"nvidia/cudnn/lib/{each}": files[each] for each in files}
+    )
+    root = ground.image("libcudnn_engines_tensor_ir.so.9.23.0")
+    (root / "usr/lib/libcudnn_engines_tensor_ir.so.9").symlink_to("libcudnn_engines_tensor_ir.so.9.23.0")
+    done = ground.check(site, root=True, log="RuntimeError: CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH\n")
+    assert done.first.message.startswith(
+        "the libcudnn.so.9 of nvidia-cudnn-cu13 9.20.0.48 takes libcudnn_engines_tensor_ir.so.9"
+    )
+    assert done.first.remedy.startswith("Remove the cuDNN of the machine")
+    ground.cure(done, by=lambda: (root / "usr/lib/libcudnn_engines_tensor_ir.so.9").unlink())
+
+
+def test_a_cudnn_of_a_toolkit_on_ld_library_path(ground: Ground, inside: None) -> None:
+    """https://github.com/pytorch/pytorch/issues/185512"""
+    site = ground.linux("3.11")
+    ground.wheel(site, "torchaudio==2.5.1")
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.torch(site, "2.5.1+cu124")
+    over_cudnn(site, "libcudart.so.12")
+    names = [f"libcudnn{each}.so.9" for each in ("", "_ops", "_cnn")]
+    own = {f"nvidia/cudnn/lib/{each}": elf(each, runpath="$ORIGIN") for each in names}
+    install(site.path, "nvidia-cudnn-cu12", "9.1.0.70", own)
+    root = ground.image(*(f"{each.removesuffix('.9')}.9.5.1" for each in names), folder="usr/local/cuda/lib64")
+    for each in names:
+        (root / "usr/local/cuda/lib64" / each).symlink_to(f"{each.removesuffix('.9')}.9.5.1")
+    variables = {"LD_LIBRARY_PATH": "/usr/local/cuda/lib64"}
+    done = ground.check(site, root=True, variables=variables)
+    assert (done.first.rule, done.command) == ("TL231", "unset LD_LIBRARY_PATH")
+    ground.cure(done)
+
+
+def test_a_bitsandbytes_without_cuda_12_9(ground: Ground) -> None:
+    """https://github.com/bitsandbytes-foundation/bitsandbytes/issues/1688"""
+    site = ground.linux("3.12")
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.torch(site, "2.8.0+cu129", made_for=[])
+    source = "library_name = f'libbitsandbytes_{prefix}{cuda_specs.cuda_version_string}'\n"
+    files: dict[str, bytes | str] = {"bitsandbytes/__init__.py": "", "bitsandbytes/cextension.py": source}
+    files |= {f"bitsandbytes/libbitsandbytes_cuda{each}.so": elf() for each in ("118", "120", "126", "128")}
+    install(site.path, "bitsandbytes", "0.46.0", files)
+    log = (
+        f"RuntimeError: Configured CUDA binary not found at {site.path}/bitsandbytes/libbitsandbytes_cuda129.so\n"
+    )
+    done = ground.check(site, log=log)
+    assert (done.first.rule, done.command) == ("TL232", 'python -m pip install "bitsandbytes>=0.48.2"')
+    files |= {"bitsandbytes/libbitsandbytes_cuda129.so": elf()}
+    ground.uninstall(site, "bitsandbytes")
+    install(site.path, "bitsandbytes", "0.48.2", files)
+    assert all(each.rule != "TL232" for each in ground.check(site, log=log).findings)
+
+
+@pytest.mark.parametrize(
+    ("torch", "command"), [("2.7.0+cu128", '"triton-windows<3.4"'), ("2.9.1+cu130", '"triton-windows<3.6"')]
+)
+def test_no_triton_on_windows(ground: Ground, torch: str, command: str) -> None:
+    """https://github.com/pytorch/pytorch/issues/136361"""
+    site = ground.windows("3.11")
+    ground.torch(site, torch, made_for=[])
+    log = "torch._inductor.exc.TritonMissing: Cannot find a working triton installation.\n"
+    done = ground.check(site, log=log)
+    assert (done.first.rule, done.command) == ("TL233", f"python -m pip install {command}")
+    install(
+        site.path,
+        "triton-windows",
+        "3.3.1.post19" if "2.7" in torch else "3.5.1.post21",
+        {"triton/__init__.py": ""},
+    )
+    assert all(each.rule != "TL233" for each in ground.check(site, log=log).findings)
+
+
+@pytest.mark.parametrize("symbol", ["ncclCommRegister", "ncclCommWindowRegister"])
+def test_an_older_nccl(ground: Ground, site: Site, symbol: str) -> None:
+    """https://github.com/pytorch/pytorch/issues/119932: another package brought an older release."""
+    pins = {
+        "nvidia-cusparse-cu12": "12.3.1.170",
+        "nvidia-nvjitlink-cu12": "12.4.127",
+        "nvidia-nccl-cu12": "2.21.5",
+    }
+    torch(ground, site, "2.5.1+cu124", pins, ["libnccl.so.2"])
+    path = ":".join(f"$ORIGIN/../../nvidia/{name}/lib" for name in ("cusparse", "cuda_runtime", "nccl"))
+    below = ["libc10_cuda.so", "libcudart.so.12", "libcusparse.so.12", "libnccl.so.2"]
+    library = elf("libtorch_cuda.so", below, [], [symbol], runpath=f"$ORIGIN:{path}")
+    write(site.path / "torch/lib/libtorch_cuda.so", library)
+    older = {"nvidia/nccl/lib/libnccl.so.2": elf("libnccl.so.2", exports=["ncclGetVersion"])}
+    install(site.path, "nvidia-nccl-cu12", "2.18.1", older)
+    log = f"ImportError: {site.path}/torch/lib/libtorch_cuda.so: undefined symbol: {symbol}\n"
+    done = ground.check(site, log=log)
+    assert done.first.message.endswith(
+        f"uses {symbol}, which libnccl.so.2 of nvidia-nccl-cu12 2.18.1 does not define"
+    )
+    assert done.command == "python -m pip install nvidia-nccl-cu12==2.21.5"
+
+
+def test_a_cublas_lt_of_another_release_in_a_log(ground: Ground, site: Site, inside: None) -> None:
+    """https://github.com/zai-org/ChatGLM-6B/issues/921: libcublas and libcublasLt of two releases."""
+    symbol, name = "cublasLtGetStatusString", "libcublasLt.so.12"
+    lt = elf(name, exports=[symbol])
+    install(site.path, "nvidia-cublas-cu12", "12.4.5.8", {f"nvidia/cublas/lib/{name}": lt})
+    root = ground.image()
+    ground.library("usr/local/cuda/lib64/libcublasLt.so.12", exports=["cublasLtCreate"])
+    log = (
+        "OSError: /usr/local/lib/python3.11/site-packages/torch/lib/../../nvidia/cublas/lib/libcublas.so.12: "
+        f"symbol {symbol}, version {name} not defined in file {name} with link time reference\n"
+    )
+    done = ground.check(site, root=root, log=log)
+    assert done.first.rule == "TL613"
+    assert done.first.message.endswith(f"which has {symbol}; {root}/usr/local/cuda/lib64/{name} does not")
+    assert "/nvidia/cublas/lib$" in done.command
+    ground.cure(done)
+
+
+XFORMERS = "WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. xFormers was built for:\n"
+
+
+def xformers(ground: Ground, torch: str, *companions: str) -> Site:
+    """The real xformers 0.0.28.post3, which was compiled against torch 2.5.1+cu121."""
+    site = ground.linux("3.11")
+    for each in ("xformers==0.0.28.post3", "soundfile==0.13.1", *companions):
+        ground.wheel(site, each)
+    ground.torch(site, torch, made_for=list(companions))
+    return site
+
+
+def test_an_xformers_of_another_torch(ground: Ground) -> None:
+    """https://github.com/deforum/deforum-stable-diffusion/issues/377"""
+    site = xformers(ground, "2.6.0+cu124")
+    done = ground.check(site, log=f"{XFORMERS}    PyTorch 2.5.1+cu121 with CUDA 1201 (you have 2.6.0+cu124)\n")
+    assert done.first.rule == "TL611"
+    assert done.first.because == "its cpp_lib.json says that it was built for torch 2.5.1+cu121"
+    assert done.command == "python -m pip install --no-deps xformers==0.0.29.post3"
+    ground.cure(done)
+
+
+def test_an_xformers_beside_a_cpu_torch(ground: Ground) -> None:
+    """https://github.com/open-mmlab/PIA/issues/30"""
+    site = xformers(ground, "2.5.1+cpu", "torchaudio==2.5.1+cpu")
+    done = ground.check(site, log=f"{XFORMERS}    PyTorch 2.5.1+cu121 with CUDA 1201 (you have 2.5.1+cpu)\n")
+    assert "needs libc10_cuda.so, which torch 2.5.1 (CPU build) does not have" in done.first.message
+    assert "--index-url https://download.pytorch.org/whl/cu121 torch" in done.command
+    assert "--no-deps" not in done.command
+    ground.cure(done, other_build=True)

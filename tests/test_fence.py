@@ -571,8 +571,8 @@ def test_a_bug_of_a_rule_does_not_end_the_diagnosis(
     [
         "torchlock.check.rules.import_path.blame_second_copies",
         "torchlock.check.log.read_log",
-        "torchlock.check.log.promote",
-        "torchlock.check.log.remarks",
+        "torchlock.check.log_order.promote",
+        "torchlock.check.log_order.remarks",
     ],
 )
 @pytest.mark.parametrize("error", [KeyError("x"), MemoryError(), RecursionError()])

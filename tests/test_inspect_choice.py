@@ -44,21 +44,90 @@ def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch
     assert active_environment(environ).python == str(project)
 
 
-def test_without_torch_anywhere_it_is_the_one_that_runs_this(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_torch_anywhere_nothing_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", "")
-    assert active_environment({"VIRTUAL_ENV": str(tmp_path / "gone")}).python == sys.executable
-
-
-@pytest.mark.parametrize("mark", ["pipx_metadata.json", "uv-receipt.toml"])
-def test_the_environment_of_this_tool_alone_comes_last(
-    tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    """No advice for the environment in which torchlock happens to be; it says where it looked."""
     other = python_in(tmp_path / "system")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(other.parent))
+    monkeypatch.setattr(sys, "executable", str(python_in(tmp_path / "own")))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "own"))
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "gone"))
+    found = active_environment({"VIRTUAL_ENV": str(tmp_path / "gone")})
+    assert (found.python, found.looked) == ("", (sys.executable, str(other)))
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+    assert main(["check"]) == 2
+    said = capsys.readouterr()
+    assert f"no environment with torch was found: looked at {sys.executable}, {other}; VIRTUAL_ENV" in said.err
+    assert "--python" in said.err
+    assert said.out == ""
+
+
+def test_the_environment_of_the_project_is_checked_without_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = python_in(tmp_path / ".venv")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "executable", str(python_in(tmp_path / "own")))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "own"))
+    found = active_environment({})
+    assert (found.python, found.looked) == (str(project), ())
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "home/.cache/uv/archive-v0/Xy12",
+        "home/.cache/uv/environments-v2/torchlock-1234",
+        "home/.local/share/uv/tools/torchlock",
+        "home/.local/pipx/.cache/1a2b3c4d5e6f",
+        "home/.local/share/pipx/venvs/torchlock",
+        "home/.cache/pre-commit/repoab12cd/py_env-python3.11",
+    ],
+)
+def test_the_environment_of_a_tool_is_never_meant(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if it has torch, is on the PATH, and a variable names it."""
+    own = python_in(tmp_path / folder, torch=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(own.parent))
+    monkeypatch.setattr(sys, "executable", str(own))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / folder))
+    environ = {"VIRTUAL_ENV": str(tmp_path / folder), "CONDA_PREFIX": ""}
+    assert active_environment(environ).looked
+    write(tmp_path / "system" / "bin" / "python").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{own.parent}{os.pathsep}{tmp_path / 'system' / 'bin'}")
+    assert str(own) not in active_environment(environ).looked
+    project = python_in(tmp_path / ".venv")
+    assert active_environment(environ).python == str(project)
+
+
+def test_an_environment_of_uv_run_extends_the_one_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``uv run --with torchlock torchlock check``"""
+    mine, base = tmp_path / "uv" / "builds-v0" / "x", tmp_path / "project" / "env"
+    own, project = python_in(mine), python_in(base, torch=True)
+    write(mine / "pyvenv.cfg", f"home = /usr/bin\nextends-environment = {base}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(own.parent))
+    monkeypatch.setattr(sys, "executable", str(own))
+    monkeypatch.setattr(sys, "prefix", str(mine))
+    assert active_environment({"VIRTUAL_ENV": str(mine)}).python == str(project)
+    assert active_environment({}).python == str(project)
+
+
+@pytest.mark.parametrize("mark", ["pipx_metadata.json", "uv-receipt.toml"])
+def test_the_environment_of_this_tool_alone_is_known_by_its_files(
+    tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = python_in(tmp_path / "system", torch=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(other.parent))
+    monkeypatch.setattr(sys, "executable", str(python_in(tmp_path / "tool", torch=True)))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "tool"))
     assert active_environment({}).python == sys.executable
     write(tmp_path / "tool" / mark)
@@ -181,7 +250,7 @@ WAYS: dict[str, tuple[list[str], str]] = {
         (a_stack_of_another_machine, 1),
         (a_stack_that_lost_a_file, 1),
         (a_patch_release_apart, 0),
-        (nothing, 1),
+        (nothing, 0),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )

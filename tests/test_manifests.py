@@ -113,7 +113,6 @@ def test_where_the_name_says_nothing_the_content_does(path: str, head: str, kind
     [
         ("requirements.txt", b"\x7fELF\x02\x01\x00\x00\x00\x01 not a text"),
         ("model.whl", b"PK\x03\x04"),
-        ("docker-compose.yml", b"services:\n  web:\n    image: x\n"),
         ("package.json", b"{}"),
     ],
 )
@@ -140,9 +139,9 @@ LISTS = "torch==2.0.1\ntorchaudio==2.0.2\n"
             "a.ini",
             "a.cfg",
         ),
-        *("meta.yaml", "recipe.yaml", "Jenkinsfile", "Vagrantfile", "flake.nix", "BUILD.bazel", "buildout.cfg"),
-        *("devcontainer.json", ".devcontainer.json", "uv.toml", "poetry.toml", "pip.conf", "runtime.txt"),
-        *("MANIFEST.in", "CMakeLists.txt", "tox.toml", "compose.yaml", "playbook.yml", "values.yaml", "image.def"),
+        *("meta.yaml", "recipe.yaml", "Vagrantfile", "flake.nix", "BUILD.bazel", "buildout.cfg"),
+        *(".readthedocs.yaml", "cloudbuild.yaml", "uv.toml", "poetry.toml", "pip.conf", "runtime.txt"),
+        *("MANIFEST.in", "CMakeLists.txt", "tox.toml", "playbook.yml", "values.yaml", "image.def"),
         *(
             "ruff.toml",
             "Cargo.toml",
@@ -309,13 +308,13 @@ def test_a_folder_gives_the_files_that_list_dependencies(tmp_path: Path) -> None
 
 
 def test_files_that_name_packages_in_other_formats_are_found_as_such(tmp_path: Path) -> None:
-    (tmp_path / "Jenkinsfile").write_text("sh 'pip install torch==2.0.1'\n")
+    (tmp_path / "Vagrantfile").write_text("sh 'pip install torch==2.0.1'\n")
     (tmp_path / "meta.yaml").write_text("requirements:\n  run:\n    - pytorch\n")
     (tmp_path / "flake.nix").write_text("{ hello }\n")
     (tmp_path / "README.md").write_text("pip install torch\n")
     assert search(str(tmp_path), recursive=False) == (
         [],
-        [str(tmp_path / name) for name in ("Jenkinsfile", "meta.yaml")],
+        [str(tmp_path / name) for name in ("Vagrantfile", "meta.yaml")],
     )
 
 

@@ -89,7 +89,10 @@ def test_commands_among_the_values_of_a_matrix() -> None:
         "    steps:\n      - run: ${{ matrix.install }}\n      - run: pip install numpy\n"
     )
     found = scopes(read(GITHUB, text))
-    assert found == {"group:a-line-6": ["torch"], "group:a-line-7": ["torch"], "group:a": ["numpy"]}
+    assert found == {
+        "group:a-pip-install-torch-1.0": ["torch", "numpy"],
+        "group:a-pip-install-torch-2.0": ["torch", "numpy"],
+    }
 
 
 def test_files_are_those_of_the_repository(tmp_path: Path) -> None:
@@ -165,3 +168,92 @@ def test_a_quoted_command_over_several_lines(written: str) -> None:
     document = read(GITHUB, job(f"- run: {written}"))
     assert asked(document) == [("torch", "==2.0.1"), ("numpy", "==1.26.4")]
     assert not document.issues
+
+
+MATRIX = """\
+jobs:
+  test:
+    runs-on: ${{ matrix.os }}
+    strategy:
+      matrix:
+        os: [ubuntu-latest, windows-latest]
+        torch: ["2.5.1", "2.6.0"]
+        exclude:
+          - {os: windows-latest, torch: "2.5.1"}
+        include:
+          - {os: ubuntu-latest, torch: "2.6.0", audio: "2.6.0"}
+          - {os: macos-14, torch: "2.4.1", audio: "2.3.0"}
+    steps:
+      - uses: actions/setup-python@v5
+        with: {python-version: "3.11"}
+      - run: pip install torch==${{ matrix.torch }}
+      - if: matrix.os == 'macos-14' && matrix.torch != '2.5.1'
+        run: pip install torchaudio==${{ matrix.audio }}
+      - if: ${{ runner.os == 'Windows' }}
+        run: pip install soundfile
+"""
+
+
+def test_a_matrix_of_literal_values_is_expanded() -> None:
+    document = read(GITHUB, MATRIX)
+    found = {(entry.scope, entry.name, entry.specifier, "darwin" in entry.marker) for entry in document.entries}
+    assert found == {
+        ("group:test-ubuntu-latest-2.5.1", "torch", "==2.5.1", False),
+        ("group:test-ubuntu-latest-2.6.0-2.6.0", "torch", "==2.6.0", False),
+        ("group:test-windows-latest-2.6.0", "torch", "==2.6.0", False),
+        ("group:test-windows-latest-2.6.0", "soundfile", "", False),
+        ("group:test-macos-14-2.4.1-2.3.0", "torch", "==2.4.1", True),
+        ("group:test-macos-14-2.4.1-2.3.0", "torchaudio", "==2.3.0", True),
+    }
+    assert all("3.11" in entry.marker for entry in document.entries)
+    assert not any(entry.version for entry in document.entries if entry.specifier)
+    assert not rules(document)
+    together = MATRIX.replace("matrix.torch }}", "matrix.torch }} torchaudio==2.6.0")
+    assert errors(GITHUB, together.encode()) == [("TL101", 16)]
+
+
+def test_a_value_that_no_matrix_states_is_told() -> None:
+    text = MATRIX.replace('["2.5.1", "2.6.0"]', "${{ fromJson(needs.a.outputs.b) }}")
+    assert [(rule, line) for rule, _, line in rules(read(GITHUB, text))] == [("TL902", 16), ("TL902", 18)]
+
+
+def test_what_a_matrix_does_not_change_is_judged_once() -> None:
+    text = MATRIX.replace("torch==${{ matrix.torch }}", "torch==2.0.1").replace("runs-on: ${{ matrix.os }}", "")
+    names = [entry.name for entry in read(GITHUB, text).entries if entry.name == "torch"]
+    assert len(names) < 4
+
+
+@pytest.mark.parametrize("level", ["file", "job", "step"])
+def test_variables_of_the_environment(level: str) -> None:
+    def env(here: str, indent: int) -> str:
+        return f"{' ' * indent}env:\n{' ' * indent}  TORCH: '2.4.1'\n" if here == level else ""
+
+    text = (
+        f"{env('file', 0)}jobs:\n  a:\n{env('job', 4)}    steps:\n"
+        f"      - run: pip install torch==${{{{ env.TORCH }}}} torchaudio==$TORCH torchvision==${{TORCH}}\n"
+        f"{env('step', 8)}      - run: pip install torchtext==$TORCH\n"
+    )
+    document = read(GITHUB, text)
+    wanted = ["torch", "torchaudio", "torchvision", *([] if level == "step" else ["torchtext"])]
+    assert asked(document) == [(name, "==2.4.1") for name in wanted]
+    assert len(rules(document)) == (level == "step")
+
+
+def test_variables_of_azure_and_parameters_of_circleci() -> None:
+    text = "variables:\n  torch: 2.4.1\nsteps:\n- bash: pip install torch==$(torch) numpy==$(other)\n"
+    document = read("azure-pipelines.yml", text)
+    assert asked(document) == [("torch", "==2.4.1")]
+    assert [rule for rule, _, _ in rules(document)] == ["TL902"]
+    steps = "      - run: |\n          pip install torch==<< parameters.v >>\n          pip install numpy\n"
+    text = f"jobs:\n  a:\n    steps:\n{steps}"
+    document = read(".circleci/config.yml", text)
+    assert asked(document) == [("numpy", "")]
+    assert [rule for rule, _, _ in rules(document)] == ["TL902"]
+
+
+def test_the_default_shell_of_a_job() -> None:
+    text = (
+        "defaults:\n  run:\n    shell: bash\njobs:\n  a:\n    runs-on: windows-latest\n    steps:\n"
+        "      - run: |\n          pip install \\\n            torch==2.0.1\n"
+    )
+    assert asked(read(GITHUB, text)) == [("torch", "==2.0.1")]

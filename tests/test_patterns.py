@@ -97,7 +97,7 @@ BOUNDED = {
     "src/torchlock/manifests/corrections.py: _INSIDE": "a line of 500 characters (LONG)",
     "src/torchlock/knowledge/images.py: image_of": "the name of an image, of 800 characters (_LONGEST)",
     "src/torchlock/manifests/syntax/poetry_constraints.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
-    "src/torchlock/inspect/torchaudio_names.py: _FROM": "4000 characters behind each 25",
+    "src/torchlock/inspect/module_names.py: _FROM": "4000 characters behind each 25",
     "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",
     "src/torchlock/manifests/syntax/requirement.py: _hint": "a line of 500 characters (_LONG)",
 }

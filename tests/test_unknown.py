@@ -33,7 +33,7 @@ from torchlock.audit.rules import newest_releases
 from torchlock.audit.rules.host_libraries import build_taken
 from torchlock.audit.taken_build import taken_builds
 from torchlock.check import CheckContext, linking
-from torchlock.check.fix.plan import public_build
+from torchlock.check.fix.torch_builds import public_build, public_of
 from torchlock.check.index_wheels import has_wheels
 from torchlock.check.rules import ffmpeg, libsndfile, not_examined, versions
 from torchlock.check.rules import gpu_code as check_gpu_code
@@ -533,8 +533,11 @@ row("check.rules.not_examined:unexamined", "a torch without its library")(
 row("check.rules.gpu_code:serves", "code of desktop GPUs on a Jetson")(
     lambda ground: check_gpu_code.serves(["sm_80"], ORIN)
 )
-row("check.fix.plan:public_build", "no row")(
+row("check.fix.torch_builds:public_build", "no row")(
     lambda ground: public_build("torch", "99.0", Target(PythonVersion(3, 11, 0), LINUX))
+)
+row("check.fix.torch_builds:public_of", "no row")(
+    lambda ground: public_of(context(ground, torch="99.0"), Target(PythonVersion(3, 11, 0), LINUX))
 )
 row("check.index_wheels:has_wheels", "no row")(
     lambda ground: has_wheels("torch", "99.0", "cu128", Target(PythonVersion(3, 11, 0), LINUX))

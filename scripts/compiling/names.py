@@ -13,15 +13,15 @@ _RELEASE = re.compile(r"\d+\.\d+")
 
 
 def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
-    """``torch``: name → ``[since, until, sources]``; ``instead``: name → text.
+    """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts.
 
     Raises:
         TableError: the file is not of the form.
     """
     table = read_toml(path)
-    found: dict[str, Any] = {"torch": {}, "instead": {}}
+    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": []}
     try:
-        refuse_unknown(table, {"torch", "instead"})
+        refuse_unknown(table, {"torch", "instead", "refused"})
         for row in tables_of(table, "torch"):
             refuse_unknown(row, {"since", "until", "kind", "sources", "names"})
             evidence_kind_of(row)
@@ -30,6 +30,11 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
         for row in tables_of(table, "instead"):
             refuse_unknown(row, {"names", "text"})
             _add(found["instead"], row, text_of(row, "text"))
+        for row in tables_of(table, "refused"):
+            refuse_unknown(row, {"error", "name", "text"})
+            if row.get("name") not in found["torch"]:
+                raise TableError("must be a name of [[torch]]", "name")
+            found["refused"].append([text_of(row, key) for key in ("error", "name", "text")])
     except TableError as error:
         error.file = path.name
         raise

@@ -16,7 +16,7 @@ from fuzzing import binaries
 from fuzzing.budget import OverBudget, within
 from fuzzing.corpus import Sample
 from fuzzing.mutation import mutated, renumbered
-from torchlock.audit import Auditor
+from torchlock.audit import Auditor, Options
 from torchlock.errors import TorchlockError
 from torchlock.finding import FileReport, Report
 
@@ -39,7 +39,7 @@ class Reader(NamedTuple):
 
 @cache
 def _auditor() -> Auditor:
-    return Auditor()
+    return Auditor(Options(docs=True))
 
 
 def _audit(path: str, content: bytes) -> str | None:

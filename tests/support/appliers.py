@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,11 +13,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from support import skeletons
-from support.libraries import elf
+from support.libraries import elf, pe
 from support.shop import chosen, cuda_of, label_of, releases, requirements, target_of, wheel_of
 from support.site_folder import write
 from support.skeletons import MACHINES, Site, dylib
-from torchlock.check.fix.plan import public_build
+from torchlock.check.fix.torch_builds import public_build
 from torchlock.knowledge import systems
 from torchlock.knowledge.systems import System, load
 from torchlock.knowledge.tables import ROOT, load_json
@@ -76,8 +76,12 @@ class Shell:
         if "pip" in words[:4]:
             at = list(words).index("pip")
             self._pip(words[at + 1], words[at + 2 :])
-        elif words[1:3] == ["-m", "venv"] or words[:2] == ["uv", "venv"]:
-            self._fresh_environment()
+        elif "venv" in words[:4] and not any(each.endswith((".venv", "python")) for each in words[:1]):
+            self._fresh_environment(_python_of(words))
+        elif words[1:3] == ["-m", "venv"]:
+            self._fresh_environment("")
+        elif words[:2] == ["uv", "cache"]:
+            pass
         elif words[0] in _OF_FILES:
             _OF_FILES[words[0]](self, words[1:])
         elif any(each in ("install", "-S", "add") for each in words):
@@ -92,6 +96,8 @@ class Shell:
             names = [each for each in words if not each.startswith("-")]
             assert [name for name in names if self.ground.uninstall(self.site, name)], f"none is there: {names}"
             return
+        if verb == "cache":
+            return
         assert verb == "install", f"pip {verb}"
         asked = _parsed(words)
         for name, specifier in asked.names.items():
@@ -99,7 +105,16 @@ class Shell:
         for name in asked.names if not asked.alone else ():
             self._check(name)
 
-    def _want(self, name: str, specifier: str, asked: _Asked, *, named: bool, seen: tuple[str, ...] = ()) -> None:
+    def _want(
+        self,
+        name: str,
+        specifier: str,
+        asked: _Asked,
+        *,
+        named: bool,
+        seen: tuple[str, ...] = (),
+        extras: Iterable[str] = (),
+    ) -> None:
         """Install a package unless it is there as required, then what it requires of the stack and of NVIDIA."""
         there = self.ground.version(self.site, name)
         kept = bool(there) and SpecifierSet(specifier).contains(there, prereleases=True)
@@ -108,10 +123,11 @@ class Shell:
             self._fetch(name, specifier, asked.label)
         if asked.alone or name in seen:
             return
-        for each in requirements(self.site, name):
+        for each in requirements(self.site, name, extras):
             other = canonicalize_name(each.name)
             if _is_ours(other) and other not in asked.names:
-                self._want(other, str(each.specifier), asked, named=False, seen=(*seen, name))
+                wanted, extras = str(each.specifier), each.extras
+                self._want(other, wanted, asked, named=False, seen=(*seen, name), extras=extras)
 
     def _check(self, name: str) -> None:
         """An installer does not leave a package whose requirements on the stack are not met."""
@@ -148,11 +164,14 @@ class Shell:
             self.site, own, cuda=cuda_of(build), hip=hip, recorded=version, requires=lines, nvidia=not lines
         )
 
-    def _fresh_environment(self) -> None:
-        path = self.site.root / ".venv" / "lib" / f"python{self.site.python}" / "site-packages"
+    def _fresh_environment(self, python: str) -> None:
+        python = python or self.site.python
+        windows = self.site.system == "windows"
+        folder = Path("Lib") if windows else Path("lib") / f"python{python}"
+        path = self.site.root / ".venv" / folder / "site-packages"
         path.mkdir(parents=True)
-        write(self.site.root / ".venv" / "pyvenv.cfg", f"version = {self.site.python}.0\n")
-        self.site = self.site._replace(path=path)
+        write(self.site.root / ".venv" / "pyvenv.cfg", f"version = {python}.0\n")
+        self.site = self.site._replace(path=path, python=python)
 
     # Files and variables
 
@@ -214,10 +233,15 @@ class Shell:
         assert known, f"which libraries are in {packages}?"
         folder, machine = self._folder(words[0]), self.site.machine
         for library, each in known:
-            data = dylib(machine=machine) if self.site.system == "macos" else elf(machine=MACHINES[machine])
+            data = self._library(machine)
             for name in self._files(library, _major(packages, each.version)):
                 for place in self._kegs(words[0], packages) or (folder,):
                     write(place / name, data)
+
+    def _library(self, machine: str) -> bytes:
+        if self.site.system == "windows":
+            return pe()
+        return dylib(machine=machine) if self.site.system == "macos" else elf(machine=MACHINES[machine])
 
     def _kegs(self, tool: str, packages: Sequence[str]) -> list[Path]:
         """Homebrew's folders of a formula; that of a formula with a version is not linked into lib."""
@@ -302,9 +326,16 @@ def _parsed(words: Sequence[str]) -> _Asked:
     return asked
 
 
+def _python_of(words: Sequence[str]) -> str:
+    """The Python of a new environment, if the command names one: python3.10, py -3.10, --python 3.10."""
+    found = [re.fullmatch(r"(?:python|-)?(3\.\d{1,2})", word) for word in words]
+    return next((match[1] for match in found if match), "")
+
+
 def _is_ours(name: str) -> bool:
     """Whether a dependency matters here: the others are not staged at all."""
-    return name in ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext") or name.startswith("nvidia-")
+    family = ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "cuda-toolkit")
+    return name in family or name.startswith("nvidia-")
 
 
 def _size(name: str, version: str, site: Site) -> int:

@@ -81,7 +81,14 @@ def run(capsys: pytest.CaptureFixture[str], *words: str | Path, code: int | None
     if code is not None:
         assert ended == code, out
     report: dict[str, Any] = json.loads(out)
+    assert_remedies(report)
     return report
+
+
+def assert_remedies(report: dict[str, Any]) -> None:
+    """Every error and every warning has a remedy, or a sentence that says why there is none."""
+    for each in report["files"][0]["findings"]:
+        assert each["severity"] == "note" or each["remedy"], f"no remedy: {each['rule']} {each['message']}"
 
 
 def bad(report: dict[str, Any]) -> list[tuple[str, str]]:

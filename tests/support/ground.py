@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from support import installed, skeletons
+from support.check import assert_remedies
 from support.libraries import elf
 from support.real_wheels import Wheels
 from support.shop import belongs, cuda_of, pinned_torch
@@ -156,9 +157,8 @@ class Ground:
         wanted = f"{name}=={public}" if public else name
         self.wheels.install(site.path, wanted, platform or site.wheel_platform, python or site.python)
         if label:
-            if label.startswith(("cpu", "cu")):
-                skeletons.rebuilt(site, name.replace("-", "_"), label)
-                self.unrecord(site, rf"{name}/.*\.so")
+            skeletons.rebuilt(site, name.replace("-", "_"), label)
+            self.unrecord(site, rf"{name}/.*\.so")
             self.relabel(site, name, version)
         self._offer(site, name)
 
@@ -301,8 +301,9 @@ class Ground:
         self._output.readouterr()
         code = main(["check", *asked, *options, "--format", "json"])
         text = self._output.readouterr()
-        assert code in (0, 1), text.err
+        assert code in (0, 1), text.err or text.out
         found = json.loads(text.out)
+        assert_remedies(found)
         said = [_said(row) for row in found["files"][0]["findings"]]
 
         def again() -> Checked:

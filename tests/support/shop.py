@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from packaging.requirements import Requirement
@@ -12,6 +13,7 @@ from packaging.version import Version
 from support.skeletons import Site
 from torchlock.check.index_wheels import has_wheels
 from torchlock.knowledge.build_files import build_catalogue, folders
+from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import Matrix
@@ -77,9 +79,8 @@ def chosen(name: str, specifier: str, label: str, site: Site) -> str | None:
         public, _, own = exact[1].partition("+")
         answer = has_wheels(name, public, label, target)  # Of some pages, only that a release is there is known.
         assert answer is not False and own in ("", label), f"{name}{specifier} is not on the page of {label}"
-        assert answer is True or name == "torchcodec", (
-            f"nobody knows whether {name}{specifier} is on {label}: {answer}"
-        )
+        known = name == "torchcodec" or build_table().published(name, public, label) is True
+        assert answer is True or known, f"is {name}{specifier} on the page of {label}? {answer}"
         return f"{public}+{label}"
     assert fitting, f"the index{' of ' + label if label else ''} has no {name}{specifier} for {target}"
     return max(fitting, key=Version)
@@ -104,12 +105,13 @@ def belongs(name: str, version: str, torch: str, site: Site) -> bool:
     return not violations(pins, target_of(site), Matrix(), complete=False)
 
 
-def requirements(site: Site, name: str) -> list[Requirement]:
-    """What the metadata of an installed package requires on this machine, without extras."""
+def requirements(site: Site, name: str, extras: Iterable[str] = ()) -> list[Requirement]:
+    """What the metadata of an installed package requires on this machine, with some of its extras."""
     target, found = target_of(site), []
     for info in site.path.glob(f"{name.replace('-', '_')}-*.dist-info"):
         for line in re.findall(r"(?m)^Requires-Dist: (.*)$", (info / "METADATA").read_text()):
             each = Requirement(line)
-            if each.marker is None or each.marker.evaluate({**target.environment, "extra": ""}):
+            named = [{**target.environment, "extra": extra} for extra in ("", *extras)]
+            if each.marker is None or any(map(each.marker.evaluate, named)):
                 found.append(each)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from torchlock.inspect.environment import Environment, of_tree
@@ -32,7 +33,7 @@ def install(
     site: Path,
     name: str,
     version: str,
-    files: dict[str, bytes | str] | None = None,
+    files: Mapping[str, bytes | str] | None = None,
     *,
     headers: str = "",
     tag: str = "py3-none-any",

@@ -61,6 +61,7 @@ class Options(NamedTuple):
     gpus: tuple[Gpu, ...] = ()
     wanted: tuple[str, ...] = ()
     wanted_by_machine: bool = False
+    docs: bool = False
 
 
 class Auditor:
@@ -115,7 +116,7 @@ class Auditor:
     def _report(self, path: str, raw: bytes | None, kind: str | None) -> FileReport:
         from torchlock.manifests import read_document
 
-        document = read_document(path, raw=raw, kind=kind)
+        document = read_document(path, raw=raw, kind=kind or self._kind(path))
         if not document.entries and not document.issues:
             document.issues.append(ParseIssue("TL905", "note", _NOTHING, NOWHERE))
         if document.guessed and document.kind == "requirements":
@@ -143,7 +144,7 @@ class Auditor:
         """
         from torchlock.manifests import read_document
 
-        document = read_document(path, raw=raw)
+        document = read_document(path, raw=raw, kind=self._kind(path))
         if document.guessed and path != "-":
             return None
         whole = encoded(document, document.text)
@@ -162,6 +163,14 @@ class Auditor:
             reason = "is a link to a file outside of the project; its lines are neither shown nor changed"
             raise InputError(reason, path=path, hint="give the path of that file")
         return now
+
+    def _kind(self, path: str) -> str | None:
+        """The format of a text that is read on request."""
+        if not self._options.docs:
+            return None
+        from torchlock.manifests.detection import is_text_document
+
+        return "docs" if is_text_document(path) else None
 
     def judge(self, document: Document) -> list[Finding]:
         """All findings in a document, in the order of its lines."""

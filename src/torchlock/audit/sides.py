@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from torchlock.audit.install_sets import effective
+from torchlock.audit.install_sets import effective, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +32,8 @@ class Sides:
         return any(name in self._names.get(one, ()) for one in ("", scope))
 
     def channels(self, name: str, scope: str) -> set[str]:
-        """The channels that a scope takes a package from."""
-        return {channel for one in ("", scope) for channel in self._names.get(one, {}).get(name, ())}
+        """The channels that a scope takes a package from, without commands that may find it there."""
+        return {channel for one in ("", scope) for channel in self._channels.get((one, name), ())}
 
     def pins(self, scope: str) -> Iterator[Entry]:
         """The entries with versions that count in a scope, without constraints and duplicates."""
@@ -47,11 +47,19 @@ class Sides:
             yield from self._pins.get(one, {}).get(name, ())
 
     @cached_property
-    def _names(self) -> dict[str, dict[str, set[str]]]:
-        """Scope → package → the channels that it comes from."""
-        found: dict[str, dict[str, set[str]]] = {}
+    def _channels(self) -> dict[tuple[str, str], set[str]]:
+        found: dict[tuple[str, str], set[str]] = {}
         for entry in self._entries:
-            found.setdefault(entry.scope, {}).setdefault(entry.name, set()).add(entry.channel)
+            if not entry.keeps or pinned(entry.specifier):
+                found.setdefault((entry.scope, entry.name), set()).add(entry.channel)
+        return found
+
+    @cached_property
+    def _names(self) -> dict[str, set[str]]:
+        """Scope → its packages."""
+        found: dict[str, set[str]] = {}
+        for entry in self._entries:
+            found.setdefault(entry.scope, set()).add(entry.name)
         return found
 
     @cached_property

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
-from torchlock.check.rules import import_path
+from torchlock.check.rules import import_path, records
 from torchlock.check.rules.not_examined import healthy, unexamined_text
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
@@ -44,14 +44,14 @@ def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding
         with fenced(context, found, f"in its rule {rule.name}, so this rule was not checked"):
             found.extend(rule.function(context))
     with fenced(context, found, "while it looked for root causes"):
-        found = import_path.blame_second_copies(context, found)
+        found = records.blame_records(import_path.blame_second_copies(context, found))
     return [finding for finding in found if finding.rule not in ignore]
 
 
 def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Finding]:
     """The findings, and those that only a log shows. The findings that the log is about come first."""
-    from torchlock.check.log import chosen, promote
-    from torchlock.check.relevance import owners_of
+    from torchlock.check.log_order import chosen, promote
+    from torchlock.check.relevance import owners_by_depth
 
     promote(log, findings)
     found = list(findings)
@@ -59,7 +59,7 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
         found += rule.function(context, log, found)
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
-    return chosen(log, found, owners_of(context, log.frames))
+    return chosen(log, found, owners_by_depth(context, log.frames))
 
 
 @registry.rule("TL908", on="bug")

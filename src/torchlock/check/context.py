@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.integrity import Integrity
     from torchlock.inspect.loading.imports import Attempt
+    from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
@@ -58,7 +59,7 @@ class CheckContext:
     release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
     the hash of every file. ``gpus`` are the GPUs of the machine, or the one that was stated
     (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``ran`` are the packages that a
-    smoke test imported, ``broken`` the bugs that rules met.
+    smoke test imported, ``broken`` the bugs that rules met; ``process`` has loaded the libraries of ``attempts``.
     """
 
     environment: Environment
@@ -77,6 +78,7 @@ class CheckContext:
     search_path: SearchPath | None = None
     ran: set[str] = field(default_factory=set)
     broken: list[Breakage] = field(default_factory=list)
+    process: LoaderProcess | None = field(default=None, init=False)
 
     @cached_property
     def installed(self) -> Installed:
@@ -108,14 +110,28 @@ class CheckContext:
         if self.search_path is not None:
             beyond = self.search_path.folders
             root = Root(self.search_path.root, machine=machine) if system == "macos" else None
-        process = process_of(system, machine, root, executable, beyond)
+        self.process = process = process_of(system, machine, root, executable, beyond)
         if system == "windows" and (prefix := self.environment.interpreter.prefix):
             for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
                 process.search_in(folder)
         python = self._minor()
         records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
         beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
-        return attempts(self.environment, self.copies, process, self._extensions(), beside)
+        return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
+
+    @cached_property
+    def left_behind(self) -> frozenset[str]:
+        """The libraries for FFmpeg that an earlier torchcodec left in its folder: the record lists others only."""
+        from torchlock.inspect.ownership import rows_of
+
+        copy, record = self.copy("torchcodec"), self.record("torchcodec")
+        rows = rows_of(record) if copy is not None and copy.kind == "package" and record is not None else {}
+        names = self.environment.tree.names(copy.path) if copy is not None and rows else ()
+        paths = (
+            [os.path.join(copy.path, name) for name in names if "torchcodec" in name] if copy is not None else []
+        )
+        mine = [path for path in paths if os.path.normpath(path) in rows]
+        return frozenset(path for path in paths if path not in mine) if mine else frozenset()
 
     def _minor(self) -> str:
         """The Python version as extension modules name it: ``3.11``; "" if it is unknown."""
@@ -214,7 +230,8 @@ class CheckContext:
         beside = [each for each in mine if copy and copy.entry and each.entry.path == copy.entry.path]
         if beside:
             version = version_of(copy.build.version) if copy and copy.build else None
-            return next((each for each in beside if version and version_of(each.version) == version), beside[0])
+            same = (each for each in beside if version and _is_same(version_of(each.version), version))
+            return next(same, beside[0])
         return mine[0] if mine and (copy is None or copy.entry is None) else None
 
     def _build(self, name: str) -> str | Unknown | None:
@@ -342,6 +359,11 @@ class CheckContext:
         is_vendors = label and kind_of(label) is None and not _COMMIT.fullmatch(label)
         build = describe_build(label if is_vendors else pin.build) if has_builds else ""
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
+
+
+def _is_same(recorded: Version | None, version: Version) -> bool:
+    """Whether a record is of a version. The version file alone may have a label."""
+    return recorded is not None and recorded.public == version.public
 
 
 @lru_cache(maxsize=1 << 12)

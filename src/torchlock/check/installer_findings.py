@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
@@ -43,14 +44,18 @@ def finding_of(
 ) -> Finding:
     """The finding about a failed installation. What it left is its consequence.
 
-    It is an error if torch or torchaudio is missing because of it. ``found`` are the other findings, ``line`` is the
-    line of the log.
+    It is an error if torch, or the package that was asked for, is missing because of it. ``found`` are the other
+    findings, ``line`` is the line of the log.
     """
     rules = _LEFT_HALF if told.half else _LEFT
-    left = tuple(each for each in found if each.rule in rules and each.severity != "note")
+    left = tuple(
+        each for each in found if each.rule in rules and (each.severity != "note" or each.rule == "TL615")
+    )
+    missing = {name for each in left if each.rule in _LEFT for name, _ in each.packages}
+    fails = "torch" in missing or asked.name in missing or any(each.severity == "error" for each in left)
     result = context.finding(
         told.rule,
-        "error" if any(each.severity == "error" for each in left) else "warning",
+        severity_of(fails=fails),
         told.message,
         because=told.because,
         expected_error=line,
@@ -76,7 +81,9 @@ def _named(context: CheckContext, asked: Installation, remedy: Remedy) -> Remedy
 
 
 def is_there(context: CheckContext, asked: Installation) -> bool:
-    """Whether the release that was asked for is installed now, so that the failure is past."""
+    """Whether the release that was asked for is installed now, or later in the log: the failure is past."""
+    if asked.is_past:
+        return True
     version = asked.version
     if not version and asked.file.endswith(".whl"):
         version = asked.file.split("-")[1].replace("%2B", "+") if asked.file.count("-") > 1 else ""

@@ -20,7 +20,7 @@ _MOST_LINES = 20_000
 _LONGEST = 2000
 _COMMAND = re.compile(
     r"(?:\bpip3?(?:\.\d{1,2})?(?:\.exe)?|\buv pip|\buv|\bpoetry|\bpdm|\bconda|\bmamba|\bpipenv)"
-    r" (?:install|add|sync|lock|create|update|download|run|wheel)\b[^\n`'\"]{0,900}"
+    r" (?:install|add|sync|lock|create|update|download|run|wheel)\b(?:(?!&&)[^\n`'\"]){0,900}"
 )
 # Commands that the installers themselves suggest.
 _ADVICE = re.compile(r"\[notice\]|hint:|upgrade pip|--upgrade pip|consider upgrading|^note:|Try ", re.IGNORECASE)
@@ -42,7 +42,8 @@ _ABSENT = (
 _FAILED = (
     re.compile(rf"Hash mismatch for `({_WORD})"),
     re.compile(
-        rf"Failed to (?:build|download(?: and build)?|install|prepare distribution[^`\n]{{0,20}})[: ]{{1,2}}`({_WORD})"
+        rf"Failed to (?:build|download(?: and build)?|install"
+        rf"|prepare distribution[^`\n]{{0,20}})[: ]{{1,2}}`({_WORD})"
     ),
     re.compile(rf"Failed building wheel for ({_WORD})"),
     re.compile(rf"Failed to build (?:installable wheels for [^(\n]{{0,80}}\()?({_WORD})"),
@@ -55,13 +56,16 @@ _OPTION = re.compile(
 )
 _WHEEL = re.compile(r"(?<![\w.%+-])([\w%+.-]{3,200}\.(?:whl|tar\.gz|zip|conda|tar\.bz2))(?![\w.])")
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
+# The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
+_INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
 _COLLECTING = re.compile(rf"Collecting ({_WORD})")
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
     r"|Prepared \d|Looking in (?:indexes|links)|Solving environment|Installing dependencies from lock file)"
     r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"
-    r"|No matching distribution|enable-long-paths|externally-managed|DO NOT MATCH THE HASHES|Consider using the .--user"
+    r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
+    r"|DO NOT MATCH THE HASHES|Consider using the .--user"
 )
 _DONE = re.compile(
     r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "
@@ -74,7 +78,7 @@ _SIGNS = (
     (
         "uv",
         re.compile(
-            r"No solution found when resolving|  × |╰─▶|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
+            r"No solution found when resolving|╰─▶|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
         ),
     ),
     ("poetry", re.compile(r"poetry|Unable to find installation candidates for")),
@@ -87,13 +91,13 @@ _SIGNS = (
 class Installation(NamedTuple):
     """What a log shows of an installation that failed.
 
-    ``tool`` is ``pip``, ``uv``, ``poetry``, ``pdm``, ``conda`` or ""; ``command`` is the line that was run;
-    ``name`` and ``specifier`` are the requirement that failed; ``file`` is the last archive that was named before
-    the failure, ``source`` the line that named it. ``indexes`` are the addresses that were asked. ``offered`` are the
-    versions that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
-    ``installing`` are the projects that were being installed, ``requested`` the arguments that the user gave, as far
-    as the log shows them; ``near`` the lines around the failure.
-    ``is_absent``: no file of the requirement was found; ``is_at_work``: the lines before the failure are those of an installer.
+    ``tool`` is ``pip``, ``uv``, ``poetry``, ``pdm``, ``conda`` or ""; ``command`` is the line that was run.
+    ``name`` and ``specifier`` are the requirement that failed; ``file`` is the archive that the failure is about,
+    ``source`` the line that named it. ``indexes`` are the addresses that were asked. ``offered`` are the versions
+    that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
+    ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as
+    the log shows them; ``near`` the lines around the failure. ``is_absent``: no file of it was found.
+    ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
     """
 
     tool: str = ""
@@ -110,6 +114,7 @@ class Installation(NamedTuple):
     requested: tuple[str, ...] = ()
     near: str = ""
     is_absent: bool = False
+    is_past: bool = False
     is_at_work: bool = False
 
     @property
@@ -152,6 +157,7 @@ def read_installation(text: str, line: int) -> Installation:
         _requested(before),
         "\n".join(lines[max(0, line - 6) : line + 40]),
         is_absent,
+        _is_past(lines[line:], name),
         _is_at_work([*before, *after[1:12]]) or bool(command),
     )
 
@@ -166,10 +172,12 @@ def _lines(text: str) -> list[str]:
 
 
 def _command(lines: list[str]) -> str:
+    """The last command of an installer; of several on a line, the one that names torch or a file."""
     for each in reversed(lines):
-        found = _COMMAND.search(each)
-        if found is not None and not _ADVICE.search(each):
-            return re.split(r"\s(?:&&|\|\||;|>|2>|#)\s?", found[0].strip())[0].rstrip(" ).")
+        found = [match[0] for match in _COMMAND.finditer(each)] if not _ADVICE.search(each) else []
+        parts = [re.split(r"\s(?:&&|\|\||;|>|2>|#)(?:\s|$)", part.strip())[0].rstrip(" ).") for part in found]
+        if parts:
+            return next((part for part in parts if re.search(r"torch| -r ", part)), parts[-1])
     return ""
 
 
@@ -206,11 +214,19 @@ def _split(written: str) -> tuple[str, str]:
 
 
 def _file(before: list[str], after: list[str]) -> tuple[str, str]:
-    """The archive that the failure names, else the last one before it; and the line with its name."""
+    """The archive that the failure names, else the last one before it; and the line with its name.
+
+    Of several archives, it is the one whose content the failure names: ``torch/lib/...`` is in that of torch.
+    """
+    inside = next((match for each in after[:12] if (match := _INSIDE.search(each))), None)
+    stem = re.sub(r"[/-]", "_", inside[1]).lower() if inside else ""
     for each in [*after[:6], *reversed(before)]:
         found = _WHEEL.search(each)
-        if found is not None and (each in after[:6] or _UNPACKING.search(each)):
-            return file_name(found[1]), each.strip()
+        if found is None or not (each in after[:6] or _UNPACKING.search(each)):
+            continue
+        name = file_name(found[1])
+        if not stem or name.lower().replace("-", "_").startswith(f"{stem}_"):
+            return name, each.strip()
     return "", ""
 
 
@@ -234,6 +250,14 @@ def _hashes(lines: list[str]) -> tuple[tuple[str, ...], str]:
             if mode in ("Expected", "or"):
                 expected.append(digest)
     return tuple(expected), ""
+
+
+def _is_past(lines: list[str], name: str) -> bool:
+    """Whether an installer says later that it installed this package."""
+    done = (normalise(word) for each in lines if "Successfully installed" in each for word in each.split())
+    return bool(name) and any(
+        word.startswith(f"{name}-") and word[len(name) + 1 : len(name) + 2].isdigit() for word in done
+    )
 
 
 def _is_at_work(lines: list[str]) -> bool:

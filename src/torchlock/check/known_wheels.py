@@ -16,7 +16,7 @@ from torchlock.knowledge.releases import Catalogue
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.target import Target
 
@@ -31,7 +31,7 @@ def catalogue_date() -> str:
     return _catalogue().date
 
 
-def public_tags(name: str) -> dict[str, list[str]]:
+def public_tags(name: str) -> dict[str, Sequence[str]]:
     """The releases on the public index, oldest first, with the tags of their wheels; empty if it is not known."""
     return {each.version: each.tags for each in _catalogue().releases(name) or ()}
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.check.relevance import owners_of
 from torchlock.inspect.module_names import ModuleNames
 from torchlock.inspect.record import read_record
+from torchlock.inspect.source import LARGEST
 from torchlock.knowledge.names import history
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.tracebacks import Frame, MissingName
     from torchlock.knowledge.names import History
 
+# Where torch lists its names, those of its C code among them.
+_STUBS = ("__init__.py", "_C/__init__.pyi", "_C/_VariableFunctions.pyi")
 _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\](.{1,300})$")
 
 
@@ -46,11 +52,36 @@ def looked_up(context: CheckContext, missing: MissingName) -> Lookup | None:
     if not lost and not missing.by_import and names.is_unloaded(missing.name):
         return Lookup(missing.name, (missing.name,), is_unloaded=True, sources=("names-in-wheels",))
     version = _version(context, missing.package)
+    part = history(lost) if lost and version else None
+    if lost and (missing.package == "torch" or (part is not None and part.has(version))):
+        lost = missing.name  # Python names the first part that is missing.
     known = history(lost or missing.name) if version else None
     has = known.has(version) if known else None
-    if (not lost and names.defines(missing.name) is True) or has is True or _is_recorded(context, missing):
+    there = False if lost else _is_there(context, missing, names)
+    if there is True or has is True or _is_recorded(context, missing) or (there is not False and known is None):
         return None
     return _with_history(missing, names, lost, known, version)
+
+
+def _is_there(context: CheckContext, missing: MissingName, names: ModuleNames) -> bool | Unknown:
+    """Whether a name that no file proves to be missing is there; torch's stubs list what its C code defines."""
+    found = names.defines(missing.name)
+    package, _, name = missing.name.partition(".")
+    copy = context.copy(package)
+    if found is True or package != "torch" or "." in name or copy is None:
+        return found
+    pattern = re.compile(rf"(?m)^(?:def |class |from .{{0,200}}\b)?{name}\b|^\s+\"?{name}\"?,".encode())
+    texts = [_text(os.path.join(copy.path, *path.split("/"))) for path in _STUBS]
+    if not all(texts):
+        return found
+    return any(map(pattern.search, texts)) or (found if any(name.encode() in text for text in texts) else False)
+
+
+def _text(path: str) -> bytes:
+    try:
+        return files.read(path, LARGEST)
+    except (OSError, ValueError):
+        return b""
 
 
 def _with_history(
@@ -75,15 +106,34 @@ def _with_history(
 def contradiction(context: CheckContext, missing: MissingName) -> str:
     """Why a log does not show the environment as it is now: the files define what it lacks; else ""."""
     names = _names_of(context, missing.package)
-    if names is None or missing.partly or (not missing.by_import and names.is_unloaded(missing.name)):
+    if (
+        names is None
+        or missing.partly
+        or shadowing_file(context, missing)
+        or (not missing.by_import and names.is_unloaded(missing.name))
+    ):
         return ""
     version, lost = _version(context, missing.package), names.missing_part(missing.name)
     known = history(missing.name) if version else None
-    is_there = not lost and names.defines(missing.name) is True
+    is_there = not lost and _is_there(context, missing, names) is True
     if not is_there and not (known is not None and known.has(version) and (not lost or names.is_open)):
         return ""
     here = context.named(missing.package)
     return f"the log is of another environment or state: {here}, which is installed here, has {missing.name}"
+
+
+def shadowing_file(context: CheckContext, missing: MissingName) -> str:
+    """The user's own file or folder that the error names as the module; "" if it names none, or the package's."""
+    copy = context.copy(missing.package)
+    if not missing.file or copy is None or copy.kind != "package" or "-packages" in missing.file:
+        return ""
+    path = missing.file.replace("\\", "/")
+    is_of_copy = missing.file.startswith(copy.path) or f"{copy.path}/".endswith(f"{os.path.dirname(path)}/")
+    name = re.escape(missing.package)
+    match = re.search(rf"^(.*?(?:^|/){name})(?:\.py$|/)", path)
+    if match is None or is_of_copy:
+        return ""
+    return missing.file if path.endswith(f"{missing.package}.py") else missing.file[: len(match[1])]
 
 
 def owner_of(context: CheckContext, caller: Frame | None) -> str:

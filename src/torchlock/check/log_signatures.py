@@ -50,6 +50,7 @@ WORDS = (
     "error", "not ", "n't", "cannot", "no ", "missing", "undefined", "unable", "failed", "wrong", "invalid",
     "bad crc", "too ", "compiled", "incompatible", "unsupported", "partially", "removed", "only has", "different",
     "but you", "fault", "sigsegv", "violation", "illegal", "changed", "neither", "0xc0000005", "is required",
-    "killed", "denied", "137", "signal", "externally", "too long", "long path", "conflict", "unsatisfiable", "weights only", "refused",
+    "killed", "denied", "137", "signal", "externally", "too long", "long path", "conflict", "unsatisfiable",
+    "weights only", "refused",
     "timed out", "not found", "exit", "pip<",
 )  # fmt: skip

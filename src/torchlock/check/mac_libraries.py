@@ -148,10 +148,10 @@ def reach(context: CheckContext, off_path: OffPath, library: str, needs: str) ->
     line = f"export {_VARIABLE}={folder.name}"
     variable = Command("shell", line)
     if not context.environment.conda:
-        return Remedy(
-            f"Let dyld search {folder.name}; {_UNPROTECTED}. A Python from {folder.manager} searches it as well.",
-            commands=(variable,),
-        )
+        is_linked = folder.manager == "Homebrew" and "/opt/" not in folder.name.removeprefix("/opt/")
+        other = " A Python from Homebrew searches it as well." if is_linked else ""
+        summary = f"Let dyld search {folder.name}; {_UNPROTECTED}.{other}"
+        return Remedy(summary, commands=(variable,))
     remedy = install_library(context, library, needs)
     link = f"{off_path.file} of {folder.name} linked into the lib folder of this environment"
     return Remedy(

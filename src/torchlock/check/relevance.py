@@ -8,7 +8,7 @@ from torchlock.check.context import dependencies_of
 from torchlock.knowledge.stack import CORE, STACK
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from torchlock.check.context import CheckContext
     from torchlock.inspect.distributions import Distribution
@@ -39,13 +39,31 @@ def module_of(name: str) -> str:
 
 def owners_of(context: CheckContext, paths: Collection[str]) -> set[str]:
     """The distributions outside the stack that recorded one of these files (paths from the site folder)."""
+    return {name for name in _owners(context, paths).values() if name not in STACK}
+
+
+def owners_by_depth(context: CheckContext, paths: Sequence[str]) -> list[str]:
+    """The distributions of the files of a traceback, the one that failed first; those of the stack are left out.
+
+    But if the files that failed last belong to a member of the stack other than torch, that member is first.
+    """
+    owners = _owners(context, paths)
+    found = [owners[path] for path in reversed(paths) if path in owners]
+    deepest = next((name for name in found if name not in CORE), "")
+    mine = [name for name in found if name not in STACK]
+    return list(dict.fromkeys([deepest, *mine] if deepest in STACK else mine))
+
+
+def _owners(context: CheckContext, paths: Collection[str]) -> dict[str, str]:
+    """The distribution that recorded each of these files."""
     from torchlock.inspect.record import read_record
 
-    wanted, found = set(paths), set()
+    wanted, found = set(paths), dict[str, str]()
     for distribution in context.installed.distributions if wanted else ():
-        record = () if distribution.name in STACK else read_record(distribution)
-        if any(row.path in wanted for row in (() if isinstance(record, str) else record)):
-            found.add(distribution.name)
+        record = read_record(distribution)
+        for row in () if isinstance(record, str) else record:
+            if row.path in wanted:
+                found.setdefault(row.path, distribution.name)
     return found
 
 

@@ -45,11 +45,13 @@ _FRAMES = (
 # The line that failed, as IPython and rich mark it.
 _MARKED = re.compile(r"^(?:[│|] )?(?:-{2,8}>|❱) ?(?P<line>\d{1,7}) (?P<code>.{0,300})")
 _STAMP = re.compile(r"^(?:\S{0,80}\d\d:\d\d[\d.,:Z+-]{0,20}\S{0,10} )?(?:\d{1,3}: )?(?:E  )?\s{0,200}")
+# The last line of a traceback.
+_ERROR = re.compile(r"[\w.]{0,100}(?:Error|Exception|Warning)\b:?")
 _MOST = 200
 
 
 class Frame(NamedTuple):
-    """A line of code in a traceback. ``path`` is a file, or the cell of a notebook; ``line`` 0 if it is unknown."""
+    """A line of code in a traceback. ``path`` is a file or the cell of a notebook; ``line`` is 0 if unknown."""
 
     path: str
     line: int = 0
@@ -90,23 +92,35 @@ class MissingName(NamedTuple):
 def missing_names(text: str) -> list[MissingName]:
     """The names of the stack that a log shows to be missing, in its order, each once."""
     found: dict[str, MissingName] = {}
+    for number, line, frames in _lines_with_frames(text):
+        missing = _missing(line, number)
+        if missing is not None and len(found) < _MOST:
+            first = found.setdefault(missing.name, missing)
+            if first.caller is None:
+                found[missing.name] = first._replace(caller=_caller(frames, missing.package))
+    return list(found.values())
+
+
+def last_caller(text: str, number: int, package: str) -> Frame | None:
+    """The line of code outside of a package that led to the error in one line of a log."""
+    frames = next((frames for each, _, frames in _lines_with_frames(text) if each == number), [])
+    return _caller(frames, package)
+
+
+def _lines_with_frames(text: str) -> Iterator[tuple[int, str, list[Frame]]]:
+    """The lines of a log without stamps, each with its number and the frames of its traceback so far."""
     frames: list[Frame] = []
     for number, raw in plain_lines(text):
         line = _STAMP.sub("", raw.rstrip(), count=1)
-        frame = _frame(line)
-        if frame is not None:
+        if (frame := _frame(line)) is not None:
             frames = [*frames[-_MOST:], frame]
         elif frames and (marked := _MARKED.match(line)) is not None:
             frames[-1] = Frame(frames[-1].path, int(marked["line"]), marked["code"].rstrip(" │|").strip())
-        elif frames and not frames[-1].code and line and not set(line) <= set("^~ "):
+        elif frames and not frames[-1].code and line and not set(line) <= set("^~ ") and not _ERROR.match(line):
             frames[-1] = frames[-1]._replace(code=line.strip()[:300])
-        if (missing := _missing(line, number)) is not None and len(found) < _MOST:
-            first = found.setdefault(missing.name, missing._replace(caller=_caller(frames, missing.package)))
-            if first.caller is None and frames:
-                found[missing.name] = first._replace(caller=_caller(frames, missing.package))
+        yield number, line, frames
         if line.startswith("Traceback (most recent call last)") or "another exception occurred" in line:
             frames = []
-    return list(found.values())
 
 
 def _frame(line: str) -> Frame | None:
@@ -138,10 +152,3 @@ def _caller(frames: list[Frame], package: str) -> Frame | None:
     """The last line that is not in the package itself, nor in Python's own import."""
     inside = re.compile(rf"[/\\](?:site|dist)-packages[/\\]{package}(?:[/\\]|\.py$)|<frozen |importlib[/\\]")
     return next((each for each in reversed(frames) if not inside.search(each.path)), None)
-
-
-def frames_of(text: str) -> Iterator[Frame]:
-    """All lines of code in the tracebacks of a log."""
-    for _, raw in plain_lines(text):
-        if (frame := _frame(_STAMP.sub("", raw.rstrip(), count=1))) is not None:
-            yield frame

@@ -80,10 +80,13 @@ def _explains(cause: Finding, effect: Finding) -> bool:
     loading, installs = registry.group("loading"), registry.group("damage", "absence")
     if effect.rule in loading and "torch" in causing and cause.rule in installs | {"TL606"}:
         return True
+    if effect.rule in registry.group("absence"):
+        return bool(causing & set(suffering))
     if effect.rule in loading or effect.rule in installs:
         return _explains_loading(cause, effect, causing, suffering)
     if effect.rule == "TL609":
-        return set(suffering) <= causing
+        is_absent = cause.rule in registry.group("absence") and suffering[-1] in causing
+        return is_absent or set(suffering) <= causing
     return bool(causing & set(suffering))
 
 

@@ -119,7 +119,16 @@ def _options(arguments: argparse.Namespace, console: Console) -> Options:
         gpus = machine.gpus or ()
         libraries = {**libraries, **machine.libraries}
     ignored = ignored_rules(arguments.ignore)
-    return Options(pythons, platforms, ignored, libraries, gpus, wanted, wanted_by_machine=build == "auto")
+    return Options(
+        pythons,
+        platforms,
+        ignored,
+        libraries,
+        gpus,
+        wanted,
+        wanted_by_machine=build == "auto",
+        docs=arguments.docs,
+    )
 
 
 def _platform_of(arguments: argparse.Namespace) -> str:
@@ -142,7 +151,7 @@ def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], 
     unread: list[str] = []
     for name in arguments.files or ["."]:
         if name != "-" and is_folder(name):
-            held, foreign = search(name, arguments.recursive)
+            held, foreign = search(name, arguments.recursive, docs=arguments.docs)
             unread += map(_without_dot, foreign)
             if not held and not foreign and not arguments.files:
                 raise InputError(

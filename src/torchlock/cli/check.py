@@ -9,6 +9,7 @@ from torchlock.check import by_log, examine, fenced, healthy, ranked, unexamined
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
+from torchlock.cli.log_environment import other_command, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
 from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
@@ -38,6 +39,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         for output in (arguments.output, arguments.report):
             guard_report(output, [] if arguments.log is None else [arguments.log])
+    log = None if arguments.log is None else _log_text(arguments.log)
+    if log is not None:
+        take_environment_of(log, arguments, console)
+    _refuse_root_alone(arguments)
     context = context_of(arguments, console)
     if arguments.export:
         return _export(context, arguments, console)
@@ -51,7 +56,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.clear()
     findings = ranked(found)
     remarks: list[str] = []
-    log = None if arguments.log is None else _log_text(arguments.log)
     if log is not None:
         with fenced(context, findings, "in the log, so the log is ignored"):
             findings, remarks = _by_log(context, findings, log, arguments, console)
@@ -114,8 +118,8 @@ def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
 
 
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
-    if arguments.root is not None and arguments.path is None:
-        raise InputError("--root needs --path", hint="name the folder of packages with --path")
+    if arguments.log is None:
+        _refuse_root_alone(arguments)
     if arguments.root is not None and not files.is_folder(arguments.root):
         raise InputError(f"--root: {arguments.root!r} is not a folder")
     if arguments.probe and arguments.path is not None:
@@ -143,6 +147,11 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
 
 
+def _refuse_root_alone(arguments: argparse.Namespace) -> None:
+    if arguments.root is not None and arguments.path is None:
+        raise InputError("--root needs --path", hint="name the folder of packages with --path")
+
+
 def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
     """Refuse to call an environment healthy if its platform or Python is unknown.
 
@@ -166,11 +175,20 @@ def _by_log(
 
     A log from another environment is ignored.
     """
-    from torchlock.check.log import elsewhere, read_log, remarks
+    from torchlock.check.log import read_log
+    from torchlock.check.log_order import remarks
+    from torchlock.check.log_place import elsewhere
+    from torchlock.check.log_state import contradicted
+    from torchlock.inspect.environment_choice import root_of
 
     log = read_log(text)
     installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
-    strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live)
+    root = "" if arguments.path is None else arguments.root or root_of(arguments.path) or ""
+    strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live, root=root)
+    if strange:
+        strange += other_command(log, arguments)
+    else:
+        strange = contradicted(context, log)
     if not strange:
         findings = by_log(context, log, findings)
     said = remarks(log, findings, strange)

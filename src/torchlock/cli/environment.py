@@ -140,10 +140,20 @@ def tree_at(path: str, root: str | None, option: str = "--path") -> Environment:
 
 
 def _active(console: Console) -> ActiveEnvironment:
-    """The active environment. If a variable names a missing environment, a note says which one is used."""
+    """The active environment. If a variable names a missing environment, a note says which one is used.
+
+    Raises:
+        InputError: none is named, the project has none, and none has torch.
+    """
     from torchlock.inspect.environment_choice import active_environment
 
     found = active_environment(os.environ)
+    if found.looked:
+        named = "".join(f"; {name} names {folder}, which is not an environment" for name, folder in found.gone)
+        raise InputError(
+            f"no environment with torch was found: looked at {', '.join(found.looked)}{named}",
+            hint="name its interpreter with --python, or its folder with --path",
+        )
     for name, folder in found.gone:
         console.say(
             "note", f"{name} names {folder}, which is not an environment; {found.python} is checked instead"

@@ -109,6 +109,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "all-extras": None,
     "group": None,
     "recursive": None,
+    "docs": None,
     "stdin-name": Refusal(_RUN),
     # environment
     "path": Refusal(_READS, variable=False),

@@ -19,32 +19,41 @@ if TYPE_CHECKING:
 _RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/ld.so.cache")
 # Files of pipx and uv in the environment of a tool.
 _OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
+# Folders in which uv, pipx and pre-commit keep environments of tools: caches, which they delete and make again.
+_OF_CACHES = re.compile(
+    r"/(archive|environments|builds)-v\d{1,3}/|/uv/tools/|/pipx/(venvs|\.cache|shared)/|/pipx/[0-9a-f]{10,}/"
+    r"|/pre-commit/repo[^/]+/|/py_env-[^/]+/"
+)
+
+_EXTENDED = "the environment that runs torchlock extends it"
 
 
 class ActiveEnvironment(NamedTuple):
     """The environment that is meant: its interpreter, and half a sentence that says why this one.
 
     ``gone`` are variables that name another one, each with its folder, which does not exist. ``folder`` is the
-    virtual environment in the current folder if it was found without being named; it is not trusted.
+    virtual environment in the current folder if it was found without being named; it is not trusted. ``looked``
+    are the places without torch, if none has it, and no environment is named or belongs to the project.
     """
 
     python: str
     because: str
     gone: tuple[tuple[str, str], ...] = ()
     folder: str = ""
+    looked: tuple[str, ...] = ()
 
 
 def active_environment(environ: Mapping[str, str]) -> ActiveEnvironment:
     """The interpreter of the active environment: what is activated, else the one that has torch.
 
     Without an activated environment these are asked in turn: the one this program is installed in, ``.venv`` and
-    ``venv`` in the current folder, and ``python`` on the PATH. The first is the answer if none has torch; the one
-    that pipx or uv made for this program alone is the last. An environment without its interpreter is still
-    the answer: it is named by its folder.
+    ``venv`` in the current folder, and ``python`` on the PATH. If none has torch, the one of the project is meant,
+    if there is one. The environment of a tool (pipx, uv, pre-commit) is never meant, but the one that it extends
+    is. An environment without its interpreter is still the answer: it is named by its folder.
     """
     gone: list[tuple[str, str]] = []
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        folder = environ.get(name, "")
+        folder = _extended(environ.get(name, ""))
         if folder and (name == "VIRTUAL_ENV" or environ.get("CONDA_DEFAULT_ENV") != "base"):
             found = next(_pythons_in(folder), None)
             if found or _is_environment(folder):
@@ -54,8 +63,25 @@ def active_environment(environ: Mapping[str, str]) -> ActiveEnvironment:
     for python, where, folder in candidates:
         if _has_torch(python):
             return ActiveEnvironment(python, f"{where} and has torch", tuple(gone), folder)
-    python, where, folder = candidates[0]
+    looked = tuple(dict.fromkeys(python for python, _, _ in candidates))
+    of_project = next((each for each in candidates if each[2] or each[1] == _EXTENDED), None)
+    if of_project is None:
+        return ActiveEnvironment("", "", tuple(gone), looked=looked or (os.path.abspath(".venv"), "PATH"))
+    python, where, folder = of_project
     return ActiveEnvironment(python, f"{where}, and no other one has torch", tuple(gone), folder)
+
+
+def is_of_tool(folder: str) -> bool:
+    """Whether a folder is the environment of one tool, which its manager deletes and makes again."""
+    path = os.path.abspath(folder).replace(os.sep, "/") + "/"
+    return bool(_OF_CACHES.search(path)) or any(files.is_file(os.path.join(folder, name)) for name in _OF_TOOLS)
+
+
+def _extended(folder: str) -> str:
+    """The environment that one of a tool extends (``uv run --with``); "" if it extends none."""
+    if not folder or not is_of_tool(folder):
+        return folder
+    return settings_of(folder, files.Tree()).get("extends-environment", "")
 
 
 def base_of(folder: str) -> str | None:
@@ -102,20 +128,19 @@ def _is_environment(folder: str) -> bool:
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """The interpreters to ask, each with where it was found, and its environment if nobody names that."""
-    is_tool = any(files.is_file(os.path.join(sys.prefix, name)) for name in _OF_TOOLS)
-    own = sys.executable, "it is the one that torchlock is installed in", ""
-    if not is_tool:
-        yield own
+    if not is_of_tool(sys.prefix):
+        yield sys.executable, "it is the one that torchlock is installed in", ""
+    elif base := _extended(sys.prefix):
+        yield from ((path, _EXTENDED, "") for path in _pythons_in(base))
     for name in (".venv", "venv"):
         where = f"it is {name} in the current folder"
         yield from ((path, where, os.path.abspath(name)) for path in _pythons_in(name))
     conda = environ.get("CONDA_PREFIX", "")
     yield from ((path, "CONDA_PREFIX names it", "") for path in _pythons_in(conda))
     for name in ("python", "python3"):
-        if path := find_program(name):
+        path = find_program(name)
+        if path and not is_of_tool(os.path.dirname(os.path.dirname(path))):
             yield path, "it is on the PATH", ""
-    if is_tool:
-        yield own
 
 
 def _pythons_in(folder: str) -> Iterator[str]:

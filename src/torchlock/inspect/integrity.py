@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.library import broken_library, is_library
@@ -14,7 +15,7 @@ from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.environment import Environment
@@ -39,7 +40,7 @@ class Fault(NamedTuple):
     - ``missing``: recorded, and not there;
     - ``size``: not of the recorded size; ``truncated`` for a library that ends before what it must load;
     - ``hash``: of the recorded size, and changed;
-    - ``empty``, ``pointer``: a library of no bytes, the pointer of Git LFS in a library's place;
+    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: what is there in place of a library (``broken_library``);
     - ``irregular``: a folder, pipe or device in a file's place;
     - ``unreadable``: the system does not let it be read; ``unchecked``: too large, or by an unknown hash;
     - ``escapes``: recorded outside of the installation, and not looked at;
@@ -79,13 +80,15 @@ class Integrity(NamedTuple):
     """What came out for an environment.
 
     ``faults`` lists the first thousand of each kind and distribution; ``counts`` has them all, by
-    ``(distribution, kind)``. ``hashed`` counts the bytes that were hashed.
+    ``(distribution, kind)``. ``hashed`` counts the bytes that were hashed. ``shared`` are the files that two
+    distributions recorded, by their names; the record that was read later is the second.
     """
 
     checked: tuple[Checked, ...]
     faults: tuple[Fault, ...]
     counts: dict[tuple[str, str], int]
     hashed: int = 0
+    shared: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType({})
 
 
 def check_integrity(
@@ -113,7 +116,8 @@ def check_integrity(
             site.unowned()
         checked += results
     hashed = _hash(jobs, faults, progress) if deep else 0
-    return Integrity(tuple(checked), tuple(faults.listed), dict(faults.counts), hashed)
+    shared = {names: tuple(paths) for names, paths in faults.shared.items()}
+    return Integrity(tuple(checked), tuple(faults.listed), dict(faults.counts), hashed, shared)
 
 
 def _hash(jobs: list[HashJob], faults: _Faults, progress: Callable[[int, int], None] | None) -> int:
@@ -132,7 +136,14 @@ class _Faults:
         from collections import Counter
 
         self.listed: list[Fault] = []
+        self.shared: dict[tuple[str, str], list[str]] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
+
+    def share(self, first: str, second: str, path: str) -> None:
+        """Note a file that two distributions recorded."""
+        paths = self.shared.setdefault((first, second), [])
+        if len(paths) < LISTED:
+            paths.append(path)
 
     def add(self, kind: str, path: str, distribution: str, expected: str = "", found: str = "") -> None:
         self.counts[distribution, kind] += 1
@@ -178,7 +189,10 @@ class _Site:
                     if self.left < 0:
                         record.problem = "more folders than are compared"
                         break
-                self.recorded.setdefault(folder, {})[file] = name
+                owner = self.recorded.setdefault(folder, {}).setdefault(file, name)
+                if owner != name:
+                    self.recorded[folder][file] = name
+                    self.faults.share(owner, name, path)
                 if not repackaged or _is_code(path):
                     lost = self.look(path, Row(path) if repackaged else row, name)
                     if ".dist-info/" not in row.path.replace("\\", "/"):

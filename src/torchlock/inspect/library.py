@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from torchlock.runtime import files
 
 _HEAD = 4096
+# Longer than the target of a link between the libraries of a package.
+_NAME = 200
 _POINTER = b"version https://git-lfs"
 _ENDINGS = (".so", ".pyd", ".dll", ".dylib")
 _PT_LOAD = 1
@@ -21,9 +24,14 @@ def is_library(path: str) -> bool:
 
 
 def broken_library(path: str, size: int) -> str:
-    """``empty``, ``pointer`` (of Git LFS), ``truncated``, or "" where nothing of the sort is seen.
+    """What was written in place of a library; "" if nothing of the sort is seen.
 
-    ``size`` is that of the file. Only what the loader maps counts: a lost table of sections does not.
+    - ``empty``: no bytes; ``zeros``: only zeros, as a full disk or a crash of the machine leaves them;
+    - ``truncated``: it ends before what the loader maps (a lost table of sections does not count);
+    - ``pointer``: the pointer of Git LFS; ``link``: the name of another file, where a symbolic link was meant;
+    - ``page``: an HTML or XML page, such as the error page of a proxy.
+
+    ``size`` is that of the file.
     """
     if not size:
         return "empty"
@@ -33,6 +41,12 @@ def broken_library(path: str, size: int) -> str:
         return ""
     if head.startswith(_POINTER):
         return "pointer"
+    if not head.strip(b"\0"):
+        return "zeros"
+    if re.match(rb"\s{0,80}<(!doctype|html|\?xml|head)", head, re.IGNORECASE):
+        return "page"
+    if size < _NAME and re.fullmatch(rb"(\.{0,2}/)?[\w.+-]+(/[\w.+-]+)*\s?", head):
+        return "link"
     try:
         needed = _elf(head) or _pe(head) or _macho(head)
     except IndexError:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from torchlock.inspect.source import Use
 
-_RENAMED = re.compile(rb"\bimport\s{1,99}\w[\w.]{0,99}\s{1,99}as\b")
+_DOTTED = re.compile(rb"\btorch(?:audio|vision|codec|text)?(?:\.\w+)+")
+_FROM = re.compile(rb"\bfrom\s{1,99}(torch[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})")
+_RENAMED = re.compile(rb"\bimport\s{1,99}(torch[\w.]{0,99})\s{1,99}as\b")
 # How many modules a chain of "from … import *" may have.
 _DEEPEST = 20
 
@@ -44,7 +46,7 @@ class ModuleNames:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._name = os.path.basename(folder).removesuffix(".py")
+        self.package = os.path.basename(folder).removesuffix(".py")
         self._by_place: dict[str, _Module] = {}
         self.is_open = self._module(folder).possible is None
 
@@ -73,20 +75,22 @@ class ModuleNames:
                 place = inner
             elif part in self._module(place).bound:
                 rest = number < len(parts)
-                return Unknown(f"{part} is no module") if rest else True
+                return Unknown(f"{part} is not a module") if rest else True
             else:
                 return Unknown(f"the source of {'.'.join(parts[: number - 1])} does not show all its names")
         return True
 
     def is_unloaded(self, dotted: str) -> bool:
-        """Whether it is a submodule that the import of its parent does not bind, because nothing there names it."""
+        """Whether it is a submodule that the import of its parent does not bind: no code there names it."""
         parent, _, last = dotted.rpartition(".")
         place = self._folder
         for part in parent.split(".")[1:]:
             place = _submodule(place, part)
             if not place:
                 return False
-        if not _submodule(place, last) or not files.is_folder(place):
+        inner = _submodule(place, last)
+        is_module = inner.endswith(".py") or (inner and files.is_file(os.path.join(inner, "__init__.py")))
+        if not is_module or not files.is_folder(place):
             return False
         try:
             return last.encode() not in files.read(os.path.join(place, "__init__.py"), LARGEST)
@@ -95,7 +99,7 @@ class ModuleNames:
 
     def every_name(self) -> Iterator[tuple[str, frozenset[str], bool]]:
         """Each module with the names that it binds, and whether its source hides names."""
-        left = [(self._name, self._folder)]
+        left = [(self.package, self._folder)]
         while left:
             dotted, place = left.pop()
             module = self._module(place)
@@ -123,13 +127,13 @@ class ModuleNames:
         return _Module(possible, bound, public)
 
     def _place(self, place: str, level: int, module: str) -> str:
-        """Where ``from module import *`` in one module of the package looks; a path that is not there if outside."""
+        """Where ``from module import *`` in a module of the package looks; "" outside of the package."""
         parts = module.split(".") if module else []
         if level:
             here = place if files.is_folder(place) else os.path.dirname(place)
             for _ in range(level - 1):
                 here = os.path.dirname(here)
-        elif parts[:1] == [self._name]:
+        elif parts[:1] == [self.package]:
             here, parts = self._folder, parts[1:]
         else:
             return ""
@@ -161,9 +165,7 @@ def _is_compiled(folder: str, name: str) -> bool:
         return False
 
 
-def missing_uses(
-    path: str, names: ModuleNames, *, lazy_annotations: bool, package: str = "torchaudio"
-) -> list[Use]:
+def missing_uses(path: str, names: ModuleNames, *, lazy_annotations: bool) -> list[Use]:
     """What a file takes from a package that does not define it, in its order, each name up to what is missing.
 
     ``lazy_annotations``: the Python evaluates no annotation at import (3.14 and later).
@@ -172,23 +174,21 @@ def missing_uses(
         content = files.read(path, LARGEST)
     except (OSError, ValueError):
         return []
-    tree = parsed(path) if _may_miss(content, names, package) else None
+    tree = parsed(path) if _may_miss(content, names) else None
     if tree is None:
         return []
-    found = uses(tree, path, (package,), lazy_annotations=lazy_annotations)
+    found = uses(tree, path, (names.package,), lazy_annotations=lazy_annotations)
     return [use._replace(name=missing) for use in found if (missing := names.missing_part(use.name))]
 
 
-def _may_miss(content: bytes, names: ModuleNames, package: str) -> bool:
+def _may_miss(content: bytes, names: ModuleNames) -> bool:
     """Whether a source mentions a name that is not there, or hides it: parsing takes fifty times as long."""
-    word = package.encode()
-    if word not in content:
+    if names.package.encode() not in content:
         return False
-    mentioned = {match[0].decode() for match in re.finditer(rb"\b" + word + rb"(?:\.\w+)+", content)}
-    taken = rb"\bfrom\s{1,99}(" + word + rb"[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})"
-    for match in re.finditer(taken, content):
+    mentioned = {match[0].decode() for match in _DOTTED.finditer(content)}
+    for match in _FROM.finditer(content):
         words = re.findall(rb"\w+", match[2])
-        mentioned |= {f"{match[1].decode()}.{each.decode('utf-8', 'replace')}" for each in words}
-    return any(match for match in _RENAMED.finditer(content) if word in match[0]) or any(
-        names.missing_part(name) for name in mentioned
-    )
+        mentioned |= {f"{match[1].decode()}.{word.decode('utf-8', 'replace')}" for word in words}
+    mine = [name for name in mentioned if name.partition(".")[0] == names.package]
+    renamed = {match[1].decode().partition(".")[0] for match in _RENAMED.finditer(content)}
+    return names.package in renamed or any(map(names.missing_part, mine))

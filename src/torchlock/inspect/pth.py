@@ -57,6 +57,8 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
     for name in sorted(name for name in names if name.endswith(".pth") and not name.startswith(".")):
         path = os.path.join(site, name)
         content = tree.text(path, _LIMIT, "surrogateescape") if names[name] == "file" else ""
+        # easy_install moves the eggs that its file adds before all other folders.
+        how = "first" if "__egginsert" in content else ""
         for number, line in enumerate(re.split(r"\r\n|\r|\n", content), 1):
             if line.startswith("#") or not line.strip() or "\0" in line:
                 continue
@@ -68,7 +70,7 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
                 yield PthLine(path, number, line)
                 yield from _added_by_code(path, number, line)
             else:
-                yield PthLine(path, number, line, os.path.abspath(os.path.join(site, line.rstrip())))
+                yield PthLine(path, number, line, os.path.abspath(os.path.join(site, line.rstrip())), how)
 
 
 _ADDED = re.compile(

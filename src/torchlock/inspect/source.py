@@ -152,7 +152,7 @@ def exported_names(tree: ast.Module) -> frozenset[str] | None:
 
 
 def _module_scope(tree: ast.Module) -> Iterator[ast.AST]:
-    """The nodes that run in the scope of the module: outside functions and classes, whose own nodes are included."""
+    """The nodes in the scope of the module: outside of functions and classes, but with their definitions."""
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()

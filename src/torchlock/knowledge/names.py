@@ -38,7 +38,7 @@ class History(NamedTuple):
         return self.having[-1] if self.having else ""
 
     def removed_in(self, version: str) -> str:
-        """The first release without it, of those between the last one with it and ``version``; "" if it is newer."""
+        """The first release without it, between the last one with it and ``version``; "" if it is newer."""
         here = Version(release_of(version))
         before = [each for each in self.having if Version(each) < here]
         if not before:
@@ -76,6 +76,15 @@ def instead_of(dotted: str) -> str:
     rows: dict[str, str] = tables.load_compiled("names.json")["instead"]
     parts = dotted.split(".")
     return next((rows[part] for end in range(len(parts), 1, -1) if (part := ".".join(parts[:end])) in rows), "")
+
+
+def refused_calls() -> list[tuple[str, str, str]]:
+    """Calls that later releases refuse: a part of the error, the name of the old behaviour, what the code does.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return [tuple(row) for row in tables.load_compiled("names.json")["refused"]]
 
 
 def _of_torch(dotted: str) -> History | None:

@@ -38,11 +38,15 @@ _OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
 
 @dataclass(slots=True)
 class Done:
-    """The contents of a document so far: issues, included files, and the number of entries."""
+    """The contents of a document so far: issues, included files, and the number of entries.
+
+    ``pythons`` are markers of the Pythons of projects that the last command installs.
+    """
 
     seen: set[tuple[object, ...]] = field(default_factory=set)
     files: dict[str, Document] = field(default_factory=dict)
     entries: int = 0
+    pythons: list[str] = field(default_factory=list)
 
 
 class DocumentBuilder:

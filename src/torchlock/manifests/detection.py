@@ -24,7 +24,7 @@ _CONDA = re.compile(r"environment|conda|(?:^|[_-])env\b")
 _WORKFLOW = re.compile(
     r"(^|/)(\.(github|gitea|forgejo)/workflows/[^/]+|\.circleci/config|\.buildkite/[^/]+"
     r"|\.gitlab-ci|[^/]+\.gitlab-ci|\.travis|\.?appveyor|azure-pipelines[^/]*|bitbucket-pipelines|action|taskfile"
-    r"|\.woodpecker|\.drone|\.cirrus)\.ya?ml$"
+    r"|\.woodpecker|\.drone|\.cirrus|(docker-)?compose([._-][^/]*)?)\.ya?ml$"
 )
 # Names of requirements files, with any ending.
 _LIST_NAME = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)(?:[_.-]|\Z)")
@@ -51,26 +51,27 @@ class _Unread(NamedTuple):
 _OF_OTHERS = (
     _Unread(r"meta\.ya?ml", "a conda-build recipe", True),
     _Unread(r"recipe\.ya?ml", "a rattler-build recipe", True),
-    _Unread(r"jenkinsfile.*|.*\.jenkinsfile", "a Jenkins pipeline", True),
+    _Unread(r"jenkinsfile.+", "a Jenkins pipeline", True),
     _Unread(r"vagrantfile", "a Vagrant machine", True),
     _Unread(r".*\.def|singularity(\..*)?", "an Apptainer definition file", True),
     _Unread(r"buildout\.cfg", "a buildout configuration", True),
     _Unread(r"(build|workspace|module)(\.bazel)?|.*\.bzl", "a Bazel file", True),
     _Unread(r".*\.nix", "a Nix expression", True),
-    _Unread(r"\.?devcontainer\.json", "a development container", True),
+    _Unread(r"cloudbuild\.ya?ml", "a configuration of Google Cloud Build", True),
+    _Unread(r"\.?readthedocs\.ya?ml", "a configuration of Read the Docs", True),
     _Unread(r"tox\.toml", "a tox configuration in TOML", True),
-    _Unread(r"\.pre-commit-config\.yaml", "a pre-commit configuration"),
-    _Unread(r"(docker-)?compose([._-].*)?\.ya?ml", "a Compose file, which names images"),
     _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "installer settings"),
     _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
     _Unread(r"manifest\.in", "a list of files for a source distribution"),
     _Unread(r"cmakelists\.txt|.*\.cmake", "a CMake script"),
     _Unread(r"\.env(\..*)?", "a list of environment variables"),
 )
+# Texts with code blocks, which are read on request.
+_DOCS = (".md", ".markdown", ".rst", ".rest")
 _NOLISTS = (
     _Unread(r".*\.(whl|gz|zip|egg|tar|bz2|xz|7z|conda|zst)", "an archive"),
     _Unread(r".*\.(pyc|pyo|so|dll|pyd|dylib|exe)", "compiled code"),
-    _Unread(r".*\.(md|markdown|rst|adoc)", "a text document"),
+    _Unread(r".*\.(md|markdown|rst|rest|adoc)", "a text document"),
     _Unread(r".*\.html?", "a web page"),
     _Unread(r".*\.(png|jpe?g|gif|svg|pdf|wav|mp3|flac|ogg|pt|pth|ckpt|onnx|safetensors|npz?|csv|tsv|log)", "data"),
 )
@@ -125,7 +126,13 @@ def refuse_unread(path: str) -> None:
     """
     what = unread_by_name(path)
     if what:
-        raise InputError(f"no reader for this kind of file: its name says that it is {what}", path=path)
+        hint = "--docs reads the install commands in its code blocks" if is_text_document(path) else None
+        raise InputError(f"no reader for this kind of file: its name says that it is {what}", path=path, hint=hint)
+
+
+def is_text_document(path: str) -> bool:
+    """Whether this is Markdown or reStructuredText, by its name."""
+    return path.lower().endswith(_DOCS)
 
 
 def kind_by_name(path: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchlock.knowledge.stack import FAMILY
-from torchlock.manifests.detection import kind_by_name, may_hold_requirements, unread_by_name
+from torchlock.manifests.detection import is_text_document, kind_by_name, may_hold_requirements, unread_by_name
 
 _SKIPPED = {
     *("node_modules", "site-packages", "dist-packages", "__pycache__", "__pypackages__", "conda-meta", "pkgs"),
@@ -18,7 +18,7 @@ _SKIPPED = {
 _LIST = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)[_.-]", re.IGNORECASE)
 _ANY_LIST = (".txt", ".in", ".pip")
 # Formats that are read only if one of their commands installs something.
-_COMMANDS = {"shell", "batch", "powershell", "make", "workflow", "notebook"}
+_COMMANDS = {"shell", "batch", "powershell", "make", "workflow", "notebook", "devcontainer", "jenkins"}
 _INSTALLS = re.compile(
     rb"\b(?:pip[\d.]*(?:\.exe)?\)? install|uv (?:add|pip|run|tool)|uvx|pipx|(?:pixi|poetry|pdm|rye) add"
     rb"|pipenv install|(?:conda|mamba|micromamba) (?:install|create|env))\b|PIP\)? install\b"
@@ -26,13 +26,15 @@ _INSTALLS = re.compile(
 _STACK = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(FAMILY | {"pytorch"})).encode())
 _SCRIPTS = (".py", ".pyw")
 # Words with which a file states its format.
-_SAYS = re.compile(rb"^(?:# /// script[ \t]*|@EXPLICIT[ \t]*)\r?$", re.MULTILINE)
+_SAYS = re.compile(
+    rb"^(?:# /// script[ \t]*|@EXPLICIT[ \t]*)\r?$|\bmodal\.Image\b|\.(?:uv_)?pip_install\(", re.MULTILINE
+)
 # A text without any of these words has no requirements that a rule is about.
 _PINS = re.compile(
     rb"^[ \t]*(?:torch\w*[ \t]*(?:[=<>~!]=|$)|[\w.-]+(?:\[[\w,-]+\])?[ \t]*[=<>~!]=[ \t]*\d)", re.MULTILINE
 )
 _SNIFFED = 20_000
-_BEGINNING = 2_000
+_BEGINNING = 8_000
 _LONGEST = 5_000_000
 _HERE = f".{os.sep}"
 
@@ -49,8 +51,10 @@ def find_files(folder: str, recursive: bool) -> list[str]:
     return search(folder, recursive).files
 
 
-def search(folder: str, recursive: bool) -> Found:
+def search(folder: str, recursive: bool, *, docs: bool = False) -> Found:
     """The files in a folder that list requirements, sorted; with those of its subfolders if ``recursive``.
+
+    With ``docs``, also texts with install commands: Markdown and reStructuredText.
 
     Folders of version control, of environments and of tools are skipped. An unreadable folder counts as empty.
     """
@@ -66,7 +70,7 @@ def search(folder: str, recursive: bool) -> Found:
                     waiting.append(path)
             elif not _is_file(item):
                 continue
-            elif _is_wanted(item, name):
+            elif _is_wanted(item, name) or (docs and _is_guide(item)):
                 found.files.append(path)
             elif may_hold_requirements(item.path) and _names_packages(item):
                 found.unread.append(path)
@@ -101,6 +105,8 @@ def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
     if unread_by_name(name):
         return False
     kind = kind_by_name(item.path)
+    if kind == "pre-commit":
+        return b"additional_dependencies" in _head(item)
     if kind in _COMMANDS:
         return _INSTALLS.search(_head(item, _LONGEST if kind == "notebook" else _SNIFFED)) is not None
     if kind is not None or (name.endswith(_ANY_LIST) and _LIST.search(name)):
@@ -111,6 +117,11 @@ def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
         return False
     head = _head(item)
     return _is_folder_of_lists(folder) or _SAYS.search(head) is not None or _is_list(head)
+
+
+def _is_guide(item: os.DirEntry[str]) -> bool:
+    """Whether a text for readers has install commands."""
+    return is_text_document(item.name) and _INSTALLS.search(_head(item, _LONGEST)) is not None
 
 
 def _names_packages(item: os.DirEntry[str]) -> bool:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.manifests.paths import is_there
-from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.working_folder import PROJECT_FILES
 from torchlock.standards.names import normalise
 
@@ -64,10 +63,11 @@ def file_entries(builder: DocumentBuilder, path: str, asked: Asked, at: int) -> 
     if path not in builder.document.includes:
         builder.document.includes.append(path)
         builder.document.indexes += document.indexes if asked.uv or document.kind == "conda" else []
-    pythons = [] if document.kind == "conda" else list(_markers(document.python))
+    if document.kind != "conda":
+        builder.done.pythons += _markers(document.python)
     place = builder.place(at)
     return [
-        replace(entry, scope="", version=None, marker=both(entry.marker, *pythons), via=place)
+        replace(entry, scope="", version=None, via=place)
         for entry in document.entries
         if entry.scope in scopes and entry.name not in ("", "python")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ from torchlock.audit.fix.edits import apply, changes_of
 from torchlock.audit.phrasing import listed
 from torchlock.finding import Remedy
 from torchlock.location import Edit, Span
+from torchlock.manifests.formats import BY_KIND
 from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torchlock.finding import Finding
     from torchlock.manifests.document import Document, Entry
@@ -28,9 +30,20 @@ def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
     steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
     summary = f"Write {listed(list(steps))}"
     edits = edits_of(document, changes)
-    if any(entries[index].version is None or entries[index].hashes for index in changes):
-        return Remedy(f"{summary} in the input of this file, and generate the file again.")
+    fixed = [entries[index] for index in changes if entries[index].version is None or entries[index].hashes]
+    if fixed:
+        return Remedy(f"{summary}{_elsewhere(document, fixed)}.")
     return Remedy(f"{summary}.", changes_of(document, edits), edits)
+
+
+def _elsewhere(document: Document, entries: Sequence[Entry]) -> str:
+    """Where to write what this file does not state itself."""
+    others = dict.fromkeys(f"{os.path.normpath(each.path)}:{each.place.line}" for each in entries if each.via.line)
+    if others:
+        return f" in {listed(list(others))}"
+    if BY_KIND[document.kind].role == "commands" and not any(entry.hashes for entry in entries):
+        return " where this file sets the value"
+    return " in the input of this file, and generate the file again"
 
 
 def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]:

@@ -204,7 +204,7 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
         if name != "torch" or demand.label or not demand.exact or demand.entry.url or conda:
             continue
         offer, version = context.offer(demand.entry), version_of_pin(context, demand)
-        if not offer.every or version is None:
+        if not offer.every or version is None or not install_set.target_grid & _linux(context):
             continue
         published = context.known.builds.labels(name, version)
         if isinstance(published, Unknown):
@@ -221,6 +221,12 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
             pins = [f"{name}=={version}+{label}" for label in _usual(published)]
             finding.remedy = Remedy(f"Pin the build: {listed(pins, 'or')}.") if pins else None
             yield finding
+
+
+def _linux(context: AuditContext) -> int:
+    """The cells of Linux, for which pages have ROCm and XPU builds."""
+    stack = context.stack
+    return sum(stack.on_platform(at) for at, name in enumerate(stack.platforms) if name.startswith("linux"))
 
 
 def _usual(labels: frozenset[str]) -> list[str]:

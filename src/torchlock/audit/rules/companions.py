@@ -37,7 +37,7 @@ _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 
 
 # These formats add to an existing environment: a hosted notebook has torch, a job has its project.
-_BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
+_BESIDE = frozenset({"notebook", "workflow", "tox", "make", "docs"})
 
 
 @rule("TL108")

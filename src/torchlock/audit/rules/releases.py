@@ -113,7 +113,8 @@ def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     for name, demands in install_set.demands.items():
         package = context.stack.packages[name]
         for demand in demands:
-            if demand.exact and demand.releases and demand.releases & package.yanked:
+            # A labelled build is of another index, which withdraws nothing.
+            if demand.exact and not demand.label and demand.releases and demand.releases & package.yanked:
                 index = next(bits(demand.releases))
                 reason = context.reason_yanked(name, package.versions[index])
                 message = f"{asked(demand)} was withdrawn{f': {reason}' if reason else ''}"

@@ -72,7 +72,7 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
     """The conflict that metadata causes for an installer; None if there is none, or only on uncommon platforms."""
     stack, domains = context.stack, {name: install_set.releases(name) or 0 for name in names}
     refused, there = _refused(stack, tuple(domains.items()), install_set.target_grid)
-    if not refused:
+    if not refused or _labelled(install_set, names, domains, stack):
         return None
     lead = [name for name in names if name != "torch"]
     demands = _demands(install_set, names)
@@ -86,6 +86,15 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
     usual = refused & context.mainstream or refused == there
     soft = install_set.locked or len(install_set.steps(names)) > 1 or not usual
     return context.finding(RULES[lead[0]], severity_of(fails=not soft), message, demands, _REFUSED)
+
+
+def _labelled(
+    install_set: InstallSet, names: tuple[str, ...], domains: dict[str, int], stack: CompatibilityTable
+) -> bool:
+    """Whether pinned builds belong together: their metadata is not that of the builds of the public index."""
+    if "torch" not in names or not all(install_set.labels(name) for name in names):
+        return False
+    return all(stack.fits(name, domains[name]) & domains["torch"] for name in names if name != "torch")
 
 
 @lru_cache(maxsize=4096)

@@ -70,9 +70,9 @@ def _by_pip(
     return Command("pip", " && ".join(step.line for step in steps))
 
 
-def add(context: CheckContext, name: str, specifier: str = "") -> tuple[Command, ...]:
+def add(context: CheckContext, name: str, specifier: str = "", *options: str) -> tuple[Command, ...]:
     """Install a missing package; other packages stay."""
-    return add_all(context, {name: specifier})
+    return add_all(context, {name: specifier}, *options)
 
 
 def add_all(context: CheckContext, wanted: Mapping[str, str], *options: str) -> tuple[Command, ...]:
@@ -193,6 +193,9 @@ def _is_of_user(context: CheckContext, name: str) -> bool:
 
 def _is_there(context: CheckContext, name: str, version: str) -> bool:
     """Whether an installer treats this version as installed. It compares labels only if the command has one."""
+    record = context.record(name)
+    if record is not None and version in (record.version, record.version.partition("+")[0]):
+        return True  # Installers ask the record, whatever the files are.
     pin = context.pins.get(name)
     if pin is None or pin.unversioned:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import install, is_managed, whole
-from torchlock.check.fix.plan import public_build
+from torchlock.check.fix.torch_builds import public_build
 from torchlock.finding import Remedy
 from torchlock.knowledge.indexes import page_of
 

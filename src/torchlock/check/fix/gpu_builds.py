@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check.fix.fitting import fitting
-from torchlock.check.fix.plan import Plan, builds_for_cuda, planned
+from torchlock.check.fix.plan import Plan, planned
+from torchlock.check.fix.torch_builds import builds_for_cuda
 from torchlock.check.gpu_builds import Offer, nearest_offer, offers, seen_gpus
 from torchlock.check.index_wheels import has_wheels, wheel_version
 from torchlock.finding import Remedy

@@ -66,9 +66,12 @@ def _releases(context: CheckContext, name: str) -> str:
     """Which releases have a name, if none of them can be installed here."""
     known = history(name)
     package = name.partition(".")[0]
-    if known is None or not known.having:
+    if known is None:
+        return f"; it is not known which release of {package} has it"
+    if not known.having:
         return ""
     first, last = known.having[0], known.having[-1]
     span = f"{package} {first} to {last}" if first != last else f"{package} {first}"
     where = f" on Python {context.target.python}" if context.target else ""
-    return f"; {span} have it, and none of them is known to work{where} with what is installed"
+    have = f"; {span} {'has' if first == last else 'have'} {name}"
+    return f"{have}, but none of them is known to work{where} with what is installed"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check.fix.commands import install
-from torchlock.check.fix.plan import of_build
+from torchlock.check.fix.plan import of_build, public_build
 from torchlock.check.fix.release_pairs import SOURCES, release_for
 from torchlock.check.index_wheels import has_wheels, likely_has_wheels
 from torchlock.finding import Remedy
@@ -41,7 +41,8 @@ def of_nightly(context: CheckContext, name: str) -> Remedy:
     words = (
         f"Install {listed}{f' ({describe_build(label)})' if label else ''}, the release after this nightly build"
     )
-    plan = of_build(versions, label if kind_of(label) else "", context.target)
+    is_public = all(_is_public(*item, label, context.target) for item in versions.items())
+    plan = of_build(versions, label if kind_of(label) and not is_public else "", context.target)
     doubt = f" (it is not certain that the index has {' and '.join(plan.unsure)})" if plan.unsure else ""
     return Remedy(f"{words}{doubt}; or {one_night}.", commands=install(context, plan, again=True))
 
@@ -63,7 +64,15 @@ def _releases(
 
 
 def _is_known(name: str, version: str, label: str, target: Target) -> bool:
-    return not kind_of(label) or has_wheels(name, version, label, target) is True
+    return (
+        not kind_of(label)
+        or has_wheels(name, version, label, target) is True
+        or _is_public(name, version, label, target)
+    )
+
+
+def _is_public(name: str, version: str, label: str, target: Target) -> bool:
+    return public_build(name, version, target) == label
 
 
 def _is_likely(name: str, version: str, label: str, target: Target) -> bool:

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of
-from torchlock.check.index_wheels import has_wheels, known_labels, labels_of, likely_has_wheels, wheel_version
+from torchlock.check.fix.torch_builds import change_of_build, labels_to_try, public_build, public_of
+from torchlock.check.index_wheels import has_wheels, labels_of, likely_has_wheels, wheel_version
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
-from torchlock.knowledge.accelerators import code_of, serves
-from torchlock.knowledge.build_labels import kind_of, needs_same_build, parse_label
-from torchlock.knowledge.compatibility import CompatibilityTable
-from torchlock.knowledge.gpus import Gpu
+from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.lock import Lock, Options, lock
 from torchlock.solve.source import DelegatingSource
-from torchlock.target import PLATFORMS
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
@@ -69,12 +66,24 @@ def planned(
     target = replace(target, libraries={**target.libraries, **(libraries or {})})
     names = [name for name in STACK if name in context.pins or name in broken or name in wanted]
     own = _constraints(context, names)
-    goals = [
-        _Goal(target, names, firm, label, constraints, broken, certain)
-        for constraints in ([[*own, *asked], [*asked]] if own else [[*asked]])
-        for firm, label, certain in _attempts(context, target)
-    ]
-    return next((plan for goal in goals if (plan := _solved(context, goal)) is not None), None)
+    for constraints in [[*own, *asked], [*asked]] if own else [[*asked]]:
+        goals = [
+            _Goal(target, names, firm, label, constraints, broken, certain)
+            for firm, label, certain in _attempts(context, target)
+        ]
+        others: list[Plan] = []
+        for plan in filter(None, (_solved(context, goal) for goal in goals)):
+            if (change := _change(context, plan, target)) == "":
+                return plan
+            others += [plan] if change == "version" else []
+        if others:
+            return others[0]
+    return None
+
+
+def _change(context: CheckContext, plan: Plan, target: Target) -> str:
+    torch = plan.versions.get("torch")
+    return "" if torch is None else change_of_build(context, torch, plan.label, target)
 
 
 def _attempts(context: CheckContext, target: Target) -> list[tuple[str, str, bool]]:
@@ -82,7 +91,7 @@ def _attempts(context: CheckContext, target: Target) -> list[tuple[str, str, boo
 
     First torch stays: with companions of its build, then of the public index, then with wheels that may exist.
     """
-    labels = list(_labels(context, target))
+    labels = list(labels_to_try(context, target))
     found = [
         ("torch", label, certain) for certain in (True, False) for label in labels if label in ("", labels[0])
     ]
@@ -122,80 +131,6 @@ def _is_vendors(context: CheckContext) -> bool:
     return bool(label and kind_of(label) is None) or bool(
         pin and not pin.unversioned and pin.version.is_prerelease
     )
-
-
-def _labels(context: CheckContext, target: Target) -> Iterator[str]:
-    """The builds to try: the installed one, older ones for the same devices, then companions of the public index.
-
-    A ROCm or XPU environment does not get the public index, whose wheels are for CUDA.
-    """
-    if context.accelerator is not None:
-        yield "" if context.accelerator in ("pypi", _public(context, target)) else context.accelerator
-        return
-    label = context.label("torch") or ""
-    if not label or target.platform.system == "macos" or label == _public(context, target):
-        yield ""
-        return
-    yield label
-    yield from _older(context, target, label)
-    if not needs_same_build(label):
-        yield ""
-
-
-def _older(context: CheckContext, target: Target, label: str) -> list[str]:
-    """The two next older builds that torchaudio has, for the same CUDA major version and the same devices."""
-    mine = parse_label(label)
-    if mine is None or mine.kind not in ("cuda", "rocm"):
-        return []
-    known = [
-        each for each in labels_of("torchaudio") if kind_of(each) == mine.kind and _number(each) < mine.version
-    ]
-    same = [each for each in known if mine.kind == "rocm" or _number(each)[:1] == mine.version[:1]]
-    kept = [each for each in same if _keeps_devices(context, target, label, each)]
-    return sorted(kept, key=_number, reverse=True)[:2]
-
-
-def _keeps_devices(context: CheckContext, target: Target, label: str, other: str) -> bool:
-    """Whether another build of torch serves the GPUs of this machine, or all that the installed one serves."""
-    version, platform = context.pins["torch"].version.public, str(target.platform)
-    gpus = [gpu for gpu in context.gpus if gpu.kind == kind_of(label)]
-    if not gpus:
-        code = code_of("torch", version, label, platform)
-        listed = () if isinstance(code, Unknown) else code
-        gpus = [Gpu(each, each) for each in listed if not each.startswith("compute")]
-    return not any(serves("torch", version, other, platform, gpu).answer is False for gpu in gpus)
-
-
-def _number(label: str) -> tuple[int, ...]:
-    """The version in a label: ``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
-    build = parse_label(label)
-    return build.version if build is not None else ()
-
-
-def builds_for_cuda(context: CheckContext) -> list[str]:
-    """The values of ``--accelerator`` for CUDA with the installed torch: ``pypi``, or labels."""
-    target = context.target
-    if target is None or target.platform.system == "macos" or "torch" not in context.pins:
-        return []
-    public = _public(context, target)
-    if isinstance(public, str) and public.startswith("cu"):
-        return ["pypi"]
-    known = known_labels("torch", context.pins["torch"].version.public)
-    return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
-
-
-def _public(context: CheckContext, target: Target) -> str | Unknown | None:
-    """The build of this torch on the public index."""
-    version = context.pins["torch"].version.public if "torch" in context.pins else ""
-    return public_build("torch", version, target)
-
-
-def public_build(name: str, version: str, target: Target) -> str | Unknown | None:
-    """The build of a release of the torch family on the public index; None if it has no compiled code."""
-    package = CompatibilityTable().packages[name]
-    if version not in package.versions or str(target.platform) not in PLATFORMS:
-        return Unknown(f"the data have no {name} {version} for {target.platform}")
-    return package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
 
 
 def _constraints(context: CheckContext, names: Sequence[str]) -> list[str]:
@@ -263,7 +198,7 @@ def of_build(versions: Mapping[str, str], label: str, target: Target) -> Plan:
 def _is_another_than_public(context: CheckContext, target: Target) -> bool:
     """Whether the installed torch is another build than that of the public index, and must stay."""
     label = context.label("torch")
-    return bool(label) and context.accelerator is None and label != _public(context, target)
+    return bool(label) and context.accelerator is None and label != public_of(context, target)
 
 
 def _beside(context: CheckContext, goal: _Goal, versions: dict[str, str]) -> Plan | None:

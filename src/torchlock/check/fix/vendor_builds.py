@@ -14,11 +14,11 @@ from torchlock.check.fix.commands import built_from, by_conda, install, is_manag
 from torchlock.check.fix.nightly_builds import of_nightly
 from torchlock.check.fix.plan import Plan, of_build
 from torchlock.check.fix.release_pairs import SOURCES, release_for
+from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.index_wheels import has_wheels
 from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import group
-from torchlock.knowledge.stack import CONDA_NAMES
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
@@ -47,7 +47,7 @@ def companion(context: CheckContext, name: str) -> Remedy:
     version = release_for(context, name, pin.version) if pin is not None and not pin.unversioned else None
     if version is None:
         return Remedy(f"Install the {name} from the source of {torch}, or build it against this torch.")
-    if _is_of_conda(context):
+    if is_of_conda(context):
         words = f"Install the {name} of conda-forge, the source of this torch, in place of the one from the index."
         return Remedy(words, commands=by_conda(context, name, str(version)))
     if stable := _stable(context, name, version):
@@ -87,13 +87,6 @@ def _has_abi_of_index(context: CheckContext, name: str) -> bool:
     if version.release[:2] == _BOTH_ABIS.release:
         return True
     return (version >= _NEW_ABI) is not _abi(context, name)
-
-
-def _is_of_conda(context: CheckContext) -> bool:
-    """Whether conda installed this torch."""
-    record = context.record("torch")
-    by_other = record is not None and record.installer not in ("", "conda")
-    return not by_other and any(CONDA_NAMES.get(each.name) == "torch" for each in context.environment.conda)
 
 
 def _stable(context: CheckContext, name: str, version: Version) -> Plan | None:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import mac_libraries
+from torchlock.check.fix.commands import add
 from torchlock.check.rules.ffmpeg import ffmpeg_of, is_mac
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_library, stated
+from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg
+from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsox
 from torchlock.knowledge.registry import rule
@@ -30,6 +33,7 @@ _STREAMS = 4
 # What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
 _FFMPEG, _SOX = ">=4.1,<7", ">=14.4.2"
 _SOX_OF_MACOS = "libsox.dylib"
+_SHARED = "Install FFmpeg 6 as a shared build, and lead Python to its DLLs"
 
 
 @rule("TL306", "TL305", "TL303", "TL302")
@@ -54,7 +58,7 @@ def _is_one_of(context: CheckContext, releases: str) -> bool:
 
 def _bundled(context: CheckContext) -> Iterator[Finding]:
     """torchaudio up to 2.0 contains libsox, except on Windows. Since 0.12 it opens FFmpeg 4 for streams."""
-    if _is_windows(context) and context.copy("soundfile") is None and not context.environment.conda:
+    if _is_windows(context) and _lacks_soundfile(context) and not context.environment.conda:
         message = f"{context.named('torchaudio')} has no backend to load and save files"
         because = "on Windows it loads and saves with soundfile only, which is not installed"
         expected_error = "RuntimeError: No audio I/O backend is available."
@@ -81,13 +85,18 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
         yield context.finding("TL303", "note", message, "torchaudio", expected_error=expected_error, remedy=remedy)
 
 
+def _lacks_soundfile(context: CheckContext) -> bool:
+    """Whether soundfile is not installed. Its record without its module is damage, which other rules report."""
+    return context.copy("soundfile") is None and context.installed.get("soundfile") is None
+
+
 def _dispatched(context: CheckContext) -> Iterator[Finding]:
     """torchaudio 2.1 to 2.8 needs one of soundfile, FFmpeg and libsox. Its wheels contain none of them."""
     if context.target is None:
         return
     majors, has_sox = ffmpeg_of(context), _has_sox(context, context.target.platform.system)
     has_ffmpeg = not isinstance(majors, Unknown) and any(4 <= major <= 6 for major in majors)
-    if context.copy("soundfile") is None and has_sox is not True and not has_ffmpeg:
+    if _lacks_soundfile(context) and has_sox is not True and not has_ffmpeg:
         yield _nothing(context, majors, known=not isinstance(majors, Unknown) and not isinstance(has_sox, Unknown))
         return
     if isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
@@ -110,6 +119,38 @@ def _without_ffmpeg(context: CheckContext, majors: list[int]) -> Iterator[Findin
             remedy = mac_libraries.reach(context, off_path, "ffmpeg", _FFMPEG)
     message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
     yield context.finding("TL303", "note", message, "torchaudio", remedy=remedy)
+
+
+def ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
+    """A warning that torchaudio finds no FFmpeg, as a log shows, on a machine of which that is not known."""
+    has_known = not isinstance(ffmpeg_of(context), Unknown)
+    if not _is_one_of(context, ">=0.12,<2.9") or (has_known and not is_mac(context)):
+        return
+    needs, majors = (_FFMPEG, (4, 5, 6)) if _is_one_of(context, ">=2.1") else (f">={_STREAMS}.1,<5", (_STREAMS,))
+    there, because = "the log shows that none is found", None
+    remedy = install_library(context, "ffmpeg", needs)
+    if is_mac(context):
+        off_path = mac_libraries.ffmpeg_off_path(context, majors)
+        there = mac_libraries.where(off_path, "FFmpeg") if off_path else there
+        remedy = (
+            mac_libraries.reach(context, off_path, "ffmpeg", needs)
+            if off_path
+            else mac_libraries.install(context, "ffmpeg", needs, "torchaudio")
+        )
+    elif _is_windows(context):
+        because = f"{NOT_ON_PATH}, and torchaudio adds no folder"
+        installed = install_ffmpeg(context, needs, majors)
+        remedy = (
+            installed
+            if context.environment.conda
+            else Remedy(f"{_SHARED}: {BY_HAND}.", commands=installed.commands)
+        )
+    if context.copy("soundfile") is None and _is_one_of(context, ">=2.1"):
+        remedy = Remedy(
+            "Install soundfile, with which torchaudio loads and saves.", commands=add(context, "soundfile")
+        )
+    message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
+    yield context.finding("TL303", "warning", message, "torchaudio", because=because, remedy=remedy)
 
 
 def is_sox_unknown(context: CheckContext) -> bool:

@@ -56,8 +56,14 @@ def _of_package(context: CheckContext, text: str, line: str) -> Finding:
     old = pyannote is not None and (version_of(pyannote.version) or _CHANGED) < Version("4.0.3")
     torch = context.named("torch")
     if lightning and pyannote is not None and old and re.search(r"pyannote|lightning|cloud_io|whisperx", text):
-        message = f"pyannote.audio {pyannote.version} cannot load its model with lightning 2.6 or newer and {torch}{inside}"
-        because = "the loader of lightning 2.6 no longer passes weights_only=False, and torch 2.6 or newer then reads only weights"
+        message = (
+            f"pyannote.audio {pyannote.version} cannot load its model with lightning 2.6 or newer and "
+            f"{torch}{inside}"
+        )
+        because = (
+            "the loader of lightning 2.6 no longer passes weights_only=False, and torch 2.6 or newer then "
+            "reads only weights"
+        )
         remedy = Remedy(
             "Install lightning below 2.6, or pyannote.audio 4.0.3 or later.", commands=_below(context, lightning)
         )
@@ -75,7 +81,8 @@ def _of_package(context: CheckContext, text: str, line: str) -> Finding:
     message = f"torch.load of {torch} refuses a model file{inside}"
     if context.pins["torch"].version < Version("2.6"):
         remedy = Remedy(
-            "Pass weights_only=False in the call of torch.load, if you trust the file: its caller asks for weights only."
+            "Pass weights_only=False in the call of torch.load, if you trust the file: its caller "
+            "asks for weights only."
         )
         return _finding(context, line, message, remedy, ("torch",), "the caller passes weights_only=True")
     summary = (

@@ -28,6 +28,9 @@ _OWN = re.compile(
     r"Cannot install ([^\n]{1,300}?) because|[Tt]he user requested ([^ ,]{1,80})|you require ([^ ,]{1,80})"
     r"|Because ([^ ,]{1,80}) depends on"
 )
+_DEPENDS = re.compile(
+    r"\b(torchaudio|torchvision|torchcodec|torchtext) (\d[\w.]{0,30})(?:\+(\w{1,20}))? depends on torch\b"
+)
 _BETWEEN = re.compile(r"(?:Cannot install|Because) ([^\n]{1,300}?)(?: because| depends| and you require|, we can)")
 
 
@@ -40,9 +43,21 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     asked = read_installation(log.text, first.line)
     if asked.is_absent:
         return
-    pins = {normalise(match[1]): (match[2], match[3] or "") for match in _PIN.finditer(_requested(asked.near))}
+    pins = _pins(asked.near)
     told = _of_family(context, pins) or _in_words(asked.near)
     yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
+
+
+def _pins(near: str) -> dict[str, tuple[str, str]]:
+    """The releases that were asked for, with their labels: name → version, label.
+
+    A companion of which pip lists one release only is pinned, too.
+    """
+    pins = {normalise(match[1]): (match[2], match[3] or "") for match in _PIN.finditer(_requested(near))}
+    listed: dict[str, set[tuple[str, str]]] = {}
+    for match in _DEPENDS.finditer(near):
+        listed.setdefault(match[1], set()).add((match[2], match[3] or ""))
+    return {**{name: min(found) for name, found in listed.items() if len(found) == 1}, **pins}
 
 
 def _requested(near: str) -> str:

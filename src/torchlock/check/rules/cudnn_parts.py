@@ -60,21 +60,30 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
 
 def _mixed(context: CheckContext) -> _Mixed | None:
     copies, root = copies_of(context, _FIRST), context.root
-    if not copies or root is None or not owner_of(context, copies[0]):
+    if not copies or root is None or not owner_of(context, copies[0]) or not _is_loaded(context, copies[0]):
         return None
     folder, binary = os.path.dirname(copies[0]), read_binary(copies[0])
     first = isinstance(binary, Binary) and not binary.runpath and bool(binary.rpath)
     names = [name for name in context.environment.tree.names(folder) if re.match(r"libcudnn_\w+\.so\.9$", name)]
     mine = context.version(owner_of(context, copies[0]))
     for name in [] if first else sorted(names):
-        for path in filter(None, (root.file(os.path.join(each, name)) for each in root.library_path)):
+        for folder_there in root.library_path:
+            path = root.file(os.path.join(folder_there, name))
+            if path is None:
+                continue
             version = _version(path)
             if os.path.realpath(path) != os.path.realpath(os.path.join(folder, name)) and not _is_of(
                 version, mine
             ):
-                return _Mixed(copies[0], path, version)
+                return _Mixed(copies[0], os.path.join(root.real(folder_there), name), version)
             break
     return _later_engine(copies[0], names, mine, root)
+
+
+def _is_loaded(context: CheckContext, first: str) -> bool:
+    """Whether torch loads this copy. With all parts from another folder, nothing is mixed."""
+    paths = context.process.paths() if context.attempts and context.process is not None else []
+    return os.path.realpath(first) in map(os.path.realpath, paths)
 
 
 def _later_engine(first: str, names: Sequence[str], mine: str, root: Root) -> _Mixed | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 4 << 20
 _LOST = ("missing", "irregular")
-_BROKEN = ("truncated", "empty", "pointer")
+_BROKEN = ("truncated", "empty", "zeros", "pointer", "link", "page")
 _CHANGED = ("size", "hash")
 # torch needs both of these: it runs the first much later, and opens the second by its path.
 _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
@@ -173,13 +173,9 @@ def _no_module(checked: Checked, path: str) -> str:
 def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     """Libraries that the loader refuses."""
     for fault in faults[:3]:
-        what = {
-            "empty": "is empty",
-            "pointer": "is a Git LFS pointer, not the library itself",
-            "truncated": f"is truncated: {fault.found} instead of {fault.expected}"
-            if fault.expected
-            else "is cut off",
-        }[fault.kind]
+        what = f"{in_place_of_library(fault.kind)}"
+        if fault.kind == "truncated" and fault.expected:
+            what += f": it has {fault.found} of {fault.expected} bytes"
         opened = not _may_be_stripped(fault.path) and not _loads_without(context, name)
         opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
         vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
@@ -187,10 +183,40 @@ def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         expected_error = {
             "truncated": f"ImportError: {fault.path}: file too short",
             "empty": f"OSError: {fault.path}: file too short",
-            "pointer": f"OSError: {fault.path}: invalid ELF header",
-        }[fault.kind]
+        }.get(fault.kind, f"OSError: {fault.path}: invalid ELF header")
         message = f"{_short(context, fault.path)} of {name} {what}"
-        yield context.finding("TL607", severity, message, name, path=fault.path, expected_error=expected_error)
+        because = _WHY.get(fault.kind)
+        yield context.finding(
+            "TL607", severity, message, name, path=fault.path, because=because, expected_error=expected_error
+        )
+
+
+_IN_PLACE = {
+    "empty": "is empty",
+    "zeros": "has only zeros in it",
+    "pointer": "is a Git LFS pointer, not the library itself",
+    "link": "is a text with the name of another file, not the library itself",
+    "page": "is a web page, not the library itself",
+    "truncated": "is truncated",
+}
+_WHY = {
+    "empty": "a full disk or an interrupted copy leaves empty files",
+    "zeros": "a full disk or a crash of the machine leaves files of zeros",
+    "pointer": "the environment was copied with Git, which has the content elsewhere (git lfs pull fetches it)",
+    "link": "the environment was copied with a tool that does not keep symbolic links",
+    "page": "a proxy or a server sent an error page, and it was saved as the file",
+    "truncated": "a full disk, an interrupted download or copy leaves a part of the file",
+}
+
+
+def in_place_of_library(kind: str) -> str:
+    """What is there in place of a library, by the kind of damage: ``is empty``."""
+    return _IN_PLACE[kind]
+
+
+def why_damaged(kind: str) -> str:
+    """How such damage comes about; "" if it is unknown."""
+    return _WHY.get(kind, "")
 
 
 def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from torchlock.answers import Unknown
 from torchlock.check import mac_libraries
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.system_packages import ENOENT, install_library, shipped, stated
+from torchlock.check.windows_libraries import NOT_ON_PATH, install_ffmpeg, is_windows, looks_on_path
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.registry import rule
@@ -60,6 +61,15 @@ def _searched(context: CheckContext, package: str) -> list[int] | Unknown:
 def is_mac(context: CheckContext) -> bool:
     """Whether the environment is for macOS."""
     return context.target is not None and context.target.platform.system == "macos"
+
+
+def ffmpeg_of_tree(context: CheckContext) -> list[int]:
+    """The FFmpeg major versions in an environment of conda for macOS or Windows, whose machine is not known."""
+    prefix = context.environment.interpreter.prefix
+    if not prefix or not context.environment.conda:
+        return []
+    folders = [os.path.join(prefix, "lib"), os.path.join(prefix, "Library", "bin")]
+    return sorted(ffmpeg_in(folders, context.environment.tree))
 
 
 def _of_conda_prefix(context: CheckContext) -> set[int]:
@@ -131,6 +141,8 @@ def lacking_ffmpeg(
     said = context.matrix.statements_for(pin, context.target) if context.target else ()
     reasons = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
+    if is_windows(context) and not looks_on_path(context):
+        more += f"; {NOT_ON_PATH}, and this release adds no folder"
     program = "" if any_there else " as shared libraries"
     copy = context.copy("torchcodec")
     return context.finding(
@@ -151,6 +163,8 @@ def earlier(context: CheckContext, cores: Sequence[int], there: int | None = Non
     needs = _needs(cores)
     if is_mac(context):
         return mac_libraries.install(context, "ffmpeg", needs, "torchcodec")
+    if is_windows(context):
+        return install_ffmpeg(context, needs, cores)
     otherwise = f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"'
     return install_library(context, "ffmpeg", needs, otherwise, there)
 
@@ -161,8 +175,11 @@ def _needs(cores: Sequence[int]) -> str:
 
 
 def newest_to_come(context: CheckContext) -> int:
-    """The newest major version that is installed or in the package manager; 0 if both are unknown."""
-    _, known = shipped(context, "ffmpeg")
+    """The newest major version that is installed, or that the package manager installs; 0 if both are unknown.
+
+    That of Windows installs any version.
+    """
+    _, known = shipped(context, "ffmpeg") if not is_windows(context) or context.environment.conda else (None, None)
     to_come = int(known.version.partition(".")[0]) if known and known.version else 0
     there = majors_of(context)
     return max([to_come, *([] if isinstance(there, Unknown) else there)])
@@ -211,5 +228,6 @@ def _cores(context: CheckContext) -> Iterator[int]:
     """The FFmpeg major versions that this torchcodec was built for, from the libraries in it."""
     copy = context.copy("torchcodec")
     for name in context.environment.tree.names(copy.path) if copy else ():
-        if found := re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name):
+        found = re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name)
+        if found and copy and os.path.join(copy.path, name) not in context.left_behind:
             yield int(found[1])

@@ -6,12 +6,13 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from torchlock.check import known_wheels as wheels
 from torchlock.check.gpu_builds import seen_gpus
 from torchlock.check.rules.gpu_code import lacking_code
 from torchlock.check.rules.versions import links_cuda, path_of
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge import gpus
-from torchlock.knowledge.build_labels import describe_build, kind_of
+from torchlock.knowledge.build_labels import describe_build, kind_of, parse_label
 from torchlock.knowledge.drivers import driver_floor
 from torchlock.knowledge.registry import rule
 
@@ -82,9 +83,15 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     label = context.label("torch") or ""
     if "torch" not in context.pins or kind_of(label) != "cuda" or context.target is None:
         return
+    if "PTX" in first.text or "Ptx" in first.text:
+        yield _of_later_code(context, first.text)
+        return
     match = _FOUND.search(log.text)
     number = int(match[1]) if match else 0
-    cuda = f"{number // 1000}.{number % 1000 // 10}" if number else ""
+    own, version = parse_label(label), (number // 1000, number % 1000 // 10)
+    if own is None or (number and own.version and version[0] >= own.version[0]):
+        return  # A driver runs all builds of its CUDA major version: the log is about something else.
+    cuda = ".".join(map(str, version)) if number else ""
     has = f": the driver of the log supports CUDA {cuda}" if cuda else ""
     floor = driver_floor(label, context.target.platform.system)
     yield context.finding(
@@ -94,44 +101,75 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         "torch",
         because=f"{describe_build(label)} needs a driver of at least that version",
         expected_error=first.text,
-        remedy=_for_driver(context, str(floor), number // 1000),
+        remedy=_for_driver(context, str(floor), version if number else None),
         strength=Strength.RAN,
     )
 
 
-def _for_driver(context: CheckContext, floor: str, major: int) -> Remedy:
-    """A newer driver, or a build for the CUDA major version that the driver supports."""
+def _of_later_code(context: CheckContext, line: str) -> Finding:
+    """The driver has to translate intermediate code of a later CUDA version than its own."""
+    return context.finding(
+        "TL202",
+        "warning",
+        f"the NVIDIA driver is older than the CUDA version of the code that {context.named('torch')}, "
+        f"or a package that "
+        "computes with it, gave it to translate",
+        "torch",
+        because="a driver translates intermediate code (PTX) of its own CUDA version and of earlier ones only",
+        expected_error=line,
+        remedy=Remedy(
+            "Update the NVIDIA driver; or install a build for an older CUDA version, with code for this GPU."
+        ),
+        strength=Strength.RAN,
+    )
+
+
+def _for_driver(context: CheckContext, floor: str, version: tuple[int, int] | None) -> Remedy:
+    """A newer driver, or a build for a CUDA version that the driver supports."""
     from torchlock.check.fix.fitting import fitting
-    from torchlock.check.fix.plan import builds_for_cuda, planned
+    from torchlock.check.fix.plan import planned
 
     update = f"Update the NVIDIA driver to {floor} or newer"
-    labels = [each for each in builds_for_cuda(context) if each.startswith("cu")] if major else []
-    if major and not labels:
-        labels = _labels_of_release(context)
-    for label in labels:
-        if int(label[2:-1]) <= major and (plan := planned(replace(context, accelerator=label))) is not None:
+    for label, asked in _labels_for(context, version) if version is not None else ():
+        plan = planned(replace(context, accelerator=label), asked=asked)
+        if plan is not None:
             remedy = fitting(context, plan)
             return replace(remedy, summary=f"{update}; or {remedy.summary[0].lower()}{remedy.summary[1:]}")
     return Remedy(f"{update}, or install a torch for an older CUDA version.")
 
 
-def _labels_of_release(context: CheckContext) -> list[str]:
-    """The CUDA builds of the installed release, newest first."""
-    from torchlock.check.index_wheels import known_labels
+def _labels_for(context: CheckContext, version: tuple[int, int]) -> Iterator[tuple[str, list[str]]]:
+    """The CUDA builds that a driver of this CUDA version runs, with what must stay: the same torch first.
 
-    known = known_labels("torch", context.pins["torch"].version.public)
-    return sorted(
-        (each for each in known if kind_of(each) == "cuda"), key=lambda each: int(each[2:]), reverse=True
-    )
+    A driver runs all builds of its CUDA major version, and certainly those up to its own version.
+    """
+    known = [found for label in wheels.known_labels() if (found := parse_label(label)) and found.kind == "cuda"]
+    newest = sorted((each for each in known if each.version[:1] == version[:1]), key=lambda each: each.version)[
+        ::-1
+    ]
+    same = [f"torch=={context.pins['torch'].version.public}"]
+    yield from ((each.text, same) for each in newest if each.version <= version)
+    yield from ((each.text, same) for each in newest if each.version > version)
+    yield from ((each.text, []) for each in newest)
 
 
-@rule("TL227", on="log")
+@rule("TL227", "TL209", on="log")
 def no_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """No driver, no GPU, or a driver that does not start: the packages are not at fault."""
+    """No driver, no GPU, or a driver that does not start: the packages are not at fault. Or a CPU build."""
     first = log.first
     if first is None or first.rules[0] != "TL227" or "torch" not in context.pins:
         return
     if any(each.rule in ("TL202", "TL221", "TL209") and each.severity != "note" for each in found):
+        return
+    label = context.label("torch") or ""
+    if kind_of(label) == "cpu":
+        message = f"{context.named('torch')} was not built for CUDA, which the program asks for"
+        finding = context.finding(
+            "TL209", "warning", message, "torch", expected_error=first.text, strength=Strength.RAN
+        )
+        finding.remedy = _on_cpu(context, finding) if "deserialize" in first.text else None
+        yield finding
+    if kind_of(label) != "cuda":
         return
     message, summary = _seen(context, first.text)
     yield context.finding(
@@ -145,13 +183,26 @@ def no_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
     )
 
 
+def _on_cpu(context: CheckContext, finding: Finding) -> Remedy:
+    """A file that was saved on a GPU can be loaded without one; or the build for CUDA."""
+    from torchlock.check.fix.gpu_builds import other_build
+
+    remedy = other_build(context, finding)
+    summary = (
+        f"Pass map_location='cpu' to torch.load, to compute on the CPU; or "
+        f"{remedy.summary[0].lower()}{remedy.summary[1:]}"
+    )
+    return replace(remedy, summary=summary)
+
+
 def _seen(context: CheckContext, line: str) -> tuple[str, str]:
     torch = context.named("torch")
     on_cpu = "or compute on the CPU (device='cpu', map_location='cpu')"
     if re.search(r"initialization|unknown error|InitializationError", line):
         return (
             f"the NVIDIA driver did not start for {torch}; the packages are not at fault",
-            "Restart the machine (after an update of the driver, the old one is still loaded); on Linux, see that nvidia-smi "
+            "Restart the machine (after an update of the driver, the old one is still loaded); on "
+            "Linux, see that nvidia-smi "
             "works and load nvidia_uvm (sudo modprobe nvidia_uvm); in a container, restart it.",
         )
     if re.search(r"No CUDA GPUs|no CUDA-capable|NoDevice", line):
@@ -161,7 +212,8 @@ def _seen(context: CheckContext, line: str) -> tuple[str, str]:
         )
     return (
         f"{torch} found no NVIDIA driver; the packages are not at fault",
-        "Start the container with --gpus all (NVIDIA Container Toolkit), install the NVIDIA driver on the machine, "
+        "Start the container with --gpus all (NVIDIA Container Toolkit), install the NVIDIA driver on "
+        "the machine, "
         f"{on_cpu}. The build of an image has no GPU.",
     )
 
@@ -180,7 +232,10 @@ def cpu_companion(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
         "warning",
         f"{context.named(name)} is a CPU build, and its operator {match[2]} was called on a GPU"
         if context.label(name) == "cpu"
-        else f"{name} {context.pins[name].version.public} is a CPU build, and its operator {match[2]} was called on a GPU",
+        else (
+            f"{name} {context.pins[name].version.public} is a CPU build, and its operator {match[2]} was "
+            f"called on a GPU"
+        ),
         name,
         path=path_of(context, name),
         expected_error=log.first.text,

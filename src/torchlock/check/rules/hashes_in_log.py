@@ -42,13 +42,16 @@ def _told(context: CheckContext, asked: Installation) -> Told:
         return _damaged(context, asked, what)
     if got and wanted:
         message = (
-            f"the hash that is pinned for {what} is that of a file of {_places(wanted)}, and the installer took the "
-            f"file of {_places(got)}"
+            f"the hash that is pinned for {what} is that of a file of {_places(wanted)}, and the installer took "
+            f"the file of {_places(got)}"
         )
         remedy = Remedy("Install from the index for which the hashes were made, or generate the hashes again.")
         return Told("TL513", message, remedy)
     message = f"the hash of {what} is not one of those that the requirements list for it"
-    summary = "Generate the hashes again, from the index that you install from; if the file is damaged, install without the cache."
+    summary = (
+        "Generate the hashes again, from the index that you install from; if the file is damaged, "
+        "install without the cache."
+    )
     return Told("TL509", message, Remedy(summary))
 
 
@@ -68,7 +71,13 @@ def _places(files: Collection[KnownFile]) -> str:
 
 def _damaged(context: CheckContext, asked: Installation, what: str) -> Told:
     """The index states this hash itself: what arrived is another file than the one that it has."""
-    message = f"{what} did not arrive as the index has it: the download was cut off or changed, so its hash is another one"
+    message = (
+        f"{what} did not arrive as the index has it: the download was cut off or changed, so its hash "
+        f"is another one"
+    )
     commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
-    summary = "Delete the installer's cache, and download the file again; behind a proxy or with a slow network, download it with a browser first."
+    summary = (
+        "Delete the installer's cache, and download the file again; behind a proxy or with a slow network, "
+        "download it with a browser first."
+    )
     return Told("TL520", message, Remedy(summary, commands=commands))

@@ -79,7 +79,9 @@ def absent(context: CheckContext) -> Iterator[Finding]:
         yield _without_torchaudio(context)
         return
     asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(context, name)), None)
-    if asking and not is_there(context, "torch") and not _is_recorded(context, "torch"):
+    torch = context.copy("torch")
+    is_rest = torch is not None and torch.entry is not None and torch.entry.is_site  # TL604 reports it
+    if asking and not is_there(context, "torch") and not _is_recorded(context, "torch") and not is_rest:
         message = f"{context.named(asking)} is installed without torch, which its import needs"
         expected_error = "ModuleNotFoundError: No module named 'torch'"
         yield context.finding(

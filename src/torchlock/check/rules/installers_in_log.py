@@ -68,7 +68,10 @@ def _denied(context: CheckContext, asked: Installation, first: Signature) -> Tol
     where = path[1].replace("\\\\", "\\") if path else "a file"
     if _is_open_file(first.text):
         message = f"the installer could not replace {where}: a running program has this file open"
-        summary = "Close every program that uses this environment (Python, Jupyter, an editor, a web interface), then run the same command again."
+        summary = (
+            "Close every program that uses this environment (Python, Jupyter, an editor, a web "
+            "interface), then run the same command again."
+        )
         commands = install_again(context, words_of(asked))
         return Told("TL521", message, Remedy(summary, commands=commands), half=True)
     message = f"the installer may not write {where}: this user has no permission for this folder"
@@ -110,7 +113,10 @@ def _no_memory(context: CheckContext, asked: Installation, first: Signature) -> 
     what = f" {asked.requirement or asked.file}" if asked.requirement or asked.file else ""
     message = f"the installer ran out of memory while it installed{what}; the packages are not at fault"
     commands = install_again(context, words_of(asked), "--no-cache-dir")
-    summary = "Install without the cache, which keeps a whole wheel in memory; or give the machine or the container more memory."
+    summary = (
+        "Install without the cache, which keeps a whole wheel in memory; or give the machine or the "
+        "container more memory."
+    )
     return Told("TL523", message, Remedy(summary, commands=commands))
 
 
@@ -124,8 +130,14 @@ def _managed(context: CheckContext, asked: Installation, first: Signature) -> To
 def _network(context: CheckContext, asked: Installation, first: Signature) -> Told:
     is_certificate = re.search(r"SSL|CERTIFICATE", first.text)
     if is_certificate:
-        message = "the installer does not trust the certificate of the index: a proxy or an old set of certificates; the packages are not at fault"
-        summary = "Give the installer the certificate of your network: pip with --cert or PIP_CERT, uv with SSL_CERT_FILE or --native-tls; and check the clock of the machine."
+        message = (
+            "the installer does not trust the certificate of the index: a proxy or an old set of "
+            "certificates; the packages are not at fault"
+        )
+        summary = (
+            "Give the installer the certificate of your network: pip with --cert or PIP_CERT, uv with "
+            "SSL_CERT_FILE or --native-tls; and check the clock of the machine."
+        )
         return Told("TL526", message, Remedy(summary))
     message = "the installer did not reach the index, or the download was too slow; the packages are not at fault"
     commands = install_again(
@@ -152,7 +164,10 @@ def _long_path(context: CheckContext, asked: Installation, first: Signature) -> 
         "New-ItemProperty -Path HKLM:\\SYSTEM\\CurrentControlSet\\Control\\FileSystem -Name LongPathsEnabled "
         "-Value 1 -PropertyType DWORD -Force"
     )
-    summary = "Enable long paths (PowerShell as administrator), start a new shell and run the same command again; or use an environment in a short folder such as C:\\venv."
+    summary = (
+        "Enable long paths (PowerShell as administrator), start a new shell and run the same command "
+        "again; or use an environment in a short folder such as C:\\venv."
+    )
     return Told("TL529", message, Remedy(summary, commands=(Command("shell", line),)), half=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import mac_libraries
+from torchlock.check.soundfile_data import folder_of, opened
 from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.host import libsndfile
@@ -85,9 +86,7 @@ def has_library(context: CheckContext) -> bool | Unknown:
 
 def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
     """The libraries that are part of the soundfile package."""
-    folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
-    names = context.environment.tree.names(folder)
-    return [os.path.join(folder, name) for name in names if name.startswith("libsndfile")]
+    return [os.path.join(folder_of(copy), name) for name in opened(context, copy)]
 
 
 def _system(context: CheckContext) -> str:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of
+from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
+from torchlock.check.windows_libraries import install_vc_runtime
 from torchlock.finding import Command, Remedy
+from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.indexes import page_of
@@ -50,12 +53,30 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
         reason = attempt.outcome.unreadable
         if reason is not None and not reason.reason.startswith("is for "):  # TL608 reports those
             path = reason.path or attempt.path
+            kind = _damage_of(path)
             why = f"it {reason.reason}" if reason.reason.startswith("is ") else reason.reason
-            message = f"{os.path.basename(path)}, which {name} loads, cannot be loaded: {why}"
+            why = f"it {in_place_of_library(kind)}" if kind else why
+            owner = owner_of(context, path)
+            of = f" of {owner} {context.version(owner)}" if owner else ""
+            message = f"{os.path.basename(path)}{of}, which {name} loads, cannot be loaded: {why}"
             yield context.finding(
-                "TL607", _severity(name), message, name, path=path, expected_error=no_library(context, path)
+                "TL607",
+                _severity(name),
+                message,
+                *(dict.fromkeys([owner or name, name])),
+                path=path,
+                because=why_damaged(kind) or None,
+                expected_error=no_library(context, path),
             )
             return
+
+
+def _damage_of(path: str) -> str:
+    """What is there in place of a library; "" if that is unknown."""
+    try:
+        return broken_library(path, os.stat(path).st_size)
+    except OSError:
+        return ""
 
 
 def _severity(name: str) -> str:
@@ -179,8 +200,7 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
     if re.match(r"vcruntime|msvcp|vcomp", missing.name):
-        line = "winget install Microsoft.VCRedist.2015+.x64"
-        return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
+        return install_vc_runtime(context)
     if missing.name.startswith("libpython"):
         return Remedy("Install a newer torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
@@ -206,10 +226,11 @@ _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 
 def _with_openmp(context: CheckContext) -> Remedy:
     """Install a torch of the same build that contains the OpenMP library that its DLLs need."""
-    summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
     if not context.version("torch").startswith("2.4.0"):
-        return Remedy(summary)
-    label = context.label("torch") or ""
+        builds = "one with MKL, one of conda-forge, or the wheel of the public index, which contain what they need"
+        return Remedy(f"Install another build of this torch: {builds}. Do not download the DLL from a website.")
+    summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
+    label = context.labelled("torch")
     page = page_of(label) if kind_of(label) else ""
     pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in context.pins)
     line = f"pip install {pins}" + (f" --index-url {page}" if page else "")

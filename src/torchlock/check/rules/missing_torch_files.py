@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.inspect.modules import ModuleCopy
 
 
 @rule("TL601")
@@ -25,7 +26,7 @@ def without_first_files(context: CheckContext) -> Iterator[Finding]:
     tree = context.environment.tree
     folder = os.path.join(copy.path, "lib")
     libraries = tree.names(folder)
-    if not any("torch_python." in name for name in libraries):
+    if not any("torch_python." in name for name in libraries) and not _is_cut(context, copy):
         return
     if not any(name.startswith("_C.") and is_library(name) for name in tree.names(copy.path)):
         expected_error = "ModuleNotFoundError: No module named 'torch._C'"
@@ -37,6 +38,16 @@ def without_first_files(context: CheckContext) -> Iterator[Finding]:
         expected_error = f"OSError: {path}: cannot open shared object file: No such file or directory"
         message = "torch lacks libtorch_global_deps, which its import opens first"
         yield context.finding("TL601", "error", message, "torch", path=path, expected_error=expected_error)
+
+
+def _is_cut(context: CheckContext, copy: ModuleCopy) -> bool:
+    """Whether an installed torch imports its extension module, and has no libraries at all."""
+    if copy.entry is None or not copy.entry.is_site or context.record("torch") is not None:
+        return False  # Its record says what is missing.
+    try:
+        return b"from torch._C import" in files.read(os.path.join(copy.path, "__init__.py"), 4 << 20)
+    except OSError:
+        return False
 
 
 def _opens_first(package: str) -> bool:

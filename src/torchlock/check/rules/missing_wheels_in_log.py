@@ -75,7 +75,7 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     asked = read_installation(log.text, first.line)
     if first.rules[0] == "TL527" and not asked.is_absent:
         return
-    if not asked.name or is_there(context, asked):
+    if not asked.name or is_there(context, asked) or "PackagesNotFoundError" in first.text:
         return
     yield finding_of(context, found, asked, first.text, _told(context, asked))
 
@@ -94,7 +94,10 @@ def _told(context: CheckContext, asked: Installation) -> Told:
 
 
 def _musl(asked: _Asked) -> Told:
-    message = f"no wheel of {asked.name} is for this system: it has the C library musl (Alpine), and all wheels need glibc"
+    message = (
+        f"no wheel of {asked.name} is for this system: it has the C library musl (Alpine), and all "
+        f"wheels need glibc"
+    )
     return Told("TL403", message, Remedy("Use an image with glibc, such as python:3.12-slim (Debian)."))
 
 
@@ -150,7 +153,10 @@ def _no_builds_for_macos(context: CheckContext, asked: _Asked) -> Told:
 
 def _never_published(context: CheckContext, asked: _Asked) -> Told:
     others = wheels.other_labels(asked.name, asked.version, asked.label, asked.target)
-    message = f"{asked.pinned} was never published: {asked.name} {asked.version} has no build for {describe_build(asked.label)}"
+    message = (
+        f"{asked.pinned} was never published: {asked.name} {asked.version} has no build for "
+        f"{describe_build(asked.label)}"
+    )
     every = build_table().labels(asked.name, asked.version)
     listed = "" if isinstance(every, Unknown) else ", ".join(sorted(each for each in every if each))
     because = f"the PyTorch index has it as {listed}" if listed else None
@@ -231,7 +237,10 @@ def _other_target(context: CheckContext, asked: _Asked) -> Told:
 def _other_python(context: CheckContext, asked: _Asked, pythons: list[str]) -> Told:
     """The release has wheels for other Pythons: take one of these, or a release for this Python."""
     own = asked.target.python
-    message = f"{asked.pinned} has no wheel for Python {own} on {asked.place}: it has wheels for Python {wheels.ranges(pythons)}"
+    message = (
+        f"{asked.pinned} has no wheel for Python {own} on {asked.place}: it has wheels for Python "
+        f"{wheels.ranges(pythons)}"
+    )
     older = [each for each in pythons if _minor(each) < own.minor]
     best = older[-1] if older else pythons[0]
     other = _for_this_python(asked, later=bool(older))
@@ -302,7 +311,10 @@ def _other_platform(context: CheckContext, asked: _Asked) -> Told:
         return Told("TL403", message, fitting(context, plan))
     other = wheels.nearest(there, asked.version)
     span = f"{there[0]} to {there[-1]}" if len(there) > 1 else there[0]
-    summary = f"Install {asked.name} {other}: on {asked.place}, releases {span} have wheels for Python {asked.target.python}."
+    summary = (
+        f"Install {asked.name} {other}: on {asked.place}, releases {span} have wheels for Python "
+        f"{asked.target.python}."
+    )
     words = [f"{asked.name}=={other}", *_numpy_beside(asked, other)]
     return Told("TL403", message, Remedy(summary, commands=install_again(context, words)))
 
@@ -351,7 +363,8 @@ def _unknown(context: CheckContext, asked: Installation) -> Told:
         summary = f"Ask for a release that it lists: the newest is {asked.offered[-1]}."
     elif there and target is not None:
         summary = (
-            f"The public index has {asked.name} {there[-1]} for {target}: update pip, ask the public index, and use a "
+            f"The public index has {asked.name} {there[-1]} for {target}: update pip, ask the public "
+            f"index, and use a "
             "64-bit CPython."
         )
     else:

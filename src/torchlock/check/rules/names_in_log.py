@@ -5,15 +5,14 @@ The caller is often outside of site-packages, where ``check`` does not search: o
 
 from __future__ import annotations
 
-import os
-import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.lacking_names import Lookup, looked_up, owner_of
+from torchlock.check.lacking_names import Lookup, looked_up, owner_of, shadowing_file
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.versions import path_of
-from torchlock.check.tracebacks import missing_names
-from torchlock.finding import Strength
+from torchlock.check.tracebacks import last_caller, missing_names
+from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.names import history, refused_calls
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CORE, STACK
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 # The rules about names that a release no longer has, by package; those of torchaudio by how it is used.
 _REMOVED = {"torch": "TL704", "torchvision": "TL705"}
+# The rules that explain why a member of the stack does not find a name of another one.
+_PAIRS = group("versions", "builds", "loading", "damage", "absence")
 _MOST = 5
 
 
@@ -51,6 +52,33 @@ def lacking(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
             yield _finding(context, missing, lookup)
 
 
+@rule("TL709", on="log")
+def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The first failure of a log, if it is a call that this torch refuses, and that earlier releases accept."""
+    first, version = log.first, context.version("torch")
+    if first is None or "TL709" not in first.rules or not version:
+        return
+    _, name, text = next((row for row in refused_calls() if row[0] in first.text), ("", "", ""))
+    known = history(name) if name else None
+    if known is None or known.has(version) is not False:
+        return
+    caller = last_caller(log.text, first.line, "torch")
+    owner = owner_of(context, caller)
+    yield context.finding(
+        "TL709",
+        "warning",
+        f"{_caller(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
+        *([owner] if owner and owner not in STACK else []),
+        "torch",
+        path=path_of(context, "torch"),
+        because=f"the line is: {caller.code}" if caller and caller.code else None,
+        expected_error=first.text,
+        sources=known.sources,
+        strength=Strength.RAN,
+        lacks=(name,),
+    )
+
+
 @rule("TL606", on="log")
 def shadowed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A file of the user that Python imported in place of a package, as the error itself says."""
@@ -72,20 +100,6 @@ def shadowed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             return
 
 
-def shadowing_file(context: CheckContext, missing: MissingName) -> str:
-    """The user's own file or folder that the error names as the module; "" if it names none, or the package's."""
-    copy = context.copy(missing.package)
-    if not missing.file or copy is None or copy.kind != "package" or "-packages" in missing.file:
-        return ""
-    path = missing.file.replace("\\", "/")
-    is_of_copy = missing.file.startswith(copy.path) or f"{copy.path}/".endswith(f"{os.path.dirname(path)}/")
-    name = re.escape(missing.package)
-    match = re.search(rf"^(.*?(?:^|/){name})(?:\.py$|/)", path)
-    if match is None or is_of_copy:
-        return ""
-    return missing.file if path.endswith(f"{missing.package}.py") else missing.file[: len(match[1])]
-
-
 def _is_explained(context: CheckContext, missing: MissingName, found: Sequence[Finding]) -> bool:
     """Whether a finding explains why this caller does not find the name.
 
@@ -96,8 +110,8 @@ def _is_explained(context: CheckContext, missing: MissingName, found: Sequence[F
     owner = owner_of(context, missing.caller)
     if missing.caller is None:
         return any(each.expected_error and each.expected_error in missing.text for each in bad)
-    about = [each for each in bad if owner and owner in dict(each.packages)]
-    return bool(about) if owner in STACK else any(each.rule in group("removed") for each in about)
+    rules = _PAIRS if owner in STACK else group("removed")
+    return any(each.rule in rules for each in bad if owner and owner in dict(each.packages))
 
 
 def _finding(context: CheckContext, missing: MissingName, lookup: Lookup) -> Finding:
@@ -113,6 +127,7 @@ def _finding(context: CheckContext, missing: MissingName, lookup: Lookup) -> Fin
         because=_because(missing, lookup),
         expected_error=missing.text,
         sources=lookup.sources,
+        remedy=Remedy(f"Add `import {lookup.lost}` to that file.") if lookup.is_unloaded else None,
         strength=Strength.RAN,
         lacks=lookup.lacks,
     )

@@ -10,8 +10,8 @@ from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import versions
-from torchlock.check.rules.audio_backends import is_sox_unknown, without_sox
-from torchlock.check.rules.ffmpeg import cores_of, is_mac, lacking_ffmpeg, off_the_path
+from torchlock.check.rules.audio_backends import ffmpeg_shown, is_sox_unknown, without_sox
+from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.system_packages import stated
@@ -193,7 +193,7 @@ def _without_library(context: CheckContext, name: str) -> Unknown | None:
     return Unknown(f"{what} was not found in {copy.path}")
 
 
-@rule("TL610", "TL304", "TL302", "TL301", on="log")
+@rule("TL610", "TL304", "TL303", "TL302", "TL301", on="log")
 def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The libraries that a log shows to be missing on a machine that was not examined."""
     first = log.first
@@ -213,6 +213,8 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield from _ffmpeg_shown(context)
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
         yield without_libsndfile(context, why_none(context, "the log shows that the machine has none"))
+    if first.rules[:1] == ("TL303",) and "TL303" not in {each.rule for each in found}:
+        yield from ffmpeg_shown(context)
     if "TL302" in first.rules[:2] and is_sox_unknown(context):
         finding = without_sox(context)
         finding.severity = severity_of(fails=False)
@@ -225,7 +227,13 @@ def _ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
     if off_path is not None and "torchcodec" in context.pins:
         yield off_the_path(context, off_path)
     elif _needs_ffmpeg_unseen(context):
-        yield lacking_ffmpeg(context, "the log shows that none is found")
+        there = ffmpeg_of_tree(context)
+        said = (
+            f"this environment has FFmpeg {', '.join(map(str, there))}"
+            if there
+            else "the log shows that none is found"
+        )
+        yield lacking_ffmpeg(context, said, any_there=bool(there))
 
 
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:

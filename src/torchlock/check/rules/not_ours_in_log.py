@@ -19,14 +19,21 @@ if TYPE_CHECKING:
 _MEANINGS = (
     (
         re.compile(
-            r"CUDA out of memory|HIP out of memory|CUDA error: out of memory|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED"
+            (
+                r"CUDA out of memory|HIP out of memory|CUDA error: out of memory"
+                r"|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED"
+            )
         ),
         "the memory of the GPU ran out",
-        "Use a smaller batch, shorter audio or a smaller model, close other programs that use the GPU, or compute on the CPU.",
+        (
+            "Use a smaller batch, shorter audio or a smaller model, close other programs that use the "
+            "GPU, or compute on the CPU."
+        ),
     ),
     (
         re.compile(
-            r"not enough memory: you tried to allocate|DefaultCPUAllocator|OutOfMemoryError|Killed|MemoryError|SIGKILL"
+            r"not enough memory: you tried to allocate|DefaultCPUAllocator|OutOfMemoryError|Killed"
+            r"|MemoryError|SIGKILL"
         ),
         "the memory of the machine ran out",
         "Use a smaller batch, shorter audio or a smaller model, or give the machine or the container more memory.",

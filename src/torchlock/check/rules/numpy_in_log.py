@@ -141,7 +141,7 @@ def _of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) 
     later = [each for each in wheels.public_tags("numba") if wheels.is_final(each)]
     newest = max(later, key=Version, default="")
     other = f", or install a later numba ({newest} is the newest known)" if newest and newest != version else ""
-    finding = context.finding(
+    return context.finding(
         "TL109",
         "warning" if shown else "note",
         f"numba {version} does not work with NumPy {context.version('numpy')}: it needs numpy{wanted}",
@@ -152,7 +152,6 @@ def _of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) 
         sources=("numba-critical-deps",),
         strength=Strength.SHOWN if shown else Strength.DECLARED,
     )
-    return finding
 
 
 @rule("TL106", "TL703", on="log")
@@ -201,7 +200,10 @@ def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding
         message = f"{who} is compiled for a later NumPy than {numpy}, which is installed"
     summary = f"Install numpy{wanted}, or a release of that package for NumPy {numpy}."
     if not can and target is not None:
-        summary = f"Use a later release of that package, or change the line: numpy{wanted} has no wheel for Python {target.python}."
+        summary = (
+            f"Use a later release of that package, or change the line: numpy{wanted} has no wheel for "
+            f"Python {target.python}."
+        )
     remedy = Remedy(summary, commands=add(context, "numpy", wanted) if can else ())
     packages = (*owners[-1:], "numpy") if len(owners) == 1 else ("numpy",)
     return context.finding(

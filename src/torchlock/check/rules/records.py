@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import version_of
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
+from torchlock.inspect.ownership import is_whole
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CORE, FAMILY, STACK
@@ -88,40 +88,40 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
     return context.finding("TL604", "note", message, distribution.name, path=distribution.path)
 
 
-@rule("TL603")
-def leftovers(context: CheckContext) -> Iterator[Finding]:
-    """Folders that an interrupted pip moved aside."""
-    for leftover in context.installed.leftovers:
-        meant = f" over from an interrupted installation of {leftover.meant}" if leftover.meant else ""
-        message = f"{os.path.basename(leftover.path)} is left{meant}"
-        yield context.finding("TL603", "note", message, path=leftover.path)
-
-
 @rule("TL605")
 def duplicate_records(context: CheckContext) -> Iterator[Finding]:
     """Two records of one package in one folder, of conda and pip, or a record and files of different releases."""
     for duplicate in context.installed.duplicates:
-        folders = {distribution.entry.path for distribution in duplicate.distributions}
+        # An egg has a folder of its own.
+        folders = {each.path if each.kind == "egg" else each.entry.path for each in duplicate.distributions}
         versions = {distribution.version for distribution in duplicate.distributions}
-        if (
-            duplicate.name in STACK
-            and len(folders) == 1
-            and len(versions) > 1
-            and not _is_left(context, duplicate)
-        ):
-            several = " and ".join(sorted(versions))
-            message = f"{duplicate.name} is recorded twice in one folder, as {several}: their files are mixed"
-            mixed = not _is_of_one(context, duplicate)
-            severity = severity_of(fails=mixed and duplicate.name in CORE, partly=mixed)
-            path = duplicate.distributions[0].path
-            yield context.finding("TL605", severity, message, duplicate.name, path=path)
+        several = duplicate.name in STACK and len(folders) == 1 and len(versions) > 1
+        if several and not _is_left(context, duplicate):
+            yield _twice(context, duplicate)
     for twin in context.installed.twins:
         if twin.name in STACK:
             theirs, ours = twin.conda_version, twin.distribution.version
             message = f"conda installed {twin.name} {theirs}, and another installer overwrote it with {ours}"
-            severity = severity_of(fails=False, partly=not _same(theirs, ours))
+            mixed = not _same(theirs, ours) and not is_whole(twin.distribution)
+            message += ": the files of both are mixed" if mixed else ""
+            severity = severity_of(fails=False, partly=mixed)
             yield context.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
     yield from _other_release(context)
+
+
+def _twice(context: CheckContext, duplicate: Duplicate) -> Finding:
+    """Two records: whether the files are those of one of them, by their content."""
+    several = " and ".join(sorted({each.version for each in duplicate.distributions}))
+    message = f"{duplicate.name} is recorded twice in one folder, as {several}"
+    whole = [each for each in duplicate.distributions if is_whole(each)]
+    severity = severity_of(fails=not whole and duplicate.name in CORE, partly=not whole)
+    if whole:
+        message += f", and its files are those of {whole[0].version}"
+    else:
+        message += ": their files are mixed"
+    because = "an installer that did not remove the old release unpacked the other one over it"
+    path = duplicate.distributions[0].path
+    return context.finding("TL605", severity, message, duplicate.name, path=path, because=because)
 
 
 def _is_left(context: CheckContext, duplicate: Duplicate) -> bool:
@@ -131,10 +131,19 @@ def _is_left(context: CheckContext, duplicate: Duplicate) -> bool:
     return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
 
 
-def _is_of_one(context: CheckContext, duplicate: Duplicate) -> bool:
-    """Whether no file differs from the records: then the records are copies, and no files are mixed."""
-    kinds = ("missing", "size", "truncated", "empty", "hash")
-    return not any(context.integrity.counts.get((duplicate.name, kind)) for kind in kinds)
+def blame_records(findings: list[Finding]) -> list[Finding]:
+    """Make two records, or a record of other files, the cause of the errors of these files.
+
+    An installer asks the record. It takes a release for installed whose files are not there.
+    """
+    for finding in findings:
+        if finding.rule == "TL605" and finding.severity != "error" and finding.packages:
+            name, is_note = finding.packages[0][0], finding.severity == "note"
+            others = [each for each in findings if each.severity == "error" and each.rule != "TL605"]
+            blamed = {other for each in others for other, _ in (each.packages[:1] if is_note else each.packages)}
+            if name in CORE and name in blamed:
+                finding.severity = "error"
+    return findings
 
 
 def _same(one: str, other: str) -> bool:
@@ -150,7 +159,8 @@ def _other_release(context: CheckContext) -> Iterator[Finding]:
             continue
         if version_of(build.version) and version_of(record.version) and not _same(build.version, record.version):
             message = f"{name} is recorded as {record.version}, but its files are of {build.version}"
-            yield context.finding("TL605", "warning", message, name, path=build.path)
+            because = "another release was unpacked or copied over it; installers and pip list believe the record"
+            yield context.finding("TL605", "warning", message, name, path=build.path, because=because)
 
 
 @rule("TL604")

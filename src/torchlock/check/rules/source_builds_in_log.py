@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import Version
@@ -22,7 +21,6 @@ from torchlock.check.installer_log import read_installation
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.standards.names import normalise
-from torchlock.target import PythonVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +39,8 @@ _NAMED = (
     re.compile(r"Building wheel for ([\w.-]{1,80}) \("),
     re.compile(r"╰─> ([A-Za-z][\w.-]{1,80})$"),
     re.compile(
-        r"(?:Downloading|Using cached|Processing) (?:\S{0,200}/)?([A-Za-z][\w.]{0,60}(?:-[A-Za-z][\w.]{0,40}){0,4})-(\d[\w.+!]{0,40})\.(?:tar\.gz|zip)"
+        r"(?:Downloading|Using cached|Processing) (?:\S{0,200}/)?"
+        r"([A-Za-z][\w.]{0,60}(?:-[A-Za-z][\w.]{0,40}){0,4})-(\d[\w.+!]{0,40})\.(?:tar\.gz|zip)"
     ),
 )
 
@@ -66,15 +65,22 @@ _CAUSES = (
     ),
     _Cause(
         re.compile(
-            r"CUDA_HOME environment variable is not set|nvcc was not found|No such file or directory: '[^'\n]{0,80}nvcc"
+            r"CUDA_HOME environment variable is not set|nvcc was not found"
+            r"|No such file or directory: '[^'\n]{0,80}nvcc"
         ),
         "its build needs the CUDA toolkit (nvcc), which the wheels of torch do not contain",
-        "Install the CUDA toolkit of the version that torch was built for and set CUDA_HOME, or use a wheel of this package.",
+        (
+            "Install the CUDA toolkit of the version that torch was built for and set CUDA_HOME, or use a "
+            "wheel of this package."
+        ),
     ),
     _Cause(
         re.compile(r"Microsoft Visual C\+\+ 14|Unable to find vcvarsall|command '?cl\.exe'? failed: No such"),
         "its build needs the C++ compiler of Visual Studio",
-        "Install the Microsoft C++ Build Tools (workload: desktop development with C++), or use a Python for which a wheel exists.",
+        (
+            "Install the Microsoft C++ Build Tools (workload: desktop development with C++), or use a "
+            "Python for which a wheel exists."
+        ),
         (),
         "winget install Microsoft.VisualStudio.2022.BuildTools",
     ),
@@ -87,7 +93,8 @@ _CAUSES = (
     ),
     _Cause(
         re.compile(
-            r"command '?[^'\n]{0,60}(?:gcc|g\+\+|cc|c\+\+|clang)'? failed: No such file|(?:gcc|g\+\+|cc): (?:command )?not found|unable to execute '?[^'\n]{0,40}(?:gcc|g\+\+|cc)'?"
+            r"command '?[^'\n]{0,60}(?:gcc|g\+\+|cc|c\+\+|clang)'? failed: No such file|(?:gcc|g\+\+"
+            r"|cc): (?:command )?not found|unable to execute '?[^'\n]{0,40}(?:gcc|g\+\+|cc)'?"
         ),
         "its build needs a C compiler",
         "Install a C compiler.",
@@ -110,24 +117,30 @@ _CAUSES = (
     ),
     _Cause(
         re.compile(
-            r"libav(?:format|codec|device|util)[^\n]{0,60}(?:not found|No such file)|pkg-config[^\n]{0,40}(?:not found|is required)"
+            r"libav(?:format|codec|device|util)[^\n]{0,60}(?:not found|No such file)"
+            r"|pkg-config[^\n]{0,40}(?:not found|is required)"
         ),
         "its build needs FFmpeg with its header files and pkg-config",
         "Install FFmpeg's header files and pkg-config, or a release that has a wheel.",
         (),
         _APT
-        + "pkg-config libavformat-dev libavcodec-dev libavdevice-dev libavutil-dev libavfilter-dev libswscale-dev libswresample-dev",
+        + (
+            "pkg-config libavformat-dev libavcodec-dev libavdevice-dev libavutil-dev libavfilter-dev "
+            "libswscale-dev libswresample-dev"
+        ),
     ),
     _Cause(
         re.compile(
-            r"(?:can't find|No such file or directory:? ?'?|requires? a?) ?[Rr]ust|rustc|cargo[^\n]{0,30}not (?:found|installed)"
+            r"(?:can't find|No such file or directory:? ?'?|requires? a?) ?[Rr]ust|rustc"
+            r"|cargo[^\n]{0,30}not (?:found|installed)"
         ),
         "its build needs the Rust compiler",
         "Use a Python for which a wheel exists, or install Rust.",
     ),
     _Cause(
         re.compile(
-            r"CMake must be installed|cmake[^\n]{0,20}(?:not found|No such file)|No such file or directory: '?cmake"
+            r"CMake must be installed|cmake[^\n]{0,20}(?:not found|No such file)"
+            r"|No such file or directory: '?cmake"
         ),
         "its build needs CMake",
         "Install CMake, then run the same command again.",
@@ -136,9 +149,11 @@ _CAUSES = (
 _NO_DISTUTILS = re.compile(
     r"'pkgutil' has no attribute 'ImpImporter'|No module named '?distutils|attribute 'ImpImporter'"
 )
+_OF_PYTHON_3_13 = re.compile(r"KeyError: '__version__'")
 _NO_PKG_RESOURCES = re.compile(r"No module named '?pkg_resources")
 _ONLY_PYTHONS = re.compile(
-    r"Cannot install on Python version|only versions? >=? ?3\.\d{1,2}[^\n]{0,20}are supported|requires python >=|requires Python '[^'\n]{1,60}' but"
+    r"Cannot install on Python version|only versions? >=? ?3\.\d{1,2}[^\n]{0,20}are supported"
+    r"|requires python >=|requires Python '[^'\n]{1,60}' but"
 )
 
 
@@ -179,6 +194,9 @@ def _told(context: CheckContext, asked: Installation) -> Told:
         return other
     if _NO_DISTUTILS.search(asked.near):
         why = "its build uses distutils or an old setuptools, which Python 3.12 and later do not have"
+        return _older_python(context, asked, what, why)
+    if _OF_PYTHON_3_13.search(asked.near) and context.target is not None and context.target.python.minor >= 13:
+        why = "its setup script reads its version in a way that does not work since Python 3.13"
         return _older_python(context, asked, what, why)
     if _NO_PKG_RESOURCES.search(asked.near):
         return _without_pkg_resources(context, asked, what)
@@ -242,9 +260,8 @@ def _with_wheels(context: CheckContext, asked: Installation) -> Told | None:
 def _older_python(context: CheckContext, asked: Installation, what: str, why: str) -> Told:
     message = f"{what} was compiled here and did not build: {why}"
     words = words_of(asked)
-    target = context.target
-    best = str(replace(target.python, minor=min(11, target.python.minor - 1))) if target is not None else "3.11"
-    best = str(PythonVersion.parse(best))
+    own = context.target.python.minor if context.target is not None else 12
+    best = f"3.{min(11, own - 1)}"
     summary = f"Use Python {best}, or a later release of {asked.name or 'this package'}."
     return Told(
         "TL524", message, Remedy(summary, commands=in_python(context, best, words, asked.tool) if words else ())
@@ -269,7 +286,10 @@ def _without_pkg_resources(context: CheckContext, asked: Installation, what: str
 def _metadata(context: CheckContext, asked: Installation) -> Told:
     """pip 24.1 and later refuse a release whose metadata has an invalid requirement."""
     found = re.search(
-        r"Ignoring version ([\w.+!]{1,40}) of ([\w.-]{1,80}) since|Requested ([\w.-]{1,80})[^\n]{0,200} has invalid metadata",
+        (
+            r"Ignoring version ([\w.+!]{1,40}) of ([\w.-]{1,80}) since"
+            r"|Requested ([\w.-]{1,80})[^\n]{0,200} has invalid metadata"
+        ),
         asked.near,
     )
     what = (

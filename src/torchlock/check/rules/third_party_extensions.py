@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_symbol, not_found
+from torchlock.check.xformers import built_for
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -29,12 +30,13 @@ def extensions(context: CheckContext) -> Iterator[Finding]:
     reported: set[str] = set()
     for attempt in context.attempts:
         if attempt.role == "other" and attempt.package not in reported:
-            for finding in _judged(context, attempt):
+            for finding in judged(context, attempt):
                 reported.add(attempt.package)
                 yield finding
 
 
-def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
+def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
+    """Why one extension module does not load with this torch."""
     name, library = attempt.package, os.path.basename(attempt.path)
     severity = severity_of(fails=False, partly=_is_top(context, attempt))
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
@@ -45,7 +47,14 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         )
         expected_error = not_found(context, name, attempt.path, missing[0], attempt.path)
         yield context.finding(
-            "TL610", severity, message, name, "torch", path=attempt.path, expected_error=expected_error
+            "TL610",
+            severity,
+            message,
+            name,
+            "torch",
+            path=attempt.path,
+            because=_built_for(context, name),
+            expected_error=expected_error,
         )
     elif undefined:
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
@@ -54,7 +63,7 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         if abi is not None:
             message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
             message += f"{demangled(undefined[0])}{_and_more(undefined)}, which this torch does not have"
-        because = "it was built for another release of torch" if abi is None else BECAUSE_OF_ABI
+        because = BECAUSE_OF_ABI if abi is not None else _built_for(context, name) or _ANOTHER
         expected_error = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
         yield context.finding(
             "TL611",
@@ -66,14 +75,21 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             because=because,
             expected_error=expected_error,
             sources=("ld-so-manual",),
+            lacks=tuple(undefined),
         )
 
 
-_CUDA = re.compile(r"libcudart\.so")
+_ANOTHER = "it was built for another release of torch"
+_CUDA = re.compile(r"lib(cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|nvrtc|nvJitLink)\.so")
 
 
 def _and_more(names: list[str]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def _built_for(context: CheckContext, name: str) -> str | None:
+    torch = built_for(context) if name == "xformers" else ""
+    return f"its cpp_lib.json says that it was built for torch {torch}" if torch else None
 
 
 def _is_top(context: CheckContext, attempt: Attempt) -> bool:

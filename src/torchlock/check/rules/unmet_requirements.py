@@ -84,8 +84,8 @@ def _missing(context: CheckContext, distribution: Distribution, dependency: Depe
 def _other_version(
     context: CheckContext, distribution: Distribution, dependency: Dependency, found: Version, message: str
 ) -> Finding:
-    vital = distribution.name in CORE and dependency.name in CORE
-    repacked = vital and found.local is not None and _strange_label(found.local)
+    vital = distribution.name in FAMILY and dependency.name in CORE
+    repacked = vital and (found.is_devrelease or (found.local is not None and _strange_label(found.local)))
     in_family = distribution.name in FAMILY or dependency.name in FAMILY
     loads = dependency.name == "torch" and resolved(context, distribution.name) is True
     severity = severity_of(fails=False, partly=in_family and not repacked and not loads)

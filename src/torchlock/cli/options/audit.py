@@ -41,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("files", nargs="*", metavar="FILE", help="a file, a folder, or - for standard input")
     add("-R", "--recursive", action="store_true", help="also read the files in subfolders")
+    add("--docs", action="store_true", help="also read the install commands in Markdown and rst files")
     add(
         "--stdin-name",
         metavar="NAME",

@@ -141,7 +141,7 @@ class BundleProcess(LoaderProcess):
     @property
     def _why_unseen(self) -> str:
         is_known = self._root is not None
-        return "it is in no folder that is searched for certain" if is_known else "the machine was not examined"
+        return "no folder that is known to be searched has it" if is_known else "the machine was not examined"
 
     def _is_named_by_place(self, name: str) -> bool:
         """Whether a Mac has a library of this name in one place only, which is known."""
@@ -172,7 +172,8 @@ class BundleProcess(LoaderProcess):
         if name.startswith("@loader_path/"):
             return self._in([here], name.removeprefix("@loader_path/"))
         if name.startswith("/") and self._root is not None:
-            return self._in([os.path.dirname(self._root.real(name))], os.path.basename(name))
+            folders = [os.path.dirname(self._root.real(name)), here, *self._folders]
+            return self._in(folders, os.path.basename(name))
         return None
 
     def _lacks(self, name: str) -> bool:

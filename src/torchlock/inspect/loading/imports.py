@@ -46,10 +46,12 @@ def attempts(
     process: LoaderProcess,
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
+    left: Collection[str] = (),
 ) -> list[Attempt]:
     """Load Python's ctypes, torch, then each installed companion, then the modules of others.
 
     ``beside`` are the extension modules that a companion's record lists outside of any package: paths by package.
+    ``left`` are libraries of an earlier release of a companion, which the installed one does not open.
     Symbols of torch itself are not checked. If torch does not load, the others are not tried: they would not load
     either.
     """
@@ -75,6 +77,8 @@ def attempts(
     for name in (name for name, member in MEMBERS.items() if member.opens):
         roles = dict.fromkeys((beside or {}).get(name, ()), "import")
         for path, role in {**roles, **dict(_companion(environment, copies, name))}.items():
+            if path in left:
+                continue
             # Those for an absent FFmpeg fail in turn, which is expected.
             found.append(Attempt(name, path, role, process.load(path)))
     found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]

@@ -226,6 +226,11 @@ FORMATS = (
         names=("makefile", "gnumakefile", "justfile", ".justfile"),
         endings=(".mk", ".mak", ".just"),
     ),
+    Format("devcontainer", "devcontainer", "commands", names=("devcontainer.json", ".devcontainer.json")),
+    Format("jenkins", "jenkinsfile", "commands", names=("jenkinsfile",), endings=(".jenkinsfile",)),
+    Format("pre-commit", "pre_commit", "commands", names=(".pre-commit-config.yaml", ".pre-commit-config.yml")),
+    # Read on request alone, so no name and no content leads to it.
+    Format("docs", "text_document", "commands"),
     Format("batch", "windows_script", "commands", function="read_batch", endings=(".bat", ".cmd")),
     Format("powershell", "windows_script", "commands", function="read_powershell", endings=(".ps1", ".psm1")),
 )

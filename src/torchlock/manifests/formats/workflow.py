@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
-from torchlock.manifests.embedded_code import EmbeddedBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
+from torchlock.manifests.formats.workflow_values import filled, filled_text, holds, runs_of, variables_of
 from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
@@ -32,8 +33,9 @@ _RUN = {
 }
 _INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install |(?:conda|mamba) install ")
 _POWERSHELL = ("pwsh", "powershell")
+_SYSTEMS = {"ubuntu": "Linux", "windows": "Windows", "macos": "macOS"}
 _SHELLS = {"bash", "sh", "batch", *_POWERSHELL}
-_HOLDING_JOBS = {"jobs", "tasks", "stages", "pipelines"}
+_HOLDING_JOBS = {"jobs", "tasks", "stages", "pipelines", "services"}
 _SETTINGS = {"variables", "env", "vars", "environment", "with", "inputs", "matrix", "strategy", "on"}
 _RUNNERS = (
     (re.compile(r"ubuntu-[\w.]*$"), "sys_platform == 'linux' and platform_machine == 'x86_64'"),
@@ -64,6 +66,9 @@ def read(text: str, path: str) -> Document:
     for start, message in wrong[:1]:
         builder.issue("TL901", "note", f"the file cannot be read from here on: {message}", start)
     reader = _Reader(builder)
+    services = root.get("services")
+    if services is not None and root.get("jobs") is None:
+        _tell_inline(builder, services)
     reader.walk(root, "", "")
     builder.add(scoped_parts(reader.entries()))
     return builder.document
@@ -74,11 +79,18 @@ class _Reader:
         self._builder = builder
         self._jobs: dict[str, _Job] = {}
         self._step = 0
+        # What expressions and shells know here: matrix.NAME, env.NAME, NAME.
+        self._values: dict[str, str] = {}
+        self._defaults: dict[str, Node] = {}
 
     def entries(self) -> dict[str, list[Entry]]:
-        return {
-            name: [self._placed(entry, job) for entry in job.state.entries] for name, job in self._jobs.items()
-        }
+        """The entries of each job. Runs of a job that install the same count once."""
+        found: dict[tuple[object, ...], tuple[str, list[Entry]]] = {}
+        for name, job in self._jobs.items():
+            placed = [self._placed(entry, job) for entry in job.state.entries]
+            alike = tuple(replace(entry, step=0, version=None, hashes=()) for entry in placed)
+            found.setdefault(tuple(map(repr, alike)) if alike else (name,), (name, placed))
+        return dict(found.values())
 
     def _placed(self, entry: Entry, job: _Job) -> Entry:
         python = f"python_version == '{job.python}'" if job.python else ""
@@ -92,26 +104,78 @@ class _Reader:
         for item in node.items:
             self.walk(item, job, branch, holding)
         keys = {(key.text or "").lower(): value for key, value in node.pairs}
-        if keys:
+        if not keys:
+            return
+        outside = self._values, self._defaults
+        self._enter(keys)
+        if not holding:
             self._machine(keys, job)
         for key, value in node.pairs:
-            name = key.text or ""
-            low = name.lower()
-            inner = f"line-{self._line(key)}" if "if" in keys and low in _RUN else branch
-            if holding:
-                self.walk(value, name, inner)
-            elif low in _RUN:
-                self._run(value, job, inner, low, keys)
-            elif low in _SETTINGS:
-                self._set(value)
-                if low in ("matrix", "strategy"):
-                    self._alternatives(value, job)
-                if low in ("with", "inputs"):
-                    self._machine({(one.text or "").lower(): other for one, other in value.pairs}, job)
-                    self.walk(value, job, inner)
-            else:
-                named = not job and value.mapping and low not in _HOLDING_JOBS
-                self.walk(value, name if named and not holding else job, inner, holding=low in _HOLDING_JOBS)
+            self._pair(key, value, job, branch, keys, holding=holding)
+        self._values, self._defaults = outside
+
+    def _enter(self, keys: dict[str, Node]) -> None:
+        """The variables and defaults that a mapping sets for what is in it."""
+        for key in ("env", "variables", "environment"):
+            for name, (text, _) in variables_of(keys.get(key)).items():
+                value = filled_text(text, self._values)
+                known = "${{" not in value and "$(" not in value
+                if known:
+                    self._values = {**self._values, name: value, f"env.{name}": value, f"variables.{name}": value}
+        run = keys["defaults"].get("run") if "defaults" in keys else None
+        if run is not None:
+            self._defaults = {**self._defaults, **{key.text or "": value for key, value in run.pairs}}
+
+    def _pair(
+        self, key: Node, value: Node, job: str, branch: str, keys: dict[str, Node], *, holding: bool
+    ) -> None:
+        name = key.text or ""
+        low = name.lower()
+        inner = self._branch(key, keys, branch) if low in _RUN and not holding else branch
+        if holding:
+            self._runs(name, value)
+        elif inner is None:
+            return
+        elif low in _RUN:
+            self._run(value, job, inner, low, keys)
+        elif low in _SETTINGS:
+            self._set(value)
+            if low in ("matrix", "strategy"):
+                self._alternatives(value, job)
+            if low in ("with", "inputs"):
+                self._machine({(one.text or "").lower(): other for one, other in value.pairs}, job)
+                self.walk(value, job, inner)
+        else:
+            named = not job and value.mapping and low not in _HOLDING_JOBS
+            self.walk(value, name if named else job, inner, holding=low in _HOLDING_JOBS)
+
+    def _branch(self, key: Node, keys: dict[str, Node], branch: str) -> str | None:
+        """The branch of a step: its own if a condition is unknown; None if its condition does not hold."""
+        condition = keys["if"].text if "if" in keys else None
+        if "if" not in keys:
+            return branch
+        held = holds(condition or "", self._values)
+        return branch if held else None if held is False else f"line-{self._line(key)}"
+
+    def _runs(self, name: str, job: Node) -> None:
+        """Read a job once for each combination of its matrix that makes a difference."""
+        outside = self._values
+        end = self._end(job)
+        runs = runs_of(job, self._builder.text[job.start : end])
+        for run in runs:
+            told = re.sub(r"[^\w.+]+", "-", "-".join(run.values())) if len(runs) > 1 else ""
+            self._values = {**outside, **{f"matrix.{key}": value for key, value in run.items()}}
+            self.walk(job, "-".join(filter(None, (name, told))), "")
+        self._values = outside
+
+    def _end(self, node: Node) -> int:
+        """An offset behind the last value in a node."""
+        found, waiting = node.start, [node]
+        while waiting:
+            one = waiting.pop()
+            found = max(found, one.block.end if one.block else one.start + len(one.text or ""))
+            waiting += [*one.items, *(part for pair in one.pairs for part in pair)]
+        return found
 
     def _line(self, node: Node) -> int:
         return self._builder.place(node.start).line
@@ -122,19 +186,23 @@ class _Reader:
     def _machine(self, keys: dict[str, Node], name: str) -> None:
         """Record the system and Python that a job, a step or a pool of machines names."""
         for key in ("runs-on", "vmimage"):
-            label = (keys[key].text or "").lower() if key in keys else ""
+            label = filled_text(keys[key].text or "", self._values).lower() if key in keys else ""
             if label:
                 job = self._job(name)
                 job.marker = next((marker for pattern, marker in _RUNNERS if pattern.match(label)), "")
                 job.windows = label.startswith("windows")
+                system = next((one for one in _SYSTEMS if label.startswith(one)), "")
+                self._values = {**self._values, **({"runner.os": _SYSTEMS[system]} if system else {})}
         for key in ("python-version", "versionspec", "image"):
-            text = (keys[key].text or "") if key in keys else ""
+            text = filled_text(keys[key].text or "", self._values) if key in keys else ""
             version = re.fullmatch(r"(?:(?:.*/)?python:)?(3\.\d+)(?:\.[\dx]+)?(?:-[\w.-]+)?", text)
             if version and (key != "image" or "python:" in text):
                 self._job(name).python = version[1]
 
     def _alternatives(self, node: Node, name: str) -> None:
         """The values of a matrix that are commands of an installer; a job runs one of them."""
+        if any(value.startswith("pip ") or "-m pip " in value for value in self._values.values()):
+            return  # The run of this combination has the command.
         for item in [*node.items, *(value for _, value in node.pairs)]:
             self._alternatives(item, name)
         if _INSTALL.match(node.text or ""):
@@ -142,9 +210,9 @@ class _Reader:
 
     def _set(self, node: Node) -> None:
         """Record variables that set indexes."""
-        for key, value in node.pairs:
-            kind = INDEX_VARIABLES.get(key.text or "")
-            for address in (value.text or "").split() if kind else ():
+        for key, (text, value) in variables_of(node).items():
+            kind = INDEX_VARIABLES.get(key)
+            for address in filled_text(text, self._values).split() if kind else ():
                 self._builder.index(kind or "", address, value.start)
 
     def _run(self, node: Node, name: str, branch: str, key: str, keys: dict[str, Node]) -> None:
@@ -157,28 +225,53 @@ class _Reader:
         if text is None:
             return
         job = self._job(name)
-        shell = (keys["shell"].text or "").lower() if "shell" in keys else key if key in _SHELLS else ""
+        named = keys.get("shell") or self._defaults.get("shell")
+        shell = (named.text or "").lower() if named else key if key in _SHELLS else ""
         embedded = self._inset(node, text)
         if embedded is not None and not shell.startswith("python"):
-            job.state.step = self._step
-            job.state.folder.here = self._folder(keys)
-            embedded.install(job.state, _words(shell, job), branch)
-            self._step = job.state.step
+            state, before = job.state, job.state.variables
+            state.variables = {**before, **self._variables()}
+            state.step, state.folder.here = self._step, self._folder({**self._defaults, **keys})
+            embedded.install(state, _words(shell, job), branch)
+            self._step = state.step
+            if key == "run":  # Each step has its own shell.
+                state.variables = before
+
+    def _variables(self) -> dict[str, str | None]:
+        """The variables of the environment, by the names that shells and PowerShell have for them."""
+        found = {name: value for name, value in self._values.items() if "." not in name}
+        return {**{name.lower(): value for name, value in found.items()}, **found}
 
     def _folder(self, keys: dict[str, Node]) -> str | None:
         """The folder that a step runs in."""
         named = keys.get("working-directory") or keys.get("workingdirectory") or keys.get("working_directory")
-        text = named.text or "" if named else ""
+        text = filled_text(named.text or "", self._values) if named else ""
         return (None if not names_own_folder(text) else "") if "$" in text else text
 
     def _inset(self, node: Node, text: str) -> EmbeddedBuilder | None:
         block = node.block
+        written, exact = MappedText(), True
         if block is None:
-            return EmbeddedBuilder(self._builder, text, [(0, node.start)], exact=node.exact) if text else None
-        lines = self._builder.text[block.start : block.end]
-        if block.folded:
-            lines = re.sub(r"\r?\n(?=[ \t]*[^\s])", lambda match: " " * len(match[0]), lines)
-        return EmbeddedBuilder(self._builder, lines, [(0, block.start)])
+            written.add(text, node.start)
+            exact = node.exact
+        else:
+            lines = self._builder.text[block.start : block.end]
+            if block.folded:
+                lines = re.sub(r"\r?\n(?=[ \t]*[^\s])", lambda match: " " * len(match[0]), lines)
+            written.add(lines, block.start)
+        if not written.text:
+            return None
+        known = filled(written, self._values)
+        return EmbeddedBuilder(self._builder, known.text, known.pieces, exact=exact)
+
+
+def _tell_inline(builder: DocumentBuilder, services: Node) -> None:
+    """A note on Dockerfiles inside a Compose file."""
+    for _, service in services.pairs:
+        build = service.get("build")
+        inline = build.get("dockerfile_inline") if build else None
+        if inline is not None:
+            builder.issue("TL901", "note", "the Dockerfile that is written here is not judged", inline.start)
 
 
 def _words(shell: str, job: _Job) -> Words:

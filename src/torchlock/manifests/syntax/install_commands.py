@@ -18,6 +18,7 @@ from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.installer_platforms import platform_of
 from torchlock.manifests.syntax.isolated_commands import isolated_command
+from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, Word, commands
@@ -104,7 +105,8 @@ class Installed:
 
     ``steps`` counts the commands that install something; it continues from one stage to the next. ``held`` are
     companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
-    packages. ``folder`` is where the next command runs.
+    packages. ``folder`` is where the next command runs, ``pythons`` a marker of the Pythons that
+    all of it can have.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -114,6 +116,7 @@ class Installed:
     keeps: bool = False
     present: EarlierEntries = field(default_factory=EarlierEntries)
     folder: WorkingFolder = field(default_factory=WorkingFolder)
+    pythons: str = ""
 
 
 class Installer:
@@ -180,7 +183,9 @@ class Installer:
     def _append(self, found: Iterable[Entry], command: Command) -> None:
         self._state.step += 1
         scope = f"group:{command.branch}" if command.branch else ""
-        self._state.entries += [replace(entry, step=self._state.step, scope=scope, shell=True) for entry in found]
+        made = [replace(entry, step=self._state.step, scope=scope, shell=True) for entry in found]
+        self._state.entries += made
+        self._limit_pythons(command, made)
 
     def _apart(self, name: str, words: list[Word], command: Command) -> None:
         """Add the packages of a separate environment, and the command that runs in it."""
@@ -303,6 +308,7 @@ class Installer:
             earlier = self._state.present.by_package(self._state.entries)
             made = [replace(entry, keeps=True) for entry in drop_satisfied(made, earlier, self._state.held)]
         self._state.entries += made
+        self._limit_pythons(command, made)
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:
         """The platforms that a command installs for, if they are not those that it runs on."""
@@ -366,6 +372,15 @@ class Installer:
         message = f"{word.value} is of a folder that is not in this project, so its requirements are not judged"
         self._builder.issue("TL901", "note", message, word.start)
         return []
+
+    def _limit_pythons(self, command: Command, made: list[Entry]) -> None:
+        """An environment with a project has one of its Pythons, for every package in it."""
+        found, before = self._builder.done.pythons, self._state.pythons
+        if found and not command.branch:
+            self._state.pythons = both(before, *found)
+        found.clear()
+        for entry in made if self._state.pythons == before else self._state.entries:
+            entry.marker = both(entry.marker, self._state.pythons)
 
     def _redirected(self, command: Command) -> None:
         """Report ``torch>=2.0`` without quotes: the shell redirects to a file named ``=2.0``, or from one."""

@@ -1,0 +1,54 @@
+"""Remedies for what stands before the right copy of a package on the import path, and for remains of packages."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.check.fix.commands import shell, uninstall, unset
+from torchlock.finding import Command, Remedy
+
+if TYPE_CHECKING:
+    from torchlock.check import CheckContext
+    from torchlock.finding import Finding
+
+
+def deleted(context: CheckContext, finding: Finding) -> Remedy:
+    """Delete what an interrupted installer left (TL603)."""
+    return Remedy("Delete it.", commands=shell(context, "rm -rf", finding.path))
+
+
+def moved(context: CheckContext, finding: Finding) -> Remedy:
+    """Remove the copy that hides the right package."""
+    name = finding.packages[0][0]
+    copies = context.copies[name]
+    imported = copies.imported
+    if imported is None or finding.path != imported.path:
+        return _renamed(context, finding.path)
+    kind = imported.entry.kind if imported.entry else ""
+    if kind == "user" or (imported.entry is not None and imported.entry.is_site):
+        return Remedy(
+            f"Remove the copy of {name} that comes first, or run Python with -s.",
+            commands=uninstall(context, [name]),
+        )
+    if kind == "pth" and imported.entry is not None and imported.entry.origin is not None:
+        origin = imported.entry.origin
+        return Remedy(f"Remove line {origin.line} of {origin.path}, which adds {imported.entry.path}.")
+    if kind == "pythonpath":
+        return Remedy(
+            "Remove its folder from PYTHONPATH.", commands=(Command("shell", unset(context, "PYTHONPATH")),)
+        )
+    if os.path.isdir(imported.path):
+        return Remedy(
+            f"Start Python outside of the folder {os.path.dirname(imported.path)}.",
+            commands=(Command("shell", "cd .."),),
+        )
+    return _renamed(context, imported.path)
+
+
+def _renamed(context: CheckContext, path: str) -> Remedy:
+    """Rename the user's own file or folder, which Python finds first."""
+    name = os.path.basename(path)
+    what = "folder" if os.path.isdir(path) else "file"
+    other = os.path.join(os.path.dirname(path), f"my_{name}")
+    return Remedy(f"Give the {what} another name than {name}.", commands=shell(context, "mv", path, other))

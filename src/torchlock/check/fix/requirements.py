@@ -1,0 +1,49 @@
+"""Remedies for requirements of installed packages that are not met (TL609)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import dependencies_of
+from torchlock.check.fix.commands import add
+from torchlock.check.fix.fitting import fitting
+from torchlock.finding import Remedy
+from torchlock.knowledge.stack import FAMILY, STACK
+
+if TYPE_CHECKING:
+    from torchlock.check import CheckContext
+    from torchlock.check.fix.plan import Plan
+    from torchlock.finding import Finding
+
+
+def of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
+    """Releases that work together, for a requirement on a member of the stack."""
+    if plan is not None and (lacks_one_of_the_stack(context, finding) or pins_another(context, finding)):
+        return fitting(context, plan)
+    return None
+
+
+def required(context: CheckContext, finding: Finding) -> Remedy | None:
+    """Install the required package. In the stack, another version may break another requirement."""
+    asking, asked = finding.packages[0][0], finding.packages[1][0]
+    if asked in STACK:
+        return Remedy(f"Use a release of {asking} that works with {asked} {finding.packages[1][1]}.")
+    record = context.installed.get(asking)
+    found = [item for item in dependencies_of(record) if item.name == asked] if record else []
+    specifier = found[0].specifier if found else ""
+    version = specifier.removeprefix("==") if specifier.startswith("==") and "," not in specifier else ""
+    line = f"{asked}=={version}" if version else f"{asked}{specifier}"
+    return Remedy(f"Install {line}.", commands=add(context, asked, line.removeprefix(asked)))
+
+
+def lacks_one_of_the_stack(context: CheckContext, finding: Finding) -> bool:
+    """Whether a package requires a member of the stack that is not installed."""
+    return (
+        finding.rule == "TL609" and finding.packages[1][0] in STACK and finding.packages[1][0] not in context.pins
+    )
+
+
+def pins_another(context: CheckContext, finding: Finding) -> bool:
+    """Whether the metadata of a member of the torch family requires another release of an installed member."""
+    names = {name for name, _ in finding.packages}
+    return finding.rule == "TL609" and len(names) == 2 and names <= FAMILY & set(context.pins)

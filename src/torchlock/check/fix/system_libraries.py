@@ -1,0 +1,71 @@
+"""Remedies for libraries of the machine: FFmpeg, libsndfile, the C and C++ libraries."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.check.fix.commands import add
+from torchlock.check.fix.fitting import fitting
+from torchlock.check.fix.plan import planned
+from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
+from torchlock.check.system_packages import package_command, shipped
+from torchlock.finding import Command, Remedy
+
+if TYPE_CHECKING:
+    from torchlock.check import CheckContext
+    from torchlock.check.fix.plan import Plan
+    from torchlock.finding import Finding
+
+
+def soundfile(context: CheckContext, finding: Finding) -> Remedy:
+    """A backend for a torchaudio that has none (TL306)."""
+    return Remedy("Install soundfile.", commands=add(context, "soundfile"))
+
+
+def later_soundfile(context: CheckContext, finding: Finding) -> Remedy | None:
+    """A soundfile with its own library, in place of a libsndfile of the machine that does not load (TL608)."""
+    if not is_library_of_the_machine(context, finding):
+        return None
+    later = "Install a later soundfile, whose wheel contains libsndfile."
+    return Remedy(later, commands=add(context, "soundfile", ">=0.12.1"))
+
+
+def is_library_of_the_machine(context: CheckContext, finding: Finding) -> bool:
+    """Whether a finding is about a libsndfile from outside soundfile's package."""
+    copy = context.copy("soundfile")
+    if finding.rule != "TL608" or copy is None or finding.packages[0][0] != "soundfile":
+        return False
+    return not finding.path.startswith(os.path.dirname(copy.path) + os.sep)
+
+
+def other_ffmpeg(context: CheckContext, finding: Finding) -> Remedy:
+    """The remedy for an FFmpeg that is too new: a torchcodec for it, or else an earlier FFmpeg."""
+    major = newest_to_come(context)
+    plan = planned(context, libraries={"ffmpeg": f"{major}.0"})
+    if plan is None or set(plan.versions) != {"torchcodec"}:
+        return earlier(context, cores_of(context), major)
+    remedy = fitting(context, plan)
+    system, known = shipped(context, "ffmpeg")
+    there = majors_of(context)
+    is_lacking = isinstance(there, Unknown) or major not in there
+    if is_lacking and system is not None and known is not None:
+        more = "".join(each.line for each in package_command(context, system, known))
+        commands = tuple(each._replace(line=f"{each.line} && {more}") for each in remedy.commands)
+        return Remedy(f"{remedy.summary.rstrip('.')}, and FFmpeg {major} of {system.title}.", commands=commands)
+    return remedy
+
+
+def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
+    """Releases for this older system, or else a later system."""
+    if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
+        return fitting(context, plan)
+    if "GLIBC_" in finding.expected_error:
+        return Remedy(
+            "Use a later release of the system, or an image with a later glibc. No wheel contains glibc."
+        )
+    if context.environment.conda:
+        line = "conda install -y -c conda-forge libstdcxx-ng"
+        return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
+    return Remedy("Install a later libstdc++, which comes with GCC, or use a later release of the system.")

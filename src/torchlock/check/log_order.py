@@ -1,0 +1,130 @@
+"""The order of findings that a log suggests: those that it shows come first."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.log import candidates
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.verdict import strength_of
+from torchlock.finding import Strength
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY
+from torchlock.redaction import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from torchlock.check.log import Log, Signature
+    from torchlock.finding import Finding
+
+_MODULES = FAMILY | {"soundfile"}
+_OF_TORCH = re.compile(
+    r"_?(torch|c10|cuda|cudart|cublas|cufft|cusolver|curand|nccl|nvrtc|nvtoolsext|amdhip|roc|torio)"
+)
+# Rules about any missing library or symbol.
+_LOADING = {"TL201", "TL610", "TL611", "TL613"}
+
+
+def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) -> list[Finding]:
+    """The findings, those that the log shows first; otherwise the order stays.
+
+    First come findings that print a line of the log, or are about ``owners``, packages in its traceback, the one
+    that failed first. A finding that only its rule connects with the log does not come before an error that was
+    shown.
+    """
+    order, depth = candidates(log), list(owners)
+    shown = [each for each in findings if each.severity == "error" and strength_of(each, ()) >= Strength.SHOWN]
+
+    def rank(finding: Finding) -> tuple[bool, int, int, int]:
+        rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
+        place = min((order.index(rule) for rule in rules if rule in order), default=len(order))
+        is_likely = place < len(order)
+        is_bare = strength_of(finding, ()) < Strength.SHOWN
+        about = finding.packages[0][0] if finding.packages else ""
+        near = depth.index(about) if about in depth else len(depth)
+        if _prints(finding, log) or (is_likely and about in depth):
+            tier = 0
+        elif is_likely and not (is_bare and shown):
+            tier = 1
+        else:
+            tier = 2 if order and finding in shown else 3 if is_likely else 4
+        return finding.severity == "note", tier, near if tier == 0 else 0, place
+
+    return sorted(findings, key=rank)
+
+
+def _prints(finding: Finding, log: Log) -> bool:
+    """Whether a finding predicts the first failure of a log: its line, its symbol or its library."""
+    first = log.first
+    if first is None:
+        return False
+    named = (first.symbol or first.library).lower()
+    for part in (finding, *finding.consequences):
+        expected_error = part.expected_error.rpartition("\n")[2].strip()
+        if expected_error and (expected_error in first.text or first.text in expected_error):
+            return True
+        if named and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks):
+            return True
+    return False
+
+
+def promote(log: Log, findings: Sequence[Finding]) -> None:
+    """Raise a note to a warning if the log shows its effect, and to an error if the package is missing.
+
+    A fault that the files show, and that the log names by its line, symbol or library, is confirmed: it ran.
+    """
+    likely = log.first.rules[:2] if log.first else ()
+    for finding in findings:
+        if finding.strength == Strength.SHOWN and _prints(finding, log):
+            finding.strength = Strength.RAN
+        if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
+            finding.severity = severity_of(fails=finding.rule == "TL615")
+
+
+def _may_be(finding: Finding, log: Log) -> bool:
+    """Whether a note matches the log: it is about the missing module, or about packages of the stack."""
+    names = {name.replace("-", "_") for name, _ in finding.packages}
+    module = log.first.module.partition(".")[0] if log.first else ""
+    if finding.rule in ("TL615", "TL604", "TL601") and module in _MODULES:
+        return module in names
+    return finding.rule != "TL609" or names <= FAMILY
+
+
+def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[str]:
+    """Remarks on the log: it shows no known failure, or it is from another environment (``elsewhere``)."""
+    found = [elsewhere] if elsewhere else []
+    if log.split:
+        places = dict(log.prefixes)
+        found.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
+    if elsewhere:
+        return found
+    if log.first is None:
+        return [*found, "the log shows no known failure, so it does not change the order of the findings"]
+    innocent = next((each for each in findings if each.rule == "TL229" and _prints(each, log)), None)
+    if innocent is not None:
+        return [*found, innocent.message]
+    bad = [each for each in findings if each.severity != "note"]
+    likely = set(candidates(log))
+    shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
+    if log.first.weight == ECHO:
+        found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
+    elif not any(_prints(each, log) for each in bad) and (
+        not shown or (shown <= _LOADING and not _is_named(log.first, bad))
+    ):
+        found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
+    return found
+
+
+def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:
+    """Whether the library that a log names is in a finding; any library may be missing.
+
+    A library of torch or CUDA matches any other: a report names only a few of the missing ones.
+    """
+    name = signature.library or ("libsndfile" if "sndfile" in signature.text else "")
+    stem = re.split(r"[.-]|_core\d|(?<!\d)\d+_", name.lower().removeprefix("lib"))[0]
+    if not stem or _OF_TORCH.match(stem):
+        return True
+    parts = (part for each in findings for part in (each, *each.consequences))
+    return any(stem in text.lower() for part in parts for text in (part.message, part.expected_error))

@@ -1,0 +1,96 @@
+"""Which environment a log is of: the folders, versions and builds that it names."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.log import PYTHON, plain_path, python_in
+from torchlock.knowledge.build_labels import cuda_label
+from torchlock.runtime import files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torchlock.check.log import Log
+
+
+def site_of(log: Log, root: str = "") -> str:
+    """The folder of packages that a log names and that exists here, or below ``root``; "" if there is none.
+
+    The one from which torch or torchaudio was imported comes first, then the one that is named last.
+    """
+    imported = {plain_path(prefix) for _, prefix in log.prefixes}
+    last_first = list(log.sites)[::-1]
+    places = sorted(last_first, key=lambda site: plain_path(os.path.dirname(site)) not in imported)
+    for site in places:
+        place = _below(root, site) if root else os.path.expanduser(site)
+        if os.path.isabs(place) and files.is_folder(place):
+            return place
+    return ""
+
+
+def _below(root: str, path: str) -> str:
+    """Where a path of a machine is, whose files are below ``root``."""
+    return os.path.join(root, re.sub(r"^(?:[A-Za-z]:)?[/\\]+", "", path).replace("\\", "/"))
+
+
+def elsewhere(
+    log: Log,
+    folders: Sequence[str],
+    installed: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    moved: bool = False,
+    root: str = "",
+) -> str:
+    """Why the log is from another environment (other folders, another Python, other versions); else "".
+
+    ``folders`` are those of this environment as its own processes name them, ``installed`` has the version and the
+    build of each package. ``moved``: the environment may be at another path in the log; the name of its folder is
+    the same. ``root`` has the files of its machine, if that is another one.
+    """
+    own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
+    strange = [
+        (name, prefix)
+        for name, prefix in log.prefixes
+        if not prefix.startswith("~") and not any(_is_under(folder, prefix, moved, root) for folder in folders)
+    ]
+    if folders and strange and not (log.split and len(strange) < len(log.prefixes)):
+        name, prefix = strange[0]
+        return f"the log is from another environment: it has {name} in {prefix}, this is {own}"
+    here = {python_in(match) for folder in folders for match in PYTHON.finditer(folder + "/")}
+    if here and log.pythons and not here & set(log.pythons):
+        return f"the log is from another environment: it names Python {log.pythons[0]}, this is {min(here)}"
+    for name, version in log.installed:
+        mine, label = (installed or {}).get(name, ("", ""))
+        if mine and not _is_same(version, mine, label):
+            return f"the log is from another environment: it has {name} {version}, this is {name} {mine}"
+    for name, cuda in log.cuda:
+        mine, label = (installed or {}).get(name, ("", ""))
+        if label.startswith("cu") and label != cuda_label(cuda):
+            return f"the log is from another environment: its {name} is built for CUDA {cuda}, this one is {label}"
+    return ""
+
+
+def _is_same(found: str, mine: str, label: str) -> bool:
+    """Whether a version from a log, perhaps shortened, may be the installed one."""
+    public, _, local = found.partition("+")
+    same = f"{mine.partition('+')[0]}.".startswith(f"{public}.")
+    return same and (not local or not label or local == label)
+
+
+def _is_under(folder: str, prefix: str, moved: bool, root: str) -> bool:
+    here, there = plain_path(folder) + "/", plain_path(prefix) + "/"
+    real = _below(root, prefix) if root else prefix
+    if here.startswith(there) or ((root or not moved) and _is_linked(folder, real, root)):
+        return True
+    tail = re.search(r"(?<![^/:])[^/:]+/lib(?:/python[\d.]+t?)?/$", there)
+    return moved and (here.find(f"/{tail[0]}") >= 0 if tail else False)
+
+
+def _is_linked(folder: str, prefix: str, root: str) -> bool:
+    """Whether a folder is in the one that a prefix leads to over links."""
+    mine = _below(root, folder) if root else folder
+    here, there = (plain_path(os.path.realpath(each)) + "/" for each in (mine, prefix))
+    return here.startswith(there) or (not root and (plain_path(folder) + "/").startswith(there))

@@ -1,0 +1,81 @@
+"""TL528: conda found no such package; for PyTorch's own metapackages, what there is instead."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check import known_wheels as wheels
+from torchlock.check.installer_findings import Told, finding_of, install_again
+from torchlock.check.installer_log import read_installation
+from torchlock.finding import Command, Remedy
+from torchlock.knowledge.build_labels import cuda_label
+from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.installer_log import Installation
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+    from torchlock.target import Target
+
+_MISSING = re.compile(r"^\s{0,8}- ([\w.-]{1,80})(?:(?:==?|\s)([\w.*]{1,40}))?", re.MULTILINE)
+_PINNED = re.compile(r"(?:^|\s)([\w.-]{1,80})={1,2}(\d[\w.]{0,30})(?=\s|$)")
+# The packages of the channels that choose a CUDA build; the names of other builds have no such package.
+_CHOOSERS = ("pytorch-cuda", "cudatoolkit")
+
+
+@rule("TL528", on="log")
+def not_in_channels(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The packages that no channel has."""
+    first = log.first
+    if first is None or "PackagesNotFoundError" not in first.text:
+        return
+    asked = read_installation(log.text, first.line)
+    part = asked.near.partition("PackagesNotFoundError")[2].partition("Current channels")[0]
+    missing = {match[1]: (match[2] or "").rstrip("*.") for match in _MISSING.finditer(part)}
+    if missing:
+        yield finding_of(context, found, asked, first.text, _told(context, asked, missing))
+
+
+def _told(context: CheckContext, asked: Installation, missing: dict[str, str]) -> Told:
+    listed = ", ".join(f"{name} {version}".strip() for name, version in missing.items())
+    chooser = next((name for name in _CHOOSERS if name in missing), "")
+    system = context.target.platform.system if context.target is not None else ""
+    if chooser and (system == "macos" or "/osx-" in asked.near):
+        message = f"no channel has {listed} for macOS: there are no CUDA builds for macOS"
+        words = [each for each in asked.command.split() if each.partition("=")[0] not in _CHOOSERS]
+        commands = (Command("conda", " ".join(words)),) if re.fullmatch(r"[\w.=+:/ -]+", " ".join(words)) else ()
+        return Told("TL528", message, Remedy(f"Leave {chooser} out.", commands=commands))
+    if chooser and missing[chooser] and context.target is not None:
+        return _of_chooser(context, asked, context.target, chooser, missing[chooser])
+    message = f"no channel that was asked has {listed} for this platform"
+    return Told(
+        "TL528", message, Remedy("Install them from conda-forge, or with pip."), sources=("pytorch-138506",)
+    )
+
+
+def _of_chooser(context: CheckContext, asked: Installation, target: Target, chooser: str, cuda: str) -> Told:
+    """A CUDA version that the channel does not have: the same releases from the page of this build, with pip."""
+    label = cuda_label(cuda)
+    message = f"no channel that was asked has {chooser} {cuda}"
+    because = "the channel of PyTorch ended with release 2.5.1, and has no packages for CUDA versions after 12.4"
+    pins = {CONDA_NAMES.get(name, name): version for name, version in _PINNED.findall(asked.command)}
+    words = [
+        f"{name}=={wheels.written(name, version, label, target)}"
+        for name, version in pins.items()
+        if name in FAMILY and wheels.installs(name, version, label, target) is not False
+    ]
+    if not pins.keys() & FAMILY and wheels.releases_with("torch", label, target):
+        words = ["torch", "torchvision", "torchaudio"]
+    if not words:
+        return Told(
+            "TL528", message, Remedy("Choose a CUDA version that this release has."), because, ("pytorch-138506",)
+        )
+    commands = install_again(context, ["--index-url", page_of(label), *words])
+    remedy = Remedy(f"Install them with pip from {page_of(label)}.", commands=commands)
+    return Told("TL528", message, remedy, because if cuda > "12.4" else None, ("pytorch-138506",))

@@ -1,0 +1,100 @@
+"""TL619, TL312: what macOS itself refuses, as a log shows: code signatures, and builds for a later macOS."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.fix.quoting import quoted
+from torchlock.check.rules.ffmpeg import is_mac
+from torchlock.finding import Command, Remedy
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+
+_REFUSED = re.compile(
+    r"code signature in [^'\n]{1,80}'(?P<path>[^'\n]{1,400})' not valid for use in process[^:\n]{0,40}: "
+    r"(?P<why>[^'\n]{1,160})"
+)
+_INVALID = re.compile(r"'(?P<path>[^'\n]{1,400})' \((?P<why>code signature invalid[^)\n]{0,80})")
+_LATER = re.compile(
+    r"Referenced from: [^/\n]{0,80}(?P<path>/[^\n(]{1,400}?) "
+    r"\((?:which was )?built for (?:macOS|Mac OS X) (?P<version>\d{1,2}(?:\.\d{1,2})?)"
+)
+_SITE = re.compile(r"(?P<site>.{1,400}?/(?:site|dist)-packages)/(?P<package>\w{1,80})")
+
+
+@rule("TL619", on="log")
+def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A library whose code signature macOS does not accept."""
+    match = _REFUSED.search(log.text) or _INVALID.search(log.text)
+    first = log.first
+    if match is None or first is None or not is_mac(context):
+        return
+    path, why = match["path"], match["why"].rstrip("), ")
+    name = _package(path)
+    yield context.finding(
+        "TL619",
+        severity_of(fails=name in MEMBERS and MEMBERS[name].effect == "import"),
+        f"macOS does not let this process load {os.path.basename(path)}{f' of {name}' if name else ''}: {why}",
+        *([name] if name in context.pins else ["torch"]),
+        expected_error=first.text,
+        remedy=_allowed(path, why),
+        lacks=(os.path.basename(path),),
+    )
+
+
+def _allowed(path: str, why: str) -> Remedy:
+    """Remove the mark of a download, sign the file again, or use a Python without library validation."""
+    if "Team ID" in why:
+        return Remedy(
+            "Use a Python that may load libraries of others, such as that of Homebrew, uv, conda or python.org: "
+            "this program is signed with the hardened runtime, and loads libraries of its own developer only."
+        )
+    if "invalid" in why:
+        line = f"codesign --force --sign - {quoted(path)}"
+        return Remedy(
+            "Sign the file again: it was changed after it was signed. Or install its package once more.",
+            commands=(Command("system", line),),
+        )
+    folder = found["site"] if (found := _SITE.match(path)) else os.path.dirname(path)
+    line = f"xattr -dr com.apple.quarantine {quoted(folder)}"
+    return Remedy(
+        "Remove the mark that a browser or an unpacking program gave to the files (com.apple.quarantine).",
+        commands=(Command("system", line),),
+    )
+
+
+@rule("TL312", on="log")
+def later_macos(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A library that uses functions of a later macOS."""
+    match, first = _LATER.search(log.text), log.first
+    if match is None or first is None or not is_mac(context) or "ymbol not found" not in log.text:
+        return
+    if "/System/" not in log.text and "/usr/lib/" not in log.text and "newer than running" not in log.text:
+        return
+    name, version = _package(match["path"]), match["version"]
+    library = os.path.basename(match["path"].strip())
+    package = name if name in context.pins else "torch"
+    yield context.finding(
+        "TL312",
+        severity_of(fails=package in MEMBERS and MEMBERS[package].effect == "import"),
+        f"{library} of {context.named(package)} was built for macOS {version}, and this macOS is older",
+        package,
+        expected_error=first.text,
+        remedy=Remedy(f"Update macOS to {version} or later, or install an earlier release of {package}."),
+        lacks=(first.symbol,) if first.symbol else (),
+    )
+
+
+def _package(path: str) -> str:
+    found = _SITE.match(path)
+    return found["package"] if found else ""

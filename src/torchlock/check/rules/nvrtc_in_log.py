@@ -1,0 +1,103 @@
+"""TL226: NVRTC, which compiles code for a GPU at run time, does not find its second library."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.nvidia import required
+from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.registry import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+
+_BUILTINS = re.compile(r"libnvrtc-builtins\.so\.(\d{1,2}\.\d{1,2})|nvrtc-builtins64_(\d{2,3})\.dll")
+
+
+@rule("TL226", on="log")
+def nvrtc(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The library that NVRTC did not find, and what the environment has instead."""
+    first = log.first
+    wanted = _BUILTINS.search(first.text) if first is not None else None
+    if first is None or first.rules[0] != "TL226" or wanted is None:
+        return
+    version = wanted[1] or f"{wanted[2][:-1]}.{wanted[2][-1]}"
+    tree = context.environment.tree
+    every = [
+        os.path.join(folder, name)
+        for folder in _nvidia_folders(context)
+        for name in sorted(tree.names(folder))
+        if "nvrtc-builtins" in name
+    ]
+    exact = [each for each in every if os.path.basename(each) == wanted[0]]
+    has = f"; this environment has {_there(context, every[0])}" if every else "; this environment has none"
+    message = f"NVRTC of CUDA {version} does not find {wanted[0]}"
+    yield context.finding(
+        "TL226",
+        "warning",
+        message + ("" if exact else has),
+        "torch",
+        expected_error=first.text,
+        remedy=_for_nvrtc(context, version, wanted[0], exact, every),
+        strength=Strength.RAN,
+        lacks=(wanted[0],),
+    )
+
+
+def _nvidia_folders(context: CheckContext) -> Iterator[str]:
+    """The folders of the environment that may have CUDA libraries."""
+    tree = context.environment.tree
+    for entry in context.environment.path:
+        if entry.state != "folder":
+            continue
+        base = os.path.join(entry.path, "nvidia")
+        for part in sorted(tree.names(base)):
+            yield os.path.join(base, part, "bin")
+            yield os.path.join(base, part, "lib")
+        yield os.path.join(entry.path, "torch", "lib")
+
+
+def _there(context: CheckContext, folder: str) -> str:
+    """A folder as the checked machine names it."""
+    root = context.root
+    if root is None or root.is_here or not f"{folder}/".startswith(f"{root.folder}/"):
+        return folder
+    return "/" + os.path.relpath(folder, root.folder)
+
+
+def _on_path(context: CheckContext, folders: Sequence[str]) -> Remedy:
+    places = [_there(context, each) for each in folders]
+    assert context.target is not None
+    if context.target.platform.system == "windows":
+        line = f'set "PATH={";".join(places)};%PATH%"'
+        return Remedy("Add the folder to PATH before Python starts.", commands=(Command("shell", line),))
+    line = f'export LD_LIBRARY_PATH="{":".join(places)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"'
+    summary = "Add the folder to LD_LIBRARY_PATH before Python starts; a variable that is set later has no effect."
+    return Remedy(summary, commands=(Command("shell", line),))
+
+
+def _for_nvrtc(context: CheckContext, version: str, name: str, exact: list[str], every: list[str]) -> Remedy:
+    from torchlock.check.fix.commands import add_all, shell
+
+    if exact:
+        return _on_path(context, [os.path.dirname(exact[0])])
+    beside = [
+        each for each in every if f"{os.sep}torch{os.sep}" in each and each.endswith((".so", f".so.{version}"))
+    ]
+    if beside:
+        link = os.path.join(os.path.dirname(beside[0]), name)
+        summary = f"Give the library of torch its whole name: a link {name} to {os.path.basename(beside[0])}."
+        return Remedy(summary, commands=shell(context, "ln -s", _there(context, beside[0]), _there(context, link)))
+    pinned = {each: specifier for each, specifier in required(context).items() if "nvrtc" in each}
+    if pinned and every:
+        summary = "Install the NVRTC that this torch requires, and take other CUDA folders out of LD_LIBRARY_PATH."
+        return Remedy(summary, commands=add_all(context, pinned, "--force-reinstall", "--no-deps"))
+    major = version.partition(".")[0]
+    wanted = {f"nvidia-cuda-nvrtc-cu{major}" if int(major) < 13 else "nvidia-cuda-nvrtc": f"=={version}.*"}
+    return Remedy("Install the NVRTC of this CUDA version.", commands=add_all(context, wanted))

@@ -1,0 +1,99 @@
+"""TL620: two distributions that installed the same files; whose files are there now, by their content."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.check.context import dependencies_of
+from torchlock.inspect.ownership import all_have_content, different
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS, STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import CheckContext
+    from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
+
+# The packages of which two distributions exist, besides the stack: module -> the one that users of torch mean.
+_MODULES = {"triton": "", "onnxruntime": "onnxruntime-gpu", "ffmpeg": "ffmpeg-python", "whisper": "openai-whisper"}
+
+
+class _Shared(NamedTuple):
+    """Two distributions with the same paths; ``meant`` is the one that is needed.
+
+    ``mine`` and ``theirs`` count the files with the content of ``meant`` and of ``other``.
+    """
+
+    meant: Distribution
+    other: Distribution
+    path: str
+    mine: int
+    theirs: int
+
+
+@rule("TL620")
+def shared_files(context: CheckContext) -> Iterator[Finding]:
+    """Files of the stack, or of packages that use it, that another distribution overwrote."""
+    for names, paths in context.integrity.shared.items():
+        shared = _compared(context, names, [path for path in paths if _matters(context, path)])
+        if shared is not None:
+            yield _found(context, shared)
+
+
+def _matters(context: CheckContext, path: str) -> bool:
+    """Whether a file can be imported as a part of a package of interest."""
+    entry = next((each.path for each in context.environment.sites if path.startswith(each.path + os.sep)), None)
+    top = os.path.relpath(path, entry).split(os.sep)[0].partition(".")[0] if entry else ""
+    return top in _MODULES or top in STACK or top in ("_soundfile", "_soundfile_data")
+
+
+def _compared(context: CheckContext, names: tuple[str, str], paths: list[str]) -> _Shared | None:
+    first, second = (context.installed.get(name) for name in names)
+    if first is None or second is None or not paths:
+        return None
+    meant, other = (first, second) if _is_meant(context, first, second, paths[0]) else (second, first)
+    rows = list(different(meant, other, paths))
+    mine = sum(all_have_content({path: row}) for path, row, _ in rows)
+    theirs = sum(all_have_content({path: row}) for path, _, row in rows)
+    return _Shared(meant, other, rows[0][0], mine, theirs) if rows else None
+
+
+def _is_meant(context: CheckContext, first: Distribution, second: Distribution, path: str) -> bool:
+    """Whether the first of two distributions is the one that is needed: by its name, or by who requires it."""
+    if {first.name, second.name} & set(STACK):
+        return first.name in STACK
+    top = os.path.relpath(path, first.entry.path).split(os.sep)[0].partition(".")[0]
+    if _MODULES.get(top) in (first.name, second.name):
+        return _MODULES[top] == first.name
+    return _is_required(context, first.name) or not _is_required(context, second.name)
+
+
+def _is_required(context: CheckContext, name: str) -> bool:
+    records = context.installed.distributions
+    return any(each.name == name for record in records for each in dependencies_of(record))
+
+
+def _found(context: CheckContext, shared: _Shared) -> Finding:
+    meant, other = (f"{each.name} {each.version}" for each in (shared.meant, shared.other))
+    name = os.path.relpath(shared.path, shared.meant.entry.path).replace(os.sep, "/")
+    is_mixed = shared.mine > 0 and shared.theirs > 0
+    if is_mixed:
+        message = f"{meant} and {other} installed the same files, and the files of both are mixed"
+    elif shared.theirs:
+        message = f"{other} overwrote {meant}: both installed {name}, and it is that of {other}"
+    else:
+        message = f"{meant} and {other} both installed {name}, and it is that of {meant}"
+    vital = shared.meant.name in MEMBERS and MEMBERS[shared.meant.name].vital
+    is_wrong = shared.theirs > 0
+    return context.finding(
+        "TL620",
+        severity_of(fails=is_wrong and vital, partly=is_wrong),
+        message,
+        shared.meant.name,
+        shared.other.name,
+        path=shared.path,
+    )

@@ -1,0 +1,156 @@
+"""Markdown and reStructuredText: the install commands in code blocks, read on request (``audit --docs``).
+
+A block is judged by itself: two blocks may be steps, or alternatives. Prose is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
+from torchlock.manifests.install_parts import scoped_parts
+from torchlock.manifests.syntax.install_commands import Installed
+from torchlock.manifests.syntax.shell import commands
+from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.document import Document, Entry
+    from torchlock.manifests.embedded_code import Words
+
+_FENCE = re.compile(
+    r"(?P<indent>[ \t]*(?:>[ \t]?)*)(?P<mark>`{3,}|~{3,})[ \t]*\{?\.?(?P<language>[\w+-]*)[^`\r\n]*$"
+)
+_DIRECTIVE = re.compile(
+    r"(?P<indent>[ \t]*)"
+    r"(?:\.\. (?:code-block|code|sourcecode|prompt)::[ \t]*(?P<language>[\w+-]*).*|.*::)$"
+)
+_OPTION = re.compile(r"[ \t]*:[\w-]+:.*$")
+_SHELLS: dict[str, Words] = dict.fromkeys(
+    (
+        "",
+        "bash",
+        "sh",
+        "shell",
+        "zsh",
+        "fish",
+        "console",
+        "shell-session",
+        "terminal",
+        "text",
+        "txt",
+        "python",
+        "py",
+    ),
+    commands,
+) | {
+    **dict.fromkeys(("powershell", "pwsh", "ps1", "ps"), powershell_commands),
+    **dict.fromkeys(("bat", "batch", "cmd", "dos", "batchfile"), batch_commands),
+}
+# A prompt of a shell, with the name of an environment or a folder in front of it.
+_PROMPT = re.compile(
+    r"[ \t]*(?:\([\w. -]+\)[ \t]*)?(?:PS [^>\r\n]*>|[A-Z]:\\[^>\r\n]*>|[\w.@:~/-]*[$#%]|>)[ \t]+(?=\S)"
+)
+_MAGIC = re.compile(r"[ \t]*(?:!|%(?=(?:uv[ \t]+)?(?:pip|conda)\b))[ \t]*")
+# A word that the reader of the text replaces: <version>, [version], X.Y.Z, {version}, ...
+_PLACEHOLDER = re.compile(r"<[A-Za-z][\w ./|-]*>|(?<===)(?:[xX](?:\.[xXyYzZ])*|\.\.\.|\[[\w .-]+\])|…")
+
+
+class _Line(NamedTuple):
+    """A line with its line end, and its offset in the file."""
+
+    text: str
+    start: int
+
+
+class _Block(NamedTuple):
+    language: str
+    lines: list[_Line]
+
+
+def read(text: str, path: str) -> Document:
+    """Read the install commands of every code block, each block separately."""
+    builder = DocumentBuilder(text, path, "docs")
+    lines = [_Line(match[0], match.start()) for match in re.finditer(r"[^\n]*\n|[^\n]+", text)]
+    parts: dict[str, list[Entry]] = {}
+    for block in _rst(lines) if path.lower().endswith((".rst", ".rest")) else _markdown(lines):
+        words = _SHELLS.get(block.language.lower())
+        code = _commands(block) if words and block.lines else MappedText()
+        if words and code.text:
+            state = Installed()
+            EmbeddedBuilder(builder, code.text, code.pieces).install(state, words)
+            parts[f"line-{builder.place(block.lines[0].start).line}"] = state.entries
+    _soften(builder.document)
+    builder.add(scoped_parts(parts))
+    return builder.document
+
+
+def _markdown(lines: list[_Line]) -> Iterator[_Block]:
+    """The fenced blocks."""
+    mark, found = "", _Block("", [])
+    for line in lines:
+        fence = _FENCE.match(line.text.rstrip("\r\n"))
+        if mark and fence and fence["mark"].startswith(mark) and not fence["language"]:
+            yield found
+            mark = ""
+        elif mark:
+            found.lines.append(line)
+        elif fence:
+            mark, found = fence["mark"], _Block(fence["language"], [])
+    if mark:
+        yield found
+
+
+def _rst(lines: list[_Line]) -> Iterator[_Block]:
+    """The blocks of directives, and literal blocks behind ``::``."""
+    at = 0
+    while at < len(lines):
+        opening = _DIRECTIVE.match(lines[at].text.rstrip())
+        at += 1
+        if opening is None:
+            continue
+        depth, inside = len(opening["indent"].expandtabs()), []
+        while at < len(lines) and (not lines[at].text.strip() or _depth(lines[at].text) > depth):
+            inside.append(lines[at])
+            at += 1
+        yield _Block(opening["language"] or "", [line for line in inside if not _OPTION.match(line.text)])
+
+
+def _depth(text: str) -> int:
+    return len(text) - len(text.lstrip()) if "\t" not in text else len(text.expandtabs()) - len(text.lstrip())
+
+
+def _commands(block: _Block) -> MappedText:
+    """The commands of a block without their prompts; with a prompt, the other lines are output."""
+    kept, going = MappedText(), False
+    magic = block.language.lower() in ("python", "py") or any(_MAGIC.match(line.text) for line in block.lines)
+    mark = _MAGIC if magic else _PROMPT if any(_PROMPT.match(line.text) for line in block.lines) else None
+    for text, start in block.lines:
+        prompt = mark.match(text) if mark and not going else None
+        if mark is None or prompt or going:
+            _copy(text, start, prompt.end() if prompt else 0, kept)
+            going = text.rstrip("\r\n \t").endswith(("\\", "`", "^"))
+    return kept
+
+
+def _copy(text: str, start: int, at: int, kept: MappedText) -> None:
+    """Append a line; what its reader has to fill in becomes a variable without a value."""
+    for match in _PLACEHOLDER.finditer(text, at):
+        kept.add(text[at : match.start()], start + at)
+        kept.add("${" + re.sub(r"\W", "_", match[0]) + "}", start + match.start())
+        at = match.end()
+    kept.add(text[at:], start + at)
+
+
+def _soften(document: Document) -> None:
+    """A command that no installer takes may be meant as a pattern: it is not judged."""
+    document.issues = [
+        replace(issue, rule="TL902", severity="note", message=f"not judged: {issue.message}", remedy="", edits=())
+        if issue.rule == "TL501" and issue.severity == "error"
+        else issue
+        for issue in document.issues
+    ]

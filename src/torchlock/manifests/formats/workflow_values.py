@@ -1,0 +1,145 @@
+"""Values of a CI workflow that its text states: the matrix of a job, variables, and simple conditions."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.embedded_code import MappedText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from torchlock.manifests.syntax.yaml import Node
+
+    Values = Mapping[str, str]
+
+_EXPRESSION = re.compile(
+    r"\$\{\{\s*(?P<github>[\w.-]+)\s*\}\}|\$\((?P<azure>[\w.-]+)\)|<<\s*(?P<circle>[\w.-]+)\s*>>"
+)
+_USED = re.compile(r"matrix\.([\w-]+)")
+_COMPARED = re.compile(r"\(*\s*(?P<name>[\w.-]+)\s*(?P<operator>==|!=)\s*'(?P<value>[^']*)'\s*\)*")
+_STARTS = re.compile(r"\(*\s*startsWith\(\s*(?P<name>[\w.-]+)\s*,\s*'(?P<value>[^']*)'\s*\)\s*\)*")
+# The limit of the runs of one job that are judged apart.
+_MOST = 40
+
+
+def runs_of(job: Node, written: str) -> list[dict[str, str]]:
+    """The values of ``matrix.NAME`` in each run of a job, as far as its text has them; else one empty run.
+
+    ``written`` is the text of the job: a name that it does not use makes no difference.
+    """
+    strategy = job.get("strategy")
+    matrix = strategy.get("matrix") if strategy else None
+    if matrix is None or not matrix.mapping:
+        return [{}]
+    used = set(_USED.findall(written))
+    axes = {key.text or "": value for key, value in matrix.pairs if key.text not in ("include", "exclude")}
+    if any(value.text is not None for value in axes.values()):
+        return [{}]  # An expression gives the values.
+    runs = [dict(run) for run in _combinations(axes)]
+    include, exclude = matrix.get("include"), matrix.get("exclude")
+    runs = [run for run in runs if not any(_agrees(run, each) for each in _tables(exclude))]
+    runs = _included(runs, [*_tables(include)], set(axes))
+    found = dict.fromkeys(tuple(pair for pair in run.items() if pair[0] in used) for run in runs)
+    return [dict(run) for run in found] if 0 < len(found) <= _MOST else [{}]
+
+
+def _combinations(axes: Mapping[str, Node]) -> Iterable[Iterable[tuple[str, str]]]:
+    lists = [[(name, item) for item in node.items] for name, node in axes.items()]
+    size = 1
+    for each in lists:
+        size *= len(each)
+    if size > _MOST * 10:
+        return []
+    return ([pair for name, item in each for pair in _flat(name, item)] for each in product(*lists) if each)
+
+
+def _flat(name: str, node: Node) -> list[tuple[str, str]]:
+    """``matrix.NAME``, or ``matrix.NAME.KEY`` for a table."""
+    if node.text is not None:
+        return [(name, node.text)]
+    return [(f"{name}.{key.text}", value.text) for key, value in node.pairs if value.text is not None]
+
+
+def _tables(node: Node | None) -> list[dict[str, str]]:
+    items = node.items if node else []
+    return [dict(pair for key, value in item.pairs for pair in _flat(key.text or "", value)) for item in items]
+
+
+def _agrees(run: Values, part: Values) -> bool:
+    return all(run.get(name) == value for name, value in part.items())
+
+
+def _included(runs: list[dict[str, str]], tables: list[dict[str, str]], axes: set[str]) -> list[dict[str, str]]:
+    """The runs with those of ``include``: a table extends the runs that it agrees with, or is a run."""
+    alone = []
+    for table in tables:
+        shared = {name: value for name, value in table.items() if name in axes}
+        fitting = [run for run in runs if _agrees(run, shared)]
+        for run in fitting:
+            run |= table
+        alone += [] if fitting else [table]
+    return [*runs, *alone]
+
+
+def variables_of(node: Node | None) -> dict[str, tuple[str, Node]]:
+    """The variables of ``env:`` or ``variables:``, a table or a list of names and values."""
+    if node is None:
+        return {}
+    found = {key.text or "": (value.text, value) for key, value in node.pairs if value.text is not None}
+    for item in node.items:
+        name, value = item.get("name"), item.get("value")
+        if name is not None and name.text and value is not None and value.text is not None:
+            found[name.text] = value.text, value
+    return found
+
+
+def filled(text: MappedText, values: Values) -> MappedText:
+    """The text with the values that are known in place of expressions."""
+    found, at = MappedText(), 0
+    for match in _EXPRESSION.finditer(text.text):
+        name = match["github"] or match["azure"] or match["circle"]
+        value = values.get(name)
+        if value is None and match["circle"]:
+            value = f"${{{{{name}}}}}"  # The shell would read << as a heredoc.
+        if value is not None:
+            text.copy(at, match.start(), found)
+            found.add(value, _place(text, match.start()))
+            at = match.end()
+    text.copy(at, len(text.text), found)
+    return found
+
+
+def _place(text: MappedText, at: int) -> int:
+    part = MappedText()
+    text.copy(at, at + 1, part)
+    return part.pieces[0][1]
+
+
+def filled_text(text: str, values: Values) -> str:
+    """The text with the values that are known in place of expressions."""
+    whole = MappedText()
+    whole.add(text, 0)
+    return filled(whole, values).text if text and ("{{" in text or "$(" in text) else text
+
+
+def holds(condition: str, values: Values) -> bool | None:
+    """Whether ``if:`` holds, if it compares known values with texts; None if that is unknown."""
+    text = condition.strip().removeprefix("${{").removesuffix("}}").strip()
+    if "||" in text:
+        answers = [holds(part, values) for part in text.split("||")] if "&&" not in text else [None]
+        return True if True in answers else None if None in answers else False
+    answers = [_compared(part, values) for part in text.split("&&")]
+    return False if False in answers else None if None in answers else True
+
+
+def _compared(text: str, values: Values) -> bool | None:
+    match = _COMPARED.fullmatch(text.strip())
+    if match:
+        known = values.get(match["name"])
+        return None if known is None else (known.lower() == match["value"].lower()) == (match["operator"] == "==")
+    match = _STARTS.fullmatch(text.strip())
+    known = values.get(match["name"]) if match else None
+    return None if match is None or known is None else known.lower().startswith(match["value"].lower())
