@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Where torch lists its names, those of its C code among them.
 _STUBS = ("__init__.py", "_C/__init__.pyi", "_C/_VariableFunctions.pyi")
+_LISTED = re.compile(rb"(?m)^(?:def |class )?(\w{1,100})\b|^\s{1,20}\"?(\w{1,100})\"?,")
 _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\](.{1,300})$")
 
 
@@ -70,11 +71,12 @@ def _is_there(context: CheckContext, missing: MissingName, names: ModuleNames) -
     copy = context.copy(package)
     if found is True or package != "torch" or "." in name or copy is None:
         return found
-    pattern = re.compile(rf"(?m)^(?:def |class |from .{{0,200}}\b)?{name}\b|^\s+\"?{name}\"?,".encode())
     texts = [_text(os.path.join(copy.path, *path.split("/"))) for path in _STUBS]
     if not all(texts):
         return found
-    return any(map(pattern.search, texts)) or (found if any(name.encode() in text for text in texts) else False)
+    if any(name.encode() in match.groups() for text in texts for match in _LISTED.finditer(text)):
+        return True
+    return found if any(name.encode() in text for text in texts) else False
 
 
 def _text(path: str) -> bytes:
