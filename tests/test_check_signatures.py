@@ -283,20 +283,20 @@ def test_a_numpy_within_the_limits_of_numba(site: Path, capsys: pytest.CaptureFi
         ("2.2.0", "AttributeError: module 'numpy' has no attribute 'NaN'", "numpy<2"),
         ("1.26.4", "AttributeError: module 'numpy' has no attribute 'float'.", "numpy<1.24"),
         (
-            "1.26.4",
+            "2.2.0",
             (
                 "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 "
                 "from C header, got 88 from PyObject"
             ),
-            "numpy>=2",
+            "numpy<2",
         ),
         (
-            "2.2.0",
+            "1.26.4",
             (
                 "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 88 "
                 "from C header, got 96 from PyObject"
             ),
-            "numpy<2",
+            "numpy>=2",
         ),
         (
             "1.21.6",

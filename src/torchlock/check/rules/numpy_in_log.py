@@ -44,7 +44,9 @@ _API = {
 _API_VERSIONS = re.compile(
     r"(?:API|ABI) version (?:0x)?([0-9a-fA-F]{1,8}) but this version of numpy is (?:0x)?([0-9a-fA-F]{1,8})"
 )
-_SIZES = re.compile(r"Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject")
+_SIZES = re.compile(
+    r"numpy\.(\w{1,40}) size changed[^\n]{0,80}Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject"
+)
 _LACKS = re.compile(r"module 'numpy'? ?has no attribute '(\w{1,40})'|`np\.(\w{1,40})` was removed in the NumPy 2")
 _GONE_IN_1_24 = frozenset({"float", "int", "bool", "object", "complex", "str", "long", "unicode", "typeDict"})
 _GONE_IN_2 = frozenset(
@@ -175,13 +177,22 @@ def _wanted(context: CheckContext, text: str) -> tuple[str, str]:
         lost = match[1] or match[2]
         return "<1.24" if lost in _GONE_IN_1_24 else "<2" if lost in _GONE_IN_2 else "", lost
     if match := _SIZES.search(text):
-        expected, got = int(match[1]), int(match[2])
-        return (">=2" if expected == 96 else ">=1.20") if expected > got else "<2" if got == 96 else "<1.20", ""
+        return _of_size(match[1], int(match[2]), int(match[3])), ""
     if match := _API_VERSIONS.search(text):
         compiled, mine = int(match[1], 16), int(match[2], 16)
         return (f">={_API[compiled]}" if compiled > mine and compiled in _API else ""), ""
     is_of_1 = re.search(r"compiled using NumPy 1|_ARRAY_API not found|multiarray failed to import", text)
     return "<2" if is_of_1 and context.pins["numpy"].version >= Version("2") else "", ""
+
+
+def _of_size(kind: str, compiled: int, mine: int) -> str:
+    """Which NumPy a package was compiled for, by the size of a type there and in this NumPy.
+
+    ``dtype`` has 96 bytes in NumPy 1 and 88 in NumPy 2; ``ndarray`` has 88 since 1.20, and 96 since 1.22.
+    """
+    if kind == "dtype":
+        return "<2" if (compiled, mine) == (96, 88) else ">=2" if (compiled, mine) == (88, 96) else ""
+    return (">=1.22" if compiled == 96 else ">=1.20") if compiled > mine else ""
 
 
 def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding:
