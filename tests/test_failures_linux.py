@@ -182,7 +182,7 @@ def test_two_packages_of_nccl(ground: Ground) -> None:
 def test_k2_without_torch(ground: Ground) -> None:
     """https://github.com/k2-fsa/snowfall/issues/21"""
     site = ground.linux("3.8")
-    ground.image()
+    ground.image(*ffmpeg(6))
     module = elf("", ["libtorch_cpu.so", "libc10.so"], runpath="$ORIGIN/torch/lib")
     install(site.path, "k2", "1.24.4", {"k2/__init__.py": "", f"_k2.{site.tag}.so": module})
     log = """\

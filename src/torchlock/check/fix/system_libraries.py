@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -75,7 +76,7 @@ def _conda_libstdcxx(context: CheckContext) -> Remedy:
     sites = context.environment.sites
     library = os.path.abspath(os.path.join(sites[0].path, *[os.pardir] * 2)) if sites else ""
     names = sorted(context.environment.tree.names(library)) if library else []
-    there = [each for each in names if each.startswith("libstdc++.so.6.") and each[14:15].isdigit()]
+    there = [each for each in names if re.fullmatch(r"libstdc\+\+\.so\.6\.0\.\d\d", each)]
     if there and "libstdc++.so.6" not in names:
         return Remedy(
             f"Link {there[-1]}, which is in this environment, to the name that the loader looks for.",

@@ -1,4 +1,4 @@
-"""TL612, TL613 and TL621: what the loader of Linux prints, although every library that is needed is there."""
+"""TL612 and TL621: what the loader of Linux prints, although every library that is needed is there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check import known_wheels as wheels
-from torchlock.check.nvidia import owner_of
 from torchlock.check.relevance import owners_by_depth
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
@@ -25,11 +24,6 @@ _OF_MUSL = re.compile(
     r"Error relocating (?P<path>[\w./+-]{1,300}): (?P<symbol>\w{1,200}): symbol not found"
     r"|Error loading shared library (?P<library>[\w.+-]{1,100}): No such file or directory \(needed by"
 )
-_OTHER_RELEASE = re.compile(
-    r"symbol (?P<symbol>\w{1,200}),? version (?P<version>[\w.+-]{1,80}) not defined in file "
-    r"(?P<file>[\w.+-]{1,80}) with link time reference"
-)
-_USER = re.compile(r"([\w./+-]{1,300}\.so[\w.]{0,40}): symbol ")
 # The first releases whose libraries ask for no executable stack.
 _WITHOUT_STACK = {"ctranslate2": "4.6.0"}
 
@@ -122,49 +116,3 @@ def on_musl(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         sources=("pytorch-102592",),
         strength=Strength.RAN,
     )
-
-
-@rule("TL613", on="log")
-def other_release(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A library that the process loaded, and that lacks a function with which its user was linked."""
-    first = log.first
-    match = _OTHER_RELEASE.search(first.text) if first is not None else None
-    if first is None or match is None or any(_explains(each, match["symbol"]) for each in found):
-        return
-    user = _USER.search(first.text)
-    path = user[1] if user else ""
-    by = f", which {path or os.path.basename(first.library)} uses" if path or first.library else ""
-    is_foreign = path.startswith("/") and "-packages/" not in path and "/envs/" not in path
-    folder = f"the folder {os.path.dirname(path)}" if is_foreign else f"the folder of that {match['file']}"
-    copies = [name for name in _packages_of(context, match["file"]) if name]
-    yield context.finding(
-        "TL613",
-        "error",
-        f"the process of the log loaded a {match['file']} of another release: it does not have "
-        f"{match['symbol']}{by}",
-        "torch",
-        *copies,
-        because="LD_LIBRARY_PATH or ldconfig names a folder with another release of a part of it",
-        expected_error=first.text,
-        remedy=Remedy(
-            f"Take {folder} out of LD_LIBRARY_PATH and of ldconfig, so that all parts come from one release; "
-            "LD_DEBUG=libs shows from where each is loaded.",
-            commands=(Command("shell", "unset LD_LIBRARY_PATH"),),
-        ),
-        sources=("ld-so-manual", "pytorch-104591"),
-        strength=Strength.RAN,
-        lacks=(match["symbol"],),
-    )
-
-
-def _explains(finding: Finding, symbol: str) -> bool:
-    parts = (finding, *finding.consequences)
-    is_mixed = finding.rule in ("TL613", "TL231") and finding.severity != "note"
-    return is_mixed or any(symbol in part.lacks for part in parts if finding.severity != "note")
-
-
-def _packages_of(context: CheckContext, library: str) -> Iterator[str]:
-    """The installed packages with a library of this name."""
-    from torchlock.check.nvidia import copies_of
-
-    yield from dict.fromkeys(owner_of(context, path) for path in copies_of(context, library))
