@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from support.ground import Ground
-from support.site_folder import install
+from support.site_folder import install, write
 from support.skeletons import Site
 
 
@@ -104,3 +106,30 @@ def test_a_library_of_the_driver(ground: Ground, site: Site) -> None:
     done = ground.check(site, log="ImportError: libcuda.so.1: cannot open shared object file: No such file\n")
     assert done.first.rule == "TL227"
     assert "comes with the NVIDIA driver" in done.first.message
+
+
+OLD = "ImportError: {}/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by {})\n"
+
+
+@pytest.mark.triggers("TL612")
+def test_the_libstdcxx_of_the_system_in_a_conda_environment(ground: Ground) -> None:
+    site = ground.linux("3.10", prefix="opt/conda/envs/tts")
+    ground.torch(site, "2.1.2+cu121", made_for=[])
+    record = {"name": "python", "version": "3.10.14", "build": "h955ad1f_1"}
+    write(site.path.parents[2] / "conda-meta/python-3.10.14-h955ad1f_1.json", json.dumps(record))
+    write(site.path.parents[1] / "libstdc++.so.6", "")
+    module = "pyopenjtalk/openjtalk.cpython-310-x86_64-linux-gnu.so"
+    install(site.path, "pyopenjtalk", "0.3.3", {"pyopenjtalk/__init__.py": "", module: ""})
+    user = f"/opt/conda/envs/tts/lib/python3.10/site-packages/{module}"
+    done = ground.check(site, log=OLD.format("/lib/x86_64-linux-gnu", user))
+    assert (done.first.rule, done.first.severity) == ("TL612", "warning")
+    assert "of pyopenjtalk 0.3.3 needs GLIBCXX_3.4.32, and /lib/x86_64-linux-gnu/libstdc++" in done.first.message
+    assert done.command.startswith("export LD_LIBRARY_PATH=") and "/envs/tts/lib" in done.command
+
+
+@pytest.mark.triggers("TL612")
+def test_the_libstdcxx_of_conda_below_a_library_of_the_system(ground: Ground, site: Site) -> None:
+    log = OLD.format("/home/me/miniconda3/bin/../lib", "/lib/x86_64-linux-gnu/libjack.so.0")
+    done = ground.check(site, log=log.replace("ImportError", "OSError: cannot load library 'libportaudio.so.2'"))
+    assert done.first.rule == "TL612"
+    assert done.command == "conda install -y -c conda-forge libstdcxx-ng"

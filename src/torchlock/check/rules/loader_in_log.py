@@ -10,6 +10,7 @@ from torchlock.check import known_wheels as wheels
 from torchlock.check.relevance import owners_by_depth
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,10 @@ _EXECUTABLE = re.compile(r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot enab
 _OF_MUSL = re.compile(
     r"Error relocating (?P<path>[\w./+-]{1,300}): (?P<symbol>\w{1,200}): symbol not found"
     r"|Error loading shared library (?P<library>[\w.+-]{1,100}): No such file or directory \(needed by"
+)
+_OLD = re.compile(
+    r"(?P<provider>[\w./+-]{1,300}\.so[\w.]{0,20}): "
+    r"version .(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20}).{0,3} not found \(required by (?P<user>[^)\s]{1,300})\)"
 )
 # The first releases whose libraries ask for no executable stack.
 _WITHOUT_STACK = {"ctranslate2": "4.6.0"}
@@ -114,5 +119,26 @@ def on_musl(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         expected_error=first.text,
         remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine."),
         sources=("pytorch-102592",),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL612", on="log")
+def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A C or C++ library that the process loaded, and that is older than another library needs."""
+    first = log.first
+    match = _OLD.search(first.text) if first is not None else None
+    if first is None or match is None or any(each.rule == "TL612" for each in found):
+        return
+    owner = next(iter(_about(context, match["user"])), "")
+    of = f" of {context.named(owner)}" if owner else ""
+    yield context.finding(
+        "TL612",
+        "error" if owner in CORE else "warning",
+        f"{os.path.basename(match['user'])}{of} needs {match['version']}, and {match['provider']}, "
+        "which the process of the log loaded, does not have it",
+        *filter(None, [owner]),
+        path=match["user"],
+        expected_error=first.text,
         strength=Strength.RAN,
     )
