@@ -26,8 +26,8 @@ _OF_MUSL = re.compile(
     r"|Error loading shared library (?P<library>[\w.+-]{1,100}): No such file or directory \(needed by"
 )
 _OLD = re.compile(
-    r"(?P<provider>[\w./+-]{1,300}\.so[\w.]{0,20}): "
-    r"version .(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20}).{0,3} not found \(required by (?P<user>[^)\s]{1,300})\)"
+    r"(?P<provider>[\w./+-]{1,300}\.so[\w.]{0,20}): version .(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20})"
+    r".{0,3} not found \(required by (?P<user>[^)\s]{1,300})\)"
 )
 # The first releases whose libraries ask for no executable stack.
 _WITHOUT_STACK = {"ctranslate2": "4.6.0"}
