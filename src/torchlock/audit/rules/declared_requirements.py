@@ -16,6 +16,7 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.standards.markers import extra_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -192,6 +193,9 @@ def clashes_of(
 
 def wanted_on(context: AuditContext, dependency: Dependency, entry: Entry) -> int:
     """The cells where the marker of a declared requirement holds, with the extras that an entry requests."""
+    asked = extra_of(dependency.marker)
+    if asked and asked not in entry.extras:
+        return 0
     found = 0
     for extra in ("", *entry.extras) if "extra" in dependency.marker else ("",):
         found |= cells_of_marker(dependency.marker, context.stack, extra)
