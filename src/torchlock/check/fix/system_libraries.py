@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.fix.commands import add
+from torchlock.check.fix.commands import add, shell
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import planned
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
@@ -58,14 +58,28 @@ def other_ffmpeg(context: CheckContext, finding: Finding) -> Remedy:
 
 
 def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
-    """Releases for this older system, or else a later system."""
+    """Releases for this older system, or else a later system; for libstdc++ in a conda environment, its own."""
+    if context.environment.conda and "GLIBC_" not in finding.expected_error:
+        return _conda_libstdcxx(context)
     if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
         return fitting(context, plan)
     if "GLIBC_" in finding.expected_error:
         return Remedy(
             "Use a later release of the system, or an image with a later glibc. No wheel contains glibc."
         )
-    if context.environment.conda:
-        line = "conda install -y -c conda-forge libstdcxx-ng"
-        return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
     return Remedy("Install a later libstdc++, which comes with GCC, or use a later release of the system.")
+
+
+def _conda_libstdcxx(context: CheckContext) -> Remedy:
+    """The libstdc++ of this conda environment: the link that its loader looks for, or a later release."""
+    sites = context.environment.sites
+    library = os.path.abspath(os.path.join(sites[0].path, *[os.pardir] * 2)) if sites else ""
+    names = sorted(context.environment.tree.names(library)) if library else []
+    there = [each for each in names if each.startswith("libstdc++.so.6.") and each[14:15].isdigit()]
+    if there and "libstdc++.so.6" not in names:
+        return Remedy(
+            f"Link {there[-1]}, which is in this environment, to the name that the loader looks for.",
+            commands=shell(context, "ln -s", there[-1], os.path.join(library, "libstdc++.so.6")),
+        )
+    line = "conda install -y -c conda-forge libstdcxx-ng"
+    return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
