@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, effective, pinned
+from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned
 from torchlock.audit.phrasing import as_of, asked, platforms
 from torchlock.audit.phrasing import where as where_of
 from torchlock.knowledge.build_labels import is_published
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
     from torchlock.standards.dependency import Dependency
 
-# Scopes that are installed in a separate environment.
-_ALONE = ("group:build-system", "alone:")
 # The limit on releases of one package that are looked at for a range.
 _MOST = 60
 
@@ -46,8 +44,8 @@ def unmet(context: AuditContext) -> Iterator[Finding]:
     """A package that declares another version of a package than the file asks for."""
     if context.document.locked or ignores_metadata(context.document):
         return
-    for scope in dict.fromkeys(("", *(entry.scope for entry in context.document.entries))):
-        entries = together(context.document, scope)
+    for scope in context.sides.scopes():
+        entries = context.sides.of_pip(scope)
         own, all_named = by_name(entry for entry in entries if entry.scope == scope), by_name(entries)
         for entry in entries:
             yield from _of_entry(context, entry, all_named if entry.scope == scope else own)
@@ -65,16 +63,6 @@ def by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 def ignores_metadata(document: Document) -> bool:
     """Whether a command of the file, or a comment in it, has the option to ignore dependencies."""
     return "--no-deps" in document.text or "--no-dependencies" in document.text
-
-
-def together(document: Document, scope: str) -> list[Entry]:
-    """The entries of pip that one scope installs, with the constraints."""
-    alone = scope.startswith(_ALONE)
-    return [
-        entry
-        for entry in effective(document.entries)
-        if entry.channel == "pip" and (entry.scope == scope or (not entry.scope and not alone))
-    ]
 
 
 def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
@@ -116,7 +104,11 @@ def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Findin
                 if where and dependency.specifier and dependency.name != entry.name:
                     declared.setdefault(dependency.name, []).append(Clash(release, dependency, entry, where))
     for clashes in declared.values():
-        for one, other in combinations(clashes, 2):
+        distinct = {
+            (clash.entry.name, clash.entry.step, clash.dependency.specifier, clash.cells): clash
+            for clash in reversed(clashes)
+        }
+        for one, other in combinations(reversed(distinct.values()), 2):
             both = one.cells & other.cells
             if both and one.entry.step == other.entry.step and _exclude_each_other(context, one, other):
                 yield _third(context, one, other, both)
