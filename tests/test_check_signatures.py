@@ -283,21 +283,38 @@ def test_a_numpy_within_the_limits_of_numba(site: Path, capsys: pytest.CaptureFi
         ("2.2.0", "AttributeError: module 'numpy' has no attribute 'NaN'", "numpy<2"),
         ("1.26.4", "AttributeError: module 'numpy' has no attribute 'float'.", "numpy<1.24"),
         (
-            "1.26.4",
+            "2.2.0",
             (
                 "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 "
                 "from C header, got 88 from PyObject"
             ),
-            "numpy>=2",
+            "numpy<2",
         ),
         (
-            "2.2.0",
+            "1.26.4",
             (
                 "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 88 "
                 "from C header, got 96 from PyObject"
             ),
-            "numpy<2",
+            "numpy>=2",
         ),
+        (
+            "1.19.5",
+            (
+                "ValueError: numpy.ndarray size changed, may indicate binary incompatibility. Expected 88 "
+                "from C header, got 80 from PyObject"
+            ),
+            "numpy>=1.20",
+        ),
+        (
+            "1.26.4",
+            (
+                "RuntimeError: module was compiled against NumPy C-API version 0x12 (NumPy 2.0) but the running "
+                "NumPy has C-API version 0x11."
+            ),
+            "numpy>=2.0",
+        ),
+        ("2.4.0", "AttributeError: module 'numpy' has no attribute 'in1d'", "numpy<2.4"),
         (
             "1.21.6",
             "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xe",
@@ -317,6 +334,26 @@ def test_which_numpy_a_failure_asks_for(
     first = findings(site, log, capsys)[0]
     assert first["rule"] in ("TL106", "TL703")
     assert wanted in first["remedy"]["commands"][0]["line"]
+
+
+@pytest.mark.parametrize(
+    ("numpy", "log"),
+    [
+        ("2.0.2", "AttributeError: module 'numpy' has no attribute 'bool'."),
+        (
+            "1.26.4",
+            (
+                "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 "
+                "from C header, got 88 from PyObject"
+            ),
+        ),
+    ],
+    ids=["numpy.bool is back in 2.0", "the sizes are those of NumPy 2"],
+)
+def test_a_log_of_another_numpy(numpy: str, log: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is advised for a failure that this NumPy cannot have."""
+    install(site, "numpy", numpy, {"numpy/__init__.py": "", "numpy/version.py": f"version = '{numpy}'\n"})
+    assert not [each for each in findings(site, log, capsys) if each["rule"] in ("TL106", "TL703")]
 
 
 @pytest.mark.parametrize(

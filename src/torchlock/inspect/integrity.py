@@ -40,7 +40,8 @@ class Fault(NamedTuple):
     - ``missing``: recorded, and not there;
     - ``size``: not of the recorded size; ``truncated`` for a library that ends before what it must load;
     - ``hash``: of the recorded size, and changed;
-    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: what is there in place of a library (``broken_library``);
+    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: the content in place of a library
+      (``broken_library``);
     - ``irregular``: a folder, pipe or device in a file's place;
     - ``unreadable``: the system does not let it be read; ``unchecked``: too large, or by an unknown hash;
     - ``escapes``: recorded outside of the installation, and not looked at;

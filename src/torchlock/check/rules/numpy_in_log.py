@@ -11,6 +11,7 @@ from torchlock.check import known_wheels as wheels
 from torchlock.check.relevance import owners_of
 from torchlock.check.rules.numba import of_numba
 from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.names import numpy_of_interface, numpy_with
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
@@ -23,75 +24,15 @@ if TYPE_CHECKING:
 
 # What numba prints.
 _PRINTED = re.compile(r"Numba needs NumPy (\d{1,2})\.(\d{1,3}) or (less|greater)")
-# The NumPy that has each version of the C interface, oldest first.
-_API = {
-    0xA: "1.12",
-    0xB: "1.13",
-    0xC: "1.14",
-    0xD: "1.16",
-    0xE: "1.20",
-    0xF: "1.22",
-    0x10: "1.23",
-    0x11: "1.25",
-    0x12: "2.0",
-    0x13: "2.1",
-    0x14: "2.3",
-}
+# What the C interface of NumPy prints: before 2.0, and since.
 _API_VERSIONS = re.compile(
-    r"(?:API|ABI) version (?:0x)?([0-9a-fA-F]{1,8}) but this version of numpy is (?:0x)?([0-9a-fA-F]{1,8})"
+    r"compiled against (?:NumPy C-)?(?:API|ABI) version 0x([0-9a-fA-F]{1,8})(?: \(NumPy [\d.]{1,8}\))? but "
+    r"(?:this version of numpy is|the running NumPy has C-API version) 0x([0-9a-fA-F]{1,8})"
 )
-_SIZES = re.compile(r"Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject")
+_SIZES = re.compile(r"numpy\.(dtype|ndarray) size changed.{0,60}Expected (\d{1,4}) from C header, got (\d{1,4})")
+# The sizes of a dtype in NumPy 1 and 2, and of an array before and since NumPy 1.20.
+_DTYPE_OF_1, _DTYPE_OF_2, _ARRAY_OF_1_19, _ARRAY_OF_1_20 = 96, 88, 80, 88
 _LACKS = re.compile(r"module 'numpy'? ?has no attribute '(\w{1,40})'|`np\.(\w{1,40})` was removed in the NumPy 2")
-_GONE_IN_1_24 = frozenset({"float", "int", "bool", "object", "complex", "str", "long", "unicode", "typeDict"})
-_GONE_IN_2 = frozenset(
-    {
-        *(
-            "NaN",
-            "Inf",
-            "NAN",
-            "Infinity",
-            "NINF",
-            "PINF",
-            "infty",
-            "float_",
-            "complex_",
-            "cfloat",
-            "singlecomplex",
-        ),
-        *("string_", "unicode_", "product", "cumproduct", "sometrue", "alltrue", "in1d_", "cast", "source", "mat"),
-        *(
-            "row_stack_",
-            "trapz_",
-            "find_common_type",
-            "set_string_function",
-            "asfarray",
-            "msort",
-            "issctype",
-            "obj2sctype",
-        ),
-        *(
-            "issubclass_",
-            "issubsctype",
-            "maximum_sctype",
-            "sctype2char",
-            "sctypes",
-            "recfromcsv",
-            "recfromtxt",
-            "round_",
-        ),
-        *(
-            "who",
-            "byte_bounds",
-            "compare_chararrays",
-            "deprecate",
-            "disp",
-            "geterrobj",
-            "seterrobj",
-            "safe_eval",
-            "DataSource",
-        ),
-    }
-)
 
 
 @rule("TL109", on="log")
@@ -125,15 +66,24 @@ def _wanted(context: CheckContext, text: str) -> tuple[str, str]:
     """The NumPy that the failed code needs, and the name that it uses; "" for what is not known."""
     if match := _LACKS.search(text):
         lost = match[1] or match[2]
-        return "<1.24" if lost in _GONE_IN_1_24 else "<2" if lost in _GONE_IN_2 else "", lost
+        return numpy_with(lost, context.pins["numpy"].version), lost
     if match := _SIZES.search(text):
-        expected, got = int(match[1]), int(match[2])
-        return (">=2" if expected == 96 else ">=1.20") if expected > got else "<2" if got == 96 else "<1.20", ""
+        return _by_size(match[1], int(match[2]), int(match[3])), ""
     if match := _API_VERSIONS.search(text):
         compiled, mine = int(match[1], 16), int(match[2], 16)
-        return (f">={_API[compiled]}" if compiled > mine and compiled in _API else ""), ""
+        release = numpy_of_interface(compiled) if compiled > mine else ""
+        return (f">={release}" if release else ""), ""
     is_of_1 = re.search(r"compiled using NumPy 1|_ARRAY_API not found|multiarray failed to import", text)
     return "<2" if is_of_1 and context.pins["numpy"].version >= Version("2") else "", ""
+
+
+def _by_size(kind: str, expected: int, got: int) -> str:
+    """The NumPy that an extension was compiled for, by the size of a structure; "" for sizes that say nothing."""
+    if kind == "dtype":
+        both = {(_DTYPE_OF_1, _DTYPE_OF_2): "<2", (_DTYPE_OF_2, _DTYPE_OF_1): ">=2"}
+    else:
+        both = {(_ARRAY_OF_1_20, _ARRAY_OF_1_19): ">=1.20"}
+    return both.get((expected, got), "")
 
 
 def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding:
@@ -168,6 +118,6 @@ def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding
         else "the binary interface of NumPy changed, and the log shows that the import failed",
         expected_error=log.first.text if log.first else "",
         remedy=remedy,
-        sources=("numpy-api-versions",),
+        sources=("numpy-names" if lost else "numpy-api-versions",),
         strength=Strength.RAN,
     )
