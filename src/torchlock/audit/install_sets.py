@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import InputError
 from torchlock.knowledge.build_labels import is_published
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.standards.markers import variables_in
 from torchlock.standards.versions import version_of
 
 if TYPE_CHECKING:
@@ -306,10 +307,22 @@ def cells_of_marker(marker: str, stack: CompatibilityTable, extra: str = "") -> 
         return stack.everywhere
     known = stack.markers.get((marker, extra))
     if known is None:
-        cells = range(stack.everywhere.bit_length())
         try:
-            known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
+            known = _work_out(marker, stack, extra)
         except InputError:  # an invalid marker, or one without a value
             known = stack.everywhere
         stack.markers[marker, extra] = known
     return known
+
+
+def _work_out(marker: str, stack: CompatibilityTable, extra: str) -> int:
+    """Evaluate a marker once for all cells that are alike in what it compares. Raises InputError."""
+    found, values = 0, dict[tuple[str, ...], bool]()
+    compared = variables_in(marker)
+    for cell in range(stack.everywhere.bit_length()):
+        target = stack.target(cell)
+        key = tuple(target.environment[name] for name in compared)
+        if key not in values:
+            values[key] = target.holds(marker, extra)
+        found |= values[key] << cell
+    return found

@@ -177,9 +177,7 @@ class _Site:
         name = distribution.name
         repackaged = self.is_repackaged(distribution)
         counted = missing = 0
-        for row in record:
-            if "__pycache__" in row.path or row.path.endswith(".pyc"):
-                continue
+        for row in record.rows(compiled=False):
             path = self.locate(record.base, row.path)
             if path is None:
                 self.faults.add("escapes", row.path, name)
@@ -316,7 +314,7 @@ def _is_empty(path: str) -> bool:
 def _is_blank(path: str) -> bool:
     """Whether a source file begins with zeros, as a crash of the machine leaves files that were just written."""
     try:
-        return b"\0" in files.read(path, 16)
+        return b"\0" in files.beginning(path, 16)
     except OSError:
         return False
 

@@ -51,6 +51,7 @@ def is_ordinary(text: str) -> bool:
     return re.fullmatch(_ORDINARY, text) is not None
 
 
+@lru_cache(maxsize=1024)
 def parsed(text: str) -> Marker | Unknown:
     """A text as a marker; ``Unknown`` gives the reason as half a sentence if it is invalid."""
     from packaging.markers import InvalidMarker, Marker
@@ -66,6 +67,12 @@ def parsed(text: str) -> Marker | Unknown:
         return Unknown(f"{reason[:1].lower()}{reason[1:]}")
     except (ValueError, SyntaxError, RecursionError):
         return Unknown("it is not a marker")
+
+
+def variables_in(text: str) -> tuple[str, ...]:
+    """The variables that a marker may compare, "extra" left out; there may be others among them."""
+    text = text.replace(".", "_")  # older names: os.name, sys.platform
+    return tuple(name for name in _SOME if name in text and name != "extra")
 
 
 def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:

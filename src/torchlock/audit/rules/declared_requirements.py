@@ -16,6 +16,7 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.standards.markers import extra_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 # Scopes that are installed in a separate environment.
 _ALONE = ("group:build-system", "alone:")
-# The limit on releases of one package that are looked at for a range.
+# The limit on releases of one package that are looked at for a range, and on different requirements of one package
+# that are compared with each other.
 _MOST = 60
 
 
@@ -105,7 +107,7 @@ def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entr
 
 def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Finding]:
     """Pinned packages that declare versions of a third package which exclude each other."""
-    declared: dict[str, list[Clash]] = {}
+    declared: dict[str, dict[tuple[str, str, int, int], Clash]] = {}
     for entry in entries:
         if entry.constraint or entry.url is not None or pinned(entry.specifier) is None:
             continue
@@ -114,9 +116,12 @@ def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Findin
             for cells, dependency in release.on(release.by_name.keys(), here):
                 where = cells & wanted_on(context, dependency, entry)
                 if where and dependency.specifier and dependency.name != entry.name:
-                    declared.setdefault(dependency.name, []).append(Clash(release, dependency, entry, where))
+                    clashes = declared.setdefault(dependency.name, {})
+                    if len(clashes) < _MOST:
+                        key = entry.name, dependency.specifier, where, entry.step
+                        clashes.setdefault(key, Clash(release, dependency, entry, where))
     for clashes in declared.values():
-        for one, other in combinations(clashes, 2):
+        for one, other in combinations(clashes.values(), 2):
             both = one.cells & other.cells
             if both and one.entry.step == other.entry.step and _exclude_each_other(context, one, other):
                 yield _third(context, one, other, both)
@@ -188,6 +193,9 @@ def clashes_of(
 
 def wanted_on(context: AuditContext, dependency: Dependency, entry: Entry) -> int:
     """The cells where the marker of a declared requirement holds, with the extras that an entry requests."""
+    asked = extra_of(dependency.marker)
+    if asked and asked not in entry.extras:
+        return 0
     found = 0
     for extra in ("", *entry.extras) if "extra" in dependency.marker else ("",):
         found |= cells_of_marker(dependency.marker, context.stack, extra)

@@ -10,7 +10,6 @@ from torchlock.check.context import version_of
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
 from torchlock.check.nvidia import copies_of
-from torchlock.check.rules.dependents_cuda_in_log import others_of, places_of
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.rules import specifier_set
 
@@ -29,6 +28,8 @@ _FOR_CUDNN_8, _FOR_CUDNN_9, _WITHOUT_CUDNN = "==4.4.0", ">=4.5", ">=4.6.3"
 
 def found_library(context: CheckContext, finding: Finding) -> Remedy:
     """Let the loader find the library; else a release for the libraries that are there, or the library itself."""
+    from torchlock.check.rules.dependents_cuda_in_log import places_of
+
     user, library = finding.packages[0][0], finding.lacks[0]
     there = places_of(context, library)
     if there:
@@ -55,6 +56,8 @@ def _searched(context: CheckContext, user: str, library: str, there: list[str]) 
 
 def _other_release(context: CheckContext, user: str, library: str) -> Remedy | None:
     """A release of the package that uses the libraries of this torch."""
+    from torchlock.check.rules.dependents_cuda_in_log import others_of
+
     cuda, (family, number) = _cuda_of(library), _named(library)
     others = {_named(os.path.basename(path))[1] for path in others_of(context, library)}
     torch = context.build("torch")

@@ -1,21 +1,19 @@
-"""TL109, TL106 and TL703: a NumPy that is too new or too old for another package."""
+"""TL109, TL106 and TL703: a NumPy that is too new or too old for another package, as a log shows."""
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from torchlock.check import known_wheels as wheels
-from torchlock.check.context import dependencies_of
 from torchlock.check.relevance import owners_of
+from torchlock.check.rules.numba import of_numba
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.names import numpy_of_interface, numpy_with
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,9 +22,7 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-_LARGEST = 1 << 20
-# The limits in the source of numba, and what it prints.
-_LIMITS = re.compile(r"numpy_version ([<>]) \((\d{1,2}), (\d{1,3})\)")
+# What numba prints.
 _PRINTED = re.compile(r"Numba needs NumPy (\d{1,2})\.(\d{1,3}) or (less|greater)")
 # What the C interface of NumPy prints: before 2.0, and since.
 _API_VERSIONS = re.compile(
@@ -39,30 +35,6 @@ _DTYPE_OF_1, _DTYPE_OF_2, _ARRAY_OF_1_19, _ARRAY_OF_1_20 = 96, 88, 80, 88
 _LACKS = re.compile(r"module 'numpy'? ?has no attribute '(\w{1,40})'|`np\.(\w{1,40})` was removed in the NumPy 2")
 
 
-@rule("TL109")
-def refused_by_numba(context: CheckContext) -> Iterator[Finding]:
-    """A NumPy outside of the range in the source of numba; by its metadata alone, a note."""
-    record, numpy = context.installed.get("numba"), context.pins.get("numpy")
-    if record is None or numpy is None or numpy.unversioned:
-        return
-    path = os.path.join(os.path.dirname(record.path), "numba", "__init__.py")
-    text = files.text(path, _LARGEST) if files.is_file(path) else ""
-    own = numpy.version.release[:2]
-    limits = [(match[1], (int(match[2]), int(match[3]))) for match in _LIMITS.finditer(text or "")]
-    broken = next((each for each in limits if (own > each[1] if each[0] == ">" else own < each[1])), None)
-    declared = next((each.specifier for each in dependencies_of(record) if each.name == "numpy"), "")
-    outside = bool(declared) and not specifier_set(declared).contains(numpy.version)
-    if broken is None and (limits or not outside):
-        return
-    printed = ""
-    if broken is not None:
-        word = "less" if broken[0] == ">" else "greater"
-        printed = (
-            f"ImportError: Numba needs NumPy {broken[1][0]}.{broken[1][1]} or {word}. Got NumPy {own[0]}.{own[1]}."
-        )
-    yield _of_numba(context, declared, printed, shown=broken is not None)
-
-
 @rule("TL109", on="log")
 def printed_by_numba(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """What numba printed, if the files do not show it."""
@@ -72,27 +44,7 @@ def printed_by_numba(context: CheckContext, log: Log, found: Sequence[Finding]) 
         return
     major, minor = int(match[1]), int(match[2])
     bound = f"<{major}.{minor + 1}" if match[3] == "less" else f">={major}.{minor}"
-    yield _of_numba(context, bound, first.text, shown=True)
-
-
-def _of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) -> Finding:
-    from torchlock.check.fix.commands import add
-
-    version = context.version("numba")
-    later = [each for each in wheels.public_tags("numba") if wheels.is_final(each)]
-    newest = max(later, key=Version, default="")
-    other = f", or install a later numba ({newest} is the newest known)" if newest and newest != version else ""
-    return context.finding(
-        "TL109",
-        "warning" if shown else "note",
-        f"numba {version} does not work with NumPy {context.version('numpy')}: it needs numpy{wanted}",
-        "numba",
-        "numpy",
-        expected_error=printed,
-        remedy=Remedy(f"Install numpy{wanted}{other}.", commands=add(context, "numpy", wanted)),
-        sources=("numba-critical-deps",),
-        strength=Strength.SHOWN if shown else Strength.DECLARED,
-    )
+    yield of_numba(context, bound, first.text, shown=True)
 
 
 @rule("TL106", "TL703", on="log")
