@@ -57,6 +57,9 @@ GIVEN = {
     ("src/torchlock/inspect/loading/imports.py", "_companion: pattern + _EXTENSION"): lambda module: [
         opened.pattern + module._EXTENSION for member in module.MEMBERS.values() for opened in member.opens
     ],
+    ("src/torchlock/check/soundfile_data.py", "asked_by: name"): lambda module: [
+        module._pattern("'libsndfile_' + _machine() + _architecture()[0] + '.so'")
+    ],
     ("src/torchlock/manifests/syntax/requirement.py", "_hint: pattern"): lambda module: [
         pattern for pattern, _ in module._MISTAKES
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,11 @@ from torchlock.report.audit_text import text as audit_text
 from torchlock.report.github import github
 from torchlock.report.sarif import sarif
 from torchlock.runtime.fence import breakage
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     pass
@@ -508,3 +514,9 @@ def test_the_files_of_this_repository_stay_readable() -> None:
         if line.secrets
     ]
     assert changed == []
+
+
+def test_no_source_is_taken_for_a_secret() -> None:
+    """A report shows the address of each source as it is."""
+    sources = tomllib.loads((Path(__file__).parents[1] / "compat_data/sources.toml").read_text(encoding="utf-8"))
+    assert [row["address"] for row in sources.values() if masked(row["address"]) != row["address"]] == []

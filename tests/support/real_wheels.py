@@ -19,7 +19,9 @@ PYTHON = "3.11"
 MODULE = "cpython-311-x86_64-linux-gnu"
 # pip matches the numbers of a platform exactly: older spellings are named, too.
 _ALSO = {
-    ("manylinux", "x86_64"): "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 manylinux2010 manylinux1 linux",
+    ("manylinux", "x86_64"): (
+        "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 manylinux2010 manylinux1 linux"
+    ),
     ("manylinux", "aarch64"): "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 linux",
     ("macosx", "arm64"): "macosx_13_0 macosx_12_0 macosx_11_0",
     ("macosx", "x86_64"): "macosx_11_0 macosx_10_15 macosx_10_13 macosx_10_9",

@@ -70,6 +70,11 @@ _WORKING = re.compile(
 _DONE = re.compile(
     r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "
 )
+# pip tries again, and then says that it found no version.
+_OFFLINE = re.compile(
+    r"Retrying \(Retry\(total=0\b.{0,300}(?:NewConnectionError|ConnectTimeoutError|ProxyError|SSLError|ReadTimeout"
+    r"|Connection(?:Reset|Refused)?Error|name resolution|RemoteDisconnected)"
+)
 _ORIGIN = re.compile(r"\(from -r ([\w./\\-]{1,200}) \(line \d")
 
 
@@ -98,6 +103,7 @@ class Installation(NamedTuple):
     ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as
     the log shows them; ``near`` the lines around the failure. ``is_absent``: no file of it was found.
     ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
+    ``is_offline``: no index answered: all that the installer saw follows from this.
     """
 
     tool: str = ""
@@ -116,6 +122,7 @@ class Installation(NamedTuple):
     is_absent: bool = False
     is_past: bool = False
     is_at_work: bool = False
+    is_offline: bool = False
 
     @property
     def version(self) -> str:
@@ -159,6 +166,7 @@ def read_installation(text: str, line: int) -> Installation:
         is_absent,
         _is_past(lines[line:], name),
         _is_at_work([*before, *after[1:12]]) or bool(command),
+        not (offered or "").replace("none", "").strip() and any(map(_OFFLINE.search, before[-12:])),
     )
 
 

@@ -40,7 +40,8 @@ class Fault(NamedTuple):
     - ``missing``: recorded, and not there;
     - ``size``: not of the recorded size; ``truncated`` for a library that ends before what it must load;
     - ``hash``: of the recorded size, and changed;
-    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: what is there in place of a library (``broken_library``);
+    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: the content in place of a library
+      (``broken_library``);
     - ``irregular``: a folder, pipe or device in a file's place;
     - ``unreadable``: the system does not let it be read; ``unchecked``: too large, or by an unknown hash;
     - ``escapes``: recorded outside of the installation, and not looked at;
@@ -176,9 +177,7 @@ class _Site:
         name = distribution.name
         repackaged = self.is_repackaged(distribution)
         counted = missing = 0
-        for row in record:
-            if "__pycache__" in row.path or row.path.endswith(".pyc"):
-                continue
+        for row in record.rows(compiled=False):
             path = self.locate(record.base, row.path)
             if path is None:
                 self.faults.add("escapes", row.path, name)
@@ -315,7 +314,7 @@ def _is_empty(path: str) -> bool:
 def _is_blank(path: str) -> bool:
     """Whether a source file begins with zeros, as a crash of the machine leaves files that were just written."""
     try:
-        return b"\0" in files.read(path, 16)
+        return b"\0" in files.beginning(path, 16)
     except OSError:
         return False
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _WARNED = re.compile(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not compatible")
-_CAPABILITY = re.compile(r"\b(sm_\d{2,3}|gfx[0-9a-f]{3,4})\b")
 _FOUND = re.compile(r"found version (\d{4,5})\b")
 _OF_DRIVER = re.compile(r"(lib(?:cuda|nvidia-ml)\.so(?:\.1)?): cannot open shared object file")
 _OPERATOR = re.compile(r"Could not run '(torchvision|torchaudio)::(\w{1,60})'")
