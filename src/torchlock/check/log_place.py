@@ -75,7 +75,7 @@ def elsewhere(
 
 
 def taken_as(log: Log, folders: Sequence[str]) -> str:
-    """A remark on a log whose path this machine does not have: the environment may be a copy; "" if none is due."""
+    """A remark on a log whose path this machine does not have: the environment may be a copy; else ""."""
     strange = _strange(log, folders, True, "")
     if not strange:
         return ""
