@@ -472,8 +472,8 @@ def test_a_retry_is_no_failure() -> None:
         ("AttributeError: module 'pkgutil' has no attribute 'ImpImporter'", "python3.10 -m venv"),
         ("ModuleNotFoundError: No module named 'pkg_resources'", "setuptools<82"),
         ("error: Microsoft Visual C++ 14.0 or greater is required.", "BuildTools"),
-        ("fatal error: Python.h: No such file or directory", "python3-dev"),
-        ("error: command 'gcc' failed: No such file or directory", "build-essential"),
+        ("fatal error: Python.h: No such file or directory", "apt-get install -y python3-dev"),
+        ("error: command 'gcc' failed: No such file or directory", "apt-get install -y build-essential"),
     ],
 )
 def test_why_a_package_does_not_build(
@@ -482,10 +482,17 @@ def test_why_a_package_does_not_build(
     head = (
         "Collecting example==1.0\n  Downloading example-1.0.tar.gz (1 MB)\n  error: subprocess-exited-with-error\n"
     )
-    first = findings(empty, f"{head}      {log}\n", capsys)[0]
+    first = findings(empty, f"{head}      {log}\n", capsys, "--system", "debian-12")[0]
     assert first["rule"] == "TL524"
     assert first["message"].startswith("example 1.0 was compiled here and did not build")
     assert said in first["remedy"]["commands"][0]["line"]
+
+
+def test_packages_of_debian_on_another_system(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = "  error: subprocess-exited-with-error\n      fatal error: Python.h: No such file or directory\n"
+    remedy = findings(empty, log, capsys, "--system", "fedora-42")[0]["remedy"]
+    assert not remedy.get("commands")
+    assert remedy["summary"] == "Install the header files of this Python (on Debian and Ubuntu: python3-dev)."
 
 
 def test_a_failure_that_is_not_ours_is_said_in_the_first_line(
