@@ -234,7 +234,7 @@ class _Dockerfile:
             self._leave_image(stage, state.apart, instruction.start)
 
     def _leave_image(self, stage: _Stage, made: MadeEnvironment, at: int) -> None:
-        """A virtual environment has no packages of the image. What is not installed into it is not told apart."""
+        """A virtual environment has no packages of the image. Commands that do not use it are judged with it."""
         if made.python:
             stage.python = (f"=={made.python}.*", at)
         stage.image = Image(stage.name_of_image)
