@@ -132,7 +132,7 @@ def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         return
     owner = next(iter(_about(context, match["user"])), "")
     if not owner and ".so" not in os.path.basename(match["user"]):
-        return  # A program, which is no part of the environment.
+        return  # A program is not part of the environment.
     of = f" of {context.named(owner)}" if owner else ""
     yield context.finding(
         "TL612",
