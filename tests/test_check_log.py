@@ -12,7 +12,7 @@ from support.check import bad, run
 from support.site_folder import install, write
 from torchlock.check.log import candidates, decoded, read_log
 from torchlock.check.log_order import chosen, remarks
-from torchlock.check.log_place import elsewhere
+from torchlock.check.log_place import elsewhere, taken_as
 from torchlock.check.log_signatures import signatures
 from torchlock.cli.main import main
 from torchlock.finding import Finding
@@ -201,9 +201,8 @@ def test_a_log_of_this_environment_has_no_remark() -> None:
 def test_a_log_of_another_environment_is_told() -> None:
     site = "/v/lib/python3.9/site-packages"
     log = read_log(frames(site, site) + "OSError: libsox.so: cannot open shared object file")
-    for moved in (True, False):
-        told = elsewhere(log, ["/v2/lib/python3.9/x"], moved=moved)
-        assert "another environment: it has torch in /v/lib/python3.9" in told
+    told = elsewhere(log, ["/v2/lib/python3.9/x"])
+    assert "another environment: it has torch in /v/lib/python3.9" in told
     told = elsewhere(log, ["/home/u/project", "/w/lib/python3.9/site-packages"])
     assert told.endswith("this is /w/lib/python3.9/site-packages")
     assert remarks(log, [Finding("TL302", "warning", "a")], told) == [told]
@@ -224,6 +223,25 @@ def test_a_copy_of_an_environment_may_be_the_one_that_the_log_is_of(prefix: str,
     log = read_log(frames(prefix, prefix))
     assert elsewhere(log, [folder], moved=True) == ""
     assert elsewhere(log, [folder]) != ""
+
+
+def test_a_path_that_this_machine_does_not_have_says_nothing_about_a_copy(tmp_path: Path) -> None:
+    there = tmp_path / "a" / "lib" / "python3.9"
+    log = read_log(frames(f"{there}/site-packages", f"{there}/site-packages"))
+    folders = ["/copy/b/lib/python3.9/site-packages"]
+    assert elsewhere(log, folders, moved=True) == ""
+    assert f"the log has torch in {there}, which is not on this machine" in taken_as(log, folders)
+    assert taken_as(log, [f"{there}/site-packages"]) == ""
+    (there / "site-packages" / "torch").mkdir(parents=True)
+    assert "another environment: it has torch in" in elsewhere(log, folders, moved=True)
+
+
+def test_the_paths_of_another_system_are_of_another_environment() -> None:
+    place = "C:\\work\\venv\\Lib\\site-packages"
+    log = read_log(frames(place, place))
+    told = elsewhere(log, ["/tmp/x/lib/python3.9/site-packages"], moved=True, system="linux")
+    assert told == "the log is from another environment: its paths are of Windows, this is for Linux"
+    assert elsewhere(log, ["/tmp/x/Lib/site-packages"], moved=True, system="windows") == ""
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_the_log_of_another_environment_accuses_nobody(
     assert bad(run(capsys, "--path", site, "--log", log, code=1)) == [("error", "TL615")]
     for strange in (
         "Python 3.9.2 (main)\n",
-        '  File "/srv/other/lib/python3.11/site-packages/torch/__init__.py", line 1\n',
+        '  File "C:\\other\\Lib\\site-packages\\torch\\__init__.py", line 1\n',
         "x 1.0 requires torch==2.7.0, but you have torch 2.6.0 which is incompatible.\n",
     ):
         log = write(tmp_path / "log", strange + text)

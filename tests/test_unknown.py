@@ -541,6 +541,19 @@ row("check.fix.torch_builds:public_build", "no row")(
 row("check.fix.torch_builds:public_of", "no row")(
     lambda ground: public_of(context(ground, torch="99.0"), Target(PythonVersion(3, 11, 0), LINUX))
 )
+row("check.known_wheels:installs", "no row, and no release in the catalogue")(
+    lambda ground: [
+        installs("torch", "99.0", label, Target(PythonVersion(3, 11, 0), LINUX)) for label in ("", "cu128")
+    ]
+)
+
+
+@row("inspect.module_names:ModuleNames.defines", "a module that makes its names when it runs")
+def names_made_at_run_time(ground: Ground) -> object:
+    folder = write(ground.folder / "torchaudio" / "__init__.py", "globals().update(made())\n").parent
+    return ModuleNames(str(folder)).defines("torchaudio.info")
+
+
 row("check.index_wheels:has_wheels", "no row")(
     lambda ground: has_wheels("torch", "99.0", "cu128", Target(PythonVersion(3, 11, 0), LINUX))
 )

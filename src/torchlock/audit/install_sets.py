@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 # Scopes that are installed in a separate environment, not with the project.
-_ALONE = ("group:build-system", "alone:")
+ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 # The limit on the demands that are judged in one file, over all install sets.
@@ -225,7 +225,7 @@ def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -
     scopes, left = list(by_scope), _MOST + stack.everywhere.bit_length() * len(demands)
     for number, scope in enumerate(scopes):
         members = by_scope[scope]
-        if scope and not scope.startswith(_ALONE):
+        if scope and not scope.startswith(ALONE):
             members = sorted([*by_scope[""], *members], key=lambda demand: order[id(demand.entry)])
         for active, where in _groups(members, everywhere, cells):
             left -= len(active)

@@ -53,6 +53,13 @@ _OWN_FRAME = re.compile(r'File "([^"<]{1,300}\.py)", line \d')
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
 
+# The heads and the numbered lines of source in IPython's tracebacks: a text in them is code, and no error.
+_CELL = re.compile(
+    r"(?:File |/|~)\S.{0,300}\.py(?::\d| in )|(?:Cell|Input) In ?\[|<ipython-input-|\S+Error {10,}Traceback"
+)
+_SOURCE = re.compile(r"\s{0,8}(?:-{1,8}> ?)?\d{1,7}(?: |$)|\s{0,8}\(\.\.\.\)")
+
+
 class Signature(NamedTuple):
     """A line that shows a failure: its text, its number (from 1), and the rules that may cause it.
 
@@ -130,7 +137,9 @@ def read_log(text: str) -> Log:
     frames: dict[str, None] = {}
     callers: dict[str, None] = {}
     sites: dict[str, None] = {}
+    in_source = False
     for number, line in plain_lines(text):
+        in_source = bool(_CELL.match(line)) or (in_source and bool(_SOURCE.match(line)))
         if "ython" in line or "cp3" in line:
             pythons.update((python_in(match), None) for match in PYTHON.finditer(line))
         if "-packages" in line:
@@ -141,7 +150,7 @@ def read_log(text: str) -> Log:
             callers[frame[1]] = None
         installed.update((pair, None) for pair in _installed_in(line))
         cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
-        low = line.lower()
+        low = line.lower() if not in_source else ""
         if any(word in low for word in WORDS) and (row := _known(line)) is not None:
             index, known = row
             library = _named(_LIBRARY, line) if known.weight in (ATTEMPT, CAUSE) else ""

@@ -43,20 +43,21 @@ def elsewhere(
     *,
     moved: bool = False,
     root: str = "",
+    system: str = "",
 ) -> str:
     """Why the log is from another environment (other folders, another Python, other versions); else "".
 
     ``folders`` are those of this environment as its own processes name them, ``installed`` has the version and the
-    build of each package. ``moved``: the environment may be at another path in the log; the name of its folder is
-    the same. ``root`` has the files of its machine, if that is another one.
+    build of each package. ``moved``: the environment may be at another path in the log, one that this machine
+    does not have. ``system`` is the one that it is for. ``root`` has the files of its machine, if that is another.
     """
+    if system and (there := _system_of(log)) and (there == "windows") != (system == "windows"):
+        names = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
+        theirs = names.get(there, "a Linux or a Mac")
+        return f"the log is from another environment: its paths are of {theirs}, this is for {names[system]}"
     own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
-    strange = [
-        (name, prefix)
-        for name, prefix in log.prefixes
-        if not prefix.startswith("~") and not any(_is_under(folder, prefix, moved, root) for folder in folders)
-    ]
-    if folders and strange and not (log.split and len(strange) < len(log.prefixes)):
+    strange = _strange(log, folders, moved, root)
+    if strange and (not moved or root or any(_is_here(prefix, name) for name, prefix in strange)):
         name, prefix = strange[0]
         return f"the log is from another environment: it has {name} in {prefix}, this is {own}"
     here = {python_in(match) for folder in folders for match in PYTHON.finditer(folder + "/")}
@@ -71,6 +72,36 @@ def elsewhere(
         if label.startswith("cu") and label != cuda_label(cuda):
             return f"the log is from another environment: its {name} is built for CUDA {cuda}, this one is {label}"
     return ""
+
+
+def taken_as(log: Log, folders: Sequence[str]) -> str:
+    """A remark on a log whose path this machine does not have: the environment may be a copy; else ""."""
+    strange = _strange(log, folders, True, "")
+    if not strange:
+        return ""
+    name, prefix = strange[0]
+    return f"the log has {name} in {prefix}, which is not on this machine: it is read as a log of this environment"
+
+
+def _strange(log: Log, folders: Sequence[str], moved: bool, root: str) -> list[tuple[str, str]]:
+    """The packages that a log has at another path, if that is no split environment."""
+    found = [
+        (name, prefix)
+        for name, prefix in log.prefixes
+        if not prefix.startswith("~") and not any(_is_under(folder, prefix, moved, root) for folder in folders)
+    ]
+    return found if folders and not (log.split and len(found) < len(log.prefixes)) else []
+
+
+def _system_of(log: Log) -> str:
+    """The system whose paths a log names: windows or posix; "" if there are none, or both."""
+    kinds = {"windows" if re.match(r"[A-Za-z]:|\\\\", prefix) else "posix" for _, prefix in log.prefixes}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def _is_here(prefix: str, name: str) -> bool:
+    """Whether this machine has a package in an environment that a log names."""
+    return any(files.is_folder(os.path.join(prefix, each, name)) for each in ("site-packages", "dist-packages"))
 
 
 def _is_same(found: str, mine: str, label: str) -> bool:

@@ -52,5 +52,5 @@ WORDS = (
     "but you", "fault", "sigsegv", "violation", "illegal", "changed", "neither", "0xc0000005", "is required",
     "killed", "denied", "137", "signal", "externally", "too long", "long path", "conflict", "unsatisfiable",
     "weights only", "refused",
-    "timed out", "not found", "exit", "pip<",
+    "timed out", "not found", "notfound", "exit", "pip<",
 )  # fmt: skip

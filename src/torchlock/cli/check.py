@@ -177,19 +177,23 @@ def _by_log(
     """
     from torchlock.check.log import read_log
     from torchlock.check.log_order import remarks
-    from torchlock.check.log_place import elsewhere
+    from torchlock.check.log_place import elsewhere, taken_as
     from torchlock.check.log_state import contradicted
     from torchlock.inspect.environment_choice import root_of
 
     log = read_log(text)
     installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
     root = "" if arguments.path is None else arguments.root or root_of(arguments.path) or ""
-    strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live, root=root)
+    system = context.target.platform.system if context.target is not None else ""
+    folders, moved = _folders(context, arguments), not context.live
+    strange = elsewhere(log, folders, installed, moved=moved, root=root, system=system)
     if strange:
         strange += other_command(log, arguments)
     else:
         strange = contradicted(context, log)
     if not strange:
+        if moved and (remark := taken_as(log, folders)):
+            console.say("note", remark)
         findings = by_log(context, log, findings)
     said = remarks(log, findings, strange)
     for remark in said:

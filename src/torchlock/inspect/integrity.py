@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -255,7 +256,7 @@ class _Site:
 
     def foreign(self) -> None:
         """Files in the folders of packages that no record lists. The site folder itself belongs to no package."""
-        owners = self.owners() if self.left >= 0 else {}
+        owners = self.owners if self.left >= 0 else {}
         for folder, owner in owners.items():
             if folder == self.folder or folder.endswith((".dist-info", ".egg-info")):
                 continue
@@ -267,6 +268,7 @@ class _Site:
                 if not _is_empty(path):
                     self.faults.add("foreign", path, owner)
 
+    @cached_property
     def owners(self) -> dict[str, str]:
         """The folders that contain recorded files, at any depth, each with one of its distributions."""
         found: dict[str, str] = {}
@@ -281,7 +283,7 @@ class _Site:
         """What can be imported from the site folder, and is in no record."""
         if self.left < 0:
             return
-        recorded, owners = self.recorded.get(self.folder, {}), self.owners()
+        recorded, owners = self.recorded.get(self.folder, {}), self.owners
         for name, kind in self.tree.names(self.folder).items() if self.is_site else ():
             path = f"{self.folder}{os.sep}{name}"
             if name in recorded or path in owners or name.startswith("~"):

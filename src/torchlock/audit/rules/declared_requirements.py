@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, effective, pinned
+from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned
 from torchlock.audit.phrasing import as_of, asked, platforms
 from torchlock.audit.phrasing import where as where_of
 from torchlock.knowledge.build_labels import is_published
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
     from torchlock.standards.dependency import Dependency
 
-# Scopes that are installed in a separate environment.
-_ALONE = ("group:build-system", "alone:")
 # The limit on releases of one package that are looked at for a range, and on different requirements of one package
 # that are compared with each other.
 _MOST = 60
@@ -48,8 +46,8 @@ def unmet(context: AuditContext) -> Iterator[Finding]:
     """A package that declares another version of a package than the file asks for."""
     if context.document.locked or ignores_metadata(context.document):
         return
-    for scope in dict.fromkeys(("", *(entry.scope for entry in context.document.entries))):
-        entries = together(context.document, scope)
+    for scope in context.sides.scopes():
+        entries = context.sides.of_pip(scope)
         own, all_named = by_name(entry for entry in entries if entry.scope == scope), by_name(entries)
         for entry in entries:
             yield from _of_entry(context, entry, all_named if entry.scope == scope else own)
@@ -67,16 +65,6 @@ def by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 def ignores_metadata(document: Document) -> bool:
     """Whether a command of the file, or a comment in it, has the option to ignore dependencies."""
     return "--no-deps" in document.text or "--no-dependencies" in document.text
-
-
-def together(document: Document, scope: str) -> list[Entry]:
-    """The entries of pip that one scope installs, with the constraints."""
-    alone = scope.startswith(_ALONE)
-    return [
-        entry
-        for entry in effective(document.entries)
-        if entry.channel == "pip" and (entry.scope == scope or (not entry.scope and not alone))
-    ]
 
 
 def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:

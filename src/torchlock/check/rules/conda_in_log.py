@@ -29,6 +29,45 @@ _PINNED = re.compile(r"(?:^|\s)([\w.-]{1,80})={1,2}(\d[\w.]{0,30})(?=\s|$)")
 _CHOOSERS = ("pytorch-cuda", "cudatoolkit")
 
 
+# A build string or a version that an exported environment pins.
+_NOT_PROVIDED = re.compile(
+    r"nothing provides (?:requested )?(?P<name>[\w.-]{1,80})(?: ?=?= ?(?P<version>[\w.*]{1,40}))?"
+    r"(?: (?P<build>\w{1,60}))?(?=\s|$)|^\s{1,8}- (?P<name2>[\w.-]{1,80})={1,2}(?P<version2>[\w.*]{1,40})"
+    r"(?:=(?P<build2>\w{1,60}))?\s*$",
+    re.MULTILINE,
+)
+# The name, the version and the build.
+_WITH_BUILD = 3
+_SOLVERS = ("nothing provides", "ResolvePackageNotFound")
+
+
+@rule("TL528", on="log")
+def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The packages that the solver found in no channel; those of an exported environment are of its platform."""
+    first = log.first
+    if first is None or first.rules[0] not in ("TL527", "TL528"):
+        return
+    asked = read_installation(log.text, first.line)
+    if not any(each in asked.near for each in _SOLVERS):
+        return
+    missing = [tuple(filter(None, match.groups())) for match in _NOT_PROVIDED.finditer(asked.near)]
+    if not missing:
+        return
+    shown = [" ".join(each) for each in missing]
+    more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+    message = f"no channel that was asked has {', '.join(shown[:3])}{more} for this platform"
+    remedy = Remedy("Ask for a version that the channels have, or install the package with pip.")
+    because = None
+    if sum(len(each) == _WITH_BUILD for each in missing) > 1:
+        because = "a version with a build string exists for one platform only: that of the exported environment"
+        remedy = Remedy(
+            "Take the build strings out of the file, and the packages that only the other platform has; or export "
+            "it there again with conda env export --from-history."
+        )
+    told = Told("TL528", message, remedy, because, sources=("conda-export",))
+    yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
+
+
 @rule("TL528", on="log")
 def not_in_channels(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The packages that no channel has."""

@@ -41,7 +41,7 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if first is None or first.rules[0] != "TL527":
         return
     asked = read_installation(log.text, first.line)
-    if asked.is_absent:
+    if asked.is_absent or "nothing provides" in asked.near:
         return
     pins = _pins(asked.near)
     told = _of_family(context, pins) or _in_words(asked.near)

@@ -25,11 +25,11 @@ _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
 def stopped(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A damaged file, a file in use, a full disk, no memory, a Python of the system, the network."""
     first = log.first
-    tell = _TELLING.get(first.rules[0]) if first is not None else None
-    if first is None or tell is None:
+    if first is None or first.rules[0] not in (*_TELLING, *_NO_FILE):
         return
     asked = read_installation(log.text, first.line)
-    if not asked.is_at_work or is_there(context, asked):
+    tell = _TELLING.get("TL526" if asked.is_offline else first.rules[0])
+    if tell is None or not asked.is_at_work or is_there(context, asked):
         return
     told = tell(context, asked, first)
     if told is not None:
@@ -170,6 +170,8 @@ def _long_path(context: CheckContext, asked: Installation, first: Signature) -> 
     return Told("TL529", message, Remedy(summary, commands=(Command("shell", line),)), half=True)
 
 
+# What pip says if no index answered.
+_NO_FILE = ("TL403", "TL528")
 _TELLING: dict[str, Callable[[CheckContext, Installation, Signature], Told | None]] = {
     "TL520": _damaged,
     "TL521": _denied,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
+from torchlock.check.log_signatures import HEADLINE
 from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import versions
 from torchlock.check.rules.audio_backends import ffmpeg_shown, is_sox_unknown, without_sox
@@ -210,10 +211,11 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             yield found_missing(context, attempt, missing, because)
             return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
-        yield from _ffmpeg_shown(context)
+        yield from _ffmpeg_shown(context, first)
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
         yield without_libsndfile(context, why_none(context, "the log shows that the machine has none"))
-    if first.rules[:1] == ("TL303",) and "TL303" not in {each.rule for each in found}:
+    of_torchaudio = first.rules[:2] == ("TL304", "TL303") and "torchcodec" not in context.pins
+    if (first.rules[:1] == ("TL303",) or of_torchaudio) and "TL303" not in {each.rule for each in found}:
         yield from ffmpeg_shown(context)
     if "TL302" in first.rules[:2] and is_sox_unknown(context):
         finding = without_sox(context)
@@ -221,8 +223,11 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield finding
 
 
-def _ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
-    """The FFmpeg that a log shows not to be found: on a Mac it may be there, in a folder that is not searched."""
+def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
+    """The FFmpeg that a log shows not to be found: on a Mac it may be there, in a folder that is not searched.
+
+    The headline alone shows only that no library loads; symbols that torch does not have are reason enough.
+    """
     off_path = ffmpeg_off_path(context, cores_of(context)) if is_mac(context) else None
     if off_path is not None and "torchcodec" in context.pins:
         yield off_the_path(context, off_path)
@@ -232,6 +237,8 @@ def _ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
             f"this environment has FFmpeg {', '.join(map(str, there))}"
             if there
             else "the log shows that none is found"
+            if first.weight > HEADLINE
+            else "the log, which shows no more than the headline, fits a machine that has none"
         )
         yield lacking_ffmpeg(context, said, any_there=bool(there))
 
@@ -239,6 +246,8 @@ def _ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
     """Whether each library of torchcodec needs an FFmpeg of a machine that was not examined."""
     groups = choices(context.attempts).values()
+    if any(item.outcome.undefined for group in groups for item in group):
+        return False
     lost = [any(is_ffmpeg(each.name) for item in group for each in item.outcome.unseen) for group in groups]
     return bool(lost) and all(lost) and not stated(context, "ffmpeg")[0]
 

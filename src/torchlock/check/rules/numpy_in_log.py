@@ -29,9 +29,9 @@ _API_VERSIONS = re.compile(
     r"compiled against (?:NumPy C-)?(?:API|ABI) version 0x([0-9a-fA-F]{1,8})(?: \(NumPy [\d.]{1,8}\))? but "
     r"(?:this version of numpy is|the running NumPy has C-API version) 0x([0-9a-fA-F]{1,8})"
 )
-_SIZES = re.compile(r"numpy\.(dtype|ndarray) size changed.{0,60}Expected (\d{1,4}) from C header, got (\d{1,4})")
-# The sizes of a dtype in NumPy 1 and 2, and of an array before and since NumPy 1.20.
-_DTYPE_OF_1, _DTYPE_OF_2, _ARRAY_OF_1_19, _ARRAY_OF_1_20 = 96, 88, 80, 88
+_SIZES = re.compile(
+    r"numpy\.(\w{1,40}) size changed[^\n]{0,80}Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject"
+)
 _LACKS = re.compile(r"module 'numpy'? ?has no attribute '(\w{1,40})'|`np\.(\w{1,40})` was removed in the NumPy 2")
 
 
@@ -68,7 +68,7 @@ def _wanted(context: CheckContext, text: str) -> tuple[str, str]:
         lost = match[1] or match[2]
         return numpy_with(lost, context.pins["numpy"].version), lost
     if match := _SIZES.search(text):
-        return _by_size(match[1], int(match[2]), int(match[3])), ""
+        return _of_size(match[1], int(match[2]), int(match[3])), ""
     if match := _API_VERSIONS.search(text):
         compiled, mine = int(match[1], 16), int(match[2], 16)
         release = numpy_of_interface(compiled) if compiled > mine else ""
@@ -77,13 +77,14 @@ def _wanted(context: CheckContext, text: str) -> tuple[str, str]:
     return "<2" if is_of_1 and context.pins["numpy"].version >= Version("2") else "", ""
 
 
-def _by_size(kind: str, expected: int, got: int) -> str:
-    """The NumPy that an extension was compiled for, by the size of a structure; "" for sizes that say nothing."""
+def _of_size(kind: str, compiled: int, mine: int) -> str:
+    """Which NumPy a package was compiled for, by the size of a type there and in this NumPy.
+
+    ``dtype`` has 96 bytes in NumPy 1 and 88 in NumPy 2; ``ndarray`` has 88 since 1.20, and 96 since 1.22.
+    """
     if kind == "dtype":
-        both = {(_DTYPE_OF_1, _DTYPE_OF_2): "<2", (_DTYPE_OF_2, _DTYPE_OF_1): ">=2"}
-    else:
-        both = {(_ARRAY_OF_1_20, _ARRAY_OF_1_19): ">=1.20"}
-    return both.get((expected, got), "")
+        return "<2" if (compiled, mine) == (96, 88) else ">=2" if (compiled, mine) == (88, 96) else ""
+    return (">=1.22" if compiled == 96 else ">=1.20") if compiled > mine else ""
 
 
 def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding:

@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING
 
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
     from torchlock.finding import Finding
 
 _RUNTIME = re.compile(r"lib(iomp5md\.dll|iomp5\.dylib|omp\.dylib)")
 _INSIDE = ("", "lib", ".dylibs")
 _MOST = 2000
+_SAYS = re.compile(r"Error #15: Initializing ([\w.-]{3,60}), but found ([\w.-]{3,60}) already")
+_REMEDY = Remedy(
+    "Install these packages all with pip or all with conda, or keep one copy. "
+    "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
+)
 
 
 @rule("TL613")
@@ -38,11 +45,27 @@ def openmp(context: CheckContext) -> Iterator[Finding]:
                 path=paths[1],
                 because="a process that loads two of them can end, or compute wrong results",
                 expected_error=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
-                remedy=Remedy(
-                    "Install these packages all with pip or all with conda, or keep one copy. "
-                    "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
-                ),
+                remedy=_REMEDY,
             )
+
+
+@rule("TL613", on="log")
+def openmp_shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The two copies that a log names, if the files do not show them."""
+    first = log.first
+    match = _SAYS.search(first.text) if first is not None else None
+    if first is None or match is None or "TL613" in {each.rule for each in found} or "torch" not in context.pins:
+        return
+    again, loaded = match.groups()
+    yield context.finding(
+        "TL613",
+        severity_of(fails=False),
+        f"the process of this log loaded {loaded}, and then {again}: two OpenMP runtimes",
+        "torch",
+        because="a process that loads two of them can end, or compute wrong results",
+        expected_error=first.text,
+        remedy=_REMEDY,
+    )
 
 
 def _runtimes(context: CheckContext) -> Iterator[str]:

@@ -227,6 +227,8 @@ def _without_isolation(
 ) -> tuple[Command, ...]:
     """Install what the build needs, then the package itself."""
     words = requirement_words(asked.name, asked.version, asked.specifier)
+    if not words:
+        return ()
     needs = ["setuptools", "wheel", *([] if "torch" in context.pins else ["torch"])]
     first = {each.tool: each.line for each in install_again(context, needs)}
     second = install_again(context, [*options, *words])
@@ -281,11 +283,14 @@ def _without_pkg_resources(context: CheckContext, asked: Installation, what: str
     )
     words = requirement_words(asked.name, asked.version, asked.specifier)
     first = {each.tool: each.line for each in install_again(context, ["setuptools<82", "wheel"])}
-    second = install_again(context, ["--no-build-isolation", *words])
+    second = install_again(context, ["--no-build-isolation", *words]) if words else ()
     commands = tuple(
         each._replace(line=f"{first[each.tool]} && {each.line}") for each in second if each.tool in first
     )
     summary = "Install setuptools below 82, then this package without build isolation, so that its build uses it."
+    if not words:  # the log does not name the package: what was asked for is installed again
+        commands = install_again(context, ["setuptools<82", "wheel"])
+        summary = "Install setuptools below 82, then run your installation again with --no-build-isolation."
     return Told("TL524", message, Remedy(summary, commands=commands))
 
 
