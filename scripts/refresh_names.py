@@ -49,14 +49,14 @@ def names_of(wheel: Path, package: str) -> tuple[set[str], set[str]]:
 
 def _compiled(files: list[str], package: str) -> set[str]:
     """The extension modules of a package; their names are the same on every platform."""
-    found = (re.fullmatch(rf"({package}/[\w/]*?\w+)(\.[\w-]+)*\.(so|pyd)", name) for name in files)
+    found = (re.fullmatch(rf"({package}/[\w/]+)(\.[\w-]+)*\.(so|pyd)", name) for name in files)
     return {match[1].replace("/", ".") for match in found if match}
 
 
 def _set_by_backend(path: Path) -> set[str]:
     """The functions that torchaudio 0.6 to 2.1 sets in itself when it chooses its backend (``load``, ``info``)."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    loop = re.search(r"for func in \[([^\]]+)\]:\s+setattr\(torchaudio, func", text)
+    loop = re.search(r"for func in \[([^\][]+)\]:\s+setattr\(torchaudio, func", text)
     return set(re.findall(r"\w+", loop[1])) if loop else set()
 
 

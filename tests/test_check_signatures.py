@@ -283,21 +283,38 @@ def test_a_numpy_within_the_limits_of_numba(site: Path, capsys: pytest.CaptureFi
         ("2.2.0", "AttributeError: module 'numpy' has no attribute 'NaN'", "numpy<2"),
         ("1.26.4", "AttributeError: module 'numpy' has no attribute 'float'.", "numpy<1.24"),
         (
-            "1.26.4",
+            "2.2.0",
             (
                 "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 "
                 "from C header, got 88 from PyObject"
             ),
-            "numpy>=2",
+            "numpy<2",
         ),
         (
-            "2.2.0",
+            "1.26.4",
             (
                 "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 88 "
                 "from C header, got 96 from PyObject"
             ),
-            "numpy<2",
+            "numpy>=2",
         ),
+        (
+            "1.19.5",
+            (
+                "ValueError: numpy.ndarray size changed, may indicate binary incompatibility. Expected 88 "
+                "from C header, got 80 from PyObject"
+            ),
+            "numpy>=1.20",
+        ),
+        (
+            "1.26.4",
+            (
+                "RuntimeError: module was compiled against NumPy C-API version 0x12 (NumPy 2.0) but the running "
+                "NumPy has C-API version 0x11."
+            ),
+            "numpy>=2.0",
+        ),
+        ("2.4.0", "AttributeError: module 'numpy' has no attribute 'in1d'", "numpy<2.4"),
         (
             "1.21.6",
             "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xe",
@@ -317,6 +334,26 @@ def test_which_numpy_a_failure_asks_for(
     first = findings(site, log, capsys)[0]
     assert first["rule"] in ("TL106", "TL703")
     assert wanted in first["remedy"]["commands"][0]["line"]
+
+
+@pytest.mark.parametrize(
+    ("numpy", "log"),
+    [
+        ("2.0.2", "AttributeError: module 'numpy' has no attribute 'bool'."),
+        (
+            "1.26.4",
+            (
+                "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 "
+                "from C header, got 88 from PyObject"
+            ),
+        ),
+    ],
+    ids=["numpy.bool is back in 2.0", "the sizes are those of NumPy 2"],
+)
+def test_a_log_of_another_numpy(numpy: str, log: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is advised for a failure that this NumPy cannot have."""
+    install(site, "numpy", numpy, {"numpy/__init__.py": "", "numpy/version.py": f"version = '{numpy}'\n"})
+    assert not [each for each in findings(site, log, capsys) if each["rule"] in ("TL106", "TL703")]
 
 
 @pytest.mark.parametrize(
@@ -435,8 +472,8 @@ def test_a_retry_is_no_failure() -> None:
         ("AttributeError: module 'pkgutil' has no attribute 'ImpImporter'", "python3.10 -m venv"),
         ("ModuleNotFoundError: No module named 'pkg_resources'", "setuptools<82"),
         ("error: Microsoft Visual C++ 14.0 or greater is required.", "BuildTools"),
-        ("fatal error: Python.h: No such file or directory", "python3-dev"),
-        ("error: command 'gcc' failed: No such file or directory", "build-essential"),
+        ("fatal error: Python.h: No such file or directory", "apt-get install -y python3-dev"),
+        ("error: command 'gcc' failed: No such file or directory", "apt-get install -y build-essential"),
     ],
 )
 def test_why_a_package_does_not_build(
@@ -445,10 +482,17 @@ def test_why_a_package_does_not_build(
     head = (
         "Collecting example==1.0\n  Downloading example-1.0.tar.gz (1 MB)\n  error: subprocess-exited-with-error\n"
     )
-    first = findings(empty, f"{head}      {log}\n", capsys)[0]
+    first = findings(empty, f"{head}      {log}\n", capsys, "--system", "debian-12")[0]
     assert first["rule"] == "TL524"
     assert first["message"].startswith("example 1.0 was compiled here and did not build")
     assert said in first["remedy"]["commands"][0]["line"]
+
+
+def test_packages_of_debian_on_another_system(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = "  error: subprocess-exited-with-error\n      fatal error: Python.h: No such file or directory\n"
+    remedy = findings(empty, log, capsys, "--system", "fedora-42")[0]["remedy"]
+    assert not remedy.get("commands")
+    assert remedy["summary"] == "Install the header files of this Python (on Debian and Ubuntu: python3-dev)."
 
 
 def test_a_failure_that_is_not_ours_is_said_in_the_first_line(

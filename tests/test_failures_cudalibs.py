@@ -320,6 +320,7 @@ ONNX = (
 
 
 def onnx(ground: Ground, version: str, needed: Sequence[str]) -> Site:
+    """onnxruntime-gpu beside a torch for CUDA 12."""
     site = ground.linux("3.11")
     for each in ("torchaudio==2.5.1", "soundfile==0.13.1"):
         ground.wheel(site, each)
@@ -342,7 +343,18 @@ def test_onnxruntime_for_cuda_11(ground: Ground, inside: None) -> None:
     site = onnx(ground, "1.18.0", ["libcublasLt.so.11"])
     done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.11"))
     assert done.first.message.startswith("onnxruntime-gpu 1.18.0 opens libcublasLt.so.11")
-    assert done.command == 'python -m pip install "onnxruntime-gpu>=1.19,<1.24"'
+    assert done.command == 'python -m pip install "onnxruntime-gpu>=1.19,<1.27"'
+
+
+def test_onnxruntime_for_cuda_12_beside_cuda_13(ground: Ground, inside: None) -> None:
+    """https://github.com/pykeio/ort/issues/548: the extra "cuda" of 1.28 requires the packages for CUDA 13."""
+    site = ground.linux("3.11")
+    ground.torch(site, "2.9.1+cu130", made_for=[])
+    install(site.path, "onnxruntime-gpu", "1.23.2", {"onnxruntime/__init__.py": ""})
+    ground.image()
+    done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.12"))
+    assert done.first.message.startswith("onnxruntime-gpu 1.23.2 opens libcublasLt.so.12")
+    assert done.command == 'python -m pip install "onnxruntime-gpu>=1.28"'
 
 
 def test_onnxruntime_without_torch_before_it(ground: Ground, inside: None) -> None:

@@ -44,6 +44,23 @@ def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch
     assert active_environment(environ).python == str(project)
 
 
+@pytest.mark.parametrize("where", ["PYTHONPATH", "PYTHONUSERBASE", "HOME"])
+def test_torch_outside_of_the_folders_of_python(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``pip install --user``, and PYTHONPATH as the environment modules of a cluster set it."""
+    python = python_in(tmp_path / "system")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(python.parent))
+    monkeypatch.setattr(sys, "executable", str(python_in(tmp_path / "own")))
+    (tmp_path / "own" / "pyvenv.cfg").touch()
+    inner = {"PYTHONPATH": "", "PYTHONUSERBASE": "lib/python3.11/site-packages"}
+    folder = tmp_path / "more" / inner.get(where, ".local/lib/python3.11/site-packages")
+    (folder / "torch").mkdir(parents=True)
+    found = active_environment({where: str(tmp_path / "more")})
+    assert found.python == (sys.executable if where == "PYTHONPATH" else str(python))
+
+
 def test_without_torch_anywhere_nothing_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

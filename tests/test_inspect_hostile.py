@@ -270,7 +270,8 @@ def test_headers_of_libraries_may_be_anything(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.so"
     path.write_bytes(start + data)
-    assert broken_library(str(path), len(start + data)) in ("", "empty", "truncated", "pointer")
+    said = broken_library(str(path), len(start + data))
+    assert said in ("", "empty", "truncated", "pointer", "link", "zeros", "page")
     machine_of(start + data)
 
 

@@ -9,8 +9,8 @@ from textwrap import dedent
 import pytest
 
 from torchlock.inspect.import_graph import files_read, first_missing
-from torchlock.inspect.source import defined_names, imports, uses
 from torchlock.inspect.module_names import ModuleNames, missing_uses
+from torchlock.inspect.source import defined_names, imports, uses
 
 
 def tree(text: str) -> ast.Module:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from packaging.markers import Marker
 
 from torchlock.manifests.syntax.markers import both, either, negated, simplified, split_extra
+from torchlock.standards.markers import plain_value
+from torchlock.target import Platform, PythonVersion, Target
 
 ENVIRONMENTS = [
     {"sys_platform": system, "platform_machine": machine, "python_version": version, "extra": ""}
@@ -75,3 +77,49 @@ def test_an_extra_is_parted_from_the_rest(marker: str, expected: tuple[str, str]
 )
 def test_what_has_no_opposite(marker: str) -> None:
     assert negated(marker) is None
+
+
+SIDES = [
+    *("sys_platform", "platform_system", "platform_machine", "os_name", "extra", "python_version"),
+    *("platform_version", "python_full_version", "implementation_name"),
+]
+PLACES = [(9, "linux-x86_64"), (10, "windows-amd64"), (12, "macos-arm64")]
+VALUES = [
+    "linux",
+    "Linux",
+    "win32",
+    "x86_64",
+    "ARM64",
+    "nt",
+    "3.9",
+    "3.10",
+    "3.12",
+    "2.7",
+    "3",
+    "v3",
+    "1",
+    "Dev_x",
+    "",
+]
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("operation", ["==", "!=", "<", ">=", "in", "~="])
+def test_a_plain_marker_has_the_value_that_packaging_gives_it(side: str, operation: str) -> None:
+    targets = [Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(place)) for minor, place in PLACES]
+    plain = 0
+    for value in VALUES:
+        one = f'{side} {operation} "{value}"'
+        for text in (
+            one,
+            f"{one} and os_name == 'posix'",
+            f"{one} or python_version < '3.10'",
+            f"{one} or a and b",
+        ):
+            for target in targets:
+                environment = {**target.environment, "extra": "dev-x"}
+                found = plain_value(text, environment)
+                plain += found is not None
+                assert found is None or found == Marker(text).evaluate(environment), (text, environment)
+    is_plain = side in SIDES[:6] and operation in ("==", "!=")
+    assert bool(plain) == (is_plain or (side == "python_version" and operation in ("<", ">=")))

@@ -21,6 +21,14 @@ GIVEN = {
     ("src/torchlock/check/log_signatures.py", "signatures: beside"): lambda module: [
         known.beside.pattern for known in module.signatures() if known.beside
     ],
+    ("src/torchlock/check/soundfile_data.py", "asked_by: name"): lambda module: [
+        module._pattern(value)
+        for value in (
+            "'libsndfile_' + _machine() + '.so'",
+            "'libsndfile_' + _architecture()[0] + '.dll'",
+            "_machine() + _architecture()[0] * 9 + _architecture()[0] + '.dylib'",
+        )
+    ],
     ("scripts/compiling/registry.py", "_print: pattern"): lambda module: [],
     ("src/torchlock/manifests/declarations.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
@@ -57,6 +65,9 @@ GIVEN = {
     ("src/torchlock/inspect/loading/imports.py", "_companion: pattern + _EXTENSION"): lambda module: [
         opened.pattern + module._EXTENSION for member in module.MEMBERS.values() for opened in member.opens
     ],
+    ("src/torchlock/check/soundfile_data.py", "asked_by: name"): lambda module: [
+        module._pattern("'libsndfile_' + _machine() + _architecture()[0] + '.so'")
+    ],
     ("src/torchlock/manifests/syntax/requirement.py", "_hint: pattern"): lambda module: [
         pattern for pattern, _ in module._MISTAKES
     ],
@@ -73,6 +84,9 @@ HOW = {
         "match",
         "the first that does not match ends the reading",
     ),
+    "src/torchlock/check/soundfile_data.py: asked_by": ("fullmatch", "on the name of a file"),
+    "src/torchlock/manifests/formats/text_document.py: _MAGIC": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/formats/text_document.py: _PROMPT": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/makefile.py: _JUST_TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/makefile.py: _TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/notebook.py: _STRING": (
@@ -97,6 +111,10 @@ BOUNDED = {
     "src/torchlock/manifests/corrections.py: _INSIDE": "a line of 500 characters (LONG)",
     "src/torchlock/knowledge/images.py: image_of": "the name of an image, of 800 characters (_LONGEST)",
     "src/torchlock/manifests/syntax/poetry_constraints.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
+    "src/torchlock/inspect/loading/preloads.py: _AFTER": "4000 characters behind each 33",
+    "src/torchlock/inspect/loading/preloads.py: _TABLE": "6000 characters behind each 12",
+    "src/torchlock/inspect/loading/search_path.py: _PYTHON_OF_HOMEBREW": "a path of 1000 characters (_LONGEST)",
+    "src/torchlock/manifests/formats/jenkinsfile.py: _TOKEN": "linear; some steps depend on the last quotes",
     "src/torchlock/inspect/module_names.py: _FROM": "4000 characters behind each 25",
     "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",
     "src/torchlock/manifests/syntax/requirement.py: _hint": "a line of 500 characters (_LONG)",

@@ -31,6 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "requirements.in").write_text("torchaudio\nsoundfile\n")
     (tmp_path / "constraints.txt").write_text("torch<2.12\n")
+    (tmp_path / "README.md").write_text(README)
     (tmp_path / "failure.txt").write_text("OSError: libc10_cuda.so: cannot open shared object file\n")
     venv.create(tmp_path / ".venv", with_pip=False, symlinks=os.name == "posix")
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / ".venv"))

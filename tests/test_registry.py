@@ -331,6 +331,14 @@ def test_every_rule_has_an_implementation() -> None:
     assert implemented() <= set(RULES)
 
 
+def test_modules_of_logs_have_rules_of_logs_only() -> None:
+    """They are imported only if there is a log."""
+    implemented()
+    mine = [each for each in registry._registered if each.function.__module__.endswith("_in_log")]
+    assert mine
+    assert [each.name for each in mine if each.on != "log"] == []
+
+
 def test_every_rule_has_a_page() -> None:
     assert {path.stem for path in PAGES.glob("TL*.md")} == set(RULES)
     for rule in RULES:

@@ -35,6 +35,7 @@ from torchlock.audit.taken_build import taken_builds
 from torchlock.check import CheckContext, linking
 from torchlock.check.fix.torch_builds import public_build, public_of
 from torchlock.check.index_wheels import has_wheels
+from torchlock.check.known_wheels import installs
 from torchlock.check.rules import ffmpeg, libsndfile, not_examined, versions
 from torchlock.check.rules import gpu_code as check_gpu_code
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
@@ -53,6 +54,7 @@ from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.build import linked_cuda
 from torchlock.inspect.gpu_code import gpu_code
 from torchlock.inspect.loading.outcome import NotExamined, Outcome
+from torchlock.inspect.module_names import ModuleNames
 from torchlock.knowledge import accelerators, drivers, gpus, systems
 from torchlock.knowledge.build_hashes import HashTable
 from torchlock.knowledge.builds import Builds
@@ -539,9 +541,34 @@ row("check.fix.torch_builds:public_build", "no row")(
 row("check.fix.torch_builds:public_of", "no row")(
     lambda ground: public_of(context(ground, torch="99.0"), Target(PythonVersion(3, 11, 0), LINUX))
 )
+row("check.known_wheels:installs", "no row, and no release in the catalogue")(
+    lambda ground: [
+        installs("torch", "99.0", label, Target(PythonVersion(3, 11, 0), LINUX)) for label in ("", "cu128")
+    ]
+)
+
+
+@row("inspect.module_names:ModuleNames.defines", "a module that makes its names when it runs")
+def names_made_at_run_time(ground: Ground) -> object:
+    folder = write(ground.folder / "torchaudio" / "__init__.py", "globals().update(made())\n").parent
+    return ModuleNames(str(folder)).defines("torchaudio.info")
+
+
 row("check.index_wheels:has_wheels", "no row")(
     lambda ground: has_wheels("torch", "99.0", "cu128", Target(PythonVersion(3, 11, 0), LINUX))
 )
+row("check.known_wheels:installs", "no row")(
+    lambda ground: installs("torch", "99.0", "", Target(PythonVersion(3, 11, 0), LINUX))
+)
+
+
+@row("inspect.module_names:ModuleNames.defines", "names that the source does not show")
+def _(ground: Ground) -> object:
+    (ground.folder / "open").mkdir()
+    (ground.folder / "open/__init__.py").write_text("from compiled import *\n")
+    return ModuleNames(str(ground.folder / "open")).defines("open.name")
+
+
 row("check.rules.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(context(ground)))
 row("check.rules.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(context(ground)))
 row("check.rules.libsndfile:machine_has_libsndfile", "another machine")(

@@ -1,4 +1,4 @@
-"""``names.toml``: names of torch that not every release has, and what replaces names that are gone."""
+"""``names.toml``: names of torch and NumPy that not every release has, and what replaces names that are gone."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from typing import Any
 from compiling.values import TableError, evidence_kind_of, read_toml, refuse_unknown, tables_of, text_of, texts_of
 
 _NAME = re.compile(r"[a-z]\w*(\.\w+)+")
+_MEMBER = re.compile(r"[A-Za-z]\w*")
 _RELEASE = re.compile(r"\d+\.\d+")
 
 
 def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts.
 
+    ``numpy``: name → ``[until, again]``; ``numpy_api``: version of the C interface → release.
+
     Raises:
         TableError: the file is not of the form.
     """
     table = read_toml(path)
-    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": []}
+    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": [], "numpy": {}}
     try:
-        refuse_unknown(table, {"torch", "instead", "refused"})
+        refuse_unknown(table, {"torch", "instead", "refused", "numpy", "numpy_api"})
         for row in tables_of(table, "torch"):
             refuse_unknown(row, {"since", "until", "kind", "sources", "names"})
             evidence_kind_of(row)
@@ -35,17 +38,31 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
             if row.get("name") not in found["torch"]:
                 raise TableError("must be a name of [[torch]]", "name")
             found["refused"].append([text_of(row, key) for key in ("error", "name", "text")])
+        for row in tables_of(table, "numpy"):
+            refuse_unknown(row, {"until", "again", "kind", "sources", "names"})
+            evidence_kind_of(row)
+            _known(row, sources)
+            _add(found["numpy"], row, [_release(row, "until"), _release(row, "again")], _MEMBER)
+        found["numpy_api"] = _interfaces(table, sources)
     except TableError as error:
         error.file = path.name
         raise
     return found
 
 
-def _add(rows: dict[str, Any], row: dict[str, Any], value: object) -> None:
+def _add(rows: dict[str, Any], row: dict[str, Any], value: object, form: re.Pattern[str] = _NAME) -> None:
     for name in texts_of(row, "names"):
-        if name in rows or not _NAME.fullmatch(name):
+        if name in rows or not form.fullmatch(name):
             raise TableError(f"{name!r} stands twice, or is not a name like torch.fft.rfft", "names")
         rows[name] = value
+
+
+def _interfaces(table: dict[str, Any], sources: dict[str, Any]) -> dict[str, str]:
+    row = table.get("numpy_api", {})
+    refuse_unknown(row, {"kind", "sources", "releases"})
+    evidence_kind_of(row)
+    _known(row, sources)
+    return {number: _release(row["releases"], number) for number in row["releases"]}
 
 
 def _release(row: dict[str, Any], key: str) -> str:

@@ -22,7 +22,6 @@ _WORDS = (
     b"\t",
 )
 _NUMBERS = (0, 1, 2, 7, 8, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1)
-_LINE_ENDS = (b"\r\n", b"\r", b"\n\n", b" \\\n", b"\n<<<<<<< HEAD\n")
 
 
 def mutated(draw: random.Random, content: bytes, other: bytes = b"") -> bytes:

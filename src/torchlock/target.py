@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.redaction import shortened
-from torchlock.standards.markers import parsed, value_of
+from torchlock.standards.markers import parsed, plain_value, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -249,8 +249,11 @@ class Target:
             return True
         known = self._markers.get((marker, extra))
         if known is None:
-            found = parsed(marker)
-            value = found if isinstance(found, Unknown) else value_of(found, {**self.environment, "extra": extra})
+            environment = {**self.environment, "extra": extra}
+            value: bool | Unknown | None = plain_value(marker, environment)
+            if value is None:
+                found = parsed(marker)
+                value = found if isinstance(found, Unknown) else value_of(found, environment)
             if isinstance(value, Unknown):
                 raise InputError(f"the marker {shortened(marker)!r} has no value: {value.because}")
             known = self._markers[marker, extra] = value

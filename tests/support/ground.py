@@ -94,7 +94,6 @@ class Ground:
         self.patch = patch
         self._output = output
         self._torches: dict[Path, _Torch] = {}
-        self._measured: dict[tuple[str, ...], Uses] = {}
 
     # Sites
 
@@ -237,13 +236,14 @@ class Ground:
     def measured(self, site: Site, requirement: str) -> Uses:
         """What the libraries of a wheel use."""
         key = requirement, site.python, site.platform
-        if key not in self._measured:
+        known = self.wheels.measured
+        if key not in known:
             place = site._replace(path=self.folder / "measured")
-            shutil.rmtree(place.path, ignore_errors=True)
             place.path.mkdir()
             self.wheel(place, requirement)
-            self._measured[key] = uses_of([place.path])
-        return self._measured[key]
+            known[key] = uses_of([place.path])
+            shutil.rmtree(place.path)
+        return known[key]
 
     def _uses(self, site: Site, name: str) -> Uses:
         return uses_of([site.path / name])

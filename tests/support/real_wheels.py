@@ -6,20 +6,27 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from support.libraries import elf
 from support.site_folder import install, write
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.runtime.files import Unreadable
 
+if TYPE_CHECKING:
+    from support.skeletons import Uses
+
 PYTHON = "3.11"
 MODULE = "cpython-311-x86_64-linux-gnu"
 # pip matches the numbers of a platform exactly: older spellings are named, too.
 _ALSO = {
-    ("manylinux", "x86_64"): "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 manylinux2010 manylinux1 linux",
+    ("manylinux", "x86_64"): (
+        "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 manylinux2010 manylinux1 linux"
+    ),
     ("manylinux", "aarch64"): "manylinux_2_27 manylinux_2_25 manylinux_2_17 manylinux2014 linux",
     ("macosx", "arm64"): "macosx_13_0 macosx_12_0 macosx_11_0",
     ("macosx", "x86_64"): "macosx_11_0 macosx_10_15 macosx_10_13 macosx_10_9",
@@ -41,27 +48,23 @@ class Wheels:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(os.environ.get("TORCHLOCK_TEST_WHEELS") or folder)
+        self.measured: dict[tuple[str, ...], Uses] = {}
+        """What the libraries of a wheel use, by requirement, Python and platform."""
 
     def get(self, requirement: str, platform: str = "manylinux_2_28_x86_64", python: str = PYTHON) -> Path:
         """The wheel of one release for one platform."""
         place = self.folder / f"{requirement}-{platform}-{python}"
         found = list(place.glob("*.whl"))
         if not found:
-            place.mkdir(parents=True, exist_ok=True)
             platforms = [platform, *_also(platform)]
-            words = [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "-q",
-                "--no-deps",
-                "--only-binary=:all:",
-                "-d",
-                str(place),
-            ]
+            words = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
             words += [f"--python-version={python}", *(f"--platform={each}" for each in platforms), requirement]
-            subprocess.run(words, check=True, capture_output=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".", dir=self.folder) as own:
+                subprocess.run([*words, "-d", own], check=True, capture_output=True)
+                place.mkdir(parents=True, exist_ok=True)
+                for wheel in Path(own).glob("*.whl"):
+                    wheel.replace(place / wheel.name)  # Another process may have done the same.
             found = list(place.glob("*.whl"))
         return found[0]
 

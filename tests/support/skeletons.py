@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 from collections import defaultdict
@@ -75,16 +76,30 @@ def uses_of(folders: Iterable[Path]) -> Uses:
     symbols: defaultdict[str, set[str]] = defaultdict(set)
     needed: set[str] = set()
     for path in (path for folder in folders for path in folder.rglob("*") if _LIBRARY.search(path.name)):
+        if path.is_file():
+            uses = _uses_of_file(path)
+            needed |= uses.needed
+            for library, names in uses.symbols.items():
+                symbols[library] |= names
+    return Uses(symbols, needed)
+
+
+_known: dict[bytes, Uses] = {}
+
+
+def _uses_of_file(path: Path) -> Uses:
+    """What one library uses. It is read once for a session: many tests install the same wheel."""
+    key = hashlib.blake2b(path.read_bytes()).digest()
+    if key not in _known:
         binary = read_binary(str(path))
-        if not isinstance(binary, Binary):
-            continue
-        needed |= {each.name for each in binary.needed}
-        if isinstance(binary.symbols, Unreadable) or isinstance(binary.symbols.undefined, Unreadable):
-            continue
-        for each in binary.symbols.undefined:
+        symbols: defaultdict[str, set[str]] = defaultdict(set)
+        used = binary.symbols if isinstance(binary, Binary) else binary
+        undefined = used if isinstance(used, Unreadable) else used.undefined
+        for each in () if isinstance(undefined, Unreadable) else undefined:
             if not each.version and not each.weak and each.name and not each.name.startswith(_OF_PYTHON):
                 symbols[each.library.rpartition("/")[2].lower()].add(each.name)
-    return Uses(symbols, needed)
+        _known[key] = Uses(symbols, {each.name for each in binary.needed} if isinstance(binary, Binary) else set())
+    return _known[key]
 
 
 def torch(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import InputError
 from torchlock.knowledge.build_labels import is_published
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.standards.markers import variables_in
 from torchlock.standards.versions import version_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 # Scopes that are installed in a separate environment, not with the project.
-_ALONE = ("group:build-system", "alone:")
+ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 # The limit on the demands that are judged in one file, over all install sets.
@@ -224,7 +225,7 @@ def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -
     scopes, left = list(by_scope), _MOST + stack.everywhere.bit_length() * len(demands)
     for number, scope in enumerate(scopes):
         members = by_scope[scope]
-        if scope and not scope.startswith(_ALONE):
+        if scope and not scope.startswith(ALONE):
             members = sorted([*by_scope[""], *members], key=lambda demand: order[id(demand.entry)])
         for active, where in _groups(members, everywhere, cells):
             left -= len(active)
@@ -306,10 +307,22 @@ def cells_of_marker(marker: str, stack: CompatibilityTable, extra: str = "") -> 
         return stack.everywhere
     known = stack.markers.get((marker, extra))
     if known is None:
-        cells = range(stack.everywhere.bit_length())
         try:
-            known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
+            known = _work_out(marker, stack, extra)
         except InputError:  # an invalid marker, or one without a value
             known = stack.everywhere
         stack.markers[marker, extra] = known
     return known
+
+
+def _work_out(marker: str, stack: CompatibilityTable, extra: str) -> int:
+    """Evaluate a marker once for all cells that are alike in what it compares. Raises InputError."""
+    found, values = 0, dict[tuple[str, ...], bool]()
+    compared = variables_in(marker)
+    for cell in range(stack.everywhere.bit_length()):
+        target = stack.target(cell)
+        key = tuple(target.environment[name] for name in compared)
+        if key not in values:
+            values[key] = target.holds(marker, extra)
+        found |= values[key] << cell
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from torchlock.audit.install_sets import effective, pinned
+from torchlock.audit.install_sets import ALONE, effective, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +46,36 @@ class Sides:
         for one in dict.fromkeys(("", scope)):
             yield from self._pins.get(one, {}).get(name, ())
 
+    def of_pip(self, scope: str) -> list[Entry]:
+        """The entries of pip that one scope installs, with the constraints, in the order of the file.
+
+        Equal entries of one scope count once.
+        """
+        numbered = self._of_pip.get(scope, [])
+        if scope and not scope.startswith(ALONE):
+            numbered = sorted([*self._of_pip.get("", ()), *numbered], key=lambda one: one[0])
+        return [entry for _, entry in numbered]
+
+    def scopes(self) -> Iterator[str]:
+        """The scopes that install different packages, the one without a name first: equal ones count once."""
+        seen: set[tuple[object, ...]] = set()
+        for scope in dict.fromkeys(("", *self._of_pip)):
+            entries = [entry for _, entry in self._of_pip.get(scope, ())]
+            written = ((*_key(entry), entry.path, entry.place) for entry in entries)
+            key = (scope.startswith(ALONE), *written)
+            if not scope or key not in seen:
+                seen.add(key)
+                yield scope
+
+    @cached_property
+    def _of_pip(self) -> dict[str, list[tuple[int, Entry]]]:
+        """Scope → its different entries of pip, with their numbers in the file."""
+        found: dict[str, dict[tuple[object, ...], tuple[int, Entry]]] = {}
+        for number, entry in enumerate(effective(self._entries)):
+            if entry.channel == "pip":
+                found.setdefault(entry.scope, {}).setdefault(_key(entry), (number, entry))
+        return {scope: list(entries.values()) for scope, entries in found.items()}
+
     @cached_property
     def _channels(self) -> dict[tuple[str, str], set[str]]:
         found: dict[tuple[str, str], set[str]] = {}
@@ -75,3 +105,11 @@ class Sides:
             scope: {name: list(pins.values()) for name, pins in by_name.items()}
             for scope, by_name in found.items()
         }
+
+
+def _key(entry: Entry) -> tuple[object, ...]:
+    """What two equal entries of one scope have in common."""
+    return (
+        *(entry.name, entry.specifier, entry.marker, tuple(entry.extras), entry.constraint),
+        *(entry.url, entry.index, entry.step, entry.keeps),
+    )

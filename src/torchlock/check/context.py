@@ -375,8 +375,11 @@ def version_of(text: str) -> Version | None:
         return None
 
 
+_dependency = lru_cache(maxsize=1 << 12)(dependency_of)
+
+
 def dependencies_of(distribution: Distribution) -> list[Dependency]:
     """The valid requirements in the metadata. A requirement with an address allows any version."""
     lines = (line for line in distribution.metadata.requires if len(line) < _LONGEST)
-    found = [dependency for line in lines if (dependency := dependency_of(line))]
+    found = [dependency for line in lines if (dependency := _dependency(line))]
     return [item._replace(specifier="") if item.address else item for item in found]

@@ -75,6 +75,13 @@ _OFFLINE = re.compile(
     r"Retrying \(Retry\(total=0\b.{0,300}(?:NewConnectionError|ConnectTimeoutError|ProxyError|SSLError|ReadTimeout"
     r"|Connection(?:Reset|Refused)?Error|name resolution|RemoteDisconnected)"
 )
+
+# What says that a project is installed: pip, and a line of uv.
+_THERE = re.compile(
+    r"\s{0,4}(?:Requirement already satisfied: |[+~] )([A-Za-z0-9][\w.-]{0,80}?)(?:\[|[=<>!~]=| in |$)"
+)
+# An argument that names a project.
+_PROJECT = re.compile(r"['\"]?([A-Za-z0-9][\w.-]{0,80})(?:\[[\w,.-]{0,80}\])?(?:[=<>!~]=?[^\s'\"]{0,80})?['\"]?")
 _ORIGIN = re.compile(r"\(from -r ([\w./\\-]{1,200}) \(line \d")
 
 
@@ -164,7 +171,7 @@ def read_installation(text: str, line: int) -> Installation:
         _requested(before),
         "\n".join(lines[max(0, line - 6) : line + 40]),
         is_absent,
-        _is_past(lines[line:], name),
+        _is_past(lines[line:], {name} if name else _names_in(command)),
         _is_at_work([*before, *after[1:12]]) or bool(command),
         not (offered or "").replace("none", "").strip() and any(map(_OFFLINE.search, before[-12:])),
     )
@@ -260,12 +267,26 @@ def _hashes(lines: list[str]) -> tuple[tuple[str, ...], str]:
     return tuple(expected), ""
 
 
-def _is_past(lines: list[str], name: str) -> bool:
-    """Whether an installer says later that it installed this package."""
-    done = (normalise(word) for each in lines if "Successfully installed" in each for word in each.split())
-    return bool(name) and any(
-        word.startswith(f"{name}-") and word[len(name) + 1 : len(name) + 2].isdigit() for word in done
-    )
+def _names_in(command: str) -> set[str]:
+    """The projects that a command of an installer names."""
+    words = (_PROJECT.fullmatch(word) for word in command.split()[2:])
+    return {normalise(found[1]) for found in words if found is not None}
+
+
+def _is_past(lines: list[str], names: set[str]) -> bool:
+    """Whether an installer says later that it installed one of these packages, or that it is there."""
+    for each in lines if names else ():
+        done = [normalise(word) for word in each.split()] if "Successfully installed" in each else []
+        if any(_is_release(word, name) for word in done for name in names):
+            return True
+        found = _THERE.match(each)
+        if found is not None and normalise(found[1]) in names:
+            return True
+    return False
+
+
+def _is_release(word: str, name: str) -> bool:
+    return word.startswith(f"{name}-") and word[len(name) + 1 : len(name) + 2].isdigit()
 
 
 def _is_at_work(lines: list[str]) -> bool:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import contradiction
+from torchlock.check.rules.import_path_in_log import is_other_copy
 from torchlock.check.tracebacks import missing_names
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def contradicted(context: CheckContext, log: Log) -> str:
     """Why the first failure of a log cannot be one of this environment as it is now; "" if it can."""
     first = log.first
-    if first is None:
+    if first is None or is_other_copy(context, log):
         return ""
     missing = next(iter(missing_names(log.text)), None)
     if missing is not None and missing.line <= first.line:

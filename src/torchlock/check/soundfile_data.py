@@ -17,6 +17,8 @@ _LIMIT = 1 << 20
 _ASSIGNED = re.compile(r"^ +_(packaged_)?libname = (.{1,200})$", re.M)
 # What the parts of a name are: texts, and calls whose results differ between machines.
 _PART = re.compile(r"""['"]([\w.-]{1,40})['"]|(_machine\(\))|(_architecture\(\)\[0\])""")
+# A part of a name that can be any word: the machine.
+_ANY = r"\w+"
 _ENDINGS = {"linux": "so", "macos": "dylib", "windows": "dll"}
 
 
@@ -53,13 +55,15 @@ def asked_by(context: CheckContext, copy: ModuleCopy) -> list[re.Pattern[str]] |
     is_packaged = any(packaged for packaged, _ in lines)
     ending = _ENDINGS[context.target.platform.system if context.target else "linux"]
     names = [_pattern(value) for packaged, value in lines if bool(packaged) == is_packaged]
+    if any(name.count(_ANY) > 1 for name in names):
+        return None  # No release has such a name, and its pattern could take very long.
     return [re.compile(name) for name in names if name.endswith(rf"\.{ending}")]
 
 
 def _pattern(value: str) -> str:
     """A regular expression for the file name that an expression results in."""
     parts = _PART.findall(value.partition("#")[0])
-    return "".join(re.escape(text) or (r"\w+" if machine else "(32|64)bit") for text, machine, _ in parts)
+    return "".join(re.escape(text) or (_ANY if machine else "(32|64)bit") for text, machine, _ in parts)
 
 
 def _text(copy: ModuleCopy) -> str:

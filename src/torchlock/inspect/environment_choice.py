@@ -61,7 +61,7 @@ def active_environment(environ: Mapping[str, str]) -> ActiveEnvironment:
             gone.append((name, folder))
     candidates = list(_candidates(environ))
     for python, where, folder in candidates:
-        if _has_torch(python):
+        if _has_torch(python, environ):
             return ActiveEnvironment(python, f"{where} and has torch", tuple(gone), folder)
     looked = tuple(dict.fromkeys(python for python, _, _ in candidates))
     of_project = next((each for each in candidates if each[2] or each[1] == _EXTENDED), None)
@@ -150,19 +150,33 @@ def _pythons_in(folder: str) -> Iterator[str]:
             yield path
 
 
-def _has_torch(python: str) -> bool:
-    """Whether torch is installed for an interpreter, by a quick check."""
+def _has_torch(python: str, environ: Mapping[str, str]) -> bool:
+    """Whether an interpreter sees torch, by a quick check: in its own folders, the user's, and PYTHONPATH's."""
     prefix = os.path.dirname(os.path.dirname(os.path.abspath(python)))
-    sites = [os.path.join(prefix, "Lib", "site-packages")]
+    bases = [prefix]
+    if not files.is_file(os.path.join(prefix, "pyvenv.cfg")):
+        bases += ["/usr/local"] if prefix == "/usr" else []
+        bases += [] if environ.get("PYTHONNOUSERSITE") else [_user_base(environ)]
+    sites = [folder for folder in environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    sites += [site for base in bases for site in _sites_below(base)]
+    return any(files.is_folder(os.path.join(site, name)) for site in sites for name in CORE)
+
+
+def _user_base(environ: Mapping[str, str]) -> str:
+    """The folder of the user's own packages on Linux (``site.getuserbase``)."""
+    return environ.get("PYTHONUSERBASE", "") or os.path.join(environ.get("HOME", ""), ".local")
+
+
+def _sites_below(prefix: str) -> Iterator[str]:
+    yield os.path.join(prefix, "Lib", "site-packages")
     library = os.path.join(prefix, "lib")
     try:
         names = os.listdir(library)
     except OSError:
-        names = []
+        return
     for name in names[:1000]:
         if name.startswith("python3"):
-            sites += [os.path.join(library, name, each) for each in ("site-packages", "dist-packages")]
-    return any(files.is_folder(os.path.join(site, name)) for site in sites for name in CORE)
+            yield from (os.path.join(library, name, each) for each in ("site-packages", "dist-packages"))
 
 
 def is_used_here(prefix: str) -> bool:

@@ -48,7 +48,7 @@ def _of(distribution: Distribution, python: str) -> Iterator[Extension]:
     record = read_record(distribution)
     if isinstance(record, str):
         return
-    for row in record:
+    for row in record.rows(endings=(".so", ".pyd")):
         if not _MODULE.search(row.path) or {"", ".."} & set(row.path.split("/")):
             continue
         suffix = suffix_of(os.path.basename(row.path))

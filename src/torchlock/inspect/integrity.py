@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,7 +41,8 @@ class Fault(NamedTuple):
     - ``missing``: recorded, and not there;
     - ``size``: not of the recorded size; ``truncated`` for a library that ends before what it must load;
     - ``hash``: of the recorded size, and changed;
-    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: what is there in place of a library (``broken_library``);
+    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: the content in place of a library
+      (``broken_library``);
     - ``irregular``: a folder, pipe or device in a file's place;
     - ``unreadable``: the system does not let it be read; ``unchecked``: too large, or by an unknown hash;
     - ``escapes``: recorded outside of the installation, and not looked at;
@@ -176,9 +178,7 @@ class _Site:
         name = distribution.name
         repackaged = self.is_repackaged(distribution)
         counted = missing = 0
-        for row in record:
-            if "__pycache__" in row.path or row.path.endswith(".pyc"):
-                continue
+        for row in record.rows(compiled=False):
             path = self.locate(record.base, row.path)
             if path is None:
                 self.faults.add("escapes", row.path, name)
@@ -256,7 +256,7 @@ class _Site:
 
     def foreign(self) -> None:
         """Files in the folders of packages that no record lists. The site folder itself belongs to no package."""
-        owners = self.owners() if self.left >= 0 else {}
+        owners = self.owners if self.left >= 0 else {}
         for folder, owner in owners.items():
             if folder == self.folder or folder.endswith((".dist-info", ".egg-info")):
                 continue
@@ -268,6 +268,7 @@ class _Site:
                 if not _is_empty(path):
                     self.faults.add("foreign", path, owner)
 
+    @cached_property
     def owners(self) -> dict[str, str]:
         """The folders that contain recorded files, at any depth, each with one of its distributions."""
         found: dict[str, str] = {}
@@ -282,7 +283,7 @@ class _Site:
         """What can be imported from the site folder, and is in no record."""
         if self.left < 0:
             return
-        recorded, owners = self.recorded.get(self.folder, {}), self.owners()
+        recorded, owners = self.recorded.get(self.folder, {}), self.owners
         for name, kind in self.tree.names(self.folder).items() if self.is_site else ():
             path = f"{self.folder}{os.sep}{name}"
             if name in recorded or path in owners or name.startswith("~"):
@@ -315,7 +316,7 @@ def _is_empty(path: str) -> bool:
 def _is_blank(path: str) -> bool:
     """Whether a source file begins with zeros, as a crash of the machine leaves files that were just written."""
     try:
-        return b"\0" in files.read(path, 16)
+        return b"\0" in files.beginning(path, 16)
     except OSError:
         return False
 

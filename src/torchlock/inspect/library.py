@@ -45,7 +45,7 @@ def broken_library(path: str, size: int) -> str:
         return "zeros"
     if re.match(rb"\s{0,80}<(!doctype|html|\?xml|head)", head, re.IGNORECASE):
         return "page"
-    if size < _NAME and re.fullmatch(rb"(\.{0,2}/)?[\w.+-]+(/[\w.+-]+)*\s?", head):
+    if size < _NAME and b"." in head and re.fullmatch(rb"(\.{0,2}/)?[\w.+-]+(/[\w.+-]+)*\s?", head):
         return "link"
     try:
         needed = _elf(head) or _pe(head) or _macho(head)

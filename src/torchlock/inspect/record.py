@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.runtime import files
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # The largest of the stack, torch's with its headers, has 16,000 rows in 2 MB.
 _LIMIT = 32 << 20
 _ROWS = 300_000
+_SIZE = re.compile(r"[0-9]{1,19}")
 
 
 class Row(NamedTuple):
@@ -42,33 +44,30 @@ class Record:
         self._is_csv = is_csv
 
     def __iter__(self) -> Iterator[Row]:
-        number = 0
-        for number, row in enumerate(self._rows(), 1):
-            if number > _ROWS:
-                self.problem = f"more than {_ROWS} rows"
-                return
-            yield row
-        if not number:
-            self.problem = self.problem or "empty"
+        return self.rows()
 
-    def _rows(self) -> Iterator[Row]:
-        if not self._is_csv:
-            yield from map(Row, filter(None, self._content.splitlines()))
-            return
+    def rows(self, *, compiled: bool = True, endings: tuple[str, ...] = ()) -> Iterator[Row]:
+        """All rows, or those of files whose names end so; ``compiled=False`` leaves out compiled Python."""
         import csv
 
-        reader = csv.reader(io.StringIO(self._content, newline=""))
+        number, reader = 0, csv.reader(io.StringIO(self._content, newline=""))
         try:
-            for fields in reader:
-                if fields and fields[0]:
-                    path, digest, size = (*fields, "", "")[:3]
-                    yield Row(path, digest, _size(size))
+            for fields in reader if self._is_csv else ([line] for line in self._content.splitlines()):
+                if not fields or not (path := fields[0]):
+                    continue
+                number += 1
+                if number > _ROWS:
+                    self.problem = f"more than {_ROWS} rows"
+                    return
+                if endings and not path.endswith(endings):
+                    continue
+                if compiled or not ("__pycache__" in path or path.endswith(".pyc")):
+                    _, digest, size = (*fields, "", "")[:3]
+                    yield Row(path, digest, int(size) if _SIZE.fullmatch(size) else None)
         except csv.Error as error:
             self.problem = f"line {reader.line_num} cannot be read: {error}"
-
-
-def _size(text: str) -> int | None:
-    return int(text) if len(text) < 20 and text.isascii() and text.isdigit() else None
+        if not number:
+            self.problem = self.problem or "empty"
 
 
 def read_record(distribution: Distribution) -> Record | str:

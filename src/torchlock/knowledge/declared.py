@@ -7,7 +7,7 @@ label has its own table, of its folder of the PyTorch index, because builds requ
 from __future__ import annotations
 
 import re
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import CatalogueRelease
     from torchlock.standards.dependency import Dependency
+    from torchlock.target import Target
 
 
 class Need(NamedTuple):
@@ -106,6 +107,29 @@ class DeclaringRelease:
                     yield where & cells, dependency
 
 
+@cache
+def _dependents() -> Catalogue:
+    root = tables.ROOT / "dependents"
+    return Catalogue(root, date=root / DATE)
+
+
+def newest_declaring(name: str, requirement: str, target: Target | None) -> str:
+    """The newest final release of a dependent whose wheels declare exactly a requirement; "" if none is known.
+
+    With a target, only wheels that install there count.
+    """
+    for release in reversed(_dependents().releases(name) or ()):
+        fitting = [at for at, tags in enumerate(release.tags) if target is None or target.rank(tags) is not None]
+        declared = [release.dependencies(wheel) for wheel in fitting]
+        needs = [[f"{need.name}{need.specifier}" for need in each] for each in declared if isinstance(each, list)]
+        version = _version(release.version)
+        if version is None or version.is_prerelease or release.yanked is not None or not needs:
+            continue
+        if all(requirement in each for each in needs):
+            return release.version
+    return ""
+
+
 class Declarations:
     """The declared requirements of releases, by name and build. ``catalogue`` is that of the public index."""
 
@@ -118,8 +142,7 @@ class Declarations:
 
     @cached_property
     def _dependents(self) -> Catalogue:
-        root = tables.ROOT / "dependents"
-        return Catalogue(root, date=root / DATE)
+        return _dependents()
 
     @cached_property
     def dependents(self) -> Set[str]:

@@ -87,6 +87,26 @@ def refused_calls() -> list[tuple[str, str, str]]:
     return [tuple(row) for row in tables.load_compiled("names.json")["refused"]]
 
 
+def numpy_with(name: str, version: Version) -> str:
+    """The releases of NumPy with a name that ``version`` removed: ``<1.24``; "" if it has it, or this is unknown.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    until, again = tables.load_compiled("names.json")["numpy"].get(name, ("", ""))
+    is_gone = bool(until) and version >= Version(until) and not (again and version >= Version(again))
+    return f"<{until}" if is_gone else ""
+
+
+def numpy_of_interface(version: int) -> str:
+    """The first NumPy with a version of the C interface (16 → ``1.23``); "" if it is unknown.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return str(tables.load_compiled("names.json")["numpy_api"].get(str(version), ""))
+
+
 def _of_torch(dotted: str) -> History | None:
     rows: dict[str, Any] = tables.load_compiled("names.json")["torch"]
     parts = dotted.split(".")

@@ -6,7 +6,7 @@ The facts come from ``compat_data/rules`` (compiled). A function is registered w
     def shadows(context: CheckContext) -> Iterator[Finding]: ...
 
 ``functions`` imports the modules of one package of rules and orders what they register: causes first. So a job
-loads its own rules only, and no list has to name them.
+loads its own rules only, and no list has to name them. A module ``…_in_log`` is imported only if there is a log.
 """
 
 from __future__ import annotations
@@ -79,17 +79,19 @@ def functions(package: str, on: str = "") -> list[Registered]:
     Raises:
         DataError: the bundled registry is damaged.
     """
-    _load(package)
+    _load(package, logs=on == "log")
     mine = [each for each in _registered if each.on == on and each.function.__module__.startswith(f"{package}.")]
     return sorted(mine, key=lambda each: (get(each.rules[0]).rank, len(each.rules)))
 
 
 @cache
-def _load(package: str) -> None:
+def _load(package: str, *, logs: bool) -> None:
     """Import the modules of a package; they register their rules. pkgutil does the same in a longer time."""
     (folder,) = import_module(package).__path__
     names = {path.name.partition(".")[0] for path in Path(folder).iterdir() if path.suffix in (".py", ".pyc")}
     for name in sorted(names - {"__init__"}):
+        if name.endswith("_in_log") and not logs:
+            continue
         import_module(f"{package}.{name}")
 
 

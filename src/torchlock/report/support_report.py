@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Other packages whose libraries or versions the stack depends on.
 _BESIDE = re.compile(
     r"nvidia-.+|cuda-.+|triton.*|pytorch-triton.*|numpy|numba|scipy|ctranslate2|onnxruntime.*|xformers|flash-attn|"
-    r"bitsandbytes|k2|librosa|openai-whisper|faster-whisper|whisperx|pyannote-audio|speechbrain|pip|uv|.*torch.*"
+    r"bitsandbytes|k2|librosa|openai-whisper|faster-whisper|whisperx|pyannote-audio|speechbrain|pip|uv"
 )
 # Variables that change what Python or the loader finds, or which GPU the process sees.
 _VARIABLES = re.compile(
@@ -103,7 +103,7 @@ def _packages(context: CheckContext) -> Iterator[str]:
         for hidden in copies.hidden if copies is not None else ():
             yield f"{name} at {hidden.path}: hidden by the copy above"
     for each in sorted(context.installed.distributions):
-        if each.name in STACK or _BESIDE.fullmatch(each.name):
+        if each.name in STACK or "torch" in each.name or _BESIDE.fullmatch(each.name):
             yield f"{each.name}=={each.version} ({', '.join(_facts(each))})"
     for record in context.environment.conda:
         if record.name in STACK or record.name in ("pytorch", "ffmpeg", "libsndfile") or "cuda" in record.name:

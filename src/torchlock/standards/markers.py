@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from functools import lru_cache
 from types import MappingProxyType
@@ -25,8 +26,24 @@ _VARIABLE = (
 _COMPARED = rf"{_VARIABLE}[ ]*(?:[=!<>]=|[<>]|not[ ]+in|in)[ ]*(?:\"[\w.+ -]{{0,60}}\"|'[\w.+ -]{{0,60}}')"
 # Compiled for the first marker: many inputs have no marker.
 _ORDINARY = rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*"
+# A comparison that needs no parser: no other operator, and no value that could be a version but of Python itself.
+_PLAIN = (
+    r"(?:(sys_platform|platform_system|platform_machine|os_name|extra)"
+    r" ?([=!]=) ?(['\"])((?:x86|[A-Za-z]{2})[\w-]{0,60})\3"
+    r"|python_version ?([=!<>]=|[<>]) ?(['\"])3\.(\d{1,2})\6)"
+)
 # A marker that is false unless this extra is requested.
 _ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
+_COMPARE = MappingProxyType(
+    {
+        "==": operator.eq,
+        "!=": operator.ne,
+        "<": operator.lt,
+        "<=": operator.le,
+        ">": operator.gt,
+        ">=": operator.ge,
+    }
+)
 # An arbitrary environment: whether a marker can be evaluated does not depend on the values.
 _SOME = MappingProxyType(
     {
@@ -51,6 +68,7 @@ def is_ordinary(text: str) -> bool:
     return re.fullmatch(_ORDINARY, text) is not None
 
 
+@lru_cache(maxsize=1024)
 def parsed(text: str) -> Marker | Unknown:
     """A text as a marker; ``Unknown`` gives the reason as half a sentence if it is invalid."""
     from packaging.markers import InvalidMarker, Marker
@@ -66,6 +84,36 @@ def parsed(text: str) -> Marker | Unknown:
         return Unknown(f"{reason[:1].lower()}{reason[1:]}")
     except (ValueError, SyntaxError, RecursionError):
         return Unknown("it is not a marker")
+
+
+def variables_in(text: str) -> tuple[str, ...]:
+    """The variables that a marker may compare, "extra" left out; there may be others among them."""
+    text = text.replace(".", "_")  # older names: os.name, sys.platform
+    return tuple(name for name in _SOME if name in text and name != "extra")
+
+
+def plain_value(text: str, environment: Mapping[str, str]) -> bool | None:
+    """The value of a marker of plain comparisons, found without a parser; None for any other marker.
+
+    Most markers are plain, and to load a parser costs more than a small file costs otherwise.
+    """
+    is_or = " or " in text
+    if is_or and " and " in text:
+        return None
+    values = []
+    for part in text.split(" or " if is_or else " and "):
+        match = re.fullmatch(_PLAIN, part, re.ASCII)
+        if match is None:
+            return None
+        variable, operation, _, wanted, of_python, _, minor = match.groups()
+        if variable is None:
+            python = tuple(map(int, environment["python_version"].split(".")))
+            values.append(_COMPARE[of_python](python, (3, int(minor))))
+        else:
+            own = environment[variable]
+            same = own == wanted if variable != "extra" else normalise(own) == normalise(wanted)
+            values.append(same == (operation == "=="))
+    return any(values) if is_or else all(values)
 
 
 def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:

@@ -16,7 +16,6 @@ from torchlock.audit.rules.declared_requirements import (
     candidates,
     clashes_of,
     ignores_metadata,
-    together,
     wanted_on,
 )
 from torchlock.audit.rules.newest_releases import choice, outcome, supplies_of, unseen
@@ -101,7 +100,7 @@ def _is_judged(context: AuditContext, install_set: InstallSet) -> bool:
 
 def _brought(context: AuditContext, install_set: InstallSet) -> Iterator[Brought]:
     """What the packages of the file declare on the torch family, as far as the tables have them."""
-    entries = together(context.document, install_set.scope)
+    entries = context.sides.of_pip(install_set.scope)
     named = by_name(entries)
     limited = {entry.name for entry in entries if entry.constraint}
     known = context.known.declared

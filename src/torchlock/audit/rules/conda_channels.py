@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock.audit.fix.remedies import remedy_of
@@ -43,7 +42,7 @@ def ended_channel(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
 def _channels(context: AuditContext, demand: Demand) -> set[str]:
     """The channels that may have a package: its own, else those of the file."""
     listed_here = [demand.entry.index] if demand.entry.index else context.document.channels
-    return {re.sub(r".*/", "", channel.rstrip("/")) for channel in listed_here if channel} - _WITHOUT
+    return {channel.rstrip("/").rpartition("/")[2] for channel in listed_here if channel} - _WITHOUT
 
 
 def _too_new(context: AuditContext, demand: Demand, row: dict[str, Any], last: str) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, effective, pinned
+from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned
 from torchlock.audit.phrasing import as_of, asked, platforms
 from torchlock.audit.phrasing import where as where_of
 from torchlock.knowledge.build_labels import is_published
@@ -16,6 +16,7 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.standards.markers import extra_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
     from torchlock.standards.dependency import Dependency
 
-# Scopes that are installed in a separate environment.
-_ALONE = ("group:build-system", "alone:")
-# The limit on releases of one package that are looked at for a range.
+# The limit on releases of one package that are looked at for a range, and on different requirements of one package
+# that are compared with each other.
 _MOST = 60
 
 
@@ -46,8 +46,8 @@ def unmet(context: AuditContext) -> Iterator[Finding]:
     """A package that declares another version of a package than the file asks for."""
     if context.document.locked or ignores_metadata(context.document):
         return
-    for scope in dict.fromkeys(("", *(entry.scope for entry in context.document.entries))):
-        entries = together(context.document, scope)
+    for scope in context.sides.scopes():
+        entries = context.sides.of_pip(scope)
         own, all_named = by_name(entry for entry in entries if entry.scope == scope), by_name(entries)
         for entry in entries:
             yield from _of_entry(context, entry, all_named if entry.scope == scope else own)
@@ -65,16 +65,6 @@ def by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 def ignores_metadata(document: Document) -> bool:
     """Whether a command of the file, or a comment in it, has the option to ignore dependencies."""
     return "--no-deps" in document.text or "--no-dependencies" in document.text
-
-
-def together(document: Document, scope: str) -> list[Entry]:
-    """The entries of pip that one scope installs, with the constraints."""
-    alone = scope.startswith(_ALONE)
-    return [
-        entry
-        for entry in effective(document.entries)
-        if entry.channel == "pip" and (entry.scope == scope or (not entry.scope and not alone))
-    ]
 
 
 def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
@@ -105,7 +95,7 @@ def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entr
 
 def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Finding]:
     """Pinned packages that declare versions of a third package which exclude each other."""
-    declared: dict[str, list[Clash]] = {}
+    declared: dict[str, dict[tuple[str, str, int, int], Clash]] = {}
     for entry in entries:
         if entry.constraint or entry.url is not None or pinned(entry.specifier) is None:
             continue
@@ -114,9 +104,12 @@ def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Findin
             for cells, dependency in release.on(release.by_name.keys(), here):
                 where = cells & wanted_on(context, dependency, entry)
                 if where and dependency.specifier and dependency.name != entry.name:
-                    declared.setdefault(dependency.name, []).append(Clash(release, dependency, entry, where))
+                    clashes = declared.setdefault(dependency.name, {})
+                    if len(clashes) < _MOST:
+                        key = entry.name, dependency.specifier, where, entry.step
+                        clashes.setdefault(key, Clash(release, dependency, entry, where))
     for clashes in declared.values():
-        for one, other in combinations(clashes, 2):
+        for one, other in combinations(clashes.values(), 2):
             both = one.cells & other.cells
             if both and one.entry.step == other.entry.step and _exclude_each_other(context, one, other):
                 yield _third(context, one, other, both)
@@ -188,6 +181,9 @@ def clashes_of(
 
 def wanted_on(context: AuditContext, dependency: Dependency, entry: Entry) -> int:
     """The cells where the marker of a declared requirement holds, with the extras that an entry requests."""
+    asked = extra_of(dependency.marker)
+    if asked and asked not in entry.extras:
+        return 0
     found = 0
     for extra in ("", *entry.extras) if "extra" in dependency.marker else ("",):
         found |= cells_of_marker(dependency.marker, context.stack, extra)

@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import version_of
-from torchlock.check.fix.commands import add, install, is_managed, shell, uninstall
+from torchlock.check.fix.commands import add, install, is_managed, uninstall
+from torchlock.check.fix.deletion import deletion
 from torchlock.check.fix.fitting import steps
 from torchlock.check.fix.plan import Plan, of_build, planned
 from torchlock.check.fix.torch_builds import public_build
@@ -41,12 +42,14 @@ def afresh(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy
     plan = _moved_aside(context, finding) or plan
     if name not in STACK or not paths or plan is None or name not in plan.versions:
         return None
-    deletion = shell(context, "rm -rf", *paths)
+    delete = deletion(context, paths, name)
+    if not delete:
+        return None
     listed = ", ".join(os.path.basename(path) for path in paths)
     close = _CLOSE if finding.rule == "TL603" else ""
     words = f"delete {listed}, and install {steps(context, plan)}, without the installer's cache"
     summary = f"{close}{words if close else words[0].upper() + words[1:]}."
-    return Remedy(summary, commands=tuple(_after(deletion, install(context, plan, again=True, fresh=True))))
+    return Remedy(summary, commands=tuple(_after(delete, install(context, plan, again=True, fresh=True))))
 
 
 def _only_one(context: CheckContext, finding: Finding) -> Remedy:
@@ -63,9 +66,9 @@ def _only_one(context: CheckContext, finding: Finding) -> Remedy:
     return Remedy(f"Uninstall both, and install only {name} {version} again.", commands=commands)
 
 
-def _after(deletion: tuple[Command, ...], installs: tuple[Command, ...]) -> Iterator[Command]:
-    for each in installs if deletion else ():
-        yield each._replace(line=f"{deletion[0].line} && {each.line}")
+def _after(delete: tuple[Command, ...], installs: tuple[Command, ...]) -> Iterator[Command]:
+    for each in installs:
+        yield each._replace(line=f"{delete[0].line} && {each.line}")
 
 
 def _is_mixed(context: CheckContext, finding: Finding) -> bool:

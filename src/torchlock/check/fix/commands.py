@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.quoting import is_name, is_one_line, quoted
@@ -147,24 +148,28 @@ def whole(context: CheckContext, versions: Mapping[str, str], label: str) -> dic
     return found
 
 
-_ON_WINDOWS = {"rm -rf": "rmdir /s /q", "mv": "move"}
+_ON_WINDOWS = {"mv": "move"}
+# What cmd or PowerShell expands between double quotes, and what no path of Windows has.
+_EXPANDED = re.compile(r"[%$`\"]")
 
 
 def shell(context: CheckContext, verb: str, *paths: str) -> tuple[Command, ...]:
-    """A shell command on files; none if a path cannot be shown on one line."""
-    verb = _ON_WINDOWS.get(verb, verb) if _is_windows(context) else verb
+    """A shell command on files; none if a path cannot be shown on one line, or not be quoted."""
+    if is_windows(context) and any(map(_EXPANDED.search, paths)):
+        return ()
+    verb = _ON_WINDOWS.get(verb, verb) if is_windows(context) else verb
     line = " ".join([verb, *(word(context, path) for path in paths)])
     return (Command("shell", line),) if is_one_line(line) else ()
 
 
 def unset(context: CheckContext, variable: str) -> str:
     """The command that clears a variable, for the shell of the environment's platform."""
-    return f'set "{variable}="' if _is_windows(context) else f"unset {variable}"
+    return f'set "{variable}="' if is_windows(context) else f"unset {variable}"
 
 
 def word(context: CheckContext, text: str) -> str:
     """Quote a word for the shell of the environment's platform."""
-    return quoted(text, windows=_is_windows(context))
+    return quoted(text, windows=is_windows(context))
 
 
 def is_managed(context: CheckContext) -> bool:
@@ -247,6 +252,7 @@ def _executable(context: CheckContext) -> str:
     return os.path.join(interpreter.prefix, "bin", "python")
 
 
-def _is_windows(context: CheckContext) -> bool:
+def is_windows(context: CheckContext) -> bool:
+    """Whether the environment's commands are for a shell of Windows."""
     platform = context.platform or context.environment.interpreter.target_platform
     return platform is not None and platform.system == "windows"

@@ -10,7 +10,6 @@ from torchlock.check.context import version_of
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
 from torchlock.check.nvidia import copies_of
-from torchlock.check.rules.dependents_cuda_in_log import others_of, places_of
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.rules import specifier_set
 
@@ -20,12 +19,17 @@ if TYPE_CHECKING:
 
 # The CUDA version whose releases of a library have this number in its name, if the two differ.
 _CUDA_OF = {("cufft", "10"): "11", ("cufft", "11"): "12", ("cufft", "12"): "13", ("cudart", "110"): "11"}
+# onnxruntime-gpu of the public index by CUDA version: 1.19 is the first for CUDA 12 (its issue 21684). The extra
+# "cuda" of the releases up to 1.26 requires packages for CUDA 12, that of 1.28 and later packages for CUDA 13.
+_ONNXRUNTIME_FOR = {"12": ">=1.19,<1.27", "13": ">=1.28"}
 # ctranslate2 for CUDA 12 and cuDNN 9, and its first release that does not use cuDNN.
 _FOR_CUDNN_8, _FOR_CUDNN_9, _WITHOUT_CUDNN = "==4.4.0", ">=4.5", ">=4.6.3"
 
 
 def found_library(context: CheckContext, finding: Finding) -> Remedy:
     """Let the loader find the library; else a release for the libraries that are there, or the library itself."""
+    from torchlock.check.rules.dependents_cuda_in_log import places_of
+
     user, library = finding.packages[0][0], finding.lacks[0]
     there = places_of(context, library)
     if there:
@@ -52,12 +56,14 @@ def _searched(context: CheckContext, user: str, library: str, there: list[str]) 
 
 def _other_release(context: CheckContext, user: str, library: str) -> Remedy | None:
     """A release of the package that uses the libraries of this torch."""
+    from torchlock.check.rules.dependents_cuda_in_log import others_of
+
     cuda, (family, number) = _cuda_of(library), _named(library)
     others = {_named(os.path.basename(path))[1] for path in others_of(context, library)}
     torch = context.build("torch")
     major = (torch.cuda or "").partition(".")[0] if torch is not None else ""
-    if user == "onnxruntime-gpu" and cuda == "11" and major == "12":
-        wanted, words = {user: ">=1.19,<1.24"}, "for CUDA 12 and cuDNN 9"
+    if user == "onnxruntime-gpu" and major != cuda and major in _ONNXRUNTIME_FOR:
+        wanted, words = {user: _ONNXRUNTIME_FOR[major]}, f"for CUDA {major} and cuDNN 9"
     elif user == "ctranslate2" and family == "cudnn" and (number, others) == ("9", {"8"}):
         wanted, words = {user: _FOR_CUDNN_8}, "which uses the cuDNN 8 of this torch"
     elif user == "ctranslate2" and (cuda == "11" or (family == "cudnn" and number == "8")) and major == "12":

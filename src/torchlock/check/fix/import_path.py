@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import shell, uninstall, unset
+from torchlock.check.fix.deletion import deletion
 from torchlock.finding import Command, Remedy
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def deleted(context: CheckContext, finding: Finding) -> Remedy:
     """Delete what an interrupted installer left (TL603)."""
-    return Remedy("Delete it.", commands=shell(context, "rm -rf", finding.path))
+    return Remedy("Delete it.", commands=deletion(context, [finding.path], ""))
 
 
 def moved(context: CheckContext, finding: Finding) -> Remedy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of
@@ -10,6 +11,8 @@ from torchlock.check.nvidia import package_for, required, unmet
 from torchlock.finding import Remedy
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
@@ -17,8 +20,11 @@ if TYPE_CHECKING:
 def required_releases(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a finding about NVIDIA packages; None for all other findings."""
     if finding.rule == "TL617":
-        return _separated(context, finding)
+        (mine, _), (other, _) = finding.packages[1:3]
+        return _separated(context, mine, other)
     names = {name for name, _ in finding.packages}
+    if finding.rule == "TL611" and (pair := _overwritten(context, names)) is not None:
+        return _separated(context, *pair)
     if finding.rule == "TL610" and finding.packages[0][0] == "torch":
         names = {package_for(context, library) for library in finding.lacks}
     elif finding.rule not in ("TL611", "TL616"):
@@ -36,9 +42,19 @@ def required_releases(context: CheckContext, finding: Finding) -> Remedy | None:
     return None
 
 
-def _separated(context: CheckContext, finding: Finding) -> Remedy:
+def _overwritten(context: CheckContext, names: Set[str]) -> tuple[str, str] | None:
+    """The required package and one for another CUDA version that overwrote its files, if one of them is named."""
+    pinned = required(context)
+    for other in sorted(names - pinned.keys()):
+        stem = re.sub(r"-cu\d+$", "", other)
+        mine = next((name for name in pinned if re.sub(r"-cu\d+$", "", name) == stem), "")
+        if stem.startswith("nvidia-") and mine and context.installed.get(mine) is not None:
+            return mine, other
+    return None
+
+
+def _separated(context: CheckContext, mine: str, other: str) -> Remedy:
     """Remove the package for another CUDA version, and write the files of the required one again."""
-    (mine, _), (other, _) = finding.packages[1:3]
     version = required(context)[mine]
     users = [
         each.name

@@ -67,10 +67,10 @@ def rebuilt(context: CheckContext, finding: Finding) -> Remedy | None:
     name, version = finding.packages[0]
     if name in STACK:
         return None
-    return Remedy(
-        f"Install the build of {name} that was made for {context.named('torch')}, or compile it here.",
-        commands=compiled(context, name, version),
-    )
+    words = f"Install the build of {name} that was made for {context.named('torch')}"
+    if "+" in recorded(context, name):  # no index for all has a build with a label of its authors
+        return Remedy(f"{words}, from where {version} came; or compile it here.")
+    return Remedy(f"{words}, or compile it here.", commands=compiled(context, name, version))
 
 
 def complete(context: CheckContext, finding: Finding) -> Remedy | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.fix.commands import add
+from torchlock.check.fix.commands import add, shell
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import planned
+from torchlock.check.fix.search_path import put_first
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.system_packages import package_command, shipped
 from torchlock.finding import Command, Remedy
@@ -57,15 +59,33 @@ def other_ffmpeg(context: CheckContext, finding: Finding) -> Remedy:
     return remedy
 
 
-def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
-    """Releases for this older system, or else a later system."""
+def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
+    """Releases for this older system, or else a later system; for libstdc++ of a conda environment, its own."""
+    provider = finding.expected_error.partition(": version ")[0].rpartition(" ")[2]
+    is_conda = context.environment.conda or re.search(r"[/\\](\w*conda\d?|miniforge\d?|mamba)[/\\]", provider)
+    if is_conda and "GLIBC_" not in finding.expected_error:
+        return _conda_libstdcxx(context, provider)
     if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
         return fitting(context, plan)
     if "GLIBC_" in finding.expected_error:
         return Remedy(
             "Use a later release of the system, or an image with a later glibc. No wheel contains glibc."
         )
-    if context.environment.conda:
-        line = "conda install -y -c conda-forge libstdcxx-ng"
-        return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
     return Remedy("Install a later libstdc++, which comes with GCC, or use a later release of the system.")
+
+
+def _conda_libstdcxx(context: CheckContext, provider: str) -> Remedy:
+    """The libstdc++ of this conda environment: lead the loader to it, link it, or install a later release."""
+    sites = context.environment.sites if context.environment.conda else ()
+    library = os.path.dirname(os.path.dirname(sites[0].path)) if sites else ""
+    names = sorted(context.environment.tree.names(library)) if library else []
+    there = [each for each in names if re.fullmatch(r"libstdc\+\+\.so\.6\.0\.\d\d", each)]
+    if there and "libstdc++.so.6" not in names:
+        return Remedy(
+            f"Link {there[-1]}, which is in this environment, to the name that the loader looks for.",
+            commands=shell(context, "ln -s", there[-1], os.path.join(library, "libstdc++.so.6")),
+        )
+    if "libstdc++.so.6" in names and re.match(r"/(usr/)?lib(64)?/", provider):
+        return put_first(context, library, "Let the loader find the libstdc++ of this environment")
+    line = "conda install -y -c conda-forge libstdcxx-ng"
+    return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))

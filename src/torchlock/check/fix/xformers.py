@@ -10,32 +10,13 @@ from torchlock.check.index_wheels import likely_has_wheels
 from torchlock.check.xformers import built_for
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.declared import newest_declaring
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
-
-# The newest xformers whose metadata requires exactly this torch (the public index, 2026-11-29).
-_RELEASES = {
-    "2.1.2": "0.0.23.post1",
-    "2.2.0": "0.0.24",
-    "2.2.2": "0.0.25.post1",
-    "2.3.0": "0.0.26.post1",
-    "2.3.1": "0.0.27",
-    "2.4.0": "0.0.27.post2",
-    "2.4.1": "0.0.28.post1",
-    "2.5.0": "0.0.28.post2",
-    "2.5.1": "0.0.29.post1",
-    "2.6.0": "0.0.29.post3",
-    "2.7.0": "0.0.30",
-    "2.7.1": "0.0.31.post1",
-    "2.8.0": "0.0.32.post2",
-    "2.9.0": "0.0.33",
-    "2.9.1": "0.0.33.post2",
-    "2.10.0": "0.0.34",
-}
 
 
 def of_xformers(context: CheckContext, finding: Finding) -> Remedy | None:
@@ -45,14 +26,13 @@ def of_xformers(context: CheckContext, finding: Finding) -> Remedy | None:
     if finding.rule not in ("TL609", "TL610", "TL611") or names != ["xformers", "torch"] or pin is None:
         return None
     public, label = pin.version.public, context.label("torch") or ""
-    release = _RELEASES.get(public)
+    release = newest_declaring("xformers", f"torch=={public}", context.target)
     torch, _, build = built_for(context).partition("+")
     if kind_of(label) == "cpu" and torch == public and kind_of(build) == "cuda":
         return _with_cuda(context, public, build)
-    if release is None:
-        return Remedy(
-            f"Install the xformers release for torch {public}; the requirements of each release name it."
-        )
+    if not release:
+        words = f"No release of xformers is known whose wheels for this Python and platform require torch {public}"
+        return Remedy(f"{words}: use a release for a later torch together with that torch, or uninstall xformers.")
     # The wheels of the public index are for CUDA 12.
     page = () if label.startswith("cu12") or kind_of(label) != "cuda" else (f"--index-url {page_of(label)}",)
     words = f"Install xformers {release}, which was built for torch {public}."

@@ -1,4 +1,4 @@
-"""TL528: conda found no such package; for PyTorch's own metapackages, what there is instead."""
+"""TL528: conda found no such package; for PyTorch's own metapackages, the packages that replace them."""
 
 from __future__ import annotations
 

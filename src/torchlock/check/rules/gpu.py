@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.gpu_builds import nearest_offer, offers, seen_gpus
-from torchlock.check.log import candidates
 from torchlock.check.rules.versions import links_cuda, path_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import describe_build, kind_of
@@ -51,6 +50,8 @@ def unusable(context: CheckContext) -> Iterator[Finding]:
 @rule("TL209", on="log")
 def refused_cuda(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A CPU build of torch, if the log shows that it refused CUDA."""
+    from torchlock.check.log import candidates
+
     if "TL209" in candidates(log)[:1] and not any(each.rule == "TL209" for each in found):
         yield from _cpu_build(context)
 
@@ -86,6 +87,8 @@ def _unused(context: CheckContext) -> Iterator[Finding]:
 @rule("TL210", on="log")
 def refused_decoding(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A CPU build of torchcodec, if the log shows that it was asked to decode on a GPU."""
+    from torchlock.check.log import candidates
+
     if "TL210" not in candidates(log) or "torchcodec" not in context.pins:
         return
     if context.label("torchcodec") != "cpu" and links_cuda(context, "torchcodec") is not False:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _WARNED = re.compile(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not compatible")
-_CAPABILITY = re.compile(r"\b(sm_\d{2,3}|gfx[0-9a-f]{3,4})\b")
 _FOUND = re.compile(r"found version (\d{4,5})\b")
+_OF_DRIVER = re.compile(r"(lib(?:cuda|nvidia-ml)\.so(?:\.1)?): cannot open shared object file")
 _OPERATOR = re.compile(r"Could not run '(torchvision|torchaudio)::(\w{1,60})'")
 
 
@@ -197,6 +197,12 @@ def _on_cpu(context: CheckContext, finding: Finding) -> Remedy:
 
 def _seen(context: CheckContext, line: str) -> tuple[str, str]:
     torch = context.named("torch")
+    if found := _OF_DRIVER.search(line):
+        return (
+            f"the process of the log had no {found[1]}, which comes with the NVIDIA driver and not with {torch}",
+            "Start the container with --gpus all (NVIDIA Container Toolkit), or install the NVIDIA driver on the "
+            "machine. The build of an image has no driver.",
+        )
     on_cpu = "or compute on the CPU (device='cpu', map_location='cpu')"
     if re.search(r"initialization|unknown error|InitializationError", line):
         return (

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
-_CURED = "Fix the cause, then run the same command again"
 
 
 @rule("TL520", "TL521", "TL522", "TL523", "TL525", "TL526", "TL529", on="log")

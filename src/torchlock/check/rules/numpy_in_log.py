@@ -1,20 +1,19 @@
-"""TL109, TL106 and TL703: a NumPy that is too new or too old for another package."""
+"""TL109, TL106 and TL703: a NumPy that is too new or too old for another package, as a log shows."""
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from torchlock.check import known_wheels as wheels
-from torchlock.check.context import dependencies_of
 from torchlock.check.relevance import owners_of
+from torchlock.check.rules.numba import of_numba
 from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.names import numpy_of_interface, numpy_with
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,103 +22,17 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-_LARGEST = 1 << 20
-# The limits in the source of numba, and what it prints.
-_LIMITS = re.compile(r"numpy_version ([<>]) \((\d{1,2}), (\d{1,3})\)")
+# What numba prints.
 _PRINTED = re.compile(r"Numba needs NumPy (\d{1,2})\.(\d{1,3}) or (less|greater)")
-# The NumPy that has each version of the C interface, oldest first.
-_API = {
-    0xA: "1.12",
-    0xB: "1.13",
-    0xC: "1.14",
-    0xD: "1.16",
-    0xE: "1.20",
-    0xF: "1.22",
-    0x10: "1.23",
-    0x11: "1.25",
-    0x12: "2.0",
-    0x13: "2.1",
-    0x14: "2.3",
-}
+# What the C interface of NumPy prints: before 2.0, and since.
 _API_VERSIONS = re.compile(
-    r"(?:API|ABI) version (?:0x)?([0-9a-fA-F]{1,8}) but this version of numpy is (?:0x)?([0-9a-fA-F]{1,8})"
+    r"compiled against (?:NumPy C-)?(?:API|ABI) version 0x([0-9a-fA-F]{1,8})(?: \(NumPy [\d.]{1,8}\))? but "
+    r"(?:this version of numpy is|the running NumPy has C-API version) 0x([0-9a-fA-F]{1,8})"
 )
-_SIZES = re.compile(r"Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject")
+_SIZES = re.compile(
+    r"numpy\.(\w{1,40}) size changed[^\n]{0,80}Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject"
+)
 _LACKS = re.compile(r"module 'numpy'? ?has no attribute '(\w{1,40})'|`np\.(\w{1,40})` was removed in the NumPy 2")
-_GONE_IN_1_24 = frozenset({"float", "int", "bool", "object", "complex", "str", "long", "unicode", "typeDict"})
-_GONE_IN_2 = frozenset(
-    {
-        *(
-            "NaN",
-            "Inf",
-            "NAN",
-            "Infinity",
-            "NINF",
-            "PINF",
-            "infty",
-            "float_",
-            "complex_",
-            "cfloat",
-            "singlecomplex",
-        ),
-        *("string_", "unicode_", "product", "cumproduct", "sometrue", "alltrue", "in1d_", "cast", "source", "mat"),
-        *(
-            "row_stack_",
-            "trapz_",
-            "find_common_type",
-            "set_string_function",
-            "asfarray",
-            "msort",
-            "issctype",
-            "obj2sctype",
-        ),
-        *(
-            "issubclass_",
-            "issubsctype",
-            "maximum_sctype",
-            "sctype2char",
-            "sctypes",
-            "recfromcsv",
-            "recfromtxt",
-            "round_",
-        ),
-        *(
-            "who",
-            "byte_bounds",
-            "compare_chararrays",
-            "deprecate",
-            "disp",
-            "geterrobj",
-            "seterrobj",
-            "safe_eval",
-            "DataSource",
-        ),
-    }
-)
-
-
-@rule("TL109")
-def refused_by_numba(context: CheckContext) -> Iterator[Finding]:
-    """A NumPy outside of the range in the source of numba; by its metadata alone, a note."""
-    record, numpy = context.installed.get("numba"), context.pins.get("numpy")
-    if record is None or numpy is None or numpy.unversioned:
-        return
-    path = os.path.join(os.path.dirname(record.path), "numba", "__init__.py")
-    text = files.text(path, _LARGEST) if files.is_file(path) else ""
-    own = numpy.version.release[:2]
-    limits = [(match[1], (int(match[2]), int(match[3]))) for match in _LIMITS.finditer(text or "")]
-    broken = next((each for each in limits if (own > each[1] if each[0] == ">" else own < each[1])), None)
-    declared = next((each.specifier for each in dependencies_of(record) if each.name == "numpy"), "")
-    outside = bool(declared) and not specifier_set(declared).contains(numpy.version)
-    if broken is None and (limits or not outside):
-        return
-    printed = ""
-    if broken is not None:
-        word = "less" if broken[0] == ">" else "greater"
-        printed = (
-            f"ImportError: Numba needs NumPy {broken[1][0]}.{broken[1][1]} or {word}. Got NumPy {own[0]}.{own[1]}."
-        )
-    yield _of_numba(context, declared, printed, shown=broken is not None)
 
 
 @rule("TL109", on="log")
@@ -131,27 +44,7 @@ def printed_by_numba(context: CheckContext, log: Log, found: Sequence[Finding]) 
         return
     major, minor = int(match[1]), int(match[2])
     bound = f"<{major}.{minor + 1}" if match[3] == "less" else f">={major}.{minor}"
-    yield _of_numba(context, bound, first.text, shown=True)
-
-
-def _of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) -> Finding:
-    from torchlock.check.fix.commands import add
-
-    version = context.version("numba")
-    later = [each for each in wheels.public_tags("numba") if wheels.is_final(each)]
-    newest = max(later, key=Version, default="")
-    other = f", or install a later numba ({newest} is the newest known)" if newest and newest != version else ""
-    return context.finding(
-        "TL109",
-        "warning" if shown else "note",
-        f"numba {version} does not work with NumPy {context.version('numpy')}: it needs numpy{wanted}",
-        "numba",
-        "numpy",
-        expected_error=printed,
-        remedy=Remedy(f"Install numpy{wanted}{other}.", commands=add(context, "numpy", wanted)),
-        sources=("numba-critical-deps",),
-        strength=Strength.SHOWN if shown else Strength.DECLARED,
-    )
+    yield of_numba(context, bound, first.text, shown=True)
 
 
 @rule("TL106", "TL703", on="log")
@@ -173,15 +66,25 @@ def _wanted(context: CheckContext, text: str) -> tuple[str, str]:
     """The NumPy that the failed code needs, and the name that it uses; "" for what is not known."""
     if match := _LACKS.search(text):
         lost = match[1] or match[2]
-        return "<1.24" if lost in _GONE_IN_1_24 else "<2" if lost in _GONE_IN_2 else "", lost
+        return numpy_with(lost, context.pins["numpy"].version), lost
     if match := _SIZES.search(text):
-        expected, got = int(match[1]), int(match[2])
-        return (">=2" if expected == 96 else ">=1.20") if expected > got else "<2" if got == 96 else "<1.20", ""
+        return _of_size(match[1], int(match[2]), int(match[3])), ""
     if match := _API_VERSIONS.search(text):
         compiled, mine = int(match[1], 16), int(match[2], 16)
-        return (f">={_API[compiled]}" if compiled > mine and compiled in _API else ""), ""
+        release = numpy_of_interface(compiled) if compiled > mine else ""
+        return (f">={release}" if release else ""), ""
     is_of_1 = re.search(r"compiled using NumPy 1|_ARRAY_API not found|multiarray failed to import", text)
     return "<2" if is_of_1 and context.pins["numpy"].version >= Version("2") else "", ""
+
+
+def _of_size(kind: str, compiled: int, mine: int) -> str:
+    """Which NumPy a package was compiled for, by the size of a type there and in this NumPy.
+
+    ``dtype`` has 96 bytes in NumPy 1 and 88 in NumPy 2; ``ndarray`` has 88 since 1.20, and 96 since 1.22.
+    """
+    if kind == "dtype":
+        return "<2" if (compiled, mine) == (96, 88) else ">=2" if (compiled, mine) == (88, 96) else ""
+    return (">=1.22" if compiled == 96 else ">=1.20") if compiled > mine else ""
 
 
 def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding:
@@ -216,6 +119,6 @@ def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding
         else "the binary interface of NumPy changed, and the log shows that the import failed",
         expected_error=log.first.text if log.first else "",
         remedy=remedy,
-        sources=("numpy-api-versions",),
+        sources=("numpy-names" if lost else "numpy-api-versions",),
         strength=Strength.RAN,
     )

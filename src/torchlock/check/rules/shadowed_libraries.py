@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.loader_messages import no_symbol
 from torchlock.check.nvidia import copies_of, copies_on_machine, has_symbol, owner_of
-from torchlock.finding import Strength
+from torchlock.finding import Command, Remedy, Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import family_of
 from torchlock.knowledge.registry import rule
@@ -34,6 +34,12 @@ _UNDEFINED = (
         r"symbol (?P<symbol>\w{1,200}),? version (?P<library>lib[\w.+-]{1,80}) not defined in file lib[\w.+-]{1,9}"
     ),
 )
+
+_OTHER_RELEASE = re.compile(
+    r"symbol (?P<symbol>\w{1,200}),? version (?P<version>[\w.+-]{1,80}) not defined in file "
+    r"(?P<file>[\w.+-]{1,80}) with link time reference"
+)
+_USER = re.compile(r"([\w./+-]{1,300}\.so[\w.]{0,40}): symbol ")
 
 
 @rule("TL613")
@@ -155,6 +161,50 @@ def in_log(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
         strength=Strength.RAN,
         lacks=(match["symbol"],),
     )
+
+
+@rule("TL613", on="log")
+def other_release(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A library that the process loaded, and that lacks a function with which its user was linked."""
+    first = log.first
+    match = _OTHER_RELEASE.search(first.text) if first is not None else None
+    if first is None or match is None or any(_explains(each, match["symbol"]) for each in found):
+        return
+    user = _USER.search(first.text)
+    path = user[1] if user else ""
+    by = f", which {path or os.path.basename(first.library)} uses" if path or first.library else ""
+    is_foreign = path.startswith("/") and "-packages/" not in path and "/envs/" not in path
+    folder = f"the folder {os.path.dirname(path)}" if is_foreign else f"the folder of that {match['file']}"
+    copies = [name for name in _packages_of(context, match["file"]) if name]
+    yield context.finding(
+        "TL613",
+        "error",
+        f"the process of the log loaded a {match['file']} of another release: it does not have "
+        f"{match['symbol']}{by}",
+        "torch",
+        *copies,
+        because="LD_LIBRARY_PATH or ldconfig names a folder with another release of a part of it",
+        expected_error=first.text,
+        remedy=Remedy(
+            f"Take {folder} out of LD_LIBRARY_PATH and of ldconfig, so that all parts come from one release; "
+            "LD_DEBUG=libs shows from where each is loaded.",
+            commands=(Command("shell", "unset LD_LIBRARY_PATH"),),
+        ),
+        sources=("ld-so-manual", "pytorch-104591"),
+        strength=Strength.RAN,
+        lacks=(match["symbol"],),
+    )
+
+
+def _explains(finding: Finding, symbol: str) -> bool:
+    parts = (finding, *finding.consequences)
+    is_mixed = finding.rule in ("TL613", "TL231") and finding.severity != "note"
+    return is_mixed or any(symbol in part.lacks for part in parts if finding.severity != "note")
+
+
+def _packages_of(context: CheckContext, library: str) -> Iterator[str]:
+    """The installed packages with a library of this name."""
+    yield from dict.fromkeys(owner_of(context, path) for path in copies_of(context, library))
 
 
 def _says(finding: Finding, symbol: str) -> bool:

@@ -18,8 +18,10 @@ from torchlock.check.installer_findings import (
     words_of,
 )
 from torchlock.check.installer_log import read_installation
+from torchlock.check.system_packages import package_command, system_of
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.systems import Library
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -46,16 +48,16 @@ _NAMED = (
 
 
 class _Cause(NamedTuple):
-    """A line of a build that shows why it failed: the sentence, and what cures it."""
+    """A line of a build that shows why it failed: the sentence, and the remedy."""
 
     line: re.Pattern[str]
     says: str
     remedy: str
     words: tuple[str, ...] = ()
-    shell: str = ""
+    command: str = ""
+    packages: tuple[str, ...] = ()  # of Debian and Ubuntu
 
 
-_APT = "sudo apt-get install -y "
 _CAUSES = (
     _Cause(
         re.compile(r"No module named '?torch'?\b"),
@@ -81,15 +83,13 @@ _CAUSES = (
             "Install the Microsoft C++ Build Tools (workload: desktop development with C++), or use a "
             "Python for which a wheel exists."
         ),
-        (),
-        "winget install Microsoft.VisualStudio.2022.BuildTools",
+        command="winget install Microsoft.VisualStudio.2022.BuildTools",
     ),
     _Cause(
         re.compile(r"Python\.h: No such file"),
         "its build needs the header files of Python",
         "Install the header files of this Python.",
-        (),
-        _APT + "python3-dev",
+        packages=("python3-dev",),
     ),
     _Cause(
         re.compile(
@@ -98,22 +98,19 @@ _CAUSES = (
         ),
         "its build needs a C compiler",
         "Install a C compiler.",
-        (),
-        _APT + "build-essential",
+        packages=("build-essential",),
     ),
     _Cause(
         re.compile(r"portaudio\.h: No such file|portaudio\.h' file not found"),
         "its build needs the header files of PortAudio",
         "Install PortAudio with its header files.",
-        (),
-        _APT + "portaudio19-dev",
+        packages=("portaudio19-dev",),
     ),
     _Cause(
         re.compile(r"sndfile\.h: No such file"),
         "its build needs the header files of libsndfile",
         "Install libsndfile with its header files.",
-        (),
-        _APT + "libsndfile1-dev",
+        packages=("libsndfile1-dev",),
     ),
     _Cause(
         re.compile(
@@ -122,11 +119,10 @@ _CAUSES = (
         ),
         "its build needs FFmpeg with its header files and pkg-config",
         "Install FFmpeg's header files and pkg-config, or a release that has a wheel.",
-        (),
-        _APT
-        + (
-            "pkg-config libavformat-dev libavcodec-dev libavdevice-dev libavutil-dev libavfilter-dev "
-            "libswscale-dev libswresample-dev"
+        packages=(
+            "pkg-config",
+            *("libavformat-dev", "libavcodec-dev", "libavdevice-dev", "libavutil-dev", "libavfilter-dev"),
+            *("libswscale-dev", "libswresample-dev"),
         ),
     ),
     _Cause(
@@ -203,9 +199,7 @@ def _told(context: CheckContext, asked: Installation) -> Told:
     for cause in _CAUSES:
         if cause.line.search(asked.near):
             message = f"{what} was compiled here and did not build: {cause.says}"
-            commands = _without_isolation(context, asked, cause.words) if cause.words else ()
-            commands = (Command("system", cause.shell),) if cause.shell else commands
-            return Told("TL524", message, Remedy(cause.remedy, commands=commands))
+            return Told("TL524", message, _of_cause(context, asked, cause))
     if _ONLY_PYTHONS.search(asked.near):
         return _older_python(context, asked, what, "it does not support this Python")
     message = f"{what} was compiled here and did not build; the lines above in the log say why"
@@ -216,11 +210,25 @@ def _told(context: CheckContext, asked: Installation) -> Told:
     )
 
 
+def _of_cause(context: CheckContext, asked: Installation, cause: _Cause) -> Remedy:
+    """The remedy of a known cause; packages of Debian as a command on such a system only, else in words."""
+    if cause.words:
+        return Remedy(cause.remedy, commands=_without_isolation(context, asked, cause.words))
+    system = system_of(context)
+    if cause.packages and system is not None and system.install.startswith("apt-get"):
+        return Remedy(cause.remedy, commands=package_command(context, system, Library("", cause.packages, "")))
+    named = f" (on Debian and Ubuntu: {' '.join(cause.packages)})." if cause.packages else "."
+    commands = (Command("system", cause.command),) if cause.command else ()
+    return Remedy(cause.remedy.removesuffix(".") + named, commands=commands)
+
+
 def _without_isolation(
     context: CheckContext, asked: Installation, options: tuple[str, ...]
 ) -> tuple[Command, ...]:
     """Install what the build needs, then the package itself."""
     words = requirement_words(asked.name, asked.version, asked.specifier)
+    if not words:
+        return ()
     needs = ["setuptools", "wheel", *([] if "torch" in context.pins else ["torch"])]
     first = {each.tool: each.line for each in install_again(context, needs)}
     second = install_again(context, [*options, *words])
@@ -275,11 +283,14 @@ def _without_pkg_resources(context: CheckContext, asked: Installation, what: str
     )
     words = requirement_words(asked.name, asked.version, asked.specifier)
     first = {each.tool: each.line for each in install_again(context, ["setuptools<82", "wheel"])}
-    second = install_again(context, ["--no-build-isolation", *words])
+    second = install_again(context, ["--no-build-isolation", *words]) if words else ()
     commands = tuple(
         each._replace(line=f"{first[each.tool]} && {each.line}") for each in second if each.tool in first
     )
     summary = "Install setuptools below 82, then this package without build isolation, so that its build uses it."
+    if not words:  # the log does not name the package: what was asked for is installed again
+        commands = install_again(context, ["setuptools<82", "wheel"])
+        summary = "Install setuptools below 82, then run your installation again with --no-build-isolation."
     return Told("TL524", message, Remedy(summary, commands=commands))
 
 

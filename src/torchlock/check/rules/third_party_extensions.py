@@ -40,7 +40,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     name, library = attempt.package, os.path.basename(attempt.path)
     severity = severity_of(fails=False, partly=_is_top(context, attempt))
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
-    undefined = [each.symbol for each in attempt.outcome.undefined if is_torchs_symbol(each.symbol)]
+    undefined = [each.symbol for each in attempt.outcome.undefined if _is_torchs(context, each.symbol)]
     if missing:
         message = (
             f"{library} of {context.named(name)} needs {missing[0]}, which {context.named('torch')} does not have"
@@ -79,7 +79,19 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         )
 
 
+# Functions of libc10_cuda and libtorch_cuda, which only a CUDA build has.
+_OF_CUDA_BUILD = re.compile(r"_ZNK?(3c10|2at)4cuda")
+
+
+def _is_torchs(context: CheckContext, symbol: str) -> bool:
+    """Whether this torch should define a symbol: every build does, or it is one of CUDA, and so is this torch."""
+    build = context.build("torch")
+    return is_torchs_symbol(symbol) or bool(build and build.cuda and _OF_CUDA_BUILD.match(symbol))
+
+
 _ANOTHER = "it was built for another release of torch"
+# Authors name the torch of a build in its version: k2 1.24.4+cuda12.1.torch2.1.2.
+_LABEL = re.compile(r"torch(\d\.\d{1,2}(?:\.\d{1,2})?)")
 _CUDA = re.compile(r"lib(cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|nvrtc|nvJitLink)\.so")
 
 
@@ -89,7 +101,11 @@ def _and_more(names: list[str]) -> str:
 
 def _built_for(context: CheckContext, name: str) -> str | None:
     torch = built_for(context) if name == "xformers" else ""
-    return f"its cpp_lib.json says that it was built for torch {torch}" if torch else None
+    if torch:
+        return f"its cpp_lib.json says that it was built for torch {torch}"
+    record = context.installed.get(name)
+    label = _LABEL.search(record.version.partition("+")[2]) if record is not None else None
+    return f"its version says that it was built for torch {label[1]}" if label else None
 
 
 def _is_top(context: CheckContext, attempt: Attempt) -> bool:

@@ -259,6 +259,9 @@ def _read_symbols(path: str, big: bool, layout: _Layout) -> ElfSymbols | Unreada
         return unreadable(path, error)
 
 
+_NOWHERE = ("", "")
+
+
 class ElfSymbols:
     """The tables of dynamic symbols, read whole: 10 MB for libtorch_cpu, whose 146,530 symbols stay bytes.
 
@@ -305,17 +308,17 @@ class ElfSymbols:
             if len(rows) > REFERENCES:
                 raise BudgetExceeded(f"more than {REFERENCES} undefined symbols")
             names = strings_at(self._strings, (name for _, name, _ in rows))
-            found = (
-                self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=True)
-            )
+            needs = {number: (need.version, need.file) for number, need in self._needs.items()}
+            versions = struct.unpack(f"{self._order}{len(self._versions) // 2}H", self._versions) or None
+            found = [
+                Reference(
+                    name, *needs.get(versions[index] & ~_HIDDEN if versions else 1, _NOWHERE), kind == _STB_WEAK
+                )
+                for name, (index, _, kind) in zip(names, rows, strict=True)
+            ]
             return tuple(dict.fromkeys(found))
         except BudgetExceeded as error:
             return unreadable(self._path, error)
-
-    def _reference(self, name: str, index: int, kind: int) -> Reference:
-        need = self._needs.get(self._version(index) & ~_HIDDEN)
-        file, version = (need.file, need.version) if need else ("", "")
-        return Reference(name, version, file, kind == _STB_WEAK)
 
     def defines(self, name: str, version: str = "") -> bool | Unreadable:
         """Whether the loader binds this name to a symbol of this library."""

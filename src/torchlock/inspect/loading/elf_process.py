@@ -39,9 +39,9 @@ _PYTHON = ("Py", "_Py", "__Py")
 # Symbols that the loader or the compiler adds; no library needs to define them.
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
 # The C interfaces of NVIDIA's libraries: each has its prefix, and at most one symbol version, its own name.
-_OF_NVIDIA = re.compile(
-    r"_*(nccl|nvJitLink|cusparseLt|cusparse|cublasLt|cublas|cudnn|cufft|cusolver|curand|nvrtc)(?=[A-Z])"
-)
+_FAMILIES = "nccl|nvJitLink|cusparseLt|cusparse|cublasLt|cublas|cudnn|cufft|cusolver|curand|nvrtc"
+_OF_NVIDIA = re.compile(rf"_*({_FAMILIES})(?=[A-Z])")
+_NAMED_BY_NVIDIA = re.compile(rf"lib(?:{_FAMILIES})\.so")
 
 
 class _Library(NamedTuple):
@@ -307,7 +307,8 @@ class ElfProcess(LoaderProcess):
 
         The newer of two releases has more symbols under the same name and version, so only the symbols show this.
         """
-        for user in self._new(before):
+        nvidia = self._of_nvidia()
+        for user in self._new(before) if nvidia else ():
             symbols = user.binary.symbols
             used = symbols if isinstance(symbols, Unreadable) else symbols.undefined
             for each in () if isinstance(used, Unreadable) else used:
@@ -316,6 +317,13 @@ class ElfProcess(LoaderProcess):
                     continue
                 if not self._is_defined(each, list(filter(None, self._loaded.values())), _Found()):
                     yield UndefinedSymbol(each.name, user.path, provider.path)
+
+    def _of_nvidia(self) -> bool:
+        """Whether a loaded library may be a provider: without one, no symbol need be read."""
+        return any(
+            library is not None and (_NAMED_BY_NVIDIA.match(name) or name in self._defined(library))
+            for name, library in self._loaded.items()
+        )
 
     def _provider(self, user: _Library, reference: Reference) -> _Library | None:
         """The NVIDIA library that should define a symbol; None for all other symbols."""

@@ -119,7 +119,8 @@ def is_imported(environment: Environment, file: str, beside: Collection[str]) ->
     mine = "".join(environment.interpreter.version.split(".")[:2])
     if tag is not None:
         return not mine or tag[1] == mine
-    return not mine or not any(re.match(rf"{re.escape(stem)}\.(cpython-|cp){mine}\b", each) for each in beside)
+    tagged = re.compile(rf"\.(?:cpython-|cp){mine}\b")
+    return not mine or not any(each.startswith(stem) and tagged.match(each, len(stem)) for each in beside)
 
 
 def extension_of_python(environment: Environment, name: str) -> str | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 4 << 20
 # What follows the first library in the function that loads it, and the branch for an error.
-_AFTER = re.compile(r"ctypes\.CDLL\(global_deps_lib_path[^\n]*\n(.{0,4000}?)except OSError", re.S)
+_AFTER = re.compile(r"ctypes\.CDLL\(global_deps_lib_path[^\n]{0,200}\n(.{0,4000}?)except OSError", re.S)
 _ONE = re.compile(r"""_preload_cuda_(?:deps|lib)\(\s*["'](\w{1,40})["'],\s*["']([^"'\n]{1,80})["']""")
 _ALL = re.compile(r"_preload_cuda_deps\(\s*\)")
 _TABLE = re.compile(r"cuda_libs[^=\n]{0,60}= ?[\[{](.{0,6000}?)\n    [\]}]", re.S)

@@ -18,6 +18,8 @@ _MACPORTS = "/opt/local"
 # Folders of conda installations, in the home folder or below /opt.
 _CONDA = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "opt/anaconda3", "opt/miniconda3")
 _OF_HOME = ("homebrew", ".homebrew", ".brew")
+# No path of an installation is longer.
+_LONGEST = 1000
 # Homebrew's formula for Python has "-Wl,-rpath,HOMEBREW_PREFIX/lib" in its linker flags.
 _PYTHON_OF_HOMEBREW = re.compile(
     r"(/opt/homebrew|/usr/local|/.+/\.?(?:home)?brew)/(?:opt|Cellar|Frameworks)/.*python", re.I
@@ -111,7 +113,7 @@ def _prefix(path: str) -> str:
 
 def _of_python(prefix: str) -> Iterator[str]:
     """The folders of its package manager that a Python searches, from where it is installed."""
-    if found := _PYTHON_OF_HOMEBREW.match(prefix + "/"):
+    if found := _PYTHON_OF_HOMEBREW.match(prefix[:_LONGEST] + "/"):
         yield f"{found[1]}/lib"
     elif prefix.startswith("/opt/homebrew") and not _OTHER_PYTHON.search(prefix):
         yield "/opt/homebrew/lib"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.yaml import Node
 
 _STEPS = ("onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\r\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[\]}])|\t', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[\]}])|\t', re.DOTALL)
 
 
 def read(text: str, path: str) -> Document:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 _STRING = (
-    r"\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*(?:\"\"\"|\Z)|'''(?:[^'\\]|\\.|'(?!''))*(?:'''|\Z)"
-    r"|\"(?:[^\"\\\r\n]|\\.)*\"|'(?:[^'\\\r\n]|\\.)*'"
+    r"\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*(?:\"\"\"|\\?\Z)|'''(?:[^'\\]|\\.|'(?!''))*(?:'''|\\?\Z)"
+    r"|\"(?:[^\"\\\r\n]|\\.)*(?:\"|(?=[\r\n])|\\?\Z)|'(?:[^'\\\r\n]|\\.)*(?:'|(?=[\r\n])|\\?\Z)"
 )
 _TOKEN = re.compile(
     rf"//[^\r\n]*|/\*.*?(?:\*/|\Z)"
-    rf"|\b(?P<step>sh|bat|powershell|pwsh)\b[ \t]*\(?\s*(?:\w+\s*:\s*(?:\w+|{_STRING})\s*,\s*)?(?:script\s*:\s*)?"
+    rf"|\b(?P<step>sh|bat|powershell|pwsh)\b\s*(?:\(\s*)?(?:\w+\s*:\s*(?:\w+|{_STRING})\s*,\s*)?(?:script\s*:\s*)?"
     rf"(?P<text>{_STRING})|{_STRING}",
     re.DOTALL,
 )

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from torchlock.manifests.embedded_code import Words
 
 _FENCE = re.compile(
-    r"(?P<indent>[ \t]*(?:>[ \t]?)*)(?P<mark>`{3,}|~{3,})[ \t]*\{?\.?(?P<language>[\w+-]*)[^`\r\n]*$"
+    r"(?P<indent>[ \t]*(?:>[ \t]?)*)(?P<mark>`{3,}(?!`)|~{3,}(?!~))[ \t]*(?![ \t])\{?\.?"
+    r"(?P<language>[\w+-]*)(?![\w+-])[^`\r\n]*$"
 )
 _DIRECTIVE = re.compile(
-    r"(?P<indent>[ \t]*)"
+    r"(?P<indent>[ \t]*)(?![ \t])"
     r"(?:\.\. (?:code-block|code|sourcecode|prompt)::[ \t]*(?P<language>[\w+-]*).*|.*::)$"
 )
 _OPTION = re.compile(r"[ \t]*:[\w-]+:.*$")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _FILE = re.compile(r"[\w./\\-]+\.(?:txt|in|pip)")
-_OPENERS = {"open", "Path", "read_text", "StringIO"}
 # Calls that return the same lines, or the same text.
 _SAME = {"list", "tuple", "set", "sorted", "filter", "map", "str", "iter", "frozenset"}
 _SAME_METHODS = {

@@ -1,0 +1,93 @@
+"""TL606 and TL615: a log shows which copy of a package was imported, or that torch was not there."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.rules.import_path import is_there
+from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.registry import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+
+# A file of a traceback from which a package of the stack was imported, outside of folders of packages.
+_FIRST_FILE = re.compile(
+    r"(?P<folder>.{0,300}[/\\])(?P<name>torch|torchaudio|torchvision|torchcodec|torchtext|soundfile)"
+    r"(?P<file>[/\\]__init__)?\.py"
+)
+_NEEDS_TORCH = re.compile(r"(?<![\w/])(lib(?:torch|c10)\w{0,20}\.so): cannot open shared object file")
+
+
+@rule("TL606", on="log")
+def other_copy(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A checkout or a file of the same name, which the process of the log imported in place of the package."""
+    match = _of_other_copy(context, log)
+    if match is None or log.first is None:
+        return
+    if any(each.rule == "TL606" and each.severity != "note" for each in found):
+        return
+    name = match["name"]
+    path = match["folder"] + name if match["file"] else match[0]
+    yield context.finding(
+        "TL606",
+        "error",
+        f"the process of the log imported {name} from {path}, in place of the installed {context.named(name)}",
+        name,
+        because="Python searches the folder of the script, or the current folder, before the installed packages",
+        expected_error=log.first.text,
+        remedy=_left(match, name),
+        sources=("python-import-system", "pytorch-12074"),
+        strength=Strength.RAN,
+    )
+
+
+def is_other_copy(context: CheckContext, log: Log) -> bool:
+    """Whether a log shows that a package of the stack was imported from outside of the installed packages."""
+    return _of_other_copy(context, log) is not None
+
+
+def _of_other_copy(context: CheckContext, log: Log) -> re.Match[str] | None:
+    """The file of the traceback that is the other copy, if the failure is of a module in it."""
+    first = log.first
+    name = first.module.partition(".")[0] if first is not None else ""
+    match = next((each for each in map(_FIRST_FILE.fullmatch, log.callers[::-1]) if each), None)
+    copy = context.copy(name) if name else None
+    if first is None or match is None or match["name"] != name:
+        return None
+    if copy is None or copy.kind in ("editable", "namespace"):
+        return None
+    is_inner = first.module != name or "partially initialized" in first.text
+    return match if is_inner else None
+
+
+def _left(match: re.Match[str], name: str) -> Remedy:
+    """Start Python elsewhere; a file gets another name."""
+    if match["file"]:
+        folder = match["folder"].rstrip("/\\") or match["folder"]
+        return Remedy(f"Start Python outside of the folder {folder}.", commands=(Command("shell", "cd .."),))
+    other = f"{match['folder']}my_{name}.py"
+    return Remedy(
+        f"Give the file another name than {name}.py.", commands=(Command("shell", f"mv {match[0]} {other}"),)
+    )
+
+
+@rule("TL615", on="log")
+def without_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A package whose library needs those of torch, in an environment without torch: the note is an error."""
+    first = log.first
+    match = _NEEDS_TORCH.search(first.text) if first is not None else None
+    if match is None or is_there(context, "torch") or context.installed.get("torch") is not None:
+        return
+    for each in found:
+        if each.rule == "TL615" and each.severity == "note" and "torch" in {name for name, _ in each.packages}:
+            each.severity = "error"
+            each.because = f"the log shows a library that needs {os.path.basename(match[1])}, which torch contains"
+            each.strength = Strength.RAN
+    yield from ()

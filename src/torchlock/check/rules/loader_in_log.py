@@ -1,0 +1,144 @@
+"""TL612 and TL621: what the loader of Linux prints, although every library that is needed is there."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check import known_wheels as wheels
+from torchlock.check.relevance import owners_by_depth
+from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import CORE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+
+_NO_ROOM = re.compile(r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot allocate memory in static TLS block")
+_EXECUTABLE = re.compile(r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot enable executable stack")
+_OF_MUSL = re.compile(
+    r"Error relocating (?P<path>[\w./+-]{1,300}): (?P<symbol>\w{1,200}): symbol not found"
+    r"|Error loading shared library (?P<library>[\w.+-]{1,100}): No such file or directory \(needed by"
+)
+_OLD = re.compile(
+    r"(?P<provider>[\w./+-]{1,300}\.so[\w.]{0,20}): version .(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20})"
+    r".{0,3} not found \(required by (?P<user>[^)\s]{1,300})\)"
+)
+# The first releases whose libraries ask for no executable stack.
+_WITHOUT_STACK = {"ctranslate2": "4.6.0"}
+
+
+@rule("TL621", on="log")
+def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A library for whose thread-local data no room is left, or one that asks for an executable stack."""
+    first = log.first
+    if first is None or first.rules[0] != "TL621":
+        return
+    if match := _NO_ROOM.search(first.text):
+        yield _without_room(context, match["path"], first.text)
+    elif match := _EXECUTABLE.search(first.text):
+        yield _with_stack(context, log, match["path"], first.text)
+
+
+def _without_room(context: CheckContext, path: str, line: str) -> Finding:
+    """The process has a fixed space for thread-local data; a library that is loaded early gets its part."""
+    message = f"the process of the log had no room left for the thread-local data of {os.path.basename(path)}"
+    export = (Command("shell", f"export LD_PRELOAD={path}"),) if path.startswith("/") else ()
+    first = f"Load {os.path.basename(path)} first, with LD_PRELOAD"
+    summary = f"{first}; or import torch before the other packages. A notebook needs the variable in its kernel."
+    return context.finding(
+        "TL621",
+        "error",
+        message,
+        *_about(context, path),
+        because="libraries that were loaded before it used the space that the loader reserves at the start",
+        expected_error=line,
+        remedy=Remedy(summary, commands=export),
+        sources=("jetcard-34",),
+        strength=Strength.RAN,
+    )
+
+
+def _with_stack(context: CheckContext, log: Log, path: str, line: str) -> Finding:
+    """glibc 2.41 and security modules of the kernel do not make the stack executable."""
+    from torchlock.check.fix.commands import add
+
+    library = os.path.basename(path)
+    owner = next(iter(_about(context, path) or owners_by_depth(context, log.frames)), "")
+    known = _WITHOUT_STACK.get(owner, "")
+    clear = f"patchelf --clear-execstack, with the path of {library}, takes the mark away"
+    summary = f"Install a later release of {owner or 'that package'}, whose library is not marked; or {clear}."
+    commands: tuple[Command, ...] = ()
+    if known and (context.target is None or wheels.installs(owner, known, "", context.target) is not False):
+        summary = f"Install {owner} {known} or later, whose library is not marked; or {clear}."
+        commands = add(context, owner, f">={known}")
+    return context.finding(
+        "TL621",
+        "error",
+        f"{library}{f' of {context.named(owner)}' if owner else ''} is marked to need an executable stack, "
+        "which this system refuses",
+        *filter(None, [owner]),
+        because="glibc 2.41 and later load no such library into a running process, nor does SELinux allow it",
+        expected_error=line,
+        remedy=Remedy(summary, commands=commands),
+        sources=("ctranslate2-1849",),
+        strength=Strength.RAN,
+    )
+
+
+def _about(context: CheckContext, path: str) -> list[str]:
+    """The installed package to which a path of the log leads, by a folder or by the name of the library."""
+    parts = path.replace("\\", "/").split("/")
+    folders = [each.removesuffix(".libs") for each in parts if each.endswith(".libs")]
+    inner = path.rpartition("-packages/")[2].partition("/")[0] if "-packages/" in path else ""
+    stem = re.match(r"lib([a-z0-9]{3,40})-[0-9a-f]{8}\.so", parts[-1])
+    names = [*folders, inner, stem[1] if stem else ""]
+    return [name for name in names if name and context.installed.get(name) is not None][:1]
+
+
+@rule("TL612", on="log")
+def on_musl(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A wheel for glibc in a process with musl, whose loader prints other lines than that of glibc."""
+    first = log.first
+    if first is None or _OF_MUSL.search(first.text) is None or any(each.rule == "TL612" for each in found):
+        return
+    name = next(iter(_about(context, first.text)), "torch")
+    if name not in context.pins and context.installed.get(name) is None:
+        return
+    yield context.finding(
+        "TL612",
+        "error",
+        f"{context.named(name)} was built for glibc, and the process of the log ran on musl",
+        name,
+        because="no release of torch has wheels for musl (Alpine)",
+        expected_error=first.text,
+        remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine."),
+        sources=("pytorch-102592",),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL612", on="log")
+def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A C or C++ library that the process loaded, and that is older than another library needs."""
+    first = log.first
+    match = _OLD.search(first.text) if first is not None else None
+    if first is None or match is None or any(each.rule == "TL612" for each in found):
+        return
+    owner = next(iter(_about(context, match["user"])), "")
+    of = f" of {context.named(owner)}" if owner else ""
+    yield context.finding(
+        "TL612",
+        "error" if owner in CORE else "warning",
+        f"{os.path.basename(match['user'])}{of} needs {match['version']}, and {match['provider']}, "
+        "which the process of the log loaded, does not have it",
+        *filter(None, [owner]),
+        path=match["user"],
+        expected_error=first.text,
+        strength=Strength.RAN,
+    )

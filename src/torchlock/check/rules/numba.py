@@ -1,0 +1,71 @@
+"""TL109: a NumPy that is too new or too old for numba."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.check import known_wheels as wheels
+from torchlock.check.context import dependencies_of
+from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.rules import specifier_set
+from torchlock.runtime import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import CheckContext
+    from torchlock.finding import Finding
+
+_LARGEST = 1 << 20
+# The limits in the source of numba.
+_LIMITS = re.compile(r"numpy_version ([<>]) \((\d{1,2}), (\d{1,3})\)")
+
+
+@rule("TL109")
+def refused_by_numba(context: CheckContext) -> Iterator[Finding]:
+    """A NumPy outside of the range in the source of numba; by its metadata alone, a note."""
+    record, numpy = context.installed.get("numba"), context.pins.get("numpy")
+    if record is None or numpy is None or numpy.unversioned:
+        return
+    path = os.path.join(os.path.dirname(record.path), "numba", "__init__.py")
+    text = files.text(path, _LARGEST) if files.is_file(path) else ""
+    own = numpy.version.release[:2]
+    limits = [(match[1], (int(match[2]), int(match[3]))) for match in _LIMITS.finditer(text or "")]
+    broken = next((each for each in limits if (own > each[1] if each[0] == ">" else own < each[1])), None)
+    declared = next((each.specifier for each in dependencies_of(record) if each.name == "numpy"), "")
+    outside = bool(declared) and not specifier_set(declared).contains(numpy.version)
+    if broken is None and (limits or not outside):
+        return
+    printed = ""
+    if broken is not None:
+        word = "less" if broken[0] == ">" else "greater"
+        printed = (
+            f"ImportError: Numba needs NumPy {broken[1][0]}.{broken[1][1]} or {word}. Got NumPy {own[0]}.{own[1]}."
+        )
+    yield of_numba(context, declared, printed, shown=broken is not None)
+
+
+def of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) -> Finding:
+    """The finding: the NumPy that numba needs, and what it prints. ``shown``: its files or a log show it."""
+    from torchlock.check.fix.commands import add
+
+    version = context.version("numba")
+    later = [each for each in wheels.public_tags("numba") if wheels.is_final(each)]
+    newest = max(later, key=Version, default="")
+    other = f", or install a later numba ({newest} is the newest known)" if newest and newest != version else ""
+    return context.finding(
+        "TL109",
+        "warning" if shown else "note",
+        f"numba {version} does not work with NumPy {context.version('numpy')}: it needs numpy{wanted}",
+        "numba",
+        "numpy",
+        expected_error=printed,
+        remedy=Remedy(f"Install numpy{wanted}{other}.", commands=add(context, "numpy", wanted)),
+        sources=("numba-critical-deps",),
+        strength=Strength.SHOWN if shown else Strength.DECLARED,
+    )
