@@ -177,7 +177,7 @@ def test_pip_found_no_version_because_no_index_answered(ground: Ground) -> None:
         "urllib3.connection.VerifiedHTTPSConnection object at 0x7f8d>: Failed to establish a new connection: "
         "[Errno -3] Temporary failure in name resolution')': /simple/torchaudio/"
     )
-    log = "ubuntu@ip-172-31-44-135:~/src$  torchaudio==2.6.0\n"
+    log = "ubuntu@ip-172-31-44-135:~/src$ pip install torchaudio==2.6.0\n"
     log += "".join(f"WARNING: Retrying (Retry(total={left}, {broken}\n" for left in (4, 3, 2, 1, 0))
     log += (
         "ERROR: Could not find a version that satisfies the requirement torchaudio==2.6.0 (from versions: none)\n"
@@ -195,10 +195,10 @@ def test_pip_found_no_version_because_no_index_answered(ground: Ground) -> None:
         pytest.param(
             "3.12",
             "arm64",
-            "$  -r requirements.txt\nERROR: Could not find a version that satisfies the requirement "
+            "$ pip install -r requirements.txt\nERROR: Could not find a version that satisfies the requirement "
             "torch~=2.1.0 (from versions: 2.2.0, 2.2.1, 2.2.2, 2.3.0, 2.3.1)\n",
             "TL403",
-            "python3.11 -m venv .venv && .venv/bin/python -m  torch==2.1.2",
+            "python3.11 -m venv .venv && .venv/bin/python -m pip install torch==2.1.2",
             id="a range: https://github.com/AllAboutAI-YT/chatTTS/issues/2",
         ),
         pytest.param(
@@ -208,7 +208,7 @@ def test_pip_found_no_version_because_no_index_answered(ground: Ground) -> None:
             "(2.7.1)\n    | \n    |   - 24 wheel(s) were skipped as your project's environment does not support "
             "the identified abi tags\n",
             "TL403",
-            "uv venv --python 3.13 && uv  torch==2.7.1",
+            "uv venv --python 3.13 && uv pip install torch==2.7.1",
             id="poetry: https://github.com/syssec-utd/pylingual/issues/129",
         ),
         pytest.param(
@@ -219,7 +219,7 @@ def test_pip_found_no_version_because_no_index_answered(ground: Ground) -> None:
             "(`macosx_14_0_x86_64`), but `torch` (v2.8.0) only has wheels for the following platforms: "
             "`manylinux_2_28_x86_64`, `macosx_11_0_arm64`, `win_amd64`\n",
             "TL403",
-            'uv  torch==2.2.2 "numpy<2"',
+            'uv pip install torch==2.2.2 "numpy<2"',
             id="uv: https://github.com/langflow-ai/langflow/issues/9824",
         ),
         pytest.param(
@@ -229,7 +229,7 @@ def test_pip_found_no_version_because_no_index_answered(ground: Ground) -> None:
             "2.2.0, 2.2.1, 2.2.2)\n\nERROR: No matching distribution found for torch==2.1.2+cu121\n\nWARNING: "
             "There was an error checking the latest version of pip.\n mac如何安装呢？\n",
             "TL212",
-            "python -m  torch==2.2.0",
+            "python -m pip install torch==2.2.0",
             id="a label on a Mac: https://github.com/jianchang512/pyvideotrans/issues/353",
         ),
         pytest.param(
@@ -237,7 +237,7 @@ def test_pip_found_no_version_because_no_index_answered(ground: Ground) -> None:
             "x86_64",
             "torch-1.0.0-cp37-cp37m-linux_x86_64.whl is not a supported wheel on this platform.\n",
             "TL403",
-            "python -m  torch==1.0.0",
+            "python -m pip install torch==1.0.0",
             id="a wheel of Linux: https://github.com/render-examples/fastai-v3/issues/4",
         ),
     ],
@@ -257,7 +257,7 @@ def test_a_version_that_somebody_built_from_source(ground: Ground) -> None:
     done = installing(ground, ground.linux("3.8"), log)
     assert done.first.rule == "TL502"
     assert "is a build from source, made from commit a751e1d: no index has it" in done.first.message
-    assert done.command == "python -m  torchaudio==0.8.0"
+    assert done.command == "python -m pip install torchaudio==0.8.0"
 
 
 @pytest.mark.parametrize(
