@@ -25,6 +25,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 REQUEST = ["torch==2.3.1", "torchaudio", "soundfile", "librosa"]
 STACK = ["torch", "torchaudio", "torchcodec", "soundfile"]
+DEPENDENTS = ["torch==2.7.1", "torchaudio==2.7.1", "transformers==4.52.0", "speechbrain==1.0.3", "lightning"]
 TARGET = ["--python", "3.11", "--platform", "linux-x86_64"]
 
 
@@ -81,6 +82,7 @@ def many_files(folder: Path) -> None:
 def cases(folder: Path) -> list[Case]:
     (folder / "requirements.in").write_text("\n".join(REQUEST) + "\n")
     (folder / "requirements.txt").write_text("torch==2.3.1\ntorchaudio==2.3.0  # why\nsoundfile\nlibrosa>=0.10\n")
+    (folder / "dependents.txt").write_text("\n".join(DEPENDENTS) + "\n")
     many_files(folder / "many")
     ours = ["torchlock", "lock", "-r", "requirements.in", *TARGET, "--offline", "-o", "ours.txt"]
     uv = [
@@ -102,6 +104,12 @@ def cases(folder: Path) -> list[Case]:
             ["torchlock", "audit", "requirements.txt"],
             ["torchlock", "--version"],
             "1.5 times + 60 ms",
+        ),
+        Case(
+            "audit of a file that names dependents, beside that of one file",
+            ["torchlock", "audit", "dependents.txt"],
+            ["torchlock", "audit", "requirements.txt"],
+            "",
         ),
         Case("audit of 1,000 files", ["torchlock", "audit", "many"], [], "at most 3 s"),
         Case("--version", ["torchlock", "--version"], ["uv", "--version"], ""),

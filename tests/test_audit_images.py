@@ -275,3 +275,36 @@ def test_a_tag_that_never_was_is_unknown_and_says_why(tmp_path: Path) -> None:
     findings = audit(tmp_path, f"FROM {image}\nRUN pip install torchaudio\n")
     assert worse(findings) == []
     assert any("torch 2.8.0 was never built as cu118" in each.message for each in findings)
+
+
+@pytest.mark.parametrize(
+    "make",
+    ["python3 -m venv /v", "virtualenv /v", "uv venv /v", "/usr/bin/python3.10 -m venv --upgrade-deps /v"],
+)
+def test_a_virtual_environment_has_nothing_of_the_image(tmp_path: Path, make: str) -> None:
+    """Its packages do not replace those of the image, which stay beside it."""
+    text = f"FROM {OLD}\nRUN {make}\nENV PATH=/v/bin:$PATH\nRUN pip install torch==2.6.0 torchaudio==2.6.0\n"
+    assert worse(audit(tmp_path, text)) == []
+    inside = f"FROM {OLD}\nRUN {make} && . /v/bin/activate && pip install torch==2.6.0 torchaudio==2.6.0\n"
+    assert worse(audit(tmp_path, inside)) == []
+    shared = text.replace(" /v\n", " --system-site-packages /v\n", 1)
+    assert "TL510" in {rule for _, _, rule in worse(audit(tmp_path, shared))}
+
+
+def test_a_choice_depends_on_the_python_of_the_image(tmp_path: Path) -> None:
+    """No table knows the Python of an old image: nothing is said of a choice that works on one of its Pythons."""
+    old = "FROM pytorch/pytorch:1.13.1-cuda11.6-cudnn8-runtime\nRUN pip install -U {}\n"
+    assert worse(audit(tmp_path, old.format("numpy"))) == []
+    known = "FROM pytorch/pytorch:2.1.2-cuda12.1-cudnn8-runtime\nRUN pip install -U numpy\n"
+    assert worse(audit(tmp_path, known)) == [(2, "warning", "TL105")]
+
+
+def test_a_later_command_replaces_torch_under_an_earlier_companion(tmp_path: Path) -> None:
+    """The earlier command chose the companion for its own torch: it is not today's newest."""
+    text = "FROM python:3.12\nRUN pip install torch==2.7.1 torchvision\nRUN pip install torch=={}\n"
+    (found,) = [each for each in audit(tmp_path, text.format("2.11.0")) if each.severity != "note"]
+    assert (found.rule, found.severity, found.place.line) == ("TL103", "warning", 2)
+    assert "torchvision 0.22.1 of that command stays" in found.message
+    assert worse(audit(tmp_path, text.format("2.7.1"))) == []
+    again = text.format("2.8.0 torchvision==0.23.0")
+    assert worse(audit(tmp_path, again)) == []

@@ -267,8 +267,12 @@ def test_a_source_for_an_extra_without_the_package(tmp_path: Path) -> None:
 
 def test_a_source_that_only_another_package_needs(tmp_path: Path) -> None:
     sources = '[tool.uv.sources]\ntorch = { index = "builds" }\n' + index("builds", "cpu", "explicit = true")
-    found = audit(tmp_path, f'{PROJECT}dependencies = ["openai-whisper"]\n{sources}', "pyproject.toml")
-    assert only(found, "TL214").severity == "note", "whether openai-whisper requires torch is unknown here"
+    for name, severity in (("example", "note"), ("openai-whisper", "warning")):
+        found = audit(tmp_path, f'{PROJECT}dependencies = ["{name}"]\n{sources}', "pyproject.toml")
+        assert only(found, "TL214").severity == severity, "whether example requires torch is unknown"
+    other = sources.replace("torch =", "torchvision =")
+    found = audit(tmp_path, f'{PROJECT}dependencies = ["torchaudio==2.7.1"]\n{other}', "pyproject.toml")
+    assert only(found, "TL214").severity == "note", "torchaudio does not require torchvision"
     found = audit(tmp_path, f'{PROJECT}dependencies = ["torchvision==0.22.1"]\n{sources}', "pyproject.toml")
     assert only(found, "TL214").severity == "warning"
     text = f'{PROJECT}dependencies = ["torchvision==0.22.1"]\n{sources}[tool.uv.workspace]\nmembers = ["a"]\n'
@@ -729,6 +733,17 @@ def test_pages_of_different_commands(tmp_path: Path) -> None:
     assert ("warning", "TL213") in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
     text = f"uv pip install torch --extra-index-url {PAGE.format('cu121')}\n"
     assert ("warning", "TL213") not in worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64"))
+
+
+def test_an_index_option_is_for_its_command_only(tmp_path: Path) -> None:
+    """A later command without the option asks the public index alone."""
+    first = f"pip install torch==$VERSION --extra-index-url {PAGE.format('cu118')}\n"
+    found = audit(tmp_path, f"{first}pip install 'torch>=2.7'\n", "install.sh", platform="linux-x86_64")
+    assert worse(found) == []
+    found = audit(
+        tmp_path, f"export PIP_EXTRA_INDEX_URL={PAGE.format('cu118')}\npip install 'torch>=2.7'\n", "i.sh"
+    )
+    assert ("warning", "TL213") in worse(found)
 
 
 def test_a_page_that_uv_asks_first_and_alone(tmp_path: Path) -> None:

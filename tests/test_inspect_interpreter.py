@@ -252,3 +252,20 @@ def test_no_process_is_started_for_a_tree(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(subprocess, "Popen", never)
     install(site_of(tmp_path), "torch", "2.1.0")
     assert tree(tmp_path).path
+
+
+@pytest.mark.parametrize("named", ["lib64", "lib"])
+def test_a_python_with_two_libraries_has_two_sites(named: str, tmp_path: Path) -> None:
+    """Fedora and Amazon Linux: torch is in ``lib64``, and the packages without compiled modules are in ``lib``."""
+    for side in ("lib64", "lib"):
+        (tmp_path / side / "python3.12" / "site-packages").mkdir(parents=True)
+    other = "lib" if named == "lib64" else "lib64"
+    sites = [str(tmp_path / side / "python3.12" / "site-packages") for side in (named, other)]
+    assert find_sites(sites[0], Tree()) == sites
+
+
+def test_a_link_to_the_other_library_is_no_second_site(tmp_path: Path) -> None:
+    site = tmp_path / "lib" / "python3.12" / "site-packages"
+    site.mkdir(parents=True)
+    (tmp_path / "lib64").symlink_to("lib")
+    assert find_sites(str(site), Tree()) == [str(site)]

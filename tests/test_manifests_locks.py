@@ -498,3 +498,15 @@ def test_any_text_is_read_without_a_crash(lines: list[str], name: str, newline: 
 )
 def test_hostile_locks_are_read_in_linear_work(name: str, text: str) -> None:
     assert calls(lambda: READERS[name].read(text, name)) < 10 * len(text) + 2000
+
+
+def test_forks_of_uv_are_the_markers_of_every_package() -> None:
+    """A fork for one platform holds a release that the others do not have."""
+    fork = '[[package]]\nname = "ctranslate2"\nversion = "{}"\nresolution-markers = [\n    "{}",\n]\n\n'
+    text = 'version = 1\nrequires-python = ">=3.12"\n\n' + "".join(
+        fork.format(version, marker)
+        for version, marker in (("4.3.1", "sys_platform == 'darwin'"), ("4.6.2", "sys_platform != 'darwin'"))
+    )
+    markers = {name: entry.marker for name, entry in found(uv_lock.read(text, "uv.lock")).items()}
+    assert markers["ctranslate2==4.3.1"] == "sys_platform == 'darwin'"
+    assert markers["ctranslate2==4.6.2"] == "sys_platform != 'darwin'"

@@ -257,3 +257,36 @@ def test_the_default_shell_of_a_job() -> None:
         "      - run: |\n          pip install \\\n            torch==2.0.1\n"
     )
     assert asked(read(GITHUB, text)) == [("torch", "==2.0.1")]
+
+
+@pytest.mark.parametrize(
+    ("test", "windows", "others"),
+    [
+        ('[ "$RUNNER_OS" == "Windows" ]', True, False),
+        ('[[ "${RUNNER_OS}" != Windows ]]', False, True),
+        ('[ "${{ runner.os }}" = "Windows" ]', True, False),
+        ('[[ "${{ matrix.os }}" == windows* ]]', True, False),
+        ('[ "$OTHER" = "Windows" ]', True, True),
+        ('[ "$RUNNER_OS" = Windows ] && [ -f a ]', True, True),
+    ],
+)
+def test_a_shell_condition_on_the_system(test: str, windows: bool, others: bool) -> None:
+    text = (
+        "jobs:\n  a:\n    strategy:\n      matrix:\n        os: [windows-latest, macos-15-intel]\n"
+        "    runs-on: ${{ matrix.os }}\n    steps:\n      - shell: bash\n        run: |\n"
+        f"          if {test}; then\n            pip install torch==2.8.0+cu129\n          fi\n"
+    )
+    markers = [entry.marker for entry in read(GITHUB, text).entries]
+    assert any("win32" in marker for marker in markers) is windows
+    assert any("darwin" in marker for marker in markers) is others
+
+
+def test_the_other_branches_of_a_decided_condition() -> None:
+    text = (
+        "jobs:\n  a:\n    runs-on: {}\n    steps:\n      - shell: bash\n        run: |\n"
+        "          if [ $RUNNER_OS = Windows ]; then\n            pip install torch==2.1.0\n"
+        "          elif [ $RUNNER_OS = Linux ]; then\n            pip install torch==2.2.0\n"
+        "          else\n            pip install torch==2.3.0\n          fi\n          pip install numpy\n"
+    )
+    for system, version in (("windows-2022", "2.1.0"), ("ubuntu-24.04", "2.2.0"), ("macos-15", "2.3.0")):
+        assert asked(read(GITHUB, text.format(system))) == [("torch", f"=={version}"), ("numpy", "")]

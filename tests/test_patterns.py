@@ -65,9 +65,6 @@ GIVEN = {
     ("src/torchlock/inspect/loading/imports.py", "_companion: pattern + _EXTENSION"): lambda module: [
         opened.pattern + module._EXTENSION for member in module.MEMBERS.values() for opened in member.opens
     ],
-    ("src/torchlock/check/soundfile_data.py", "asked_by: name"): lambda module: [
-        module._pattern("'libsndfile_' + _machine() + _architecture()[0] + '.so'")
-    ],
     ("src/torchlock/manifests/syntax/requirement.py", "_hint: pattern"): lambda module: [
         pattern for pattern, _ in module._MISTAKES
     ],
@@ -75,6 +72,10 @@ GIVEN = {
 
 # How a pattern is tried, where the source does not show it: once, or at places that a text has few of.
 HOW = {
+    "scripts/compiling/names.py: _NAME": ("fullmatch", "on a name of our own table"),
+    "src/torchlock/check/soundfile_data.py: asked_by": ("fullmatch", "on the name of a file"),
+    "src/torchlock/manifests/formats/text_document.py: _MAGIC": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/formats/text_document.py: _PROMPT": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/corrections.py: _INSIDE": ("fullmatch", "on a whole line"),
     "src/torchlock/manifests/corrections.py: HEAD": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
@@ -84,9 +85,6 @@ HOW = {
         "match",
         "the first that does not match ends the reading",
     ),
-    "src/torchlock/check/soundfile_data.py: asked_by": ("fullmatch", "on the name of a file"),
-    "src/torchlock/manifests/formats/text_document.py: _MAGIC": ("match", "at the beginning of a line"),
-    "src/torchlock/manifests/formats/text_document.py: _PROMPT": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/makefile.py: _JUST_TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/makefile.py: _TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/notebook.py: _STRING": (
@@ -108,13 +106,16 @@ HOW = {
 }
 # Patterns whose steps may grow faster than the text, for the text is bounded.
 BOUNDED = {
+    "scripts/refresh_names.py: _compiled": "the name of a file in a wheel",
+    "scripts/refresh_names.py: _set_by_backend": "the source of one module of a release",
+    "src/torchlock/inspect/loading/preloads.py: _AFTER": "torch's own module, 4000 characters behind each start",
+    "src/torchlock/inspect/loading/preloads.py: _TABLE": "torch's own module, 6000 characters behind each start",
+    "src/torchlock/inspect/loading/search_path.py: _PYTHON_OF_HOMEBREW": "the path of an interpreter",
+    "src/torchlock/manifests/formats/jenkinsfile.py: _TOKEN": "a row of quotes; 32,000 of them take as many steps",
+    "src/torchlock/report/support_report.py: _BESIDE": "the name of a package",
     "src/torchlock/manifests/corrections.py: _INSIDE": "a line of 500 characters (LONG)",
     "src/torchlock/knowledge/images.py: image_of": "the name of an image, of 800 characters (_LONGEST)",
     "src/torchlock/manifests/syntax/poetry_constraints.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
-    "src/torchlock/inspect/loading/preloads.py: _AFTER": "4000 characters behind each 33",
-    "src/torchlock/inspect/loading/preloads.py: _TABLE": "6000 characters behind each 12",
-    "src/torchlock/inspect/loading/search_path.py: _PYTHON_OF_HOMEBREW": "a path of 1000 characters (_LONGEST)",
-    "src/torchlock/manifests/formats/jenkinsfile.py: _TOKEN": "linear; some steps depend on the last quotes",
     "src/torchlock/inspect/module_names.py: _FROM": "4000 characters behind each 25",
     "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",
     "src/torchlock/manifests/syntax/requirement.py: _hint": "a line of 500 characters (_LONG)",

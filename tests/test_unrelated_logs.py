@@ -37,6 +37,6 @@ def test_what_was_installed_later_did_not_fail(
         f"$ {command}\nERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
     )
     log = write(site.parent / "log.txt", failure)
-    assert [row[0] for row in bad(run(capsys, "--path", site, "--log", log, code=0))] == ["TL522"]
+    assert [row[1] for row in bad(run(capsys, "--path", site, "--log", log, code=0))] == ["TL522"]
     write(log, f"{failure}$ {command}\n{later}")
     assert bad(run(capsys, "--path", site, "--log", log, code=0)) == []

@@ -58,7 +58,9 @@ def _add(rows: dict[str, Any], row: dict[str, Any], value: object, form: re.Patt
 
 
 def _interfaces(table: dict[str, Any], sources: dict[str, Any]) -> dict[str, str]:
-    row = table.get("numpy_api", {})
+    row = table.get("numpy_api")
+    if row is None:
+        return {}
     refuse_unknown(row, {"kind", "sources", "releases"})
     evidence_kind_of(row)
     _known(row, sources)

@@ -164,12 +164,18 @@ class AuditContext:
 
     def offer(self, entry: Entry) -> Offer:
         """The indexes that an entry can come from. The answer for each index is cached."""
-        if entry.index not in self._offers:
-            self._offers[entry.index] = offer_of(entry, self.document)
-        return self._offers[entry.index]
+        # Most files have no command with indexes of its own, so that the command makes no difference.
+        key = entry.index, entry.step if entry.step in self._steps_with_indexes else -1
+        if key not in self._offers:
+            self._offers[key] = offer_of(entry, self.document)
+        return self._offers[key]
 
     @cached_property
-    def _offers(self) -> dict[str | None, Offer]:
+    def _steps_with_indexes(self) -> frozenset[int]:
+        return frozenset({0, *(line.step for line in self.document.indexes)})
+
+    @cached_property
+    def _offers(self) -> dict[tuple[str | None, int], Offer]:
         return {}
 
     @cached_property

@@ -51,12 +51,13 @@ class Offer(NamedTuple):
 
 
 def offer_of(entry: Entry, document: Document) -> Offer:
-    """The indexes that an entry can come from: its own, else those of the file."""
+    """The indexes that an entry can come from: its own, else those of its command and of the file."""
     if entry.index is not None:
         addresses, public = [entry.index], False
     else:
-        addresses = [line.address for line in document.indexes if line.address]
-        public = not any(line.kind in ("index", "no-index") for line in document.indexes)
+        lines = [line for line in document.indexes if line.step in (0, entry.step) or not entry.step]
+        addresses = [line.address for line in lines if line.address]
+        public = not any(line.kind in ("index", "no-index") for line in lines)
     kinds = [classify_index(address) for address in addresses]
     labels = tuple(dict.fromkeys(label for _, label in kinds if label))
     return Offer(

@@ -121,14 +121,27 @@ def _open(allowed: SpecifierSet, newest: Version) -> bool:
     return any(allowed.contains(text) for text in [*above, *(f"{text}.1" for text in above), *coming])
 
 
+class LeftBehind(NamedTuple):
+    """A companion that an earlier command chose for its ``earlier`` torch; ``torch`` is what replaces that one."""
+
+    companion: Demand
+    earlier: Demand
+    torch: Demand
+
+
 @dataclass(slots=True, eq=False)
 class InstallSet:
-    """Entries that are installed together, and the part of the target grid where exactly these are installed."""
+    """Entries that are installed together, and the part of the target grid where exactly these are installed.
+
+    ``left`` are companions that stay as they are while a later command replaces torch: no installer chooses them
+    for that torch, so they are not among the demands.
+    """
 
     target_grid: int
     scope: str
     demands: dict[str, list[Demand]] = field(default_factory=dict)
     locked: bool = False
+    left: tuple[LeftBehind, ...] = ()
     _releases: dict[str, int | None] = field(default_factory=dict)
     _first: dict[str, Demand] = field(default_factory=dict)
 
@@ -231,15 +244,18 @@ def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -
             left -= len(active)
             if left < 0:
                 return InstallSets(install_sets, scopes[number:])
-            install_set = InstallSet(
-                where,
-                scope,
-                _by_name(active, locked=document.locked, alone=document.kind == "constraints"),
-                document.locked,
-            )
+            install_set = _install_set(document, where, scope, active)
             if install_set.demands:
                 install_sets.append(install_set)
     return InstallSets(install_sets, [])
+
+
+def _install_set(document: Document, where: int, scope: str, active: Sequence[Demand]) -> InstallSet:
+    by_name = _by_name(active, locked=document.locked, alone=document.kind == "constraints")
+    left = tuple(_left_behind(by_name, active))
+    for one in left:
+        del by_name[one.companion.name]
+    return InstallSet(where, scope, by_name, document.locked, left)
 
 
 def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:
@@ -269,6 +285,26 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
         if demand.entry.constraint and demand.name in found and not locked and not alone:
             found[demand.name].append(demand)
     return found
+
+
+def _left_behind(standing: dict[str, list[Demand]], active: Sequence[Demand]) -> Iterator[LeftBehind]:
+    """The companions that a command chose for the torch that it pins, if a later command pins another torch."""
+    torch = standing.get("torch", [])[-1:]
+    if not torch or not torch[0].exact or torch[0].releases is None or not torch[0].entry.step:
+        return
+    for name in ("torchaudio", "torchvision"):
+        companion = next(iter(standing.get(name, [])[-1:]), None)
+        if companion is None or companion.exact or companion.releases is None or companion.entry.url is not None:
+            continue
+        step = companion.entry.step
+        earlier = [one for one in active if one.name == "torch" and one.entry.step == step and one.exact]
+        if (
+            step
+            and step < torch[0].entry.step
+            and earlier
+            and earlier[0].releases not in (None, torch[0].releases)
+        ):
+            yield LeftBehind(companion, earlier[0], torch[0])
 
 
 def _standing(demands: Sequence[Demand]) -> list[Demand]:

@@ -171,7 +171,7 @@ def read_installation(text: str, line: int) -> Installation:
         _requested(before),
         "\n".join(lines[max(0, line - 6) : line + 40]),
         is_absent,
-        _is_past(lines[line:], {name} if name else _names_in(command)),
+        _is_past(lines[line:], {name} if name else _names_in(command, [*before, *after])),
         _is_at_work([*before, *after[1:12]]) or bool(command),
         not (offered or "").replace("none", "").strip() and any(map(_OFFLINE.search, before[-12:])),
     )
@@ -267,9 +267,11 @@ def _hashes(lines: list[str]) -> tuple[tuple[str, ...], str]:
     return tuple(expected), ""
 
 
-def _names_in(command: str) -> set[str]:
-    """The projects that a command of an installer names."""
-    words = (_PROJECT.fullmatch(word) for word in command.split()[2:])
+def _names_in(command: str, lines: list[str]) -> set[str]:
+    """The projects that a command of an installer names; what it has in quotes is only in its line."""
+    line = next((each for each in reversed(lines) if command in each), "") if command else ""
+    written = f"{command}{line.partition(command)[2]}" if line else ""
+    words = (_PROJECT.fullmatch(word) for word in written.split()[2:])
     return {normalise(found[1]) for found in words if found is not None}
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # The limits on a log (half of the text is from its end) and on a line.
 _MOST = 5 << 20
 _LONGEST = 4000
+# So many different lines are compared with the known failures, and those at the end.
+_MOST_TRIED = 10_000
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
@@ -130,6 +132,8 @@ def decoded(data: bytes) -> str:
 def read_log(text: str) -> Log:
     """Look for known failures line by line; at most one in a line, and each failure once."""
     found: dict[tuple[int, str], Signature] = {}
+    tried: set[str] = set()
+    last = text.count("\n")
     prefixes: dict[tuple[str, str], None] = {}
     pythons: dict[str, None] = {}
     installed: dict[tuple[str, str], None] = {}
@@ -151,7 +155,13 @@ def read_log(text: str) -> Log:
         installed.update((pair, None) for pair in _installed_in(line))
         cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
         low = line.lower() if not in_source else ""
-        if any(word in low for word in WORDS) and (row := _known(line)) is not None:
+        if not any(word in low for word in WORDS) or (plain := _STAMP.sub("", line)) in tried:
+            continue
+        if len(tried) < _MOST_TRIED:
+            tried.add(plain)
+        elif number < last - _MOST_TRIED // 10:
+            continue
+        if (row := _known(line)) is not None:
             index, known = row
             library = _named(_LIBRARY, line) if known.weight in (ATTEMPT, CAUSE) else ""
             if (index, library) not in found and len(found) < 1000:

@@ -89,7 +89,7 @@ def taken_as(log: Log, folders: Sequence[str]) -> str:
 
 
 def _strange(log: Log, folders: Sequence[str], moved: bool, root: str) -> list[tuple[str, str]]:
-    """The packages that a log has at another path, if that is no split environment."""
+    """The packages that a log has at another path, if the environment is not split."""
     found = [
         (name, prefix)
         for name, prefix in log.prefixes

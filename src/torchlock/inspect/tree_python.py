@@ -34,7 +34,7 @@ def find_sites(path: str, tree: Tree) -> list[str]:
     """
     path = os.path.abspath(path)
     if is_site(path, tree):
-        return [path]
+        return [path, *_beside(path)]
     path = _around(path, tree) or path
     found = [sites for prefix in _prefixes(path, tree) if (sites := list(_sites_of(prefix, tree)))]
     for sites in found:
@@ -42,6 +42,17 @@ def find_sites(path: str, tree: Tree) -> list[str]:
         if with_torch is not None:
             return _same_version(with_torch, sites)
     return _same_version(found[0][0], found[0]) if found else [path]
+
+
+def _beside(site: str) -> Iterator[str]:
+    """The other site folder of a Python that keeps compiled packages in ``lib64`` and all others in ``lib``."""
+    inner, name = os.path.split(site)
+    library, python = os.path.split(inner)
+    prefix, side = os.path.split(library)
+    other = {"lib": "lib64", "lib64": "lib"}.get(side)
+    folder = os.path.join(prefix, other, python, name) if other else ""
+    if folder and _PYTHON.fullmatch(python) and files.is_folder(folder) and not os.path.samefile(folder, site):
+        yield folder
 
 
 def _same_version(chosen: str, sites: list[str]) -> list[str]:

@@ -101,8 +101,8 @@ class DeclaringRelease:
 
     def on(self, names: Collection[str], cells: int) -> Iterator[tuple[int, Dependency]]:
         """The requirements on some packages, with those of the cells where they count."""
-        for name in self.by_name.keys() & names:
-            for where, dependency in self.by_name[name]:
+        for name in self.by_name:  # In the order of the metadata, so that the same finding comes first each time.
+            for where, dependency in self.by_name[name] if name in names else ():
                 if where & cells:
                     yield where & cells, dependency
 

@@ -185,13 +185,24 @@ class DocumentBuilder:
         self.issue("TL501", "error", message, at, because=because, remedy=f"Write {corrected}", edits=edits)
 
     def index(
-        self, kind: str, address: str, at: int | None, *, tool: str = "", name: str = "", last: bool = False
+        self,
+        kind: str,
+        address: str,
+        at: int | None,
+        *,
+        tool: str = "",
+        name: str = "",
+        last: bool = False,
+        step: int = 0,
     ) -> None:
-        """Record an index address; the same address only once. ``explicit`` ones serve named packages only."""
-        if ("index", kind, address) not in self.done.seen:
-            self.done.seen.add(("index", kind, address))
+        """Record an index address; the same address only once. ``explicit`` ones serve named packages only.
+
+        ``step``: the command that has it as an option.
+        """
+        if ("index", kind, address) not in self.done.seen and ("index", kind, address, step) not in self.done.seen:
+            self.done.seen.add(("index", kind, address, step) if step else ("index", kind, address))
             lines = self.document.explicit if kind == "explicit" else self.document.indexes
-            lines.append(IndexLine(kind, address, self.place(at), self.path, tool, name, last))
+            lines.append(IndexLine(kind, address, self.place(at), self.path, tool, name, last, step))
 
     def python(self, specifier: str, at: int | None) -> None:
         """Record the Python versions that the file declares; the first declaration counts."""

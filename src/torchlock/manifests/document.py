@@ -74,7 +74,7 @@ class IndexLine(NamedTuple):
     ``kind`` is ``index`` (replaces the public index), ``extra`` (in addition to it), ``find-links``, or
     ``no-index`` (only find-links; the address is empty). ``tool`` is the project tool (``uv``, ``poetry``,
     ``pdm``, ``pipenv``) whose table declares it, and ``name`` its name there. ``last``: it is asked only for a
-    package that no other index has.
+    package that no other index has. ``step`` is the one command that has it as an option, 0 if it is for all.
     """
 
     kind: str
@@ -84,6 +84,7 @@ class IndexLine(NamedTuple):
     tool: str = ""
     name: str = ""
     last: bool = False
+    step: int = 0
 
 
 # Rules for lines and files that could not be read.
@@ -133,7 +134,8 @@ class Document:
     ``kind`` is one of ``formats.BY_KIND``; ``guessed``: it was guessed from the content. ``text`` is decoded but
     otherwise unchanged, line ends included; ``bom`` and ``encoding`` reproduce the bytes of the file.
 
-    ``python`` is a specifier set of the Python versions that the file declares, "" for no declaration;
+    ``python`` is a specifier set of the Python versions that the file declares, "" for no declaration
+    (``hidden_python``: it is one that the base image has, and no table knows it);
     ``platforms`` are its platforms (names of ``target.PLATFORMS``), empty for any. If ``assumed``, they are
     inferred and not declared: a Dockerfile is for Linux, but mostly names no processor. ``locked``: the file lists
     all packages that get installed, and entries of one name are alternatives, not demands that must hold at once.
@@ -159,6 +161,7 @@ class Document:
     explicit: list[IndexLine] = field(default_factory=list)
     python: str = ""
     python_place: Place = NOWHERE
+    hidden_python: bool = False
     platforms: tuple[str, ...] = ()
     assumed: bool = False
     locked: bool = False

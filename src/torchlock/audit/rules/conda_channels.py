@@ -99,11 +99,17 @@ def pip_beside_conda(context: AuditContext, install_set: InstallSet) -> Iterator
             finding.remedy = Remedy(_ONE_OF_BOTH.format(name))
             yield finding
         elif name == "torchaudio" and demand.exact:
-            yield from _other_abi(context, demand, torch, mask)
+            yield from _other_abi(context, install_set, demand, torch, mask)
 
 
-def _other_abi(context: AuditContext, demand: Demand, torch: Demand, mask: int) -> Iterator[Finding]:
-    """A wheel of torchaudio beside a torch of a channel with another C++ string ABI."""
+def _other_abi(
+    context: AuditContext, install_set: InstallSet, demand: Demand, torch: Demand, mask: int
+) -> Iterator[Finding]:
+    """A wheel of torchaudio beside a torch of a channel with another C++ string ABI, which only Linux has."""
+    platforms = enumerate(context.stack.platforms)
+    linux = [context.stack.on_platform(index) for index, name in platforms if name.startswith("linux")]
+    if not any(each & install_set.target_grid for each in linux):
+        return
     for row in tables.load_compiled("conda.json")["string_abi"]:
         below = context.stack.packages["torch"].mask(f"<{row['below']}")
         if _channels(context, torch) == {row["channel"]} and not mask & ~below:

@@ -75,6 +75,8 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     found = outcome(context.known, supplies, install_set.target_grid, later)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
+        if not _is_certain(context, sum(mine.values()), found.installed):
+            continue
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))
         yield choice(context, install_set, pair, mine[pair], supplies, everywhere=mine[pair] == found.installed)
     reported = {pair[0] for pair in found.broken}
@@ -84,6 +86,13 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
             demands = [install_set.first(name), install_set.first("torch")]
             message = f"whether {asked(demands[0])} works with {asked(demands[1])} was not judged: {because}"
             yield context.finding("TL902", "note", message, demands)
+
+
+def _is_certain(context: AuditContext, broken: int, installed: int) -> bool:
+    """Whether a choice is broken on every Python of one platform, if the file hides which Python it has."""
+    stack = context.stack
+    here = [stack.on_platform(place) & installed for place in range(len(stack.platforms))]
+    return not context.document.hidden_python or any(cells and not cells & ~broken for cells in here)
 
 
 def _in_later_commands(context: AuditContext, install_set: InstallSet, names: list[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.index_advice import is_project, limiting, merges_indexes, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
+from torchlock.audit.rules.declared_requirements import candidates
 from torchlock.finding import Remedy
 from torchlock.knowledge.index_pages import is_present
 from torchlock.knowledge.indexes import BUILDS, classify_index
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
-    from torchlock.manifests.document import Document, IndexLine
+    from torchlock.manifests.document import Document, Entry, IndexLine
     from torchlock.terms import Source
 
 
@@ -59,13 +60,7 @@ def _refused(context: AuditContext, name: str, source: Source) -> Finding:
 
 def _unreached(context: AuditContext, name: str, source: Source) -> Finding:
     label = _page(source)
-    asking = [
-        entry.name
-        for entry in context.document.entries
-        if entry.name in context.stack.partners
-        and (releases := context.stack.packages[entry.name].everything)
-        and context.stack.asks(entry.name, releases.bit_length() - 1)
-    ]
+    asking = any(_requires(context, entry, name) for entry in context.document.entries)
     message = (
         f"the project does not list {name}, so uv does not apply its source: a {name} that another package "
         f"requires is not the {label} build"
@@ -73,6 +68,17 @@ def _unreached(context: AuditContext, name: str, source: Source) -> Finding:
     finding = _at(context, "TL214", "warning" if asking else "note", message, _line(source))
     finding.remedy = Remedy(f"List {name} in the dependencies of the project.")
     return finding
+
+
+def _requires(context: AuditContext, entry: Entry, name: str) -> bool:
+    """Whether an entry certainly brings a package."""
+    if name == "torch" and entry.name in context.stack.partners:
+        mask = context.stack.packages[entry.name].everything
+        return bool(mask) and context.stack.asks(entry.name, mask.bit_length() - 1)
+    if name not in context.known.declared.names(entry.name):
+        return False
+    releases = candidates(context, entry)[:1]
+    return any(not dependency.marker for release in releases for _, dependency in release.by_name.get(name, ()))
 
 
 def _line(source: Source) -> Place:

@@ -131,6 +131,8 @@ def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     if first is None or match is None or any(each.rule == "TL612" for each in found):
         return
     owner = next(iter(_about(context, match["user"])), "")
+    if not owner and ".so" not in os.path.basename(match["user"]):
+        return  # A program is not part of the environment.
     of = f" of {context.named(owner)}" if owner else ""
     yield context.finding(
         "TL612",

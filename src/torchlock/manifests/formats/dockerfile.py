@@ -20,6 +20,7 @@ from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
 
 if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
+    from torchlock.manifests.syntax.virtual_environments import MadeEnvironment
 
 _INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
 _HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
@@ -229,6 +230,14 @@ class _Dockerfile:
             self._take(commands(self._text, start, whole, state.variables, docker=True), state)
         stage.state.entries, stage.state.held, self._step = state.entries, state.held, state.step
         stage.state.folder.clones = folder.clones
+        if state.apart is not None:
+            self._leave_image(stage, state.apart, instruction.start)
+
+    def _leave_image(self, stage: _Stage, made: MadeEnvironment, at: int) -> None:
+        """A virtual environment has no packages of the image. Commands that do not use it are judged with it."""
+        if made.python:
+            stage.python = (f"=={made.python}.*", at)
+        stage.image = Image(stage.name_of_image)
 
     def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
         installer = Installer(self._builder, state)
@@ -274,6 +283,7 @@ class _Dockerfile:
         if len(pythons) == 1:
             for python, at in pythons.items():
                 self._builder.python(python, at)
+        self._builder.document.hidden_python = any(leaf.image.torch and not leaf.python[0] for leaf in leaves)
         platforms = {leaf.platform for leaf in leaves}
         known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
         document = self._builder.document

@@ -251,7 +251,8 @@ class _Reader:
         """Report options behind a requirement, where pip allows only hashes."""
         from torchlock.manifests.line_edits import move_options
 
-        listed = " ".join([*(option.name for option in ignored), *map(repr, strays)])
+        options, words = ", ".join(option.name for option in ignored), " ".join(strays)
+        listed = f"{options}, and {words!r}," if options and words else options or repr(words)
         message = f"pip ignores {listed} behind a requirement"
         because = "an index option needs its own line, and applies to the whole file; uv refuses this line"
         edits = () if strays else move_options(line, len(written), ignored, self._newline, self._lines)

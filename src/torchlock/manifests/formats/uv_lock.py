@@ -166,15 +166,9 @@ def _entries(node: _Node, graph: _Graph, path: str) -> Iterator[Entry]:
     block = node.block
     if node.is_member:
         return
-    if not block.of_interest:
-        for scope, _ in graph.placed(node):
-            yield block.entry(path, scope=scope)
-        return
-    more: dict[str, Any] = {**block.files, **_source(node)}
-    forks = [
-        simplified(marker, with_scopes([])) if "extra" in marker else marker
-        for marker in strings(block.table.get("resolution-markers"))
-    ]
+    more: dict[str, Any] = {**block.files, **_source(node)} if block.of_interest else {}
+    forked = block.table.get("resolution-markers") if "resolution-markers" in block.text else None
+    forks = [simplified(marker, with_scopes([])) if "extra" in marker else marker for marker in strings(forked)]
     fork = either(*(marker for marker in forks if marker is not None))
     for scope, marker in graph.placed(node):
         yield block.entry(path, scope=scope, marker=both(fork, marker), **more)

@@ -192,7 +192,8 @@ class _Reader:
                 job.marker = next((marker for pattern, marker in _RUNNERS if pattern.match(label)), "")
                 job.windows = label.startswith("windows")
                 system = next((one for one in _SYSTEMS if label.startswith(one)), "")
-                self._values = {**self._values, **({"runner.os": _SYSTEMS[system]} if system else {})}
+                if system:
+                    self._values = {**self._values, **dict.fromkeys(("runner.os", "RUNNER_OS"), _SYSTEMS[system])}
         for key in ("python-version", "versionspec", "image"):
             text = filled_text(keys[key].text or "", self._values) if key in keys else ""
             version = re.fullmatch(r"(?:(?:.*/)?python:)?(3\.\d+)(?:\.[\dx]+)?(?:-[\w.-]+)?", text)

@@ -22,6 +22,7 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, Word, commands
+from torchlock.manifests.syntax.virtual_environments import MadeEnvironment, made_environment
 from torchlock.manifests.working_folder import PROJECT_FILES, WorkingFolder, names_own_folder
 from torchlock.standards.names import normalise
 
@@ -106,7 +107,7 @@ class Installed:
     ``steps`` counts the commands that install something; it continues from one stage to the next. ``held`` are
     companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
     packages. ``folder`` is where the next command runs, ``pythons`` a marker of the Pythons that
-    all of it can have.
+    all of it can have. ``apart``: the virtual environment that a command made, None for none.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -117,6 +118,7 @@ class Installed:
     present: EarlierEntries = field(default_factory=EarlierEntries)
     folder: WorkingFolder = field(default_factory=WorkingFolder)
     pythons: str = ""
+    apart: MadeEnvironment | None = None
 
 
 class Installer:
@@ -135,6 +137,7 @@ class Installer:
         """Add the packages that one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
         words = _bare(words)
+        self._enter(made_environment(words))
         words = _module(words) or words
         if not words:
             return
@@ -158,6 +161,12 @@ class Installer:
             self._apart(name, words, command)
         else:
             self._other(name, words, command)
+
+    def _enter(self, made: MadeEnvironment | None) -> None:
+        """A new virtual environment has nothing of the image."""
+        if made is not None:
+            self._state.apart, self._state.held = made, {}
+            self._state.entries = [entry for entry in self._state.entries if entry.step]
 
     def _other(self, name: str, words: list[Word], command: Command) -> None:
         """A command that changes the folder, clones a repository, or installs the project of the folder."""
@@ -295,7 +304,7 @@ class Installer:
         for word in plain:
             if word.unknown and not re.match(r"['\"]?\w", word.value):
                 # It may contain options, such as an index.
-                self._builder.index("extra", word.value, word.start)
+                self._builder.index("extra", word.value, word.start, step=self._state.step)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [
             replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)
@@ -330,7 +339,7 @@ class Installer:
             return values[0][1]
         for kind, address, word in values:
             kind = "find-links" if kind == "find-links" else "extra"
-            self._builder.index(kind, address, word.start, tool=self._tool)
+            self._builder.index(kind, address, word.start, tool=self._tool, step=self._state.step)
         return None
 
     def _file(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.location import Span
 from torchlock.manifests.syntax.expansion import Expansion
+from torchlock.manifests.syntax.shell_conditions import Branch, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ class _Lexer:
         self._variables = variables
         self._docker = docker
         self._make = make
-        self._branches: list[int] = []
+        self._branches: list[Branch] = []
         self._heredocs: list[str] = []
         self._named: dict[str, int] = {}
         self._values = Expansion()
@@ -116,28 +117,33 @@ class _Lexer:
         while self._at < self._end:
             begun = self._at
             command, operator = self._command()
-            yield from self._branched(command, begun, alternative=before == "||")
+            for taken in self._branched(command, begun, operator, alternative=before == "||"):
+                if not any(branch.runs is False for branch in self._branches):
+                    yield taken
             if operator == ";;" and self._branches:
-                self._branches[-1] = self._at
+                self._branches[-1] = Branch(self._at)
             before = operator
 
-    def _branched(self, command: Command, begun: int, *, alternative: bool) -> Iterator[Command]:
+    def _branched(self, command: Command, begun: int, operator: str, *, alternative: bool) -> Iterator[Command]:
         """The command without ``if`` and the like, with its branch."""
         words = command.words
         while words and (words[0].value in _PASSED | _OPENING | _CLOSING) and words[0].content is not None:
             keyword = words.pop(0).value
+            # Only a test that is the whole condition decides.
+            held = holds(words, self._text) if operator in (";", "\n", "\r\n") else None
             if keyword in _OPENING:
-                self._branches.append(begun)
+                self._branches.append(Branch(begun, held if keyword == "if" else None))
             elif keyword in _CLOSING and self._branches:
                 self._branches.pop()
             elif keyword in _BRANCHING and self._branches:
-                self._branches[-1] = begun
+                self._branches[-1] = self._branches[-1].next(begun, True if keyword == "else" else held)
             if keyword == "case":
                 return
         if words and words[0].value == "for" and len(words) > 1:
             self._variables[words[1].value] = None
             return
-        place = begun if alternative else self._branches[-1] if self._branches else None
+        open_ones = [branch.place for branch in self._branches if branch.runs is None]
+        place = begun if alternative else open_ones[-1] if open_ones else None
         command.branch = "" if place is None else self._name_of(place)
         if words:
             yield command
