@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from torchlock.check.log import PYTHON, plain_path, python_in
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torchlock.check.log import Log
+
+
+_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 
 def site_of(log: Log, root: str = "") -> str:
@@ -48,8 +52,8 @@ def elsewhere(
     """Why the log is from another environment (other folders, another Python, other versions); else "".
 
     ``folders`` are those of this environment as its own processes name them, ``installed`` has the version and the
-    build of each package. ``moved``: the environment may be at another path in the log, one that this machine
-    does not have. ``system`` is the one that it is for. ``root`` has the files of its machine, if that is another.
+    build of each package. ``moved``: the environment may be at another path in the log; if it is for another
+    system than this machine's, at any path. ``system`` is the one that it is for. ``root`` has the machine.
     """
     if system and (there := _system_of(log)) and (there == "windows") != (system == "windows"):
         names = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
@@ -57,7 +61,8 @@ def elsewhere(
         return f"the log is from another environment: its paths are of {theirs}, this is for {names[system]}"
     own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
     strange = _strange(log, folders, moved, root)
-    if strange and (not moved or root or any(_is_here(prefix, name) for name, prefix in strange)):
+    copied = moved and not root and system not in ("", _SYSTEMS.get(sys.platform, ""))
+    if strange and (not copied or any(_is_here(prefix, name) for name, prefix in strange)):
         name, prefix = strange[0]
         return f"the log is from another environment: it has {name} in {prefix}, this is {own}"
     here = {python_in(match) for folder in folders for match in PYTHON.finditer(folder + "/")}
