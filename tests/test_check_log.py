@@ -225,13 +225,27 @@ def test_a_copy_of_an_environment_may_be_the_one_that_the_log_is_of(prefix: str,
     assert elsewhere(log, [folder]) != ""
 
 
-def test_the_path_of_a_copy_from_another_system_says_nothing() -> None:
-    place = "D:\\Python39\\Lib\\site-packages"
+@pytest.mark.parametrize(
+    ("place", "system"),
+    [("D:\\Python39\\Lib\\site-packages", "windows"), ("/opt/conda/lib/python3.9/site-packages", "linux")],
+)
+def test_the_path_of_a_copy_says_nothing(place: str, system: str) -> None:
+    """A tree that is named with --path may be a copy, and the log is of the machine that it is from."""
     log = read_log(frames(place, place))
     folders = ["/copy/b/Lib/site-packages"]
-    assert elsewhere(log, folders, moved=True, system="windows") == ""
+    assert elsewhere(log, folders, moved=True, system=system) == ""
     assert "it is read as a log of this environment" in taken_as(log, folders)
-    assert "another environment" in elsewhere(log, folders, moved=True)
+    assert "another environment" in elsewhere(log, folders, system=system)
+
+
+@pytest.mark.parametrize("rooted", [False, True])
+def test_the_path_of_an_environment_of_this_machine_says_which_one_it_is(rooted: bool, tmp_path: Path) -> None:
+    place = "/opt/b/lib/python3.11/site-packages" if rooted else str(tmp_path / "lib/python3.11/site-packages")
+    (tmp_path / ("opt/b" if rooted else "") / "lib/python3.11/site-packages/torch").mkdir(parents=True)
+    log = read_log(frames(place, place))
+    assert "another environment" in elsewhere(
+        log, ["/copy/c/lib/python3.11/site-packages"], moved=True, root=str(tmp_path) if rooted else ""
+    )
 
 
 def test_the_paths_of_another_system_are_of_another_environment() -> None:

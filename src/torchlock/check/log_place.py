@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from typing import TYPE_CHECKING
 
 from torchlock.check.log import PYTHON, plain_path, python_in
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torchlock.check.log import Log
-
-
-_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 
 def site_of(log: Log, root: str = "") -> str:
@@ -52,8 +48,9 @@ def elsewhere(
     """Why the log is from another environment (other folders, another Python, other versions); else "".
 
     ``folders`` are those of this environment as its own processes name them, ``installed`` has the version and the
-    build of each package. ``moved``: the environment may be at another path in the log; if it is for another
-    system than this machine's, at any path. ``system`` is the one that it is for. ``root`` has the machine.
+    build of each package. ``moved``: the folders may be a copy of an environment that the log has at another path;
+    but not if this machine, or the one below ``root``, has an environment at that path. ``system`` is the one that
+    it is for.
     """
     if system and (there := _system_of(log)) and (there == "windows") != (system == "windows"):
         names = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
@@ -61,8 +58,7 @@ def elsewhere(
         return f"the log is from another environment: its paths are of {theirs}, this is for {names[system]}"
     own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
     strange = _strange(log, folders, moved, root)
-    copied = moved and not root and system not in ("", _SYSTEMS.get(sys.platform, ""))
-    if strange and (not copied or any(_is_here(prefix, name) for name, prefix in strange)):
+    if strange and (not moved or any(_is_here(prefix, name, root) for name, prefix in strange)):
         name, prefix = strange[0]
         return f"the log is from another environment: it has {name} in {prefix}, this is {own}"
     here = {python_in(match) for folder in folders for match in PYTHON.finditer(folder + "/")}
@@ -104,9 +100,11 @@ def _system_of(log: Log) -> str:
     return kinds.pop() if len(kinds) == 1 else ""
 
 
-def _is_here(prefix: str, name: str) -> bool:
-    """Whether this machine has a package in an environment that a log names."""
-    return any(files.is_folder(os.path.join(prefix, each, name)) for each in ("site-packages", "dist-packages"))
+def _is_here(prefix: str, name: str, root: str) -> bool:
+    """Whether this machine, or the one below ``root``, has a package in an environment that a log names."""
+    places = [prefix, _below(root, prefix)] if root else [prefix]
+    sites = (os.path.join(place, each) for place in places for each in ("site-packages", "dist-packages"))
+    return any(files.is_folder(os.path.join(site, name)) for site in sites)
 
 
 def _is_same(found: str, mine: str, label: str) -> bool:
@@ -121,6 +119,8 @@ def _is_under(folder: str, prefix: str, moved: bool, root: str) -> bool:
     real = _below(root, prefix) if root else prefix
     if here.startswith(there) or ((root or not moved) and _is_linked(folder, real, root)):
         return True
+    if root and f"{plain_path(os.path.abspath(_below(root, folder)))}/".startswith(there):
+        return True  # The log has the path that the folder has on this machine.
     tail = re.search(r"(?<![^/:])[^/:]+/lib(?:/python[\d.]+t?)?/$", there)
     return moved and (here.find(f"/{tail[0]}") >= 0 if tail else False)
 

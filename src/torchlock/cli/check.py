@@ -185,7 +185,7 @@ def _by_log(
     installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
     root = "" if arguments.path is None else arguments.root or root_of(arguments.path) or ""
     system = context.target.platform.system if context.target is not None else ""
-    folders, moved = _folders(context, arguments), not context.live
+    folders, moved = _folders(context, arguments), not context.live and arguments.root is None
     strange = elsewhere(log, folders, installed, moved=moved, root=root, system=system)
     if strange:
         strange += other_command(log, arguments)
