@@ -35,7 +35,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def _tables_closed() -> None:
     """A run keeps its tables open; one of many runs in a process leaves them to the garbage collector."""
-    if next(_tests) % 200 == 0:
+    if next(_tests) % 40 == 0:
         gc.collect()
 
 
