@@ -106,13 +106,10 @@ HOW = {
 }
 # Patterns whose steps may grow faster than the text, for the text is bounded.
 BOUNDED = {
-    "scripts/refresh_names.py: _compiled": "the name of a file in a wheel",
-    "scripts/refresh_names.py: _set_by_backend": "the source of one module of a release",
     "src/torchlock/inspect/loading/preloads.py: _AFTER": "torch's own module, 4000 characters behind each start",
     "src/torchlock/inspect/loading/preloads.py: _TABLE": "torch's own module, 6000 characters behind each start",
     "src/torchlock/inspect/loading/search_path.py: _PYTHON_OF_HOMEBREW": "the path of an interpreter",
     "src/torchlock/manifests/formats/jenkinsfile.py: _TOKEN": "a row of quotes; 32,000 of them take as many steps",
-    "src/torchlock/report/support_report.py: _BESIDE": "the name of a package",
     "src/torchlock/manifests/corrections.py: _INSIDE": "a line of 500 characters (LONG)",
     "src/torchlock/knowledge/images.py: image_of": "the name of an image, of 800 characters (_LONGEST)",
     "src/torchlock/manifests/syntax/poetry_constraints.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
