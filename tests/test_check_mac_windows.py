@@ -257,3 +257,15 @@ def test_a_module_that_is_not_found(tmp_path: Path, capsys: pytest.CaptureFixtur
         "A dynamic link library (DLL) initialization routine failed.", "The specified module could not be found."
     )
     assert bad(checked(capsys, site, log)) == [("error", "TL610")]
+
+
+def test_soundfile_is_judged_without_a_known_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its wheels are for any Python: the platform decides. What was not examined does not load."""
+    site = tmp_path / "venv" / "Lib" / "site-packages"
+    install(site, "soundfile", "0.12.1", {"soundfile.py": "", "_soundfile.py": ""}, tag="py3-none-any")
+    report = run(capsys, "--path", site, "--platform", "windows-amd64")
+    assert bad(report) == [("warning", "TL301")]
+    assert "libsndfile.dll" in first(report)["says"]
+    write(site / "_soundfile_data" / "libsndfile_x64.dll", pe())
+    report = run(capsys, "--path", site, "--platform", "windows-amd64", code=0)
+    assert "was not examined: its Python version is unknown" in report["summary"]

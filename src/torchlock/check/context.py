@@ -167,13 +167,23 @@ class CheckContext:
     @cached_property
     def target(self) -> Target | None:
         """The machine as a target of the rules; None if the stack never had a wheel for it."""
-        platform = self.platform or self.environment.interpreter.target_platform
+        platform = self.known_platform
         python = self.environment.interpreter.python or self._guessed_python()
         if platform is None or python is None:
             return None
         if platform.libc == "glibc" and self.platform is None and (floor := self._floor()):
             platform = platform._replace(floor=floor)
         return Target(python, platform, "pypi", "none", self.libraries)
+
+    @property
+    def known_platform(self) -> Platform | None:
+        """The platform, also if the Python is unknown, so that there is no target."""
+        return self.platform or self.environment.interpreter.target_platform
+
+    @property
+    def operating_system(self) -> str:
+        """``linux``, ``macos`` or ``windows``; "" if the platform is unknown."""
+        return self.known_platform.system if self.known_platform is not None else ""
 
     def _floor(self) -> tuple[int, int] | None:
         """The glibc version of another machine, from the symbol versions that its glibc defines."""

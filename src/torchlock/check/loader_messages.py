@@ -91,4 +91,4 @@ def _error(opened: str) -> str:
 
 
 def _system(context: CheckContext) -> str:
-    return context.target.platform.system if context.target else "linux"
+    return context.operating_system or "linux"

@@ -53,7 +53,7 @@ def asked_by(context: CheckContext, copy: ModuleCopy) -> list[re.Pattern[str]] |
     if not lines:
         return None
     is_packaged = any(packaged for packaged, _ in lines)
-    ending = _ENDINGS[context.target.platform.system if context.target else "linux"]
+    ending = _ENDINGS[context.operating_system or "linux"]
     names = [_pattern(value) for packaged, value in lines if bool(packaged) == is_packaged]
     if any(name.count(_ANY) > 1 for name in names):
         return None  # No release has such a name, and its pattern could take very long.

@@ -62,7 +62,7 @@ def _installing(context: CheckContext, offer: Offer) -> Remedy | None:
 
 def _for_driver(context: CheckContext, remedy: Remedy | None) -> Remedy:
     """A newer driver, or a build that runs with the installed one."""
-    system = context.target.platform.system if context.target else "linux"
+    system = context.operating_system or "linux"
     where = " of Windows" if context.live and is_wsl() else ""
     update = f"Update the NVIDIA driver{where} to {driver_floor(context.label('torch') or '', system)} or newer"
     if remedy is None:

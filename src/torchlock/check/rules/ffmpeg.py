@@ -200,7 +200,7 @@ def majors_of(context: CheckContext) -> list[int] | Unknown:
 
 def _cannot_open(context: CheckContext, major: int) -> str:
     number = FFMPEG.get(major, 59)
-    system = context.target.platform.system if context.target else "linux"
+    system = context.operating_system or "linux"
     if system == "macos":
         return f"Library not loaded: @rpath/libavutil.{number}.dylib"
     if system == "windows":

@@ -90,7 +90,7 @@ def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
 
 
 def _system(context: CheckContext) -> str:
-    return context.target.platform.system if context.target else "linux"
+    return context.operating_system or "linux"
 
 
 def _brings(context: CheckContext) -> bool:
@@ -101,7 +101,7 @@ def _brings(context: CheckContext) -> bool:
 
 def _with_library(context: CheckContext) -> str:
     """The releases whose wheels for this platform contain libsndfile; "" if this is not the rule there."""
-    platform = context.target.platform if context.target else None
+    platform = context.known_platform
     return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 

@@ -106,17 +106,23 @@ def listed(names: Sequence[str]) -> str:
 
 def unexamined(context: CheckContext) -> dict[str, Unknown]:
     """The packages of the stack that may not load, each with the reason."""
+    names = [name for name in STACK if name in context.pins and name != "numpy" and name not in context.ran]
     if context.target is None:
-        return {}  # reported by TL403
+        return dict.fromkeys(names, why) if (why := _without_target(context)) is not None else {}
     found: dict[str, Unknown] = {}
-    for name in STACK:
-        if name not in context.pins or name == "numpy" or name in context.ran:
-            continue
+    for name in names:
         own = _of_soundfile(context) if name == "soundfile" else _of(context, name)
         why = found["torch"] if name in FAMILY and "torch" in found else own
         if why is not None:
             found[name] = why
     return found
+
+
+def _without_target(context: CheckContext) -> Unknown | None:
+    """Why libraries cannot be looked up; None for a Python or a platform without wheels, which TL403 reports."""
+    if not context.operating_system and not context.environment.interpreter.platform:
+        return Unknown("its platform is unknown")
+    return None if context.environment.interpreter.version else Unknown("its Python version is unknown")
 
 
 def _of_soundfile(context: CheckContext) -> Unknown | None:
