@@ -26,6 +26,9 @@ from torchlock.standards.dependency import Dependency
 if TYPE_CHECKING:
     from support.ground import Ground
 
+# Large packages that the catalogue does not have: the newest release of 2026-11-29, with libnppicc.so.12 in
+# nvidia/npp/lib, and libnppicc.so.13 in nvidia/cu13/lib.
+_NPP = {"nvidia-npp-cu12": "12.4.1.87", "nvidia-npp": "13.2.0.93"}
 _LARGEST = 30 << 20
 _FFMPEG = ("avutil", "avcodec", "avformat", "avdevice", "avfilter", "swscale", "swresample")
 _NUMBERS = {
@@ -144,6 +147,9 @@ class Shell:
         if name == "torch":
             assert version is not None
             self._torch(version, label)
+        elif name in _NPP:
+            assert SpecifierSet(specifier).contains(_NPP[name]), f"{name}{specifier}"
+            skeletons.nvidia(self.site, name, _NPP[name])
         elif name.startswith("nvidia-") and version is not None and _size(name, version, self.site) > _LARGEST:
             skeletons.nvidia(self.site, name, version)
         else:
