@@ -49,5 +49,7 @@ def _is_active(site: str) -> bool:
     from torchlock.inspect.environment_choice import active_environment
 
     python = active_environment(os.environ).python
-    prefix = Path(python if files.is_folder(python) else Path(python).absolute().parents[1])
+    if not python:
+        return False
+    prefix = Path(python) if files.is_folder(python) else Path(python).absolute().parent.resolve().parent
     return Path(site).resolve().is_relative_to(prefix.resolve())

@@ -156,14 +156,21 @@ def base_sites_of(interpreter: Interpreter, tree: Tree, root: Root | None = None
 
     They are unknown for another machine, or for an environment that was made in another place.
     """
+    prefix = base_of(interpreter, tree, root)
+    if not prefix:
+        return []
+    version = ".".join(interpreter.version.split(".")[:2])
+    return [site for site in _sites_of(prefix, tree) if _version_of_folder(site) in (version, "")]
+
+
+def base_of(interpreter: Interpreter, tree: Tree, root: Root | None = None) -> str:
+    """The folder here of the Python that a virtual environment was made of; "" if it is unknown."""
     home = interpreter.base_prefix
     is_known = root is not None or is_made_here(interpreter.prefix, settings_of(interpreter.prefix, tree))
     if not home or not is_known:
-        return []
+        return ""
     place = root.real(home) if root is not None else home
-    prefix = os.path.dirname(place) if os.path.basename(place) in ("bin", "Scripts") else place
-    version = ".".join(interpreter.version.split(".")[:2])
-    return [site for site in _sites_of(prefix, tree) if _version_of_folder(site) in (version, "")]
+    return os.path.dirname(place) if os.path.basename(place) in ("bin", "Scripts") else place
 
 
 def prefix_of(site: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of
+from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
@@ -166,7 +167,7 @@ def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | Non
         there = f"; {_listed(others)} is there, for another CUDA version" if others else ""
         return f"the nvidia packages contain it; CUDA builds of torch require them in their metadata{there}"
     if missing.name.startswith("libpython"):
-        return "it links Python as a shared library, and this Python was built without one"
+        return WHY_PYTHON
     return None
 
 
@@ -202,7 +203,7 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     if re.match(r"vcruntime|msvcp|vcomp", missing.name):
         return install_vc_runtime(context)
     if missing.name.startswith("libpython"):
-        return Remedy("Install a newer torchcodec, or a Python that was built with --enable-shared.")
+        return install_python_library(context, missing.name)
     if missing.name.startswith("libomp140"):
         return _with_openmp(context)
     return _of_builders(missing) if missing.name.startswith("/") else None

@@ -57,11 +57,19 @@ class ElfProcess(LoaderProcess):
     """A process on Linux.
 
     ``root`` is the machine, or None if it is unknown: its libraries are then assumed to exist.
-    ``executable`` is the Python that runs, or None if it is unknown.
+    ``executable`` is the Python that runs, or None if it is unknown: its shared library is then also looked for
+    in ``of_python``.
     """
 
-    def __init__(self, root: Root | None, executable: str | None, machine: str = "x86_64") -> None:
+    def __init__(
+        self,
+        root: Root | None,
+        executable: str | None,
+        machine: str = "x86_64",
+        of_python: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(machine)
+        self._of_python = of_python
         self._root = root
         self._loaded: dict[str, _Library | None] = {}
         self._main: _Library | None = None
@@ -139,13 +147,16 @@ class ElfProcess(LoaderProcess):
         path = self._found(name, library, found)
         if path is None and found.preloaded is not None:
             path = found.preloaded(name)
+        if path is None and self._is_of_unknown_python(name):
+            path = self._in(self._of_python, name)
         if path is None and self._looks > MOST_LOOKS:
             return None  # not looked for everywhere; whoever loads it says so
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(MissingLibrary(name, library.path))
-            elif not _OF_EVERY_MACHINE.match(name) and not name.startswith("libpython"):
-                found.unseen.append(NotExamined(name, library.path, Unknown("the machine was not examined")))
+            elif not _OF_EVERY_MACHINE.match(name):
+                what = "machine" if self._root is None else "Python that runs"
+                found.unseen.append(NotExamined(name, library.path, Unknown(f"the {what} was not examined")))
             return None
         binary = self._binary(path)
         if isinstance(binary, Binary):
@@ -160,6 +171,9 @@ class ElfProcess(LoaderProcess):
         """Whether the machine may still have a library that was not found."""
         if self._root is not None and self._root.is_partial and _OF_EVERY_MACHINE.match(name):
             return True
+        return self._is_of_unknown_python(name)
+
+    def _is_of_unknown_python(self, name: str) -> bool:
         return name.startswith("libpython") and not self._has_python
 
     def _found(self, name: str, library: _Library, found: _Found) -> str | None:

@@ -18,12 +18,13 @@ def process_of(
     """A process of Python that has loaded nothing yet.
 
     ``root`` is the machine, None if it is unknown; ``executable`` is "" if unknown. ``beyond`` are folders that
-    macOS or Windows searches in addition to those of the packages.
+    macOS or Windows searches in addition to those of the packages; on Linux, those that may have the
+    shared library of an unknown Python.
     """
     if system == "linux":
         from torchlock.inspect.loading.elf_process import ElfProcess
 
-        return ElfProcess(root, executable or None, machine)
+        return ElfProcess(root, executable or None, machine, beyond)
     from torchlock.inspect.loading.bundle_process import BundleProcess
 
     runtime = tuple(_runtime(executable)) if system == "windows" else ()

@@ -1,0 +1,115 @@
+"""TL610 for Python itself, by a log: a module that it was built without, or its shared library."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.python_library import WHY_PYTHON
+from torchlock.check.relevance import owners_by_depth
+from torchlock.check.rules.loading import found_missing
+from torchlock.finding import Remedy, Strength
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.loading.imports import extension_of_python
+from torchlock.inspect.loading.outcome import MissingLibrary
+from torchlock.inspect.tree_python import base_of
+from torchlock.knowledge.registry import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+    from torchlock.inspect.loading.imports import Attempt
+
+# The library behind each module of Python that a build omits without its headers, and Debian's package of these.
+_HEADERS = {
+    "_bz2": ("bzip2", "libbz2-dev"),
+    "_ctypes": ("libffi", "libffi-dev"),
+    "_lzma": ("liblzma", "liblzma-dev"),
+    "_sqlite3": ("SQLite", "libsqlite3-dev"),
+    "_ssl": ("OpenSSL", "libssl-dev"),
+}
+_LACKED = re.compile(rf"No module named .?(?P<name>{'|'.join(_HEADERS)})\b")
+_OF_PYENV = re.compile(r"[/\\]\.pyenv[/\\]versions[/\\](?P<version>3[\w.]{1,20})[/\\]lib[/\\]python3")
+
+
+@rule("TL610", on="log")
+def unbuilt_modules(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A module that the Python of the log was built without."""
+    match = _LACKED.search(log.first.text) if log.first is not None else None
+    if match is None or log.first is None:
+        return
+    name = match["name"]
+    if _has_extension(context, name) or any(name in (each.expected_error or "") for each in found):
+        return
+    taker = _taker(context, log, name)
+    if not taker:
+        return
+    library, package = _HEADERS[name]
+    pyenv = _OF_PYENV.search(log.text)
+    again = f" (pyenv install --force {pyenv['version']})" if pyenv else ""
+    summary = (
+        f"Install the headers of {library} (Debian and Ubuntu: {package}), and build this Python again{again}."
+    )
+    if context.environment.conda:
+        summary = f"Reinstall Python and {library} in this environment of conda."
+    yield context.finding(
+        "TL610",
+        "error",
+        f"this Python was built without its module {name}, which {taker} imports",
+        taker,
+        because=f"a build of Python omits the module if it does not find the headers of {library}",
+        expected_error=log.first.text,
+        remedy=Remedy(summary),
+        sources=("python-devguide",),
+        strength=Strength.RAN,
+    )
+
+
+def _has_extension(context: CheckContext, name: str) -> bool:
+    """Whether the Python that is examined has the module: then the log is of another Python."""
+    python = context.environment.interpreter
+    if python.builtin:
+        return name in python.builtin or extension_of_python(context.environment, name) is not None
+    minor = ".".join(python.version.split(".")[:2])
+    prefix = base_of(python, context.environment.tree, context.root) or python.prefix
+    there = context.environment.tree.names(os.path.join(prefix, "lib", f"python{minor}", "lib-dynload"))
+    return any(each.startswith(f"{name}.") for each in there)
+
+
+def _taker(context: CheckContext, log: Log, name: str) -> str:
+    """The installed package whose import needs the module, by the traceback; else the one that is known to."""
+    owners = owners_by_depth(context, log.frames)
+    named = [path.partition("/")[0] for path in log.frames[::-1]]
+    known = {"_ctypes": ["torch"], "_lzma": ["torchvision", "torch"], "_bz2": ["torchvision", "torch"]}.get(
+        name, []
+    )
+    return next((each for each in (*named, *owners, *known) if context.installed.get(each) is not None), "")
+
+
+@rule("TL610", on="log")
+def python_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The shared library of Python, which the loader of the log did not find."""
+    name = log.first.library if log.first is not None else ""
+    if not name.startswith("libpython") or any(name in each.lacks for each in found) or context.live:
+        return
+    if context.root is not None and context.root.search(name) is not None:
+        return
+    lost = next((each for attempt in context.attempts for each in _needing(attempt, name)), None)
+    if lost is not None:
+        finding = found_missing(context, *lost, f"{WHY_PYTHON}; the log shows that it was not found")
+        finding.strength = Strength.RAN
+        yield finding
+
+
+def _needing(attempt: Attempt, name: str) -> Iterator[tuple[Attempt, MissingLibrary]]:
+    """The library that needs it: one that was not followed further, or the one that is opened."""
+    yield from (
+        (attempt, MissingLibrary(name, each.wanted_by)) for each in attempt.outcome.unseen if each.name == name
+    )
+    binary = read_binary(attempt.path, "")
+    if isinstance(binary, Binary) and any(each.name == name for each in binary.needed):
+        yield attempt, MissingLibrary(name, attempt.path)
