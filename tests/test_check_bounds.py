@@ -113,3 +113,29 @@ def test_a_torch_for_rocm_compares_no_cuda_version(
     path.unlink()
     write(path, "__version__ = '2.8.0+git1234567'\ncuda = None\nhip = '5.2.21151'\n")
     assert "CUDA version of torch" not in str(run(capsys, "--path", site))
+
+
+def test_a_torchcodec_that_needs_npp_is_not_said_to_work_with_no_torch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder, "2.11.0+cu130", cuda="'13.0'")
+    files: dict[str, bytes | str] = {
+        "torchcodec/__init__.py": "",
+        "torchcodec/version.py": "__version__ = '0.11.0+cu130'\n",
+    }
+    install(folder, "torchcodec", "0.11.0+cu130", files, tag="cp311-cp311-manylinux_2_28_x86_64")
+    report = str(run(capsys, "--path", folder))
+    assert "works with no release of torch" not in report
+    assert "needs more than any release of torch installs" in report
+
+
+def test_conda_and_another_installer_wrote_the_same_release(
+    site: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(site.parents[2] / "conda-meta" / "pytorch-2.8.0-cpu_0.json", "{}")
+    report = str(run(capsys, "--path", site))
+    assert "two installers wrote it" in report
+    assert "mixed" not in report
