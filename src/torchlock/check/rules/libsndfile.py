@@ -118,13 +118,16 @@ def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
         return found
     if context.root is None:
         return Unknown("the machine was not examined")
-    return _is_in_conda_prefix(context) or libsndfile(context.root) is not None
+    in_prefix = _is_in_conda_prefix(context) if context.environment.conda else False
+    return True if libsndfile(context.root) is not None else in_prefix
 
 
-def _is_in_conda_prefix(context: CheckContext) -> bool:
+def _is_in_conda_prefix(context: CheckContext) -> bool | Unknown:
     """Whether a conda environment has the library; cffi finds it there, next to the Python that runs."""
-    prefix = context.environment.interpreter.prefix if context.environment.conda else ""
+    prefix = context.environment.interpreter.prefix
     there = context.environment.tree.names(os.path.join(prefix, "lib")) if prefix else {}
+    if not there:
+        return Unknown("the libraries of the conda environment were not examined")
     return any(name in there for name in ("libsndfile.so.1", "libsndfile.so"))
 
 
