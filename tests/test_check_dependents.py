@@ -140,8 +140,8 @@ def test_a_log_makes_it_the_cause(site: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("name", "version", "command"),
     [
-        ("speechbrain", "1.0.2", 'python -m pip install "speechbrain>=1.1"'),
-        ("silero-vad", "5.1", 'python -m pip install "silero-vad>=6.1"'),
+        ("speechbrain", "1.0.2", 'python -m pip install "speechbrain>=1.1,<2"'),
+        ("silero-vad", "5.1", 'python -m pip install "silero-vad>=6.1,<7"'),
         ("pyannote.audio", "3.1.1", "torchaudio==2.8.0"),  # the next major of it may be another program
         ("torch-audiomentations", "0.12.0", "torchaudio==2.8.0"),  # no release of it is known to do without
     ],
@@ -162,4 +162,4 @@ def test_an_earlier_ctranslate2_under_a_later_cudnn(tmp_path: Path, capsys: pyte
     install(folder, "ctranslate2", "4.4.0")
     report = run(capsys, "--path", folder, code=0)
     assert ("warning", "TL207") in bad(report)
-    assert report["command"] == 'python -m pip install "ctranslate2>=4.5"'
+    assert report["command"] == 'python -m pip install "ctranslate2>=4.5,<5"'

@@ -137,4 +137,4 @@ def test_a_torch_of_conda_over_a_later_mkl(tmp_path: Path, capsys: pytest.Captur
         first(report)["message"]
         == "libtorch_cpu.so of torch uses iJIT_NotifyEvent, which MKL 2024.1.0 does not have"
     )
-    assert report["command"] == 'conda install "mkl<2024.1"'
+    assert report["command"] == f'conda install -y -p {prefix} "mkl<2024.1"'

@@ -114,7 +114,7 @@ def test_a_conda_environment_gets_the_release_that_serves(site: Path, capsys: py
     conda(site, *ffmpeg(9))
     report = run(capsys, "--path", site, "--ignore", "TL306", code=0)
     assert bad(report) == [("warning", "TL304")]
-    assert report["command"] == 'conda install -y -c conda-forge "ffmpeg<7"'
+    assert report["command"] == f'conda install -y -p {site.parents[2]} -c conda-forge "ffmpeg<7"'
 
 
 @pytest.mark.parametrize(

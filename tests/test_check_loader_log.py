@@ -132,4 +132,4 @@ def test_the_libstdcxx_of_conda_below_a_library_of_the_system(ground: Ground, si
     log = OLD.format("/home/me/miniconda3/bin/../lib", "/lib/x86_64-linux-gnu/libjack.so.0")
     done = ground.check(site, log=log.replace("ImportError", "OSError: cannot load library 'libportaudio.so.2'"))
     assert done.first.rule == "TL612"
-    assert done.command == "conda install -y -c conda-forge libstdcxx-ng"
+    assert done.command == "conda install -y -p /home/me/miniconda3 -c conda-forge libstdcxx-ng"

@@ -58,7 +58,7 @@ def pin(text: str) -> Pin:
         ("speechbrain 1.1.2", "torchaudio 2.11.0"),
         ("pyannote-audio 3.4.0", "torchaudio 2.8.0"),
         ("pyannote-audio 4.0.0", "torchaudio 2.11.0"),
-        ("pyannote-audio 3.3.1", "numpy 2.4.0"),
+        ("pyannote-audio 3.3.2", "numpy 2.4.0"),
         ("pyannote-audio 3.1.1", "numpy 1.26.4"),
         ("whisperx 3.3.4", "torchaudio 2.9.0"),
         ("silero-vad 6.1.0", "torchaudio 2.11.0"),
@@ -107,6 +107,7 @@ def test_what_does_not_import_is_refused(dependent: str, beside: str) -> None:
     ("dependent", "beside"),
     [
         ("silero-vad 6.0.0", "torchaudio 2.9.0"),
+        ("pyannote-audio 3.3.1", "numpy 2.4.0"),
         ("torch-audiomentations 0.12.0", "torchaudio 2.9.0"),
         ("openunmix 1.3.0", "torchaudio 2.11.0"),
         ("whisperx 3.4.3", "torchaudio 2.9.0"),

@@ -113,7 +113,8 @@ def test_a_torch_of_conda_and_a_torchaudio_of_the_index(ground: Ground) -> None:
     assert done.first.rule == "TL611"
     assert f"torchaudio 2.5.1 (CUDA 12.4) {OLD} 2.5.1" in done.first.message
     assert (
-        done.command == "python -m pip uninstall -y torchaudio && conda install -y -c conda-forge torchaudio=2.5.1"
+        done.command == "python -m pip uninstall -y torchaudio && "
+        "conda install -y -p /opt/conda -c conda-forge torchaudio=2.5.1"
     )
     ground.cure(done, by=lambda: built_here(ground, site, version="2.5.1"))
 

@@ -127,7 +127,8 @@ def test_homebrews_ffmpeg_beside_conda_in_its_cask(ground: Ground) -> None:
     done = ground.check(site, root=True)
     assert done.first.rule == "TL304"
     assert "/opt/homebrew/lib, where this Python does not search" in done.first.message
-    assert done.command == 'conda install -y -c conda-forge "ffmpeg<8"'
+    prefix = "/opt/homebrew/Caskroom/miniconda/base/envs/torchcodec"
+    assert done.command == f'conda install -y -p {prefix} -c conda-forge "ffmpeg<8"'
     ground.cure(done)
 
 
@@ -211,7 +212,7 @@ def test_a_libsox_of_homebrew_in_the_home_folder(ground: Ground) -> None:
     assert done.first.rule == "TL302"
     assert "in no folder that dyld searches" in done.first.message
     assert "/Users/u/homebrew/lib" in done.first.message
-    assert done.command == "conda install -y -c conda-forge sox"
+    assert done.command == f"conda install -y -p /{CONDA} -c conda-forge sox"
     ground.cure(done)
 
 

@@ -107,7 +107,7 @@ def test_a_damaged_torch_of_conda_is_installed_by_conda(ground: Ground) -> None:
     ground.image()
     done = ground.check(site)
     assert done.first.rule == "TL607"
-    assert done.command.startswith("conda install -y --force-reinstall -p ")
+    assert done.command.startswith("conda install -y -p /opt/conda/envs/asr --force-reinstall ")
     assert done.command.endswith(f"pytorch=2.4.1={build}")
     ground.cure(done, by=lambda: write(site.path / "torch/lib/libtorch_python.so", whole))
 

@@ -52,10 +52,19 @@ _STATEMENT_KEYS = _GROUNDS | {
     "optional",
     "refused",
     "instead",
+    "effect",
 }
 _SAYS = ("needs", "forbids", "wants", "never", "bundles", "refused", "instead")
 _UNPARTNERED_KEYS = {"torch", "package", "because"}
 _SOURCE_KEYS = {"address", "kind", "date", "note"}
+
+
+def effect_of(table: dict[str, Any]) -> str:
+    """What a violation makes fail: the import, or only some calls."""
+    value = text_of(table, "effect")
+    if value not in ("import", "use"):
+        raise TableError("must be import or use", "effect")
+    return value
 
 
 def _refused(table: dict[str, Any]) -> str:
@@ -97,6 +106,8 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
         raise TableError("only goes with needs on host-… names", "optional")
     if "refused" in table:
         row["refused"] = _refused(table)
+    if "effect" in table:
+        row["effect"] = effect_of(table)
     if "instead" in table:
         row["instead"] = text_of(table, "instead")
     if "bundles" in table:
@@ -132,9 +143,7 @@ def _rule(
     }
     rule["story"], rule["registry"] = story_of(table), registry_row_of(table, identifier)
     if "effect" in table:
-        rule["effect"] = text_of(table, "effect")
-        if rule["effect"] not in ("import", "use"):
-            raise TableError("must be import or use", "effect")
+        rule["effect"] = effect_of(table)
     if "refuse" in table:
         rule["refuse"] = true_of(table, "refuse")
     statements = []

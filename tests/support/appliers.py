@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -229,6 +230,8 @@ class Shell:
 
     def _system(self, words: Sequence[str]) -> None:
         """Put the libraries of a package of a distribution, of Homebrew or of conda where they would be."""
+        prefixes = [place for option, place in pairwise(words) if option == "-p"]
+        words = [each for each in words if each not in prefixes]
         packages = [each.strip('"') for each in words[1:] if not each.startswith("-") and each not in _VERBS]
         known = [
             (library, each)

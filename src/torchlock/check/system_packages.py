@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check.conda import conda_install
 from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.host import ffmpeg_majors, libsndfile, libsox, release_of
@@ -55,7 +56,7 @@ def install_library(
     """
     system, known = shipped(context, library)
     if system is not None and known is not None and system.id == "conda-forge":
-        return _of_conda(system, library, needs)
+        return _of_conda(context, system, library, needs)
     if system is None or known is None or not system.install:
         lead = f"{system.title} has no known package of {library}: install" if system else "Install"
         return Remedy(f"{lead} the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
@@ -85,10 +86,12 @@ def shipped(context: CheckContext, library: str) -> tuple[System | None, Library
 
 def package_command(context: CheckContext, system: System, library: Library) -> tuple[Command, ...]:
     """The command of the package manager, with the necessary rights. Slim images load package lists first."""
+    if system.id == "conda-forge":
+        return conda_install(context, "-c conda-forge", *library.packages)
     lines = [system.command(library.packages)]
     if lines[0].startswith("apt-get") and _has_no_lists(context):
         lines.insert(0, "apt-get update")
-    if context.live and hasattr(os, "geteuid") and os.geteuid() and not lines[0].startswith(("brew", "conda")):
+    if context.live and hasattr(os, "geteuid") and os.geteuid() and not lines[0].startswith("brew"):
         lines = [f"sudo {line}" for line in lines]
     return (Command("system", " && ".join(lines)),)
 
@@ -101,12 +104,13 @@ def _has_no_lists(context: CheckContext) -> bool:
     return os.path.isdir(folder) and not any("_Packages" in name for name in files.Tree().names(folder))
 
 
-def _of_conda(system: System, library: str, needs: str) -> Remedy:
+def _of_conda(context: CheckContext, system: System, library: str, needs: str) -> Remedy:
     """Install a suitable earlier release from conda-forge, which keeps them."""
     known = system.libraries[library]
     upper = re.search(r"<\d[\d.]*", needs)
     packages = [f'"{known.packages[0]}{upper[0]}"'] if upper else list(known.packages)
-    return Remedy(f"Install {library} of {system.title}.", commands=(Command("conda", system.command(packages)),))
+    commands = conda_install(context, "-c conda-forge", *packages)
+    return Remedy(f"Install {library} of {system.title}.", commands=commands)
 
 
 def libraries_of(context: CheckContext) -> dict[str, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.check.conda import conda_install
 from torchlock.check.fix.commands import add
 from torchlock.check.system_packages import install_library
 from torchlock.finding import Command, Remedy
@@ -36,10 +37,8 @@ def is_windows(context: CheckContext) -> bool:
 def install_vc_runtime(context: CheckContext) -> Remedy:
     """Install the newest Visual C++ runtime: conda's in an environment of conda, which has its own."""
     if context.environment.conda:
-        line = 'conda install -y -c conda-forge "vc14_runtime>=14.40"'
-        return Remedy(
-            "Install a later Visual C++ runtime in this environment.", commands=(Command("conda", line),)
-        )
+        commands = conda_install(context, "-c conda-forge", '"vc14_runtime>=14.40"')
+        return Remedy("Install a later Visual C++ runtime in this environment.", commands=commands)
     return Remedy(
         f"Install the newest Microsoft Visual C++ Redistributable (x64), {_ADDRESS}; the same command updates it.",
         commands=(Command("system", f"winget install -e --id {_REDISTRIBUTABLE}"),),

@@ -210,7 +210,11 @@ class Matrix:
 
     def _refuses(self, row: dict[str, Any]) -> bool:
         rule = self._rules[row["rule"]]
-        return bool(rule.get("effect", "import") == "import" or rule.get("refuse"))
+        return bool(self._effect(row) == "import" or rule.get("refuse"))
+
+    def _effect(self, row: dict[str, Any]) -> str:
+        """The effect of a statement, else that of its rule."""
+        return str(row.get("effect") or self._rules[row["rule"]].get("effect", "import"))
 
     def rules(self) -> list[str]:
         """The identifiers of all rules, in order."""
@@ -262,6 +266,6 @@ class Matrix:
             build=row.get("build", ""),
             refused=row.get("refused", ""),
             instead=row.get("instead", ""),
-            effect=rule.get("effect", "import"),
+            effect=self._effect(row),
             refuse=self._refuses(row),
         )

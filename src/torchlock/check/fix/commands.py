@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.conda import conda_install
 from torchlock.check.fix.quoting import is_name, is_one_line, quoted
 from torchlock.finding import Command
 from torchlock.inspect.environment_choice import is_used_here
@@ -120,11 +121,10 @@ def built_from(context: CheckContext, repository: str, tag: str) -> tuple[Comman
 
 def by_conda(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:
     """Install a package of conda-forge in place of the one of another installer."""
-    line = f"conda install -y -c conda-forge {name}={version}"
+    commands = conda_install(context, "-c conda-forge", f"{name}={version}")
     others = uninstall(context, [name]) if context.record(name) is not None else ()
-    return tuple(each._replace(tool="conda", line=f"{each.line} && {line}") for each in others[:1]) or (
-        Command("conda", line),
-    )
+    before = f"{others[0].line} && " if others else ""
+    return tuple(each._replace(line=before + each.line) for each in commands)
 
 
 def uninstall(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from torchlock.check.fix.bounds import below_next_major, opposed, within_bounds
 from torchlock.check.fix.commands import add, install
 from torchlock.check.fix.missing_names import release_with
 from torchlock.check.fix.plan import planned
@@ -42,8 +43,10 @@ def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None
     else:
         later, theirs = _later(context, name, statement), name
     if later is not None and (statement.effect == "use" or later.major == context.pins[theirs].version.major):
-        return _upgraded(context, theirs, later)
-    return _earlier(context, statement, other) or (_upgraded(context, theirs, later) if later else None)
+        return _upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
+    if (earlier := _earlier(context, statement, other)) is not None or later is None:
+        return earlier
+    return _upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
 
 
 def _statements(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
@@ -82,8 +85,24 @@ def _is_broken(context: CheckContext, statement: Statement) -> bool:
     )
 
 
-def _upgraded(context: CheckContext, name: str, version: Version) -> Remedy:
-    return Remedy(f"Install {name} {version} or later.", commands=add(context, name, f">={version}"))
+def _upgraded(context: CheckContext, name: str, version: Version) -> Remedy | None:
+    """A later release within its major, because the next one may replace torch; None if a package excludes it."""
+    allowed = within_bounds(context, name, below_next_major(version))
+    if allowed is None:
+        return None
+    return Remedy(f"Install {name} {version} or later.", commands=add(context, name, allowed))
+
+
+def _other_side(context: CheckContext, statement: Statement, other: str, name: str, version: Version) -> Remedy:
+    """If an installed package excludes the later release: an earlier release of the other one, else words."""
+    start = next((each.specifier for each in statement.forbids if each.name == other), "")
+    if other == "numpy" and start.startswith(">="):
+        allowed = within_bounds(context, other, f"<{start[2:]}")
+        if allowed is not None:
+            return Remedy(f"Install {other}{allowed}.", commands=add(context, other, allowed))
+    against = opposed(context, name, below_next_major(version))
+    said = f"{against[0]} requires {name}{against[1]}" if against else "other installed packages exclude it"
+    return Remedy(f"Use an earlier {other}: {name} {version} or later works with this one, but {said}.")
 
 
 def _earlier(context: CheckContext, statement: Statement, other: str) -> Remedy | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.fix.commands import add, compiled, install, word
+from torchlock.check.conda import conda_install
+from torchlock.check.fix.commands import add, compiled, install
 from torchlock.check.fix.fitting import fitting, steps
 from torchlock.check.fix.plan import Plan, of_build, planned
-from torchlock.check.fix.quoting import is_one_line
 from torchlock.check.index_wheels import likely_has_wheels
-from torchlock.finding import Command, Remedy
+from torchlock.finding import Remedy
 from torchlock.index.sources import Sources
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import CONDA_NAMES, FAMILY, STACK
@@ -41,9 +41,8 @@ def of_conda(context: CheckContext, name: str) -> Remedy | None:
     if theirs is None or (record is not None and record.installer not in ("", "conda")):
         return None
     words = f"Install {theirs.name} {theirs.version} once more with conda, which installed it."
-    prefix = word(context, context.environment.interpreter.prefix or "base")
-    line = f"conda install -y --force-reinstall -p {prefix} {theirs.name}={theirs.version}={theirs.build}"
-    return Remedy(words, commands=(Command("conda", line),) if is_one_line(line) else ())
+    commands = conda_install(context, "--force-reinstall", f"{theirs.name}={theirs.version}={theirs.build}")
+    return Remedy(words, commands=commands)
 
 
 def _from_its_source(context: CheckContext, name: str) -> Remedy:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check.conda import conda_install
 from torchlock.check.fix.commands import add, shell
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import planned
 from torchlock.check.fix.search_path import put_first
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.system_packages import package_command, shipped
-from torchlock.finding import Command, Remedy
+from torchlock.finding import Remedy
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
@@ -87,5 +89,8 @@ def _conda_libstdcxx(context: CheckContext, provider: str) -> Remedy:
         )
     if "libstdc++.so.6" in names and re.match(r"/(usr/)?lib(64)?/", provider):
         return put_first(context, library, "Let the loader find the libstdc++ of this environment")
-    line = "conda install -y -c conda-forge libstdcxx-ng"
-    return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
+    folder = posixpath.normpath(posixpath.dirname(provider))
+    prefix = posixpath.dirname(folder) if posixpath.basename(folder) == "lib" else ""
+    other = "" if context.environment.conda else prefix
+    commands = conda_install(context, "-c conda-forge", "libstdcxx-ng", prefix=other)
+    return Remedy("Install a later libstdc++ in this environment.", commands=commands)

@@ -116,9 +116,19 @@ def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
         if not found and _system(context) == "macos" and mac_libraries.is_uncertain(context, off_path):
             return Unknown("it is not known which folders this Python leads dyld to")
         return found
-    if context.environment.conda or context.root is None:
+    if context.root is None:
         return Unknown("the machine was not examined")
-    return libsndfile(context.root) is not None
+    in_prefix = _is_in_conda_prefix(context) if context.environment.conda else False
+    return True if libsndfile(context.root) is not None else in_prefix
+
+
+def _is_in_conda_prefix(context: CheckContext) -> bool | Unknown:
+    """Whether a conda environment has the library; cffi finds it there, next to the Python that runs."""
+    prefix = context.environment.interpreter.prefix
+    there = context.environment.tree.names(os.path.join(prefix, "lib")) if prefix else {}
+    if not there:
+        return Unknown("the libraries of the conda environment were not examined")
+    return any(name in there for name in ("libsndfile.so.1", "libsndfile.so"))
 
 
 def without_libsndfile(context: CheckContext, because_none: str) -> Finding:

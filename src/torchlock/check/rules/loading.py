@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.conda import conda_install
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of
@@ -310,7 +311,7 @@ def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_err
         path=undefined.wanted_by,
         because="MKL does not have it since 2024.1, and a torch from conda's channels needs it",
         expected_error=expected_error,
-        remedy=Remedy("Install MKL 2024.0.", commands=(Command("conda", 'conda install "mkl<2024.1"'),)),
+        remedy=Remedy("Install MKL 2024.0.", commands=conda_install(context, '"mkl<2024.1"')),
         sources=("pytorch-123097",),
     )
 

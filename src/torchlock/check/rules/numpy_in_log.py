@@ -56,6 +56,7 @@ def other_numpy(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     if any(each.rule in ("TL105", "TL106", "TL109", "TL703") and each.severity != "note" for each in found):
         return
     wanted, lost = _wanted(context, log.text if first.rules[0] != "TL703" else first.text)
+    wanted = _within_major(wanted)
     numpy = context.pins["numpy"].version
     if not wanted or specifier_set(wanted).contains(numpy):
         return
@@ -77,6 +78,11 @@ def _wanted(context: CheckContext, text: str) -> tuple[str, str]:
     return "<2" if is_of_1 and context.pins["numpy"].version >= Version("2") else "", ""
 
 
+def _within_major(wanted: str) -> str:
+    """The same within the major release: the binary interface changes with the next one."""
+    return f"{wanted},<{int(wanted[2]) + 1}" if re.fullmatch(r">=\d(\.\d+)?", wanted) else wanted
+
+
 def _of_size(kind: str, compiled: int, mine: int) -> str:
     """Which NumPy a package was compiled for, by the size of a type there and in this NumPy.
 
@@ -88,6 +94,7 @@ def _of_size(kind: str, compiled: int, mine: int) -> str:
 
 
 def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding:
+    from torchlock.check.fix.bounds import opposed, within_bounds
     from torchlock.check.fix.commands import add
 
     owners = sorted(owners_of(context, log.frames) - {"numpy"})
@@ -95,19 +102,24 @@ def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding
     numpy, target = context.version("numpy"), context.target
     there = wheels.releases_with("numpy", "", target) if target is not None else []
     can = not there or any(specifier_set(wanted).contains(each) for each in there)
+    allowed = within_bounds(context, "numpy", wanted)
     if lost:
         message = f"{who} uses numpy.{lost}, which NumPy {numpy} does not have"
     elif wanted.startswith("<"):
         message = f"{who} is compiled for NumPy 1, and NumPy {numpy} is installed"
     else:
         message = f"{who} is compiled for a later NumPy than {numpy}, which is installed"
-    summary = f"Install numpy{wanted}, or a release of that package for NumPy {numpy}."
+    summary = f"Install numpy{allowed or wanted}, or a release of that package for NumPy {numpy}."
     if not can and target is not None:
         summary = (
             f"Use a later release of that package, or change the line: numpy{wanted} has no wheel for "
             f"Python {target.python}."
         )
-    remedy = Remedy(summary, commands=add(context, "numpy", wanted) if can else ())
+    elif allowed is None:
+        against = opposed(context, "numpy", wanted)
+        said = f"{against[0]} needs numpy{against[1]}" if against else "other packages exclude it"
+        summary = f"Use a release of that package for NumPy {numpy}: it needs numpy{wanted}, and {said}."
+    remedy = Remedy(summary, commands=add(context, "numpy", allowed) if can and allowed else ())
     packages = (*owners[-1:], "numpy") if len(owners) == 1 else ("numpy",)
     return context.finding(
         "TL703" if lost else "TL106",

@@ -105,7 +105,10 @@ def duplicate_records(context: CheckContext) -> Iterator[Finding]:
             mixed = not _same(theirs, ours) and not is_whole(twin.distribution)
             message += ": the files of both are mixed" if mixed else ""
             severity = severity_of(fails=False, partly=mixed)
-            yield context.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
+            because = "two installers wrote it, and each has a record"
+            yield context.finding(
+                "TL605", severity, message, twin.name, path=twin.distribution.path, because=because
+            )
     yield from _other_release(context)
 
 

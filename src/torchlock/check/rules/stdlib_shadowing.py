@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from torchlock.check.conda import conda_install
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
@@ -190,8 +191,8 @@ def _built_anew(context: CheckContext) -> Remedy:
     """Build this Python again, with libffi. pyenv builds into the same folder."""
     python = context.environment.interpreter
     if context.environment.conda:
-        line = "conda install -y --force-reinstall python libffi"
-        return Remedy("Reinstall Python and libffi in this environment.", commands=(Command("conda", line),))
+        commands = conda_install(context, "--force-reinstall", "python", "libffi")
+        return Remedy("Reinstall Python and libffi in this environment.", commands=commands)
     headers = install_runtime(context, "libffi", "ffi.h")
     install = headers.commands[0].line if headers.commands else ""
     parts = python.base_prefix.replace("\\", "/").split("/")

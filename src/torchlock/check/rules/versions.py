@@ -91,6 +91,8 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     own = context.build("torch")
     if isinstance(builds.get("torch"), Unknown) and own is not None and own.cuda == builds[name]:
         return None  # A vendor's label, with a version file that names CUDA.
+    if own is not None and own.hip and not own.cuda:
+        return None  # A build for ROCm: torch.version.cuda is None, and the import compares nothing.
     if not cuda_check_of(name) or torch is None or builds[name] == "0" or compares(context, name) is False:
         return None
     if not any(isinstance(build, Unknown) for build in builds.values()):
@@ -124,7 +126,9 @@ def _findings(context: CheckContext, violation: Violation) -> Iterator[Finding]:
     statement, dependency, pinned = violation.statement, violation.dependency, violation.pinned
     assert statement is not None
     if dependency is None:
-        message = f"{context.named(pinned.name)} works with no release of torch"
+        of_build = "needs more than any release of torch installs"
+        lacks = of_build if statement.build else "works with no release of torch"
+        message = f"{context.named(pinned.name)} {lacks}"
         names: tuple[str, ...] = (pinned.name,)
     elif dependency.name == BUILD_CUDA:
         if _is_settled(context, pinned.name):
