@@ -42,6 +42,7 @@ def elsewhere(
     installed: Mapping[str, tuple[str, str]] | None = None,
     *,
     moved: bool = False,
+    exact: bool = False,
     root: str = "",
     system: str = "",
 ) -> str:
@@ -49,8 +50,8 @@ def elsewhere(
 
     ``folders`` are those of this environment as its own processes name them, ``installed`` has the version and the
     build of each package. ``moved``: the folders may be a copy of an environment that the log has at another path;
-    but not if this machine, or the one below ``root``, has an environment at that path. ``system`` is the one that
-    it is for.
+    but not if this machine, or the one below ``root``, has an environment at that path. ``exact``: only the folders
+    above the environment may have other names, as where a log hides them. ``system`` is the one that it is for.
     """
     if system and (there := _system_of(log)) and (there == "windows") != (system == "windows"):
         names = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
@@ -58,7 +59,7 @@ def elsewhere(
         return f"the log is from another environment: its paths are of {theirs}, this is for {names[system]}"
     own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
     strange = _strange(log, folders, moved, root)
-    if strange and (not moved or any(_is_here(prefix, name, root) for name, prefix in strange)):
+    if strange and (exact or not moved or any(_is_here(prefix, name, root) for name, prefix in strange)):
         name, prefix = strange[0]
         return f"the log is from another environment: it has {name} in {prefix}, this is {own}"
     here = {python_in(match) for folder in folders for match in PYTHON.finditer(folder + "/")}

@@ -185,14 +185,14 @@ def _by_log(
     installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
     root = "" if arguments.path is None else arguments.root or root_of(arguments.path) or ""
     system = context.target.platform.system if context.target is not None else ""
-    folders, moved = _folders(context, arguments), not context.live and arguments.root is None
-    strange = elsewhere(log, folders, installed, moved=moved, root=root, system=system)
+    folders, moved, exact = _folders(context, arguments), not context.live, arguments.root is not None
+    strange = elsewhere(log, folders, installed, moved=moved, exact=exact, root=root, system=system)
     if strange:
         strange += other_command(log, arguments)
     else:
         strange = contradicted(context, log)
     if not strange:
-        if moved and (remark := taken_as(log, folders)):
+        if moved and not exact and (remark := taken_as(log, folders)):
             console.say("note", remark)
         findings = by_log(context, log, findings)
     said = remarks(log, findings, strange)
