@@ -87,7 +87,9 @@ def _of_windows(package: str, opened: str, wanted_by: str, number: int, what: st
 
 
 def _error(opened: str) -> str:
-    return "ImportError" if _IMPORTED.match(os.path.basename(opened)) else "OSError"
+    folder, name = os.path.split(opened)
+    is_core = os.path.basename(folder) == "torch" and name.startswith("_C.")
+    return "ImportError" if is_core or _IMPORTED.match(name) else "OSError"
 
 
 def _system(context: CheckContext) -> str:

@@ -121,11 +121,16 @@ def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
     return libsndfile(context.root) is not None
 
 
-def without_libsndfile(context: CheckContext, because_none: str) -> Finding:
-    """The finding for a soundfile without a library; ``because_none`` says why the machine has none for it."""
+def without_libsndfile(context: CheckContext, because_none: str, system: str = "") -> Finding:
+    """The finding for a soundfile without a library; ``because_none`` says why the machine has none for it.
+
+    ``system`` is the one that a log shows, if that of the environment is unknown.
+    """
     message = f"{context.named('soundfile')} does not contain libsndfile, and {because_none}"
     expected_error = (
-        _SAYS[_system(context)] if _is_one_of(context, ">=0.11") else "OSError: sndfile library not found"
+        _SAYS[system or _system(context)]
+        if _is_one_of(context, ">=0.11")
+        else "OSError: sndfile library not found"
     )
     copy = context.copy("soundfile")
     path = copy.path if copy else ""

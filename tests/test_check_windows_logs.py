@@ -1,0 +1,119 @@
+"""What a log of Windows, or of an unknown system, shows about libraries that were not examined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.check import first, run
+from support.libraries import pe
+from support.site_folder import install, write
+
+_TAG = "cp311-cp311-win_amd64"
+_OPENS = "for dll in glob.glob(os.path.join(th_dll_path, '*.dll')): load(dll)\n"
+
+
+def _error(name: str) -> str:
+    return (
+        "OSError: [WinError 126] The specified module could not be found. Error loading "
+        f'"C:\\venv\\Lib\\site-packages\\torch\\lib\\{name}" or one of its dependencies.\n'
+    )
+
+
+def _torch(site: Path, version: str, **needed: list[str]) -> None:
+    """A torch whose DLLs need these."""
+    label = version.partition("+")[2]
+    cuda = f"'{label[2:4]}.{label[4:]}'" if label.startswith("cu") else None
+    files: dict[str, bytes | str] = {
+        "torch/__init__.py": _OPENS,
+        "torch/version.py": f"__version__ = '{version}'\ncuda = {cuda}\nhip = None\n",
+        "torch/_C.cp311-win_amd64.pyd": pe({"torch_cpu.dll": ["t"]}, ["PyInit__C"]),
+    }
+    for name, others in needed.items():
+        files[f"torch/lib/{name}.dll"] = pe({other: ["g"] for other in others}, ["t"])
+    install(site, "torch", version, files, tag=_TAG)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "venv" / "Lib" / "site-packages"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_dll_under_the_one_that_the_log_names(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/pytorch/pytorch/issues/125109: torch 2.3.0, installed for one user."""
+    _torch(site, "2.3.0+cpu", torch_cpu=["mkl_intel_thread.1.dll"], shm=["torch_cpu.dll"], other=[])
+    log = write(tmp_path / "log", _error("shm.dll"))
+    words = ["--path", site, "--platform", "windows-amd64", "--log"]
+    finding = first(run(capsys, *words, log, code=1))
+    assert finding["rule"] == "TL610"
+    assert "no package of this environment contains it" in finding["because"]
+    other = write(tmp_path / "other", _error("other.dll"))
+    assert first(run(capsys, *words, other))["rule"] != "TL610"
+
+    install(site, "mkl", "2021.4.0", {"../../user/Library/bin/mkl_intel_thread.1.dll": pe({}, ["g"])})
+    report = run(capsys, *words, log, code=1)
+    assert "of mkl 2021.4.0), where torch 2.3.0 does not search" in first(report)["because"]
+    assert "torch==2.3.1" in report["command"]
+
+
+def test_a_dll_that_is_missing_explains_the_log(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _torch(site, "2.4.0+cu121", torch_cpu=["vcomp140.dll", "torch_cuda.dll"])
+    log = write(tmp_path / "log", _error("torch_cpu.dll"))
+    report = run(capsys, "--path", site, "--platform", "windows-amd64", "--log", log)
+    assert "vcomp140" not in " ".join(
+        each["message"] for each in report["files"][0]["findings"] if each["rule"] == "TL610"
+    )
+    assert "torch_cuda.dll" in first(report)["message"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RuntimeError: torchaudio.sox_effects.sox_effects.apply_effects_file requires sox extension, but TorchAudio "
+        "is not compiled with it. Please build TorchAudio with libsox support.",
+        "RuntimeError: apply_effects_file: sox extension is not available.",
+        "RuntimeError: torchaudio.sox_effects.sox_effects.apply_effects_tensor requires sox",
+        "ImportError: TorchAudio sox extension is not available. Please refer to the stacktrace above.",
+    ],
+)
+@pytest.mark.triggers("TL302")
+def test_torchaudio_for_windows_has_no_sox(
+    line: str, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _torch(site, "2.3.1+cpu", torch_cpu=[])
+    version = {"torchaudio/__init__.py": "", "torchaudio/version.py": "__version__ = '2.3.1+cpu'\n"}
+    files = {**version, "torchaudio/lib/libtorchaudio.pyd": pe({"torch_cpu.dll": ["t"]})}
+    install(site, "torchaudio", "2.3.1+cpu", files, tag=_TAG)
+    install(site, "soundfile", "0.13.1", {"soundfile.py": "", "_soundfile_data/libsndfile_x64.dll": pe({})})
+    log = write(tmp_path / "log", line)
+    finding = first(run(capsys, "--path", site, "--platform", "windows-amd64", "--log", log))
+    assert finding["rule"] == "TL302"
+    assert "torchaudio for Windows is built without libsox" in finding["message"]
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "because"),
+    [
+        ("/Users/me/a.py\n", "OSError: cannot load library 'libsndfile.dylib'", "the machine has none"),
+        ("C:\\a\\b.pyd\n", "OSError: cannot load library 'libsndfile.dll'", "the machine has none"),
+        ("", "OSError: sndfile library not found using", "on which system is unknown"),
+    ],
+)
+def test_the_system_of_a_soundfile_is_that_of_the_log(
+    said: str, error: str, because: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "packages"
+    site.mkdir()
+    install(site, "soundfile", "0.13.1", {"soundfile.py": "__version__ = '0.13.1'\n", "_soundfile.py": ""})
+    log = write(tmp_path / "log", f"{said}OSError: sndfile library not found using ctypes.util.find_library\n")
+    finding = first(run(capsys, "--path", site, "--log", log))
+    assert finding["rule"] == "TL301"
+    assert finding["says"].startswith(error)
+    assert because in finding["message"]
