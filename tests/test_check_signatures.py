@@ -123,7 +123,8 @@ def empty(tmp_path: Path) -> Path:
         pytest.param(
             "TL520",
             f"--index-url {PAGE}/cu117 torch",
-            f"Looking in indexes: {PAGE}/cu117\nCollecting torch\nzipfile.BadZipFile: Bad CRC-32 for file 'torch/a.py'",
+            f"Looking in indexes: {PAGE}/cu117\nCollecting torch\n"
+            "zipfile.BadZipFile: Bad CRC-32 for file 'torch/a.py'",
             marks=pytest.mark.triggers("TL520"),
         ),
         pytest.param(

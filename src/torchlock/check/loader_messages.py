@@ -40,14 +40,14 @@ def no_symbol(context: CheckContext, package: str, opened: str, symbol: str, wan
     )
 
 
-def no_library(context: CheckContext, path: str) -> str:
-    """The error for a file that is not a library."""
+def no_library(context: CheckContext, path: str, opened: str = "") -> str:
+    """The error for a file that is not a library; ``opened`` needs it, if it is not opened itself."""
     system = _system(context)
     if system == "windows":
         return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
     if system == "macos":
-        return f"{_error(path)}: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
-    return f"{_error(path)}: {path}: invalid ELF header"
+        return f"{_error(opened or path)}: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
+    return f"{_error(opened or path)}: {path}: invalid ELF header"
 
 
 # torchvision continues without its library and fails when it describes its operators.

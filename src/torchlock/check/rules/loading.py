@@ -66,7 +66,7 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
                 *(dict.fromkeys([owner or name, name])),
                 path=path,
                 because=why_damaged(kind) or None,
-                expected_error=no_library(context, path),
+                expected_error=no_library(context, path, attempt.path),
             )
             return
 

@@ -1,4 +1,4 @@
-"""What a log of Windows, or of an unknown system, shows about libraries that were not examined."""
+"""What is said about libraries that are missing, or that a log shows to be missing on another system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.check import first, run
+from support.check import first, image, run, stage_audio, stage_torch
 from support.libraries import pe
 from support.site_folder import install, write
 
@@ -76,8 +76,8 @@ def test_a_dll_that_is_missing_explains_the_log(
 @pytest.mark.parametrize(
     "line",
     [
-        "RuntimeError: torchaudio.sox_effects.sox_effects.apply_effects_file requires sox extension, but TorchAudio "
-        "is not compiled with it. Please build TorchAudio with libsox support.",
+        "RuntimeError: torchaudio.sox_effects.sox_effects.apply_effects_file requires sox extension, but "
+        "TorchAudio is not compiled with it. Please build TorchAudio with libsox support.",
         "RuntimeError: apply_effects_file: sox extension is not available.",
         "RuntimeError: torchaudio.sox_effects.sox_effects.apply_effects_tensor requires sox",
         "ImportError: TorchAudio sox extension is not available. Please refer to the stacktrace above.",
@@ -117,3 +117,26 @@ def test_the_system_of_a_soundfile_is_that_of_the_log(
     assert finding["rule"] == "TL301"
     assert finding["says"].startswith(error)
     assert because in finding["message"]
+
+
+def test_python_itself_opens_the_core_of_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its errors are ImportErrors, also those about a library that it needs."""
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site)
+    words = ["--path", site, "--root", image(site), "--platform", "linux-x86_64"]
+    lib = write(site / "torch" / "lib" / "libtorch_cpu.so", "no library")
+    assert first(run(capsys, *words))["says"].startswith(f"ImportError: {lib}: invalid ELF header")
+    lib.unlink()
+    assert first(run(capsys, *words))["says"].startswith("ImportError: libtorch_cpu.so: cannot open")
+
+
+def test_a_runtime_that_no_package_of_this_torch_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "env" / "lib" / "python3.8" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, "1.10.0+cu111", cuda="'11.1'")
+    stage_audio(site, "0.10.0", needed=("libtorch_cpu.so", "libcudart.so.10.2"))
+    report = run(capsys, "--path", site, "--root", image(site), "--platform", "linux-x86_64")
+    found = [each for one in report["files"][0]["findings"] for each in (one, *one["consequences"])]
+    (because,) = [each["because"] for each in found if each["rule"] == "TL610"]
+    assert because == "it is built for CUDA 10.2, and this torch is for CUDA 11.1"
