@@ -127,8 +127,8 @@ def test_python_itself_opens_the_core_of_torch(tmp_path: Path, capsys: pytest.Ca
     words = ["--path", site, "--root", image(site), "--platform", "linux-x86_64"]
     lib = write(site / "torch" / "lib" / "libtorch_cpu.so", "no library")
     assert first(run(capsys, *words))["says"].startswith(f"ImportError: {lib}: invalid ELF header")
-    lib.unlink()
-    assert first(run(capsys, *words))["says"].startswith("ImportError: libtorch_cpu.so: cannot open")
+    lib.write_bytes(b"")
+    assert first(run(capsys, *words))["says"] == f"ImportError: {lib}: file too short"
 
 
 def test_a_runtime_that_no_package_of_this_torch_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

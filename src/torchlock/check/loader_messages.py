@@ -15,6 +15,9 @@ _IMPORTED = re.compile(
     r"(?!lib).+\.(cpython-\w+-[\w-]+|abi3)\.so$|.+\.cp\w+-win\w+\.pyd$|.+\.cpython-\w+-darwin\.so$"
 )
 
+# The libraries that torch's extension module needs, and that torch does not open before it.
+_OF_CORE = re.compile(r"lib(torch(_python|_cpu|_cuda\w*|_hip)?|c10(_cuda|_hip)?|shm|caffe2\w*)\.(so|dylib)")
+
 
 def not_found(context: CheckContext, package: str, opened: str, library: str, wanted_by: str) -> str:
     """The error for a missing library. The package opens ``opened``; ``wanted_by`` needs the missing library."""
@@ -84,6 +87,13 @@ def _of_windows(package: str, opened: str, wanted_by: str, number: int, what: st
             "Try using the full path with constructor syntax."
         )
     return f"OSError: {said}"
+
+
+def error_about(path: str) -> str:
+    """The type of the error about a library: of those beside torch, its extension module needs most."""
+    folder, name = os.path.split(path)
+    is_of_core = folder.endswith(os.path.join(os.sep, "torch", "lib")) and _OF_CORE.match(name)
+    return "ImportError" if is_of_core else _error(path)
 
 
 def _error(opened: str) -> str:
