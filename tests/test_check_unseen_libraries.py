@@ -48,7 +48,7 @@ def test_a_dll_under_the_one_that_the_log_names(
     """https://github.com/pytorch/pytorch/issues/125109: torch 2.3.0, installed for one user."""
     _torch(site, "2.3.0+cpu", torch_cpu=["mkl_intel_thread.1.dll"], shm=["torch_cpu.dll"], other=[])
     log = write(tmp_path / "log", _error("shm.dll"))
-    words = ["--path", site, "--platform", "windows-amd64", "--log"]
+    words: list[str | Path] = ["--path", site, "--platform", "windows-amd64", "--log"]
     finding = first(run(capsys, *words, log, code=1))
     assert finding["rule"] == "TL610"
     assert "no package of this environment contains it" in finding["because"]
@@ -88,7 +88,10 @@ def test_torchaudio_for_windows_has_no_sox(
     line: str, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _torch(site, "2.3.1+cpu", torch_cpu=[])
-    version = {"torchaudio/__init__.py": "", "torchaudio/version.py": "__version__ = '2.3.1+cpu'\n"}
+    version: dict[str, bytes | str] = {
+        "torchaudio/__init__.py": "",
+        "torchaudio/version.py": "__version__ = '2.3.1+cpu'\n",
+    }
     files = {**version, "torchaudio/lib/libtorchaudio.pyd": pe({"torch_cpu.dll": ["t"]})}
     install(site, "torchaudio", "2.3.1+cpu", files, tag=_TAG)
     install(site, "soundfile", "0.13.1", {"soundfile.py": "", "_soundfile_data/libsndfile_x64.dll": pe({})})
@@ -124,7 +127,7 @@ def test_python_itself_opens_the_core_of_torch(tmp_path: Path, capsys: pytest.Ca
     site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
     site.mkdir(parents=True)
     stage_torch(site)
-    words = ["--path", site, "--root", image(site), "--platform", "linux-x86_64"]
+    words: list[str | Path] = ["--path", site, "--root", image(site), "--platform", "linux-x86_64"]
     lib = write(site / "torch" / "lib" / "libtorch_cpu.so", "no library")
     assert first(run(capsys, *words))["says"].startswith(f"ImportError: {lib}: invalid ELF header")
     lib.write_bytes(b"")
@@ -140,3 +143,29 @@ def test_a_runtime_that_no_package_of_this_torch_has(tmp_path: Path, capsys: pyt
     found = [each for one in report["files"][0]["findings"] for each in (one, *one["consequences"])]
     (because,) = [each["because"] for each in found if each["rule"] == "TL610"]
     assert because == "it is built for CUDA 10.2, and this torch is for CUDA 11.1"
+
+
+def test_the_ffmpeg_that_a_log_asks_for_comes_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is on this Mac, in a folder that dyld does not search; soundfile is the other way."""
+    root = tmp_path / "root"
+    site = root / "Users" / "u" / "app" / ".venv" / "lib" / "python3.12" / "site-packages"
+    site.mkdir(parents=True)
+    home = "/Users/u/.local/share/uv/python/cpython-3.12-macos-aarch64-none/bin"
+    write(site.parents[2] / "pyvenv.cfg", f"home = {home}\nversion = 3.12.1\n")
+    for name in ("torch", "torchaudio"):
+        version: dict[str, bytes | str] = {
+            f"{name}/__init__.py": "",
+            f"{name}/version.py": "__version__ = '2.5.1'\n",
+        }
+        install(site, name, "2.5.1", version, tag="cp312-cp312-macosx_11_0_arm64")
+    for name in ("libavutil.58", "libavcodec.60", "libavformat.60", "libavfilter.9", "libavdevice.60"):
+        write(
+            root / "opt" / "homebrew" / "lib" / f"{name}.dylib",
+            b"\xcf\xfa\xed\xfe" + (0x0100000C).to_bytes(4, "little") + bytes(24),
+        )
+    log = write(tmp_path / "log", "ImportError: FFmpeg libraries are not found. Please install FFmpeg.\n")
+    words: list[str | Path] = ["--path", site, "--root", root, "--platform", "macos-arm64", "--log", log]
+    (finding,) = [each for each in run(capsys, *words)["files"][0]["findings"] if each["rule"] == "TL303"]
+    lines = [each["line"] for each in finding["remedy"]["commands"]]
+    assert lines[0] == "export DYLD_FALLBACK_LIBRARY_PATH=/opt/homebrew/lib"
+    assert "pip install soundfile" in lines[1]

@@ -21,7 +21,7 @@ from torchlock.check.rules.audio_backends import (
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
-from torchlock.check.rules.unseen_libraries import is_named, why_unfound
+from torchlock.check.rules.unseen_libraries import is_below_named, is_named, why_unfound
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
@@ -213,15 +213,11 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     first = log.first
     if first is None:
         return
-    for attempt in context.attempts:
-        if attempt.outcome.missing:
-            continue  # which is what the log shows
-        asked = [each for each in attempt.outcome.unseen if is_named(context, each, attempt, first)]
-        if attempt.role == "import" and asked and "TL610" in first.rules:
-            lost = min(asked, key=_common)
-            missing = MissingLibrary(lost.name, lost.wanted_by)
-            yield found_missing(context, attempt, missing, *why_unfound(context, lost.name))
-            return
+    if "TL610" in first.rules and (asked := _asked(context, first)):
+        attempt, lost = min(asked, key=lambda each: _common(each[1]))
+        missing = MissingLibrary(lost.name, lost.wanted_by)
+        yield found_missing(context, attempt, missing, *why_unfound(context, lost.name))
+        return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
         yield from _ffmpeg_shown(context, first)
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
@@ -235,6 +231,15 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         finding = without_sox(context)
         finding.severity = severity_of(fails=False)
         yield finding
+
+
+def _asked(context: CheckContext, first: Signature) -> list[tuple[Attempt, NotExamined]]:
+    """The libraries that a line may be about and that were not seen; those further below its own come last."""
+    # A library that is known to be missing is what the log shows.
+    mine = [each for each in context.attempts if each.role == "import" and not each.outcome.missing]
+    pairs = [(attempt, unseen) for attempt in mine for unseen in attempt.outcome.unseen]
+    direct = [pair for pair in pairs if is_named(pair[1], pair[0], first)]
+    return direct + [pair for pair in pairs if is_below_named(context, pair[1], first)]
 
 
 # What a line of a log shows about the system that printed it.

@@ -27,19 +27,24 @@ _MOST = 200
 _AFTER_230 = {"torch": "2.3.1", "torchaudio": "2.3.1", "torchvision": "0.18.1"}
 
 
-def is_named(context: CheckContext, unseen: NotExamined, attempt: Attempt, signature: Signature) -> bool:
-    """Whether a line names a library that was not seen, one that needs it, or the one that is opened.
+def is_named(unseen: NotExamined, attempt: Attempt, signature: Signature) -> bool:
+    """Whether a line names a library that was not seen, the one that needs it, or the one that is opened.
 
     Windows names only the one that is opened: as a file, or as the module that is imported.
     """
     library, opened = signature.library.lower(), os.path.basename(attempt.path).lower()
     if library:
-        by = os.path.basename(unseen.wanted_by).lower()
-        return library in (unseen.name.lower(), by, opened) or (
-            context.operating_system == "windows" and by in _needed_by(context, unseen.wanted_by, library)
-        )
+        return library in (unseen.name.lower(), os.path.basename(unseen.wanted_by).lower(), opened)
     module = re.search(r"DLL load failed while importing (\w{1,100})", signature.text)
     return module is not None and opened.partition(".")[0] == module[1].lower()
+
+
+def is_below_named(context: CheckContext, unseen: NotExamined, signature: Signature) -> bool:
+    """Whether a line of Windows names a DLL that needs, through others, one that was not seen."""
+    if context.operating_system != "windows" or not signature.library:
+        return False
+    by = os.path.basename(unseen.wanted_by).lower()
+    return by in _needed_by(context, unseen.wanted_by, signature.library.lower())
 
 
 def _needed_by(context: CheckContext, beside: str, library: str) -> set[str]:
