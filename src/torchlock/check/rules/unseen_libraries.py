@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import NotExamined
 
+# Other packages contain copies of these for themselves; installing them on the machine is the remedy.
+_OF_RUNTIME = re.compile(r"vcruntime|msvcp|concrt|vcomp|libomp", re.IGNORECASE)
 # More DLLs than a package of the stack has in one folder.
 _MOST = 200
 # The DLLs of torch 2.3.0 need those of mkl. It does not search the folder of a user's installation
@@ -75,7 +77,9 @@ def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None
     user = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
     if not files.is_file(path):
         return f"the record of {owner} names {path}, which is not there", None
-    return f"it is in {os.path.dirname(path)} (of {owner}), where {user} does not search", _beside(context)
+    return f"it is in {os.path.dirname(path)} (of {owner}), where {user} does not search", (
+        None if _OF_RUNTIME.match(library) else _beside(context)
+    )
 
 
 def _recorded(context: CheckContext, library: str) -> tuple[str, str]:
