@@ -121,6 +121,13 @@ def empty(tmp_path: Path) -> Path:
             marks=pytest.mark.triggers("TL529"),
         ),
         pytest.param(
+            "TL520",
+            f"--index-url {PAGE}/cu117 torch",
+            f"Looking in indexes: {PAGE}/cu117\nCollecting torch\n"
+            "zipfile.BadZipFile: Bad CRC-32 for file 'torch/a.py'",
+            marks=pytest.mark.triggers("TL520"),
+        ),
+        pytest.param(
             "TL511",
             "pip<24.1",
             "WARNING: Ignoring version 2.0.6 of omegaconf since it has invalid metadata:",

@@ -25,6 +25,8 @@ _LEFT_HALF = (*_LEFT, "TL601", "TL603", "TL604", "TL605")
 PURGE = {"pip": "cache purge", "uv": "cache clean"}
 # Words of a command that are safe to show as they are.
 _SAFE = re.compile(r"[\w./:=+@,~\[\]\\!-]{1,300}")
+# A page of the PyTorch index, and no page of links.
+_PAGE = re.compile(r"https://download\.pytorch\.org/whl(?:/(?!\w{0,40}\.html)[\w.+-]{1,40}){1,3}/?")
 _INSTALL = re.compile(r"(?:pip3?(?:\.\d{1,2})?(?:\.exe)?|uv pip) install (.+)")
 
 
@@ -101,8 +103,17 @@ def words_of(asked: Installation) -> list[str]:
     if words and all(map(_SAFE.fullmatch, words)):
         return [each for each in words if each not in ("--no-cache-dir", "--no-cache")]
     if len(asked.requested) > 1:
-        return list(asked.requested)
-    return requirement_words(asked.name, asked.version or _version_of(asked), asked.specifier)
+        found = list(asked.requested)
+    else:
+        found = requirement_words(asked.name, asked.version or _version_of(asked), asked.specifier)
+    is_bare = bool(found) and "--index-url" not in found and not match
+    return [*(_only_page(asked) if is_bare else []), *found]
+
+
+def _only_page(asked: Installation) -> list[str]:
+    """The option for the page of the PyTorch index, if nothing else was asked. Others have other builds."""
+    page = asked.indexes[0] if len(asked.indexes) == 1 else ""
+    return ["--index-url", page] if _PAGE.fullmatch(page) else []
 
 
 def _version_of(asked: Installation) -> str:

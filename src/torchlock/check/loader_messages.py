@@ -15,6 +15,9 @@ _IMPORTED = re.compile(
     r"(?!lib).+\.(cpython-\w+-[\w-]+|abi3)\.so$|.+\.cp\w+-win\w+\.pyd$|.+\.cpython-\w+-darwin\.so$"
 )
 
+# The libraries that torch's extension module needs, and that torch does not open before it.
+_OF_CORE = re.compile(r"lib(torch(_python|_cpu|_cuda\w*|_hip)?|c10(_cuda|_hip)?|shm|caffe2\w*)\.(so|dylib)")
+
 
 def not_found(context: CheckContext, package: str, opened: str, library: str, wanted_by: str) -> str:
     """The error for a missing library. The package opens ``opened``; ``wanted_by`` needs the missing library."""
@@ -40,14 +43,14 @@ def no_symbol(context: CheckContext, package: str, opened: str, symbol: str, wan
     )
 
 
-def no_library(context: CheckContext, path: str) -> str:
-    """The error for a file that is not a library."""
+def no_library(context: CheckContext, path: str, opened: str = "") -> str:
+    """The error for a file that is not a library; ``opened`` needs it, if it is not opened itself."""
     system = _system(context)
     if system == "windows":
         return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
     if system == "macos":
-        return f"{_error(path)}: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
-    return f"{_error(path)}: {path}: invalid ELF header"
+        return f"{_error(opened or path)}: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
+    return f"{_error(opened or path)}: {path}: invalid ELF header"
 
 
 # torchvision continues without its library and fails when it describes its operators.
@@ -86,8 +89,17 @@ def _of_windows(package: str, opened: str, wanted_by: str, number: int, what: st
     return f"OSError: {said}"
 
 
+def error_about(path: str) -> str:
+    """The type of the error about a library: of those beside torch, its extension module needs most."""
+    folder, name = os.path.split(path)
+    is_of_core = folder.endswith(os.path.join(os.sep, "torch", "lib")) and _OF_CORE.match(name)
+    return "ImportError" if is_of_core else _error(path)
+
+
 def _error(opened: str) -> str:
-    return "ImportError" if _IMPORTED.match(os.path.basename(opened)) else "OSError"
+    folder, name = os.path.split(opened)
+    is_core = os.path.basename(folder) == "torch" and name.startswith("_C.")
+    return "ImportError" if is_core or _IMPORTED.match(name) else "OSError"
 
 
 def _system(context: CheckContext) -> str:

@@ -50,7 +50,7 @@ def elsewhere(
 
     ``folders`` are those of this environment as its own processes name them, ``installed`` has the version and the
     build of each package. ``moved``: the folders may be a copy of an environment that the log has at another path;
-    but not if this machine, or the one below ``root``, has an environment at that path. ``exact``: only the folders
+    but not if this machine, or the one below ``root``, has an environment at that path. ``exact``: only folders
     above the environment may have other names, as where a log hides them. ``system`` is the one that it is for.
     """
     if system and (there := _system_of(log)) and (there == "windows") != (system == "windows"):

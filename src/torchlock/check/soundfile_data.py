@@ -48,16 +48,16 @@ def is_hollow(context: CheckContext, copy: ModuleCopy) -> bool:
 
 
 def asked_by(context: CheckContext, copy: ModuleCopy) -> list[re.Pattern[str]] | None:
-    """The names that the module has for this system; None if its text does not show them."""
+    """The names that the module has for this system (unknown: for any); None if its text does not show them."""
     lines = _ASSIGNED.findall(_text(copy))
     if not lines:
         return None
     is_packaged = any(packaged for packaged, _ in lines)
-    ending = _ENDINGS[context.operating_system or "linux"]
+    ending = _ENDINGS.get(context.operating_system, r"\w+")
     names = [_pattern(value) for packaged, value in lines if bool(packaged) == is_packaged]
     if any(name.count(_ANY) > 1 for name in names):
         return None  # No release has such a name, and its pattern could take very long.
-    return [re.compile(name) for name in names if name.endswith(rf"\.{ending}")]
+    return [re.compile(name) for name in names if re.search(rf"\\\.{ending}$", name)]
 
 
 def _pattern(value: str) -> str:

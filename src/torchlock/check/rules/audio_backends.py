@@ -127,10 +127,11 @@ def ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
     if not _is_one_of(context, ">=0.12,<2.9") or (has_known and not is_mac(context)):
         return
     needs, majors = (_FFMPEG, (4, 5, 6)) if _is_one_of(context, ">=2.1") else (f">={_STREAMS}.1,<5", (_STREAMS,))
-    there, because = "the log shows that none is found", None
+    there, because, is_off_path = "the log shows that none is found", None, False
     remedy = install_library(context, "ffmpeg", needs)
     if is_mac(context):
         off_path = mac_libraries.ffmpeg_off_path(context, majors)
+        is_off_path = off_path is not None
         there = mac_libraries.where(off_path, "FFmpeg") if off_path else there
         remedy = (
             mac_libraries.reach(context, off_path, "ffmpeg", needs)
@@ -146,11 +147,44 @@ def ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
             else Remedy(f"{_SHARED}: {BY_HAND}.", commands=installed.commands)
         )
     if context.copy("soundfile") is None and _is_one_of(context, ">=2.1"):
-        remedy = Remedy(
-            "Install soundfile, with which torchaudio loads and saves.", commands=add(context, "soundfile")
-        )
+        remedy = _or_soundfile(context, remedy if is_off_path else None)
     message = f"{context.named('torchaudio')} does not load through FFmpeg: {there}"
     yield context.finding("TL303", "warning", message, "torchaudio", because=because, remedy=remedy)
+
+
+def _or_soundfile(context: CheckContext, first: Remedy | None) -> Remedy:
+    """Install soundfile, with which torchaudio loads and saves; after the remedy for FFmpeg, if there is one."""
+    commands = add(context, "soundfile")
+    if first is None:
+        return Remedy("Install soundfile, with which torchaudio loads and saves.", commands=commands)
+    summary = f"{first.summary.rstrip('.')}; or install soundfile, with which torchaudio loads and saves."
+    return Remedy(summary, commands=(*first.commands, *commands))
+
+
+def lacks_sox(context: CheckContext) -> bool:
+    """Whether this torchaudio was built without libsox, as all wheels for Windows are."""
+    copy = context.copy("torchaudio")
+    if copy is None or not _is_windows(context) or not _is_one_of(context, ">=0.6,<2.9"):
+        return False
+    names = [*context.environment.tree.names(copy.path), *context.environment.tree.names(f"{copy.path}/lib")]
+    return not any("sox" in name and name.endswith((".pyd", ".dll")) for name in names)
+
+
+def built_without_sox(context: CheckContext, expected_error: str) -> Finding:
+    """A warning that a program calls a function of libsox that this torchaudio does not have."""
+    remedy = (
+        "Remove the call of the sox backend or of sox_effects: load and save with soundfile, and use the "
+        "functions of torchaudio.functional and torchaudio.transforms for effects."
+    )
+    return context.finding(
+        "TL302",
+        "warning",
+        f"{context.named('torchaudio')} has no sox extension: torchaudio for Windows is built without libsox",
+        "torchaudio",
+        because="no library of the machine can add it",
+        expected_error=expected_error,
+        remedy=Remedy(remedy),
+    )
 
 
 def is_sox_unknown(context: CheckContext) -> bool:

@@ -7,6 +7,7 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from torchlock.check.loader_messages import error_about
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
@@ -181,9 +182,9 @@ def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
         severity = severity_of(fails=vital)
         expected_error = {
-            "truncated": f"ImportError: {fault.path}: file too short",
-            "empty": f"OSError: {fault.path}: file too short",
-        }.get(fault.kind, f"OSError: {fault.path}: invalid ELF header")
+            "truncated": f"{error_about(fault.path)}: {fault.path}: file too short",
+            "empty": f"{error_about(fault.path)}: {fault.path}: file too short",
+        }.get(fault.kind, f"{error_about(fault.path)}: {fault.path}: invalid ELF header")
         message = f"{_short(context, fault.path)} of {name} {what}"
         because = _WHY.get(fault.kind)
         yield context.finding(

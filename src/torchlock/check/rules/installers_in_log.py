@@ -158,7 +158,7 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
 
 
 def _long_path(context: CheckContext, asked: Installation, first: Signature) -> Told:
-    message = "a path of the installation is longer than Windows allows (260 characters)"
+    message = "a path of the installation is longer than Windows allows (260 characters, 248 for a folder)"
     line = (
         "New-ItemProperty -Path HKLM:\\SYSTEM\\CurrentControlSet\\Control\\FileSystem -Name LongPathsEnabled "
         "-Value 1 -PropertyType DWORD -Force"

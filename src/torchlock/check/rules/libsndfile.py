@@ -131,11 +131,16 @@ def _is_in_conda_prefix(context: CheckContext) -> bool | Unknown:
     return any(name in there for name in ("libsndfile.so.1", "libsndfile.so"))
 
 
-def without_libsndfile(context: CheckContext, because_none: str) -> Finding:
-    """The finding for a soundfile without a library; ``because_none`` says why the machine has none for it."""
+def without_libsndfile(context: CheckContext, because_none: str, system: str = "") -> Finding:
+    """The finding for a soundfile without a library; ``because_none`` says why the machine has none for it.
+
+    ``system`` is the one that a log shows, if that of the environment is unknown.
+    """
     message = f"{context.named('soundfile')} does not contain libsndfile, and {because_none}"
     expected_error = (
-        _SAYS[_system(context)] if _is_one_of(context, ">=0.11") else "OSError: sndfile library not found"
+        _SAYS[system or _system(context)]
+        if _is_one_of(context, ">=0.11")
+        else "OSError: sndfile library not found"
     )
     copy = context.copy("soundfile")
     path = copy.path if copy else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.conda import conda_install
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
-from torchlock.check.nvidia import owner_of
+from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
@@ -68,7 +68,7 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
                 *(dict.fromkeys([owner or name, name])),
                 path=path,
                 because=why_damaged(kind) or None,
-                expected_error=no_library(context, path),
+                expected_error=no_library(context, path, attempt.path),
             )
             return
 
@@ -115,8 +115,10 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
     )
 
 
-def found_missing(context: CheckContext, attempt: Attempt, missing: MissingLibrary, because: str) -> Finding:
-    """The finding for one missing library."""
+def found_missing(
+    context: CheckContext, attempt: Attempt, missing: MissingLibrary, because: str, remedy: Remedy | None = None
+) -> Finding:
+    """The finding for one missing library; ``remedy`` in place of the usual one."""
     name = attempt.package
     return context.finding(
         "TL610",
@@ -126,7 +128,7 @@ def found_missing(context: CheckContext, attempt: Attempt, missing: MissingLibra
         path=missing.wanted_by,
         because=because,
         expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
-        remedy=_remedy(context, missing),
+        remedy=remedy or _remedy(context, missing),
         lacks=(missing.name,),
     )
 
@@ -165,11 +167,33 @@ def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | Non
         )
     if _CUDA.match(missing.name):
         others = sorted(_like(context, missing.name))
-        there = f"; {_listed(others)} is there, for another CUDA version" if others else ""
-        return f"the nvidia packages contain it; CUDA builds of torch require them in their metadata{there}"
+        there = [f"{_listed(others)} is there, for another CUDA version"] if others else []
+        return "; ".join([*_of_nvidia(context, missing.name), *there]) or None
     if missing.name.startswith("libpython"):
         return WHY_PYTHON
     return None
+
+
+def _of_nvidia(context: CheckContext, library: str) -> list[str]:
+    """Where a library of CUDA should be from: a package that torch requires, or the CUDA version of another torch.
+
+    The major version in the library's name is that of the package which contains it.
+    """
+    number, package = re.search(r"\.so\.(\d{1,3})(?:\.(\d{1,3}))?", library), package_for(context, library)
+    if number is None:
+        return []
+    lowest = re.search(r"\d+", required(context).get(package, ""))
+    if lowest is not None and lowest[0] == number[1]:
+        return ["the nvidia packages contain it; CUDA builds of torch require them in their metadata"]
+    torch = context.build("torch")
+    cuda = (torch.cuda if torch is not None else "") or ""
+    major, _, minor = cuda.partition(".")
+    # Since CUDA 11, the name of the runtime has the major version only.
+    is_old = int(number[1]) < 11
+    if not cuda or "cudart" not in library or (major == number[1] and (not is_old or minor == number[2])):
+        return []
+    mine = f"{number[1]}.{number[2]}" if is_old and number[2] else number[1]
+    return [f"it is built for CUDA {mine}, and this torch is for CUDA {cuda}"]
 
 
 def _built_apart(context: CheckContext, name: str) -> str | None:

@@ -11,10 +11,17 @@ from torchlock.check.linking import is_ffmpeg
 from torchlock.check.log_signatures import HEADLINE
 from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import versions
-from torchlock.check.rules.audio_backends import ffmpeg_shown, is_sox_unknown, without_sox
+from torchlock.check.rules.audio_backends import (
+    built_without_sox,
+    ffmpeg_shown,
+    is_sox_unknown,
+    lacks_sox,
+    without_sox,
+)
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
+from torchlock.check.rules.unseen_libraries import is_below_named, is_named, why_unfound
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
@@ -206,27 +213,52 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     first = log.first
     if first is None:
         return
-    for attempt in context.attempts:
-        asked = [each for each in attempt.outcome.unseen if _is_named(each, attempt, first)]
-        if attempt.role == "import" and asked and "TL610" in first.rules:
-            lost = min(asked, key=_common)
-            missing = MissingLibrary(lost.name, lost.wanted_by)
-            because = (
-                "no package of this environment contains it, and the log shows that the machine does not have it"
-            )
-            yield found_missing(context, attempt, missing, because)
-            return
+    if "TL610" in first.rules and (asked := _asked(context, first)):
+        attempt, lost = min(asked, key=lambda each: _common(each[1]))
+        missing = MissingLibrary(lost.name, lost.wanted_by)
+        yield found_missing(context, attempt, missing, *why_unfound(context, lost.name))
+        return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
         yield from _ffmpeg_shown(context, first)
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
-        yield without_libsndfile(context, why_none(context, "the log shows that the machine has none"))
+        yield from _libsndfile_shown(context, log, first)
     of_torchaudio = first.rules[:2] == ("TL304", "TL303") and "torchcodec" not in context.pins
     if (first.rules[:1] == ("TL303",) or of_torchaudio) and "TL303" not in {each.rule for each in found}:
         yield from ffmpeg_shown(context)
-    if "TL302" in first.rules[:2] and is_sox_unknown(context):
+    if "TL302" in first.rules[:2] and lacks_sox(context):
+        yield built_without_sox(context, first.text)
+    elif "TL302" in first.rules[:2] and is_sox_unknown(context):
         finding = without_sox(context)
         finding.severity = severity_of(fails=False)
         yield finding
+
+
+def _asked(context: CheckContext, first: Signature) -> list[tuple[Attempt, NotExamined]]:
+    """The libraries that a line may be about and that were not seen; those further below its own come last."""
+    # A library that is known to be missing is what the log shows.
+    mine = [each for each in context.attempts if each.role == "import" and not each.outcome.missing]
+    pairs = [(attempt, unseen) for attempt in mine for unseen in attempt.outcome.unseen]
+    direct = [pair for pair in pairs if is_named(pair[1], pair[0], first)]
+    return direct + [pair for pair in pairs if is_below_named(context, pair[1], first)]
+
+
+# What a line of a log shows about the system that printed it.
+_SYSTEMS = (
+    ("macos", re.compile(r"\.dylib\b|/Users/|dlopen\(")),
+    ("windows", re.compile(r"\.dll\b|\.pyd\b|[A-Z]:\\", re.I)),
+)
+
+
+def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iterator[Finding]:
+    """A soundfile that finds no library, on the system of the environment, or else of the log."""
+    system = context.operating_system or next((name for name, sign in _SYSTEMS if sign.search(log.text)), "")
+    if system:
+        otherwise = "the log shows that the machine has none"
+        yield without_libsndfile(context, why_none(context, otherwise), system)
+        return
+    finding = without_libsndfile(context, "the log shows that it finds none; on which system is unknown")
+    finding.expected_error = first.text
+    yield finding
 
 
 def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
@@ -256,15 +288,3 @@ def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
         return False
     lost = [any(is_ffmpeg(each.name) for item in group for each in item.outcome.unseen) for group in groups]
     return bool(lost) and all(lost) and not stated(context, "ffmpeg")[0]
-
-
-def _is_named(unseen: NotExamined, attempt: Attempt, signature: Signature) -> bool:
-    """Whether a line names a library that was not seen, the one that needs it, or the one that is opened.
-
-    Windows names only the one that is opened: as a file, or as the module that is imported.
-    """
-    library, opened = signature.library.lower(), os.path.basename(attempt.path).lower()
-    if library:
-        return library in (unseen.name.lower(), os.path.basename(unseen.wanted_by).lower(), opened)
-    module = re.search(r"DLL load failed while importing (\w{1,100})", signature.text)
-    return module is not None and opened.partition(".")[0] == module[1].lower()
