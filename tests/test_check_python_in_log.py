@@ -9,7 +9,11 @@ import pytest
 from support.check import bad, first, image, run, stage_torch
 from support.libraries import elf
 from support.site_folder import install, write
+from torchlock.check.context import CheckContext
+from torchlock.check.linking import resolved
 from torchlock.cli.main import main
+from torchlock.inspect.environment import of_tree
+from torchlock.inspect.loading.root import Root
 
 LIBRARY = "libpython3.11.so.1.0"
 LOST = f"OSError: {LIBRARY}: cannot open shared object file: No such file or directory\n"
@@ -45,6 +49,7 @@ def test_the_library_of_an_unknown_python_is_not_examined(site: Path, capsys: py
     assert bad(report) == []
     assert f"needs {LIBRARY}: the Python that runs was not examined" in report["summary"]
     assert "torchcodec 0.7.0 load" not in report["summary"]
+    assert resolved(CheckContext(of_tree(str(site)), live=False, root=Root(str(root))), "torchcodec", whole=True)
 
 
 @pytest.mark.parametrize("place", ["lib64", "env/lib", "opt/python/lib"])

@@ -74,6 +74,7 @@ def resolved(context: CheckContext, name: str, *, whole: bool = False) -> bool |
     """Whether the libraries that a companion's import opens find their libraries, and their symbols in torch.
 
     ``whole``: also what they need of the machine, which has to be known. FFmpeg is left out: it has its own rules.
+    The library of a Python that was not examined is left out, too: it says nothing about torch.
     """
     groups = _opened(context, name)
     if not groups:
@@ -85,7 +86,8 @@ def resolved(context: CheckContext, name: str, *, whole: bool = False) -> bool |
     for group in groups:
         outcomes = [without_ffmpeg(each).outcome for each in group]
         if all(outcome.loads for outcome in outcomes):
-            mine = [each for outcome in outcomes for each in outcome.unseen] if whole else []
+            of_machine = (each for outcome in outcomes for each in outcome.unseen if whole)
+            mine = [each for each in of_machine if not each.name.startswith("libpython")]
             if not mine:
                 return _confirmed(context, group)
             unseen += mine
