@@ -63,7 +63,7 @@ def test_the_library_of_python_is_found(place: str, site: Path, capsys: pytest.C
     assert report["summary"].startswith("nothing is wrong")
 
 
-@pytest.mark.parametrize("home", ["/usr/bin", "/root/.local/share/uv/python/cpython-3.11/bin"])
+@pytest.mark.parametrize("home", ["/usr/bin", "/home/u/.local/share/uv/python/cpython-3.11/bin"])
 def test_a_log_shows_that_it_is_missing(
     home: str, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_module_that_python_was_built_without(
     install(site, "torchvision", "0.23.0+cpu", {"torchvision/__init__.py": ""})
     text = (
         f'  File "{site}/torchvision/datasets/utils.py", line 5, in <module>\n    import {name[1:]}\n'
-        f'  File "/root/.pyenv/versions/3.11.7/lib/python3.11/{name[1:]}.py", line 27, in <module>\n'
+        f'  File "/home/u/.pyenv/versions/3.11.7/lib/python3.11/{name[1:]}.py", line 27, in <module>\n'
         f"ModuleNotFoundError: No module named '{name}'\n"
     )
     log = write(tmp_path / "log", text)

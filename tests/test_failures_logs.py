@@ -135,7 +135,7 @@ File ~/ChatTTS/ChatTTS/model/gpt.py:13
 ---> 13 from torch.nn.utils.parametrizations import weight_norm
      14 from transformers import LlamaModel, LlamaConfig
 
-ImportError: cannot import name 'weight_norm' from 'torch.nn.utils.parametrizations' (/root/miniconda3/lib/python3.8/site-packages/torch/nn/utils/parametrizations.py)
+ImportError: cannot import name 'weight_norm' from 'torch.nn.utils.parametrizations' (/home/u/miniconda3/lib/python3.8/site-packages/torch/nn/utils/parametrizations.py)
 """
     site = ground.linux("3.8", prefix="root/miniconda3")
     ground.wheel(site, "torchaudio==2.0.2")

@@ -86,10 +86,11 @@ def _recorded(context: CheckContext, library: str) -> tuple[str, str]:
     """The package that has installed a library, inside of the folder of packages or not, and its path; else ""."""
     for each in context.installed.distributions:
         record = read_record(each)
-        for row in record if isinstance(record, Record) else ():
+        if not isinstance(record, Record):
+            continue
+        for row in record:
             if row.path.replace("\\", "/").rpartition("/")[2].lower() == library.lower():
-                path = os.path.normpath(os.path.join(record.base, row.path))  # type: ignore[union-attr]
-                return f"{each.name} {each.version}", path
+                return f"{each.name} {each.version}", os.path.normpath(os.path.join(record.base, row.path))
     return "", ""
 
 
