@@ -417,6 +417,14 @@ LEFT_ALONE = {
 }
 
 
+@pytest.mark.triggers("TL530")
+@pytest.mark.parametrize("other", ["pip install --no-deps -e .", "uv pip install --no-deps nemo_toolkit"])
+def test_an_option_concerns_only_its_own_command(other: str, tmp_path: Path) -> None:
+    path = tmp_path / "install.sh"
+    path.write_text(f"{other}\npip install torch==2.6.0 whisperx==3.7.4\n", encoding="utf-8")
+    assert [(each.rule, each.place.line) for each in faults(path)] == [("TL530", 2)]
+
+
 @pytest.mark.leaves_alone("TL530", "TL531", "TL532", "TL101", "TL240")
 @pytest.mark.parametrize(("name", "text"), LEFT_ALONE.values(), ids=LEFT_ALONE)
 def test_what_works_is_left_alone(name: str, text: str, tmp_path: Path) -> None:

@@ -59,7 +59,6 @@ _OF_OTHERS = (
     _Unread(r".*\.nix", "a Nix expression", True),
     _Unread(r"cloudbuild\.ya?ml", "a configuration of Google Cloud Build", True),
     _Unread(r"\.?readthedocs\.ya?ml", "a configuration of Read the Docs", True),
-    _Unread(r"tox\.toml", "a tox configuration in TOML", True),
     _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "installer settings"),
     _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
     _Unread(r"manifest\.in", "a list of files for a source distribution"),

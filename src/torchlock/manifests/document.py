@@ -39,7 +39,7 @@ class Entry:
     ``editable`` marks ``-e``. ``name`` is "" for an address or path that does not contain the name; audit does not
     see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it. ``keeps``: an
     installed release that fits stays. ``via`` is the place in the document that names the file of the entry, if it
-    is in another file.
+    is in another file. ``no_deps``: the installer is told to ignore what the package declares.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Entry:
     home: str = ""
     keeps: bool = False
     via: Place = NOWHERE
+    no_deps: bool = False
 
 
 class IndexLine(NamedTuple):

@@ -219,6 +219,7 @@ FORMATS = (
         contents=(Content(r"^# /// script[ \t]*\r?$", says=True), Content(r"\A\ufeff?#!.*\bpython", says=True)),
     ),
     Format("tox", "tox", "commands", names=("tox.ini",)),
+    Format("tox.toml", "tox_toml", "commands", names=("tox.toml",)),
     Format(
         "make",
         "makefile",
