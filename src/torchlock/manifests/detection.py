@@ -49,8 +49,6 @@ class _Unread(NamedTuple):
 
 # Files that other programs look for by this name.
 _OF_OTHERS = (
-    _Unread(r"meta\.ya?ml", "a conda-build recipe", True),
-    _Unread(r"recipe\.ya?ml", "a rattler-build recipe", True),
     _Unread(r"jenkinsfile.+", "a Jenkins pipeline", True),
     _Unread(r"vagrantfile", "a Vagrant machine", True),
     _Unread(r".*\.def|singularity(\..*)?", "an Apptainer definition file", True),

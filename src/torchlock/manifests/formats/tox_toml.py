@@ -25,7 +25,7 @@ _BASE, _TEMPLATES = "env_run_base", "env_base"
 _KEYS = ("deps", "commands_pre", "commands", "base_python")
 _FIELD = re.compile(r"\{[^{}]*\}")
 _DEEPEST = 10
-# The environments of a table that has more are not told apart.
+# The limit of the combinations of factors in one table.
 _MANY = 100
 
 

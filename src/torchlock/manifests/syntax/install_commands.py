@@ -509,9 +509,12 @@ class Installer:
         if action in ("install", "create", "update", "upgrade"):
             self._state.step += 1
             scope = f"group:{command.branch}" if command.branch else ""
+            named = tuple(word.value for name, word in options if name in ("-c", "--channel") and not word.unknown)
+            step = self._state.step
             for word in plain[1:]:
                 for entry in self._spec(word):
-                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))
+                    made = replace(entry, step=step, scope=scope, shell=True, channels=named)
+                    self._state.entries.append(made)
 
     def _spec(self, word: Word) -> Iterator[Entry]:
         """A package as conda takes it: ``channel::name=version=build``."""
