@@ -236,6 +236,8 @@ FORMATS = (
     Format("devcontainer", "devcontainer", "commands", names=("devcontainer.json", ".devcontainer.json")),
     Format("jenkins", "jenkinsfile", "commands", names=("jenkinsfile",), endings=(".jenkinsfile",)),
     Format("pre-commit", "pre_commit", "commands", names=(".pre-commit-config.yaml", ".pre-commit-config.yml")),
+    # A README is one only by its front matter.
+    Format("space", "space", "commands"),
     # Read on request alone, so no name and no content leads to it.
     Format("docs", "text_document", "commands"),
     Format("batch", "windows_script", "commands", function="read_batch", endings=(".bat", ".cmd")),
