@@ -49,8 +49,6 @@ class _Unread(NamedTuple):
 
 # Files that other programs look for by this name.
 _OF_OTHERS = (
-    _Unread(r"meta\.ya?ml", "a conda-build recipe", True),
-    _Unread(r"recipe\.ya?ml", "a rattler-build recipe", True),
     _Unread(r"jenkinsfile.+", "a Jenkins pipeline", True),
     _Unread(r"vagrantfile", "a Vagrant machine", True),
     _Unread(r".*\.def|singularity(\..*)?", "an Apptainer definition file", True),
@@ -59,7 +57,6 @@ _OF_OTHERS = (
     _Unread(r".*\.nix", "a Nix expression", True),
     _Unread(r"cloudbuild\.ya?ml", "a configuration of Google Cloud Build", True),
     _Unread(r"\.?readthedocs\.ya?ml", "a configuration of Read the Docs", True),
-    _Unread(r"tox\.toml", "a tox configuration in TOML", True),
     _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "installer settings"),
     _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
     _Unread(r"manifest\.in", "a list of files for a source distribution"),

@@ -107,6 +107,9 @@ def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
     kind = kind_by_name(item.path)
     if kind == "pre-commit":
         return b"additional_dependencies" in _head(item)
+    if kind == "conda-recipe":
+        head = _head(item)
+        return b"requirements:" in head and _STACK.search(head) is not None
     if kind in _COMMANDS:
         return _INSTALLS.search(_head(item, _LONGEST if kind == "notebook" else _SNIFFED)) is not None
     if kind is not None or (name.endswith(_ANY_LIST) and _LIST.search(name)):

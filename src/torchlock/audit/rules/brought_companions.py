@@ -106,7 +106,7 @@ def _brought(context: AuditContext, install_set: InstallSet) -> Iterator[Brought
     known = context.known.declared
     for entry in entries:
         brings = entry.name in known.dependents and known.names(entry.name) & (FAMILY | known.dependents)
-        if entry.constraint or entry.url is not None or not brings:
+        if entry.constraint or entry.url is not None or entry.no_deps or not brings:
             continue
         cells = install_set.target_grid & cells_where(entry, context.stack)
         for one in _of_entry(context, entry, named, cells, (), _DEPTH):

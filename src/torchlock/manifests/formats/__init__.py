@@ -218,7 +218,14 @@ FORMATS = (
         suffixes=(".py", ".pyw", *_NO_SUFFIX),
         contents=(Content(r"^# /// script[ \t]*\r?$", says=True), Content(r"\A\ufeff?#!.*\bpython", says=True)),
     ),
+    Format(
+        "conda-recipe",
+        "conda_recipe",
+        "commands",
+        names=("meta.yaml", "meta.yml", "recipe.yaml", "recipe.yml"),
+    ),
     Format("tox", "tox", "commands", names=("tox.ini",)),
+    Format("tox.toml", "tox_toml", "commands", names=("tox.toml",)),
     Format(
         "make",
         "makefile",
