@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.fix.afresh import afresh, with_library
 from torchlock.check.fix.codec_libraries import of_codec
-from torchlock.check.fix.commands import is_nameless
+from torchlock.check.fix.commands import where_to_run
 from torchlock.check.fix.cuda_libraries import found_library
 from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
@@ -77,7 +77,10 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     found = {id(finding): required_releases(context, finding) for finding in bad}
     plan = shared_plan(context, [finding for finding in bad if found[id(finding)] is None])
     for finding in bad:
-        finding.remedy = _elsewhere(context, found[id(finding)] or _remedy(context, finding, plan))
+        finding.remedy = found[id(finding)] or _remedy(context, finding, plan)
+    for finding in findings:
+        if finding.remedy is not None and finding.severity != "note":
+            where_to_run(context, finding.remedy)
 
 
 def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
@@ -99,10 +102,3 @@ def without_command(finding: Finding) -> Remedy:
             "is no command, because no package with this library is known."
         )
     return Remedy(_NOTHING_TO_INSTALL)
-
-
-def _elsewhere(context: CheckContext, remedy: Remedy) -> Remedy:
-    """Say where to run a command, if the command cannot name the environment."""
-    if is_nameless(context) and any(command.tool in ("pip", "uv") for command in remedy.commands):
-        remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
-    return remedy
