@@ -14,6 +14,7 @@ from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.gpu_builds import RULES, other_build
 from torchlock.check.fix.import_path import deleted, moved
 from torchlock.check.fix.nvidia_packages import required_releases
+from torchlock.check.fix.packaged_libraries import of_other_folder
 from torchlock.check.fix.reinstall import again, complete, rebuilt
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
 from torchlock.check.fix.requirements import of_stack, required
@@ -52,7 +53,9 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL606": (_alone(moved),),
     "TL608": (_alone(later_soundfile),),
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
-    "TL610": (*map(_alone, (of_codec, of_xformers, of_vendor, rebuilt, of_vendors_torch, complete)),),
+    "TL610": (
+        *map(_alone, (of_codec, of_other_folder, of_xformers, of_vendor, rebuilt, of_vendors_torch, complete)),
+    ),
     "TL611": (*map(_alone, (of_xformers, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),

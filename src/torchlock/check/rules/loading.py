@@ -11,6 +11,7 @@ from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.fix.commands import add_all
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
+from torchlock.check.packaged_libraries import recorded
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
@@ -159,6 +160,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | None:
+    if name == "torch" and (owner := recorded(context, missing.name))[1]:
+        return f"it is in {os.path.dirname(owner[1])} (of {owner[0]}), where torch does not search"
     is_built_for_one = re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip)", missing.name)
     if is_built_for_one and (reason := _built_apart(context, name)):
         return reason
