@@ -15,6 +15,7 @@ from torchlock.check.fix.gpu_builds import RULES, other_build
 from torchlock.check.fix.import_path import deleted, moved
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.packaged_libraries import of_other_folder
+from torchlock.check.fix.partners import other_release
 from torchlock.check.fix.reinstall import again, complete, rebuilt
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
 from torchlock.check.fix.requirements import of_stack, required
@@ -64,6 +65,7 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
 # Those for all rules of one kind (``remedy`` in compat_data/rules), which are asked after those of the rule.
 _BY_KIND: Mapping[str, tuple[_WithPlan, ...]] = {
     "dependent": (_alone(compatible_release),),
+    "partner": (_alone(other_release),),
     "reinstall": (again,),
     "versions": (_alone(of_vendor), together),
 }
