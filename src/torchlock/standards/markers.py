@@ -123,7 +123,7 @@ def _holds(match: re.Match[str], environment: Mapping[str, str]) -> bool:
     variable, operation, _, wanted, of_python, _, minor = match.groups()
     if variable is None:
         python = tuple(map(int, environment["python_version"].split(".")))
-        return _COMPARE[of_python](python, (3, int(minor)))
+        return bool(_COMPARE[of_python](python, (3, int(minor))))
     own = environment[variable]
     same = own == wanted if variable != "extra" else normalise(own) == normalise(wanted)
     return same == (operation == "==")

@@ -224,6 +224,7 @@ FORMATS = (
         "commands",
         names=("meta.yaml", "meta.yml", "recipe.yaml", "recipe.yml"),
     ),
+    Format("hatch", "pyproject_hatch", "commands", function="read_file", names=("hatch.toml",)),
     Format("tox", "tox", "commands", names=("tox.ini",)),
     Format("tox.toml", "tox_toml", "commands", names=("tox.toml",)),
     Format(
