@@ -208,7 +208,8 @@ class AuditContext:
         untried = statement.rule == "TL102" and statement.kind == "declared"
         strength = Strength.DECLARED if untried else Strength.MEASURED
         severity = limited(statement.rule, severity, effect=statement.effect, strength=strength)
-        return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
+        because = _named(statement.because or self.known.matrix.because(statement.rule), statement, message)
+        return self.finding(statement.rule, severity, message, demands, because, statement.sources)
 
     def finding(
         self,
@@ -271,3 +272,12 @@ class AuditContext:
 
     def evidence(self, source: str) -> Evidence:
         return self.known.matrix.source(source)
+
+
+def _named(because: str, statement: Statement, message: str) -> str:
+    """A reason that names its package where the message begins with another one: "its" would be ambiguous."""
+    name = statement.when.name
+    if message.startswith(f"{name} "):
+        return because
+    possessive, subject = because.startswith("its "), because.startswith("it ")
+    return f"{name}'s {because[4:]}" if possessive else f"{name} {because[3:]}" if subject else because
