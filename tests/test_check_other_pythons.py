@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PAGE = "https://download.pytorch.org/whl"
 CONFLICT = """\
-ERROR: Cannot install -r requirements.txt (line 5) and torch<2 because these package versions have conflicting dependencies.
+ERROR: Cannot install -r all.txt (line 5) and torch<2 because these package versions have conflicting dependencies.
 
 The conflict is caused by:
     The user requested torch<2
@@ -32,7 +32,8 @@ OF_UV = """\
 
 def no_match(requirement: str, offered: str) -> str:
     return (
-        f"ERROR: Could not find a version that satisfies the requirement {requirement} (from versions: {offered})\n"
+        f"ERROR: Could not find a version that satisfies the requirement {requirement} (from versions: {offered})"
+        "\n"
         f"ERROR: No matching distribution found for {requirement}\n"
     )
 
@@ -41,8 +42,8 @@ def lock_of_uv(requirement: str, wheels: str) -> str:
     return (
         f"error: Distribution `{requirement} @ registry+{PAGE}/cpu` can't be installed because it doesn't have a "
         "source distribution or wheel for the current platform\n\n"
-        f"hint: You're on Linux, but `{requirement.partition('=')[0]}` only has wheels for the following platforms: "
-        f"{wheels}\n"
+        f"hint: You're on Linux, but `{requirement.partition('=')[0]}` only has wheels for the following "
+        f"platforms: {wheels}\n"
     )
 
 
@@ -140,14 +141,15 @@ def test_the_tags_that_uv_lists(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_lock_of_poetry_was_not_made_for_the_public_index_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = "  - Installing torch (2.5.1+cu124): Failed\n\n    Unable to find installation candidates for torch (2.5.1+cu124)\n"
+    log = "  - Installing torch (2.5.1+cu124): Failed\n\n"
+    log += "    Unable to find installation candidates for torch (2.5.1+cu124)\n"
     first, _ = found(tmp_path, capsys, "3.13", log)
     assert first["rule"] == "TL528"
     assert "lock again" in str(first["remedy"])
 
 
 def test_an_image_that_an_arm_machine_builds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """https://github.com/KoljaB/RealtimeVoiceChat/issues/5: what was asked for is asked for again, and all of it"""
+    """https://github.com/KoljaB/RealtimeVoiceChat/issues/5: the remedy has all that was asked for"""
     asked = f"torch==2.5.1+cu121 torchaudio==2.5.1+cu121 torchvision==0.20.1 --index-url {PAGE}/cu121"
     log = f" > [builder 6/11] RUN pip install {asked}:\nLooking in indexes: {PAGE}/cu121\n"
     log += no_match("torch==2.5.1+cu121", "1.11.0, 2.0.1")

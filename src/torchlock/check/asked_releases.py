@@ -66,7 +66,7 @@ def left_out(asked: Asked, label: str) -> list[str]:
 
 
 def without_labels(asked: Asked) -> list[str]:
-    """The pins of the torch family for the public index; empty if one of them is known not to install from there."""
+    """The pins of the torch family for the public index; empty if one of them is not known to be there."""
     words = [each.partition("+")[0] for each in family_words(asked)]
     pins = [each.partition("==")[::2] for each in words]
     return words if all(wheels.installs(name, version, "", asked.target) is True for name, version in pins) else []

@@ -48,7 +48,7 @@ _FAILED = (
     re.compile(rf"Failed building wheel for ({_WORD})"),
     re.compile(rf"Failed to build (?:installable wheels for [^(\n]{{0,80}}\()?({_WORD})"),
 )
-# What says that the installer saw this release, in a lock or on a page, and no file of it for this Python or platform.
+# What says that the installer saw this release, in a lock or on a page, and no file of it for this target.
 _LISTED = re.compile(
     r"[Dd]istribution `[^`\n]{1,200} @ |has no (?:usable |compatible )?wheels? with a matching"
     r"|Unable to find (?:installation )?candidates for [\w.-]{1,80} ?\("
@@ -119,8 +119,8 @@ class Installation(NamedTuple):
     that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
     ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as
     the log shows them; ``near`` the lines around the failure. ``is_absent``: no file of it was found.
-    ``is_listed``: the installer saw the release, and only files for other Pythons or platforms; ``tags`` are the tags of
-    these, as far as it shows them.
+    ``is_listed``: the installer saw the release, and only files for other Pythons or platforms; ``tags`` are the
+    tags of these, as far as it shows them.
     ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
     ``is_offline``: no index answered: all that the installer saw follows from this.
     """

@@ -48,7 +48,7 @@ def with_label(context: CheckContext, asked: Asked) -> Told | None:
 
 
 def is_without_label_here(asked: Asked) -> bool:
-    """Whether the wheels of this release on the page are known to have no label, for the platform of the target."""
+    """Whether the wheels of this release on the page have no label, for the platform of the target."""
     written = wheels.written(asked.name, asked.version, asked.label, asked.target)
     return (
         written == asked.version and wheels.installs(asked.name, asked.version, asked.label, asked.target) is True
@@ -68,7 +68,7 @@ def _without_its_label(context: CheckContext, asked: Asked) -> Told:
 
 
 def _was_asked(asked: Asked) -> bool:
-    """Whether the installer saw the builds of the page: it names the page, a version with a label, or the release."""
+    """Whether the installer saw the builds of the page: it names the page, such a label, or the release."""
     pages = map(classify_index, asked.log.indexes)
     offered = asked.log.offered or ()
     return (
@@ -183,7 +183,7 @@ def _in_another_build(context: CheckContext, asked: Asked, labels: list[str]) ->
 
 
 def _other_image(asked: Asked) -> str:
-    """If an image is built on an ARM machine, and the build has wheels for the other one: how to build for that."""
+    """How to build an image for x86-64, if it is built on ARM, and the build has wheels for the other only."""
     platform = asked.target.platform
     if platform.system != "linux" or platform.machine != "aarch64" or not _IMAGE.search(asked.log.near):
         return ""

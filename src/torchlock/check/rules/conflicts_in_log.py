@@ -38,7 +38,8 @@ _BY_USER = re.compile(
     r"|(?:your project|root) depends on ([^,\n]{1,80})"
 )
 _OF_FAMILY = re.compile(
-    r"(?:^|(?<=[ ,]))(torch|torchaudio|torchvision|torchcodec|torchtext)((?:[=<>!~]=?=?\d[\w.*]{0,30},?)*)(?=[ ,]|$)"
+    r"(?:^|(?<=[ ,]))(torch|torchaudio|torchvision|torchcodec|torchtext)"
+    r"((?:[=<>!~]=?=?\d[\w.*]{0,30},?)*)(?=[ ,]|$)"
 )
 _BETWEEN = re.compile(r"(?:Cannot install|Because) ([^\n]{1,300}?)(?: because| depends| and you require|, we can)")
 

@@ -220,8 +220,8 @@ def _unknown(context: CheckContext, asked: Installation) -> Told:
         summary = f"Ask for a release that it lists: the newest is {asked.offered[-1]}."
     elif asked.is_listed and asked.version and target is not None:
         summary = (
-            f"{tool} knows this release, from a lock or a page: see which files it lists there. After a change of Python "
-            "or platform, lock again."
+            f"{tool} knows this release, from a lock or a page: see which files it lists there. After a change of "
+            "Python or platform, lock again."
         )
     elif there and target is not None:
         summary = (
