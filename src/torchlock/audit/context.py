@@ -13,6 +13,7 @@ from torchlock.audit.sides import Sides
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
 from torchlock.location import NOWHERE
+from torchlock.target import SUPPORT_ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -128,6 +129,7 @@ class AuditContext:
     declared: tuple[int, ...]
     assumed: tuple[int, ...] = ()
     platforms_given: bool = False
+    pythons_given: bool = False
 
     @property
     def stack(self) -> CompatibilityTable:
@@ -194,6 +196,22 @@ class AuditContext:
         if self.platforms_given:
             return self.target_grid
         return sum(self.stack.on_platform(self.stack.platforms.index(name)) for name in _MAINSTREAM)
+
+    def likely(self, cells: int) -> int:
+        """The cells that a file may be for: none with an outdated Python, unless it names its Pythons.
+
+        A file that installs on outdated Pythons only is for these.
+        """
+        named = self.pythons_given or self.document.python
+        return cells if named else cells & self._with_current_pythons or cells
+
+    @cached_property
+    def _with_current_pythons(self) -> int:
+        """The cells of Pythons that were supported within the year before the date of the tables."""
+        year, month = self.known.date[:4], self.known.date[4:7]
+        since = f"{int(year) - 1}{month}"
+        current = [index for index, minor in enumerate(self.stack.pythons) if SUPPORT_ENDS[minor] > since]
+        return self.stack.on_pythons(current)
 
     def statement(
         self,
