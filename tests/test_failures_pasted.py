@@ -263,7 +263,7 @@ def test_a_version_that_somebody_built_from_source(ground: Ground) -> None:
     log = "ERROR: No matching distribution found for torchaudio==0.8.0a0+a751e1d\n"
     done = installing(ground, ground.linux("3.8"), log)
     assert done.first.rule == "TL502"
-    assert "is a build from source, made from commit a751e1d: no index has it" in done.first.message
+    assert "is a build from source, of commit a751e1d: the public index does not have it" in done.first.message
     assert done.command == "python -m pip install torchaudio==0.8.0"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -228,6 +228,19 @@ class CatalogueRelease:
         return value[wheel] if 0 <= wheel < len(value) else None
 
 
+@lru_cache(maxsize=256)
+def _mapped(path: Path, inode: int, changed: int, size: int) -> mmap:
+    """The file in this state, once for all catalogues of the process: each map holds a file descriptor.
+
+    Raises:
+        DataError: the file is empty.
+    """
+    if not size:
+        raise DataError("is empty", path=str(path))
+    with path.open("rb") as file:
+        return mmap(file.fileno(), size, access=ACCESS_READ)
+
+
 class _Table:
     """One file of ``compat_data/releases``. Its tail is mapped into memory; most of it is never read."""
 
@@ -235,11 +248,8 @@ class _Table:
         self._path = path
         self._ask_sdist = sdist
         self._served: dict[str, Release | Unknown] = {}
-        with path.open("rb") as file:
-            try:
-                self._content = mmap(file.fileno(), 0, access=ACCESS_READ)
-            except ValueError:
-                raise DataError("is empty", path=str(path)) from None
+        state = path.stat()
+        self._content = _mapped(path, state.st_ino, state.st_mtime_ns, state.st_size)
         self._tail = self._content.find(_TAIL)
         if self._tail < 0:
             raise DataError('no line begins with "files"', path=str(path))
