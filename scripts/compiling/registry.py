@@ -21,7 +21,7 @@ REGISTRY_KEYS = {
 }
 _SEVERITIES = ("error", "warning", "note")
 _COMMANDS = ("audit", "check", "lock")
-_REMEDIES = ("reinstall", "versions", "dependent")
+_REMEDIES = ("reinstall", "versions", "dependent", "partner")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.

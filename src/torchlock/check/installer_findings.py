@@ -73,14 +73,24 @@ def finding_of(
 
 def _named(context: CheckContext, asked: Installation, remedy: Remedy) -> Remedy:
     """Put the command of the user's installer first, and say where to run it if it cannot name the environment."""
-    from torchlock.check.fix.commands import is_nameless
+    from torchlock.check.fix.commands import where_to_run
 
     tool = "uv" if asked.tool == "uv" else "pip" if asked.tool == "pip" else ""
     remedy.commands = tuple(sorted(remedy.commands, key=lambda each: bool(tool) and each.tool != tool))
-    own = any(command.line.startswith("python ") for command in remedy.commands)
-    if own and is_nameless(context):
-        remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
+    remedy = where_to_run(context, remedy)
+    if remedy.commands and is_of_project(asked):
+        remedy.summary += (
+            f" {asked.tool} installs what the project's file says: change the pin there, too, and lock again."
+        )
     return remedy
+
+
+def is_of_project(asked: Installation) -> bool:
+    """Whether the installer reads its requirements from the file of a project, such as pyproject.toml."""
+    by_uv = re.match(r"uv (?:sync|lock|add|run|update)\b", asked.command) or (
+        asked.tool == "uv" and not asked.command and asked.is_listed
+    )
+    return asked.tool in ("poetry", "pdm") or bool(by_uv)
 
 
 def is_there(context: CheckContext, asked: Installation) -> bool:

@@ -34,9 +34,11 @@ _SITE = re.compile(r"[/\\](?:site|dist)-packages(?=[/\\]|$)")
 _PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](torch|torchaudio)(?=[/\\])")
 # The start of a path: after a quote or a bracket, or after a space before a root.
 _START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\])""")
+# The Python in the name of this wheel is not the one that runs.
+_FOREIGN_WHEEL = "is not a supported wheel"
 PYTHON = re.compile(
     r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d)?[/\\]|\bPython (3\.\d{1,2})\.\d{1,2}\b"
-    r"|\bcp(?:ython-)?(3)(\d{1,2})\b",
+    r"|\bcp(?:ython-)?(3)(\d{1,2})\b(?!-abi3)",
     re.I,
 )
 _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|pyd)(?![\w])", re.I)
@@ -148,7 +150,7 @@ def read_log(text: str) -> Log:
     in_source = False
     for number, line in plain_lines(text):
         in_source = bool(_CELL.match(line)) or (in_source and bool(_SOURCE.match(line)))
-        if "ython" in line or "cp3" in line:
+        if ("ython" in line or "cp3" in line) and _FOREIGN_WHEEL not in line:
             pythons.update((python_in(match), None) for match in PYTHON.finditer(line))
         if "-packages" in line:
             prefixes.update(((name, prefix), None) for name, prefix in _places(line))

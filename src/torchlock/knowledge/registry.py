@@ -123,7 +123,7 @@ def group(*names: str) -> frozenset[str]:
 
 @cache
 def fixed_by(remedy: str) -> frozenset[str]:
-    """The rules with one kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
+    """The rules with one kind of remedy: ``reinstall``, ``versions``, ``dependent`` or ``partner``."""
     return frozenset(identifier for identifier, row in _table()["rules"].items() if row.get("remedy") == remedy)
 
 

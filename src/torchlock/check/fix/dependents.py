@@ -41,13 +41,13 @@ def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None
     if name in STACK:
         later, theirs = _end(statement.forbids[0].specifier), other
     else:
-        later, theirs = _later(context, name, statement), name
+        later, theirs = later_release(context, name, statement), name
     if later is not None and (statement.effect == "use" or later.major == context.pins[theirs].version.major):
-        return _upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
+        return upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
     start = next(each.specifier for each in statement.forbids if each.name == other)
     if (earlier := _earlier(context, other, start)) is not None or later is None:
         return earlier
-    return _upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
+    return upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
 
 
 def _statements(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
@@ -66,27 +66,31 @@ def _end(specifier: str) -> Version | None:
     return Version(found[1]) if found else None
 
 
-def _later(context: CheckContext, name: str, statement: Statement) -> Version | None:
+def later_release(context: CheckContext, name: str, statement: Statement) -> Version | None:
     """The first release of a package without a statement against an installed package."""
     version = _end(statement.when.specifier)
     for _ in range(_FURTHER):
         if version is None:
             return None
-        against = [each for each in _statements(context, name, version) if _is_broken(context, each)]
+        against = [each for each in _statements(context, name, version) if is_broken(context, each)]
         if not against:
             return version
         version = _end(against[0].when.specifier)
     return None
 
 
-def _is_broken(context: CheckContext, statement: Statement) -> bool:
+def is_broken(context: CheckContext, statement: Statement) -> bool:
+    """Whether an installed package violates a statement."""
+    pairs = [(each, True) for each in statement.forbids] + [(each, False) for each in statement.needs]
     return any(
-        each.name in context.pins and specifier_set(each.specifier).contains(context.pins[each.name].version)
-        for each in statement.forbids
+        each.name in context.pins
+        and not context.pins[each.name].unversioned
+        and specifier_set(each.specifier).contains(context.pins[each.name].version) is forbidden
+        for each, forbidden in pairs
     )
 
 
-def _upgraded(context: CheckContext, name: str, version: Version) -> Remedy | None:
+def upgraded(context: CheckContext, name: str, version: Version) -> Remedy | None:
     """A later release within its major, because the next one may replace torch; None if a package excludes it."""
     allowed = within_bounds(context, name, below_next_major(version))
     if allowed is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.fix.afresh import afresh, with_library
 from torchlock.check.fix.codec_libraries import of_codec
-from torchlock.check.fix.commands import is_nameless
+from torchlock.check.fix.commands import where_to_run
 from torchlock.check.fix.cuda_libraries import found_library
 from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
@@ -15,6 +15,7 @@ from torchlock.check.fix.gpu_builds import RULES, other_build
 from torchlock.check.fix.import_path import deleted, moved
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.packaged_libraries import of_other_folder
+from torchlock.check.fix.partners import other_release
 from torchlock.check.fix.reinstall import again, complete, rebuilt
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
 from torchlock.check.fix.requirements import of_stack, required
@@ -64,6 +65,7 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
 # Those for all rules of one kind (``remedy`` in compat_data/rules), which are asked after those of the rule.
 _BY_KIND: Mapping[str, tuple[_WithPlan, ...]] = {
     "dependent": (_alone(compatible_release),),
+    "partner": (_alone(other_release),),
     "reinstall": (again,),
     "versions": (_alone(of_vendor), together),
 }
@@ -80,7 +82,10 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     found = {id(finding): required_releases(context, finding) for finding in bad}
     plan = shared_plan(context, [finding for finding in bad if found[id(finding)] is None])
     for finding in bad:
-        finding.remedy = _elsewhere(context, found[id(finding)] or _remedy(context, finding, plan))
+        finding.remedy = found[id(finding)] or _remedy(context, finding, plan)
+    for finding in findings:
+        if finding.remedy is not None and finding.severity != "note":
+            where_to_run(context, finding.remedy)
 
 
 def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
@@ -102,10 +107,3 @@ def without_command(finding: Finding) -> Remedy:
             "is no command, because no package with this library is known."
         )
     return Remedy(_NOTHING_TO_INSTALL)
-
-
-def _elsewhere(context: CheckContext, remedy: Remedy) -> Remedy:
-    """Say where to run a command, if the command cannot name the environment."""
-    if is_nameless(context) and any(command.tool in ("pip", "uv") for command in remedy.commands):
-        remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
-    return remedy

@@ -93,7 +93,7 @@ def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told
     newest, python = _allowed_elsewhere(asked, pinned)
     if newest:
         remedy = other_python(context, pinned._replace(version=newest), [python]).remedy
-        return Told("TL403", what, remedy, f"its newest release, {newest}, has wheels for Python {python}")
+        return Told("TL403", what, remedy, f"its newest release, {newest}, has wheels for Python {python} at most")
     if there:
         words = requirement_words(asked.name, there[-1])
         summary = f"Use {asked.name} {there[0]} to {there[-1]}, which have wheels here; or a Python of that time."
@@ -139,7 +139,7 @@ def _of_source_build(context: CheckContext, asked: Asked) -> Told | None:
     if not re.fullmatch(r"(?:git)?[0-9a-f]{7,12}", asked.label):
         return None
     public = asked.version.removesuffix("a0")
-    message = f"{asked.pinned} is a build from source, made from commit {asked.label}: no index has it"
+    message = f"{asked.pinned} is a build from source, of commit {asked.label}: the public index does not have it"
     there = wheels.releases_with(asked.name, "", asked.target)
     if public not in there:
         return Told("TL502", message, Remedy(f"Ask for {asked.name} {public}, the release of that source."))
@@ -211,11 +211,18 @@ def _numpy_beside(asked: Asked, version: str) -> list[str]:
 def _unknown(context: CheckContext, asked: Installation) -> Told:
     """What the log says, and what the tables say; why no file was found is not known."""
     tool = asked.tool or "the installer"
+    if asked.tags:
+        return _of_tags(asked, tool)
     message = f"{tool} found no file of {asked.requirement or asked.name} for this Python and platform"
     target = context.target
     there = wheels.releases_with(asked.name, "", target) if target is not None and asked.name in FAMILY else []
     if asked.offered:
         summary = f"Ask for a release that it lists: the newest is {asked.offered[-1]}."
+    elif asked.is_listed and asked.version and target is not None:
+        summary = (
+            f"{tool} knows this release, from a lock or a page: see which files it lists there. After a change of "
+            "Python or platform, lock again."
+        )
     elif there and target is not None:
         summary = (
             f"The public index has {asked.name} {there[-1]} for {target}: update {asked.tool or 'the installer'}, "
@@ -224,3 +231,14 @@ def _unknown(context: CheckContext, asked: Installation) -> Told:
     else:
         summary = "Check the name, the Python, and which index is asked."
     return Told("TL528", message, Remedy(summary))
+
+
+def _of_tags(asked: Installation, tool: str) -> Told:
+    """The installer itself lists for what there are wheels."""
+    is_python = all(re.fullmatch(r"(?:cp|pp|py)\d{1,4}\w*|abi3|none", each) for each in asked.tags)
+    what = "Python" if is_python else "platform"
+    message = (
+        f"{asked.requirement or asked.name} has no wheel for this {what}: {tool} found only those for "
+        f"{', '.join(asked.tags[:6])}"
+    )
+    return Told("TL403", message, Remedy(f"Use one of these {what}s, or another release of {asked.name}."))

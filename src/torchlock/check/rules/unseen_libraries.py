@@ -71,7 +71,7 @@ def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None
     owner, path = recorded(context, library)
     if not path:
         return (
-            "no package of this environment contains it, and the log shows that the machine does not have it",
+            "no package of this environment contains it, and the log shows that a library is not found here",
             None,
         )
     user = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
