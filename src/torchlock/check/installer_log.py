@@ -164,8 +164,11 @@ def read_installation(text: str, line: int) -> Installation:
     command = _command(before) or _command(after)
     file, source = _file(before, after)
     name, specifier, is_absent = _requirement(before, after)
-    if not name and (named := re.match(r"([\w.]{1,80})-([\w.+!]{1,60})-[^/]{3,120}\.whl", file)):
+    named = re.match(r"([\w.]{1,80})-([\w.+!]{1,60})-[^/]{3,120}\.whl", file)
+    if named is not None and not name:
         name, specifier = normalise(named[1]), f"=={named[2]}"
+    if is_absent and (named is None or normalise(named[1]) != name):
+        file, source = "", ""  # It belongs to what was installed before.
     offered = next((match[1] for each in [*after[:3], *before[-6:]] if (match := _OFFERED.search(each))), None)
     expected, got = _hashes(after)
     return Installation(

@@ -184,9 +184,11 @@ def built_without_sox(context: CheckContext, expected_error: str) -> Finding:
     )
 
 
-def is_sox_unknown(context: CheckContext) -> bool:
-    """Whether it is unknown if this torchaudio, which may use libsox, finds it on a Mac."""
-    return _is_one_of(context, ">=2.1,<2.9") and is_mac(context) and isinstance(_has_sox_on_mac(context), Unknown)
+def may_lack_sox(context: CheckContext) -> bool:
+    """Whether this torchaudio opens libsox, and it is not known to find it; a log then decides."""
+    if context.target is None or _is_windows(context) or not _is_one_of(context, ">=2.1,<2.9"):
+        return False
+    return _has_sox(context, context.target.platform.system) is not True
 
 
 def without_sox(context: CheckContext) -> Finding:

@@ -107,7 +107,7 @@ def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told
 
 def _allowed_elsewhere(asked: Installation, pinned: Asked) -> tuple[str, str]:
     """The newest release that a requirement allows, and the newest Python that it has wheels for; "" if none."""
-    final = [each for each in wheels.public_tags(asked.name) if wheels.is_final(each)]
+    final = wheels.final_releases(asked.name)
     for version in reversed(final):
         if specifier_set(asked.specifier).contains(version) and (
             pythons := wheels.pythons_with(asked.name, version, "", pinned.target)

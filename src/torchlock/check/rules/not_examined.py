@@ -14,8 +14,8 @@ from torchlock.check.rules import versions
 from torchlock.check.rules.audio_backends import (
     built_without_sox,
     ffmpeg_shown,
-    is_sox_unknown,
     lacks_sox,
+    may_lack_sox,
     without_sox,
 )
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
@@ -227,7 +227,7 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield from ffmpeg_shown(context)
     if "TL302" in first.rules[:2] and lacks_sox(context):
         yield built_without_sox(context, first.text)
-    elif "TL302" in first.rules[:2] and is_sox_unknown(context):
+    elif "TL302" in first.rules[:2] and may_lack_sox(context) and "TL302" not in {each.rule for each in found}:
         finding = without_sox(context)
         finding.severity = severity_of(fails=False)
         yield finding
