@@ -224,7 +224,7 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield from _libsndfile_shown(context, log, first)
     of_torchaudio = first.rules[:2] == ("TL304", "TL303") and "torchcodec" not in context.pins
     if (first.rules[:1] == ("TL303",) or of_torchaudio) and "TL303" not in {each.rule for each in found}:
-        yield from ffmpeg_shown(context)
+        yield from ffmpeg_shown(context, log)
     if "TL302" in first.rules[:2] and lacks_sox(context):
         yield built_without_sox(context, first.text)
     elif "TL302" in first.rules[:2] and is_sox_unknown(context):
