@@ -84,7 +84,7 @@ def test_a_symbol_of_macos_itself_does_not_make_the_log_one_of_another_machine(
     ground.torch(site, "2.2.2", made_for=["torchaudio==2.2.2"])
     folder = f"/{site.path.relative_to(site.root)}/torch"
     log = (
-        f"ImportError: dlopen({folder}/_C.cpython-310-darwin.so, 2): Symbol not found: __ZNSt19bad_optional_accessD1Ev\n"
+        f"ImportError: dlopen({folder}/_C.cpython-310-darwin.so, 2): Symbol not found: __ZNSt3fooD1Ev\n"
         f"  Referenced from: {folder}/lib/libc10.dylib (which was built for Mac OS X 10.13)\n"
         f"  Expected in: {library}\n in {folder}/lib/libc10.dylib\n"
     )

@@ -155,3 +155,37 @@ def test_a_machine_that_the_environment_shows_counts_more_than_the_log(ground: G
     done = ground.check(site, log=UV, platform="macos-arm64")
     assert "there is no torch==2.11.0+cpu for macOS" in done.first.message
     assert done.command == "uv pip install torch==2.11.0"
+
+
+MODULE = "import os\n_libname = 'libsndfile64bit.dll'\n"
+NOT_FOUND = (
+    'File "C:/msys64/mingw64/lib/python3.9/site-packages/soundfile.py"\nOSError: sndfile library not found\n'
+)
+
+
+def msys2(ground: Ground, module: str, *libraries: str) -> Site:
+    site = bare(ground, "msys64/mingw64/lib/python3.9/site-packages", "3.9", "windows", "amd64")
+    install(site.path, "soundfile", "0.10.3.post1", {"soundfile.py": module})
+    for each in libraries:
+        write(site.root / "msys64/mingw64/bin" / each, b"")
+    return site
+
+
+@pytest.mark.parametrize("platform", ["", "windows-amd64"])
+def test_a_soundfile_of_a_wheel_in_msys2(platform: str, ground: Ground) -> None:
+    done = ground.check(msys2(ground, MODULE, "libsndfile-1.dll"), log=NOT_FOUND, platform=platform)
+    assert done.first.rule == "TL301"
+    assert "does not find that of MSYS2: it looks for sndfile.dll and libsndfile.dll" in done.first.message
+    assert done.command == "pacman -S mingw-w64-x86_64-python-soundfile mingw-w64-x86_64-libsndfile"
+
+
+def test_an_msys2_of_which_the_libraries_are_not_known(ground: Ground) -> None:
+    done = ground.check(msys2(ground, MODULE), log=NOT_FOUND)
+    assert "and the log shows that it finds none" in done.first.message
+    assert done.command.startswith("pacman -S ")
+
+
+@pytest.mark.parametrize("libraries", [["libsndfile-1.dll"], []])
+def test_the_soundfile_of_msys2_itself_is_not_called_broken(libraries: list[str], ground: Ground) -> None:
+    site = msys2(ground, MODULE.replace("libsndfile64bit.dll", "libsndfile-1.dll"), *libraries)
+    assert not ground.check(site, platform="windows-amd64").bad

@@ -253,7 +253,7 @@ def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iter
     """A soundfile that finds no library, on the system of the environment, or else of the log."""
     system = context.operating_system or next((name for name, sign in _SYSTEMS if sign.search(log.text)), "")
     if system:
-        otherwise = "the log shows that the machine has none"
+        otherwise = "the log shows that it finds none"
         yield without_libsndfile(context, why_none(context, otherwise), system)
         return
     finding = without_libsndfile(context, "the log shows that it finds none; on which system is unknown")
