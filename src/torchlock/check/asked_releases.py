@@ -63,6 +63,19 @@ def relabelled(asked: Asked, label: str) -> list[str]:
     return ["--index-url", page_of(label), *found]
 
 
+def left_out(asked: Asked, label: str) -> list[str]:
+    """The packages of the failed command, that the page of a build is known not to have in this release."""
+    asks = {word.partition("=")[0] for word in family_words(asked)}
+    return sorted(asks - {word.partition("=")[0] for word in relabelled(asked, label)})
+
+
+def without_labels(asked: Asked) -> list[str]:
+    """The pins of the torch family for the public index; empty if one of them is not known to be there."""
+    words = [each.partition("+")[0] for each in family_words(asked)]
+    pins = [each.partition("==")[::2] for each in words]
+    return words if all(wheels.installs(name, version, "", asked.target) is True for name, version in pins) else []
+
+
 def other_python(context: CheckContext, asked: Asked, pythons: list[str]) -> Told:
     """The release has wheels for other Pythons: take one of these, or a release for this Python."""
     own = asked.target.python
@@ -82,10 +95,17 @@ def other_python(context: CheckContext, asked: Asked, pythons: list[str]) -> Tol
 
 def _for_this_python(asked: Asked, *, later: bool) -> str:
     """The nearest release with a wheel for the Python of the target, in the direction that it lies; "" if none."""
-    there = wheels.releases_with(asked.name, asked.label, asked.target)
+    there = [*wheels.releases_with(asked.name, asked.label, asked.target), *_offered(asked)]
+    there = sorted(dict.fromkeys(there), key=Version)
     if later:
         return next((each for each in there if Version(each) > Version(asked.version)), "")
     return next((each for each in reversed(there) if Version(each) < Version(asked.version)), "")
+
+
+def _offered(asked: Asked) -> list[str]:
+    """The final releases of this build that the installer listed: they have a file for the target."""
+    pairs = [each.partition("+")[::2] for each in asked.log.offered or ()]
+    return [version for version, label in pairs if label == asked.label and wheels.is_final(version)]
 
 
 def _minor(python: str) -> int:

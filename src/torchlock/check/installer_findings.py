@@ -76,7 +76,20 @@ def _named(context: CheckContext, asked: Installation, remedy: Remedy) -> Remedy
 
     tool = "uv" if asked.tool == "uv" else "pip" if asked.tool == "pip" else ""
     remedy.commands = tuple(sorted(remedy.commands, key=lambda each: bool(tool) and each.tool != tool))
-    return where_to_run(context, remedy)
+    remedy = where_to_run(context, remedy)
+    if remedy.commands and is_of_project(asked):
+        remedy.summary += (
+            f" {asked.tool} installs what the project's file says: change the pin there, too, and lock again."
+        )
+    return remedy
+
+
+def is_of_project(asked: Installation) -> bool:
+    """Whether the installer reads its requirements from the file of a project, such as pyproject.toml."""
+    by_uv = re.match(r"uv (?:sync|lock|add|run|update)\b", asked.command) or (
+        asked.tool == "uv" and not asked.command and asked.is_listed
+    )
+    return asked.tool in ("poetry", "pdm") or bool(by_uv)
 
 
 def is_there(context: CheckContext, asked: Installation) -> bool:

@@ -50,6 +50,16 @@ _FAILED = (
     re.compile(rf"Failed building wheel for ({_WORD})"),
     re.compile(rf"Failed to build (?:installable wheels for [^(\n]{{0,80}}\()?({_WORD})"),
 )
+# What says that the installer saw this release, in a lock or on a page, and no file of it for this target.
+_LISTED = re.compile(
+    r"[Dd]istribution `[^`\n]{1,200} @ |has no (?:usable |compatible )?wheels? with a matching"
+    r"|Unable to find (?:installation )?candidates for [\w.-]{1,80} ?\("
+)
+# The tags of the files that uv saw instead.
+_TAGS = re.compile(
+    r"(?:only has wheels for|only found wheels for [^\n]{1,120} with) the following (platforms|Python ABI tags?"
+    r"|Python implementation tags?|Python tags?|platform tags?): ((?:`[\w.]{1,60}`,? ?){1,60})"
+)
 _POETRY = re.compile(r"([\w.-]{1,80}) ?\(([\w.+!-]{1,60})\)")
 _OFFERED = re.compile(r"\(from versions: ([^)\n]{0,1800})\)?")
 _INDEXES = re.compile(r"Looking in (?:indexes|links): ([^\n]{1,900})")
@@ -114,6 +124,8 @@ class Installation(NamedTuple):
     that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
     ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as
     the log shows them; ``near`` the lines around the failure. ``is_absent``: no file of it was found.
+    ``is_listed``: the installer saw the release, and only files for other Pythons or platforms; ``tags`` are the
+    tags of these, as far as it shows them.
     ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
     ``is_offline``: no index answered: all that the installer saw follows from this.
     """
@@ -132,6 +144,8 @@ class Installation(NamedTuple):
     requested: tuple[str, ...] = ()
     near: str = ""
     is_absent: bool = False
+    is_listed: bool = False
+    tags: tuple[str, ...] = ()
     is_past: bool = False
     is_at_work: bool = False
     is_offline: bool = False
@@ -176,6 +190,8 @@ def read_installation(text: str, line: int) -> Installation:
         _requested(before),
         "\n".join(lines[max(0, line - 6) : line + 40]),
         is_absent,
+        is_absent and any(_LISTED.search(each) for each in _near(before, after)),
+        _tags(after),
         _is_past(lines[line:], {name} if name else _names_in(command, [*before, *after])),
         _is_at_work([*before, *after[1:12]]) or bool(command),
         not (offered or "").replace("none", "").strip() and any(map(_OFFLINE.search, before[-12:])),
@@ -215,7 +231,7 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
     """
     if after and (named := _of_wheel(_REFUSED.search(after[0]))):
         return *named, True
-    near = [*after[:12], " ".join(each.strip() for each in after[:25]), *reversed(before[-3:])]
+    near = _near(before, after)
     for patterns in (_ABSENT, _FAILED):
         for each in near:
             for pattern in patterns:
@@ -230,6 +246,17 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
 def _of_wheel(found: re.Match[str] | None) -> tuple[str, str] | None:
     """The name and the specifier of a wheel, by the name of its file."""
     return None if found is None else (normalise(found[1]), f"=={file_name(found[2])}")
+
+
+def _near(before: list[str], after: list[str]) -> list[str]:
+    """The lines at a failure, and those after it as one, because uv breaks its sentences."""
+    return [*after[:12], " ".join(each.strip() for each in after[:25]), *reversed(before[-3:])]
+
+
+def _tags(after: list[str]) -> tuple[str, ...]:
+    """The tags that uv lists: of platforms, or of Pythons."""
+    found = _TAGS.search(" ".join(each.strip() for each in after[:25]))
+    return tuple(re.findall(r"`([\w.]{1,60})`", found[2])) if found else ()
 
 
 def _split(written: str) -> tuple[str, str]:

@@ -63,6 +63,8 @@ _OF_OTHERS = (
     _Unread(r"cmakelists\.txt|.*\.cmake", "a CMake script"),
     _Unread(r"\.env(\..*)?", "a list of environment variables"),
 )
+# The front matter of a Space that installs requirements: not of one that has a Dockerfile, or only files.
+SPACE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:(?!---)[^\n]*\n)*?sdk:[ \t]*[\"']?(?:gradio|streamlit)\b")
 # Texts with code blocks, which are read on request.
 _DOCS = (".md", ".markdown", ".rst", ".rest")
 _NOLISTS = (
@@ -110,9 +112,16 @@ def format_of(path: str, text: str) -> Detected:
     Raises:
         InputError: there is no reader for this kind of file.
     """
+    if may_be_space(path) and SPACE.search(text):
+        return Detected("space")
     refuse_unread(path)
     kind = kind_by_name(path)
     return Detected(kind) if kind else _by_content(path, text)
+
+
+def may_be_space(path: str) -> bool:
+    """Whether the front matter of this file may describe a Space of Hugging Face."""
+    return PurePath(path).name.lower() == "readme.md"
 
 
 def refuse_unread(path: str) -> None:

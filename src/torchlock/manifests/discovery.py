@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchlock.knowledge.stack import FAMILY
-from torchlock.manifests.detection import is_text_document, kind_by_name, may_hold_requirements, unread_by_name
+from torchlock.manifests.detection import (
+    SPACE,
+    is_text_document,
+    kind_by_name,
+    may_be_space,
+    may_hold_requirements,
+    unread_by_name,
+)
 
 _SKIPPED = {
     *("node_modules", "site-packages", "dist-packages", "__pycache__", "__pypackages__", "conda-meta", "pkgs"),
@@ -102,6 +109,8 @@ def _is_file(item: os.DirEntry[str]) -> bool:
 def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
     """Whether to read a file: by its name, else by its content."""
     name = item.name.lower()
+    if may_be_space(name):
+        return SPACE.search(_head(item, _BEGINNING).decode("utf-8", "replace")) is not None
     if unread_by_name(name):
         return False
     kind = kind_by_name(item.path)

@@ -87,7 +87,7 @@ def _there(context: AuditContext, demand: Demand, row: Feedstock) -> int:
 
 
 def _last(row: Feedstock) -> str:
-    return list(row["builds"])[-1]
+    return str(list(row["builds"])[-1])
 
 
 def _no_release(context: AuditContext, demand: Demand, row: Feedstock, *, strict: bool) -> Finding:

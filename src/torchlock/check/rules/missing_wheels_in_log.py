@@ -184,10 +184,17 @@ def _no_such_release(context: CheckContext, asked: Asked, versions: list[str]) -
 def _unknown(context: CheckContext, asked: Installation, target: Target | None) -> Told:
     """What the log says, and what the tables say; why no file was found is not known."""
     tool = asked.tool or "the installer"
+    if asked.tags:
+        return _of_tags(asked, tool)
     message = f"{tool} found no file of {asked.requirement or asked.name} for this Python and platform"
     there = wheels.releases_with(asked.name, "", target) if target is not None and asked.name in FAMILY else []
     if asked.offered:
         summary = f"Ask for a release that it lists: the newest is {asked.offered[-1]}."
+    elif asked.is_listed and asked.version and target is not None:
+        summary = (
+            f"{tool} knows this release, from a lock or a page: see which files it lists there. After a change of "
+            "Python or platform, lock again."
+        )
     elif there and target is not None:
         summary = (
             f"The public index has {asked.name} {there[-1]} for {target}: update {asked.tool or 'the installer'}, "
@@ -196,3 +203,14 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
     else:
         summary = "Check the name, the Python, and which index is asked."
     return Told("TL528", message, Remedy(summary))
+
+
+def _of_tags(asked: Installation, tool: str) -> Told:
+    """The installer itself lists for what there are wheels."""
+    is_python = all(re.fullmatch(r"(?:cp|pp|py)\d{1,4}\w*|abi3|none", each) for each in asked.tags)
+    what = "Python" if is_python else "platform"
+    message = (
+        f"{asked.requirement or asked.name} has no wheel for this {what}: {tool} found only those for "
+        f"{', '.join(asked.tags[:6])}"
+    )
+    return Told("TL403", message, Remedy(f"Use one of these {what}s, or another release of {asked.name}."))

@@ -78,9 +78,9 @@ def environments(builder: DocumentBuilder, values: dict[tuple[str, str], list[Pi
     done = set()
     for name in _names(values):
         pieces = tuple(_pieces(values, name))
-        key = _python(name) or _base_python(values, name), pieces
-        if repr(key) not in done:
-            done.add(repr(key))
+        alike = repr((_python(name) or _base_python(values, name), pieces))
+        if alike not in done:
+            done.add(alike)
             parts[name or "testenv"] = _entries(builder, pieces, name, _base_python(values, name))
     return parts
 

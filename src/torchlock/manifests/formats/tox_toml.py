@@ -46,9 +46,9 @@ def read_table(builder: TomlBuilder) -> None:
     else:
         inner = None
         found = tox.environments(builder, _Tables(builder, ("tool", "tox")).values())
-    at = builder.tree.offset("tool", "tox")
+    table = builder.tree.offset("tool", "tox")
     for name, entries in found.items():
-        scope = builder.declare_group(f"tox-{name}", at) if entries else ""
+        scope = builder.declare_group(f"tox-{name}", table) if entries else ""
         builder.add(replace(inner.entry(entry) if inner else entry, scope=scope) for entry in entries)
 
 
@@ -182,8 +182,9 @@ def _group(group: Any) -> list[str]:
         return []
     if "prefix" in group:
         first, last = group.get("start"), group.get("stop")
-        known = isinstance(first, int) and isinstance(last, int) and last - first < _MANY
-        return [f"{group['prefix']}{number}" for number in range(first, last + 1)] if known else []
+        if isinstance(first, int) and isinstance(last, int) and last - first < _MANY:
+            return [f"{group['prefix']}{number}" for number in range(first, last + 1)]
+        return []
     return [str(item) for values in group.values() if isinstance(values, list) for item in values]
 
 

@@ -42,7 +42,20 @@ _CONDA = {"conda", "mamba", "micromamba"}
 _WORDS = re.compile(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # Commands that run another command, and their options with a value.
-_RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry", "call"}
+_RUNNERS = {
+    "sudo",
+    "env",
+    "exec",
+    "command",
+    "nice",
+    "nohup",
+    "eval",
+    "xvfb-run",
+    "srun",
+    "travis_retry",
+    "retry",
+    "call",
+}
 _MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
 # Programs and their commands that add packages to a project.
 _ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
