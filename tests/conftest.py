@@ -13,6 +13,7 @@ import pytest
 
 from support.ground import Ground
 from support.real_wheels import Wheels
+from support.sketches import Sketches
 from torchlock import redaction
 from torchlock.finding import Finding
 from torchlock.knowledge import registry
@@ -24,6 +25,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """A worker per CPU for the whole suite; none for named files, where starting them costs more than it saves."""
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS and not config.option.keyword
     return None if whole or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A staged environment of real wheels needs the index."""
+    for item in items:
+        kind = getattr(getattr(item, "callspec", None), "params", {}).get("wheels", "real")
+        if "ground" in getattr(item, "fixturenames", ()) and kind == "real":
+            item.add_marker(pytest.mark.network)
 
 
 def pytest_collection_finish() -> None:
@@ -91,6 +101,13 @@ def _functions_report_only_their_rules() -> Iterator[None]:
         yield
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that is marked ``sketched`` runs twice: with real wheels, and without an index with sketches."""
+    if metafunc.definition.get_closest_marker("sketched"):
+        kinds = [pytest.param("real", marks=pytest.mark.network), "sketch"]
+        metafunc.parametrize("wheels", kinds, indirect=True)
+
+
 @pytest.fixture(scope="session")
 def real_wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
     """Real wheels, each fetched once."""
@@ -98,11 +115,17 @@ def real_wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
 
 
 @pytest.fixture
+def wheels(request: pytest.FixtureRequest, real_wheels: Wheels, tmp_path: Path) -> Wheels:
+    """What a staged environment is made of: real wheels, or sketches of them."""
+    return Sketches(tmp_path / "sketches") if getattr(request, "param", "real") == "sketch" else real_wheels
+
+
+@pytest.fixture
 def ground(
     tmp_path: Path,
-    real_wheels: Wheels,
+    wheels: Wheels,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Ground:
     """A folder in which environments are staged, checked, and cured (support/ground.py)."""
-    return Ground(tmp_path, real_wheels, monkeypatch, capsys)
+    return Ground(tmp_path, wheels, monkeypatch, capsys)

@@ -291,6 +291,52 @@ def test_a_virtual_environment_has_nothing_of_the_image(tmp_path: Path, make: st
     assert "TL510" in {rule for _, _, rule in worse(audit(tmp_path, shared))}
 
 
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "python -m venv /opt/aws && /opt/aws/bin/pip install awscli",
+        "virtualenv /opt/aws && . /opt/aws/bin/activate && pip install awscli && deactivate",
+        "uv venv /opt/aws && uv pip install --python /opt/aws awscli",
+        "pipx install awscli",
+    ],
+)
+def test_an_environment_of_one_tool_leaves_the_image_to_the_other_commands(tmp_path: Path, tool: str) -> None:
+    text = f"FROM {OLD}\nRUN {tool}\nRUN pip install torch==2.6.0 torchaudio==2.5.0\n"
+    assert (3, "TL101") in {(line, rule) for line, _, rule in worse(audit(tmp_path, text))}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "pipx install openai-whisper && pipx inject openai-whisper torch==2.6.0 torchaudio==2.6.0",
+        "uvx --with torchaudio==2.6.0 --with torch==2.6.0 demucs x.wav",
+        "uv venv && uv pip install torch==2.6.0 torchaudio==2.6.0",
+        "python -m venv v && v/bin/python -m pip install torch==2.6.0 torchaudio==2.6.0",
+    ],
+)
+def test_a_separate_environment_is_not_judged_with_the_image(tmp_path: Path, run: str) -> None:
+    for image in (OLD, "nvcr.io/nvidia/pytorch:24.01-py3"):
+        assert worse(audit(tmp_path, f"FROM {image}\nRUN {run}\nRUN pip install scipy\n")) == []
+    wrong = run.replace("audio==2.6.0", "audio==2.5.0")
+    assert "TL101" in {rule for _, _, rule in worse(audit(tmp_path, f"FROM {OLD}\nRUN {wrong}\n"))}
+
+
+def test_an_environment_that_a_later_stage_copies(tmp_path: Path) -> None:
+    text = (
+        "FROM python:3.10 AS builder\nRUN python -m venv /opt/venv\nENV PATH=/opt/venv/bin:$PATH\n"
+        "RUN pip install torch==2.6.0\nFROM python:3.10-slim\nCOPY --from=builder /opt/venv /opt/venv\n"
+        "ENV PATH=/opt/venv/bin:$PATH\nRUN pip install torchaudio=={}\n"
+    )
+    assert (8, "TL101") in {(line, rule) for line, _, rule in worse(audit(tmp_path, text.format("2.5.0")))}
+    assert worse(audit(tmp_path, text.format("2.6.0"))) == []
+
+
+def test_an_environment_that_no_command_is_known_to_enter(tmp_path: Path) -> None:
+    """A profile may enter it: nothing is said of the image."""
+    text = f"FROM {OLD}\nRUN python -m venv /v\nRUN pip install torchaudio==2.6.0\n"
+    assert worse(audit(tmp_path, text)) == []
+
+
 def test_a_choice_depends_on_the_python_of_the_image(tmp_path: Path) -> None:
     """No table knows the Python of an old image: nothing is said of a choice that works on one of its Pythons."""
     old = "FROM pytorch/pytorch:1.13.1-cuda11.6-cudnn8-runtime\nRUN pip install -U {}\n"

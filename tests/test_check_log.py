@@ -436,3 +436,15 @@ def test_a_crash_may_come_of_what_only_metadata_tells(tmp_path: Path, capsys: py
     )
     assert ("warning", "TL609") not in checked(capsys, tmp_path, site, "nothing")[0][:1]
     assert checked(capsys, tmp_path, site, "Segmentation fault (core dumped)")[0][0] == ("warning", "TL609")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ERROR: torch-2.0.1-cp310-cp310-win_amd64.whl is not a supported wheel on this platform.",
+        "Downloading cryptography-42.0.5-cp37-abi3-manylinux_2_28_x86_64.whl (4.6 MB)",
+    ],
+)
+def test_a_wheel_for_another_python_does_not_say_which_one_runs(line: str) -> None:
+    assert read_log(line).pythons == ()
+    assert read_log(line.replace("abi3", "cp37").replace(" not a supported", "")).pythons != ()

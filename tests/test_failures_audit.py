@@ -292,6 +292,75 @@ FAILURES = {
         "List torchaudio among the conda packages",
         "channels:\n  - conda-forge\ndependencies:\n  - python=3.10\n  - pytorch=2.4.1\n  - torchaudio=2.4.1\n",
     ),
+    "https://github.com/pytorch/audio/issues/3269": Failure(
+        "environment.yml",
+        "channels:\n  - conda-forge\n  - pytorch\ndependencies:\n  - python=3.10\n  - pytorch=2.0.0\n"
+        "  - torchaudio=2.0.1\n  - ffmpeg>5\n",
+        "TL203",
+        7,
+        "conda takes torch 2.0.0 from conda-forge, and torchaudio 2.0.1 from the channel pytorch",
+        None,
+        "List the channel pytorch in front of conda-forge",
+        "channels:\n  - pytorch\n  - conda-forge\ndependencies:\n  - python=3.10\n  - pytorch=2.0.0\n"
+        "  - torchaudio=2.0.1\n  - ffmpeg>5\n",
+    ),
+    "conda-forge builds torchaudio since 2.4.1": Failure(
+        "environment.yml",
+        "channels:\n  - conda-forge\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
+        "TL240",
+        5,
+        "the channel conda-forge has no torchaudio 2.1.0: it has 2.4.1, 2.5.1",
+        None,
+        "Take torch and torchaudio from the channel pytorch",
+        "channels:\n  - pytorch\n  - conda-forge\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
+    ),
+    "the first channel of pixi": Failure(
+        "pixi.toml",
+        '[workspace]\nchannels = ["conda-forge", "pytorch"]\nplatforms = ["linux-64"]\n[dependencies]\n'
+        'pytorch = "==2.1.0"\ntorchaudio = "==2.1.0"\n',
+        "TL240",
+        6,
+        "the channel conda-forge has no torchaudio 2.1.0",
+        None,
+        "Take torch and torchaudio from the channel pytorch",
+        '[workspace]\nchannels = ["conda-forge", "pytorch"]\nplatforms = ["linux-64"]\n[dependencies]\n'
+        'pytorch = { version = "==2.1.0", channel = "pytorch" }\n'
+        'torchaudio = { version = "==2.1.0", channel = "pytorch" }\n',
+    ),
+    "conda-forge has one torchaudio for Windows": Failure(
+        "pixi.toml",
+        '[workspace]\nchannels = ["conda-forge"]\nplatforms = ["win-64"]\n[dependencies]\n'
+        'pytorch = "==2.8.0"\ntorchaudio = "==2.8.0"\n',
+        "TL240",
+        6,
+        "the channel conda-forge has no torchaudio 2.8.0 for windows-amd64",
+        None,
+        "Install torch and torchaudio with pip there",
+        '[workspace]\nchannels = ["conda-forge"]\nplatforms = ["win-64"]\n[dependencies]\n'
+        'pytorch = "==2.9.1"\ntorchaudio = "==2.9.1"\n',
+    ),
+    "a command of conda, and the last release of its channel": Failure(
+        "install.sh",
+        "conda install pytorch==2.6.0 -c pytorch -c nvidia\n",
+        "TL240",
+        1,
+        "the channel pytorch has no torch 2.6.0",
+        None,
+        "Add the channel conda-forge",
+        "conda install pytorch==2.6.0 -c conda-forge\n",
+    ),
+    "conda-forge builds torchaudio 2.7 for CUDA 12": Failure(
+        "pixi.toml",
+        '[workspace]\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n[dependencies]\n'
+        'torchaudio = "==2.7.1"\n[dependencies.pytorch]\nversion = "==2.7.1"\nbuild = "*cuda118*"\n',
+        "TL204",
+        5,
+        "the channel conda-forge builds torchaudio 2.7.1 for CUDA 12.6",
+        None,
+        "Take one of these CUDA versions",
+        '[workspace]\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n[dependencies]\n'
+        'torchaudio = "==2.7.1"\n[dependencies.pytorch]\nversion = "==2.7.1"\nbuild = "*cuda126*"\n',
+    ),
     "one pin and two bare names": Failure(
         "install.sh",
         "pip install torchaudio torch==2.8.0 torchcodec --extra-index-url=https://download.pytorch.org/whl/cu128\n",
@@ -407,6 +476,32 @@ LEFT_ALONE = {
         "channels: [pytorch, nvidia]\ndependencies:\n  - pytorch=2.5.1\n  - torchaudio=2.5.1\n"
         "  - pytorch-cuda=12.4\n",
     ),
+    "conda-forge has both": (
+        "environment.yml",
+        "channels: [conda-forge, pytorch]\ndependencies:\n  - pytorch=2.4.1\n  - torchaudio=2.4.1\n",
+    ),
+    "the channel pytorch comes first": (
+        "environment.yml",
+        "channels: [pytorch, nvidia, conda-forge]\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
+    ),
+    "a channel of its own": (
+        "environment.yml",
+        "channels: [conda-forge]\ndependencies:\n  - pytorch::pytorch=2.1.0\n  - pytorch::torchaudio=2.1.0\n",
+    ),
+    "a build string of the channel pytorch": (
+        "environment.yml",
+        "channels: [conda-forge, pytorch]\ndependencies:\n  - pytorch=2.0.1=py3.10_cuda11.7_cudnn8.5.0_0\n"
+        "  - torchaudio=2.0.2\n",
+    ),
+    "a channel that no table knows comes first": (
+        "environment.yml",
+        "channels: [anaconda, conda-forge]\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
+    ),
+    "pixi without strict priority": (
+        "pixi.toml",
+        '[workspace]\nchannels = ["pytorch", "conda-forge"]\nchannel-priority = "disabled"\n'
+        'platforms = ["linux-64"]\n[dependencies]\npytorch = "==2.1.0"\ntorchaudio = "==2.1.0"\n',
+    ),
     "whisper from its repository": (
         "requirements.txt",
         "torch\nwhisper @ git+https://github.com/openai/whisper.git\n",
@@ -415,6 +510,14 @@ LEFT_ALONE = {
     "an old sklearn that installs": ("requirements.txt", "torch\nsklearn==0.0\n"),
     "ffmpeg alone": ("requirements.txt", "torch\nffmpeg==1.4\n"),
 }
+
+
+@pytest.mark.triggers("TL530")
+@pytest.mark.parametrize("other", ["pip install --no-deps -e .", "uv pip install --no-deps nemo_toolkit"])
+def test_an_option_concerns_only_its_own_command(other: str, tmp_path: Path) -> None:
+    path = tmp_path / "install.sh"
+    path.write_text(f"{other}\npip install torch==2.6.0 whisperx==3.7.4\n", encoding="utf-8")
+    assert [(each.rule, each.place.line) for each in faults(path)] == [("TL530", 2)]
 
 
 @pytest.mark.leaves_alone("TL530", "TL531", "TL532", "TL101", "TL240")

@@ -12,8 +12,6 @@ from support.libraries import elf
 from support.site_folder import install, write
 from support.skeletons import Site, Uses
 
-pytestmark = pytest.mark.network
-
 STRING = "NSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE"
 NEW = "was compiled with the new C++ string ABI (_GLIBCXX_USE_CXX11_ABI=1), torch"
 OLD = "was compiled with the old C++ string ABI (_GLIBCXX_USE_CXX11_ABI=0), torch"
@@ -59,6 +57,7 @@ def clean(done: Checked) -> bool:
     return not done.bad
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize(
     ("torch", "cuda", "torchaudio", "built"),
     [
@@ -87,6 +86,7 @@ def test_a_torch_with_the_new_string_abi(
     ground.cure(done, by=lambda: built_here(ground, site, version=built))
 
 
+@pytest.mark.sketched
 def test_a_torch_with_the_old_string_abi(ground: Ground) -> None:
     """A vendor that compiles as before 2.7, and a torchaudio of the index."""
     site = ground.linux()
@@ -101,6 +101,7 @@ def test_a_torch_with_the_old_string_abi(ground: Ground) -> None:
     ground.cure(done, by=lambda: built_here(ground, site, version="2.7.1"))
 
 
+@pytest.mark.sketched
 def test_a_torch_of_conda_and_a_torchaudio_of_the_index(ground: Ground) -> None:
     """https://github.com/pytorch/audio/issues/3335"""
     site = ground.linux(prefix="opt/conda")
@@ -127,6 +128,7 @@ def by_conda(site: Site, name: str, record: str) -> None:
     write(site.path.parents[2] / "conda-meta" / "history", "")
 
 
+@pytest.mark.sketched
 def test_a_vendors_torch_for_another_cuda_version(ground: Ground) -> None:
     """All symbols are there, and the import compares the CUDA versions: 12.8 of the version file, 12.6."""
     site = ground.linux()
@@ -135,12 +137,13 @@ def test_a_vendors_torch_for_another_cuda_version(ground: Ground) -> None:
     ground.torch(site, "2.7.0a0+7c8ec84dab.nv25.03", made_for=["torchaudio==2.7.1"], cuda="12.8")
     done = ground.check(site, root=True)
     assert (done.first.rule, done.first.severity) == ("TL201", "error")
-    assert "torchaudio 2.7.1 was built for CUDA 12.6, this torch (2.7.0a0+7c8ec84dab.nv25.3)" in done.first.message
-    assert "from the source of torch 2.7.0a0+7c8ec84dab.nv25.03" in done.first.remedy
+    assert "torchaudio 2.7.1 was built for CUDA 12.6, this torch (2.7.0a0+7c8ec84dab.nv25.03)" in done.first.message
+    assert "from where torch 2.7.0a0+7c8ec84dab.nv25.03 came" in done.first.remedy
     assert done.command.endswith("git+https://github.com/pytorch/audio@v2.7.0")
     ground.cure(done, by=lambda: built_here(ground, site, version="2.7.0"))
 
 
+@pytest.mark.sketched
 def test_a_vendors_torch_and_the_newest_torchaudio(ground: Ground) -> None:
     """pip took torchaudio 2.11 for CUDA 13: https://github.com/dusty-nv/jetson-containers/pull/1297"""
     site = ground.linux()
@@ -156,6 +159,7 @@ def test_a_vendors_torch_and_the_newest_torchaudio(ground: Ground) -> None:
     ground.cure(done, by=lambda: built_here(ground, site, version="2.9.0"))
 
 
+@pytest.mark.sketched
 def test_a_torch_of_nvidia_without_torchaudio(ground: Ground) -> None:
     """The import in the log asks for a torchaudio; the torch of the container is not replaced."""
     site = ground.linux()
@@ -168,6 +172,7 @@ def test_a_torch_of_nvidia_without_torchaudio(ground: Ground) -> None:
     ground.cure(done, by=lambda: built_here(ground, site))
 
 
+@pytest.mark.sketched
 def test_a_torchvision_for_another_string_abi(ground: Ground) -> None:
     site = ground.linux()
     with_backend(ground, site)
@@ -228,6 +233,7 @@ def test_nightly_builds_of_two_days(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_nightly_builds_for_two_cuda_versions(ground: Ground) -> None:
     site = ground.linux()
     with_backend(ground, site)
@@ -254,6 +260,7 @@ def test_a_nightly_torchaudio_beside_a_release_of_torch(ground: Ground) -> None:
 # What works
 
 
+@pytest.mark.sketched
 def test_a_vendors_torch_with_its_own_torchaudio_works(ground: Ground) -> None:
     site = ground.linux(packages="dist-packages")
     with_backend(ground, site)
@@ -262,6 +269,7 @@ def test_a_vendors_torch_with_its_own_torchaudio_works(ground: Ground) -> None:
     assert clean(ground.check(site, root=True))
 
 
+@pytest.mark.sketched
 def test_a_vendors_torch_with_the_stable_interface_works(ground: Ground) -> None:
     """The wheel of the index for the same CUDA version uses only what each torch since 2.11 has."""
     site = ground.linux()
@@ -271,6 +279,7 @@ def test_a_vendors_torch_with_the_stable_interface_works(ground: Ground) -> None
     assert clean(ground.check(site, root=True))
 
 
+@pytest.mark.sketched
 def test_conda_with_both_packages_works(ground: Ground) -> None:
     site = ground.linux(prefix="opt/conda")
     with_backend(ground, site)
@@ -281,6 +290,7 @@ def test_conda_with_both_packages_works(ground: Ground) -> None:
     assert clean(ground.check(site, root=True))
 
 
+@pytest.mark.sketched
 def test_nightly_builds_of_two_days_that_go_together(ground: Ground) -> None:
     site = ground.linux()
     with_backend(ground, site)
@@ -289,6 +299,7 @@ def test_nightly_builds_of_two_days_that_go_together(ground: Ground) -> None:
     assert clean(ground.check(site, root=True))
 
 
+@pytest.mark.sketched
 def test_a_torch_that_is_developed_in_its_checkout_works(ground: Ground) -> None:
     """setup.py develop: an .egg-link and a path line lead to the checkout."""
     site = ground.linux()

@@ -17,8 +17,6 @@ from support.site_folder import install, write
 from support.skeletons import Site
 from torchlock.inspect.loading.root import Root
 
-pytestmark = pytest.mark.network
-
 LINUX = "; platform_system == 'Linux' and platform_machine == 'x86_64'"
 COMPLETE = "__nvJitLinkComplete_12_4"
 SPARSE = "nvidia/cusparse/lib/libcusparse.so.12"
@@ -87,6 +85,7 @@ def inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@pytest.mark.sketched
 def test_an_older_toolkit_on_ld_library_path(ground: Ground, site: Site, inside: None) -> None:
     """https://github.com/pytorch/pytorch/issues/111469, https://github.com/infiniflow/ragflow/issues/4466"""
     root = ground.image()
@@ -99,6 +98,7 @@ def test_an_older_toolkit_on_ld_library_path(ground: Ground, site: Site, inside:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_other_folders_of_ld_library_path_stay(ground: Ground, site: Site, inside: None) -> None:
     root = ground.image()
     old(ground, root / "usr/local/cuda-12.1/lib64")
@@ -108,6 +108,7 @@ def test_other_folders_of_ld_library_path_stay(ground: Ground, site: Site, insid
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_an_older_toolkit_that_ldconfig_lists(ground: Ground, site: Site, inside: None) -> None:
     """https://github.com/pytorch/pytorch/issues/152783: the cuSPARSE has no path to the package."""
     library = elf("libcusparse.so.12", ["libnvJitLink.so.12"], [], [COMPLETE], runpath="$ORIGIN")
@@ -123,6 +124,7 @@ def test_an_older_toolkit_that_ldconfig_lists(ground: Ground, site: Site, inside
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_torch_that_opens_its_own_copy_first(ground: Ground, site: Site, inside: None) -> None:
     """torch 2.6 loads nvJitLink of its package by path, and LD_LIBRARY_PATH does not matter."""
     root = ground.image()
@@ -142,6 +144,7 @@ undefined symbol: __nvJitLinkComplete_12_4, version libnvJitLink.so.12
 """
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize(("log", "there"), [(LOG, True), (LOG, False), (LOG.splitlines()[-1], False)])
 def test_a_log_alone_shows_an_older_toolkit(
     ground: Ground, site: Site, inside: None, log: str, there: bool
@@ -193,6 +196,7 @@ def over(ground: Ground, torchaudio: str, torch: str) -> Site:
     return site
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize(
     ("torchaudio", "torch", "version", "library", "package"),
     [
@@ -212,6 +216,7 @@ def test_npp_beneath_torchcodec(
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_npp_that_is_there_but_not_searched(ground: Ground, inside: None) -> None:
     """https://github.com/RVC-Boss/GPT-SoVITS/pull/2765: the package is installed, and nothing leads to it."""
     site = over(ground, "torchaudio==2.9.1+cu128", "2.9.1+cu128")
@@ -223,6 +228,7 @@ def test_npp_that_is_there_but_not_searched(ground: Ground, inside: None) -> Non
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_container_without_the_video_decoder(ground: Ground, inside: None) -> None:
     """https://github.com/meta-pytorch/torchcodec/issues/997: torchcodec 0.8.0 links a library of the driver."""
     site = over(ground, "torchaudio==2.9.1+cu128", "2.9.1+cu128")
@@ -262,6 +268,7 @@ RuntimeError: Library libcublas.so.12 is not found or cannot be loaded
 """
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize("log", [CUDNN + HANDLE, CUDNN, HANDLE, f"factory  | {CUDNN}factory  | {HANDLE}"])
 def test_a_cudnn_that_ctranslate2_does_not_find(ground: Ground, inside: None, log: str) -> None:
     """https://github.com/SYSTRAN/faster-whisper/issues/1182, https://github.com/m-bain/whisperX/issues/1297"""
@@ -283,6 +290,7 @@ def test_a_cudnn_that_ctranslate2_does_not_find(ground: Ground, inside: None, lo
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_cublas_12_beside_a_torch_for_cuda_13(ground: Ground, inside: None) -> None:
     """https://github.com/SYSTRAN/faster-whisper/issues/1431"""
     site = whisper(ground, "2.9.1+cu130", "4.7.1", libraries=["libcublas.so.13"])
@@ -295,6 +303,7 @@ def test_cublas_12_beside_a_torch_for_cuda_13(ground: Ground, inside: None) -> N
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_cublas_12_beside_a_torch_for_cuda_11(ground: Ground, inside: None) -> None:
     """https://github.com/m-bain/whisperX/issues/788"""
     site = whisper(ground, "2.2.2+cu118", "4.4.0", libraries=["libcublas.so.11"])
@@ -303,6 +312,7 @@ def test_cublas_12_beside_a_torch_for_cuda_11(ground: Ground, inside: None) -> N
     assert 'pip install nvidia-cublas-cu12 "ctranslate2>=4.6.3"' in done.command
 
 
+@pytest.mark.sketched
 def test_cublas_11_beside_a_torch_for_cuda_12(ground: Ground, inside: None) -> None:
     """https://github.com/m-bain/whisperX/issues/632"""
     site = whisper(ground, "2.1.0+cu121", "3.24.0", libraries=["libcublas.so.12", "libcudnn.so.8"])
@@ -338,6 +348,7 @@ def onnx(ground: Ground, version: str, needed: Sequence[str]) -> Site:
     return site
 
 
+@pytest.mark.sketched
 def test_onnxruntime_for_cuda_11(ground: Ground, inside: None) -> None:
     """https://github.com/microsoft/onnxruntime/issues/21684, https://github.com/infiniflow/ragflow/issues/905"""
     site = onnx(ground, "1.18.0", ["libcublasLt.so.11"])
@@ -346,6 +357,7 @@ def test_onnxruntime_for_cuda_11(ground: Ground, inside: None) -> None:
     assert done.command == 'python -m pip install "onnxruntime-gpu>=1.19,<1.27"'
 
 
+@pytest.mark.sketched
 def test_onnxruntime_for_cuda_12_beside_cuda_13(ground: Ground, inside: None) -> None:
     """https://github.com/pykeio/ort/issues/548: the extra "cuda" of 1.28 requires the packages for CUDA 13."""
     site = ground.linux("3.11")
@@ -357,6 +369,7 @@ def test_onnxruntime_for_cuda_12_beside_cuda_13(ground: Ground, inside: None) ->
     assert done.command == 'python -m pip install "onnxruntime-gpu>=1.28"'
 
 
+@pytest.mark.sketched
 def test_onnxruntime_without_torch_before_it(ground: Ground, inside: None) -> None:
     """https://github.com/microsoft/onnxruntime/issues/21684: with "import torch" before it, it works."""
     site = onnx(ground, "1.20.1", ["libcublasLt.so.12", "libcudnn.so.9"])
@@ -367,6 +380,7 @@ def test_onnxruntime_without_torch_before_it(ground: Ground, inside: None) -> No
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_cudnn_9_on_windows_with_a_torch_before_2_4(ground: Ground) -> None:
     """https://github.com/SYSTRAN/faster-whisper/issues/1080"""
     site = ground.windows("3.11")
@@ -390,6 +404,7 @@ def over_cudnn(site: Site, runtime: str) -> None:
     record.write_text("".join(f"{row.rsplit(',', 2)[0]},,\n" for row in text))
 
 
+@pytest.mark.sketched
 def test_an_engine_of_the_cudnn_of_the_machine(ground: Ground, inside: None) -> None:
     """https://github.com/pytorch/pytorch/issues/188892: an engine that the package does not contain."""
     site = ground.linux("3.12")
@@ -412,6 +427,7 @@ def test_an_engine_of_the_cudnn_of_the_machine(ground: Ground, inside: None) -> 
     ground.cure(done, by=lambda: (root / "usr/lib/libcudnn_engines_tensor_ir.so.9").unlink())
 
 
+@pytest.mark.sketched
 def test_a_cudnn_of_a_toolkit_on_ld_library_path(ground: Ground, inside: None) -> None:
     """https://github.com/pytorch/pytorch/issues/185512"""
     site = ground.linux("3.11")
@@ -431,6 +447,7 @@ def test_a_cudnn_of_a_toolkit_on_ld_library_path(ground: Ground, inside: None) -
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_bitsandbytes_without_cuda_12_9(ground: Ground) -> None:
     """https://github.com/bitsandbytes-foundation/bitsandbytes/issues/1688"""
     site = ground.linux("3.12")
@@ -451,6 +468,7 @@ def test_a_bitsandbytes_without_cuda_12_9(ground: Ground) -> None:
     assert all(each.rule != "TL232" for each in ground.check(site, log=log).findings)
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize(
     ("torch", "command"), [("2.7.0+cu128", '"triton-windows<3.4"'), ("2.9.1+cu130", '"triton-windows<3.6"')]
 )
@@ -470,6 +488,7 @@ def test_no_triton_on_windows(ground: Ground, torch: str, command: str) -> None:
     assert all(each.rule != "TL233" for each in ground.check(site, log=log).findings)
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize("symbol", ["ncclCommRegister", "ncclCommWindowRegister"])
 def test_an_older_nccl(ground: Ground, site: Site, symbol: str) -> None:
     """https://github.com/pytorch/pytorch/issues/119932: another package brought an older release."""
@@ -493,6 +512,7 @@ def test_an_older_nccl(ground: Ground, site: Site, symbol: str) -> None:
     assert done.command == "python -m pip install nvidia-nccl-cu12==2.21.5"
 
 
+@pytest.mark.sketched
 def test_a_cublas_lt_of_another_release_in_a_log(ground: Ground, site: Site, inside: None) -> None:
     """https://github.com/zai-org/ChatGLM-6B/issues/921: libcublas and libcublasLt of two releases."""
     symbol, name = "cublasLtGetStatusString", "libcublasLt.so.12"

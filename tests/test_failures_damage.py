@@ -12,8 +12,6 @@ from support.libraries import elf
 from support.site_folder import write
 from support.skeletons import Site
 
-pytestmark = pytest.mark.network
-
 POINTER = (
     "version https://git-lfs.github.com/spec/v1\noid sha256:bef4b84c08da403b651eea3a94676c7f8327\nsize 497868624\n"
 )
@@ -34,6 +32,7 @@ def check(ground: Ground, site: Site) -> Checked:
     return ground.check(site, root=True)
 
 
+@pytest.mark.sketched
 def test_a_whole_stack_is_left_alone(ground: Ground) -> None:
     assert not check(ground, whole(ground)).bad
 
@@ -52,6 +51,7 @@ def test_pysoundfile_over_soundfile(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_soundfile_over_pysoundfile_works(ground: Ground) -> None:
     site = whole(ground)
     ground.uninstall(site, "soundfile")
@@ -70,6 +70,7 @@ def test_pysoundfile_was_uninstalled_and_took_the_module_along(ground: Ground) -
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_cpu_torch_over_a_cuda_torch(ground: Ground) -> None:
     """It was unpacked over the other one: libtorch_cuda.so is a leftover, and no evidence that CUDA works."""
     site = whole(ground)
@@ -89,6 +90,7 @@ def test_a_cpu_torch_over_a_cuda_torch(ground: Ground) -> None:
 # Interrupted installations
 
 
+@pytest.mark.sketched
 def test_an_interrupted_pip_moved_torch_aside(ground: Ground) -> None:
     """https://github.com/vladmandic/sdnext/issues/4946: a program had torch/_C open"""
     site = whole(ground)
@@ -105,6 +107,7 @@ def test_an_interrupted_pip_moved_torch_aside(ground: Ground) -> None:
     assert not list(site.path.glob("~*"))
 
 
+@pytest.mark.sketched
 def test_an_interrupted_pip_left_a_part_of_torch(ground: Ground) -> None:
     site = whole(ground)
     shutil.copytree(site.path / "torch", site.path / "~orch")
@@ -117,6 +120,7 @@ def test_an_interrupted_pip_left_a_part_of_torch(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_leftover_beside_a_whole_torch_is_harmless(ground: Ground) -> None:
     site = whole(ground)
     write(site.path / "~orch" / "__init__.py")
@@ -124,6 +128,7 @@ def test_a_leftover_beside_a_whole_torch_is_harmless(ground: Ground) -> None:
     assert not check(ground, site).bad
 
 
+@pytest.mark.sketched
 def test_only_the_libraries_of_torch_are_left(ground: Ground) -> None:
     """https://github.com/vladmandic/sdnext/issues/3797: import torch finds a folder, and it has no __version__"""
     site = whole(ground)
@@ -137,6 +142,7 @@ def test_only_the_libraries_of_torch_are_left(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_torchaudio_of_compiled_modules_only(ground: Ground) -> None:
     site = whole(ground)
     shutil.rmtree(site.path / "torchaudio")
@@ -150,6 +156,7 @@ def test_a_torchaudio_of_compiled_modules_only(ground: Ground) -> None:
 # Two releases in one folder
 
 
+@pytest.mark.sketched
 def test_an_older_torchaudio_over_a_newer_one(ground: Ground) -> None:
     """Both are recorded; the files are those of the one that came later."""
     site = whole(ground)
@@ -165,6 +172,7 @@ def test_an_older_torchaudio_over_a_newer_one(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_newer_torchaudio_over_an_older_one_works(ground: Ground) -> None:
     site = ground.linux()
     ground.image()
@@ -175,6 +183,7 @@ def test_a_newer_torchaudio_over_an_older_one_works(ground: Ground) -> None:
     assert not [each for each in check(ground, site).bad if each.severity == "error"]
 
 
+@pytest.mark.sketched
 def test_a_record_of_another_release(ground: Ground) -> None:
     """pip says that the requirement is already satisfied, because it asks the record."""
     site = whole(ground)
@@ -208,6 +217,7 @@ def test_a_folder_of_soundfile_without_its_first_file(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_soundfile_of_another_processor(ground: Ground) -> None:
     """The record has the version; its own text has 0.10.3, which was never published."""
     site = ground.mac("opt/miniconda", "3.8")
@@ -216,7 +226,7 @@ def test_a_soundfile_of_another_processor(ground: Ground) -> None:
     ground.torch(site, "1.10.2", made_for=["torchaudio==0.10.2"])
     done = ground.check(site, root=True)
     assert done.first.rule == "TL608"
-    assert "soundfile 0.10.3.post1 is for macos (x86_64)" in done.first.message
+    assert "soundfile 0.10.3.post1 is for macOS (x86_64), this Python is for macOS (arm64)" in done.first.message
     assert "soundfile==0.10" not in done.command
     ground.cure(done)
 
@@ -224,6 +234,7 @@ def test_a_soundfile_of_another_processor(ground: Ground) -> None:
 # Files that are none
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize(
     ("path", "content", "says"),
     [
@@ -256,6 +267,7 @@ def test_a_cut_library(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_link_of_an_nvidia_library_that_became_a_text(ground: Ground) -> None:
     """Git for Windows and some copies write a link as a file with its target."""
     site = whole(ground)
@@ -269,6 +281,7 @@ def test_a_link_of_an_nvidia_library_that_became_a_text(ground: Ground) -> None:
     assert " torch==" not in done.command
 
 
+@pytest.mark.sketched
 def test_a_wheel_of_another_machine_over_this_one(ground: Ground) -> None:
     site = whole(ground)
     ground.wheels.install(site.path, "torchaudio==2.8.0", "manylinux_2_28_aarch64", "3.11")
@@ -278,6 +291,7 @@ def test_a_wheel_of_another_machine_over_this_one(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_dll_that_a_scanner_took_away(ground: Ground) -> None:
     """A library is gone, and its record is there."""
     site = whole(ground)
@@ -288,6 +302,7 @@ def test_a_dll_that_a_scanner_took_away(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_modules_for_an_earlier_python(ground: Ground) -> None:
     """The folder of packages was copied from an environment of Python 3.10."""
     site = whole(ground)
@@ -300,6 +315,7 @@ def test_modules_for_an_earlier_python(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_an_older_library_beside_a_newer_one_is_harmless(ground: Ground) -> None:
     """Files of an earlier release that no record has, and that nothing opens."""
     site = whole(ground)
@@ -307,6 +323,7 @@ def test_an_older_library_beside_a_newer_one_is_harmless(ground: Ground) -> None
     assert not check(ground, site).bad
 
 
+@pytest.mark.sketched
 def test_an_older_torchcodec_over_a_newer_one(ground: Ground) -> None:
     """Its library for FFmpeg 8 is a leftover of 0.9, which 0.7 does not open."""
     site = whole(ground)
@@ -323,6 +340,7 @@ def test_an_older_torchcodec_over_a_newer_one(ground: Ground) -> None:
     assert done.first.message == "torchcodec 0.7.0 needs FFmpeg 4 to 7, and this machine has FFmpeg 8"
 
 
+@pytest.mark.sketched
 def test_pip_over_conda_with_files_of_both(ground: Ground) -> None:
     """https://github.com/huggingface/transformers/issues/29022"""
     site = whole(ground)
@@ -337,6 +355,7 @@ def test_pip_over_conda_with_files_of_both(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_pip_over_conda_with_all_files_of_pip_works(ground: Ground) -> None:
     site = whole(ground)
     for name in ("pytorch-2.5.1-cuda124_py311_305.json", "history"):
@@ -344,6 +363,7 @@ def test_pip_over_conda_with_all_files_of_pip_works(ground: Ground) -> None:
     assert not check(ground, site).bad
 
 
+@pytest.mark.sketched
 def test_an_egg_that_comes_before_the_folder_of_packages(ground: Ground) -> None:
     """easy_install moves the eggs of its file to the beginning of the path."""
     site = whole(ground)

@@ -15,8 +15,6 @@ from support.libraries import elf
 from support.site_folder import install, write
 from support.skeletons import Site, Uses
 
-pytestmark = pytest.mark.network
-
 OLD_ABI = "_ZN3c105ErrorC2ENS_14SourceLocationESs"
 
 
@@ -40,6 +38,7 @@ def in_conda(site: Site) -> None:
     write(site.path.parents[2] / f"conda-meta/python-{site.python}.14-h955ad1f_1.json", json.dumps(record))
 
 
+@pytest.mark.sketched
 def test_a_library_without_room_for_its_thread_local_data(ground: Ground) -> None:
     """https://github.com/NVIDIA-AI-IOT/jetcard/issues/34, NVIDIA-AI-IOT/trt_pose#111, NVIDIA-AI-IOT/jetracer#136"""
     site = ground.linux("3.8", machine="aarch64")
@@ -57,6 +56,7 @@ OSError: /usr/lib/aarch64-linux-gnu/libgomp.so.1: cannot allocate memory in stat
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_library_that_asks_for_an_executable_stack(ground: Ground) -> None:
     """https://github.com/OpenNMT/CTranslate2/issues/1849, m-bain/whisperX#1038, TeamAudio/reaspeech#184"""
     site = ground.linux("3.11")
@@ -77,6 +77,7 @@ ImportError: libctranslate2-bc15bf3f.so.4.5.0: cannot enable executable stack as
     ground.cure(done, by=lambda: ground.uninstall(site, "ctranslate2"))  # 4.6.0 is too large to be fetched here
 
 
+@pytest.mark.sketched
 def test_a_wheel_for_glibc_on_alpine(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/102592, https://github.com/pytorch/pytorch/issues/1618"""
     site = ground.linux("3.9")
@@ -95,6 +96,7 @@ OSError: Error relocating /usr/local/lib/python3.9/site-packages/torch/lib/libgo
     ground.cure(done, by=lambda: ground.image())
 
 
+@pytest.mark.sketched
 def test_parts_of_two_releases_of_cudnn(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/104591"""
     site = ground.linux("3.10")
@@ -115,6 +117,7 @@ def test_parts_of_two_releases_of_cudnn(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize(
     ("name", "line", "folder"),
     [
@@ -136,6 +139,7 @@ def test_a_checkout_in_the_current_folder(ground: Ground, name: str, line: str, 
     assert done.first.remedy  # nothing in the environment is at fault
 
 
+@pytest.mark.sketched
 def test_a_container_without_the_driver(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/3221: solved by starting the container with GPUs"""
     site = ground.linux("3.10")
@@ -150,6 +154,7 @@ def test_a_container_without_the_driver(ground: Ground) -> None:
     ground.cure(done, by=lambda: ground.library("usr/lib/libcuda.so.1"))
 
 
+@pytest.mark.sketched
 def test_two_packages_of_nccl(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/186591: solved by removing nvidia-nccl-cu12"""
     site = ground.linux("3.12")
@@ -179,6 +184,7 @@ def test_two_packages_of_nccl(ground: Ground) -> None:
     ground.cure(done, by=as_pip_does)
 
 
+@pytest.mark.sketched
 def test_k2_without_torch(ground: Ground) -> None:
     """https://github.com/k2-fsa/snowfall/issues/21"""
     site = ground.linux("3.8")
@@ -196,6 +202,7 @@ ImportError: libc10.so: cannot open shared object file: No such file or director
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_k2_for_another_torch(ground: Ground) -> None:
     """https://github.com/k2-fsa/k2/issues/1053, https://github.com/k2-fsa/k2/issues/409"""
     site = ground.linux("3.8")
@@ -212,6 +219,7 @@ def test_k2_for_another_torch(ground: Ground) -> None:
     ground.cure(done, by=lambda: ground.uninstall(site, "k2"))
 
 
+@pytest.mark.sketched
 def test_a_flash_attn_for_an_earlier_torch(ground: Ground) -> None:
     """https://github.com/Dao-AILab/flash-attention/issues/931, https://github.com/fishaudio/fish-speech/issues/103"""
     site = ground.linux("3.10", prefix="root/miniconda3")
@@ -226,6 +234,7 @@ def test_a_flash_attn_for_an_earlier_torch(ground: Ground) -> None:
     ground.cure(done, by=lambda: offers(ground, site, "libc10_cuda.so", ["_ZN3c104cuda9SetDeviceEi"]))
 
 
+@pytest.mark.sketched
 def test_a_flash_attn_with_the_new_string_abi(ground: Ground) -> None:
     """https://github.com/tencent-ailab/SongGeneration/issues/85: torch 2.6.0+cu124 has the old one"""
     site = ground.linux("3.11")
@@ -244,6 +253,7 @@ def test_a_flash_attn_with_the_new_string_abi(ground: Ground) -> None:
 GLIBCXX = ["GLIBCXX_3.4", *(f"GLIBCXX_3.4.{each}" for each in range(1, 29)), "CXXABI_1.3"]
 
 
+@pytest.mark.sketched
 def test_a_libstdcxx_of_conda_without_its_link(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/157709"""
     site = ground.linux("3.10", prefix="opt/conda/envs/tts")
@@ -267,6 +277,7 @@ def test_a_libstdcxx_of_conda_without_its_link(ground: Ground) -> None:
     ground.cure(done, by=lambda: (folder / "libstdc++.so.6").symlink_to("libstdc++.so.6.0.34"))
 
 
+@pytest.mark.sketched
 def test_a_package_compiled_for_numpy_1(ground: Ground) -> None:
     """https://github.com/neuphonic/neutts/issues/23: np.dtype has 96 bytes in NumPy 1, and 88 in NumPy 2"""
     site = ground.linux("3.11", "dist-packages")
@@ -286,6 +297,7 @@ ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expec
     ground.cure(done, by=lambda: ground.uninstall(site, "numpy"))
 
 
+@pytest.mark.sketched
 def test_a_package_without_a_name_whose_build_needs_pkg_resources(ground: Ground) -> None:
     """https://github.com/jhj0517/Whisper-WebUI/issues/649"""
     site = ground.linux("3.11")

@@ -11,8 +11,6 @@ from support.ground import Checked, Ground
 from support.site_folder import install
 from support.skeletons import Site
 
-pytestmark = pytest.mark.network
-
 
 def stack(ground: Ground, *wheels: str, torch: str, python: str = "3.11", codec: bool = False) -> Site:
     """A Linux with these wheels and the torch of their release; with FFmpeg."""
@@ -31,6 +29,7 @@ def shown(done: Checked, rule: str, *words: str) -> None:
         assert word in f"{done.first.message} {done.first.because} {done.first.remedy}", done.first
 
 
+@pytest.mark.sketched
 def test_a_custom_node_imports_what_torchaudio_removed(ground: Ground) -> None:
     """https://github.com/yvann-ba/ComfyUI_Yvann-Nodes/issues/35"""
     log = r"""
@@ -58,6 +57,7 @@ Cannot import E:\ComfyUI_windows_portable\ComfyUI\custom_nodes\comfyui_yvann-nod
     assert done.first.remedy  # torch 2.8 has no build for CUDA 13: the line is changed
 
 
+@pytest.mark.sketched
 def test_a_notebook_imports_what_left_torch(ground: Ground) -> None:
     """https://github.com/facebookresearch/esm/issues/621"""
     log = """
@@ -82,6 +82,7 @@ ModuleNotFoundError: No module named 'torch._six'
         ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_package_without_a_rule_imports_what_left_torch(ground: Ground) -> None:
     """https://github.com/QwenLM/Qwen/issues/624"""
     site = stack(ground, "torchaudio==2.1.2", torch="2.1.2+cu121", python="3.10")
@@ -104,6 +105,7 @@ ModuleNotFoundError: No module named 'torch._six'
     shown(done, "TL704", "deepspeed 0.3.16 uses torch._six", "a release of deepspeed that does not need it")
 
 
+@pytest.mark.sketched
 def test_a_name_of_a_later_torchaudio(ground: Ground) -> None:
     """https://github.com/bshall/knn-vc/issues/7"""
     site = ground.mac(python="3.9")
@@ -119,6 +121,7 @@ def test_a_name_of_a_later_torchaudio(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_name_of_a_later_torch_that_a_clone_needs(ground: Ground) -> None:
     """https://github.com/2noise/ChatTTS/issues/46"""
     log = """
@@ -149,6 +152,7 @@ ImportError: cannot import name 'weight_norm' from 'torch.nn.utils.parametrizati
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_stack_member_that_needs_a_later_torch_is_a_pair_that_does_not_fit(ground: Ground) -> None:
     """https://github.com/lllyasviel/IC-Light/issues/77"""
     site = stack(ground, "torchaudio==2.2.1", torch="2.2.1+cu121", python="3.10")
@@ -166,6 +170,7 @@ AttributeError: module 'torch.library' has no attribute 'register_fake'
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_clone_imports_what_left_torchvision(ground: Ground) -> None:
     """https://github.com/PeterL1n/RobustVideoMatting/issues/110"""
     site = stack(ground, "torchvision==0.15.2", "torchaudio==2.0.2", torch="2.0.1+cu117", python="3.10")
@@ -187,6 +192,7 @@ E   ModuleNotFoundError: No module named 'torchvision.models.utils'
         ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_transforms_of_basicsr_that_moved(ground: Ground) -> None:
     """https://github.com/XPixelGroup/BasicSR/issues/649"""
     site = stack(ground, "torchvision==0.17.2", "torchaudio==2.2.2", torch="2.2.2+cu121", python="3.10")
@@ -201,6 +207,7 @@ ModuleNotFoundError: No module named 'torchvision.transforms.functional_tensor'
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_only_the_last_line_of_a_log(ground: Ground) -> None:
     """https://github.com/xorbitsai/inference/issues/4590"""
     site = stack(ground, "torchaudio==2.9.0", "torchcodec==0.8.1", torch="2.9.0+cu126")
@@ -229,6 +236,7 @@ def test_the_log_names_one_of_two_broken_packages(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_file_of_the_user_hides_the_package(ground: Ground) -> None:
     site = stack(ground, "torchaudio==2.5.1", torch="2.5.1+cu124")
     log = (
@@ -241,6 +249,7 @@ def test_a_file_of_the_user_hides_the_package(ground: Ground) -> None:
     shown(done, "TL606", "/home/u/work/torchaudio.py", "another name")
 
 
+@pytest.mark.sketched
 def test_a_name_that_is_there_is_of_another_state(ground: Ground) -> None:
     """https://github.com/pytorch/vision/issues/9020"""
     site = stack(ground, "torchaudio==2.8.0", torch="2.8.0+cu128")
@@ -249,6 +258,7 @@ def test_a_name_that_is_there_is_of_another_state(ground: Ground) -> None:
     assert "does not explain the log" in done.text
 
 
+@pytest.mark.sketched
 def test_a_name_that_only_another_package_lacks(ground: Ground) -> None:
     """https://github.com/kijai/ComfyUI-KJNodes/issues/212"""
     site = stack(ground, "torchaudio==2.6.0", torch="2.6.0+cu124")
@@ -258,6 +268,7 @@ def test_a_name_that_only_another_package_lacks(ground: Ground) -> None:
     assert done.bad == []
 
 
+@pytest.mark.sketched
 def test_a_call_of_stft_that_torch_2_refuses(ground: Ground) -> None:
     """https://github.com/alibabasglab/D2Former/issues/4"""
     site = stack(ground, "torchaudio==2.1.2", torch="2.1.2+cu121", python="3.10")

@@ -9,8 +9,6 @@ from support.ground import Checked, Ground
 from support.site_folder import write
 from support.skeletons import Site, dylib
 
-pytestmark = pytest.mark.network
-
 UV = "/Users/u/.local/share/uv/python/cpython-3.12.11-macos-aarch64-none/bin"
 BREW = "/opt/homebrew/opt/python@3.12/bin"
 CONDA = "Users/u/miniconda3/envs/e"
@@ -65,6 +63,7 @@ def silent(done: Checked) -> None:
 # FFmpeg: absent, there and not searched for, there and searched for.
 
 
+@pytest.mark.sketched
 def test_homebrews_ffmpeg_with_a_python_of_uv(ground: Ground) -> None:
     """https://github.com/meta-pytorch/torchcodec/issues/570"""
     site = venv(ground)
@@ -81,6 +80,7 @@ def test_homebrews_ffmpeg_with_a_python_of_uv(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_no_ffmpeg_with_a_python_of_uv(ground: Ground) -> None:
     site = venv(ground)
     codec(ground, site, "0.9.1", "2.9.1")
@@ -91,6 +91,7 @@ def test_no_ffmpeg_with_a_python_of_uv(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_homebrews_ffmpeg_with_a_python_of_homebrew_works(ground: Ground) -> None:
     site = venv(ground, BREW)
     codec(ground, site, "0.9.1", "2.9.1")
@@ -119,6 +120,7 @@ def test_the_release_that_lost_its_path_to_homebrew(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_homebrews_ffmpeg_beside_conda_in_its_cask(ground: Ground) -> None:
     """https://github.com/meta-pytorch/torchcodec/issues/570: a conda whose prefix is below Homebrew's."""
     site = conda(ground, prefix="opt/homebrew/Caskroom/miniconda/base/envs/torchcodec")
@@ -132,6 +134,7 @@ def test_homebrews_ffmpeg_beside_conda_in_its_cask(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_an_ffmpeg_of_conda_forge_works(ground: Ground) -> None:
     site = conda(ground)
     codec(ground, site, "0.7.0", "2.8.0")
@@ -139,6 +142,7 @@ def test_an_ffmpeg_of_conda_forge_works(ground: Ground) -> None:
     silent(ground.check(site, root=True))
 
 
+@pytest.mark.sketched
 def test_an_ffmpeg_of_macports(ground: Ground) -> None:
     site = venv(ground)
     codec(ground, site, "0.9.1", "2.9.1")
@@ -149,6 +153,7 @@ def test_an_ffmpeg_of_macports(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_an_ffmpeg_for_intel_beside_a_python_for_arm64(ground: Ground) -> None:
     site = venv(ground)
     codec(ground, site, "0.9.1", "2.9.1")
@@ -159,6 +164,7 @@ def test_an_ffmpeg_for_intel_beside_a_python_for_arm64(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_an_ffmpeg_of_homebrew_that_is_too_new_and_not_searched_for(ground: Ground) -> None:
     """https://github.com/LAAC-LSCP/VTC/issues/12 is of this kind: there, and of another version."""
     site = venv(ground)
@@ -171,6 +177,7 @@ def test_an_ffmpeg_of_homebrew_that_is_too_new_and_not_searched_for(ground: Grou
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_python_of_unknown_origin_is_not_accused(ground: Ground) -> None:
     """Some builds of pyenv search Homebrew's folder; a log decides."""
     site = venv(ground, "/Users/u/.pyenv/versions/3.12.4/bin")
@@ -202,6 +209,7 @@ SOX_LOG = (
 )
 
 
+@pytest.mark.sketched
 def test_a_libsox_of_homebrew_in_the_home_folder(ground: Ground) -> None:
     """https://github.com/pytorch/audio/issues/3724"""
     site = conda(ground, "3.10")
@@ -216,6 +224,7 @@ def test_a_libsox_of_homebrew_in_the_home_folder(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_libsox_of_homebrew_with_a_python_of_uv(ground: Ground) -> None:
     """https://github.com/astral-sh/uv/issues/9941"""
     site = venv(ground, python="3.10")
@@ -234,6 +243,7 @@ def test_torchaudio_for_intel_contains_libsox(ground: Ground) -> None:
     silent(ground.check(site, root=True))
 
 
+@pytest.mark.sketched
 def test_no_backend_on_a_mac_whose_libraries_are_not_searched_for(ground: Ground) -> None:
     """https://github.com/pytorch/audio/issues/3785"""
     site = venv(ground, python="3.10")
@@ -264,6 +274,7 @@ def test_a_soundfile_that_does_not_know_homebrews_folder(ground: Ground) -> None
 # Libraries that are named by their places.
 
 
+@pytest.mark.sketched
 def test_a_torch_that_names_a_library_of_its_builders_homebrew(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/20030"""
     site = venv(ground, python="3.10", machine="x86_64")

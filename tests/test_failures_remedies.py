@@ -9,11 +9,10 @@ from support.ground import Ground
 from support.libraries import elf
 from support.site_folder import install, write
 
-pytestmark = pytest.mark.network
-
 NO_TORCHAUDIO = "ModuleNotFoundError: No module named 'torchaudio'\n"
 
 
+@pytest.mark.sketched
 def test_a_cuda_torch_on_arm_stays_when_torchaudio_is_added(ground: Ground) -> None:
     """The public index's torch for aarch64 is a CPU build: its torchaudio comes without its torch."""
     site = ground.linux("3.10", machine="aarch64")
@@ -27,6 +26,7 @@ def test_a_cuda_torch_on_arm_stays_when_torchaudio_is_added(ground: Ground) -> N
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_another_torchaudio_beside_a_cuda_torch_on_arm(ground: Ground) -> None:
     site = ground.linux("3.10", machine="aarch64")
     ground.wheel(site, "torchaudio==2.4.0")
@@ -38,6 +38,7 @@ def test_another_torchaudio_beside_a_cuda_torch_on_arm(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_the_public_torchaudio_beside_a_torch_for_cuda_11(ground: Ground) -> None:
     site = ground.linux()
     ground.wheel(site, "torchaudio==2.5.1")
@@ -49,6 +50,7 @@ def test_the_public_torchaudio_beside_a_torch_for_cuda_11(ground: Ground) -> Non
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_the_public_torchaudio_beside_a_torch_for_rocm(ground: Ground) -> None:
     site = ground.linux("3.12")
     ground.wheel(site, "torchaudio==2.7.1")
@@ -61,6 +63,7 @@ def test_the_public_torchaudio_beside_a_torch_for_rocm(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize(
     ("version", "cuda"),
     [("2.5.0a0+872d972e41.nv24.8", "12.6"), ("2.5.1+gita8d6afb", "12.4"), ("2.4.0+rocm6.1.git70dfd51", "")],
@@ -82,6 +85,7 @@ def test_a_damaged_build_that_no_index_has(version: str, cuda: str, ground: Grou
     ground.cure(done, by=lambda: (site.path / "torch/lib/libtorch_cpu.so").write_bytes(whole))
 
 
+@pytest.mark.sketched
 def test_a_damaged_build_of_a_page(ground: Ground) -> None:
     site = ground.linux()
     ground.wheel(site, "torchaudio==2.5.1+cu121")
@@ -94,6 +98,7 @@ def test_a_damaged_build_of_a_page(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_damaged_torch_of_conda_is_installed_by_conda(ground: Ground) -> None:
     site = ground.linux(prefix="opt/conda/envs/asr")
     ground.torch(site, "2.4.1", cuda="12.1")
@@ -112,6 +117,7 @@ def test_a_damaged_torch_of_conda_is_installed_by_conda(ground: Ground) -> None:
     ground.cure(done, by=lambda: write(site.path / "torch/lib/libtorch_python.so", whole))
 
 
+@pytest.mark.sketched
 def test_a_torch_of_conda_is_not_replaced_by_pip(ground: Ground) -> None:
     """torchaudio 2.9 has no companion for a torch of conda that old; pip's torch would come in its place."""
     site = ground.linux("3.12", prefix="opt/conda/envs/asr")
@@ -128,6 +134,7 @@ def test_a_torch_of_conda_is_not_replaced_by_pip(ground: Ground) -> None:
     assert "conda" in done.first.remedy
 
 
+@pytest.mark.sketched
 def test_torchaudio_alone_gets_a_torch_of_its_cuda(ground: Ground) -> None:
     """https://github.com/pytorch/audio/issues/4212: torchaudio 2.11 does not require torch."""
     site = ground.linux("3.12")
@@ -139,6 +146,7 @@ def test_torchaudio_alone_gets_a_torch_of_its_cuda(ground: Ground) -> None:
     assert ground.accelerator(site) == "cuda"
 
 
+@pytest.mark.sketched
 def test_two_companions_of_another_torch_are_changed_together(ground: Ground) -> None:
     site = ground.linux()
     for each in ("torchaudio==2.5.1", "torchvision==0.19.1", "soundfile==0.13.1"):
@@ -150,6 +158,7 @@ def test_two_companions_of_another_torch_are_changed_together(ground: Ground) ->
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_torchtext_without_a_release_is_removed(ground: Ground) -> None:
     site = ground.linux()
     for each in ("torchtext==0.18.0", "torchaudio==2.6.0"):
@@ -161,6 +170,7 @@ def test_a_torchtext_without_a_release_is_removed(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_python_of_the_distribution_gets_an_environment(ground: Ground) -> None:
     """PEP 668: pip refuses to change this Python."""
     site = ground.linux("3.11", packages="dist-packages", prefix="usr")
@@ -174,6 +184,7 @@ def test_a_python_of_the_distribution_gets_an_environment(ground: Ground) -> Non
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_package_that_limits_torch_decides(ground: Ground) -> None:
     """The remedy keeps what another package requires and has: torch below 2.6."""
     site = ground.linux()
@@ -186,6 +197,7 @@ def test_a_package_that_limits_torch_decides(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_windows_machine_keeps_its_build(ground: Ground) -> None:
     site = ground.windows()
     ground.wheel(site, "torchaudio==2.8.0")
@@ -196,6 +208,7 @@ def test_a_windows_machine_keeps_its_build(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_package_that_needs_torch_in_an_environment_without_it(ground: Ground) -> None:
     site = ground.linux("3.12")
     install(site.path, "openai-whisper", "20240930", headers="Requires-Dist: torch\n")
@@ -206,6 +219,7 @@ def test_a_package_that_needs_torch_in_an_environment_without_it(ground: Ground)
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_no_remedy_without_a_known_platform(ground: Ground) -> None:
     """Nothing shows the platform of this tree: a command would be a guess."""
     site = ground.linux("3.12")

@@ -12,8 +12,6 @@ from support.libraries import elf
 from support.site_folder import install, write
 from support.skeletons import Site
 
-pytestmark = pytest.mark.network
-
 PAGE = "https://download.pytorch.org/whl"
 
 
@@ -45,6 +43,7 @@ def checked(ground: Ground, site: Site, log: str) -> Checked:
 class TestInstallers:
     """What an installer printed comes before what its failure left."""
 
+    @pytest.mark.sketched
     def test_a_cached_wheel_of_which_a_part_is_damaged(self, ground: Ground) -> None:
         """https://github.com/bmaltais/kohya_ss/issues/250 (s9roll7/animatediff-cli-prompt-travel#69: cured)"""
         site = with_pip(ground, ground.windows("3.10"))
@@ -67,6 +66,7 @@ zipfile.BadZipFile: Bad CRC-32 for file 'torch/lib/cudnn_cnn_infer64_8.dll'
         assert "pip cache purge && " in done.command
         assert "--no-cache-dir torch==1.12.1+cu116 torchvision==0.13.1+cu116" in done.command
 
+    @pytest.mark.sketched
     def test_a_download_that_is_not_what_the_index_states(self, ground: Ground) -> None:
         """https://github.com/oobabooga/textgen/issues/4290; the same with pytorch/pytorch#110847"""
         site = with_pip(ground, ground.windows("3.10"))
@@ -84,6 +84,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         assert "did not arrive as the index has it" in done.first.message
         assert done.command.endswith(f"--no-cache-dir --index-url {PAGE}/cu118 torch==2.1.0+cu118")
 
+    @pytest.mark.sketched
     def test_a_label_whose_page_was_not_asked(self, ground: Ground) -> None:
         """https://github.com/Dongqi-Fan/OnePoseTrans/issues/2"""
         site = with_pip(ground, ground.linux("3.11"))
@@ -93,6 +94,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         assert done.command == f"python -m pip install --index-url {PAGE}/cu121 torch==2.4.1+cu121"
         ground.cure(done)
 
+    @pytest.mark.sketched
     def test_a_label_in_a_file_of_requirements(self, ground: Ground) -> None:
         """https://github.com/jianchang512/stt/issues/4"""
         site = with_pip(ground, ground.windows("3.10"))
@@ -102,6 +104,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         assert done.first.rule == "TL507"
         assert done.command == f"python -m pip install --extra-index-url {PAGE}/cu121 -r requirements.txt"
 
+    @pytest.mark.sketched
     def test_a_label_for_a_mac(self, ground: Ground) -> None:
         """https://github.com/Nerogar/OneTrainer/issues/169"""
         site = with_pip(ground, ground.mac(python="3.10"))
@@ -111,6 +114,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         assert done.command == "python -m pip install torch==2.1.2"
         ground.cure(done)
 
+    @pytest.mark.sketched
     def test_a_build_that_never_was(self, ground: Ground) -> None:
         """https://github.com/zewei-Zhang/GoodDrag/issues/3"""
         site = with_pip(ground, ground.linux("3.10"))
@@ -127,6 +131,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         )
         ground.cure(done)
 
+    @pytest.mark.sketched
     def test_a_page_that_never_was(self, ground: Ground) -> None:
         """https://github.com/visualbruno/ComfyUI-Trellis2/issues/131"""
         site = with_pip(ground, ground.windows("3.13"))
@@ -135,6 +140,7 @@ ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you
         assert done.command == f"python -m pip install --index-url {PAGE}/cu130 torch==2.10.0+cu130"
         ground.cure(done)
 
+    @pytest.mark.sketched
     def test_a_release_without_wheels_for_this_python(self, ground: Ground) -> None:
         """https://github.com/OpenTalker/SadTalker/issues/850: the page was asked; the Python is too new"""
         site = with_pip(ground, ground.linux("3.11"))
@@ -150,6 +156,7 @@ Looking in indexes: https://index.example.org/simple, {PAGE}/cu113
             f"--index-url {PAGE}/cu113 torch==1.12.1+cu113 torchvision==0.13.1+cu113 torchaudio==0.12.1+cu113"
         )
 
+    @pytest.mark.sketched
     def test_a_release_before_this_python(self, ground: Ground) -> None:
         """https://github.com/memgraph/mage/issues/489: Python 3.12"""
         site = with_pip(ground, ground.linux("3.12"))
@@ -158,6 +165,7 @@ Looking in indexes: https://index.example.org/simple, {PAGE}/cu113
         assert "or install torch 2.2.0" in done.first.remedy
         assert done.command == "python3.10 -m venv .venv && .venv/bin/python -m pip install torch==1.12.0"
 
+    @pytest.mark.sketched
     def test_uv_on_an_intel_mac(self, ground: Ground) -> None:
         """https://github.com/astral-sh/uv/issues/8358"""
         site = with_pip(ground, ground.mac(python="3.9", machine="x86_64"))
@@ -171,6 +179,7 @@ have a source distribution or wheel for the current platform
         assert "torch==2.2.2" in done.command
         assert "numpy<2" in done.command
 
+    @pytest.mark.sketched
     def test_uv_breaks_its_lines(self, ground: Ground) -> None:
         """The same as above from uv, in a narrow terminal."""
         site = with_pip(ground, ground.linux("3.13"))
@@ -184,6 +193,7 @@ have a source distribution or wheel for the current platform
         assert done.first.rule == "TL403"
         assert done.command == "uv venv --python 3.11 && uv pip install torch==2.0.1"
 
+    @pytest.mark.sketched
     def test_torchcodec_for_another_machine(self, ground: Ground) -> None:
         """https://github.com/meta-pytorch/torchcodec/issues/1071"""
         site = with_pip(ground, ground.linux("3.12", machine="aarch64"))
@@ -192,6 +202,7 @@ have a source distribution or wheel for the current platform
         assert "torchcodec 0.7.0 has no wheel for Linux (aarch64)" in done.first.message
         assert done.command == "python -m pip install torchcodec==0.11.0"
 
+    @pytest.mark.sketched
     def test_numpy_from_source(self, ground: Ground) -> None:
         """https://github.com/numpy/numpy/issues/29345"""
         site = with_pip(ground, ground.linux("3.12"))
@@ -214,6 +225,7 @@ Collecting numpy==1.24.0
         assert "or install numpy 1.26.0" in done.first.remedy
         assert done.command == "python3.11 -m venv .venv && .venv/bin/python -m pip install numpy==1.24.0"
 
+    @pytest.mark.sketched
     def test_a_build_that_imports_torch(self, ground: Ground) -> None:
         """https://github.com/Dao-AILab/flash-attention/issues/1421"""
         site = ground.linux("3.10")
@@ -235,6 +247,7 @@ Collecting flash-attn
         assert "an isolated build does not see the installed torch" in done.first.message
         assert "--no-build-isolation flash-attn==2.7.2.post1" in done.command
 
+    @pytest.mark.sketched
     def test_metadata_that_pip_refuses(self, ground: Ground) -> None:
         """https://github.com/RVC-Project/Retrieval-based-Voice-Conversion-WebUI/issues/2707"""
         site = with_pip(ground, ground.linux("3.9"))
@@ -251,6 +264,7 @@ Please use pip<24.1 if you need to use this version.
         assert "omegaconf 2.0.5" in done.first.message
         assert done.command == 'python -m pip install "pip<24.1" && python -m pip install -r requirements.txt'
 
+    @pytest.mark.sketched
     def test_two_pins_that_exclude_each_other(self, ground: Ground) -> None:
         """https://github.com/microsoft/onnxruntime-inference-examples/pull/184"""
         site = with_pip(ground, ground.linux("3.9"))
@@ -266,6 +280,7 @@ The conflict is caused by:
         assert done.first.rule == "TL527"
         assert done.command == "python -m pip install torch==1.13.1 torchaudio==0.13.1"
 
+    @pytest.mark.sketched
     def test_a_cuda_version_that_the_channel_never_got(self, ground: Ground) -> None:
         """https://github.com/ultralytics/ultralytics/issues/22030"""
         site = with_pip(ground, ground.windows("3.12"))
@@ -284,6 +299,7 @@ Current channels:
         assert "pytorch-cuda 12.8" in done.first.message
         assert done.command == f"python -m pip install --index-url {PAGE}/cu128 torch torchvision torchaudio"
 
+    @pytest.mark.sketched
     def test_a_toolkit_that_conda_does_not_have(self, ground: Ground) -> None:
         """https://github.com/myshell-ai/OpenVoice/issues/83: solved with pip"""
         site = with_pip(ground, ground.windows("3.9"))
@@ -302,6 +318,7 @@ Current channels:
             "torchaudio==0.13.1+cu117"
         )
 
+    @pytest.mark.sketched
     def test_a_file_that_a_program_has_open(self, ground: Ground) -> None:
         """https://github.com/zalandoresearch/pytorch-ts/issues/56"""
         site = with_pip(ground, ground.windows("3.8"))
@@ -317,6 +334,7 @@ Consider using the `--user` option or check the permissions.
         assert "a running program has this file open" in done.first.message
         assert done.first.remedy.startswith("Close every program")
 
+    @pytest.mark.sketched
     def test_an_installer_that_was_killed(self, ground: Ground) -> None:
         """https://github.com/pytorch/pytorch/issues/1022"""
         site = with_pip(ground, ground.linux("3.10"))
@@ -330,6 +348,7 @@ Consider using the `--user` option or check the permissions.
 
 
 class TestNumpyAndModels:
+    @pytest.mark.sketched
     def test_numba_and_a_later_numpy(self, ground: Ground) -> None:
         """https://github.com/McCloudS/subgen/issues/321"""
         site = ground.linux("3.12")
@@ -342,6 +361,7 @@ class TestNumpyAndModels:
         assert done.command == 'python -m pip install "numpy<2.1,>=1.22"'
         ground.cure(done)
 
+    @pytest.mark.sketched
     def test_pyannote_with_lightning_2_6(self, ground: Ground) -> None:
         """https://github.com/m-bain/whisperX/issues/1304"""
         site = ground.linux("3.10")
@@ -359,6 +379,7 @@ _pickle.UnpicklingError: Weights only load failed. This file can still be loaded
         assert "omegaconf.listconfig.ListConfig" in done.first.message
         assert done.command == 'python -m pip install "lightning<2.6" "pytorch-lightning<2.6"'
 
+    @pytest.mark.sketched
     def test_a_model_that_is_a_pointer(self, ground: Ground) -> None:
         """https://github.com/D3voz/joy-caption-alpha-two-gui-mod/issues/7: operand 118 is the letter v"""
         site = ground.linux("3.11")
@@ -374,6 +395,7 @@ _pickle.UnpicklingError: Weights only load failed. This file can still be loaded
 
 
 class TestGpus:
+    @pytest.mark.sketched
     def test_a_cpu_torchvision_on_a_gpu(self, ground: Ground) -> None:
         """https://github.com/Gourieff/ComfyUI-ReActor/issues/118"""
         site = ground.windows("3.10")
@@ -388,6 +410,7 @@ class TestGpus:
         assert f"--index-url {PAGE}/cu128" in done.command
         assert done.command.endswith("torchvision==0.22.0+cu128")
 
+    @pytest.mark.sketched
     def test_a_driver_of_an_older_cuda(self, ground: Ground) -> None:
         """https://github.com/pytorch/pytorch/pull/162531: a build for CUDA 13.0 and the driver of CUDA 12.8"""
         site = ground.linux("3.12")
@@ -404,6 +427,7 @@ class TestGpus:
         assert done.command.endswith("torch==2.9.1"), "that of the public index is for CUDA 12.8"
         ground.cure(done)
 
+    @pytest.mark.sketched
     def test_a_gpu_that_is_newer_than_the_build(self, ground: Ground) -> None:
         """https://github.com/ahmetoner/whisper-asr-webservice/issues/335"""
         site = ground.linux("3.10")
@@ -420,6 +444,7 @@ RuntimeError: CUDA error: no kernel image is available for execution on the devi
         assert f"--index-url {PAGE}/cu128" in done.command
         assert "torch==2.7.1+cu128" in done.command
 
+    @pytest.mark.sketched
     def test_nvrtc_under_a_name_without_its_version(self, ground: Ground) -> None:
         """https://github.com/pytorch/pytorch/issues/58101"""
         site = ground.linux("3.8")
@@ -431,6 +456,7 @@ RuntimeError: CUDA error: no kernel image is available for execution on the devi
         assert done.command.startswith("ln -s ")
         assert done.command.endswith("torch/lib/libnvrtc-builtins.so.11.1")
 
+    @pytest.mark.sketched
     def test_memory_that_ran_out_is_no_fault_of_the_packages(self, ground: Ground) -> None:
         """https://github.com/camenduru/MVDream-colab/issues/2 and many more"""
         site = ground.linux("3.10")

@@ -12,8 +12,6 @@ from support.libraries import pe
 from support.site_folder import install, write
 from support.skeletons import Site, uses_of
 
-pytestmark = pytest.mark.network
-
 SITE = "C:\\venv\\Lib\\site-packages"
 RUNTIME = ("MSVCP140.dll", "VCRUNTIME140.dll", "VCRUNTIME140_1.dll")
 INIT_FAILED = "[WinError 1114] A dynamic link library (DLL) initialization routine failed."
@@ -56,6 +54,7 @@ def silent(done: Checked) -> None:
 # The Visual C++ runtime and OpenMP.
 
 
+@pytest.mark.sketched
 def test_a_runtime_of_windows_that_is_too_old_for_torch_2_9(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/169429"""
     site = ground.windows()
@@ -69,6 +68,7 @@ def test_a_runtime_of_windows_that_is_too_old_for_torch_2_9(ground: Ground) -> N
     assert "not found" not in done.first.message
 
 
+@pytest.mark.sketched
 def test_the_same_in_another_language_and_for_another_dll(ground: Ground) -> None:
     """https://github.com/shiyu-coder/Kronos/issues/166"""
     site = ground.windows()
@@ -77,6 +77,7 @@ def test_the_same_in_another_language_and_for_another_dll(ground: Ground) -> Non
     assert done.first.rule == "TL618"
 
 
+@pytest.mark.sketched
 def test_pyqt_is_imported_before_torch(ground: Ground) -> None:
     """https://github.com/explosion/spaCy/issues/13894"""
     site = ground.windows()
@@ -89,6 +90,7 @@ def test_pyqt_is_imported_before_torch(ground: Ground) -> None:
     assert done.first.remedy.startswith("Import torch before pyqt5-qt5")
 
 
+@pytest.mark.sketched
 def test_torch_2_8_does_not_need_that_runtime(ground: Ground) -> None:
     site = ground.windows()
     torch(ground, site, "2.8.0", "torchaudio==2.8.0")
@@ -97,6 +99,7 @@ def test_torch_2_8_does_not_need_that_runtime(ground: Ground) -> None:
     assert "TL610" not in [each.rule for each in done.bad]
 
 
+@pytest.mark.sketched
 def test_a_runtime_of_conda_that_is_too_old(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/169429 with the copy beside python.exe, which is taken first."""
     site = conda(ground)
@@ -109,6 +112,7 @@ def test_a_runtime_of_conda_that_is_too_old(ground: Ground) -> None:
     ground.cure(done, by=lambda: own.write_bytes(runtime_dll(14, 44, site)))
 
 
+@pytest.mark.sketched
 def test_no_runtime_at_all(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/39734"""
     site = ground.windows("3.9")
@@ -119,6 +123,7 @@ def test_no_runtime_at_all(ground: Ground) -> None:
     assert done.command == "winget install -e --id Microsoft.VCRedist.2015+.x64"
 
 
+@pytest.mark.sketched
 def test_fbgemm_without_openmp(ground: Ground) -> None:
     """https://github.com/pytorch/pytorch/issues/131662"""
     site = ground.windows()
@@ -138,6 +143,7 @@ def test_fbgemm_without_openmp(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_torch_of_conda_that_needs_an_openmp_that_no_package_has(ground: Ground) -> None:
     """https://github.com/ContinuumIO/anaconda-issues/issues/13513"""
     site = conda(ground)
@@ -168,6 +174,7 @@ def codecs(version: int, *majors: int) -> str:
     return "\n".join([head, *lines, "[end of libtorchcodec loading traceback]."])
 
 
+@pytest.mark.sketched
 def test_an_ffmpeg_on_the_path_that_an_old_torchcodec_does_not_find(ground: Ground) -> None:
     """https://github.com/meta-pytorch/torchcodec/issues/1108"""
     site = ground.windows("3.12")
@@ -180,6 +187,7 @@ def test_an_ffmpeg_on_the_path_that_an_old_torchcodec_does_not_find(ground: Grou
     assert done.command == "winget install -e --id Gyan.FFmpeg.Shared --version 7.1.1"
 
 
+@pytest.mark.sketched
 def test_a_later_patch_release_of_torchcodec_looks_on_the_path(ground: Ground) -> None:
     """https://github.com/meta-pytorch/torchcodec/issues/1014"""
     site = ground.windows("3.12")
@@ -190,6 +198,7 @@ def test_a_later_patch_release_of_torchcodec_looks_on_the_path(ground: Ground) -
     assert done.command.startswith("python -m pip install torchcodec==0.9.1 && winget install")
 
 
+@pytest.mark.sketched
 def test_a_conda_environment_with_a_later_ffmpeg(ground: Ground) -> None:
     site = conda(ground, "3.12")
     torch(ground, site, "2.8.0", "torchcodec==0.7.0")
@@ -202,6 +211,7 @@ def test_a_conda_environment_with_a_later_ffmpeg(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_static_ffmpeg(ground: Ground) -> None:
     """https://github.com/liuzhao1225/YouDub-webui/issues/78"""
     site = ground.windows("3.12")
@@ -214,6 +224,7 @@ def test_a_static_ffmpeg(ground: Ground) -> None:
     silent(ground.check(site, "--system-lib", "ffmpeg=8.1"))
 
 
+@pytest.mark.sketched
 def test_a_conda_environment_without_ffmpeg(ground: Ground) -> None:
     site = conda(ground, "3.12")
     torch(ground, site, "2.8.0", "torchcodec==0.7.0")
@@ -223,6 +234,7 @@ def test_a_conda_environment_without_ffmpeg(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_conda_environment_with_ffmpeg_works(ground: Ground) -> None:
     site = conda(ground, "3.12")
     torch(ground, site, "2.8.0", "torchcodec==0.7.0")
@@ -233,6 +245,7 @@ def test_a_conda_environment_with_ffmpeg_works(ground: Ground) -> None:
     assert "libtorchcodec" not in done.text
 
 
+@pytest.mark.sketched
 def test_torchaudio_does_not_find_ffmpeg(ground: Ground) -> None:
     """https://github.com/hkchengrex/MMAudio/issues/6"""
     site = ground.windows("3.11")
@@ -254,6 +267,7 @@ def test_torchaudio_does_not_find_ffmpeg(ground: Ground) -> None:
 # soundfile, and backends.
 
 
+@pytest.mark.sketched
 def test_a_soundfile_without_its_library(ground: Ground) -> None:
     site = ground.windows("3.11")
     torch(ground, site, "2.6.0", "torchaudio==2.6.0")
@@ -267,6 +281,7 @@ def test_a_soundfile_without_its_library(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_no_backend(ground: Ground) -> None:
     """https://github.com/jose-solorzano/audio-denoiser/issues/1"""
     site = ground.windows("3.11")
@@ -278,6 +293,7 @@ def test_no_backend(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_torchaudio_for_another_torch(ground: Ground) -> None:
     """https://github.com/FranckyB/Voice-Clone-Studio/issues/79"""
     site = ground.windows("3.11")

@@ -7,9 +7,8 @@ import pytest
 from support.appliers import ffmpeg
 from support.ground import Ground
 
-pytestmark = pytest.mark.network
 
-
+@pytest.mark.sketched
 def test_an_environment_that_loads_is_clean(ground: Ground) -> None:
     site = ground.linux("3.11")
     ground.wheel(site, "torchaudio==2.5.1")
@@ -18,6 +17,7 @@ def test_an_environment_that_loads_is_clean(ground: Ground) -> None:
     assert ground.check(site).bad == []
 
 
+@pytest.mark.sketched
 def test_a_command_is_applied_to_the_tree(ground: Ground) -> None:
     site = ground.linux("3.11")
     ground.wheel(site, "torchaudio==2.4.1")
@@ -30,6 +30,7 @@ def test_a_command_is_applied_to_the_tree(ground: Ground) -> None:
     assert ground.version(site, "torchaudio").startswith("2.5.1")
 
 
+@pytest.mark.sketched
 def test_the_page_of_a_build_is_used(ground: Ground) -> None:
     site = ground.linux("3.11")
     ground.wheel(site, "torchaudio==2.4.1+cu121")
@@ -41,6 +42,7 @@ def test_the_page_of_a_build_is_used(ground: Ground) -> None:
     assert ground.version(site, "torchaudio") == "2.5.1+cu121"
 
 
+@pytest.mark.sketched
 def test_packages_of_the_system_are_installed(ground: Ground) -> None:
     site = ground.linux("3.11")
     ground.wheel(site, "torchcodec==0.7.0")
@@ -51,6 +53,7 @@ def test_packages_of_the_system_are_installed(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_command_that_is_not_known_fails(ground: Ground) -> None:
     from support.appliers import Shell
 
@@ -58,6 +61,7 @@ def test_a_command_that_is_not_known_fails(ground: Ground) -> None:
         Shell(ground, ground.linux()).run("make me a sandwich")
 
 
+@pytest.mark.sketched
 def test_a_mac(ground: Ground) -> None:
     site = ground.mac()
     ground.wheel(site, "torchaudio==2.5.1")
@@ -67,6 +71,7 @@ def test_a_mac(ground: Ground) -> None:
     ground.cure(done)
 
 
+@pytest.mark.sketched
 def test_a_windows_machine(ground: Ground) -> None:
     site = ground.windows()
     ground.wheel(site, "torchaudio==2.5.1")

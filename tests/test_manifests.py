@@ -139,9 +139,9 @@ LISTS = "torch==2.0.1\ntorchaudio==2.0.2\n"
             "a.ini",
             "a.cfg",
         ),
-        *("meta.yaml", "recipe.yaml", "Vagrantfile", "flake.nix", "BUILD.bazel", "buildout.cfg"),
+        *("Vagrantfile", "flake.nix", "BUILD.bazel", "buildout.cfg"),
         *(".readthedocs.yaml", "cloudbuild.yaml", "uv.toml", "poetry.toml", "pip.conf", "runtime.txt"),
-        *("MANIFEST.in", "CMakeLists.txt", "tox.toml", "playbook.yml", "values.yaml", "image.def"),
+        *("MANIFEST.in", "CMakeLists.txt", "playbook.yml", "values.yaml", "image.def"),
         *(
             "ruff.toml",
             "Cargo.toml",
@@ -313,8 +313,8 @@ def test_files_that_name_packages_in_other_formats_are_found_as_such(tmp_path: P
     (tmp_path / "flake.nix").write_text("{ hello }\n")
     (tmp_path / "README.md").write_text("pip install torch\n")
     assert search(str(tmp_path), recursive=False) == (
-        [],
-        [str(tmp_path / name) for name in ("Vagrantfile", "meta.yaml")],
+        [str(tmp_path / "meta.yaml")],
+        [str(tmp_path / "Vagrantfile")],
     )
 
 

@@ -165,3 +165,23 @@ def test_the_ways_to_run_an_installer(call: str) -> None:
 @pytest.mark.parametrize("text", ["print 'install'\n", "install(\n", "x = " + "(" * 300 + "'install'" + ")" * 300])
 def test_what_is_not_python_3_is_told(text: str) -> None:
     assert [rule for rule, _, _ in rules(read("a.py", text))] == ["TL901"]
+
+
+def test_the_python_of_an_image() -> None:
+    text = (
+        "import modal\n"
+        'base = modal.Image.debian_slim(python_version="3.12").pip_install("torch==2.0.1")\n'
+        'more = base.pip_install("torchaudio==2.0.2")\n'
+        'other = modal.Image.from_registry("nvidia/cuda:12.4.0", add_python="3.11").pip_install("torch")\n'
+        'last = modal.Image.debian_slim(python_version=PYTHON).pip_install("torch")\n'
+    )
+    document = read("app.py", text)
+    found = [(entry.name, entry.marker) for entry in document.entries]
+    twelve = "python_version == '3.12'"
+    assert found == [
+        ("torch", twelve),
+        ("torch", twelve),
+        ("torchaudio", twelve),
+        ("torch", "python_version == '3.11'"),
+        ("torch", ""),
+    ]

@@ -125,6 +125,7 @@ def test_further_ways_to_install(command: str) -> None:
 @pytest.mark.parametrize(
     ("command", "scope", "wanted"),
     [
+        ("srun uv run --with torch==1 --with torchaudio==2 main.py", "alone:line-1", ["torch", "torchaudio"]),
         ("uv run --with torch==1 --with torchaudio==2 main.py", "alone:line-1", ["torch", "torchaudio"]),
         ("uv run --with=torch==1,torchaudio==2 -- python x.py --with y", "alone:line-1", ["torch", "torchaudio"]),
         ("uvx --from demucs==4 --with 'torch<2,>=1' demucs", "alone:line-1", ["demucs", "torch"]),

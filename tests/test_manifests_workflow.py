@@ -290,3 +290,86 @@ def test_the_other_branches_of_a_decided_condition() -> None:
     )
     for system, version in (("windows-2022", "2.1.0"), ("ubuntu-24.04", "2.2.0"), ("macos-15", "2.3.0")):
         assert asked(read(GITHUB, text.format(system))) == [("torch", f"=={version}"), ("numpy", "")]
+
+
+GITLAB = """
+stages: [test]
+test:
+  image: python:$PYTHON
+  parallel:
+    matrix:
+      - PYTHON: ["3.9", "3.10"]
+        TORCH: "2.0.1"
+      - PYTHON: "3.11"
+        TORCH: ["2.1.0", "2.2.0"]
+  script:
+    - pip install torch==$TORCH
+lint:
+  image: python:3.12
+  script: [pip install ruff]
+"""
+
+
+def test_the_matrix_of_gitlab() -> None:
+    document = read(".gitlab-ci.yml", GITLAB)
+    found = {(entry.specifier, entry.marker) for entry in document.entries if entry.name == "torch"}
+    assert found == {
+        ("==2.0.1", "python_version == '3.9'"),
+        ("==2.0.1", "python_version == '3.10'"),
+        ("==2.1.0", "python_version == '3.11'"),
+        ("==2.2.0", "python_version == '3.11'"),
+    }
+    assert len({entry.scope for entry in document.entries}) == 5
+
+
+STEPS = """
+    steps:
+      - task: UsePythonVersion@0
+        inputs:
+          versionSpec: '$(python.version)'
+      - script: pip install torch==$(torch) torchaudio==$TORCHAUDIO
+"""
+AZURE = """
+    strategy:
+      matrix:
+        Old:
+          python.version: '3.9'
+          torch: 2.0.1
+          torchaudio: 2.0.2
+          os: ubuntu-latest
+        New:
+          python.version: '3.11'
+          torch: 2.6.0
+          torchaudio: 2.6.0
+          os: windows-latest
+    pool:
+      vmImage: $(os)
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"jobs:\n  - job: Test{AZURE}{STEPS}  - job: Lint\n    steps: [script: pip install ruff]\n",
+        (AZURE + STEPS).replace("\n    ", "\n"),
+        "stages:\n- stage: One\n  jobs:\n  - job: Test" + AZURE + STEPS,
+    ],
+)
+def test_the_matrix_of_azure(text: str) -> None:
+    document = read("azure-pipelines.yml", text)
+    torch = {
+        (entry.specifier, "3.9" in entry.marker, "win32" in entry.marker)
+        for entry in document.entries
+        if entry.name == "torch"
+    }
+    assert torch == {("==2.0.1", True, False), ("==2.6.0", False, True)}
+    audio = {entry.scope: entry.specifier for entry in document.entries if entry.name == "torchaudio"}
+    assert sorted(audio.values()) == ["==2.0.2", "==2.6.0"]
+
+
+def test_the_jobs_of_a_stage_are_apart() -> None:
+    text = (
+        "stages:\n- stage: A\n  jobs:\n  - job: One\n    steps:\n    - script: pip install torch==2.0.1\n"
+        "  - job: Two\n    steps:\n    - script: pip install torch==2.6.0\n"
+    )
+    assert scopes(read("azure-pipelines.yml", text)) == {"group:One": ["torch"], "group:Two": ["torch"]}

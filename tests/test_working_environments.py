@@ -15,8 +15,6 @@ from support.libraries import elf
 from support.site_folder import install, write
 from support.skeletons import Site
 
-pytestmark = pytest.mark.network
-
 Stage = Callable[[Ground], Checked]
 WORKING: dict[str, Stage] = {}
 
@@ -410,6 +408,7 @@ def a_windows_machine(ground: Ground) -> Checked:
     return ground.check(site)
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize("name", WORKING)
 def test_it_is_left_alone(name: str, ground: Ground) -> None:
     done = WORKING[name](ground)

@@ -16,6 +16,7 @@ from compiling.values import (
     text_of,
     texts_of,
 )
+from torchlock.target import PLATFORMS
 
 _EVIDENCE = {"kind", "sources", "checked"}
 
@@ -28,8 +29,9 @@ def read_conda(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         table = read_toml(path)
-        refuse_unknown(table, {"last", "selector", "string_abi"})
+        refuse_unknown(table, {"feedstock", "last", "selector", "string_abi"})
         return {
+            "feedstock": [_feedstock(row, sources) for row in tables_of(table, "feedstock")],
             "last": [_last(row, sources) for row in tables_of(table, "last")],
             "selector": [_selector(row, sources) for row in tables_of(table, "selector")],
             "string_abi": [_string_abi(row, sources) for row in tables_of(table, "string_abi")],
@@ -44,6 +46,19 @@ def _last(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(row.get("releases"), dict):
         raise TableError("must be a table: package and release", "releases")
     return {"channel": text_of(row, "channel"), "releases": dict(row["releases"]), **_evidence(row, sources)}
+
+
+def _feedstock(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    refuse_unknown(row, {"channel", "package", "builds"} | _EVIDENCE)
+    builds: dict[str, dict[str, Any]] = {}
+    for build in tables_of(row, "builds"):
+        refuse_unknown(build, {"release", *PLATFORMS})
+        release = text_of(build, "release")
+        builds[release] = {
+            name: texts_of(build, name) if build[name] else [] for name in PLATFORMS if name in build
+        }
+    named = {"channel": text_of(row, "channel"), "package": text_of(row, "package")}
+    return {**named, "builds": [[release, builds[release]] for release in builds], **_evidence(row, sources)}
 
 
 def _selector(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torchlock.audit.sides import Sides
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
 from torchlock.location import NOWHERE
+from torchlock.target import SUPPORT_ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -128,6 +129,7 @@ class AuditContext:
     declared: tuple[int, ...]
     assumed: tuple[int, ...] = ()
     platforms_given: bool = False
+    pythons_given: bool = False
 
     @property
     def stack(self) -> CompatibilityTable:
@@ -195,6 +197,22 @@ class AuditContext:
             return self.target_grid
         return sum(self.stack.on_platform(self.stack.platforms.index(name)) for name in _MAINSTREAM)
 
+    def likely(self, cells: int) -> int:
+        """The cells that a file may be for: none with an outdated Python, unless it names its Pythons.
+
+        A file that installs on outdated Pythons only is for these.
+        """
+        named = self.pythons_given or self.document.python
+        return cells if named else cells & self._with_current_pythons or cells
+
+    @cached_property
+    def _with_current_pythons(self) -> int:
+        """The cells of Pythons that were supported within the year before the date of the tables."""
+        year, month = self.known.date[:4], self.known.date[4:7]
+        since = f"{int(year) - 1}{month}"
+        current = [index for index, minor in enumerate(self.stack.pythons) if SUPPORT_ENDS[minor] > since]
+        return self.stack.on_pythons(current)
+
     def statement(
         self,
         statement: Statement,
@@ -208,7 +226,8 @@ class AuditContext:
         untried = statement.rule == "TL102" and statement.kind == "declared"
         strength = Strength.DECLARED if untried else Strength.MEASURED
         severity = limited(statement.rule, severity, effect=statement.effect, strength=strength)
-        return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
+        because = _named(statement.because or self.known.matrix.because(statement.rule), statement, message)
+        return self.finding(statement.rule, severity, message, demands, because, statement.sources)
 
     def finding(
         self,
@@ -271,3 +290,12 @@ class AuditContext:
 
     def evidence(self, source: str) -> Evidence:
         return self.known.matrix.source(source)
+
+
+def _named(because: str, statement: Statement, message: str) -> str:
+    """A reason that names its package where the message begins with another one: "its" would be ambiguous."""
+    name = statement.when.name
+    if message.startswith(f"{name} "):
+        return because
+    possessive, subject = because.startswith("its "), because.startswith("it ")
+    return f"{name}'s {because[4:]}" if possessive else f"{name} {because[3:]}" if subject else because

@@ -29,21 +29,21 @@ class Sides:
 
     def has(self, name: str, scope: str) -> bool:
         """Whether a scope names a package, or the entries without a scope do."""
-        return any(name in self._names.get(one, ()) for one in ("", scope))
+        return any(name in self._names.get(one, ()) for one in _with(scope))
 
     def channels(self, name: str, scope: str) -> set[str]:
         """The channels that a scope takes a package from, without commands that may find it there."""
-        return {channel for one in ("", scope) for channel in self._channels.get((one, name), ())}
+        return {channel for one in _with(scope) for channel in self._channels.get((one, name), ())}
 
     def pins(self, scope: str) -> Iterator[Entry]:
         """The entries with versions that count in a scope, without constraints and duplicates."""
-        for one in dict.fromkeys(("", scope)):
+        for one in _with(scope):
             for entries in self._pins.get(one, {}).values():
                 yield from entries
 
     def pins_of(self, name: str, scope: str) -> Iterator[Entry]:
         """The entries of one package with versions in a scope."""
-        for one in dict.fromkeys(("", scope)):
+        for one in _with(scope):
             yield from self._pins.get(one, {}).get(name, ())
 
     def of_pip(self, scope: str) -> list[Entry]:
@@ -105,6 +105,11 @@ class Sides:
             scope: {name: list(pins.values()) for name, pins in by_name.items()}
             for scope, by_name in found.items()
         }
+
+
+def _with(scope: str) -> tuple[str, ...]:
+    """The scopes that are installed together with a scope, and itself."""
+    return (scope,) if not scope or scope.startswith(ALONE) else ("", scope)
 
 
 def _key(entry: Entry) -> tuple[object, ...]:

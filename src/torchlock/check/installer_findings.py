@@ -72,13 +72,11 @@ def finding_of(
 
 def _named(context: CheckContext, asked: Installation, remedy: Remedy) -> Remedy:
     """Put the command of the user's installer first, and say where to run it if it cannot name the environment."""
-    from torchlock.check.fix.commands import is_nameless
+    from torchlock.check.fix.commands import where_to_run
 
     tool = "uv" if asked.tool == "uv" else "pip" if asked.tool == "pip" else ""
     remedy.commands = tuple(sorted(remedy.commands, key=lambda each: bool(tool) and each.tool != tool))
-    own = any(command.line.startswith("python ") for command in remedy.commands)
-    if own and is_nameless(context):
-        remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
+    remedy = where_to_run(context, remedy)
     if remedy.commands and is_of_project(asked):
         remedy.summary += (
             f" {asked.tool} installs what the project's file says: change the pin there, too, and lock again."

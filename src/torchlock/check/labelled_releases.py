@@ -164,7 +164,10 @@ def _other_target(context: CheckContext, asked: Asked) -> Told:
         return Told(
             "TL212", message, Remedy(f"Install {asked.name} {version}.", commands=install_again(context, words))
         )
-    return Told("TL212", message, Remedy("Install the build of the public index, without a label."))
+    summary = "Install the build of the public index, without a label."
+    plain = asked.version in wheels.releases_with(asked.name, "", asked.target)
+    words = [each.partition("+")[0] for each in family_words(asked)] if plain else []
+    return Told("TL212", message, Remedy(summary, commands=install_again(context, words)))
 
 
 def _in_another_build(context: CheckContext, asked: Asked, labels: list[str]) -> Remedy:

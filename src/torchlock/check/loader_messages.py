@@ -26,7 +26,7 @@ def not_found(context: CheckContext, package: str, opened: str, library: str, wa
         package,
         opened,
         windows=_of_windows(package, opened, wanted_by, 126, "module"),
-        macos=f"Library not loaded: @rpath/{library}",
+        macos=f"Library not loaded: {library if library[:1] in ('@', '/') else f'@rpath/{library}'}",
         linux=f"{library}: cannot open shared object file: {_ENOENT}",
     )
 
@@ -43,14 +43,32 @@ def no_symbol(context: CheckContext, package: str, opened: str, symbol: str, wan
     )
 
 
-def no_library(context: CheckContext, path: str, opened: str = "") -> str:
-    """The error for a file that is not a library; ``opened`` needs it, if it is not opened itself."""
-    system = _system(context)
+# The size of the header of a 64-bit ELF file. The loader refuses a shorter file; it maps a longer one that is cut
+# off, and the process ends when it reads what is missing.
+_ELF_HEADER = 64
+
+
+def no_library(context: CheckContext, path: str, opened: str = "", kind: str = "") -> str:
+    """The error for a file that is not a library; ``opened`` needs it, if it is not opened itself.
+
+    ``kind`` is the kind of damage, as ``inspect.library.broken_library`` names it.
+    """
+    system, error = _system(context), _error(opened) if opened else error_about(path)
     if system == "windows":
         return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
     if system == "macos":
-        return f"{_error(opened or path)}: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
-    return f"{_error(opened or path)}: {path}: invalid ELF header"
+        found = "truncated mach-o error: [...]" if kind == "truncated" else "not a mach-o file"
+        return f"{error}: dlopen({path}, 0x0006): tried: '{path}' ({found})"
+    if kind == "empty" or (kind == "truncated" and _size(path) < _ELF_HEADER):
+        return f"{error}: {path}: file too short"
+    return "Bus error (core dumped)" if kind == "truncated" else f"{error}: {path}: invalid ELF header"
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return _ELF_HEADER
 
 
 # torchvision continues without its library and fails when it describes its operators.

@@ -49,7 +49,7 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
         cause = next(causes, None)
         if cause is None:
             roots.append(finding)
-        else:
+        elif (cause.rule, cause.path) != (finding.rule, finding.path):  # Otherwise the cause says it.
             hung[id(cause)].append(finding)
     for root in roots:
         root.consequences = (*root.consequences, *hung[id(root)])

@@ -170,10 +170,13 @@ class Declarations:
         known = self._allowed.get(key)
         if known is None:
             wanted, exact = specifier_set(specifier), specifier.lstrip().startswith("==") and "*" not in specifier
+            pin = _version(specifier.strip().lstrip("= ")) if exact else None
             known = self._allowed[key] = [
                 release
                 for release in reversed(self.releases(name, build) or ())
-                if wanted.contains(release.version) and (exact or release.is_final)
+                if (pin is None or _numbers(release.version) == _numbers(pin))
+                and wanted.contains(release.version)
+                and (exact or release.is_final)
             ]
         return known
 
@@ -203,6 +206,14 @@ def _version(text: str) -> Version | None:
         return Version(text)
     except InvalidVersion:
         return None
+
+
+def _numbers(version: Version) -> tuple[int, ...]:
+    """The numbers of a release without zeros at the end: equal versions have equal ones."""
+    numbers = version.release
+    while numbers and not numbers[-1]:
+        numbers = numbers[:-1]
+    return numbers
 
 
 @lru_cache(maxsize=1024)
@@ -257,7 +268,7 @@ def can_meet(specifier: str, declared: str, versions: Sequence[Version]) -> bool
     The answer is unknown if only a release that is newer than the data could.
     """
     both = specifier_set(",".join(filter(None, (specifier, declared))))
-    if any(both.contains(version) for version in versions):
+    if any(both.contains(version) for version in reversed(versions)):  # Most requirements allow the newest one.
         return True
     newest = max(versions, default=Version("0"))
     parts = (newest.major, newest.minor, newest.micro)

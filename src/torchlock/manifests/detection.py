@@ -49,8 +49,6 @@ class _Unread(NamedTuple):
 
 # Files that other programs look for by this name.
 _OF_OTHERS = (
-    _Unread(r"meta\.ya?ml", "a conda-build recipe", True),
-    _Unread(r"recipe\.ya?ml", "a rattler-build recipe", True),
     _Unread(r"jenkinsfile.+", "a Jenkins pipeline", True),
     _Unread(r"vagrantfile", "a Vagrant machine", True),
     _Unread(r".*\.def|singularity(\..*)?", "an Apptainer definition file", True),
@@ -59,13 +57,14 @@ _OF_OTHERS = (
     _Unread(r".*\.nix", "a Nix expression", True),
     _Unread(r"cloudbuild\.ya?ml", "a configuration of Google Cloud Build", True),
     _Unread(r"\.?readthedocs\.ya?ml", "a configuration of Read the Docs", True),
-    _Unread(r"tox\.toml", "a tox configuration in TOML", True),
     _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "installer settings"),
     _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
     _Unread(r"manifest\.in", "a list of files for a source distribution"),
     _Unread(r"cmakelists\.txt|.*\.cmake", "a CMake script"),
     _Unread(r"\.env(\..*)?", "a list of environment variables"),
 )
+# The front matter of a Space that installs requirements: not of one that has a Dockerfile, or only files.
+SPACE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:(?!---)[^\n]*\n)*?sdk:[ \t]*[\"']?(?:gradio|streamlit)\b")
 # Texts with code blocks, which are read on request.
 _DOCS = (".md", ".markdown", ".rst", ".rest")
 _NOLISTS = (
@@ -113,9 +112,16 @@ def format_of(path: str, text: str) -> Detected:
     Raises:
         InputError: there is no reader for this kind of file.
     """
+    if may_be_space(path) and SPACE.search(text):
+        return Detected("space")
     refuse_unread(path)
     kind = kind_by_name(path)
     return Detected(kind) if kind else _by_content(path, text)
+
+
+def may_be_space(path: str) -> bool:
+    """Whether the front matter of this file may describe a Space of Hugging Face."""
+    return PurePath(path).name.lower() == "readme.md"
 
 
 def refuse_unread(path: str) -> None:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchlock.knowledge.stack import FAMILY
-from torchlock.manifests.detection import is_text_document, kind_by_name, may_hold_requirements, unread_by_name
+from torchlock.manifests.detection import (
+    SPACE,
+    is_text_document,
+    kind_by_name,
+    may_be_space,
+    may_hold_requirements,
+    unread_by_name,
+)
 
 _SKIPPED = {
     *("node_modules", "site-packages", "dist-packages", "__pycache__", "__pypackages__", "conda-meta", "pkgs"),
@@ -102,11 +109,16 @@ def _is_file(item: os.DirEntry[str]) -> bool:
 def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
     """Whether to read a file: by its name, else by its content."""
     name = item.name.lower()
+    if may_be_space(name):
+        return SPACE.search(_head(item, _BEGINNING).decode("utf-8", "replace")) is not None
     if unread_by_name(name):
         return False
     kind = kind_by_name(item.path)
     if kind == "pre-commit":
         return b"additional_dependencies" in _head(item)
+    if kind == "conda-recipe":
+        head = _head(item)
+        return b"requirements:" in head and _STACK.search(head) is not None
     if kind in _COMMANDS:
         return _INSTALLS.search(_head(item, _LONGEST if kind == "notebook" else _SNIFFED)) is not None
     if kind is not None or (name.endswith(_ANY_LIST) and _LIST.search(name)):

@@ -39,7 +39,8 @@ class Entry:
     ``editable`` marks ``-e``. ``name`` is "" for an address or path that does not contain the name; audit does not
     see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it. ``keeps``: an
     installed release that fits stays. ``via`` is the place in the document that names the file of the entry, if it
-    is in another file.
+    is in another file. ``no_deps``: an option makes the installer ignore what the package declares.
+    ``channels`` are those that a command of conda names, the first one with the highest priority.
     """
 
     name: str
@@ -66,6 +67,8 @@ class Entry:
     home: str = ""
     keeps: bool = False
     via: Place = NOWHERE
+    no_deps: bool = False
+    channels: tuple[str, ...] = ()
 
 
 class IndexLine(NamedTuple):
@@ -147,8 +150,9 @@ class Document:
     on the same package. ``sources`` map a package to its sources, and ``routes`` a name pattern to the one index
     for these packages. Audit applies these three (``manifests/refinement.py``); lock passes them on.
     ``environments`` are the markers to which the project limits itself. Each set of ``conflicts`` has scopes that
-    exclude each other. ``channels`` are those of conda that the file lists. ``notes`` name settings without an
-    effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
+    exclude each other. ``channels`` are those of conda that the file lists, the first one with the
+    highest priority; ``strict_channels``: a package comes from the first one that has it. ``notes`` name settings
+    without an effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
     """
 
     path: str
@@ -179,5 +183,6 @@ class Document:
     environments: list[Origin] = field(default_factory=list)
     conflicts: list[tuple[Place, tuple[str, ...]]] = field(default_factory=list)
     channels: tuple[str, ...] = ()
+    strict_channels: bool = False
     notes: list[Origin] = field(default_factory=list)
     refusals: list[tuple[str, InputError]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from torchlock.errors import InputError
 from torchlock.location import Place
 from torchlock.manifests import merge_conflicts
 from torchlock.manifests.decoding import decode
-from torchlock.manifests.detection import Detected, format_of, refuse_unread
+from torchlock.manifests.detection import Detected, format_of, may_be_space, refuse_unread
 from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.paths import is_folder, is_there
@@ -83,7 +83,7 @@ def read_content(path: str) -> bytes:
 def _read(
     path: str, raw: bytes | None, kind: str | None, variables: Mapping[str, str] | None
 ) -> tuple[Document, Decoded]:
-    if kind is None:
+    if kind is None and not may_be_space(path):
         refuse_unread(path)
     decoded = decode(read_content(path) if raw is None else raw, path)
     detected = format_of(path, decoded.text) if kind is None else Detected(kind)

@@ -28,10 +28,12 @@ _COMPARED = rf"{_VARIABLE}[ ]*(?:[=!<>]=|[<>]|not[ ]+in|in)[ ]*(?:\"[\w.+ -]{{0,
 _ORDINARY = rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*"
 # A comparison that needs no parser: no other operator, and no value that could be a version but of Python itself.
 _PLAIN = (
-    r"(?:(sys_platform|platform_system|platform_machine|os_name|extra)"
+    r"(?<![\w.])(?:(sys_platform|platform_system|platform_machine|platform_python_implementation|os_name|extra)"
     r" ?([=!]=) ?(['\"])((?:x86|[A-Za-z]{2})[\w-]{0,60})\3"
     r"|python_version ?([=!<>]=|[<>]) ?(['\"])3\.(\d{1,2})\6)"
 )
+# Signs for the values of comparisons. No marker contains them.
+_TRUE, _FALSE = "\1", "\0"
 # A marker that is false unless this extra is requested.
 _ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
 _COMPARE = MappingProxyType(
@@ -97,23 +99,34 @@ def plain_value(text: str, environment: Mapping[str, str]) -> bool | None:
 
     Most markers are plain, and to load a parser costs more than a small file costs otherwise.
     """
-    is_or = " or " in text
-    if is_or and " and " in text:
+    if _TRUE in text or _FALSE in text:
         return None
-    values = []
-    for part in text.split(" or " if is_or else " and "):
-        match = re.fullmatch(_PLAIN, part, re.ASCII)
-        if match is None:
+    rest = re.sub(_PLAIN, lambda match: _TRUE if _holds(match, environment) else _FALSE, text, flags=re.ASCII)
+    while "(" in rest:
+        inner = re.search(r"\(([^()]*)\)", rest)
+        value = _flat_value(inner[1]) if inner else None
+        if inner is None or value is None:
             return None
-        variable, operation, _, wanted, of_python, _, minor = match.groups()
-        if variable is None:
-            python = tuple(map(int, environment["python_version"].split(".")))
-            values.append(_COMPARE[of_python](python, (3, int(minor))))
-        else:
-            own = environment[variable]
-            same = own == wanted if variable != "extra" else normalise(own) == normalise(wanted)
-            values.append(same == (operation == "=="))
-    return any(values) if is_or else all(values)
+        rest = f"{rest[: inner.start()]}{_TRUE if value else _FALSE}{rest[inner.end() :]}"
+    return _flat_value(rest)
+
+
+def _flat_value(text: str) -> bool | None:
+    """The value of a text of signs for true and false, joined by "and" and "or"; None for any other text."""
+    parts = [[sign.strip(" ") for sign in part.split(" and ")] for part in text.split(" or ")]
+    if not all(sign in (_TRUE, _FALSE) for part in parts for sign in part):
+        return None
+    return any(_FALSE not in part for part in parts)
+
+
+def _holds(match: re.Match[str], environment: Mapping[str, str]) -> bool:
+    variable, operation, _, wanted, of_python, _, minor = match.groups()
+    if variable is None:
+        python = tuple(map(int, environment["python_version"].split(".")))
+        return bool(_COMPARE[of_python](python, (3, int(minor))))
+    own = environment[variable]
+    same = own == wanted if variable != "extra" else normalise(own) == normalise(wanted)
+    return same == (operation == "==")
 
 
 def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:

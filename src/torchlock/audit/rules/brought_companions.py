@@ -18,7 +18,7 @@ from torchlock.audit.rules.declared_requirements import (
     ignores_metadata,
     wanted_on,
 )
-from torchlock.audit.rules.newest_releases import choice, outcome, supplies_of, unseen
+from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, supplies_of, unseen
 from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -27,10 +27,10 @@ from torchlock.knowledge.stack import FAMILY, PAIR_RULES
 from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.audit.context import AuditContext
-    from torchlock.audit.rules.newest_releases import Outcome, Pair, Supplies
+    from torchlock.audit.rules.newest_releases import Supplies
     from torchlock.finding import Finding
     from torchlock.knowledge.declared import DeclaringRelease
     from torchlock.manifests.document import Entry
@@ -76,18 +76,27 @@ def brought(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
         return
     pieces = _pieces(_cells(context, install_set), found)
     choices = [chosen for piece in pieces if (chosen := _choice(context, install_set, *piece))]
-    installed = sum(one.result.installed for one in choices)
-    names = dict.fromkeys(pair[0] for one in choices for pair in one.result.broken)
+    result = _together(one.result for one in choices)
+    result = result.on(context.likely(result.installed))
+    names = dict.fromkeys(pair[0] for pair in result.broken)
     known = _broken_alone(context, install_set) if names else set()
     for name in names:
-        pairs = [pair for one in choices for pair in one.result.broken if pair[0] == name]
-        pair = max(pairs, key=lambda pair: (pair[2], pair[1]))
-        cells = sum(one.result.broken.get(pair, 0) for one in choices)
+        pair = max((pair for pair in result.broken if pair[0] == name), key=lambda pair: (pair[2], pair[1]))
         chosen = next(one for one in choices if pair in one.result.broken)
         about = [one for one in chosen.about if _matters(context, install_set, one, name)]
         if about and name not in known:
-            finding = choice(context, chosen.whole, pair, cells, chosen.supplies, everywhere=cells == installed)
+            finding = choice(context, chosen.whole, pair, result, chosen.supplies)
             yield _told(context, install_set, finding, about, pair)
+
+
+def _together(outcomes: Iterable[Outcome]) -> Outcome:
+    """What happens on the cells of several outcomes, which have no cell in common."""
+    broken, installed = dict[Pair, int](), 0
+    for one in outcomes:
+        installed |= one.installed
+        for pair, cells in one.broken.items():
+            broken[pair] = broken.get(pair, 0) | cells
+    return Outcome(broken, {}, installed)
 
 
 def _is_judged(context: AuditContext, install_set: InstallSet) -> bool:
@@ -106,7 +115,7 @@ def _brought(context: AuditContext, install_set: InstallSet) -> Iterator[Brought
     known = context.known.declared
     for entry in entries:
         brings = entry.name in known.dependents and known.names(entry.name) & (FAMILY | known.dependents)
-        if entry.constraint or entry.url is not None or not brings:
+        if entry.constraint or entry.url is not None or entry.no_deps or not brings:
             continue
         cells = install_set.target_grid & cells_where(entry, context.stack)
         for one in _of_entry(context, entry, named, cells, (), _DEPTH):

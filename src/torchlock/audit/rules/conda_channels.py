@@ -32,17 +32,24 @@ def ended_channel(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
     for row in tables.load_compiled("conda.json")["last"]:
         for name, last in row["releases"].items():
             for demand in install_set.demands.get(name, ()):
-                channels = _channels(context, demand)
+                channels = channels_of(context, demand)
                 if demand.entry.channel == "conda" and demand.releases and channels == {row["channel"]}:
                     yield from _too_new(context, demand, row, last)
     if "torch" in install_set.demands:
         yield from _selected(context, install_set.first("torch"))
 
 
-def _channels(context: AuditContext, demand: Demand) -> set[str]:
-    """The channels that may have a package: its own, else those of the file."""
-    listed_here = [demand.entry.index] if demand.entry.index else context.document.channels
-    return {channel.rstrip("/").rpartition("/")[2] for channel in listed_here if channel} - _WITHOUT
+def order_of(context: AuditContext, demand: Demand) -> list[str]:
+    """The channels that may have a package, by priority: its own, else those of its command or of the file."""
+    entry = demand.entry
+    listed_here = [entry.index] if entry.index else entry.channels or context.document.channels
+    names = [channel.rstrip("/").rpartition("/")[2] for channel in listed_here if channel]
+    return [name for name in dict.fromkeys(names) if name not in _WITHOUT]
+
+
+def channels_of(context: AuditContext, demand: Demand) -> set[str]:
+    """The channels that may have a package, without their order."""
+    return set(order_of(context, demand))
 
 
 def _too_new(context: AuditContext, demand: Demand, row: dict[str, Any], last: str) -> Iterator[Finding]:
@@ -56,7 +63,7 @@ def _too_new(context: AuditContext, demand: Demand, row: dict[str, Any], last: s
 
 def _selected(context: AuditContext, torch: Demand) -> Iterator[Finding]:
     """A pytorch-cuda for which the channel pytorch has no build of this torch."""
-    if torch.entry.channel != "conda" or not torch.releases or "pytorch" not in _channels(context, torch):
+    if torch.entry.channel != "conda" or not torch.releases or "pytorch" not in channels_of(context, torch):
         return
     versions = context.stack.packages["torch"]
     for row in tables.load_compiled("conda.json")["selector"]:
@@ -112,7 +119,7 @@ def _other_abi(
         return
     for row in tables.load_compiled("conda.json")["string_abi"]:
         below = context.stack.packages["torch"].mask(f"<{row['below']}")
-        if _channels(context, torch) == {row["channel"]} and not mask & ~below:
+        if channels_of(context, torch) == {row["channel"]} and not mask & ~below:
             whose = f"{asked(torch)} of {row['channel']} (another C++ string ABI)"
             message = f"{asked(demand)} of pip is not built for {whose}"
             finding = context.finding("TL203", "warning", message, [demand, torch], sources=row["sources"])

@@ -15,6 +15,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.standards.markers import extra_of
 
@@ -63,12 +64,21 @@ def by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 
 def ignores_metadata(document: Document) -> bool:
-    """Whether a command of the file, or a comment in it, has the option to ignore dependencies."""
-    return "--no-deps" in document.text or "--no-dependencies" in document.text
+    """Whether a comment says that the file is installed without what its packages declare.
+
+    In a file with commands, only the command that has the option ignores it: ``Entry.no_deps``.
+    """
+    listed = BY_KIND[document.kind].role != "commands"
+    return listed and ("--no-deps" in document.text or "--no-dependencies" in document.text)
+
+
+def _is_apart(entry: Entry) -> bool:
+    """Whether nothing that a release declares counts for an entry."""
+    return entry.constraint or entry.url is not None or entry.no_deps
 
 
 def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
-    if entry.constraint or entry.url is not None or not context.known.declared.names(entry.name) & named.keys():
+    if _is_apart(entry) or not context.known.declared.names(entry.name) & named.keys():
         return
     releases = candidates(context, entry)[:_MOST]
     cells = context.target_grid & cells_where(entry, context.stack)
@@ -97,7 +107,7 @@ def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Findin
     """Pinned packages that declare versions of a third package which exclude each other."""
     declared: dict[str, dict[tuple[str, str, int, int], Clash]] = {}
     for entry in entries:
-        if entry.constraint or entry.url is not None or pinned(entry.specifier) is None:
+        if _is_apart(entry) or pinned(entry.specifier) is None:
             continue
         for release in candidates(context, entry)[:1]:
             here = release.cells & cells_where(entry, context.stack) & context.target_grid

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
-from torchlock.audit.phrasing import as_of, asked, listed, platforms
+from torchlock.audit.phrasing import as_of, asked, listed, platforms, where
 from torchlock.audit.rules.versions import LENIENT, RULES, differ_in_patch, newest, why
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
@@ -58,6 +58,16 @@ class Outcome(NamedTuple):
     unclear: dict[tuple[str, str], int]
     installed: int
 
+    def on(self, cells: int) -> Outcome:
+        """What happens on some of the cells."""
+        broken = {pair: where & cells for pair, where in self.broken.items() if where & cells}
+        unclear = {which: where & cells for which, where in self.unclear.items() if where & cells}
+        return Outcome(broken, unclear, self.installed & cells)
+
+    def loads(self, name: str) -> int:
+        """The cells where a companion is installed and loads."""
+        return self.installed & ~sum(cells for pair, cells in self.broken.items() if pair[0] == name)
+
 
 @rule(*PAIR_RULES, "TL201", "TL902")
 def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
@@ -73,12 +83,13 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     supplies = tuple(zip(*by_name, strict=True))
     later = _in_later_commands(context, install_set, names)
     found = outcome(context.known, supplies, install_set.target_grid, later)
+    found = found.on(context.likely(found.installed))
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
         if not _is_certain(context, sum(mine.values()), found.installed):
             continue
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))
-        yield choice(context, install_set, pair, mine[pair], supplies, everywhere=mine[pair] == found.installed)
+        yield choice(context, install_set, pair, found, supplies)
     reported = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
         if name not in reported:
@@ -361,28 +372,27 @@ def choice(
     context: AuditContext,
     install_set: InstallSet,
     pair: Pair,
-    cells: int,
+    found: Outcome,
     supplies: Supplies,
-    *,
-    everywhere: bool,
 ) -> Finding:
     """The finding about a pair that an installer chooses on some cells."""
     name, release, torch = pair
-    stack, packages = context.stack, context.stack.packages
+    stack, packages, cells = context.stack, context.stack.packages, found.broken[pair]
+    everywhere = cells == found.installed
     platform, cell = stack.coordinates((cells & -cells).bit_length() - 1)[0], (cells & -cells).bit_length() - 1
     here = dict(supplies[platform])
     both = f"torch {packages['torch'].versions[torch]} and {name} {packages[name].versions[release]}"
     pinned = install_set.first("torch").exact and install_set.first(name).exact
     whole = everywhere and install_set.target_grid == context.target_grid
-    where = "" if whole or platforms(stack, cells) == "every platform" else f" on {platforms(stack, cells)}"
+    place = "" if whole else _where(stack, cells, found.loads(name))
     demands = [install_set.first(name), install_set.first("torch")]
     verb = "work" if name in LENIENT else "load"
     if pinned:
-        message = f"{both} do not {verb} together{where}"
+        message = f"{both} do not {verb} together{place}"
     else:
         took = "" if here[name].offer.only_public else _from(here[name].offer)
         date = as_of(context.known.builds.date if took else context.known.date)
-        message = f"an installer takes {both}{took}{where} ({date}), which do not {verb} together"
+        message = f"an installer takes {both}{took}{place} ({date}), which do not {verb} together"
     usual = context.declares_platforms or bool(cells & context.mainstream)
     severity = severity_of(fails=pinned and everywhere and name not in LENIENT, partly=usual)
     made = {
@@ -398,6 +408,20 @@ def choice(
     if statement.rule == "TL201":
         message += f": {listed([f'{each} is built for {build}' for each, build in texts.items()])}"
     return context.statement(statement, severity, message, demands)
+
+
+def _where(stack: CompatibilityTable, cells: int, loads: int) -> str:
+    """The platforms of some cells, with the Pythons if the package loads with others of the platform."""
+    whole, some = 0, dict[int, int]()
+    for platform in range(len(stack.platforms)):
+        here = cells & stack.on_platform(platform)
+        if not loads & stack.on_platform(platform):
+            whole |= here
+        elif here:
+            alike = here >> platform * len(stack.pythons)
+            some[alike] = some.get(alike, 0) | here
+    texts = [*([platforms(stack, whole)] if whole else []), *(where(stack, part) for part in some.values())]
+    return "" if texts == ["every platform"] else f" on {listed(texts)}"
 
 
 def _from(offer: Offer) -> str:

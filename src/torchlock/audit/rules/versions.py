@@ -84,7 +84,7 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
     where = "" if refused == there else f" on {platforms(stack, refused)}"
     message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
     usual = refused & context.mainstream or refused == there
-    soft = install_set.locked or len(install_set.steps(names)) > 1 or not usual
+    soft = install_set.locked or not install_set.in_one_command(names) or not usual
     return context.finding(RULES[lead[0]], severity_of(fails=not soft), message, demands, _REFUSED)
 
 
@@ -196,7 +196,7 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     ]
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
     violation = _why(context, install_set, partner)
-    severity = severity_of(fails=len(install_set.steps(names)) <= 1)
+    severity = severity_of(fails=install_set.in_one_command(names))
     if violation is None or violation.statement is None:
         return context.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from torchlock.check import CheckContext
     from torchlock.check.fix.plan import Plan
+    from torchlock.finding import Remedy
 
 
 def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bool = False) -> tuple[Command, ...]:
@@ -93,6 +94,16 @@ def reinstall(context: CheckContext, name: str, specifier: str) -> tuple[Command
     requirement = word(context, name + specifier)
     pip = _pip(context, ["install", "--force-reinstall", "--no-deps", requirement])
     uv = _uv(context, ["install", f"--reinstall-package {name}", "--no-deps", requirement])
+    return _preferred(context, [name], [pip, uv])
+
+
+def with_binary(context: CheckContext, name: str, specifier: str) -> tuple[Command, ...]:
+    """Install one package from a wheel in place of the copy that is there; its requirements stay as they are."""
+    if is_managed(context):
+        return ()
+    options = ["--no-deps", f"--only-binary {name}", word(context, name + specifier)]
+    pip = _pip(context, ["install", "--force-reinstall", *options])
+    uv = _uv(context, ["install", f"--reinstall-package {name}", *options])
     return _preferred(context, [name], [pip, uv])
 
 
@@ -182,6 +193,18 @@ def is_managed(context: CheckContext) -> bool:
 def is_nameless(context: CheckContext) -> bool:
     """Whether a command cannot name the environment's Python, because it is on another machine."""
     return not _executable(context)
+
+
+_NAMELESS = re.compile(r"(?:^|&& )python -m pip ")
+
+
+def where_to_run(context: CheckContext, remedy: Remedy) -> Remedy:
+    """Say where to run a command, if the command cannot name the environment."""
+    words = "Run the command with the Python of that environment."
+    is_open = any(_NAMELESS.search(command.line) for command in remedy.commands)
+    if is_open and is_nameless(context) and words not in remedy.summary:
+        remedy.summary = f"{remedy.summary.rstrip('.')}. {words}"
+    return remedy
 
 
 def _is_named_by_variable(context: CheckContext, name: str) -> bool:

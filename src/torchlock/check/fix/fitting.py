@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from torchlock.check.fix.commands import install, is_managed, whole
 from torchlock.check.fix.torch_builds import public_build
 from torchlock.finding import Remedy
+from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
@@ -32,8 +34,15 @@ def steps(context: CheckContext, plan: Plan) -> str:
 
 
 def _in_place(context: CheckContext, name: str, version: str) -> str:
+    """What the installed package is to the one of the plan; for the same release, by its build."""
     there = context.version(name)
-    return f" in place of {there}" if there and there != version else " once more" if there else ""
+    if not there or there == version:
+        return " once more" if there else ""
+    is_same = name in FAMILY and there.partition("+")[0] == version
+    build = public_build(name, version, context.target) if is_same and context.target is not None else ""
+    if not isinstance(build, str) or not build:
+        return f" in place of {there}"
+    return " once more" if build == context.label(name) else f" ({describe_build(build)}) in place of {there}"
 
 
 def _doubt(plan: Plan) -> str:

@@ -100,7 +100,8 @@ def _of_torchcodec(context: CheckContext) -> Remedy:
             name = wheel_version("torchcodec", version, label, target) if is_certain else f"{version}+{label}"
             unsure = () if is_certain else ("torchcodec",)
             remedy = fitting(context, Plan({"torchcodec": name}, label, frozenset({"torchcodec"}), unsure))
-            return replace(remedy, summary=f"{remedy.summary.rstrip('.')}, or decode with device='cpu'.")
+            words, mark, doubt = remedy.summary.rstrip(".").partition("; ")
+            return replace(remedy, summary=f"{words}, or decode with device='cpu'{mark}{doubt}.")
         return Remedy(
             f"Decode with device='cpu': torchcodec {version} has no build for {describe_build(label)} here."
         )

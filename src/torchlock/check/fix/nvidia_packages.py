@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of
 from torchlock.check.fix.commands import add_all, reinstall, uninstall
+from torchlock.check.fix.packaged_libraries import of_other_folder
 from torchlock.check.nvidia import package_for, required, unmet
 from torchlock.finding import Remedy
 
@@ -33,6 +34,8 @@ def required_releases(context: CheckContext, finding: Finding) -> Remedy | None:
     if wanted:
         listed = ", ".join(f"{name}{specifier}" for name, specifier in wanted.items())
         return Remedy(f"Install {listed}, as torch requires.", commands=add_all(context, wanted))
+    if finding.rule == "TL610" and (found := of_other_folder(context, finding)) is not None:
+        return found
     if finding.rule == "TL610" and (name := next((each for each in names if each in required(context)), "")):
         again = reinstall(context, name, required(context)[name])
         return Remedy(f"Install {name} once more: its record is there, and the library is not.", commands=again)

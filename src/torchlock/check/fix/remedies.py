@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.fix.afresh import afresh, with_library
 from torchlock.check.fix.codec_libraries import of_codec
-from torchlock.check.fix.commands import is_nameless
+from torchlock.check.fix.commands import where_to_run
 from torchlock.check.fix.cuda_libraries import found_library
 from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.gpu_builds import RULES, other_build
 from torchlock.check.fix.import_path import deleted, moved
 from torchlock.check.fix.nvidia_packages import required_releases
+from torchlock.check.fix.packaged_libraries import of_other_folder
 from torchlock.check.fix.partners import other_release
 from torchlock.check.fix.reinstall import again, complete, rebuilt
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
@@ -53,7 +54,9 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL606": (_alone(moved),),
     "TL608": (_alone(later_soundfile),),
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
-    "TL610": (*map(_alone, (of_codec, of_xformers, of_vendor, rebuilt, of_vendors_torch, complete)),),
+    "TL610": (
+        *map(_alone, (of_codec, of_other_folder, of_xformers, of_vendor, rebuilt, of_vendors_torch, complete)),
+    ),
     "TL611": (*map(_alone, (of_xformers, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),
@@ -79,7 +82,10 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     found = {id(finding): required_releases(context, finding) for finding in bad}
     plan = shared_plan(context, [finding for finding in bad if found[id(finding)] is None])
     for finding in bad:
-        finding.remedy = _elsewhere(context, found[id(finding)] or _remedy(context, finding, plan))
+        finding.remedy = found[id(finding)] or _remedy(context, finding, plan)
+    for finding in findings:
+        if finding.remedy is not None and finding.severity != "note":
+            where_to_run(context, finding.remedy)
 
 
 def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
@@ -101,10 +107,3 @@ def without_command(finding: Finding) -> Remedy:
             "is no command, because no package with this library is known."
         )
     return Remedy(_NOTHING_TO_INSTALL)
-
-
-def _elsewhere(context: CheckContext, remedy: Remedy) -> Remedy:
-    """Say where to run a command, if the command cannot name the environment."""
-    if is_nameless(context) and any(command.tool in ("pip", "uv") for command in remedy.commands):
-        remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
-    return remedy

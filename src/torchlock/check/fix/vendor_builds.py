@@ -46,16 +46,16 @@ def companion(context: CheckContext, name: str) -> Remedy:
         return of_nightly(context, name)
     version = release_for(context, name, pin.version) if pin is not None and not pin.unversioned else None
     if version is None:
-        return Remedy(f"Install the {name} from the source of {torch}, or build it against this torch.")
+        return Remedy(f"Install the {name} from where {torch} came, or build it against this torch.")
     if is_of_conda(context):
-        words = f"Install the {name} of conda-forge, the source of this torch, in place of the one from the index."
+        words = f"Install the {name} of conda-forge, where this torch came from, in place of the installed one."
         return Remedy(words, commands=by_conda(context, name, str(version)))
     if stable := _stable(context, name, version):
         words = f"Install {name} {version}, whose library works with each later torch of one CUDA version"
         return Remedy(f"{words}; {torch} stays as it is.", commands=install(context, stable, again=True))
-    words = f"Install the {name} from the source of {torch}, or build {name} {version} against this torch"
+    words = f"Install the {name} from where {torch} came, or build {name} {version} against this torch"
     return Remedy(
-        f"{words}: no wheel of the index works with it.",
+        f"{words}: the wheels of the public index are built for another torch.",
         commands=built_from(context, SOURCES[name], f"v{version}"),
     )
 

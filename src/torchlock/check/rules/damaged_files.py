@@ -7,7 +7,7 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torchlock.check.loader_messages import error_about
+from torchlock.check.loader_messages import no_library
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
@@ -181,10 +181,7 @@ def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
         vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
         severity = severity_of(fails=vital)
-        expected_error = {
-            "truncated": f"{error_about(fault.path)}: {fault.path}: file too short",
-            "empty": f"{error_about(fault.path)}: {fault.path}: file too short",
-        }.get(fault.kind, f"{error_about(fault.path)}: {fault.path}: invalid ELF header")
+        expected_error = no_library(context, fault.path, kind=fault.kind)
         message = f"{_short(context, fault.path)} of {name} {what}"
         because = _WHY.get(fault.kind)
         yield context.finding(
@@ -203,9 +200,9 @@ _IN_PLACE = {
 _WHY = {
     "empty": "a full disk or an interrupted copy leaves empty files",
     "zeros": "a full disk or a crash of the machine leaves files of zeros",
-    "pointer": "the environment was copied with Git, which has the content elsewhere (git lfs pull fetches it)",
-    "link": "the environment was copied with a tool that does not keep symbolic links",
-    "page": "a proxy or a server sent an error page, and it was saved as the file",
+    "pointer": "Git without Git LFS writes a pointer in place of a large file (git lfs pull fetches the content)",
+    "link": "a copy without symbolic links has such texts in place of the links",
+    "page": "a download saves the error page of a proxy or a server under the name of the file",
     "truncated": "a full disk, an interrupted download or copy leaves a part of the file",
 }
 
@@ -230,7 +227,10 @@ def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         severity = severity_of(fails=is_vital(name) and read)
         message = f"{_short(context, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
         expected_error = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
-        yield context.finding("TL602", severity, message, name, path=fault.path, expected_error=expected_error)
+        because = "its size or content is not the one that the installer recorded"
+        yield context.finding(
+            "TL602", severity, message, name, path=fault.path, because=because, expected_error=expected_error
+        )
     rest = [fault for fault in faults if fault.path not in spoiled]
     libraries = [fault for fault in rest if fault.kind == "hash" and is_library(fault.path)]
     if libraries and name in FAMILY:

@@ -34,7 +34,7 @@ _OPENED = {
     "torch": re.compile(r"(_C|(lib)?(torch|torch_(cpu|python|cuda|hip|global_deps)|c10|c10_(cuda|hip)|shm))\."),
     "numpy": re.compile(r"_?multiarray(_umath)?\."),
 }
-_SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
+SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
 @rule("TL608")
@@ -82,7 +82,7 @@ def _other_tag(context: CheckContext, copy: ModuleCopy, record: Distribution) ->
         each and each.system == machine.system and set(each.machines) & set(machine.machines) for each in tagged
     ):
         return None
-    theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
+    theirs = f"{SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
     message = (
         f"the wheel of {context.named(copy.name)} is tagged {record.tags[0]}, but its libraries are for {theirs}"
     )
@@ -134,8 +134,8 @@ def _other_machine(context: CheckContext, copy: ModuleCopy, libraries: list[str]
             continue
         platform = target.platform
         if machine.system != platform.system or platform.machine not in machine.machines:
-            theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
-            mine = f"{_SYSTEMS[platform.system]} ({platform.machine})"
+            theirs = f"{SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
+            mine = f"{SYSTEMS[platform.system]} ({platform.machine})"
             message = f"{context.named(copy.name)} was built for {theirs}, this Python is for {mine}"
             return context.finding(
                 "TL608",

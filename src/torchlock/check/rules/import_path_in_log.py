@@ -89,5 +89,6 @@ def without_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
         if each.rule == "TL615" and each.severity == "note" and "torch" in {name for name, _ in each.packages}:
             each.severity = "error"
             each.because = f"the log shows a library that needs {os.path.basename(match[1])}, which torch contains"
+            each.expected_error, each.lacks = first.text, (os.path.basename(match[1]),)
             each.strength = Strength.RAN
     yield from ()

@@ -66,7 +66,10 @@ def _denied(context: CheckContext, asked: Installation, first: Signature) -> Tol
     path = _PATH.search(first.text)
     where = path[1].replace("\\\\", "\\") if path else "a file"
     if _is_open_file(first.text):
-        message = f"the installer could not replace {where}: a running program has this file open"
+        is_used = re.search(r"WinError 32\]|os error 32\)|used by another process", first.text)
+        why = "a running program has this file open"
+        why = why if is_used else f"Windows denies access, most often because {why}"
+        message = f"the installer could not replace {where}: {why}"
         summary = (
             "Close every program that uses this environment (Python, Jupyter, an editor, a web "
             "interface), then run the same command again."

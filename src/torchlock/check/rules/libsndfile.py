@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import mac_libraries
-from torchlock.check.soundfile_data import folder_of, opened
+from torchlock.check.fix.commands import with_binary
+from torchlock.check.rules.foreign_wheels import SYSTEMS
+from torchlock.check.soundfile_data import folder_of, opened, there
 from torchlock.check.system_packages import ENOENT, install_library, stated
-from torchlock.finding import Command, Remedy
+from torchlock.finding import Remedy
 from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.knowledge.registry import rule
@@ -136,16 +138,24 @@ def without_libsndfile(context: CheckContext, because_none: str, system: str = "
 
     ``system`` is the one that a log shows, if that of the environment is unknown.
     """
-    message = f"{context.named('soundfile')} does not contain libsndfile, and {because_none}"
+    copy = context.copy("soundfile")
+    unused = there(context, copy) if copy is not None and copy.kind == "module" else []
+    lacks = f"does not find {unused[0]} beside it" if unused else "does not contain libsndfile"
+    message = f"{context.named('soundfile')} {lacks}, and {because_none}"
     expected_error = (
         _SAYS[system or _system(context)]
         if _is_one_of(context, ">=0.11")
         else "OSError: sndfile library not found"
     )
-    copy = context.copy("soundfile")
-    path = copy.path if copy else ""
     return context.finding(
-        "TL301", "warning", message, "soundfile", path=path, expected_error=expected_error, remedy=_remedy(context)
+        "TL301",
+        "warning",
+        message,
+        "soundfile",
+        path=copy.path if copy else "",
+        because="it is a binding for libsndfile, and opens no library of its own here" if unused else None,
+        expected_error=expected_error,
+        remedy=_remedy(context),
     )
 
 
@@ -157,16 +167,9 @@ def _remedy(context: CheckContext) -> Remedy:
             context, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform"
         )
     version = context.pins["soundfile"].version.public
-    wanted = f"soundfile=={version}" if _brings(context) else f'"soundfile{releases}"'
     summary = "Install a soundfile wheel that contains libsndfile in place of this one."
-    options = f"--no-deps --only-binary soundfile {wanted}"
-    return Remedy(
-        summary,
-        commands=(
-            Command("pip", f"python -m pip install --force-reinstall {options}"),
-            Command("uv", f"uv pip install --reinstall-package soundfile {options}"),
-        ),
-    )
+    wanted = f"=={version}" if _brings(context) else releases
+    return Remedy(summary, commands=with_binary(context, "soundfile", wanted))
 
 
 def _is_one_of(context: CheckContext, releases: str) -> bool:
@@ -224,9 +227,9 @@ def _other_machine(context: CheckContext, libraries: list[str]) -> Iterator[Find
         return
     if not any(found.system == platform.system and platform.machine in found.machines for _, found in known):
         path, found = known[0]
-        message = (
-            f"the libsndfile of {context.named('soundfile')} is for {found.system} ({', '.join(found.machines)})"
-        )
+        theirs = f"{SYSTEMS[found.system]} ({', '.join(found.machines)})"
+        mine = f"{SYSTEMS[platform.system]} ({platform.machine})"
+        message = f"the libsndfile of {context.named('soundfile')} is for {theirs}, this Python is for {mine}"
         expected_error = f"OSError: cannot load library '{path}'"
         yield context.finding("TL608", "warning", message, "soundfile", path=path, expected_error=expected_error)
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.fix.commands import add_all
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
+from torchlock.check.packaged_libraries import recorded
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
@@ -68,7 +70,7 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
                 *(dict.fromkeys([owner or name, name])),
                 path=path,
                 because=why_damaged(kind) or None,
-                expected_error=no_library(context, path, attempt.path),
+                expected_error=no_library(context, path, attempt.path, kind),
             )
             return
 
@@ -158,6 +160,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | None:
+    if name == "torch" and (owner := recorded(context, missing.name))[1]:
+        return f"it is in {os.path.dirname(owner[1])} (of {owner[0]}), where torch does not search"
     is_built_for_one = re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip)", missing.name)
     if is_built_for_one and (reason := _built_apart(context, name)):
         return reason
@@ -258,9 +262,8 @@ def _with_openmp(context: CheckContext) -> Remedy:
     summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
     label = context.labelled("torch")
     page = page_of(label) if kind_of(label) else ""
-    pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in context.pins)
-    line = f"pip install {pins}" + (f" --index-url {page}" if page else "")
-    return Remedy(summary, commands=(Command("pip", f"python -m {line}"), Command("uv", f"uv {line}")))
+    pins = {name: f"=={version}" for name, version in _AFTER_240.items() if name in context.pins}
+    return Remedy(summary, commands=add_all(context, pins, *([f"--index-url {page}"] if page else [])))
 
 
 def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -317,11 +320,18 @@ def _outdated(context: CheckContext, name: str, opened: str, found: Sequence[Und
         name,
         *dict.fromkeys(filter(None, (provider, user))),
         path=first.wanted_by,
-        because="the two are from different releases of CUDA; torch requires the ones that it was built with",
+        because=_not_of_one_release(provider),
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
         sources=("ld-so-manual",),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
+
+
+def _not_of_one_release(provider: str) -> str:
+    """Why the symbols are missing; the libraries of NCCL and cuDNN are not part of a CUDA release."""
+    if re.search(r"nccl|cudnn|nvshmem|cusparselt", provider):
+        return f"torch was built with another release of {provider} than the installed one"
+    return "the two are from different releases of CUDA; torch requires the ones that it was built with"
 
 
 def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_error: str) -> Finding:
@@ -355,7 +365,7 @@ def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> 
         return
     first = max(found, key=lambda unmet: numbers_of(unmet.version))
     library = os.path.basename(first.wanted_by)
-    there = f", {first.provider} has {first.newest} at most" if first.newest else ""
+    there = f", and {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
     yield context.finding(

@@ -99,7 +99,7 @@ def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told
     newest, python = _allowed_elsewhere(asked, pinned)
     if newest:
         remedy = other_python(context, pinned._replace(version=newest), [python]).remedy
-        return Told("TL403", what, remedy, f"its newest release, {newest}, has wheels for Python {python}")
+        return Told("TL403", what, remedy, f"its newest release, {newest}, has wheels for Python {python} at most")
     if there:
         words = requirement_words(asked.name, there[-1])
         summary = f"Use {asked.name} {there[0]} to {there[-1]}, which have wheels here; or a Python of that time."
@@ -145,7 +145,7 @@ def _of_source_build(context: CheckContext, asked: Asked) -> Told | None:
     if not re.fullmatch(r"(?:git)?[0-9a-f]{7,12}", asked.label):
         return None
     public = asked.version.removesuffix("a0")
-    message = f"{asked.pinned} is a build from source, made from commit {asked.label}: no index has it"
+    message = f"{asked.pinned} is a build from source, of commit {asked.label}: the public index does not have it"
     there = wheels.releases_with(asked.name, "", asked.target)
     if public not in there:
         return Told("TL502", message, Remedy(f"Ask for {asked.name} {public}, the release of that source."))

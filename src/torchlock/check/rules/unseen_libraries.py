@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import add_all
+from torchlock.check.packaged_libraries import recorded
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.record import Record, read_record
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.indexes import page_of
 from torchlock.runtime import files
@@ -68,10 +68,10 @@ def _needed_by(context: CheckContext, beside: str, library: str) -> set[str]:
 
 def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None]:
     """The reason why a library is not found, and the remedy if a package has installed it elsewhere."""
-    owner, path = _recorded(context, library)
+    owner, path = recorded(context, library)
     if not path:
         return (
-            "no package of this environment contains it, and the log shows that the machine does not have it",
+            "no package of this environment contains it, and the log shows that a library is not found here",
             None,
         )
     user = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
@@ -80,18 +80,6 @@ def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None
     return f"it is in {os.path.dirname(path)} (of {owner}), where {user} does not search", (
         None if _OF_RUNTIME.match(library) else _beside(context)
     )
-
-
-def _recorded(context: CheckContext, library: str) -> tuple[str, str]:
-    """The package that has installed a library, inside of the folder of packages or not, and its path; else ""."""
-    for each in context.installed.distributions:
-        record = read_record(each)
-        if not isinstance(record, Record):
-            continue
-        for row in record:
-            if row.path.replace("\\", "/").rpartition("/")[2].lower() == library.lower():
-                return f"{each.name} {each.version}", os.path.normpath(os.path.join(record.base, row.path))
-    return "", ""
 
 
 def _beside(context: CheckContext) -> Remedy:

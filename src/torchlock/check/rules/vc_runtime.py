@@ -57,7 +57,8 @@ def shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         remedy = Remedy(f"{words} as well, the one of Windows is too old: {_lower(runtime.summary)}")
         yield _outdated(context, there, path, remedy)
         return
-    yield _outdated(context, "the log shows that an older one is loaded", "", install_vc_runtime(context))
+    there = f"{first.library or 'a DLL of torch'} fails when it is initialised, as with an older one"
+    yield _outdated(context, there, "", install_vc_runtime(context))
 
 
 @rule("TL311", on="log")

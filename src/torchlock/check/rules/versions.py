@@ -216,12 +216,16 @@ def is_vendors(context: CheckContext, name: str) -> bool:
 def _builds(context: CheckContext, name: str) -> str:
     """The message about a mixed stack."""
     mine, torch = _build_of(context, name), _build_of(context, "torch")
-    other = f"this torch ({context.version('torch')}) is " + (
-        f"the {torch}" if torch == "CPU build" else f"for {torch}"
-    )
+    other = f"this torch ({_spelled(context)}) is " + (f"the {torch}" if torch == "CPU build" else f"for {torch}")
     if mine == "CPU build":
         return f"{name} {context.pins[name].version.public} is the CPU build, {other}"
     return f"{name} {context.pins[name].version.public} was built for {mine}, {other}"
+
+
+def _spelled(context: CheckContext) -> str:
+    """The version of torch as its files spell it: ``nv25.03``, which a version normalises to ``nv25.3``."""
+    build = context.build("torch")
+    return build.version if build is not None and build.version else context.version("torch")
 
 
 def _build_of(context: CheckContext, name: str) -> str:

@@ -65,6 +65,8 @@ def attempts(
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(imported)
         outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
+        if role == "optional":
+            preloaded.settle()
         if role == "optional" and outcome.loads and imported is not None:
             _preload(environment, imported, process)
         # torch itself looks for the libraries that the first one lacks; an invalid library ends its import.
@@ -192,7 +194,11 @@ def _companion(
 
 
 class _Preloaded:
-    """The libraries of the nvidia wheels, which torch loads by path if the loader does not find them."""
+    """The libraries of the nvidia wheels, which torch loads by path if its first library does not load without.
+
+    If the loader finds all that the first library needs, torch loads none of them (``settle``). What its other
+    libraries need is then found by the loader alone, or not at all.
+    """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -202,6 +208,11 @@ class _Preloaded:
         if self._known is None:
             self._known = dict(self._listed())
         return self._known.get(name)
+
+    def settle(self) -> None:
+        """Torch's first library was loaded: if nothing was asked for, nothing is loaded by path."""
+        if self._known is None:
+            self._known = {}
 
     def _listed(self) -> Iterator[tuple[str, str]]:
         tree = self._environment.tree

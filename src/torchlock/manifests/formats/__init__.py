@@ -218,7 +218,15 @@ FORMATS = (
         suffixes=(".py", ".pyw", *_NO_SUFFIX),
         contents=(Content(r"^# /// script[ \t]*\r?$", says=True), Content(r"\A\ufeff?#!.*\bpython", says=True)),
     ),
+    Format(
+        "conda-recipe",
+        "conda_recipe",
+        "commands",
+        names=("meta.yaml", "meta.yml", "recipe.yaml", "recipe.yml"),
+    ),
+    Format("hatch", "pyproject_hatch", "commands", function="read_file", names=("hatch.toml",)),
     Format("tox", "tox", "commands", names=("tox.ini",)),
+    Format("tox.toml", "tox_toml", "commands", names=("tox.toml",)),
     Format(
         "make",
         "makefile",
@@ -229,6 +237,8 @@ FORMATS = (
     Format("devcontainer", "devcontainer", "commands", names=("devcontainer.json", ".devcontainer.json")),
     Format("jenkins", "jenkinsfile", "commands", names=("jenkinsfile",), endings=(".jenkinsfile",)),
     Format("pre-commit", "pre_commit", "commands", names=(".pre-commit-config.yaml", ".pre-commit-config.yml")),
+    # A README is one only by its front matter.
+    Format("space", "space", "commands"),
     # Read on request alone, so no name and no content leads to it.
     Format("docs", "text_document", "commands"),
     Format("batch", "windows_script", "commands", function="read_batch", endings=(".bat", ".cmd")),

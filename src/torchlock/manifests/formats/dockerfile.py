@@ -16,11 +16,11 @@ from torchlock.manifests.paths import beside, is_folder
 from torchlock.manifests.replaced_torch import warn_of_left_companions
 from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
 from torchlock.manifests.syntax.shell import Command, Word, commands
+from torchlock.manifests.syntax.virtual_environments import Environments
 from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
 
 if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
-    from torchlock.manifests.syntax.virtual_environments import MadeEnvironment
 
 _INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
 _HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
@@ -35,6 +35,7 @@ _PLATFORMS = {
     "linux/aarch64": "linux-aarch64",
     "arm64": "linux-aarch64",
 }
+_ALONE = "alone:"
 # A file that reads its target platform is built for several platforms.
 _TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
@@ -59,12 +60,22 @@ class _Stage:
     name: str
     parent: _Stage | None
     uses: list[_Stage] = field(default_factory=list)
-    state: Installed = field(default_factory=Installed)
+    state: Installed = field(default_factory=lambda: Installed(environments=Environments()))
     python: tuple[str, int] = ("", 0)
     image: Image = field(default_factory=Image)
     name_of_image: str = ""
     at: int = 0
     platform: str = ""
+
+    @property
+    def environments(self) -> Environments:
+        assert self.state.environments is not None
+        return self.state.environments
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the stage has, and what it installs into virtual environments."""
+        return [*self.state.entries, *(entry for each in self.environments.entries.values() for entry in each)]
 
     def beneath(self) -> list[_Stage]:
         """The stages that this one names."""
@@ -120,7 +131,7 @@ class _Dockerfile:
             stage.name_of_image, stage.at = parent.name_of_image, parent.at
             stage.state.variables, stage.state.held = dict(parent.state.variables), parent.state.held
             stage.state.folder = replace(parent.state.folder)
-            stage.state.entries = []
+            stage.state.environments = parent.environments.of_later_stage()
         else:
             known = not any(word.unknown for word in words)
             self._image(stage, image, instruction.start, known=known)
@@ -170,7 +181,9 @@ class _Dockerfile:
         elif instruction.keyword in ("COPY", "ADD"):
             source = re.search(r"--from=(\S+)", self._text[instruction.start : instruction.end])
             used = self._stage(source[1]) if source else None
-            stage.uses += [used] if used and used is not stage else []
+            if used is not None and used is not stage:
+                stage.uses.append(used)
+                stage.environments.copy(used.environments)
             if source is None:
                 self._copy(instruction, stage)
         elif instruction.keyword == "WORKDIR":
@@ -204,11 +217,14 @@ class _Dockerfile:
         installer = Installer(self._builder, Installed(variables))
         if instruction.keyword == "ENV" and len(words) > 1 and "=" not in words[0].value:
             values = [word.value for word in words[1:]]
+            self._stages[-1].environments.assign(words[0].value, " ".join(values))
             known = not any(word.unknown for word in words)
             installer.variable(words[0].value, " ".join(values) if known else None, words[0].start)
             return
         for word in words:
             name, equals, value = word.value.partition("=")
+            if instruction.keyword == "ENV":
+                self._stages[-1].environments.assign(name, value)
             if word.unknown or not equals:
                 variables[name] = None if word.unknown else defaults.get(name, variables.get(name))
                 index_variable(self._builder, name, variables[name], word.start)
@@ -220,6 +236,7 @@ class _Dockerfile:
         start, end = instruction.start, instruction.end
         folder = replace(stage.state.folder)
         state = replace(stage.state, variables=dict(stage.state.variables), step=self._step, folder=folder)
+        state.environments = stage.environments.new_shell()
         listed = _json_words(self._text, start, end)
         if listed is not None:
             self._take([Command(listed)], state)
@@ -230,14 +247,6 @@ class _Dockerfile:
             self._take(commands(self._text, start, whole, state.variables, docker=True), state)
         stage.state.entries, stage.state.held, self._step = state.entries, state.held, state.step
         stage.state.folder.clones = folder.clones
-        if state.apart is not None:
-            self._leave_image(stage, state.apart, instruction.start)
-
-    def _leave_image(self, stage: _Stage, made: MadeEnvironment, at: int) -> None:
-        """A virtual environment has no packages of the image. Commands that do not use it are judged with it."""
-        if made.python:
-            stage.python = (f"=={made.python}.*", at)
-        stage.image = Image(stage.name_of_image)
 
     def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
         installer = Installer(self._builder, state)
@@ -249,6 +258,8 @@ class _Dockerfile:
 
     def _finish(self) -> None:
         """Combine the stages: an image has its own entries, and those of the stages that it is built on."""
+        for stage in self._stages:
+            _leave_image(stage)
         used = {stage.number for other in self._stages for stage in other.beneath() if stage is not other}
         leaves = [stage for stage in self._stages if stage.number not in used]
         holders: dict[int, list[_Stage]] = {}
@@ -265,14 +276,21 @@ class _Dockerfile:
     def _of_image(self, stage: _Stage) -> list[Entry]:
         """The entries of a stage, as far as they can be judged with its base image."""
         entries, image = stage.state.entries, stage.image
+        apart = [entry for entry in stage.entries if entry.scope.startswith(_ALONE)]
+        entries = [entry for entry in entries if not entry.scope.startswith(_ALONE)]
+        return [*self._with_image(stage, entries, image), *apart]
+
+    def _with_image(self, stage: _Stage, entries: list[Entry], image: Image) -> list[Entry]:
+        """What is installed beside the packages of the base image."""
         if image.vendor:
             alike = [entry for other in self._stages if other.at == stage.at for entry in other.state.entries]
+            alike = [entry for entry in alike if not entry.scope.startswith(_ALONE)]
             if not replaces_torch(alike, image, stage.at, self._builder):
                 return list(beside_vendor(entries, image, stage.at, self._builder))
         elif image.torch:
             warn_of_left_companions(entries, stage.state.held, image, self._builder)
         elif image.unknown and any(entry.name in FAMILY for entry in entries):
-            around = [entry for other in stage.needs() for entry in other.state.entries]
+            around = [entry for other in stage.needs() for entry in other.entries]
             if not any(entry.name == "torch" for entry in around):
                 return [self._held(stage, "", url=f"image:{stage.name_of_image}"), *entries]
         return entries
@@ -294,8 +312,27 @@ class _Dockerfile:
 
 def _scoped(entry: Entry, scope: str) -> Entry:
     """An entry in the scope of its stage; a branch of its command is a scope within that scope."""
-    parts = [part.removeprefix("group:") for part in (scope, entry.scope) if part]
-    return replace(entry, scope=f"group:{'-'.join(parts)}" if parts else "")
+    kind, _, inner = entry.scope.partition(":")
+    parts = [part for part in (scope.removeprefix("group:"), inner) if part]
+    return replace(entry, scope=f"{kind or 'group'}:{'-'.join(parts)}" if parts else "")
+
+
+def _leave_image(stage: _Stage) -> None:
+    """Forget the packages of the image if nothing is installed beside them.
+
+    That is so if all commands install into virtual environments. It may be so if there is an environment that no
+    command is known to use.
+    """
+    environments, python = stage.environments, stage.python[0]
+    beside = [entry for entry in stage.state.entries if entry.step and not entry.scope.startswith(_ALONE)]
+    if environments.is_unused or (environments.entered and not beside):
+        stage.state.entries = [entry for entry in stage.state.entries if entry.step]
+        stage.image = Image(stage.name_of_image)
+    pythons = environments.pythons or {made.python for made in environments.made.values() if made.python}
+    if len(pythons) == 1 and (environments.is_unused or not beside):
+        stage.python = (f"=={pythons.pop()}.*", stage.at)
+    elif pythons - {python.removeprefix("==").removesuffix(".*")}:
+        stage.python = ("", 0)
 
 
 def _instructions(text: str) -> Iterator[_Instruction]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import CONDA_NAMES
+from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.conda_match_spec import specifier_of
 from torchlock.manifests.syntax.markers import both
@@ -74,6 +75,7 @@ def read_tables(builder: TomlBuilder, own: Path) -> None:
         names = [str(name) for name in tree.array(*own, table, "platforms")]
         known = tuple(_PLATFORMS[name] for name in names if name in _PLATFORMS)
         builder.document.platforms = builder.document.platforms or known
+    _channels(builder, own)
     builder.shapes({"table": ("environments", "feature", "pypi-options")}, *own)
     _options(builder, *own, "pypi-options")
     builder.document.project |= any(tree.items(*own, table) for table, _ in _TABLES)
@@ -95,6 +97,19 @@ def read_tables(builder: TomlBuilder, own: Path) -> None:
         if name not in used:
             scope = builder.declare_group(name, tree.offset(*own, "feature", name))
             _feature(builder, (*own, "feature", name), scope)
+
+
+def _channels(builder: TomlBuilder, own: Path) -> None:
+    """The channels of all environments, in their order; none if a channel or a feature has an order of its own."""
+    tree = builder.tree
+    if any("channels" in feature for _, feature in tree.items(*own, "feature") if isinstance(feature, dict)):
+        return
+    for table in ("workspace", "project"):
+        listed = tree.array(*own, table, "channels")
+        if listed and all(isinstance(channel, str) for channel in listed):
+            builder.document.channels = tuple(listed)
+            priority = tree.get(*own, table, "channel-priority")
+            builder.document.strict_channels = priority in (None, "strict")
 
 
 def _options(builder: TomlBuilder, *path: Key) -> None:
@@ -160,7 +175,7 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
         message = f"{builder.tree.string(*where)!r}: PEP 440 cannot express these versions"
         builder.refuse(message, builder.tree.offset(*where))
         return None
-    index = table.get("index")
+    index = table.get("channel" if channel == "conda" else "index")
     at = builder.tree.offset(*where)
     return Entry(
         name=CONDA_NAMES.get(name, name) if channel == "conda" else name,
@@ -174,6 +189,7 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
         index=index if isinstance(index, str) else None,
         url=url,
         marker=str(table.get("env-markers") or ""),
+        build=label_of(str(table.get("build") or "")) if channel == "conda" else "",
         extras=tuple(map(str, extras)) if isinstance(extras, list) else (),
         editable=table.get("editable") is True,
     )

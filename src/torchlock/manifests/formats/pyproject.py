@@ -94,6 +94,10 @@ class _Project:
         for tool in ("rye", "poetry", "pixi", "hatch"):
             self._read_table_of(tool)
         builder.add(builder.listed("build-system", "requires", scope="group:build-system"))
+        if self._tree.get("tool", "tox") is not None:
+            from torchlock.manifests.formats import tox_toml
+
+            tox_toml.read_table(builder)
         self._read_table_of("pdm", or_if="${PROJECT_ROOT}" in builder.text)
         pyproject_uv.read(builder)  # also without a table: the project may be a member of a workspace
 

@@ -12,6 +12,7 @@ from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.formats import inline_script
 from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import Installed, Installer
+from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
 from torchlock.manifests.syntax.setup_script import Values
 from torchlock.manifests.syntax.setup_values import Items, Text
@@ -36,6 +37,7 @@ _METHODS = {
 }
 _SESSION = {"install", "conda_install", "run", "run_always", "run_install"}
 _IMAGE = {"pip_install", "uv_pip_install", "micromamba_install", "run_commands", "pip_install_from_requirements"}
+_BASES = {"debian_slim", "micromamba", "from_registry", "from_dockerfile"}
 _RUNNING = re.compile(
     r"(?:subprocess|sp)\.(?:run|call|check_call|check_output|Popen|getoutput)|os\.(?:system|popen)"
 )
@@ -65,9 +67,13 @@ def read(text: str, path: str) -> Document:
 
 @dataclass(slots=True)
 class _Part:
-    """Packages installed together: by a session, an image, or the script itself."""
+    """Packages installed together: by a session, an image, or the script itself.
+
+    ``python`` is the Python that an image names, "" for none.
+    """
 
     state: Installed = field(default_factory=Installed)
+    python: str = ""
 
 
 class _Reader:
@@ -88,7 +94,7 @@ class _Reader:
         """The entries of each part. An image contains nothing that the script itself installs."""
         return {
             name: [
-                replace(entry, scope=entry.scope or "alone:") if name.startswith("image-") else entry
+                _of_image(entry, part.python) if name.startswith("image-") else entry
                 for entry in part.state.entries
             ]
             for name, part in self._parts.items()
@@ -138,7 +144,9 @@ class _Reader:
     def _image(self, statement: ast.stmt, first: ast.Call) -> str:
         """The part of an image, which begins with the packages of the image that it extends."""
         root: ast.expr = first
+        python = ""
         while isinstance(root, ast.Call | ast.Attribute):
+            python = python or (_python_of(root) if isinstance(root, ast.Call) else "")
             root = root.func if isinstance(root, ast.Call) else root.value
         targets = statement.targets if isinstance(statement, ast.Assign) else []
         name = next((target.id for target in targets if isinstance(target, ast.Name)), "")
@@ -146,6 +154,8 @@ class _Reader:
         base = self._parts.get(f"image-{root.id}") if isinstance(root, ast.Name) else None
         if base is not None and base is not self._parts.get(own):
             self._part(own).state.entries = [*base.state.entries]
+            python = python or base.python
+        self._part(own).python = python
         return own
 
     def _part(self, name: str) -> _Part:
@@ -248,6 +258,20 @@ class _Reader:
         at = self._builder.offset(node.lineno, node.col_offset)
         span = span_of(self._builder, text.node) if text.node is not None else None
         return Word(text.value, span.start if span else at, span.end if span else at, span)
+
+
+def _python_of(call: ast.Call) -> str:
+    """The Python that a call names for an image of Modal; "" for none."""
+    for keyword in call.keywords if _method(call) in _BASES else ():
+        text = keyword.value.value if isinstance(keyword.value, ast.Constant) else ""
+        if keyword.arg in ("python_version", "add_python") and (match := re.match(r"3\.\d+", str(text))):
+            return match[0]
+    return ""
+
+
+def _of_image(entry: Entry, python: str) -> Entry:
+    marker = f"python_version == '{python}'" if python else ""
+    return replace(entry, scope=entry.scope or "alone:", marker=both(entry.marker, marker))
 
 
 def replace_arguments(call: ast.Call, arguments: list[ast.expr]) -> ast.Call:

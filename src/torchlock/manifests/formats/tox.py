@@ -1,4 +1,7 @@
-"""tox.ini: the packages that each tox environment installs, by its ``deps`` and by its commands."""
+"""tox.ini: the packages that each tox environment installs, by its ``deps`` and by its commands.
+
+``tox_toml`` turns TOML into the values of this module.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,15 @@ from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.install_parts import scoped_parts
-from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
+from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed, Installer
 from torchlock.manifests.syntax.markers import both
+from torchlock.manifests.syntax.shell import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from torchlock.manifests.document import Document, Entry
+    from torchlock.manifests.syntax.shell import Word
 
 _LINE = re.compile(r"[^\r\n]+")
 _SECTION = re.compile(r"\[([^\]]+)\]")
@@ -34,12 +39,19 @@ _MOST = 1000
 _MANY = 100
 
 
-class _Piece(NamedTuple):
-    """A line of a value, without the condition in front of it, and its offset."""
+class Piece(NamedTuple):
+    """A line of a value, without the condition in front of it, and its offset.
+
+    ``conditions`` are expressions of tox.toml, and whether each must be true; ``words`` is a command that the file
+    has as a list. ``exact``: the file has the text character by character.
+    """
 
     text: str
     start: int
     factors: str = ""
+    conditions: tuple[tuple[str, bool], ...] = ()
+    words: tuple[Word, ...] = ()
+    exact: bool = True
 
 
 _INDEX_OPTION = re.compile(r"(?:-[if]|--(?:extra-)?index-url|--index|--find-links)[ \t=]+([^\s\"']+)")
@@ -48,7 +60,12 @@ _INDEX_OPTION = re.compile(r"(?:-[if]|--(?:extra-)?index-url|--index|--find-link
 def read(text: str, path: str) -> Document:
     """Read ``deps`` and the commands of every environment, each separately."""
     builder = DocumentBuilder(text, path, "tox")
-    values = _values(text)
+    builder.add(scoped_parts(environments(builder, values_of(text))))
+    return builder.document
+
+
+def environments(builder: DocumentBuilder, values: dict[tuple[str, str], list[Piece]]) -> dict[str, list[Entry]]:
+    """What each environment installs, by its name; environments that install the same count once."""
     for section, key in values:
         if key in ("setenv", "set_env") and section.startswith("testenv"):
             for piece in values[section, key]:
@@ -61,14 +78,14 @@ def read(text: str, path: str) -> Document:
     done = set()
     for name in _names(values):
         pieces = tuple(_pieces(values, name))
-        if (_python(name), pieces) not in done:
-            done.add((_python(name), pieces))
-            parts[name or "testenv"] = _entries(builder, pieces, name)
-    builder.add(scoped_parts(parts))
-    return builder.document
+        alike = repr((_python(name) or _base_python(values, name), pieces))
+        if alike not in done:
+            done.add(alike)
+            parts[name or "testenv"] = _entries(builder, pieces, name, _base_python(values, name))
+    return parts
 
 
-def _names(values: dict[tuple[str, str], list[_Piece]]) -> list[str]:
+def _names(values: dict[tuple[str, str], list[Piece]]) -> list[str]:
     """The environments: those listed, those with a section, and one for each condition that no other one meets."""
     listed = [
         name
@@ -110,21 +127,27 @@ def _met(condition: str, name: str) -> bool:
     )
 
 
-def _pieces(values: dict[tuple[str, str], list[_Piece]], name: str) -> Iterator[tuple[str, _Piece]]:
+def _pieces(values: dict[tuple[str, str], list[Piece]], name: str) -> Iterator[tuple[str, Piece]]:
     """The lines that apply to an environment, each with its key."""
     section = f"testenv:{name}"
     if not any(known == section for known, _ in values):
         section = "testenv"
     for key in ("deps", "commands_pre", "commands"):
         for piece in _resolved(values, section, key, _DEEPEST, {}):
-            if _met(piece.factors, name):
+            if _met(piece.factors, name) and all(_holds(*one, name) for one in piece.conditions):
                 yield key, piece
 
 
-def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
+def _holds(expression: str, wanted: bool, name: str) -> bool:
+    from torchlock.manifests.formats.tox_toml import holds
+
+    return holds(expression, name) is wanted
+
+
+def values_of(text: str) -> dict[tuple[str, str], list[Piece]]:
     """The lines of every value by section and key."""
-    found: dict[tuple[str, str], list[_Piece]] = {}
-    section, pieces = "", []  # type: str, list[_Piece]
+    found: dict[tuple[str, str], list[Piece]] = {}
+    section, pieces = "", []  # type: str, list[Piece]
     for match in _LINE.finditer(text):
         line, start = match[0], match.start()
         header, key = _SECTION.match(line), _KEY.match(line)
@@ -142,11 +165,11 @@ def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
             start += len(words) - len(words.lstrip())
             factors = _FACTORS.match(bare)
             shift = factors.end() if factors else 0
-            pieces.append(_Piece(bare[shift:], start + shift, factors[1] if factors else ""))
+            pieces.append(Piece(bare[shift:], start + shift, factors[1] if factors else ""))
     return found
 
 
-def _variable(builder: DocumentBuilder, piece: _Piece) -> None:
+def _variable(builder: DocumentBuilder, piece: Piece) -> None:
     name, _, value = piece.text.partition("=")
     kind = INDEX_VARIABLES.get(name.strip())
     for address in value.split() if kind else ():
@@ -154,18 +177,18 @@ def _variable(builder: DocumentBuilder, piece: _Piece) -> None:
 
 
 def _resolved(
-    values: dict[tuple[str, str], list[_Piece]],
+    values: dict[tuple[str, str], list[Piece]],
     section: str,
     key: str,
     depth: int,
-    known: dict[tuple[str, str], list[_Piece]],
-) -> list[_Piece]:
+    known: dict[tuple[str, str], list[Piece]],
+) -> list[Piece]:
     """The lines of a value, or of the same value in ``[testenv]``, with references resolved.
 
     ``known`` are the values that contain this reference.
     """
     pieces = values.get((section, key), values.get(("testenv", key), []) if section.startswith("testenv:") else [])
-    found: list[_Piece] = []
+    found: list[Piece] = []
     for piece in pieces:
         reference = _REFERENCE.fullmatch(piece.text)
         named = (reference[1], reference[2]) if reference and depth else None
@@ -179,17 +202,31 @@ def _resolved(
     return found
 
 
-def _entries(builder: DocumentBuilder, pieces: Iterable[tuple[str, _Piece]], name: str) -> list[Entry]:
+def _base_python(values: dict[tuple[str, str], list[Piece]], name: str) -> str:
+    """The Python that a key names for an environment: ``python3.10``, ``py310``, ``3.10``."""
+    for section in (f"testenv:{name}", "testenv"):
+        for key in ("base_python", "basepython"):
+            for piece in values.get((section, key), [])[:1]:
+                match = re.fullmatch(r"(?:python|py)?3\.?(\d+)", piece.text)
+                return f"py3{match[1]}" if match and not piece.factors else ""
+    return ""
+
+
+def _entries(
+    builder: DocumentBuilder, pieces: Iterable[tuple[str, Piece]], name: str, base_python: str
+) -> list[Entry]:
     """The packages of the lines; ``py310`` in the name is the Python of the environment."""
     state = Installed()
     for key, piece in pieces:
         if key == "deps":
             state.entries += _dependency(builder, piece)
+        elif piece.words:
+            Installer(builder, state).take(Command(list(piece.words)))
         else:
             text = piece.text.lstrip("-! ")
             shift = len(piece.text) - len(text)
             EmbeddedBuilder(builder, text, [(0, piece.start + shift)]).install(state)
-    python = _python(name)
+    python = _python(name) or base_python
     marker = f"python_version == '3.{python[3:]}'" if python else ""
     return [replace(entry, marker=both(entry.marker, marker)) for entry in state.entries]
 
@@ -199,7 +236,7 @@ def _python(name: str) -> str:
     return next((part for part in name.split("-") if re.fullmatch(r"py3\d+", part)), "")
 
 
-def _dependency(builder: DocumentBuilder, piece: _Piece) -> list[Entry]:
+def _dependency(builder: DocumentBuilder, piece: Piece) -> list[Entry]:
     """A line of ``deps``: a requirement, or an option with a requirements file."""
     text = piece.text
     file = re.match(r"(-r|-c|--requirement|--constraint)[ =]?\s*(.+)", text)
@@ -217,5 +254,6 @@ def _dependency(builder: DocumentBuilder, piece: _Piece) -> list[Entry]:
         builder.index(kind, index[1], piece.start)
     if text.startswith(("-", ".", "/")) or "://" in text.partition("@")[0]:
         return []
-    entry = builder.requirement(text, piece.start, Span(piece.start, piece.start + len(text)))
+    exact = Span(piece.start, piece.start + len(text)) if piece.exact else None
+    entry = builder.requirement(text, piece.start, exact)
     return [entry] if entry else []

@@ -35,6 +35,7 @@ _INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install |(?:conda
 _POWERSHELL = ("pwsh", "powershell")
 _SYSTEMS = {"ubuntu": "Linux", "windows": "Windows", "macos": "macOS"}
 _SHELLS = {"bash", "sh", "batch", *_POWERSHELL}
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 _HOLDING_JOBS = {"jobs", "tasks", "stages", "pipelines", "services"}
 _SETTINGS = {"variables", "env", "vars", "environment", "with", "inputs", "matrix", "strategy", "on"}
 _RUNNERS = (
@@ -69,7 +70,10 @@ def read(text: str, path: str) -> Document:
     services = root.get("services")
     if services is not None and root.get("jobs") is None:
         _tell_inline(builder, services)
-    reader.walk(root, "", "")
+    if root.get("strategy") is not None and root.get("steps") is not None:
+        reader.runs("", root)
+    else:
+        reader.walk(root, "", "")
     builder.add(scoped_parts(reader.entries()))
     return builder.document
 
@@ -102,7 +106,11 @@ class _Reader:
         ``holding``: its keys are the names of jobs.
         """
         for item in node.items:
-            self.walk(item, job, branch, holding)
+            named = item.get("job") or item.get("deployment") if not job or holding else None
+            if named is not None:
+                self.runs(named.text or f"line-{self._line(item)}", item)
+            else:
+                self.walk(item, job, branch, holding and item.get("stage") is None)
         keys = {(key.text or "").lower(): value for key, value in node.pairs}
         if not keys:
             return
@@ -133,7 +141,7 @@ class _Reader:
         low = name.lower()
         inner = self._branch(key, keys, branch) if low in _RUN and not holding else branch
         if holding:
-            self._runs(name, value)
+            self.runs(name, value)
         elif inner is None:
             return
         elif low in _RUN:
@@ -147,6 +155,9 @@ class _Reader:
                 self.walk(value, job, inner)
         else:
             named = not job and value.mapping and low not in _HOLDING_JOBS
+            if named and value.get("parallel") is not None:
+                self.runs(name, value)
+                return
             self.walk(value, name if named else job, inner, holding=low in _HOLDING_JOBS)
 
     def _branch(self, key: Node, keys: dict[str, Node], branch: str) -> str | None:
@@ -157,14 +168,14 @@ class _Reader:
         held = holds(condition or "", self._values)
         return branch if held else None if held is False else f"line-{self._line(key)}"
 
-    def _runs(self, name: str, job: Node) -> None:
+    def runs(self, name: str, job: Node) -> None:
         """Read a job once for each combination of its matrix that makes a difference."""
         outside = self._values
         end = self._end(job)
         runs = runs_of(job, self._builder.text[job.start : end])
         for run in runs:
             told = re.sub(r"[^\w.+]+", "-", "-".join(run.values())) if len(runs) > 1 else ""
-            self._values = {**outside, **{f"matrix.{key}": value for key, value in run.items()}}
+            self._values = {**outside, **run, **{f"matrix.{key}": value for key, value in run.items()}}
             self.walk(job, "-".join(filter(None, (name, told))), "")
         self._values = outside
 
@@ -196,6 +207,9 @@ class _Reader:
                     self._values = {**self._values, **dict.fromkeys(("runner.os", "RUNNER_OS"), _SYSTEMS[system])}
         for key in ("python-version", "versionspec", "image"):
             text = filled_text(keys[key].text or "", self._values) if key in keys else ""
+            text = (
+                _VARIABLE.sub(lambda match: self._values.get(match[1], match[0]), text) if key == "image" else text
+            )
             version = re.fullmatch(r"(?:(?:.*/)?python:)?(3\.\d+)(?:\.[\dx]+)?(?:-[\w.-]+)?", text)
             if version and (key != "image" or "python:" in text):
                 self._job(name).python = version[1]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.embedded_code import MappedText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from torchlock.manifests.syntax.yaml import Node
 
@@ -28,12 +28,18 @@ _MOST = 40
 def runs_of(job: Node, written: str) -> list[dict[str, str]]:
     """The values of ``matrix.NAME`` in each run of a job, as far as its text has them; else one empty run.
 
-    ``written`` is the text of the job: a name that it does not use makes no difference.
+    The matrices of Azure and GitLab set variables: there the keys are their names. ``written`` is the text of the
+    job: a name that it does not use makes no difference.
     """
-    strategy = job.get("strategy")
+    parallel, strategy = job.get("parallel"), job.get("strategy")
+    tables = parallel.get("matrix") if parallel else None
+    if tables is not None and tables.items:
+        return _limited(run for table in tables.items for run in _runs_of_table(table))
     matrix = strategy.get("matrix") if strategy else None
     if matrix is None or not matrix.mapping:
         return [{}]
+    if all(value.mapping for _, value in matrix.pairs):
+        return _limited(_variables_of_run(value) for _, value in matrix.pairs)
     used = set(_USED.findall(written))
     axes = {key.text or "": value for key, value in matrix.pairs if key.text not in ("include", "exclude")}
     if any(value.text is not None for value in axes.values()):
@@ -44,6 +50,23 @@ def runs_of(job: Node, written: str) -> list[dict[str, str]]:
     runs = _included(runs, [*_tables(include)], set(axes))
     found = dict.fromkeys(tuple(pair for pair in run.items() if pair[0] in used) for run in runs)
     return [dict(run) for run in found] if 0 < len(found) <= _MOST else [{}]
+
+
+def _limited(runs: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    found = list(islice(runs, _MOST + 1))
+    return found if 0 < len(found) <= _MOST else [{}]
+
+
+def _variables_of_run(table: Node) -> dict[str, str]:
+    """The variables of one run in Azure, and the names that they have in the environment of a script."""
+    values = {key.text or "": value.text for key, value in table.pairs if value.text is not None}
+    return {**{re.sub(r"[. -]", "_", name).upper(): value for name, value in values.items()}, **values}
+
+
+def _runs_of_table(table: Node) -> Iterator[dict[str, str]]:
+    """The combinations of the variables in one table of GitLab: a value, or a list of values, for each."""
+    lists = [[(key.text or "", item.text or "") for item in value.items or [value]] for key, value in table.pairs]
+    return (dict(pairs) for pairs in product(*lists))
 
 
 def _combinations(axes: Mapping[str, Node]) -> Iterable[Iterable[tuple[str, str]]]:

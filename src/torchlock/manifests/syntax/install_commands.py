@@ -22,7 +22,7 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, Word, commands
-from torchlock.manifests.syntax.virtual_environments import MadeEnvironment, made_environment
+from torchlock.manifests.syntax.virtual_environments import Environments, made_environment
 from torchlock.manifests.working_folder import PROJECT_FILES, WorkingFolder, names_own_folder
 from torchlock.standards.names import normalise
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.manifests.builder import DocumentBuilder
+    from torchlock.manifests.syntax.virtual_environments import MadeEnvironment
 
 # A variable named after pip stands for pip.
 _PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
@@ -41,7 +42,20 @@ _CONDA = {"conda", "mamba", "micromamba"}
 _WORDS = re.compile(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # Commands that run another command, and their options with a value.
-_RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry", "call"}
+_RUNNERS = {
+    "sudo",
+    "env",
+    "exec",
+    "command",
+    "nice",
+    "nohup",
+    "eval",
+    "xvfb-run",
+    "srun",
+    "travis_retry",
+    "retry",
+    "call",
+}
 _MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
 # Programs and their commands that add packages to a project.
 _ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
@@ -88,6 +102,7 @@ INDEX_VARIABLES = {
     "UV_INDEX": "extra",
     "UV_FIND_LINKS": "find-links",
 }
+_NO_DEPS = {"--no-deps", "--no-dependencies"}
 # No real command is nested deeper.
 _DEEPEST = 20
 
@@ -107,7 +122,7 @@ class Installed:
     ``steps`` counts the commands that install something; it continues from one stage to the next. ``held`` are
     companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
     packages. ``folder`` is where the next command runs, ``pythons`` a marker of the Pythons that
-    all of it can have. ``apart``: the virtual environment that a command made, None for none.
+    all of it can have. ``environments``: the virtual environments of an image, None in other files.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -118,7 +133,7 @@ class Installed:
     present: EarlierEntries = field(default_factory=EarlierEntries)
     folder: WorkingFolder = field(default_factory=WorkingFolder)
     pythons: str = ""
-    apart: MadeEnvironment | None = None
+    environments: Environments | None = None
 
 
 class Installer:
@@ -137,7 +152,30 @@ class Installer:
         """Add the packages that one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
         words = _bare(words)
-        self._enter(made_environment(words))
+        if words and self._state.environments is not None:
+            self._in_environment(words, command, self._state.environments)
+        else:
+            self._take(words, command)
+
+    def _in_environment(self, words: list[Word], command: Command, environments: Environments) -> None:
+        """Take a command of an image. What it installs into a virtual environment is apart from the image."""
+        made = made_environment(words)
+        if made is not None:
+            environments.make(made)
+        environments.enter(words)
+        entered = environments.of(words)
+        if entered is None or entered.path is None:
+            self._take(words, command)
+            return
+        state = self._state
+        outside, held = state.entries, state.held
+        inside = environments.install(entered)
+        state.entries, state.held = list(inside), {}
+        self._take(words, command)
+        inside[:] = [_apart(entry, entered) for entry in state.entries]
+        state.entries, state.held = outside, held
+
+    def _take(self, words: list[Word], command: Command) -> None:
         words = _module(words) or words
         if not words:
             return
@@ -161,12 +199,6 @@ class Installer:
             self._apart(name, words, command)
         else:
             self._other(name, words, command)
-
-    def _enter(self, made: MadeEnvironment | None) -> None:
-        """A new virtual environment has nothing of the image."""
-        if made is not None:
-            self._state.apart, self._state.held = made, {}
-            self._state.entries = [entry for entry in self._state.entries if entry.step]
 
     def _other(self, name: str, words: list[Word], command: Command) -> None:
         """A command that changes the folder, clones a repository, or installs the project of the folder."""
@@ -241,6 +273,8 @@ class Installer:
             match = _ASSIGNMENT.fullmatch(word.value)
             assert match is not None
             known = not word.unknown and not (command.branch and match[1] in self._state.variables)
+            if self._state.environments is not None and count == len(words):
+                self._state.environments.assign(match[1], match[2])
             if count == len(words) or match[1] in INDEX_VARIABLES:
                 self.variable(match[1], match[2] if known else None, word.start)
         return words[count:]
@@ -270,13 +304,17 @@ class Installer:
         """Evaluate one command: its options, then its requirements."""
         options, plain = _parted(words, _VALUED)
         flags = _values(words)
-        if "--no-deps" in flags:
+        bare = not flags.isdisjoint(_NO_DEPS)
+        if bare:
             folders = set(map(id, _folders(plain, options)))
             options = [(name, word) for name, word in options if id(word) not in folders]
             plain = [word for word in plain if id(word) not in folders]
         if "--all-extras" in flags:
             options = [*options, ("--extra", Word("all", words[0].start, words[0].start))]
+        known = len(self._state.entries)
         self._take_up(plain, options, command, read)
+        for entry in self._state.entries[known:] if bare else ():
+            entry.no_deps = True
 
     def _take_up(
         self,
@@ -484,9 +522,12 @@ class Installer:
         if action in ("install", "create", "update", "upgrade"):
             self._state.step += 1
             scope = f"group:{command.branch}" if command.branch else ""
+            named = tuple(word.value for name, word in options if name in ("-c", "--channel") and not word.unknown)
+            step = self._state.step
             for word in plain[1:]:
                 for entry in self._spec(word):
-                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))
+                    made = replace(entry, step=step, scope=scope, shell=True, channels=named)
+                    self._state.entries.append(made)
 
     def _spec(self, word: Word) -> Iterator[Entry]:
         """A package as conda takes it: ``channel::name=version=build``."""
@@ -519,6 +560,16 @@ class Installer:
         message = f"{word.value} is not judged: the value of {names} is unknown here"
         self._builder.issue("TL902", "note", message, word.start)
         return []
+
+
+def _apart(entry: Entry, made: MadeEnvironment) -> Entry:
+    """An entry in the scope of its virtual environment, with the Python of that."""
+    if entry.scope.startswith("alone:"):
+        return entry
+    branch = entry.scope.removeprefix("group:")
+    marker = f"python_version == '{made.python}'" if made.python else ""
+    scope = f"alone:{'-'.join(filter(None, (made.path, branch)))}"
+    return replace(entry, scope=scope, marker=both(entry.marker, marker))
 
 
 def _values(words: Iterable[Word]) -> set[str]:
