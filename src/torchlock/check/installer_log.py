@@ -73,7 +73,8 @@ _REFUSED = re.compile(rf"(?<![\w.%+-]){_NAMED.pattern} is not a supported wheel"
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
 # The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
 _INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
-_COLLECTING = re.compile(rf"Collecting ({_WORD})")
+# conda collects metadata.
+_COLLECTING = re.compile(rf"Collecting (?!package metadata)({_WORD})")
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"

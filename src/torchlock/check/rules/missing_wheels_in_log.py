@@ -31,6 +31,7 @@ from torchlock.check.other_machines import (
     other_platform,
 )
 from torchlock.check.refused_files import refused_file
+from torchlock.check.rules.conda_in_log import missing_in
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.builds import build_table
@@ -61,9 +62,14 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     asked = read_installation(log.text, first.line)
     if first.rules[0] == "TL527" and not asked.is_absent:
         return
-    if not asked.name or is_there(context, asked) or "PackagesNotFoundError" in first.text or asked.is_offline:
+    if not asked.name or is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
         return
     yield finding_of(context, found, asked, first.text, _told(context, log, asked))
+
+
+def _is_of_conda(asked: Installation, line: str) -> bool:
+    """Whether conda names the packages that no channel has; what it collects before is none of them."""
+    return "PackagesNotFoundError" in line or bool(missing_in(asked.near))
 
 
 def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
