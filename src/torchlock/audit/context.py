@@ -200,9 +200,9 @@ class AuditContext:
     def likely(self, cells: int) -> int:
         """The cells that a file may be for: none with an outdated Python, unless it names its Pythons.
 
-        A file that installs on outdated Pythons only is for these.
+        A file that installs on outdated Pythons only is for these; a base image has one that is not known.
         """
-        named = self.pythons_given or self.document.python
+        named = self.pythons_given or self.document.python or self.document.hidden_python
         return cells if named else cells & self._with_current_pythons or cells
 
     @cached_property
