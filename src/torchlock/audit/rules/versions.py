@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A wrong pair still imports and fails only when it is used, so it is never more than a warning.
 LENIENT = frozenset({"numpy"})
+# Packages that no release of torch depends on, so that they do not decide which torch is chosen.
+UNBOUND = LENIENT | {"soundfile"}
 
 
 # Installers follow a pin in metadata. A release may still load with another patch release of torch.
@@ -147,11 +149,7 @@ def _doubt(context: AuditContext, install_set: InstallSet, names: tuple[str, ...
 
 def strict(install_set: InstallSet) -> list[str]:
     """The packages of an install set whose import fails with the wrong torch."""
-    return [
-        name
-        for name in install_set.names()
-        if install_set.releases(name) and name not in LENIENT and name != "soundfile"
-    ]
+    return [name for name in install_set.names() if install_set.releases(name) and name not in UNBOUND]
 
 
 def conflicting_sets(stack: CompatibilityTable, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
