@@ -145,7 +145,7 @@ def _of_source_build(context: CheckContext, asked: Asked) -> Told | None:
     if not re.fullmatch(r"(?:git)?[0-9a-f]{7,12}", asked.label):
         return None
     public = asked.version.removesuffix("a0")
-    made = f"is a build from source, made from commit {asked.label}"
+    made = f"is a build from source, of commit {asked.label}"
     message = f"{asked.pinned} {made}: the public index does not have it"
     there = wheels.releases_with(asked.name, "", asked.target)
     if public not in there:
