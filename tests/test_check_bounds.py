@@ -58,7 +58,7 @@ def test_a_later_numpy_that_another_package_excludes(
     log = write(site.parent / "log", OLDER)
     finding = first(run(capsys, "--path", site, "--ignore", "TL602", "--log", log))
     assert finding["rule"] == "TL106" and finding["remedy"]["commands"] == []
-    assert "singer needs numpy<1.22" in finding["remedy"]["summary"]
+    assert "singer requires numpy<1.22" in finding["remedy"]["summary"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Two packages that do not work together, one of them outside the stack: no other torch is offered (TL106, TL107)."""
+"""Two packages that do not work together, one of them outside the stack: no other torch is offered."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def test_a_soundfile_of_another_processor(ground: Ground) -> None:
     ground.torch(site, "1.10.2", made_for=["torchaudio==0.10.2"])
     done = ground.check(site, root=True)
     assert done.first.rule == "TL608"
-    assert "soundfile 0.10.3.post1 is for macos (x86_64)" in done.first.message
+    assert "soundfile 0.10.3.post1 is for macOS (x86_64), this Python is for macOS (arm64)" in done.first.message
     assert "soundfile==0.10" not in done.command
     ground.cure(done)
 

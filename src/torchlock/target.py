@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 # The last patch release of each Python series, or the newest known: "3.11" without a patch release means it.
 LAST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 20, 11: 16, 12: 14, 13: 12, 14: 7, 15: 1}
 
+# The month in which the support of a Python series ends (https://devguide.python.org/versions/).
+SUPPORT_ENDS = {
+    6: "2021-12",
+    7: "2023-06",
+    8: "2024-10",
+    9: "2025-10",
+    10: "2026-10",
+    11: "2027-10",
+    12: "2028-10",
+    13: "2029-10",
+    14: "2030-10",
+    15: "2031-10",
+}
+
 # The minor releases of Python 3 that the data cover.
 PYTHONS = tuple(LAST_PATCH)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from torchlock.audit.sides import Sides
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
 from torchlock.location import NOWHERE
+from torchlock.target import SUPPORT_ENDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
@@ -128,6 +129,7 @@ class AuditContext:
     declared: tuple[int, ...]
     assumed: tuple[int, ...] = ()
     platforms_given: bool = False
+    pythons_given: bool = False
 
     @property
     def stack(self) -> CompatibilityTable:
@@ -146,6 +148,31 @@ class AuditContext:
     @cached_property
     def _install_sets(self) -> InstallSets:
         return install_sets_of(self.document, self.known.stack, self.target_grid)
+
+    def widened(self, install_set: InstallSet, names: Collection[str]) -> InstallSet:
+        """These packages of a set, on the targets of all sets of its scope that request the same of them.
+
+        A marker on another package splits the targets, but a statement about these packages holds in all parts.
+        The set itself if no other one is like it.
+        """
+
+        def asked(each: InstallSet) -> list[list[int]]:
+            return [[id(demand.entry) for demand in each.demands.get(name, ())] for name in names]
+
+        mine = asked(install_set)
+        alike = [each for each in self._by_scope[install_set.scope] if asked(each) == mine]
+        if len(alike) < 2:
+            return install_set
+        cells = sum(each.target_grid for each in alike)
+        demands = {name: install_set.demands[name] for name in names if name in install_set.demands}
+        return replace(install_set, target_grid=cells, demands=demands, _releases={}, _first={})
+
+    @cached_property
+    def _by_scope(self) -> dict[str, list[InstallSet]]:
+        found: dict[str, list[InstallSet]] = {}
+        for each in self.install_sets:
+            found.setdefault(each.scope, []).append(each)
+        return found
 
     @cached_property
     def from_unknown(self) -> dict[tuple[str, str], list[InstallSet]]:
@@ -195,6 +222,22 @@ class AuditContext:
             return self.target_grid
         return sum(self.stack.on_platform(self.stack.platforms.index(name)) for name in _MAINSTREAM)
 
+    def likely(self, cells: int) -> int:
+        """The cells that a file may be for: none with an outdated Python, unless it names its Pythons.
+
+        A file that installs on outdated Pythons only is for these; a base image has one that is not known.
+        """
+        named = self.pythons_given or self.document.python or self.document.hidden_python
+        return cells if named else cells & self._with_current_pythons or cells
+
+    @cached_property
+    def _with_current_pythons(self) -> int:
+        """The cells of Pythons that were supported within the year before the date of the tables."""
+        year, month = self.known.date[:4], self.known.date[4:7]
+        since = f"{int(year) - 1}{month}"
+        current = [index for index, minor in enumerate(self.stack.pythons) if SUPPORT_ENDS[minor] > since]
+        return self.stack.on_pythons(current)
+
     def statement(
         self,
         statement: Statement,
@@ -208,7 +251,8 @@ class AuditContext:
         untried = statement.rule == "TL102" and statement.kind == "declared"
         strength = Strength.DECLARED if untried else Strength.MEASURED
         severity = limited(statement.rule, severity, effect=statement.effect, strength=strength)
-        return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
+        because = _named(statement.because or self.known.matrix.because(statement.rule), statement, message)
+        return self.finding(statement.rule, severity, message, demands, because, statement.sources)
 
     def finding(
         self,
@@ -271,3 +315,12 @@ class AuditContext:
 
     def evidence(self, source: str) -> Evidence:
         return self.known.matrix.source(source)
+
+
+def _named(because: str, statement: Statement, message: str) -> str:
+    """A reason that names its package where the message begins with another one: "its" would be ambiguous."""
+    name = statement.when.name
+    if message.startswith(f"{name} "):
+        return because
+    possessive, subject = because.startswith("its "), because.startswith("it ")
+    return f"{name}'s {because[4:]}" if possessive else f"{name} {because[3:]}" if subject else because

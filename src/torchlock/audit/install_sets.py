@@ -182,8 +182,10 @@ class InstallSet:
             self._first[name] = next((demand for demand in demands if demand.exact), demands[0])
         return self._first[name]
 
-    def steps(self, names: Iterable[str]) -> set[int]:
-        return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
+    def in_one_command(self, names: Iterable[str]) -> bool:
+        """Whether one command of a script requests all of these packages; other files are like one command."""
+        steps = [{demand.entry.step for demand in self.demands.get(name, ())} for name in names]
+        return bool(set.intersection(*steps)) if steps else True
 
 
 def without_duplicates(entries: Sequence[Entry]) -> list[Entry]:
@@ -312,9 +314,27 @@ def _standing(demands: Sequence[Demand]) -> list[Demand]:
     kept: list[Demand] = []
     for step in sorted({demand.entry.step for demand in demands}):
         asked = [demand for demand in demands if demand.entry.step == step]
-        if not kept or not all(_is_met(demand, kept) for demand in asked):
+        if kept and all(_is_repeated(demand, kept) for demand in asked):
+            kept += asked
+        elif not kept or not all(_is_met(demand, kept) for demand in asked):
             kept = asked
     return kept
+
+
+def _is_repeated(demand: Demand, there: Sequence[Demand]) -> bool:
+    """Whether a command pins the release that an earlier command installed, so that its build stays.
+
+    ``==2.7.0`` accepts 2.7.0+cu128 (PEP 440); ``===`` does not.
+    """
+    if not _keeps(demand) or not demand.exact or demand.entry.specifier.strip().startswith("==="):
+        return False
+    return any(one.exact and one.releases == demand.releases and demand.label in ("", one.label) for one in there)
+
+
+def _keeps(demand: Demand) -> bool:
+    """Whether a demand leaves a package of an earlier command as it is, if that one fits."""
+    entry = demand.entry
+    return entry.keeps and not entry.url and not entry.constraint and demand.releases is not None
 
 
 def _is_met(demand: Demand, there: Sequence[Demand]) -> bool:

@@ -11,7 +11,8 @@ from torchlock.knowledge.masks import bits
 
 if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext
-    from torchlock.audit.install_sets import Demand
+    from torchlock.audit.install_sets import Demand, InstallSet
+    from torchlock.knowledge.compatibility import CompatibilityTable
 
 
 class Pick(NamedTuple):
@@ -29,6 +30,32 @@ class Picks(NamedTuple):
 
     pip: Pick
     uv: Pick | None
+
+
+def beside_the_rest(context: AuditContext, install_set: InstallSet, name: str, cell: int) -> int | Unknown:
+    """The allowed releases of a package that work, by metadata, with a torch that the same command allows.
+
+    An installer passes over a release whose metadata excludes the torch of the command. Unknown if that torch is.
+    """
+    stack, releases = context.stack, install_set.releases(name) or 0
+    if "torch" not in install_set.demands or not install_set.in_one_command(("torch", name)):
+        return releases
+    torch, platform = install_set.releases("torch"), stack.coordinates(cell)[0]
+    if torch is None:
+        return Unknown("the torch that it is installed with is unknown")
+    for other in install_set.names():
+        if other in stack.partners and install_set.in_one_command(("torch", other)):
+            torch &= stack.declared(other, install_set.releases(other) or 0, platform)
+    fitting = torch if name == "torch" else _declaring(stack, name, torch, platform)
+    return releases & fitting or releases
+
+
+def _declaring(stack: CompatibilityTable, name: str, torches: int, platform: int) -> int:
+    """The releases of a companion whose metadata allows one of these releases of torch."""
+    found = 0
+    for torch in bits(torches):
+        found |= stack.declared_beside(name, torch, platform)
+    return found
 
 
 def picks_of(context: AuditContext, demand: Demand, releases: int, cell: int) -> Picks | None:
@@ -108,6 +135,7 @@ def usual_cells(context: AuditContext) -> int:
     """The cells that a file with a page of builds is for: common platforms, if it declares none, and no macOS."""
     stack = context.stack
     cells = context.target_grid if context.declares_platforms else context.target_grid & context.mainstream
+    cells = context.likely(cells)
     for at, name in enumerate(stack.platforms):
         cells &= ~stack.on_platform(at) if name.startswith("macos") else stack.everywhere
     return cells

@@ -38,8 +38,12 @@ class Asked(NamedTuple):
     @property
     def place(self) -> str:
         """The platform in words."""
-        platform = self.target.platform
-        return f"{_SYSTEMS[platform.system]} ({platform.machine})"
+        return place_of(self.target)
+
+
+def place_of(target: Target) -> str:
+    """The platform of a target in words: ``Linux (x86_64)``."""
+    return f"{_SYSTEMS[target.platform.system]} ({target.platform.machine})"
 
 
 def family_words(asked: Asked) -> list[str]:
@@ -57,6 +61,19 @@ def relabelled(asked: Asked, label: str) -> list[str]:
         if wheels.installs(name, public, label, asked.target) is not False:
             found.append(f"{name}=={wheels.written(name, public, label, asked.target)}")
     return ["--index-url", page_of(label), *found]
+
+
+def left_out(asked: Asked, label: str) -> list[str]:
+    """The packages of the failed command, that the page of a build is known not to have in this release."""
+    asks = {word.partition("=")[0] for word in family_words(asked)}
+    return sorted(asks - {word.partition("=")[0] for word in relabelled(asked, label)})
+
+
+def without_labels(asked: Asked) -> list[str]:
+    """The pins of the torch family for the public index; empty if one of them is not known to be there."""
+    words = [each.partition("+")[0] for each in family_words(asked)]
+    pins = [each.partition("==")[::2] for each in words]
+    return words if all(wheels.installs(name, version, "", asked.target) is True for name, version in pins) else []
 
 
 def other_python(context: CheckContext, asked: Asked, pythons: list[str]) -> Told:
@@ -78,10 +95,17 @@ def other_python(context: CheckContext, asked: Asked, pythons: list[str]) -> Tol
 
 def _for_this_python(asked: Asked, *, later: bool) -> str:
     """The nearest release with a wheel for the Python of the target, in the direction that it lies; "" if none."""
-    there = wheels.releases_with(asked.name, asked.label, asked.target)
+    there = [*wheels.releases_with(asked.name, asked.label, asked.target), *_offered(asked)]
+    there = sorted(dict.fromkeys(there), key=Version)
     if later:
         return next((each for each in there if Version(each) > Version(asked.version)), "")
     return next((each for each in reversed(there) if Version(each) < Version(asked.version)), "")
+
+
+def _offered(asked: Asked) -> list[str]:
+    """The final releases of this build that the installer listed: they have a file for the target."""
+    pairs = [each.partition("+")[::2] for each in asked.log.offered or ()]
+    return [version for version, label in pairs if label == asked.label and wheels.is_final(version)]
 
 
 def _minor(python: str) -> int:

@@ -25,14 +25,16 @@ _COMMAND = re.compile(
 # Commands that the installers themselves suggest.
 _ADVICE = re.compile(r"\[notice\]|hint:|upgrade pip|--upgrade pip|consider upgrading|^note:|Try ", re.IGNORECASE)
 _VERSIONS = r"(?:[=<>!~]=?=? ?[\w.*+!-]{1,60},? ?){0,6}"
-_WORD = rf"[A-Za-z0-9][\w.-]{{0,80}}(?:\[[\w, .-]{{0,80}}\])? ?{_VERSIONS}"
+# uv writes the markers of a requirement after its name: torch{sys_platform == 'linux'}==2.11.0+cpu.
+_MARKERS = r"(?:\{[^{}\n]{1,300}\})?"
+_WORD = rf"[A-Za-z0-9][\w.-]{{0,80}}(?:\[[\w, .-]{{0,80}}\])?{_MARKERS} ?{_VERSIONS}"
 # A requirement of which no file was found, as each installer names it.
 _ABSENT = (
     re.compile(rf"satisfies the requirement ({_WORD})"),
     re.compile(rf"No matching distribution found for ({_WORD})"),
     re.compile(rf"there (?:is|are) no versions? of ({_WORD})"),
     re.compile(rf"[Bb]ecause ({_WORD}) has no (?:wheels|usable wheels|compatible wheels)"),
-    re.compile(rf"\b({_WORD}) has no wheels? with a matching"),
+    re.compile(rf"(?<![\w.'-])({_WORD}) has no wheels? with a matching"),
     re.compile(rf"[Dd]istribution `({_WORD}) @ "),
     re.compile(rf"Unable to find (?:installation )?candidates for ({_WORD}(?:\([\w.+!-]{{1,60}}\))?)"),
     re.compile(rf"({_WORD}\([\w.+!-]{{1,60}}\)) which doesn't match any versions"),
@@ -48,6 +50,16 @@ _FAILED = (
     re.compile(rf"Failed building wheel for ({_WORD})"),
     re.compile(rf"Failed to build (?:installable wheels for [^(\n]{{0,80}}\()?({_WORD})"),
 )
+# What says that the installer saw this release, in a lock or on a page, and no file of it for this target.
+_LISTED = re.compile(
+    r"[Dd]istribution `[^`\n]{1,200} @ |has no (?:usable |compatible )?wheels? with a matching"
+    r"|Unable to find (?:installation )?candidates for [\w.-]{1,80} ?\("
+)
+# The tags of the files that uv saw instead.
+_TAGS = re.compile(
+    r"(?:only has wheels for|only found wheels for [^\n]{1,120} with) the following (platforms|Python ABI tags?"
+    r"|Python implementation tags?|Python tags?|platform tags?): ((?:`[\w.]{1,60}`,? ?){1,60})"
+)
 _POETRY = re.compile(r"([\w.-]{1,80}) ?\(([\w.+!-]{1,60})\)")
 _OFFERED = re.compile(r"\(from versions: ([^)\n]{0,1800})\)?")
 _INDEXES = re.compile(r"Looking in (?:indexes|links): ([^\n]{1,900})")
@@ -55,10 +67,14 @@ _OPTION = re.compile(
     r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--index|--default-index)[ =]([^\s'\"]{1,300})"
 )
 _WHEEL = re.compile(r"(?<![\w.%+-])([\w%+.-]{3,200}\.(?:whl|tar\.gz|zip|conda|tar\.bz2))(?![\w.])")
+_NAMED = re.compile(r"([\w.]{1,80})-([\w.+!%]{1,60})-[^/]{3,120}\.whl")
+# The failure is about this very file, whatever was collected before it.
+_REFUSED = re.compile(rf"(?<![\w.%+-]){_NAMED.pattern} is not a supported wheel")
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
 # The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
 _INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
-_COLLECTING = re.compile(rf"Collecting ({_WORD})")
+# conda collects metadata.
+_COLLECTING = re.compile(rf"Collecting (?!package metadata)({_WORD})")
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
@@ -109,6 +125,8 @@ class Installation(NamedTuple):
     that the installer saw; None if the log does not list them. ``expected`` and ``got`` are SHA-256 hashes.
     ``installing`` are the projects that were being installed, ``requested`` the arguments of the user, as far as
     the log shows them; ``near`` the lines around the failure. ``is_absent``: no file of it was found.
+    ``is_listed``: the installer saw the release, and only files for other Pythons or platforms; ``tags`` are the
+    tags of these, as far as it shows them.
     ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
     ``is_offline``: no index answered: all that the installer saw follows from this.
     """
@@ -127,6 +145,8 @@ class Installation(NamedTuple):
     requested: tuple[str, ...] = ()
     near: str = ""
     is_absent: bool = False
+    is_listed: bool = False
+    tags: tuple[str, ...] = ()
     is_past: bool = False
     is_at_work: bool = False
     is_offline: bool = False
@@ -150,8 +170,11 @@ def read_installation(text: str, line: int) -> Installation:
     command = _command(before) or _command(after)
     file, source = _file(before, after)
     name, specifier, is_absent = _requirement(before, after)
-    if not name and (named := re.match(r"([\w.]{1,80})-([\w.+!]{1,60})-[^/]{3,120}\.whl", file)):
-        name, specifier = normalise(named[1]), f"=={named[2]}"
+    named = _of_wheel(_NAMED.match(file))
+    if named is not None and not name:
+        name, specifier = named
+    if is_absent and (named is None or named[0] != name):
+        file, source = "", ""  # It belongs to what was installed before.
     offered = next((match[1] for each in [*after[:3], *before[-6:]] if (match := _OFFERED.search(each))), None)
     expected, got = _hashes(after)
     return Installation(
@@ -171,6 +194,8 @@ def read_installation(text: str, line: int) -> Installation:
         _requested(before),
         "\n".join(lines[max(0, line - 6) : line + 40]),
         is_absent,
+        is_absent and any(_LISTED.search(each) for each in _near(before, after)),
+        _tags(after),
         _is_past(lines[line:], {name} if name else _names_in(command, [*before, *after])),
         _is_at_work([*before, *after[1:12]]) or bool(command),
         not (offered or "").replace("none", "").strip() and any(map(_OFFLINE.search, before[-12:])),
@@ -208,7 +233,9 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
 
     It is named near the failure (uv breaks its lines); else it is what was last collected.
     """
-    near = [*after[:12], " ".join(each.strip() for each in after[:25]), *reversed(before[-3:])]
+    if after and (named := _of_wheel(_REFUSED.search(after[0]))):
+        return *named, True
+    near = _near(before, after)
     for patterns in (_ABSENT, _FAILED):
         for each in near:
             for pattern in patterns:
@@ -220,11 +247,27 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
     return "", "", False
 
 
+def _of_wheel(found: re.Match[str] | None) -> tuple[str, str] | None:
+    """The name and the specifier of a wheel, by the name of its file."""
+    return None if found is None else (normalise(found[1]), f"=={file_name(found[2])}")
+
+
+def _near(before: list[str], after: list[str]) -> list[str]:
+    """The lines at a failure, and those after it as one, because uv breaks its sentences."""
+    return [*after[:12], " ".join(each.strip() for each in after[:25]), *reversed(before[-3:])]
+
+
+def _tags(after: list[str]) -> tuple[str, ...]:
+    """The tags that uv lists: of platforms, or of Pythons."""
+    found = _TAGS.search(" ".join(each.strip() for each in after[:25]))
+    return tuple(re.findall(r"`([\w.]{1,60})`", found[2])) if found else ()
+
+
 def _split(written: str) -> tuple[str, str]:
     if poetry := _POETRY.match(written):
         return normalise(poetry[1]), f"=={poetry[2]}"
     name = re.match(r"[\w.-]{1,80}", written)
-    rest = re.sub(r"^\[[^\]]{0,80}\]", "", written[name.end() :] if name else "")
+    rest = re.sub(r"^(?:\[[^\]]{0,80}\])?(?:\{[^}]{0,300}\})?", "", written[name.end() :] if name else "")
     return (normalise(name[0].rstrip(".-")), rest.replace(" ", "").rstrip(",")) if name else ("", "")
 
 

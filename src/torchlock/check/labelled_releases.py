@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import known_wheels as wheels
-from torchlock.check.asked_releases import family_words, other_python, relabelled
+from torchlock.check.asked_releases import family_words, left_out, other_python, relabelled, without_labels
 from torchlock.check.installer_findings import Told, install_again, requirement_words, words_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.builds import build_table
-from torchlock.knowledge.indexes import classify_index, page_of
+from torchlock.knowledge.indexes import BUILDS, classify_index, page_of
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from torchlock.check.asked_releases import Asked
     from torchlock.check.context import CheckContext
     from torchlock.finding import Command
+
+# A step of a Dockerfile, as docker and BuildKit show it.
+_IMAGE = re.compile(
+    r"\bRUN (?:--\S+ )*\S|^\s*(?:#\d+ |Step \d+/\d+)|[Dd]ockerfile|\bdocker (?:compose|build)", re.MULTILINE
+)
 
 
 def with_label(context: CheckContext, asked: Asked) -> Told | None:
@@ -30,14 +35,60 @@ def with_label(context: CheckContext, asked: Asked) -> Told | None:
     published = build_table().published(asked.name, asked.version, asked.label)
     if published is False:
         return _never_published(context, asked)
+    if is_without_label_here(asked):
+        return _without_its_label(context, asked)
     here = wheels.installs(asked.name, asked.version, asked.label, asked.target)
     if here is False:
         return _other_target(context, asked)
-    if any(classify_index(each).label == asked.label for each in asked.log.indexes):
-        return None
-    if here is not True and not wheels.pythons_with(asked.name, asked.version, asked.label, asked.target):
+    if here is not True and (pythons := _other_pythons(asked)):
+        return other_python(context, asked, pythons)
+    if _was_asked(asked) or (here is not True and not _pythons(asked)):
         return None
     return _page_not_asked(context, asked, certain=here is True)
+
+
+def is_without_label_here(asked: Asked) -> bool:
+    """Whether the wheels of this release on the page have no label, for the platform of the target."""
+    written = wheels.written(asked.name, asked.version, asked.label, asked.target)
+    return (
+        written == asked.version and wheels.installs(asked.name, asked.version, asked.label, asked.target) is True
+    )
+
+
+def _without_its_label(context: CheckContext, asked: Asked) -> Told:
+    message = (
+        f"{asked.pinned} has no wheel for {asked.place}: on the page {page_of(asked.label)}, the wheel of "
+        f"{asked.name} {asked.version} for this platform has no label"
+    )
+    words = relabelled(asked, asked.label)
+    remedy = Remedy(
+        f"Ask for {asked.name}=={asked.version} from this page.", commands=install_again(context, words)
+    )
+    return Told("TL212", message, remedy)
+
+
+def _was_asked(asked: Asked) -> bool:
+    """Whether the installer saw the builds of the page: it names the page, such a label, or the release."""
+    pages = map(classify_index, asked.log.indexes)
+    offered = asked.log.offered or ()
+    return (
+        asked.log.is_listed
+        or any(each.kind == BUILDS and each.label in ("", asked.label) for each in pages)
+        or any(each.partition("+")[2] == asked.label for each in offered)
+    )
+
+
+def _pythons(asked: Asked) -> list[str]:
+    return wheels.pythons_with(asked.name, asked.version, asked.label, asked.target)
+
+
+def _other_pythons(asked: Asked) -> list[str]:
+    """The Pythons of a release whose public wheels are for others than that of the target; empty if they fit.
+
+    The builds of one release are made for the same Pythons.
+    """
+    public = wheels.pythons_with(asked.name, asked.version, "", asked.target)
+    return _pythons(asked) or public if public and str(asked.target.python) not in public else []
 
 
 def _no_builds_for_macos(context: CheckContext, asked: Asked) -> Told:
@@ -105,8 +156,7 @@ def _other_target(context: CheckContext, asked: Asked) -> Told:
     there = wheels.releases_with(asked.name, asked.label, asked.target)
     others = wheels.other_labels(asked.name, asked.version, asked.label, asked.target)
     if others:
-        commands = install_again(context, relabelled(asked, others[0]))
-        return Told("TL212", message, Remedy(f"Install the build {others[0]}.", commands=commands))
+        return Told("TL212", message, _in_another_build(context, asked, others))
     if there:
         version = wheels.nearest(there, asked.version)
         words = relabelled(asked._replace(log=asked.log._replace(command="")), asked.label)
@@ -118,6 +168,30 @@ def _other_target(context: CheckContext, asked: Asked) -> Told:
     plain = asked.version in wheels.releases_with(asked.name, "", asked.target)
     words = [each.partition("+")[0] for each in family_words(asked)] if plain else []
     return Told("TL212", message, Remedy(summary, commands=install_again(context, words)))
+
+
+def _in_another_build(context: CheckContext, asked: Asked, labels: list[str]) -> Remedy:
+    """Everything that was asked for, from the page of another build; else from the public index."""
+    whole = [each for each in labels if not left_out(asked, each)]
+    image = _other_image(asked)
+    if not whole and (words := without_labels(asked)):
+        name = " and ".join(left_out(asked, labels[0]))
+        summary = f"Install them from the public index: the build {labels[0]} has no {name} of this release here"
+        return Remedy(f"{summary}{image}.", commands=install_again(context, words))
+    label = (whole or labels)[0]
+    rest = left_out(asked, label)
+    less = f", which has no {' and '.join(rest)} of this release here" if rest else ""
+    commands = install_again(context, relabelled(asked, label))
+    return Remedy(f"Install the build {label}{less}{image}.", commands=commands)
+
+
+def _other_image(asked: Asked) -> str:
+    """How to build an image for x86-64, if it is built on ARM, and the build has wheels for the other only."""
+    platform = asked.target.platform
+    if platform.system != "linux" or platform.machine != "aarch64" or not _IMAGE.search(asked.log.near):
+        return ""
+    there = build_table().published(asked.name, asked.version, asked.label, "linux-x86_64")
+    return "; or build the image for x86-64: docker build --platform linux/amd64" if there is True else ""
 
 
 def of_page(context: CheckContext, asked: Asked, label: str) -> Told | None:

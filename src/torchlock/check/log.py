@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatures
+from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
 from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.standards.names import normalise
 
@@ -37,8 +37,8 @@ _START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\
 # The Python in the name of this wheel is not the one that runs.
 _FOREIGN_WHEEL = "is not a supported wheel"
 PYTHON = re.compile(
-    r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d)?[/\\]|\bPython (3\.\d{1,2})\.\d{1,2}\b"
-    r"|\bcp(?:ython-)?(3)(\d{1,2})\b(?!-abi3)",
+    r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d|-arm64)?[/\\]"
+    r"|\bC?Python (3\.\d{1,2})\.\d{1,2}\b|\bcp(?:ython-)?(3)(\d{1,2})\b(?!-abi3)",
     re.I,
 )
 _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|pyd)(?![\w])", re.I)
@@ -57,10 +57,14 @@ _OWN_FRAME = re.compile(r'File "([^"<]{1,300}\.py)", line \d')
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
 
-# The heads and the numbered lines of source in IPython's tracebacks: a text in them is code, and no error.
+# The heads and the numbered lines of source in IPython's tracebacks: a text in them is code, and no error. What
+# follows a path and a colon is a message: a warning of Python, or a line of a logger.
 _CELL = re.compile(
-    r"(?:File |/|~)\S.{0,300}\.py(?::\d| in )|(?:Cell|Input) In ?\[|<ipython-input-|\S+Error {10,}Traceback"
+    r"(?:File |/|~)\S.{0,300}\.py(?::\d{1,7}(?=,|:? in |\s{0,8}$)| in )"
+    r"|(?:Cell|Input) In ?\[|<ipython-input-|\S+Error {10,}Traceback"
 )
+# A warning of Python: an error that follows soon counts more.
+_WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
 _SOURCE = re.compile(r"\s{0,8}(?:-{1,8}> ?)?\d{1,7}(?: |$)|\s{0,8}\(\.\.\.\)")
 
 
@@ -218,7 +222,7 @@ def _signature(line: str, number: int, known: Known, library: str) -> Signature:
         _STAMP.sub("", line.strip()),
         number,
         known.rules,
-        known.weight,
+        min(known.weight, HEADLINE) if _WARNED.search(line) else known.weight,
         library or _named(_LIBRARY, line),
         _named(_SYMBOL, line),
         _named(_MODULE, line),

@@ -108,10 +108,12 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     bad = [each for each in findings if each.severity != "note"]
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
-    if log.first.weight == ECHO:
+    if log.first.weight == ECHO and not any(_prints(each, log) for each in bad):
         found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
-    elif not any(_prints(each, log) for each in bad) and (
-        not shown or (shown <= _LOADING and not _is_named(log.first, bad))
+    elif (
+        log.first.weight != ECHO
+        and not any(_prints(each, log) for each in bad)
+        and (not shown or (shown <= _LOADING and not _is_named(log.first, bad)))
     ):
         found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
     return found

@@ -65,4 +65,5 @@ def _settled(entry: Entry, chosen: dict[tuple[str, int], dict[str, Entry]]) -> E
 def _tell(document: Document, entries: list[Entry]) -> None:
     first, second = sorted(entries, key=lambda entry: entry.place)
     message = f"{first.text} and {second.text} exclude each other"
-    document.issues.append(ParseIssue("TL203", "error", message, second.place, because=_BOTH))
+    remedy = f"Remove {first.text}, or {second.text}: keep the one for the build of torch that you want"
+    document.issues.append(ParseIssue("TL203", "error", message, second.place, because=_BOTH, remedy=remedy))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 _BECAUSE = (
-    "the vendor builds torch from another state of the source and for other libraries; a wheel of a public index "
-    "is built for another torch, so pip either replaces this torch or installs a package that does not load"
+    "the vendor builds torch from another state of the source and for other libraries, so pip either replaces "
+    "this torch or installs a package that does not load"
 )
 _REMEDY = (
     "Build {name} from source against the torch of the image (--no-build-isolation), or take it from the vendor; "
@@ -57,7 +57,7 @@ def _brings(entry: Entry) -> bool:
 def _warn(entry: Entry, what: str, at: int, builder: DocumentBuilder) -> None:
     place = entry.place if entry.path == builder.path else builder.place(at)
     text = f"{entry.name}{entry.specifier}"
-    message = f"{what}, and no {text} on an index is built for that torch"
+    message = f"{what}, and the {text} of the public indexes is built for another torch"
     remedy = _REMEDY.format(name=entry.name)
     issue = ParseIssue("TL203", "warning", message, place, because=_BECAUSE, remedy=remedy)
     if issue not in builder.document.issues:

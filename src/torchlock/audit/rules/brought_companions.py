@@ -18,7 +18,9 @@ from torchlock.audit.rules.declared_requirements import (
     ignores_metadata,
     wanted_on,
 )
-from torchlock.audit.rules.newest_releases import choice, outcome, supplies_of, unseen
+from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, unseen
+from torchlock.audit.rules.versions import UNBOUND
+from torchlock.audit.supplies import all_supplies
 from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -27,10 +29,10 @@ from torchlock.knowledge.stack import FAMILY, PAIR_RULES
 from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.audit.context import AuditContext
-    from torchlock.audit.rules.newest_releases import Outcome, Pair, Supplies
+    from torchlock.audit.supplies import Supplies
     from torchlock.finding import Finding
     from torchlock.knowledge.declared import DeclaringRelease
     from torchlock.manifests.document import Entry
@@ -71,23 +73,33 @@ class Choice(NamedTuple):
 @rule(*PAIR_RULES, "TL201")
 def brought(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion that does not load with torch, because a package of the file brings or limits one of them."""
+    install_set = context.widened(install_set, [name for name in install_set.demands if name not in UNBOUND])
     found = list(_brought(context, install_set)) if _is_judged(context, install_set) else []
     if not found:
         return
     pieces = _pieces(_cells(context, install_set), found)
     choices = [chosen for piece in pieces if (chosen := _choice(context, install_set, *piece))]
-    installed = sum(one.result.installed for one in choices)
-    names = dict.fromkeys(pair[0] for one in choices for pair in one.result.broken)
+    result = _together(one.result for one in choices)
+    result = result.on(context.likely(result.installed))
+    names = dict.fromkeys(pair[0] for pair in result.broken)
     known = _broken_alone(context, install_set) if names else set()
     for name in names:
-        pairs = [pair for one in choices for pair in one.result.broken if pair[0] == name]
-        pair = max(pairs, key=lambda pair: (pair[2], pair[1]))
-        cells = sum(one.result.broken.get(pair, 0) for one in choices)
+        pair = max((pair for pair in result.broken if pair[0] == name), key=lambda pair: (pair[2], pair[1]))
         chosen = next(one for one in choices if pair in one.result.broken)
         about = [one for one in chosen.about if _matters(context, install_set, one, name)]
         if about and name not in known:
-            finding = choice(context, chosen.whole, pair, cells, chosen.supplies, everywhere=cells == installed)
+            finding = choice(context, chosen.whole, pair, result, chosen.supplies)
             yield _told(context, install_set, finding, about, pair)
+
+
+def _together(outcomes: Iterable[Outcome]) -> Outcome:
+    """What happens on the cells of several outcomes, which have no cell in common."""
+    broken, installed = dict[Pair, int](), 0
+    for one in outcomes:
+        installed |= one.installed
+        for pair, cells in one.broken.items():
+            broken[pair] = broken.get(pair, 0) | cells
+    return Outcome(broken, {}, installed)
 
 
 def _is_judged(context: AuditContext, install_set: InstallSet) -> bool:
@@ -200,13 +212,8 @@ def _choice(
     names = [name for name in whole.names() if not unseen(context, whole.first(name))]
     if "torch" not in names or len(names) < 2 or any(whole.releases(name) == 0 for name in names):
         return None
-    supplies = _supplies(context, whole, names)
+    supplies = all_supplies(context, whole, names)
     return Choice(whole, about, supplies, outcome(context.known, supplies, cells))
-
-
-def _supplies(context: AuditContext, install_set: InstallSet, names: Sequence[str]) -> Supplies:
-    by_package = [[(name, supply) for supply in supplies_of(context, install_set, name)] for name in names]
-    return tuple(zip(*by_package, strict=True))
 
 
 def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
@@ -214,7 +221,7 @@ def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
     names = [name for name in install_set.names() if not unseen(context, install_set.first(name))]
     if "torch" not in names or len(names) < 2:
         return set()
-    found = outcome(context.known, _supplies(context, install_set, names), install_set.target_grid)
+    found = outcome(context.known, all_supplies(context, install_set, names), install_set.target_grid)
     return {pair[0] for pair in found.broken}
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.audit.index_advice import merges_indexes, tool_of
-from torchlock.audit.page_choice import newest_on_page, other_builds, picks_of, usual_cells
+from torchlock.audit.page_choice import beside_the_rest, newest_on_page, other_builds, picks_of, usual_cells
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -93,7 +94,8 @@ def choices_differ(context: AuditContext, install_set: InstallSet) -> Iterator[F
         outdone: dict[Picks, int] = {}
         mixed: dict[Picks, int] = {}
         for cell in bits(install_set.target_grid & usual_cells(context)):
-            picks = picks_of(context, demand, install_set.releases(demand.name) or 0, cell)
+            releases = beside_the_rest(context, install_set, demand.name, cell)
+            picks = None if isinstance(releases, Unknown) else picks_of(context, demand, releases, cell)
             if picks is None or picks.uv is None or picks.pip == picks.uv:
                 continue
             kind = mixed if picks.pip.label else outdone
@@ -115,12 +117,23 @@ def _outdone(context: AuditContext, demand: Demand, picks: Picks) -> Finding:
     assert picks.uv is not None
     versions, label = context.stack.packages[demand.name].versions, picks.uv.label
     here, there = versions[picks.uv.release], versions[picks.pip.release]
+    end = _end_of_page(context, demand.name, label, picks.uv.release)
     dates = as_of(max(context.known.date, context.known.builds.date))
     message = (
         f"{asked(demand)}: pip takes {demand.name} {there} of the public index, because the page of {label} "
-        f"builds ends at {here}; uv takes {here}+{label} ({dates})"
+        f"builds ends at {versions[end]}; uv takes {here}+{label} ({dates})"
     )
     return context.finding("TL213", "warning", message, [demand])
+
+
+def _end_of_page(context: AuditContext, name: str, label: str, least: int) -> int:
+    """The newest release (by index) that a page has for any target; at least one that it is known to have."""
+    package, builds = context.stack.packages[name], context.known.builds
+    final = package.everything & ~package.prereleases >> least << least
+    return max(
+        (index for index in bits(final) if builds.serves(name, package.versions[index], label) is True),
+        default=least,
+    )
 
 
 def _mixed(context: AuditContext, demand: Demand, picks: Picks) -> Finding:

@@ -23,6 +23,14 @@ def within_bounds(context: CheckContext, name: str, wanted: str) -> str | None:
     return shortest(joined) if is_satisfiable(joined) else None
 
 
+def despite_bounds(context: CheckContext, name: str, wanted: str) -> str:
+    """A specifier with those of the bounds that are kept now which do not exclude it."""
+    kept = wanted
+    for _, bound in kept_bounds(context, name):
+        kept = f"{kept},{bound}" if is_satisfiable(f"{kept},{bound}") else kept
+    return shortest(kept)
+
+
 def opposed(context: CheckContext, name: str, wanted: str) -> tuple[str, str] | None:
     """The first package whose bound excludes a specifier, and this bound; None if none does it alone."""
     return next((each for each in kept_bounds(context, name) if not is_satisfiable(f"{wanted},{each[1]}")), None)

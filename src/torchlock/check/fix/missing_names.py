@@ -9,7 +9,7 @@ from packaging.version import Version
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import planned
 from torchlock.finding import Remedy
-from torchlock.knowledge.names import history, instead_of, release_of
+from torchlock.knowledge.names import history, instead_of, refused_calls, release_of
 from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def release_with(context: CheckContext, finding: Finding) -> Remedy:
     plan = _nearest(context, name)
     if plan is not None:
         remedy = fitting(context, plan)
-        remedy.summary = f"{remedy.summary.rstrip('.')}, {_have(plan)}; or {change}."
+        words, _, doubt = remedy.summary.rstrip(".").partition("; ")
+        doubt = f" ({doubt})" if doubt else ""
+        remedy.summary = f"{words}, {_have(plan, name)}{doubt}; or {change}."
         return remedy
     return Remedy(f"{change[0].upper()}{change[1:]}{_releases(context, name)}.")
 
@@ -42,8 +44,11 @@ def _change(name: str, instead: str) -> str:
     return f"change that line: {instead}" if instead else f"change the line that uses {name}"
 
 
-def _have(plan: Plan) -> str:
-    return "which have it" if len(plan.versions) > 1 else "which has it"
+def _have(plan: Plan, name: str) -> str:
+    """That the releases have the name, or accept the call that the installed release refuses."""
+    is_call = any(refused == name for _, refused, _ in refused_calls())
+    one, many = ("accepts", "accept") if is_call else ("has", "have")
+    return f"which {many if len(plan.versions) > 1 else one} it"
 
 
 def _nearest(context: CheckContext, name: str) -> Plan | None:

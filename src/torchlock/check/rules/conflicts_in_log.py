@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
+from torchlock.check.other_pythons import of_another_python
+from torchlock.check.rules.conda_in_log import missing_in
 from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits
@@ -31,6 +33,15 @@ _OWN = re.compile(
 _DEPENDS = re.compile(
     r"\b(torchaudio|torchvision|torchcodec|torchtext) (\d[\w.]{0,30})(?:\+(\w{1,20}))? depends on torch\b"
 )
+# The requirements of the user, as pip and uv show them, and those on the torch family among them.
+_BY_USER = re.compile(
+    r"Cannot install ([^\n]{1,300}?) because|[Tt]he user requested ([^\n ]{1,80})|[Yy]ou require ([^,\n]{1,80})"
+    r"|(?:your project|root) depends on ([^,\n]{1,80})"
+)
+_OF_FAMILY = re.compile(
+    r"(?:^|(?<=[ ,]))(torch|torchaudio|torchvision|torchcodec|torchtext)"
+    r"((?:[=<>!~]=?=?\d[\w.*]{0,30},?)*)(?=[ ,]|$)"
+)
 _BETWEEN = re.compile(r"(?:Cannot install|Because) ([^\n]{1,300}?)(?: because| depends| and you require|, we can)")
 
 
@@ -41,10 +52,14 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if first is None or first.rules[0] != "TL527":
         return
     asked = read_installation(log.text, first.line)
-    if asked.is_absent or "nothing provides" in asked.near:
+    if asked.is_absent or missing_in(asked.near):
         return
     pins = _pins(asked.near)
-    told = _of_family(context, pins) or _in_words(asked.near)
+    told = (
+        _of_family(context, pins)
+        or of_another_python(context, asked, _wanted(asked.near))
+        or _in_words(asked.near)
+    )
     yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
 
 
@@ -64,6 +79,16 @@ def _requested(near: str) -> str:
     """The user's own requirements, and the package whose requirement excludes one of them."""
     text = " ".join(near.split())
     return " ".join(part for found in _OWN.findall(text) for part in found if part)
+
+
+def _wanted(near: str) -> dict[str, str]:
+    """What the user asked for, and the companions that pip tried: name → specifier."""
+    found = dict.fromkeys((match[1] for match in _DEPENDS.finditer(near)), "")
+    stated = " ".join(part for match in _BY_USER.findall(near) for part in match if part)
+    for name, specifier in _OF_FAMILY.findall(stated):
+        if specifier or name not in found:
+            found[name] = specifier.rstrip(",")
+    return found
 
 
 def _of_family(context: CheckContext, pins: dict[str, tuple[str, str]]) -> Told | None:
@@ -102,5 +127,9 @@ def _in_words(near: str) -> Told:
         else "the requirements of this installation exclude each other"
     )
     return Told(
-        "TL527", what, Remedy("Loosen one of the pins that the log names: no set of releases meets them all.")
+        "TL527",
+        what,
+        Remedy(
+            "Loosen one of the pins that the log names, or use another Python: releases have wheels for some only."
+        ),
     )

@@ -227,7 +227,10 @@ def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         severity = severity_of(fails=is_vital(name) and read)
         message = f"{_short(context, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
         expected_error = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
-        yield context.finding("TL602", severity, message, name, path=fault.path, expected_error=expected_error)
+        because = "its size or content is not the one that the installer recorded"
+        yield context.finding(
+            "TL602", severity, message, name, path=fault.path, because=because, expected_error=expected_error
+        )
     rest = [fault for fault in faults if fault.path not in spoiled]
     libraries = [fault for fault in rest if fault.kind == "hash" and is_library(fault.path)]
     if libraries and name in FAMILY:

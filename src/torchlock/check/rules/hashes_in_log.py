@@ -80,4 +80,5 @@ def _damaged(context: CheckContext, asked: Installation, what: str) -> Told:
         "Delete the installer's cache, and download the file again; behind a proxy or with a slow network, "
         "download it with a browser first."
     )
-    return Told("TL520", message, Remedy(summary, commands=commands))
+    because = "installers refuse a file whose hash is not the one that its index states"
+    return Told("TL520", message, Remedy(summary, commands=commands), because)

@@ -32,6 +32,8 @@ _API_VERSIONS = re.compile(
 _SIZES = re.compile(
     r"numpy\.(\w{1,40}) size changed[^\n]{0,80}Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject"
 )
+# What torch prints itself, and the place in its source that the message names.
+_OF_TORCH = re.compile(r"Failed to initialize NumPy|torch/csrc/utils/tensor_numpy")
 _LACKS = re.compile(r"module 'numpy'? ?has no attribute '(\w{1,40})'|`np\.(\w{1,40})` was removed in the NumPy 2")
 
 
@@ -94,43 +96,61 @@ def _of_size(kind: str, compiled: int, mine: int) -> str:
 
 
 def _finding(context: CheckContext, log: Log, wanted: str, lost: str) -> Finding:
-    from torchlock.check.fix.bounds import opposed, within_bounds
-    from torchlock.check.fix.commands import add
-
     owners = sorted(owners_of(context, log.frames) - {"numpy"})
+    is_torch = not lost and "torch" in context.pins and any(map(_OF_TORCH.search, _shown(log)))
     who = owners[-1] if len(owners) == 1 else log.callers[-1] if log.callers and lost else "the code in the log"
-    numpy, target = context.version("numpy"), context.target
-    there = wheels.releases_with("numpy", "", target) if target is not None else []
-    can = not there or any(specifier_set(wanted).contains(each) for each in there)
-    allowed = within_bounds(context, "numpy", wanted)
+    who = context.named("torch") if is_torch else who
+    numpy = context.version("numpy")
     if lost:
         message = f"{who} uses numpy.{lost}, which NumPy {numpy} does not have"
     elif wanted.startswith("<"):
         message = f"{who} is compiled for NumPy 1, and NumPy {numpy} is installed"
     else:
         message = f"{who} is compiled for a later NumPy than {numpy}, which is installed"
-    summary = f"Install numpy{allowed or wanted}, or a release of that package for NumPy {numpy}."
-    if not can and target is not None:
-        summary = (
-            f"Use a later release of that package, or change the line: numpy{wanted} has no wheel for "
-            f"Python {target.python}."
-        )
-    elif allowed is None:
-        against = opposed(context, "numpy", wanted)
-        said = f"{against[0]} needs numpy{against[1]}" if against else "other packages exclude it"
-        summary = f"Use a release of that package for NumPy {numpy}: it needs numpy{wanted}, and {said}."
-    remedy = Remedy(summary, commands=add(context, "numpy", allowed) if can and allowed else ())
-    packages = (*owners[-1:], "numpy") if len(owners) == 1 else ("numpy",)
+    shown = "that torch cannot use this one" if is_torch else "that the import failed"
+    because = f"the binary interface of NumPy changed, and the log shows {shown}"
+    packages = ("torch",) if is_torch else owners if len(owners) == 1 else ()
     return context.finding(
         "TL703" if lost else "TL106",
         "warning",
         message,
         *packages,
-        because="the log shows it"
-        if lost
-        else "the binary interface of NumPy changed, and the log shows that the import failed",
+        "numpy",
+        because="the log shows it" if lost else because,
         expected_error=log.first.text if log.first else "",
-        remedy=remedy,
+        remedy=_remedy(context, wanted, is_torch=is_torch),
         sources=("numpy-names" if lost else "numpy-api-versions",),
         strength=Strength.RAN,
     )
+
+
+def _shown(log: Log) -> list[str]:
+    """The lines of a log that say for which NumPy something was compiled."""
+    return [each.text for each in log.signatures if _API_VERSIONS.search(each.text)]
+
+
+def _remedy(context: CheckContext, wanted: str, *, is_torch: bool) -> Remedy:
+    """The NumPy that the failed code needs. For torch itself, although another package declares an older one."""
+    from torchlock.check.fix.bounds import despite_bounds, opposed, within_bounds
+    from torchlock.check.fix.commands import add
+
+    numpy, target = context.version("numpy"), context.target
+    there = wheels.releases_with("numpy", "", target) if target is not None else []
+    if there and not any(specifier_set(wanted).contains(each) for each in there) and target is not None:
+        return Remedy(
+            f"Use a later release of that package, or change the line: numpy{wanted} has no wheel for "
+            f"Python {target.python}."
+        )
+    allowed = within_bounds(context, "numpy", wanted)
+    if allowed is not None:
+        other = "" if is_torch else f", or a release of that package for NumPy {numpy}"
+        return Remedy(f"Install numpy{allowed}{other}.", commands=add(context, "numpy", allowed))
+    against = opposed(context, "numpy", wanted)
+    said = f"{against[0]} requires numpy{against[1]}" if against else "other packages exclude it"
+    if is_torch:
+        allowed = despite_bounds(context, "numpy", wanted)
+        words = (
+            f"Install numpy{allowed}, which this torch needs, although {said}; or a later release of that package."
+        )
+        return Remedy(words, commands=add(context, "numpy", allowed))
+    return Remedy(f"Use a release of that package for NumPy {numpy}: it needs numpy{wanted}, and {said}.")

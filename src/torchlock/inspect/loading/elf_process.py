@@ -322,7 +322,7 @@ class ElfProcess(LoaderProcess):
         The newer of two releases has more symbols under the same name and version, so only the symbols show this.
         """
         nvidia = self._of_nvidia()
-        for user in self._new(before) if nvidia else ():
+        for user in filter(_may_use_nvidia, self._new(before)) if nvidia else ():
             symbols = user.binary.symbols
             used = symbols if isinstance(symbols, Unreadable) else symbols.undefined
             for each in () if isinstance(used, Unreadable) else used:
@@ -408,6 +408,12 @@ class _Found:
             self.broken[0] if self.broken else None,
             tuple(self.unseen),
         )
+
+
+def _may_use_nvidia(user: _Library) -> bool:
+    """Whether a library may use symbols of NVIDIA's libraries, by what it needs."""
+    by_version = (need.version == need.file for need in user.binary.version_needs)
+    return any(map(_NAMED_BY_NVIDIA.match, user.dependencies)) or any(by_version)
 
 
 def is_of_torch(name: str) -> bool:

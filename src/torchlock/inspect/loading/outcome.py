@@ -107,7 +107,7 @@ class Lookups:
         if isinstance(symbols, Unreadable):
             return symbols
         self._left -= 1
-        if self.spent:
+        if self._left < 0:
             return Unreadable("", f"more than {_LOOKUPS} symbols would have to be looked up", unknown=True)
         return symbols.defines(name, version)
 
