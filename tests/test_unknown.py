@@ -286,10 +286,7 @@ def _(ground: Ground) -> object:
         Offer(frozenset({"cu999"}), every=False, public=False, unknown=False),
     ]
     last = len(known.stack.packages["torch"].versions) - 1
-    return [
-        supplies.build_of(known, "torch", last, 0, supplies.Supply(0, 0, "", offer))
-        for offer in offers
-    ]
+    return [supplies.build_of(known, "torch", last, 0, supplies.Supply(0, 0, "", offer)) for offer in offers]
 
 
 def pinned(folder: Path, text: str) -> tuple[AuditContext, InstallSet]:
