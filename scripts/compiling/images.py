@@ -88,7 +88,7 @@ def _bare(
 ) -> dict[str, Any]:
     """The patterns, and each word of a name with the C library of the system that it names."""
     try:
-        refuse_unknown(item, {"names", "python", "systems", "kind", "sources", "checked"})
+        refuse_unknown(item, {"names", "python", "pip", "systems", "kind", "sources", "checked"})
         words = {}
         for identifier in item.get("systems", {}):
             if identifier not in systems or "libc" not in systems[identifier]:
@@ -99,6 +99,7 @@ def _bare(
             "names": _pattern(item, "names", set()),
             "python": _pattern(item, "python", set()),
             "words": words,
+            "pip": {python: text_of(item["pip"], python) for python in item.get("pip", {})},
             **_evidence(item, sources),
             "checked": date_of(item, "checked"),
         }

@@ -29,7 +29,8 @@ class Image(NamedTuple):
     that put it there. ``held`` maps the other packages of the image to their versions ("": it may be there, in an
     unknown version). ``vendor`` is who built the torch of the image, "" if nobody but the PyTorch project did;
     ``version`` is the version of that torch, and ``release`` the release that the tag names for it. ``unknown`` is
-    a clause that says why nothing is known of the packages; "" if something is.
+    a clause that says why nothing is known of the packages; "" if something is. ``pip`` is the newest pip that it
+    can have.
     """
 
     name: str = ""
@@ -47,6 +48,7 @@ class Image(NamedTuple):
     unknown: str = ""
     kind: str = ""
     sources: tuple[str, ...] = ()
+    pip: str = ""
 
     @property
     def page(self) -> str | None:
@@ -82,6 +84,7 @@ def image_of(name: str, platform: str = "linux-x86_64") -> Image:
             libc=_libc(name),
             kind=bare["kind"],
             sources=tuple(bare["sources"]),
+            pip=bare["pip"].get(".".join(python[1].split(".")[:2]), "") if python else "",
         )
     return Image(name, libc=_libc(name), unknown=_UNKNOWN)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A wrong pair still imports and fails only when it is used, so it is never more than a warning.
 LENIENT = frozenset({"numpy"})
+# Packages that no release of torch depends on, so that they do not decide which torch is chosen.
+UNBOUND = LENIENT | {"soundfile"}
 
 
 # Installers follow a pin in metadata. A release may still load with another patch release of torch.
@@ -147,11 +149,7 @@ def _doubt(context: AuditContext, install_set: InstallSet, names: tuple[str, ...
 
 def strict(install_set: InstallSet) -> list[str]:
     """The packages of an install set whose import fails with the wrong torch."""
-    return [
-        name
-        for name in install_set.names()
-        if install_set.releases(name) and name not in LENIENT and name != "soundfile"
-    ]
+    return [name for name in install_set.names() if install_set.releases(name) and name not in UNBOUND]
 
 
 def conflicting_sets(stack: CompatibilityTable, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
@@ -197,7 +195,11 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
     violation = _why(context, install_set, partner)
     severity = severity_of(fails=install_set.in_one_command(names))
-    if violation is None or violation.statement is None:
+    if (
+        violation is None
+        or violation.statement is None
+        or not _is_for_all(context, install_set, partner, violation)
+    ):
         return context.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
@@ -210,6 +212,17 @@ def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violat
     torch = install_set.releases("torch") or context.stack.packages["torch"].everything
     chosen = {"torch": torch.bit_length() - 1, partner: (install_set.releases(partner) or 1).bit_length() - 1}
     return why(context, chosen, (install_set.target_grid & -install_set.target_grid).bit_length() - 1)
+
+
+def _is_for_all(context: AuditContext, install_set: InstallSet, partner: str, violation: Violation) -> bool:
+    """Whether the reason holds for the oldest release that an entry allows, and not for the newest only."""
+    torch = install_set.releases("torch") or context.stack.packages["torch"].everything
+    allowed = install_set.releases(partner) or 1
+    oldest = {"torch": torch.bit_length() - 1, partner: (allowed & -allowed).bit_length() - 1}
+    other = why(context, oldest, (install_set.target_grid & -install_set.target_grid).bit_length() - 1)
+    if other is None or other.statement is None or violation.statement is None:
+        return True
+    return other.statement.because == violation.statement.because
 
 
 def why(

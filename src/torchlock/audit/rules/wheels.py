@@ -31,6 +31,8 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     names = [name for name in (*strict(install_set), *_BY_THEMSELVES) if install_set.releases(name)]
     # Another index may have it for more targets.
     names = [name for name in names if name in install_set.names() and not _elsewhere(context, install_set, name)]
+    names = [name for name in names if name not in _BY_THEMSELVES or _limits(context, install_set, name)]
+    install_set = context.widened(install_set, names)
     if not names or conflicting_sets(
         context.stack, {name: install_set.releases(name) or 0 for name in strict(install_set)}
     ):
@@ -53,6 +55,12 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     ]
     if left:
         yield _somewhere(context, install_set, names, left, declared=False)
+
+
+def _limits(context: AuditContext, install_set: InstallSet, name: str) -> bool:
+    """Whether a package cannot be installed on every target."""
+    there = context.stack.packages[name].cells_of(install_set.releases(name) or 0)
+    return bool(context.target_grid & ~there)
 
 
 def _elsewhere(context: AuditContext, install_set: InstallSet, name: str) -> bool:

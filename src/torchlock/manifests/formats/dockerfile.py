@@ -36,6 +36,8 @@ _PLATFORMS = {
     "arm64": "linux-aarch64",
 }
 _ALONE = "alone:"
+# Commands that may bring another pip, or another installer, than the image has.
+_OTHER_PIP = re.compile(r"get-pip|ensurepip|conda|virtualenv|pyenv|\buv\b")
 # A file that reads its target platform is built for several platforms.
 _TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
@@ -301,6 +303,7 @@ class _Dockerfile:
         if len(pythons) == 1:
             for python, at in pythons.items():
                 self._builder.python(python, at)
+        self._builder.document.pip = self._pip(leaves)
         self._builder.document.hidden_python = any(leaf.image.torch and not leaf.python[0] for leaf in leaves)
         platforms = {leaf.platform for leaf in leaves}
         known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
@@ -308,6 +311,14 @@ class _Dockerfile:
         known = known or document.platforms
         document.platforms = known or ("linux-x86_64", "linux-aarch64")
         document.assumed = not known and not _TARGETS.search(self._text)
+
+    def _pip(self, leaves: list[_Stage]) -> str:
+        """The newest pip of the images that all final images are built on, if no command installs another one."""
+        found = [stage.image.pip for leaf in leaves for stage in leaf.needs() if stage.parent is None]
+        changed = any(entry.name == "pip" for leaf in leaves for stage in leaf.needs() for entry in stage.entries)
+        if changed or not found or not all(found) or _OTHER_PIP.search(self._text):
+            return ""
+        return max(found, key=lambda text: [int(part) for part in text.split(".")])
 
 
 def _scoped(entry: Entry, scope: str) -> Entry:
