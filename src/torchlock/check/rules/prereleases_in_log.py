@@ -27,8 +27,9 @@ def died(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
     first = log.first
     if first is None or not _DIED.search(first.text) or any(each.severity == "error" for each in found):
         return
+    told = {name for each in found if each.severity != "note" for name, _ in each.packages}
     for name, identifier in _RULES.items():
-        if unpaired(context, name) is None:
+        if name in told or unpaired(context, name) is None:
             continue
         mine, torch = context.named(name), context.named("torch")
         yield context.finding(
