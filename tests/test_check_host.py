@@ -15,7 +15,7 @@ from support.nvidia import rules as found
 from support.site_folder import install, tree, write
 from torchlock.answers import Unknown
 from torchlock.check import CheckContext
-from torchlock.check.fix import add_remedies
+from torchlock.check.fix.remedies import add_remedies
 from torchlock.check.rules.ffmpeg import codec as codecs
 from torchlock.cli.main import main
 from torchlock.inspect.loading.search_path import of_macos, of_windows

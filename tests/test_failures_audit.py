@@ -327,6 +327,18 @@ FAILURES = {
         'pytorch = { version = "==2.1.0", channel = "pytorch" }\n'
         'torchaudio = { version = "==2.1.0", channel = "pytorch" }\n',
     ),
+    "a command with strict channels": Failure(
+        "install.sh",
+        "conda config --set channel_priority strict\n"
+        "conda create -n a -c conda-forge -c pytorch pytorch==2.1.0 torchaudio==2.1.0\n",
+        "TL240",
+        2,
+        "the channel conda-forge has no torchaudio 2.1.0",
+        None,
+        "Take torch and torchaudio from the channel pytorch",
+        "conda config --set channel_priority strict\n"
+        "conda create -n a -c pytorch -c conda-forge pytorch==2.1.0 torchaudio==2.1.0\n",
+    ),
     "conda-forge has one torchaudio for Windows": Failure(
         "pixi.toml",
         '[workspace]\nchannels = ["conda-forge"]\nplatforms = ["win-64"]\n[dependencies]\n'

@@ -104,7 +104,7 @@ def _write_support_report(
 
 def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
     """Add a remedy to each root cause, and the bug report to each bug. A bug in this step leaves remedies out."""
-    from torchlock.check.fix import add_remedies
+    from torchlock.check.fix.remedies import add_remedies
 
     with fenced(context, findings, "while it looked for a remedy"):
         add_remedies(context, [finding for finding in findings if finding.rule != "TL908"])

@@ -262,7 +262,32 @@ class FixSearch:
         found += offer.ordered if len(offer.ordered) > 1 else ()
         published = self._known.builds.labels(entry.name, version)
         known = frozenset(found) if isinstance(published, Unknown) else published
-        return [label for label in dict.fromkeys(found) if not label or label in known]
+        labels = [label for label in dict.fromkeys(found) if not label or label in known]
+        if isinstance(published, Unknown):
+            return labels
+        return [label for label in labels if not label or self._is_built(entry, version, label, beside)]
+
+    def _is_built(self, entry: Entry, version: str, label: str, beside: Sequence[Demand]) -> bool:
+        """Whether a build is known for the platforms on which another package of this build stands beside it.
+
+        Without such a package, whether it is known for any platform of the entry.
+        """
+        published = self._known.builds.published
+        own = self._platforms(cells_where(entry, self._known.stack))
+        with_it = {
+            platform
+            for demand in beside
+            if demand.label == label
+            for platform in self._platforms(cells_where(demand.entry, self._known.stack)) & own
+            if published(demand.name, demand.entry.specifier.lstrip("= ").partition("+")[0], label, platform)
+            is True
+        }
+        answers = [published(entry.name, version, label, each) is True for each in with_it or own]
+        return all(answers) if with_it else any(answers)
+
+    def _platforms(self, cells: int) -> set[str]:
+        stack = self._known.stack
+        return {stack.platforms[stack.coordinates(cell)[0]] for cell in bits(cells)}
 
 
 def _weight(entry: Entry, named: set[str]) -> int:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     Feedstock = Mapping[str, Any]
 
-_STRICT = "pixi takes a package only from the first channel that has it, whatever its releases"
+_STRICT = (
+    "with strict channel priority (the default of pixi), a package is taken only from the first channel that has "
+    "it, whatever its releases"
+)
 _PREFERS = (
     "conda prefers a package of a channel with a higher priority, and these two channels build torch with "
     "different C++ string ABIs"

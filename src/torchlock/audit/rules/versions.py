@@ -197,7 +197,11 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
     violation = _why(context, install_set, partner)
     severity = severity_of(fails=install_set.in_one_command(names))
-    if violation is None or violation.statement is None:
+    if (
+        violation is None
+        or violation.statement is None
+        or not _is_for_all(context, install_set, partner, violation)
+    ):
         return context.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
@@ -226,6 +230,17 @@ def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violat
     torch = install_set.releases("torch") or context.stack.packages["torch"].everything
     chosen = {"torch": torch.bit_length() - 1, partner: (install_set.releases(partner) or 1).bit_length() - 1}
     return why(context, chosen, (install_set.target_grid & -install_set.target_grid).bit_length() - 1)
+
+
+def _is_for_all(context: AuditContext, install_set: InstallSet, partner: str, violation: Violation) -> bool:
+    """Whether the reason holds for the oldest release that an entry allows, and not for the newest only."""
+    torch = install_set.releases("torch") or context.stack.packages["torch"].everything
+    allowed = install_set.releases(partner) or 1
+    oldest = {"torch": torch.bit_length() - 1, partner: (allowed & -allowed).bit_length() - 1}
+    other = why(context, oldest, (install_set.target_grid & -install_set.target_grid).bit_length() - 1)
+    if other is None or other.statement is None or violation.statement is None:
+        return True
+    return other.statement.because == violation.statement.because
 
 
 def why(

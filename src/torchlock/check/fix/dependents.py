@@ -44,7 +44,8 @@ def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None
         later, theirs = later_release(context, name, statement), name
     if later is not None and (statement.effect == "use" or later.major == context.pins[theirs].version.major):
         return upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
-    if (earlier := _earlier(context, statement, other)) is not None or later is None:
+    start = next(each.specifier for each in statement.forbids if each.name == other)
+    if (earlier := _earlier(context, other, start)) is not None or later is None:
         return earlier
     return upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
 
@@ -106,15 +107,17 @@ def _other_side(context: CheckContext, statement: Statement, other: str, name: s
             return Remedy(f"Install {other}{allowed}.", commands=add(context, other, allowed))
     against = opposed(context, name, below_next_major(version))
     said = f"{against[0]} requires {name}{against[1]}" if against else "other installed packages exclude it"
-    return Remedy(f"Use an earlier {other}: {name} {version} or later works with this one, but {said}.")
+    side, start = (other, start) if other != name else (statement.when.name, statement.when.specifier)
+    works = f"{name} {version} or later works with this {side}, but {said}"
+    return _earlier(context, side, start, works) or Remedy(f"Use an earlier {side}: {works}.")
 
 
-def _earlier(context: CheckContext, statement: Statement, other: str) -> Remedy | None:
-    """An earlier stack, before the forbidden releases."""
-    forbidden = next(each for each in statement.forbids if each.name == other)
-    start = re.fullmatch(r">=(\d[\w.]*)", forbidden.specifier)
-    plan = planned(context, asked=[f"{other}<{start[1]}"]) if start and other in STACK else None
+def _earlier(context: CheckContext, name: str, start: str, works: str = "") -> Remedy | None:
+    """An earlier stack, before the releases that begin with ``start``; ``works`` says what else would do."""
+    first = re.fullmatch(r">=(\d[\w.]*)", start)
+    plan = planned(context, asked=[f"{name}<{first[1]}"]) if first and name in STACK else None
     if plan is None:
         return None
-    steps = ", ".join(f"{name} {version}" for name, version in plan.versions.items())
-    return Remedy(f"Install {steps}, which still have it.", commands=install(context, plan))
+    steps = ", ".join(f"{each} {version}" for each, version in plan.versions.items())
+    why = f": {works}" if works else ", which still have it"
+    return Remedy(f"Install {steps}{why}.", commands=install(context, plan))

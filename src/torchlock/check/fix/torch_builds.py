@@ -56,6 +56,9 @@ def labels_to_try(context: CheckContext, target: Target) -> Iterator[str]:
         yield "" if context.accelerator in ("pypi", public_of(context, target)) else context.accelerator
         return
     label = context.label("torch") or ""
+    if "torch" not in context.pins and (alone := _of_companion(context, target)):
+        yield from (alone, "")
+        return
     is_plain = not label or target.platform.system == "macos"
     if is_plain or label == public_of(context, target):
         yield ""
@@ -65,6 +68,14 @@ def labels_to_try(context: CheckContext, target: Target) -> Iterator[str]:
     yield from _older(context, target, label)
     if not needs_same_build(label):
         yield ""
+
+
+def _of_companion(context: CheckContext, target: Target) -> str:
+    """The build that an installed torchaudio says it is, if torch is missing; "" for the public one."""
+    pin, label = context.pins.get("torchaudio"), context.labelled("torchaudio")
+    if pin is None or pin.unversioned or kind_of(label) is None:
+        return ""
+    return "" if public_build("torchaudio", pin.version.public, target) == label else label
 
 
 def _older(context: CheckContext, target: Target, label: str) -> list[str]:

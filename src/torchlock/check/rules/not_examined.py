@@ -14,8 +14,8 @@ from torchlock.check.rules import versions
 from torchlock.check.rules.audio_backends import (
     built_without_sox,
     ffmpeg_shown,
-    is_sox_unknown,
     lacks_sox,
+    may_lack_sox,
     without_sox,
 )
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
@@ -224,10 +224,10 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield from _libsndfile_shown(context, log, first)
     of_torchaudio = first.rules[:2] == ("TL304", "TL303") and "torchcodec" not in context.pins
     if (first.rules[:1] == ("TL303",) or of_torchaudio) and "TL303" not in {each.rule for each in found}:
-        yield from ffmpeg_shown(context)
+        yield from ffmpeg_shown(context, log)
     if "TL302" in first.rules[:2] and lacks_sox(context):
         yield built_without_sox(context, first.text)
-    elif "TL302" in first.rules[:2] and is_sox_unknown(context):
+    elif "TL302" in first.rules[:2] and may_lack_sox(context) and "TL302" not in {each.rule for each in found}:
         finding = without_sox(context)
         finding.severity = severity_of(fails=False)
         yield finding
@@ -253,7 +253,7 @@ def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iter
     """A soundfile that finds no library, on the system of the environment, or else of the log."""
     system = context.operating_system or next((name for name, sign in _SYSTEMS if sign.search(log.text)), "")
     if system:
-        otherwise = "the log shows that the machine has none"
+        otherwise = "the log shows that it finds none"
         yield without_libsndfile(context, why_none(context, otherwise), system)
         return
     finding = without_libsndfile(context, "the log shows that it finds none; on which system is unknown")
