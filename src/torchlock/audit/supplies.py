@@ -137,9 +137,19 @@ def is_from_elsewhere(context: AuditContext, install_set: InstallSet, name: str)
     """Whether a package may come from an index that the catalogue does not cover."""
     for demand in install_set.demands[name]:
         offer = context.offer(demand.entry)
-        if demand.label or demand.entry.url or demand.entry.channel == "conda" or offer.named or offer.unknown:
+        if demand.label or demand.entry.url or demand.entry.channel == "conda" or offer.unknown or offer.every:
+            return True
+        if offer.labels and not _is_on_none(context, demand, offer):
             return True
     return False
+
+
+def _is_on_none(context: AuditContext, demand: Demand, offer: Offer) -> bool:
+    """Whether the pages of an offer certainly do not have the release that a demand pins."""
+    if not demand.exact or not demand.releases:
+        return False
+    text = context.stack.packages[demand.name].versions[demand.releases.bit_length() - 1]
+    return all(context.known.builds.serves(demand.name, text, label) is False for label in offer.labels)
 
 
 def lacks_wheels(context: AuditContext, install_set: InstallSet, name: str) -> bool:
