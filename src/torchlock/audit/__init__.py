@@ -91,7 +91,7 @@ class Auditor:
 
     @cached_property
     def _fixer(self) -> Fixer:
-        return Fixer(self.known, self.judge, self._size)
+        return Fixer(self.known, self.judge, self._size, lambda document: self.context(document).target_grid)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, if it was already read.
@@ -188,8 +188,10 @@ class Auditor:
             pythons = [index for index, minor in enumerate(stack.pythons) if minor in minors]
         platforms = None if options.platforms is None else [str(platform) for platform in options.platforms]
         judged = judged_on(document, stack, pythons, platforms)
-        given = {"platforms_given": platforms is not None, "pythons_given": pythons is not None}
-        return AuditContext(document, self.known, *judged, **given)
+        platforms_given, pythons_given = platforms is not None, pythons is not None
+        return AuditContext(
+            document, self.known, *judged, platforms_given=platforms_given, pythons_given=pythons_given
+        )
 
     def _size(self, document: Document) -> int:
         """The amount of work to judge a document: its lines, and the demands of every set of entries."""

@@ -38,8 +38,12 @@ class Asked(NamedTuple):
     @property
     def place(self) -> str:
         """The platform in words."""
-        platform = self.target.platform
-        return f"{_SYSTEMS[platform.system]} ({platform.machine})"
+        return place_of(self.target)
+
+
+def place_of(target: Target) -> str:
+    """The platform of a target in words: ``Linux (x86_64)``."""
+    return f"{_SYSTEMS[target.platform.system]} ({target.platform.machine})"
 
 
 def family_words(asked: Asked) -> list[str]:

@@ -25,14 +25,16 @@ _COMMAND = re.compile(
 # Commands that the installers themselves suggest.
 _ADVICE = re.compile(r"\[notice\]|hint:|upgrade pip|--upgrade pip|consider upgrading|^note:|Try ", re.IGNORECASE)
 _VERSIONS = r"(?:[=<>!~]=?=? ?[\w.*+!-]{1,60},? ?){0,6}"
-_WORD = rf"[A-Za-z0-9][\w.-]{{0,80}}(?:\[[\w, .-]{{0,80}}\])? ?{_VERSIONS}"
+# uv writes the markers of a requirement after its name: torch{sys_platform == 'linux'}==2.11.0+cpu.
+_MARKERS = r"(?:\{[^{}\n]{1,300}\})?"
+_WORD = rf"[A-Za-z0-9][\w.-]{{0,80}}(?:\[[\w, .-]{{0,80}}\])?{_MARKERS} ?{_VERSIONS}"
 # A requirement of which no file was found, as each installer names it.
 _ABSENT = (
     re.compile(rf"satisfies the requirement ({_WORD})"),
     re.compile(rf"No matching distribution found for ({_WORD})"),
     re.compile(rf"there (?:is|are) no versions? of ({_WORD})"),
     re.compile(rf"[Bb]ecause ({_WORD}) has no (?:wheels|usable wheels|compatible wheels)"),
-    re.compile(rf"\b({_WORD}) has no wheels? with a matching"),
+    re.compile(rf"(?<![\w.'-])({_WORD}) has no wheels? with a matching"),
     re.compile(rf"[Dd]istribution `({_WORD}) @ "),
     re.compile(rf"Unable to find (?:installation )?candidates for ({_WORD}(?:\([\w.+!-]{{1,60}}\))?)"),
     re.compile(rf"({_WORD}\([\w.+!-]{{1,60}}\)) which doesn't match any versions"),
@@ -65,10 +67,14 @@ _OPTION = re.compile(
     r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--index|--default-index)[ =]([^\s'\"]{1,300})"
 )
 _WHEEL = re.compile(r"(?<![\w.%+-])([\w%+.-]{3,200}\.(?:whl|tar\.gz|zip|conda|tar\.bz2))(?![\w.])")
+_NAMED = re.compile(r"([\w.]{1,80})-([\w.+!%]{1,60})-[^/]{3,120}\.whl")
+# The failure is about this very file, whatever was collected before it.
+_REFUSED = re.compile(rf"(?<![\w.%+-]){_NAMED.pattern} is not a supported wheel")
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
 # The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
 _INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
-_COLLECTING = re.compile(rf"Collecting ({_WORD})")
+# conda collects metadata.
+_COLLECTING = re.compile(rf"Collecting (?!package metadata)({_WORD})")
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
@@ -164,10 +170,10 @@ def read_installation(text: str, line: int) -> Installation:
     command = _command(before) or _command(after)
     file, source = _file(before, after)
     name, specifier, is_absent = _requirement(before, after)
-    named = re.match(r"([\w.]{1,80})-([\w.+!]{1,60})-[^/]{3,120}\.whl", file)
+    named = _of_wheel(_NAMED.match(file))
     if named is not None and not name:
-        name, specifier = normalise(named[1]), f"=={named[2]}"
-    if is_absent and (named is None or normalise(named[1]) != name):
+        name, specifier = named
+    if is_absent and (named is None or named[0] != name):
         file, source = "", ""  # It belongs to what was installed before.
     offered = next((match[1] for each in [*after[:3], *before[-6:]] if (match := _OFFERED.search(each))), None)
     expected, got = _hashes(after)
@@ -227,6 +233,8 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
 
     It is named near the failure (uv breaks its lines); else it is what was last collected.
     """
+    if after and (named := _of_wheel(_REFUSED.search(after[0]))):
+        return *named, True
     near = _near(before, after)
     for patterns in (_ABSENT, _FAILED):
         for each in near:
@@ -237,6 +245,11 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
         if (found := _COLLECTING.search(each)) is not None:
             return *_split(found[1]), False
     return "", "", False
+
+
+def _of_wheel(found: re.Match[str] | None) -> tuple[str, str] | None:
+    """The name and the specifier of a wheel, by the name of its file."""
+    return None if found is None else (normalise(found[1]), f"=={file_name(found[2])}")
 
 
 def _near(before: list[str], after: list[str]) -> list[str]:
@@ -254,7 +267,7 @@ def _split(written: str) -> tuple[str, str]:
     if poetry := _POETRY.match(written):
         return normalise(poetry[1]), f"=={poetry[2]}"
     name = re.match(r"[\w.-]{1,80}", written)
-    rest = re.sub(r"^\[[^\]]{0,80}\]", "", written[name.end() :] if name else "")
+    rest = re.sub(r"^(?:\[[^\]]{0,80}\])?(?:\{[^}]{0,300}\})?", "", written[name.end() :] if name else "")
     return (normalise(name[0].rstrip(".-")), rest.replace(" ", "").rstrip(",")) if name else ("", "")
 
 

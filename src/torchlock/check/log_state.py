@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import contradiction
 from torchlock.check.rules.import_path_in_log import is_other_copy
 from torchlock.check.tracebacks import missing_names
+
+# dyld names the library in which it looked for a symbol; those of macOS itself are not read here.
+_OF_MACOS = re.compile(r"Expected in: {0,8}(?:<[\w-]{1,40}> )?/(?:usr/lib|System)/")
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -22,7 +26,7 @@ def contradicted(context: CheckContext, log: Log) -> str:
     missing = next(iter(missing_names(log.text)), None)
     if missing is not None and missing.line <= first.line:
         return contradiction(context, missing)
-    return _loads(context, first.library, first.symbol)
+    return "" if _OF_MACOS.search(log.text) else _loads(context, first.library, first.symbol)
 
 
 def _loads(context: CheckContext, library: str, symbol: str) -> str:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.inspect.loading.search_path import LibraryFolder
 
-_VARIABLE = "DYLD_FALLBACK_LIBRARY_PATH"
-_UNPROTECTED = "macOS removes this variable when /usr/bin/env or /bin/sh starts Python, so start Python itself"
+VARIABLE = "DYLD_FALLBACK_LIBRARY_PATH"
+UNPROTECTED = "macOS removes this variable when /usr/bin/env or /bin/sh starts Python, so start Python itself"
 # The Homebrew formula of each library, and the newest FFmpeg that has a formula of its own besides ffmpeg.
 _FORMULA = {"libsox": "sox", "libsndfile": "libsndfile", "ffmpeg": "ffmpeg"}
 _KEGS = (4, 5, 6, 7, 8)
@@ -145,12 +145,12 @@ def reach(context: CheckContext, off_path: OffPath, library: str, needs: str) ->
             f"Create the environment with another Python, such as Homebrew's: {text}.",
             commands=(Command("system", "brew install python"),),
         )
-    line = f"export {_VARIABLE}={folder.name}"
+    line = f"export {VARIABLE}={folder.name}"
     variable = Command("shell", line)
     if not context.environment.conda:
         is_linked = folder.manager == "Homebrew" and "/opt/" not in folder.name.removeprefix("/opt/")
         other = " A Python from Homebrew searches it as well." if is_linked else ""
-        summary = f"Let dyld search {folder.name}; {_UNPROTECTED}.{other}"
+        summary = f"Let dyld search {folder.name}; {UNPROTECTED}.{other}"
         return Remedy(summary, commands=(variable,))
     remedy = install_library(context, library, needs)
     link = f"{off_path.file} of {folder.name} linked into the lib folder of this environment"
@@ -176,8 +176,8 @@ def install(context: CheckContext, library: str, needs: str, package: str) -> Re
         return Remedy(f"Install {formula} of {manager}.", commands=(Command("system", line),))
     unless = "" if search is not None else ", unless it is there"
     return Remedy(
-        f"Install {formula} of {manager}{unless}, and let dyld search its folder; {_UNPROTECTED}.",
-        commands=(Command("system", f"{line} && export {_VARIABLE}={folder}"),),
+        f"Install {formula} of {manager}{unless}, and let dyld search its folder; {UNPROTECTED}.",
+        commands=(Command("system", f"{line} && export {VARIABLE}={folder}"),),
     )
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check import mac_libraries
+from torchlock.check import mac_libraries, mac_places
 from torchlock.check.fix.commands import add
 from torchlock.check.rules.ffmpeg import ffmpeg_of, is_mac
 from torchlock.check.rules.import_path import is_there
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
@@ -62,6 +63,9 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
         because = "on Windows it loads and saves with soundfile only, which is not installed"
         expected_error = "RuntimeError: No audio I/O backend is available."
         yield _no_backend(context, message, because, expected_error)
+    if (named := mac_places.in_files(context, "torchaudio")) is not None:
+        yield _named_by_place(context, named, "note")
+        return
     majors = ffmpeg_of(context)
     if _is_one_of(context, ">=0.12") and not isinstance(majors, Unknown) and _STREAMS not in majors:
         there = f"this machine has FFmpeg {majors[-1]}" if majors else "this machine has none"
@@ -118,12 +122,38 @@ def _without_ffmpeg(context: CheckContext, majors: list[int]) -> Iterator[Findin
     yield context.finding("TL303", "note", message, "torchaudio", remedy=remedy)
 
 
-def ffmpeg_shown(context: CheckContext) -> Iterator[Finding]:
+def _named_by_place(context: CheckContext, named: mac_places.Named, severity: str) -> Finding:
+    """A library of torchaudio that asks for FFmpeg in a folder of the machine that built it."""
+    needs, majors = _wanted(context)
+    remedy = mac_places.remedy_for(context, "torchaudio", needs, majors)
+    return context.finding(
+        "TL303",
+        severity,
+        named.said(context.named("torchaudio")),
+        "torchaudio",
+        because=mac_places.BECAUSE,
+        expected_error=f"Library not loaded: {named.path}",
+        remedy=remedy,
+        sources=("dyld-manual", "audio-2806"),
+        lacks=(os.path.basename(named.path),),
+    )
+
+
+def _wanted(context: CheckContext) -> tuple[str, tuple[int, ...]]:
+    """The FFmpeg that this torchaudio opens: as a specifier, and the major versions."""
+    is_dispatched = _is_one_of(context, ">=2.1")
+    return (_FFMPEG, (4, 5, 6)) if is_dispatched else (f">={_STREAMS}.1,<{_STREAMS + 1}", (_STREAMS,))
+
+
+def ffmpeg_shown(context: CheckContext, log: Log) -> Iterator[Finding]:
     """A warning that torchaudio finds no FFmpeg, as a log shows, on a machine of which that is not known."""
     has_known = not isinstance(ffmpeg_of(context), Unknown)
     if not _is_one_of(context, ">=0.12,<2.9") or (has_known and not is_mac(context)):
         return
-    needs, majors = (_FFMPEG, (4, 5, 6)) if _is_one_of(context, ">=2.1") else (f">={_STREAMS}.1,<5", (_STREAMS,))
+    if is_mac(context) and (named := mac_places.in_log(log)) is not None:
+        yield _named_by_place(context, named, "warning")
+        return
+    needs, majors = _wanted(context)
     there, because, is_off_path = "the log shows that none is found", None, False
     remedy = install_library(context, "ffmpeg", needs)
     if is_mac(context):

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check import mac_libraries
+from torchlock.check import mac_libraries, msys2
 from torchlock.check.fix.commands import with_binary
 from torchlock.check.rules.foreign_wheels import SYSTEMS
 from torchlock.check.soundfile_data import folder_of, opened, there
@@ -67,6 +67,8 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
 
 def why_none(context: CheckContext, otherwise: str) -> str:
     """Why soundfile finds no library: on a Mac it may be there, in a folder that is not searched."""
+    if of_msys2 := msys2.why_no_libsndfile(context):
+        return of_msys2
     off_path = mac_libraries.library_off_path(context, _OF_MACOS) if _system(context) == "macos" else None
     return otherwise if off_path is None else mac_libraries.where(off_path, _OF_MACOS)
 
@@ -80,6 +82,9 @@ def has_library(context: CheckContext) -> bool | Unknown:
         if any(machine_of(_head(path)) for path in bundled):
             return True  # TL608 reports a library for another machine
         return Unknown(f"{os.path.basename(bundled[0])} cannot be read as a library")
+    of_msys2 = msys2.has_libsndfile(context)
+    if of_msys2 is not None and not stated(context, "libsndfile")[0]:
+        return of_msys2
     found = machine_has_libsndfile(context)
     if isinstance(found, Unknown) and not context.environment.conda and _brings(context):
         return False
@@ -92,7 +97,7 @@ def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
 
 
 def _system(context: CheckContext) -> str:
-    return context.operating_system or "linux"
+    return context.operating_system or ("windows" if msys2.environment_of(context) else "linux")
 
 
 def _brings(context: CheckContext) -> bool:
@@ -160,7 +165,9 @@ def without_libsndfile(context: CheckContext, because_none: str, system: str = "
 
 
 def _remedy(context: CheckContext) -> Remedy:
-    """A wheel with the library, if there is one for macOS or Windows; else the machine's package."""
+    """A wheel with the library, if this Python takes one for macOS or Windows; else the machine's package."""
+    if msys2.environment_of(context):
+        return msys2.install_soundfile(context)
     releases = _with_library(context)
     if not releases or context.environment.conda:
         return install_library(

@@ -23,6 +23,15 @@ from torchlock.check.installer_findings import (
 )
 from torchlock.check.installer_log import read_installation
 from torchlock.check.labelled_releases import of_page, with_label
+from torchlock.check.log_machine import interpreter_of, target_of
+from torchlock.check.other_machines import (
+    is_only_for_other_machines,
+    no_wheels_for,
+    on_page_only,
+    other_platform,
+)
+from torchlock.check.refused_files import refused_file
+from torchlock.check.rules.conda_in_log import missing_in
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.builds import build_table
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
     from torchlock.check.installer_log import Installation
     from torchlock.check.log import Log
     from torchlock.finding import Finding
+    from torchlock.target import Target
 
 _NOT_SUPPORTED = "is not a supported wheel on this platform"
 _SHOWN_BY = ("TL403", "TL528", "TL527")
@@ -52,25 +62,35 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     asked = read_installation(log.text, first.line)
     if first.rules[0] == "TL527" and not asked.is_absent:
         return
-    if not asked.name or is_there(context, asked) or "PackagesNotFoundError" in first.text or asked.is_offline:
+    if not asked.name or is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
         return
-    yield finding_of(context, found, asked, first.text, _told(context, asked))
+    yield finding_of(context, found, asked, first.text, _told(context, log, asked))
 
 
-def _told(context: CheckContext, asked: Installation) -> Told:
-    target = context.target
-    if target is None or asked.name not in FAMILY:
-        return _unknown(context, asked)
+def _is_of_conda(asked: Installation, line: str) -> bool:
+    """Whether conda names the packages that no channel has; what it collects before is none of them."""
+    return "PackagesNotFoundError" in line or bool(missing_in(asked.near))
+
+
+def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
+    interpreter = interpreter_of(context, log)
+    target = target_of(context, interpreter)
+    if _NOT_SUPPORTED in asked.near and asked.file.endswith(".whl"):
+        return refused_file(context, asked, interpreter, target) or _unknown(context, asked, target)
+    if asked.name not in FAMILY:
+        return _unknown(context, asked, target)
+    if target is None:
+        return no_wheels_for(asked, interpreter.platform) or _unknown(context, asked, target)
     version, _, label = asked.version.partition("+")
     pinned = Asked(asked.name, version, label, target, asked)
-    if _NOT_SUPPORTED in asked.near and asked.file.endswith(".whl"):
-        return _foreign_file(context, pinned) or _unknown(context, asked)
     if target.platform.libc == "musl":
         return _musl(pinned)
     if not version:
         return _of_range(context, asked, pinned)
+    if is_only_for_other_machines(pinned):
+        return other_platform(context, pinned)
     told = with_label(context, pinned) if label else _without_label(context, pinned)
-    return told or _of_source_build(context, pinned) or _unknown(context, asked)
+    return told or _of_source_build(context, pinned) or _unknown(context, asked, target)
 
 
 def _musl(asked: Asked) -> Told:
@@ -88,7 +108,9 @@ def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told
         [each for each in there if specifier_set(asked.specifier).contains(each)] if asked.specifier else there
     )
     if allowed:
-        return _unknown(context, asked)
+        return _unknown(context, asked, pinned.target)
+    if not there and (told := on_page_only(context, pinned)):
+        return told
     what = f"no release of {asked.requirement} has a wheel for Python {pinned.target.python} on {pinned.place}"
     newest, python = _allowed_elsewhere(asked, pinned)
     if newest:
@@ -116,22 +138,6 @@ def _allowed_elsewhere(asked: Installation, pinned: Asked) -> tuple[str, str]:
     return "", ""
 
 
-def _foreign_file(context: CheckContext, asked: Asked) -> Told | None:
-    """A wheel that was named by its file, and is for another Python or platform: what its name says."""
-    parts = asked.log.file.removesuffix(".whl").split("-")
-    tags = "-".join(parts[-3:])
-    if len(parts) < 5 or asked.target.rank(tags) is not None:
-        return None
-    message = f"{asked.log.file} is not for Python {asked.target.python} on {asked.place}: its tags are {tags}"
-    there = wheels.releases_with(asked.name, "", asked.target)
-    version = asked.version if asked.version in there else wheels.nearest(there, asked.version)
-    if not version:
-        return Told("TL403", message, Remedy("Use the wheel of this Python and platform."))
-    summary = f"Install {asked.name} {version} by its name: the installer then takes the wheel for this platform."
-    words = requirement_words(asked.name, version)
-    return Told("TL403", message, Remedy(summary, commands=install_again(context, words)))
-
-
 def _of_source_build(context: CheckContext, asked: Asked) -> Told | None:
     """A pin on the version of somebody's build from source (``0.8.0a0+a751e1d``): no index has it."""
     if kind_of(asked.label) is not None or not re.fullmatch(r"\d[\d.]*a0", asked.version):
@@ -139,7 +145,8 @@ def _of_source_build(context: CheckContext, asked: Asked) -> Told | None:
     if not re.fullmatch(r"(?:git)?[0-9a-f]{7,12}", asked.label):
         return None
     public = asked.version.removesuffix("a0")
-    message = f"{asked.pinned} is a build from source, of commit {asked.label}: the public index does not have it"
+    made = f"is a build from source, of commit {asked.label}"
+    message = f"{asked.pinned} {made}: the public index does not have it"
     there = wheels.releases_with(asked.name, "", asked.target)
     if public not in there:
         return Told("TL502", message, Remedy(f"Ask for {asked.name} {public}, the release of that source."))
@@ -160,7 +167,7 @@ def _without_label(context: CheckContext, asked: Asked) -> Told | None:
     if wheels.installs(asked.name, asked.version, "", asked.target) is not False:
         return None
     pythons = wheels.pythons_with(asked.name, asked.version, "", asked.target)
-    return other_python(context, asked, pythons) if pythons else _other_platform(context, asked)
+    return other_python(context, asked, pythons) if pythons else other_platform(context, asked)
 
 
 def _no_such_release(context: CheckContext, asked: Asked, versions: list[str]) -> Told | None:
@@ -180,41 +187,12 @@ def _no_such_release(context: CheckContext, asked: Asked, versions: list[str]) -
     return Told("TL502", message, remedy if other else None)
 
 
-def _other_platform(context: CheckContext, asked: Asked) -> Told:
-    """A release of the public index without a wheel for this platform, in any Python."""
-    from torchlock.check.fix.fitting import fitting
-    from torchlock.check.fix.plan import planned
-
-    there = wheels.releases_with(asked.name, "", asked.target)
-    message = f"{asked.name} {asked.version} has no wheel for {asked.place}"
-    if not there:
-        return Told(
-            "TL403", message, Remedy(f"Leave {asked.name} out: no release of it has a wheel for {asked.place}.")
-        )
-    if asked.name != "torch" and "torch" in context.pins and (plan := planned(context, wanted={asked.name})):
-        return Told("TL403", message, fitting(context, plan))
-    other = wheels.nearest(there, asked.version)
-    span = f"{there[0]} to {there[-1]}" if len(there) > 1 else there[0]
-    summary = (
-        f"Install {asked.name} {other}: on {asked.place}, releases {span} have wheels for Python "
-        f"{asked.target.python}."
-    )
-    words = [f"{asked.name}=={other}", *_numpy_beside(asked, other)]
-    return Told("TL403", message, Remedy(summary, commands=install_again(context, words)))
-
-
-def _numpy_beside(asked: Asked, version: str) -> list[str]:
-    """NumPy 1 for a torch that was compiled against it."""
-    return ["numpy<2"] if asked.name == "torch" and Version(version) < Version("2.3") else []
-
-
-def _unknown(context: CheckContext, asked: Installation) -> Told:
+def _unknown(context: CheckContext, asked: Installation, target: Target | None) -> Told:
     """What the log says, and what the tables say; why no file was found is not known."""
     tool = asked.tool or "the installer"
     if asked.tags:
         return _of_tags(asked, tool)
     message = f"{tool} found no file of {asked.requirement or asked.name} for this Python and platform"
-    target = context.target
     there = wheels.releases_with(asked.name, "", target) if target is not None and asked.name in FAMILY else []
     if asked.offered:
         summary = f"Ask for a release that it lists: the newest is {asked.offered[-1]}."

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 # The rules about names that a release no longer has, by package; those of torchaudio by how it is used.
-_REMOVED = {"torch": "TL704", "torchvision": "TL705"}
+REMOVED = {"torch": "TL704", "torchvision": "TL705"}
 # The rules that explain why a member of the stack does not find a name of another one.
 _PAIRS = group("versions", "builds", "loading", "damage", "absence")
 _MOST = 5
@@ -140,7 +140,7 @@ def _rule_of(missing: MissingName, lookup: Lookup) -> str:
         return "TL706"
     if missing.package == "torchaudio":
         return "TL701" if missing.by_import else "TL702"
-    return _REMOVED.get(missing.package, "TL708")
+    return REMOVED.get(missing.package, "TL708")
 
 
 def _lack(context: CheckContext, package: str, lookup: Lookup) -> str:
@@ -152,6 +152,11 @@ def _lack(context: CheckContext, package: str, lookup: Lookup) -> str:
     if lookup.added:
         return f"which {named} does not have: it is new in {lookup.added}"
     return f"which {named} does not have" + (", nor any other release" if lookup.is_nowhere else "")
+
+
+def named_caller(context: CheckContext, missing: MissingName) -> str:
+    """The package or the file that asked for a missing name."""
+    return _caller(context, missing.caller, owner_of(context, missing.caller))
 
 
 def _caller(context: CheckContext, caller: Frame | None, owner: str) -> str:

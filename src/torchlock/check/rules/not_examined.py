@@ -10,7 +10,7 @@ from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.log_signatures import HEADLINE
 from torchlock.check.mac_libraries import ffmpeg_off_path
-from torchlock.check.rules import versions
+from torchlock.check.rules import prereleases, versions
 from torchlock.check.rules.audio_backends import (
     built_without_sox,
     ffmpeg_shown,
@@ -54,7 +54,7 @@ def healthy(context: CheckContext) -> str:
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = (
         "; no rule says whether these pre-releases work together"
-        if fine and versions.without_rules(context)
+        if fine and not unknown and prereleases.without_rules(context)
         else ""
     )
     missing = early + _absent(names)
@@ -148,7 +148,10 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     if not opened:
         return _without_library(context, name)
     unseen = [each for attempt in opened for each in _unseen(context, attempt)]
-    return _common_reason(unseen) if unseen else versions.unjudged(context, name)
+    if unseen:
+        return _common_reason(unseen)
+    unknown = versions.unjudged(context, name)
+    return prereleases.unpaired(context, name) if unknown is None else unknown
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
@@ -224,7 +227,7 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield from _libsndfile_shown(context, log, first)
     of_torchaudio = first.rules[:2] == ("TL304", "TL303") and "torchcodec" not in context.pins
     if (first.rules[:1] == ("TL303",) or of_torchaudio) and "TL303" not in {each.rule for each in found}:
-        yield from ffmpeg_shown(context)
+        yield from ffmpeg_shown(context, log)
     if "TL302" in first.rules[:2] and lacks_sox(context):
         yield built_without_sox(context, first.text)
     elif "TL302" in first.rules[:2] and may_lack_sox(context) and "TL302" not in {each.rule for each in found}:
@@ -253,7 +256,7 @@ def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iter
     """A soundfile that finds no library, on the system of the environment, or else of the log."""
     system = context.operating_system or next((name for name, sign in _SYSTEMS if sign.search(log.text)), "")
     if system:
-        otherwise = "the log shows that the machine has none"
+        otherwise = "the log shows that it finds none"
         yield without_libsndfile(context, why_none(context, otherwise), system)
         return
     finding = without_libsndfile(context, "the log shows that it finds none; on which system is unknown")

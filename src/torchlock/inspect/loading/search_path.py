@@ -49,7 +49,8 @@ class SearchPath(NamedTuple):
     ``homebrew`` is the folder of Homebrew's libraries for its own architecture, whether it is searched or not.
     ``managed`` are the folders of all package managers there. ``is_whole``: the Python is one of which it is known
     that it searches no other folder. ``is_apples``: macOS removes DYLD_* variables when this Python starts.
-    ``root`` is the root folder of another machine.
+    ``root`` is the root folder of another machine. ``fallback`` are the folders in which dyld looks for a library
+    that is not in the place that its user names by a whole path.
     """
 
     folders: tuple[str, ...]
@@ -58,6 +59,7 @@ class SearchPath(NamedTuple):
     is_whole: bool = True
     is_apples: bool = False
     root: str = os.path.sep
+    fallback: tuple[str, ...] = ()
 
     @property
     def unsearched(self) -> tuple[LibraryFolder, ...]:
@@ -94,7 +96,8 @@ def of_macos(
     own = [os.path.join(each, "lib") for each in names]
     brought = [folder for each in names for folder in _of_python(each)]
     home = os.path.join(environ.get("HOME", ""), "lib")
-    named = _absolute([*first, *own, *brought, *last, home, "/usr/local/lib", "/usr/lib"])
+    fallback = [*last, home, "/usr/local/lib", "/usr/lib"]
+    named = _absolute([*first, *own, *brought, *fallback])
     is_known = conda or bool(brought) or any(map(_OTHER_PYTHON.search, names))
     return SearchPath(
         tuple(map(there.real, named)),
@@ -103,6 +106,7 @@ def of_macos(
         is_known,
         any(map(_OF_APPLE.match, names)),
         there.folder,
+        tuple(map(there.real, _absolute([*first, *fallback]))),
     )
 
 

@@ -1,0 +1,69 @@
+"""A wheel that was named by its file, and that pip refuses: its tags are for another Python or machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check import known_wheels as wheels
+from torchlock.check.asked_releases import place_of
+from torchlock.check.installer_findings import Told, install_again, requirement_words
+from torchlock.errors import InputError
+from torchlock.finding import Remedy
+from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.filenames import platform_in, python_in
+from torchlock.target import Platform, Target
+
+if TYPE_CHECKING:
+    from torchlock.check.context import CheckContext
+    from torchlock.check.installer_log import Installation
+    from torchlock.inspect.interpreter import Interpreter
+    from torchlock.target import PythonVersion
+
+
+def refused_file(
+    context: CheckContext, asked: Installation, interpreter: Interpreter, target: Target | None
+) -> Told | None:
+    """What the name of a refused wheel says; ``target`` is None if this Python or its machine is not known.
+
+    None for a wheel that fits: then the pip of another Python refused it, or one that is too old for its tags.
+    """
+    tags = "-".join(asked.file.removesuffix(".whl").split("-")[-3:])
+    if target is not None and target.rank(tags) is not None:
+        return None
+    made_for, own = python_in(tags), interpreter.python
+    if target is not None:
+        said = f"is not for Python {target.python} on {place_of(target)}: its tags are {tags}"
+    elif own is not None and made_for not in ("", str(own)):
+        said = f"is for Python {made_for}, and this Python is {own}"
+        target = _on_machine_of(tags, own)
+    else:
+        said = f"is for another Python or machine than this one: its tags are {tags}"
+    return Told("TL403", f"{asked.file} {said}", _other_wheel(context, asked, target, made_for))
+
+
+def _on_machine_of(tags: str, python: PythonVersion) -> Target | None:
+    """This Python on the machine of a wheel."""
+    try:
+        return Target(python, Platform.parse(platform_in(tags)))
+    except InputError:
+        return None
+
+
+def _other_wheel(context: CheckContext, asked: Installation, target: Target | None, made_for: str) -> Remedy:
+    """Install the release by its name, with the build that was asked for; else a near one, or another Python."""
+    version, _, label = asked.version.partition("+")
+    other = f", or use Python {made_for}" if made_for and target and made_for != str(target.python) else ""
+    if target is None or asked.name not in FAMILY:
+        return Remedy(f"Use the wheel of {asked.name} for this Python and machine{other}.")
+    labels = [label, ""] if kind_of(label) is not None else [""]
+    for each in labels:
+        there = wheels.releases_with(asked.name, each, target)
+        nearest = version if version in there else wheels.nearest(there, version)
+        if nearest:
+            written = wheels.written(asked.name, nearest, each, target)
+            taken = "the installer then takes the wheel for this Python"
+            summary = f"Install {asked.name} {written} by its name: {taken}{other}."
+            words = requirement_words(asked.name, written)
+            return Remedy(summary, commands=install_again(context, words))
+    return Remedy(f"No wheel of {asked.name} is known for Python {target.python} on {place_of(target)}{other}.")
