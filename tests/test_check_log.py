@@ -436,3 +436,32 @@ def test_a_crash_may_come_of_what_only_metadata_tells(tmp_path: Path, capsys: py
     )
     assert ("warning", "TL609") not in checked(capsys, tmp_path, site, "nothing")[0][:1]
     assert checked(capsys, tmp_path, site, "Segmentation fault (core dumped)")[0][0] == ("warning", "TL609")
+
+
+def test_a_log_too_large_for_memory_is_read_at_both_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchlock.check.log import decoded
+    from torchlock.manifests import text
+
+    monkeypatch.setattr(text, "_LIMIT", 2000)
+    monkeypatch.setattr(text, "_PIECE", 100)
+    path = tmp_path / "log.txt"
+    path.write_text("the first\n" + "noise\n" * 5000 + "the last\n")
+    ends = text.read_ends(str(path))
+    assert len(ends.head) == 1000
+    assert len(ends.tail) <= 1000
+    assert len(ends.head) + ends.skipped + len(ends.tail) == path.stat().st_size
+    lines = decoded(ends.head, ends.lines, ends.tail).split("\n")
+    assert (lines[0], lines.index("the last")) == ("the first", 5001)
+
+
+def test_a_log_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchlock.errors import InputError
+    from torchlock.manifests import text
+
+    monkeypatch.setattr(text, "_LIMIT", 2000)
+    monkeypatch.setattr(text, "_PIECE", 100)
+    monkeypatch.setattr(text, "_MOST_SKIPPED", 10_000)
+    path = tmp_path / "log.txt"
+    path.write_bytes(bytes(20_000))
+    with pytest.raises(InputError, match="is too large"):
+        text.read_ends(str(path))
