@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         for output in (arguments.output, arguments.report):
             guard_report(output, [] if arguments.log is None else [arguments.log])
-    log = None if arguments.log is None else _log_text(arguments.log)
+    log = None if arguments.log is None else _log_text(arguments.log, console)
     if log is not None:
         take_environment_of(log, arguments, console)
     _refuse_root_alone(arguments)
@@ -76,16 +76,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _log_text(path: str) -> str:
-    """The text of a log.
+def _log_text(path: str, console: Console) -> str:
+    """The text of a log; of a very large one its beginning and its end, which a note says.
 
     Raises:
         InputError: it cannot be read.
     """
     from torchlock.check.log import decoded
-    from torchlock.manifests.text import read_bytes
+    from torchlock.manifests.text import read_ends
 
-    return decoded(read_bytes(path))
+    head, skipped, lines, tail = read_ends(path)
+    if skipped:
+        size = f"{len(head) + skipped + len(tail):,} bytes"
+        console.say("note", f"the log has {size}: its first and last {len(head) >> 20} MB are read")
+    return decoded(head, lines, tail)
 
 
 def _write_support_report(
