@@ -21,7 +21,14 @@ from torchlock.check.rules.audio_backends import (
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
-from torchlock.check.rules.unseen_libraries import is_below_named, is_named, why_unfound
+from torchlock.check.rules.unseen_libraries import (
+    is_below_named,
+    is_changed,
+    is_named,
+    of_changed_file,
+    opened_in_torch,
+    why_unfound,
+)
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
@@ -219,10 +226,16 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     first = log.first
     if first is None:
         return
-    if "TL610" in first.rules and (asked := _asked(context, first)):
+    if "TL610" in first.rules and (asked := _asked(context, first) or opened_in_torch(context, first)):
         attempt, lost = min(asked, key=lambda each: _common(each[1]))
         missing = MissingLibrary(lost.name, lost.wanted_by)
-        yield found_missing(context, attempt, missing, *why_unfound(context, lost.name))
+        why, remedy = why_unfound(context, lost.name)
+        if is_changed(context, lost.wanted_by):
+            why, remedy = of_changed_file(context, lost)
+        finding = found_missing(context, attempt, missing, why, remedy)
+        if first.library.lower() == os.path.basename(attempt.path).lower():
+            finding.expected_error = first.text  # Windows names the DLL that was opened, and not what it needs.
+        yield finding
         return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
         yield from _ffmpeg_shown(context, first)
