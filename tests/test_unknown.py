@@ -28,7 +28,7 @@ from torchlock.audit import Auditor, supplies
 from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.install_sets import InstallSet
-from torchlock.audit.page_choice import newest_on_page
+from torchlock.audit.page_choice import beside_the_rest, newest_on_page
 from torchlock.audit.rules.host_libraries import build_taken
 from torchlock.audit.taken_build import taken_builds
 from torchlock.check import CheckContext, linking
@@ -286,10 +286,7 @@ def _(ground: Ground) -> object:
         Offer(frozenset({"cu999"}), every=False, public=False, unknown=False),
     ]
     last = len(known.stack.packages["torch"].versions) - 1
-    return [
-        supplies.build_of(known, "torch", last, 0, supplies.Supply(0, 0, "", offer))
-        for offer in offers
-    ]
+    return [supplies.build_of(known, "torch", last, 0, supplies.Supply(0, 0, "", offer)) for offer in offers]
 
 
 def pinned(folder: Path, text: str) -> tuple[AuditContext, InstallSet]:
@@ -304,6 +301,12 @@ def _(ground: Ground) -> object:
     context, _ = pinned(ground.folder, "torch\n")
     last = len(context.stack.packages["torch"].versions) - 1
     return newest_on_page(context, "torch", 1 << last, "cu999", 0)
+
+
+@row("audit.page_choice:beside_the_rest", "the torch that it is installed with is unknown")
+def _(ground: Ground) -> object:
+    context, install_set = pinned(ground.folder, "torch==2.9.0.dev20250801\ntorchvision\n")
+    return beside_the_rest(context, install_set, "torchvision", 0)
 
 
 @row("audit.taken_build:taken_builds", "its content is unknown")

@@ -131,3 +131,33 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, supply: Sup
         return Unknown(f"the page named here has no {name} {text}")
     own = known.stack.packages[name].build(index, platform)
     return Unknown(f"{name} {text} has no build on the public index") if own is None else own
+
+
+def is_from_elsewhere(context: AuditContext, install_set: InstallSet, name: str) -> bool:
+    """Whether a package may come from an index that the catalogue does not cover."""
+    for demand in install_set.demands[name]:
+        offer = context.offer(demand.entry)
+        if demand.label or demand.entry.url or demand.entry.channel == "conda" or offer.unknown or offer.every:
+            return True
+        if offer.labels and not _is_on_none(context, demand, offer):
+            return True
+    return False
+
+
+def _is_on_none(context: AuditContext, demand: Demand, offer: Offer) -> bool:
+    """Whether the pages of an offer certainly do not have the release that a demand pins."""
+    if not demand.exact or not demand.releases:
+        return False
+    text = context.stack.packages[demand.name].versions[demand.releases.bit_length() - 1]
+    return all(context.known.builds.serves(demand.name, text, label) is False for label in offer.labels)
+
+
+def lacks_wheels(context: AuditContext, install_set: InstallSet, name: str) -> bool:
+    """Whether a lock has a package on targets for which the public index has no wheel of it.
+
+    Nobody chose that release there, so that this is the fault, and not which torch the lock has there.
+    """
+    package, releases = context.stack.packages[name], install_set.releases(name) or 0
+    if not install_set.locked or releases & package.on(install_set.target_grid):
+        return False
+    return not is_from_elsewhere(context, install_set, name)

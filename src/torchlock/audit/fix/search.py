@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import combinations, groupby, islice, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.audit.fix.weight import weighed
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torchlock.audit.install_sets import Demand
     from torchlock.finding import Finding
     from torchlock.knowledge.compatibility import CompatibilityTable, Package
+    from torchlock.location import Place
     from torchlock.manifests.document import Document, Entry
 
 # Limits: lines to change, trials for one set of lines, trials for one fix.
@@ -41,6 +42,28 @@ _USUAL_SIZE = 200
 _USUAL = ("linux-x86_64", "windows-amd64")
 
 
+class Known(NamedTuple):
+    """The findings that a fix starts from: how much they weigh, and which are as severe as those to remove."""
+
+    weight: tuple[int, int]
+    severities: frozenset[str]
+    found: frozenset[tuple[str, Place]]
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding], faults: Sequence[Finding]) -> Known:
+        """The findings of a document, of which the faults are to be removed."""
+        severities = {"error"} if all(fault.severity == "error" for fault in faults) else {"error", "warning"}
+        return cls(
+            weighed(findings), frozenset(severities), frozenset((each.rule, each.place) for each in findings)
+        )
+
+    def has_new(self, findings: Sequence[Finding]) -> bool:
+        """Whether there is a finding as severe as those to remove that was not there before."""
+        return any(
+            each.severity in self.severities and (each.rule, each.place) not in self.found for each in findings
+        )
+
+
 class FixSearch:
     """Searches for fixes. ``judge`` judges a document as the audit does."""
 
@@ -51,8 +74,9 @@ class FixSearch:
         self._pages: dict[tuple[str, str, tuple[str, ...]], int] = {}
         """Package, page and platforms → the releases on that page."""
 
-    def begin(self, size: int = 0) -> None:
-        """Start on a document, with a new budget; ``size`` is the work of one trial."""
+    def begin(self, size: int = 0, grid: int = -1) -> None:
+        """Start on a document, with a new budget: ``size`` is the work of one trial, ``grid`` the judged cells."""
+        self._grid = grid
         self._left = float(_BUDGET)
         self._cost = max(1.0, size / _USUAL_SIZE)
         self.trials = 0
@@ -82,7 +106,7 @@ class FixSearch:
         faults = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not faults:
             return None if self.spent else {}
-        before, trials = weighed(findings), 0
+        known, trials = Known.of(findings, faults), 0
         for chosen, pin in self._tries(document, faults):
             subset = tuple(line[0] for line in chosen)
             self._take(_SET)
@@ -91,9 +115,9 @@ class FixSearch:
                 if trials > _TRIALS or self.spent:
                     return None
                 changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
-                if self._solves(document, changes, wanted, before):
+                if self._solves(document, changes, wanted, known):
                     changes = {i: new for i, new in changes.items() if new != document.entries[i].specifier}
-                    return self._smallest(document, changes, wanted, before)
+                    return self._smallest(document, changes, wanted, known)
         return None
 
     def _solves(
@@ -101,23 +125,23 @@ class FixSearch:
         document: Document,
         changes: dict[int, str],
         wanted: Callable[[Finding], bool],
-        before: tuple[int, int],
+        known: Known,
     ) -> bool:
         """Whether these changes remove all wanted findings and cause nothing worse."""
         left = self._tried(document, changes, _TRIAL)
-        return not any(map(wanted, left)) and weighed(left) < before
+        return not any(map(wanted, left)) and weighed(left) < known.weight and not known.has_new(left)
 
     def _smallest(
         self,
         document: Document,
         changes: dict[int, str],
         wanted: Callable[[Finding], bool],
-        before: tuple[int, int],
+        known: Known,
     ) -> dict[int, str]:
         """These changes without those of names without a version that are not necessary."""
         for index in [i for i in changes if not document.entries[i].specifier and len(changes) > 2]:
             fewer = {i: new for i, new in changes.items() if i != index}
-            if not self.spent and self._solves(document, fewer, wanted, before):
+            if not self.spent and self._solves(document, fewer, wanted, known):
                 changes = fewer
         return changes
 
@@ -129,7 +153,8 @@ class FixSearch:
             return False
         left = self._tried(document, changes, _CHECK)
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
-        return gone and weighed(left) < weighed(findings)
+        known = Known.of(findings, [finding])
+        return gone and weighed(left) < known.weight and not known.has_new(left)
 
     def _tries(
         self, document: Document, faults: Sequence[Finding]
@@ -265,25 +290,34 @@ class FixSearch:
         labels = [label for label in dict.fromkeys(found) if not label or label in known]
         if isinstance(published, Unknown):
             return labels
-        return [label for label in labels if not label or self._is_built(entry, version, label, beside)]
+        return [label for label in labels if self._is_built(entry, version, label, beside)]
 
     def _is_built(self, entry: Entry, version: str, label: str, beside: Sequence[Demand]) -> bool:
-        """Whether a build is known for the platforms on which another package of this build stands beside it.
+        """Whether a build is known for a judged platform of each package with a label that stands beside it.
 
-        Without such a package, whether it is known for any platform of the entry.
+        Without such a package, whether it is known for any judged platform of the entry. The release without a
+        label is that of the public index.
         """
+        own = cells_where(entry, self._known.stack) & self._grid
+        labelled = [demand for demand in beside if demand.label and label in ("", demand.label)]
+        places = [self._places_of(demand, own) for demand in labelled]
+        places = [each for each in places if each] or ([self._platforms(own)] if label else [])
+        return all(any(self._has(entry.name, version, label, one) for one in some) for some in places)
+
+    def _places_of(self, demand: Demand, cells: int) -> set[str]:
+        """The platforms on which a build that is written beside is known, of these cells."""
+        version = demand.entry.specifier.lstrip("= ").partition("+")[0]
+        places = self._platforms(cells_where(demand.entry, self._known.stack) & cells)
         published = self._known.builds.published
-        own = self._platforms(cells_where(entry, self._known.stack))
-        with_it = {
-            platform
-            for demand in beside
-            if demand.label == label
-            for platform in self._platforms(cells_where(demand.entry, self._known.stack)) & own
-            if published(demand.name, demand.entry.specifier.lstrip("= ").partition("+")[0], label, platform)
-            is True
-        }
-        answers = [published(entry.name, version, label, each) is True for each in with_it or own]
-        return all(answers) if with_it else any(answers)
+        return {each for each in places if published(demand.name, version, demand.label, each) is True}
+
+    def _has(self, name: str, version: str, label: str, platform: str) -> bool:
+        stack = self._known.stack
+        if label:
+            return self._known.builds.published(name, version, label, platform) is True
+        package = stack.packages[name]
+        cells = stack.on_platform(stack.platforms.index(platform))
+        return bool(package.mask(f"=={version}") & package.on(cells))
 
     def _platforms(self, cells: int) -> set[str]:
         stack = self._known.stack

@@ -36,6 +36,12 @@ _PLATFORMS = {
     "arm64": "linux-aarch64",
 }
 _ALONE = "alone:"
+# Commands that install the Python of the system, and those that may bring another one.
+_SYSTEM_PYTHON = re.compile(r"\bapt(?:-get)?\b[^&;|]*\binstall\b[^&;|]*\bpython3(?:-pip|-dev|-venv)?(?![\w.-])")
+_NAMED_PYTHON = re.compile(r"python(3\.\d+)")
+_OTHER_PYTHON = re.compile(
+    r"deadsnakes|conda|mamba|pyenv|virtualenv|\buv\b|\bpixi\b|\bnix\b|altinstall|update-alternatives|--from="
+)
 # Commands that may bring another pip, or another installer, than the image has.
 _OTHER_PIP = re.compile(r"get-pip|ensurepip|conda|virtualenv|pyenv|\buv\b")
 # A file that reads its target platform is built for several platforms.
@@ -261,6 +267,7 @@ class _Dockerfile:
     def _finish(self) -> None:
         """Combine the stages: an image has its own entries, and those of the stages that it is built on."""
         for stage in self._stages:
+            self._with_system_python(stage)
             _leave_image(stage)
         used = {stage.number for other in self._stages for stage in other.beneath() if stage is not other}
         leaves = [stage for stage in self._stages if stage.number not in used]
@@ -296,6 +303,14 @@ class _Dockerfile:
             if not any(entry.name == "torch" for entry in around):
                 return [self._held(stage, "", url=f"image:{stage.name_of_image}"), *entries]
         return entries
+
+    def _with_system_python(self, stage: _Stage) -> None:
+        """Give a stage the Python of its system, if it installs that one, and nothing that has another Python."""
+        python = stage.image.system_python
+        named = {python, *_NAMED_PYTHON.findall(self._text)}
+        alone = _SYSTEM_PYTHON.search(self._text) and not _OTHER_PYTHON.search(self._text)
+        if len(named) == 1 and alone and python and not stage.python[0] and not stage.parent:
+            stage.python = (f"=={python}.*", stage.at)
 
     def _declared(self, leaves: list[_Stage]) -> None:
         """The Python and the platform of the final images, if they agree."""
