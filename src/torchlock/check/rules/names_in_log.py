@@ -68,7 +68,7 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     yield context.finding(
         "TL709",
         "warning",
-        f"{_caller(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
+        f"{who_calls(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
         *([owner] if owner and owner not in STACK else []),
         "torch",
         path=path_of(context, "torch"),
@@ -130,7 +130,7 @@ def _finding(context: CheckContext, missing: MissingName, lookup: Lookup) -> Fin
     return context.finding(
         _rule_of(missing, lookup),
         "warning",
-        f"{_caller(context, missing.caller, owner)} uses {lookup.lost}, {_lack(context, package, lookup)}",
+        f"{who_calls(context, missing.caller, owner)} uses {lookup.lost}, {_lack(context, package, lookup)}",
         *others,
         package,
         path=path_of(context, package),
@@ -166,10 +166,11 @@ def _lack(context: CheckContext, package: str, lookup: Lookup) -> str:
 
 def named_caller(context: CheckContext, missing: MissingName) -> str:
     """The package or the file that asked for a missing name."""
-    return _caller(context, missing.caller, owner_of(context, missing.caller))
+    return who_calls(context, missing.caller, owner_of(context, missing.caller))
 
 
-def _caller(context: CheckContext, caller: Frame | None, owner: str) -> str:
+def who_calls(context: CheckContext, caller: Frame | None, owner: str) -> str:
+    """The package, the file or the cell of a line of code, for the beginning of a sentence."""
     if caller is None:
         return "the code that printed the log"
     if owner and owner not in STACK:
