@@ -7,6 +7,8 @@ import pytest
 from support.ground import Ground
 from support.site_folder import install
 
+pytestmark = pytest.mark.sketched
+
 NONE = """\
 ERROR: Could not find a version that satisfies the requirement {0} (from versions: none)
 ERROR: No matching distribution found for {0}

@@ -309,7 +309,7 @@ FAILURES = {
         "channels:\n  - conda-forge\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
         "TL240",
         5,
-        "the channel conda-forge has no torchaudio 2.1.0: it has 2.4.1, 2.5.1",
+        "the channel conda-forge has no torchaudio 2.1.0: as of 2026-11-29 it has 2.4.1, 2.5.1",
         None,
         "Take torch and torchaudio from the channel pytorch",
         "channels:\n  - pytorch\n  - conda-forge\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",

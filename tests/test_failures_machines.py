@@ -189,3 +189,26 @@ def test_an_msys2_of_which_the_libraries_are_not_known(ground: Ground) -> None:
 def test_the_soundfile_of_msys2_itself_is_not_called_broken(libraries: list[str], ground: Ground) -> None:
     site = msys2(ground, MODULE.replace("libsndfile64bit.dll", "libsndfile-1.dll"), *libraries)
     assert not ground.check(site, platform="windows-amd64").bad
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (
+            r"OSError: [WinError 4551] An Application Control policy has blocked this file. Error loading "
+            r'"C:\app\Lib\site-packages\torch\lib\torch.dll" or one of its dependencies.',
+            "torch.dll of torch",
+        ),
+        (
+            "ImportError: DLL load failed while importing _C: An Application Control policy has blocked it.",
+            "the module _C",
+        ),
+        ("OSError: [WinError 4551] Eine Anwendungssteuerungsrichtlinie hat diese Datei blockiert", "a file"),
+    ],
+)
+def test_a_policy_of_windows_against_files_that_are_not_signed(line: str, what: str, ground: Ground) -> None:
+    site = bare(ground, "app/Lib/site-packages", "3.11", "windows", "amd64")
+    ground.torch(site, "2.8.0", made_for=["torchaudio==2.8.0"])
+    done = ground.check(site, log=f"{line}\n")
+    assert done.first.rule == "TL619"
+    assert done.first.message.startswith(f"Application Control of Windows does not let Python load {what}:")

@@ -29,8 +29,13 @@ class Fixer:
     """Finds remedies. The judge that reported the findings also checks each remedy."""
 
     def __init__(
-        self, known: Knowledge, judge: Callable[[Document], list[Finding]], size: Callable[[Document], int]
+        self,
+        known: Knowledge,
+        judge: Callable[[Document], list[Finding]],
+        size: Callable[[Document], int],
+        grid: Callable[[Document], int],
     ) -> None:
+        self._grid = grid
         self._known = known
         self._judge = judge
         self._size = size
@@ -106,7 +111,7 @@ class Fixer:
     def _begin(self, document: Document, findings: list[Finding]) -> Document:
         """Start on a document, with new budgets: the document without what does not matter for these findings."""
         bare = self._bare(document, {name for finding in findings for name, _ in finding.packages})
-        self._search.begin(self._size(bare))
+        self._search.begin(self._size(bare), self._grid(bare))
         for search in self._special.values():
             search.begin()
         return bare

@@ -74,8 +74,9 @@ class FixSearch:
         self._pages: dict[tuple[str, str, tuple[str, ...]], int] = {}
         """Package, page and platforms → the releases on that page."""
 
-    def begin(self, size: int = 0) -> None:
-        """Start on a document, with a new budget; ``size`` is the work of one trial."""
+    def begin(self, size: int = 0, grid: int = -1) -> None:
+        """Start on a document, with a new budget: ``size`` is the work of one trial, ``grid`` the judged cells."""
+        self._grid = grid
         self._left = float(_BUDGET)
         self._cost = max(1.0, size / _USUAL_SIZE)
         self.trials = 0
@@ -289,25 +290,34 @@ class FixSearch:
         labels = [label for label in dict.fromkeys(found) if not label or label in known]
         if isinstance(published, Unknown):
             return labels
-        return [label for label in labels if not label or self._is_built(entry, version, label, beside)]
+        return [label for label in labels if self._is_built(entry, version, label, beside)]
 
     def _is_built(self, entry: Entry, version: str, label: str, beside: Sequence[Demand]) -> bool:
-        """Whether a build is known for the platforms on which another package of this build stands beside it.
+        """Whether a build is known for a judged platform of each package with a label that stands beside it.
 
-        Without such a package, whether it is known for any platform of the entry.
+        Without such a package, whether it is known for any judged platform of the entry. The release without a
+        label is that of the public index.
         """
+        own = cells_where(entry, self._known.stack) & self._grid
+        labelled = [demand for demand in beside if demand.label and label in ("", demand.label)]
+        places = [self._places_of(demand, own) for demand in labelled]
+        places = [each for each in places if each] or ([self._platforms(own)] if label else [])
+        return all(any(self._has(entry.name, version, label, one) for one in some) for some in places)
+
+    def _places_of(self, demand: Demand, cells: int) -> set[str]:
+        """The platforms on which a build that is written beside is known, of these cells."""
+        version = demand.entry.specifier.lstrip("= ").partition("+")[0]
+        places = self._platforms(cells_where(demand.entry, self._known.stack) & cells)
         published = self._known.builds.published
-        own = self._platforms(cells_where(entry, self._known.stack))
-        with_it = {
-            platform
-            for demand in beside
-            if demand.label == label
-            for platform in self._platforms(cells_where(demand.entry, self._known.stack)) & own
-            if published(demand.name, demand.entry.specifier.lstrip("= ").partition("+")[0], label, platform)
-            is True
-        }
-        answers = [published(entry.name, version, label, each) is True for each in with_it or own]
-        return all(answers) if with_it else any(answers)
+        return {each for each in places if published(demand.name, version, demand.label, each) is True}
+
+    def _has(self, name: str, version: str, label: str, platform: str) -> bool:
+        stack = self._known.stack
+        if label:
+            return self._known.builds.published(name, version, label, platform) is True
+        package = stack.packages[name]
+        cells = stack.on_platform(stack.platforms.index(platform))
+        return bool(package.mask(f"=={version}") & package.on(cells))
 
     def _platforms(self, cells: int) -> set[str]:
         stack = self._known.stack

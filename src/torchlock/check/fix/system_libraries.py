@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
-def soundfile(context: CheckContext, finding: Finding) -> Remedy:
-    """A backend for a torchaudio that has none (TL306)."""
-    return Remedy("Install soundfile.", commands=add(context, "soundfile"))
-
-
 def later_soundfile(context: CheckContext, finding: Finding) -> Remedy | None:
     """A soundfile with its own library, in place of a libsndfile of the machine that does not load (TL608)."""
     if not is_library_of_the_machine(context, finding):

@@ -10,7 +10,7 @@ from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.log_signatures import HEADLINE
 from torchlock.check.mac_libraries import ffmpeg_off_path
-from torchlock.check.rules import versions
+from torchlock.check.rules import prereleases, versions
 from torchlock.check.rules.audio_backends import (
     built_without_sox,
     ffmpeg_shown,
@@ -54,7 +54,7 @@ def healthy(context: CheckContext) -> str:
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = (
         "; no rule says whether these pre-releases work together"
-        if fine and versions.without_rules(context)
+        if fine and not unknown and prereleases.without_rules(context)
         else ""
     )
     missing = early + _absent(names)
@@ -148,7 +148,10 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     if not opened:
         return _without_library(context, name)
     unseen = [each for attempt in opened for each in _unseen(context, attempt)]
-    return _common_reason(unseen) if unseen else versions.unjudged(context, name)
+    if unseen:
+        return _common_reason(unseen)
+    unknown = versions.unjudged(context, name)
+    return prereleases.unpaired(context, name) if unknown is None else unknown
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:

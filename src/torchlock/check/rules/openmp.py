@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.finding import Remedy
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
@@ -20,10 +24,15 @@ if TYPE_CHECKING:
 _RUNTIME = re.compile(r"lib(iomp5md\.dll|iomp5\.dylib|omp\.dylib)")
 _INSIDE = ("", "lib", ".dylibs")
 _MOST = 2000
+_MOST_READ = 300
 _SAYS = re.compile(r"Error #15: Initializing ([\w.-]{3,60}), but found ([\w.-]{3,60}) already")
 _REMEDY = Remedy(
     "Install these packages all with pip or all with conda, or keep one copy. "
     "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
+)
+_REMEDY_OUTSIDE = Remedy(
+    "Import torch before the packages that load the other copy, or let both use one: install these packages all with "
+    "conda, or replace the other copy by a link to that of torch."
 )
 
 
@@ -32,21 +41,28 @@ def openmp(context: CheckContext) -> Iterator[Finding]:
     """It is a note, because most programs work; a log shows if this one did not."""
     if context.target is None or context.target.platform.system == "linux" or context.copy("torch") is None:
         return
-    copies: dict[str, list[str]] = {}
-    for path in _runtimes(context):
-        copies.setdefault(os.path.basename(path), []).append(path)
-    for name, paths in copies.items():
-        if len(paths) > 1:
-            yield context.finding(
-                "TL613",
-                "note",
-                f"there are {len(paths)} copies of {name}: {_listed(paths)}",
-                "torch",
-                path=paths[1],
-                because="a process that loads two of them can end, or compute wrong results",
-                expected_error=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
-                remedy=_REMEDY,
-            )
+    outside = list(_named_outside(context))
+    paths = list(_distinct([*_runtimes(context), *outside]))
+    if len(paths) < 2:
+        return
+    outside = [each for each in outside if each in paths]
+    names = list(dict.fromkeys(map(os.path.basename, paths)))
+    what = f"copies of {names[0]}" if len(names) == 1 else f"OpenMP runtimes ({' and '.join(sorted(names))})"
+    yield context.finding(
+        "TL613",
+        "note",
+        f"there are {len(paths)} {what}: {_listed([_named(context, each) for each in paths])}",
+        "torch",
+        path=paths[1],
+        because="a process that loads two of them can end, or compute wrong results",
+        expected_error="" if outside else _error_of(names[-1], names[0]),
+        remedy=_REMEDY_OUTSIDE if outside else _REMEDY,
+    )
+
+
+def _error_of(again: str, loaded: str) -> str:
+    """What a runtime prints that finds another one in its process; not each one looks for it."""
+    return f"OMP: Error #15: Initializing {again}, but found {loaded} already initialized."
 
 
 @rule("TL613", on="log")
@@ -78,6 +94,47 @@ def _runtimes(context: CheckContext) -> Iterator[str]:
         for name in context.environment.tree.names(folder):
             if _RUNTIME.fullmatch(name):
                 yield os.path.join(folder, name)
+
+
+def _named_outside(context: CheckContext) -> Iterator[str]:
+    """The copies of package managers that the libraries of packages reach by LC_RPATH, or name by a whole path."""
+    if context.search_path is None or context.operating_system != "macos":
+        return
+    there = Root(context.search_path.root)
+    libraries = (
+        os.path.join(folder, name)
+        for folder in _folders(context)
+        for name in context.environment.tree.names(folder)
+        if name.endswith(".dylib") and not _RUNTIME.fullmatch(name)
+    )
+    for path in islice(libraries, _MOST_READ):
+        binary = read_binary(path)
+        for needed in binary.needed if isinstance(binary, Binary) else ():
+            if _RUNTIME.fullmatch(os.path.basename(needed.name)):
+                found = (there.real(each) for each in _places(needed.name, path, binary))
+                yield from islice((each for each in found if files.is_file(each)), 1)
+
+
+def _places(name: str, path: str, binary: Binary) -> Iterator[str]:
+    """Where dyld looks for a library of this name."""
+    if name.startswith("/"):
+        yield name
+    for folder in binary.rpath if name.startswith("@rpath/") else ():
+        yield os.path.join(folder.replace("@loader_path", os.path.dirname(path)), name.removeprefix("@rpath/"))
+
+
+def _distinct(paths: Iterable[str]) -> Iterator[str]:
+    """Each file once, and of each folder one name: packages of conda have the same runtime under two names."""
+    seen: set[str] = set()
+    for path in paths:
+        real = os.path.realpath(path)
+        if not seen & {real, os.path.dirname(real)}:
+            seen |= {real, os.path.dirname(real)}
+            yield path
+
+
+def _named(context: CheckContext, path: str) -> str:
+    return context.search_path.name(path) if context.search_path is not None else path
 
 
 def _folders(context: CheckContext) -> Iterator[str]:

@@ -1,0 +1,66 @@
+"""Two OpenMP runtimes on a Mac: of two names, of another package manager, and as a crash shows them."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.ground import Ground
+from support.site_folder import install, write
+from support.skeletons import Site, dylib
+
+CRASH = "EXC_BAD_ACCESS (SIGSEGV) in a thread\n  libomp.dylib`__kmp_suspend_64<false, true> + 44\n"
+BREW = "/opt/homebrew/opt/libomp/lib"
+pytestmark = pytest.mark.sketched
+
+
+def with_torch(ground: Ground) -> Site:
+    site = ground.mac("Users/o/venv", "3.12")
+    ground.torch(site, "2.8.0", made_for=["torchaudio==2.8.0"])
+    write(site.path / "torch/lib/libomp.dylib", dylib("@rpath/libomp.dylib"))
+    return site
+
+
+def lightgbm(site: Site, needed: str, folder: str) -> None:
+    library = dylib("@rpath/lib_lightgbm.dylib", [needed], [], [folder])
+    install(site.path, "lightgbm", "4.6.0", {"lightgbm/lib/lib_lightgbm.dylib": library})
+
+
+@pytest.mark.parametrize("needed", ["@rpath/libomp.dylib", f"{BREW}/libomp.dylib"])
+def test_a_package_that_leads_to_the_runtime_of_homebrew(needed: str, ground: Ground) -> None:
+    site = with_torch(ground)
+    lightgbm(site, needed, BREW)
+    write(site.root / BREW.strip("/") / "libomp.dylib", dylib("libomp.dylib"))
+    assert not ground.check(site, root=True).bad
+    done = ground.check(site, log=CRASH, root=True)
+    assert done.first.rule == "TL613"
+    assert f"{BREW}/libomp.dylib" in done.first.message
+    assert done.first.remedy.startswith("Import torch before the packages that load the other copy")
+    assert not done.first.says
+
+
+def test_a_package_whose_runtime_is_not_there(ground: Ground) -> None:
+    site = with_torch(ground)
+    lightgbm(site, "@rpath/libomp.dylib", BREW)
+    assert "TL613" not in {each.rule for each in ground.check(site, root=True).findings}
+
+
+def test_a_package_that_leads_to_the_runtime_of_torch(ground: Ground) -> None:
+    site = with_torch(ground)
+    lightgbm(site, "@rpath/libomp.dylib", "@loader_path/../../torch/lib")
+    assert "TL613" not in {each.rule for each in ground.check(site, root=True).findings}
+
+
+def test_two_runtimes_of_other_names(ground: Ground) -> None:
+    site = with_torch(ground)
+    install(site.path, "mkl", "2024.0", {"mkl/lib/libiomp5.dylib": dylib("@rpath/libiomp5.dylib")})
+    log = "OMP: Error #15: Initializing libiomp5.dylib, but found libomp.dylib already initialized.\n"
+    done = ground.check(site, log=log, root=True)
+    assert done.first.rule == "TL613"
+    assert "there are 2 OpenMP runtimes (libiomp5.dylib and libomp.dylib)" in done.first.message
+    assert "TL613" in {each.rule for each in ground.check(site, root=True).findings}
+
+
+def test_one_runtime_under_two_names_in_one_folder(ground: Ground) -> None:
+    site = with_torch(ground)
+    write(site.path / "torch/lib/libiomp5.dylib", dylib("@rpath/libiomp5.dylib"))
+    assert "TL613" not in {each.rule for each in ground.check(site, root=True).findings}
