@@ -115,13 +115,8 @@ def stage(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     site = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     draw = random.Random(1)
-    names = Names(
-        *(
-            [_symbol(draw, prefix, number) for number in range(count)]
-            for prefix, count in (("_ZN2at", 74_000), ("_ZN2at4cuda", 30_000), ("_ZN3c10", 1_400))
-        ),
-        [_symbol(draw, "_ZN5torch", number) for number in range(2_300)],
-    )
+    counts = (("_ZN2at", 74_000), ("_ZN2at4cuda", 30_000), ("_ZN3c10", 1_400), ("_ZN5torch", 2_300))
+    names = Names(*([_symbol(draw, prefix, number) for number in range(count)] for prefix, count in counts))
     _nvidia(site)
     _torch(site, names, draw)
     _companions(site, names, draw)

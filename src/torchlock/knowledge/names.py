@@ -109,7 +109,10 @@ def changed_calls() -> list[Changed]:
     Raises:
         DataError: the bundled table is damaged.
     """
-    return [Changed(*row[:6], tuple(row[6])) for row in tables.load_compiled("names.json")["changed"]]
+    return [
+        Changed(*texts, sources=tuple(sources))
+        for *texts, sources in tables.load_compiled("names.json")["changed"]
+    ]
 
 
 def numpy_with(name: str, version: Version) -> str:
