@@ -54,7 +54,7 @@ _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 def healthy(context: CheckContext, *, is_open: bool = False) -> str:
     """The sentence if nothing is wrong: which packages load, and what was not examined.
 
-    ``is_open``: a log shows a failure all the same, so that only the files are found to be right.
+    ``is_open``: a log still shows a failure, so that only the files are found to be right.
     """
     names = [name for name in STACK if name in context.pins and name != "numpy"]
     if not names:
