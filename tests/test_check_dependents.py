@@ -163,3 +163,18 @@ def test_an_earlier_ctranslate2_under_a_later_cudnn(tmp_path: Path, capsys: pyte
     report = run(capsys, "--path", folder, code=0)
     assert ("warning", "TL207") in bad(report)
     assert report["command"] == 'python -m pip install "ctranslate2>=4.5,<5"'
+
+
+def test_a_ctranslate2_that_another_package_pins_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """https://github.com/m-bain/whisperX/issues/954: torch before 2.4 brings cuDNN 8."""
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder, "2.5.1+cu124", cuda="'12.4'")
+    install(folder, "ctranslate2", "4.4.0")
+    install(folder, "whisperx", "3.3.0", headers="Requires-Dist: torch>=2\nRequires-Dist: ctranslate2==4.4.0\n")
+    report = run(capsys, "--path", folder, code=0)
+    finding = next(each for each in report["files"][0]["findings"] if each["rule"] == "TL207")
+    words = "ctranslate2 4.5 or later works with this torch, but whisperx requires ctranslate2==4.4.0"
+    assert words in finding["remedy"]["summary"]
+    assert "torch==2.3.1" in finding["remedy"]["commands"][0]["line"]
+    assert "cu124" not in finding["remedy"]["commands"][0]["line"]  # 2.3.1 has no such build.

@@ -547,6 +547,29 @@ def test_builds_of_two_cuda_versions(
         assert ("no rule says whether these pre-releases work together" in report["summary"]) == early
 
 
+@pytest.mark.parametrize(
+    ("torch", "audio", "fits"),
+    [
+        ("2.7.1+rocm7.9.0rc20250923", "2.8.0a0+rocm7.0.0rc20250903", False),
+        ("2.7.1+rocm7.9.0rc20250923", "2.7.1a0+rocm7.9.0rc20250923", True),
+        # Companions of a nightly build keep the number of the last release for weeks.
+        ("2.7.0.dev20250307+rocm6.3", "2.6.0.dev20250307+rocm6.3", True),
+        ("2.6.0a0+ecf3bae40a.nv25.1", "2.5.0a0", True),
+    ],
+)
+def test_a_pre_release_of_another_release_and_build(
+    torch: str, audio: str, fits: bool, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/Comfy-Org/ComfyUI/issues/9604: all symbols are found, and the process dies"""
+    stage_pair(site, torch, audio)
+    report = run(capsys, "--path", site)
+    assert bad(report) == []
+    assert ("belongs to another release of torch" in report["summary"]) is not fits
+    log = write(site.parent / "log", "terminate called after throwing an instance of 'std::bad_alloc'\n")
+    report = run(capsys, "--path", site, "--log", log)
+    assert bad(report) == ([] if fits else [("warning", "TL101")])
+
+
 def test_a_torch_of_ones_own_says_its_cuda_in_its_version_file(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,6 +117,16 @@ def test_nobody_replaces_a_vendors_torch(site: Path, capsys: pytest.CaptureFixtu
     assert "Install the torchaudio from where torch 2.9.0a0+145a3a7bda.nv25.10 came" in summary
 
 
+def test_a_pre_release_of_a_vendor_takes_the_tag_of_its_own_release(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/Qengineering/Jetson-Nano-Ubuntu-20-image/issues/82: not the last patch release of it."""
+    stage_torch(site, "1.13.0a0+git7c98e70", cuda="'10.2'")
+    stage_audio(site, "0.13.0", uses=GONE)
+    report = run(capsys, "--path", site, code=1)
+    assert report["command"].endswith("git+https://github.com/pytorch/audio@v0.13.0")
+
+
 def test_a_damaged_package_is_installed_once_more_without_the_cache(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -234,12 +234,6 @@ BROKEN = {
         "TL304",
         ["this machine has FFmpeg 9"],
     ),
-    "no backend": Broken(
-        Stage("2.8.0+cu128", "12.8", ["torchaudio==2.8.0"], libraries=("libsox.so.3",)),
-        "TL306",
-        ["has no backend to load and save files"],
-        ["install soundfile"],
-    ),
     "NumPy 2 with an old torch": Broken(
         Stage("2.2.2+cu121", "12.1", ["torchaudio==2.2.2", "soundfile==0.13.1"], others=[("numpy", "2.1.0")]),
         "TL105",

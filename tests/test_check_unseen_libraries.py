@@ -169,3 +169,24 @@ def test_the_ffmpeg_that_a_log_asks_for_comes_first(tmp_path: Path, capsys: pyte
     lines = [each["line"] for each in finding["remedy"]["commands"]]
     assert lines[0] == "export DYLD_FALLBACK_LIBRARY_PATH=/opt/homebrew/lib"
     assert "pip install soundfile" in lines[1]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("has_soundfile", [True, False])
+def test_libsox_in_a_log_is_no_missing_backend(
+    is_known: bool, has_soundfile: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/jishengpeng/WavTokenizer/issues/79: sox_effects need libsox, and soundfile has none."""
+    site = tmp_path / "opt/env/lib/python3.11/site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, "2.3.1+cpu")
+    stage_audio(site, "2.3.1+cpu")
+    if has_soundfile:
+        install(site, "soundfile", "0.13.1", {"soundfile.py": "", "_soundfile_data/libsndfile_x86_64.so": ""})
+    root = image(site) if is_known else None
+    line = "OSError: libsox.so: cannot open shared object file: No such file or directory"
+    log = write(tmp_path / "log", f"{line}\n")
+    words = ["--path", site, "--platform", "linux-x86_64", "--log", log]
+    finding = first(run(capsys, *words, *(["--root", root] if root else [])))
+    assert (finding["rule"], finding["severity"]) == ("TL302", "warning")
+    assert "libsox" in finding["remedy"]["summary"]

@@ -57,6 +57,7 @@ def test_source_under_a_head_is_no_failure(head: str) -> None:
     assert log.first is None
 
 
+@pytest.mark.sketched
 @pytest.mark.parametrize("pinned", [True, False])
 def test_a_numpy_older_than_that_of_torch(ground: Ground, pinned: bool) -> None:
     """https://github.com/coqui-ai/TTS/issues/2273: numpy 1.23.5 cures, although TTS pins another one."""

@@ -309,7 +309,7 @@ FAILURES = {
         "channels:\n  - conda-forge\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
         "TL240",
         5,
-        "the channel conda-forge has no torchaudio 2.1.0: it has 2.4.1, 2.5.1",
+        "the channel conda-forge has no torchaudio 2.1.0: as of 2026-11-29 it has 2.4.1, 2.5.1",
         None,
         "Take torch and torchaudio from the channel pytorch",
         "channels:\n  - pytorch\n  - conda-forge\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
@@ -326,6 +326,18 @@ FAILURES = {
         '[workspace]\nchannels = ["conda-forge", "pytorch"]\nplatforms = ["linux-64"]\n[dependencies]\n'
         'pytorch = { version = "==2.1.0", channel = "pytorch" }\n'
         'torchaudio = { version = "==2.1.0", channel = "pytorch" }\n',
+    ),
+    "a command with strict channels": Failure(
+        "install.sh",
+        "conda config --set channel_priority strict\n"
+        "conda create -n a -c conda-forge -c pytorch pytorch==2.1.0 torchaudio==2.1.0\n",
+        "TL240",
+        2,
+        "the channel conda-forge has no torchaudio 2.1.0",
+        None,
+        "Take torch and torchaudio from the channel pytorch",
+        "conda config --set channel_priority strict\n"
+        "conda create -n a -c pytorch -c conda-forge pytorch==2.1.0 torchaudio==2.1.0\n",
     ),
     "conda-forge has one torchaudio for Windows": Failure(
         "pixi.toml",

@@ -137,7 +137,9 @@ def test_a_vendors_torch_for_another_cuda_version(ground: Ground) -> None:
     ground.torch(site, "2.7.0a0+7c8ec84dab.nv25.03", made_for=["torchaudio==2.7.1"], cuda="12.8")
     done = ground.check(site, root=True)
     assert (done.first.rule, done.first.severity) == ("TL201", "error")
-    assert "torchaudio 2.7.1 was built for CUDA 12.6, this torch (2.7.0a0+7c8ec84dab.nv25.03)" in done.first.message
+    assert (
+        "torchaudio 2.7.1 was built for CUDA 12.6, this torch (2.7.0a0+7c8ec84dab.nv25.03)" in done.first.message
+    )
     assert "from where torch 2.7.0a0+7c8ec84dab.nv25.03 came" in done.first.remedy
     assert done.command.endswith("git+https://github.com/pytorch/audio@v2.7.0")
     ground.cure(done, by=lambda: built_here(ground, site, version="2.7.0"))

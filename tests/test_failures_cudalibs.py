@@ -509,6 +509,7 @@ def test_an_older_nccl(ground: Ground, site: Site, symbol: str) -> None:
     assert done.first.message.endswith(
         f"uses {symbol}, which libnccl.so.2 of nvidia-nccl-cu12 2.18.1 does not define"
     )
+    assert done.first.because == "torch was built with another release of nvidia-nccl-cu12 than the installed one"
     assert done.command == "python -m pip install nvidia-nccl-cu12==2.21.5"
 
 

@@ -258,3 +258,28 @@ def test_an_xformers_of_the_torch_before(ground: Ground) -> None:
     ground.image()
     done = ground.check(site, root=True, log=f"{XFORMERS}    PyTorch 2.5.1+cu121 (you have 2.6.0+cu124)\n")
     assert done.command == "python -m pip install --no-deps xformers==0.0.29.post3"
+
+
+NO_DECODER = "RuntimeError: Unsupported device: cuda. Did you install a CPU-only build of torchcodec?\n"
+
+
+@pytest.mark.sketched
+def test_a_cpu_build_of_torchcodec_that_is_asked_to_decode_on_a_gpu(ground: Ground) -> None:
+    site = stack(ground, "torchaudio==2.8.0", "torchcodec==0.7.0", torch="2.8.0+cu128")
+    done = ground.check(site, root=True, log=NO_DECODER)
+    assert done.first.rule == "TL210"
+    assert f"--index-url {PAGE}/cu128 torchcodec==0.7.0" in done.command
+    assert "or decode with device='cpu'" in done.first.remedy
+
+
+@pytest.mark.sketched
+def test_a_model_of_a_gpu_on_a_mac(ground: Ground) -> None:
+    """No build for CUDA is for macOS."""
+    site = ground.mac()
+    ground.wheel(site, "torchaudio==2.5.1")
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.torch(site, "2.5.1")
+    log = "AssertionError: Torch not compiled with CUDA enabled\n"
+    done = ground.check(site, log=log, platform="macos-arm64")
+    assert (done.first.rule, done.command) == ("TL209", "")
+    assert "map_location='cpu'" in done.first.remedy

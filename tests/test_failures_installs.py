@@ -93,7 +93,7 @@ def test_the_version_of_somebodys_build_from_source(version: str, command: str, 
     site = ground.linux("3.11")
     done = checked(ground, site, no_match(f"torchaudio=={version}", "2.3.0, 2.3.1, 2.4.0"))
     assert done.first.rule == "TL502"
-    assert "is a build from source, made from commit" in done.first.message
+    assert "is a build from source, of commit" in done.first.message
     assert done.command == (f"python -m pip install torchaudio=={command}" if command else "")
 
 

@@ -282,3 +282,35 @@ RuntimeError: stft requires the return_complex parameter be given for real input
     done = ground.check(site, log=log)
     shown(done, "TL709", "/D2Former/evaluation.py, line 36, calls torch.stft", "view_as_real")
     assert done.first.remedy  # the line is changed
+
+
+WEIGHTS = """\
+_pickle.UnpicklingError: Weights only load failed. This file can still be loaded, to do so you have two options
+    WeightsUnpickler error: Unsupported global: GLOBAL {} was not an allowed global by default.
+"""
+
+
+@pytest.mark.sketched
+def test_a_model_of_pyannote_that_lightning_no_longer_loads(ground: Ground) -> None:
+    """https://github.com/pyannote/pyannote-audio/issues/1960"""
+    site = stack(ground, "torchaudio==2.8.0", torch="2.8.0+cu128")
+    for name, version in (("pyannote-audio", "3.4.0"), ("lightning", "2.6.0"), ("pytorch-lightning", "2.6.0")):
+        install(site.path, name, version, {f"{name.replace('-', '_')}/__init__.py": ""})
+    done = ground.check(
+        site, root=True, log="lightning_fabric/utilities/cloud_io.py\n" + WEIGHTS.format("omegaconf")
+    )
+    assert done.first.rule == "TL110"
+    assert "with lightning 2.6 or newer" in done.first.message
+    assert done.command == 'python -m pip install "lightning<2.6" "pytorch-lightning<2.6"'
+
+
+@pytest.mark.sketched
+def test_a_model_of_tts(ground: Ground) -> None:
+    """https://github.com/coqui-ai/TTS/issues/4175"""
+    site = stack(ground, "torchaudio==2.6.0", torch="2.6.0+cu124")
+    install(site.path, "TTS", "0.22.0", {"TTS/__init__.py": ""})
+    log = '  File "/usr/local/lib/python3.11/site-packages/TTS/utils/io.py", line 54, in load_fsspec\n'
+    done = ground.check(site, root=True, log=log + WEIGHTS.format("TTS.tts.configs.xtts_config.XttsConfig"))
+    assert done.first.rule == "TL110"
+    assert done.first.message.endswith(": it contains TTS.tts.configs.xtts_config.XttsConfig")
+    assert done.command == "python -m pip uninstall -y TTS && python -m pip install coqui-tts"

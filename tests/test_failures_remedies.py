@@ -229,3 +229,40 @@ def test_no_remedy_without_a_known_platform(ground: Ground) -> None:
     assert (done.first.rule, done.command) == ("TL615", "")
     assert "--python" in done.first.remedy
     ground.cure(ground.check(site, platform="linux-x86_64"))
+
+
+GONE = """\
+  File "/home/u/app/run.py", line 3, in <module>
+    info = torchaudio.info("a.wav")
+AttributeError: module 'torchaudio' has no attribute 'info'
+"""
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("version", ["2.9.1", "2.10.0"])
+def test_an_earlier_release_is_of_an_earlier_cuda(version: str, ground: Ground) -> None:
+    """No torch that has torchaudio.info was built for CUDA 13, whose driver runs the builds for CUDA 12, too."""
+    site = ground.linux("3.12")
+    ground.wheel(site, f"torchaudio=={version}+cu130")
+    ground.torch(site, f"{version}+cu130")
+    ground.image(*ffmpeg(6))
+    done = ground.check(site, root=True, log=GONE)
+    assert done.first.rule == "TL702"
+    page = "https://download.pytorch.org/whl/cu129"
+    assert done.command == f"python -m pip install --index-url {page} torch==2.8.0+cu129 torchaudio==2.8.0+cu129"
+    assert "driver" not in done.first.remedy
+    ground.cure(done)
+
+
+@pytest.mark.sketched
+def test_a_later_release_is_of_a_later_cuda(ground: Ground) -> None:
+    """The remedy says which driver that build needs."""
+    site = ground.linux("3.11")
+    ground.wheel(site, "torchaudio==2.8.0")
+    install(site.path, "asr", "1.0", headers="Requires-Dist: torchaudio>=2.8\n")
+    ground.torch(site, "2.0.1+cu117", made_for=["torchaudio==2.0.2"])
+    ground.image(*ffmpeg(6))
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.command) == ("TL101", "python -m pip install torch==2.8.0")
+    assert "this build needs an NVIDIA driver 525" in done.first.remedy
+    ground.cure(done)

@@ -13,6 +13,8 @@ from support.site_folder import install, write
 from support.skeletons import Site
 from torchlock.inspect.loading.root import Root
 
+pytestmark = pytest.mark.sketched
+
 LINUX = "; platform_system == 'Linux'"
 CUDA = ["nvidia-cudnn-cu12==9.10.2.21" + LINUX, "nvidia-cuda-runtime-cu12==12.8.90" + LINUX]
 CUDNN, CUDART = "nvidia/cudnn/lib/libcudnn.so.9", "nvidia/cuda_runtime/lib/libcudart.so.12"

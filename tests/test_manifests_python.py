@@ -185,3 +185,29 @@ def test_the_python_of_an_image() -> None:
         ("torch", "python_version == '3.11'"),
         ("torch", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'run_command("pip install torch==2.0.1", "Installing PyTorch")',
+        'self.run_cmd("python -m pip install torch==2.0.1")',
+        'execute([sys.executable, "-m", "pip", "install", "torch==2.0.1"])',
+        'command = "pip install torch==2.0.1"\nif not run_command(command):\n    raise SystemExit(1)',
+    ],
+)
+def test_a_function_of_the_script_that_runs_commands(call: str) -> None:
+    assert asked(read("install.py", f"import sys\n{call}\n")) == [("torch", "==2.0.1")]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'print("pip install torch==2.0.1")',
+        'run("python train.py")',
+        'run_command(f"pip install {x}")',
+        "run(x, y)",
+    ],
+)
+def test_calls_that_install_nothing(call: str) -> None:
+    assert not read("install.py", f"{call}\n").entries

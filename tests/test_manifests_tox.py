@@ -137,6 +137,12 @@ def test_tox_toml() -> None:
     assert {rule for rule, _, _ in rules(document)} == {"TL901", "TL902"}
 
 
+@pytest.mark.parametrize("name", ["py310", "py3.10", "3.10", "py3.{10}", "torch2-py310"])
+def test_names_of_a_python(name: str) -> None:
+    document = read("tox.toml", f'envlist = ["{name}"]\n[env_run_base]\ndeps = ["torch"]\n')
+    assert "python_version == '3.10'" in {entry.marker for entry in document.entries}
+
+
 def test_what_a_tox_toml_lets_an_edit_replace() -> None:
     text = '[env_run_base]\ndeps = ["torch==2.0.1"]\ncommands = [["pip", "install", "torchaudio==2.6.0"]]\n'
     assert stretches(read("tox.toml", text)) == ["==2.0.1", "==2.6.0"]

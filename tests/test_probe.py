@@ -10,6 +10,7 @@ import stat
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -241,3 +242,42 @@ def test_what_runs_decides_over_what_was_read(
     assert main(["check", "--python", sys.executable, "--probe", "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert "import torchaudio works in this interpreter" in json.dumps(report)
+
+
+def compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> list[dict[str, Any]]:
+    """The findings of a check with the smoke test, over what the test put into its folder."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    main(["check", "--python", sys.executable, "--probe", "--format", "json"])
+    report = json.loads(capsys.readouterr().out)
+    found: list[dict[str, Any]] = report["files"][0]["findings"]
+    return found
+
+
+def pair(folder: Path, torchaudio: str, version: str = "2.8.0") -> None:
+    """torch 2.8.0 that works, and a torchaudio with this source."""
+    for name, its, text in (("torch", "2.8.0", TORCH), ("torchaudio", version, torchaudio)):
+        write(folder / name / "version.py", f"__version__ = '{its}'\n")
+        write(folder / name / "__init__.py", text)
+
+
+def test_an_import_that_crashes_without_a_reason_in_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair(tmp_path, "import os\nos.abort()\n")
+    found = compared(tmp_path, monkeypatch, capsys)
+    assert (found[0]["rule"], found[0]["severity"]) == ("TL614", "error")
+    assert found[0]["message"].startswith("import torchaudio crashes (")
+    assert found[0]["says"].startswith("crashed: ")
+
+
+def test_a_rule_that_the_failing_import_confirms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torchaudio 2.5.1 is for another torch, and the message of its import names such a conflict."""
+    says = "/env/torchaudio/lib/libtorchaudio.so: undefined symbol: _ZN2at4_ops5zerosE"
+    pair(tmp_path, f"raise OSError({says!r})\n", "2.5.1")
+    found = compared(tmp_path, monkeypatch, capsys)
+    assert (found[0]["rule"], found[0]["severity"]) == ("TL101", "error")
+    assert found[0]["says"] == f"OSError: {says}"

@@ -24,12 +24,11 @@ import torchlock
 from support.index_server import Reply, Server, entry, page
 from support.site_folder import install, tree, write
 from torchlock.answers import Unknown
-from torchlock.audit import Auditor
+from torchlock.audit import Auditor, supplies
 from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.install_sets import InstallSet
-from torchlock.audit.page_choice import newest_on_page
-from torchlock.audit.rules import newest_releases
+from torchlock.audit.page_choice import beside_the_rest, newest_on_page
 from torchlock.audit.rules.host_libraries import build_taken
 from torchlock.audit.taken_build import taken_builds
 from torchlock.check import CheckContext, linking
@@ -278,7 +277,7 @@ def _(ground: Ground) -> object:
     return systems.of_host()
 
 
-@row("audit.rules.newest_releases:build_of", "no row, and an index that nobody knows")
+@row("audit.supplies:build_of", "no row, and an index that nobody knows")
 def _(ground: Ground) -> object:
     known = Knowledge(CompatibilityTable(), Matrix(), {})
     offers = [
@@ -287,10 +286,7 @@ def _(ground: Ground) -> object:
         Offer(frozenset({"cu999"}), every=False, public=False, unknown=False),
     ]
     last = len(known.stack.packages["torch"].versions) - 1
-    return [
-        newest_releases.build_of(known, "torch", last, 0, newest_releases.Supply(0, 0, "", offer))
-        for offer in offers
-    ]
+    return [supplies.build_of(known, "torch", last, 0, supplies.Supply(0, 0, "", offer)) for offer in offers]
 
 
 def pinned(folder: Path, text: str) -> tuple[AuditContext, InstallSet]:
@@ -305,6 +301,12 @@ def _(ground: Ground) -> object:
     context, _ = pinned(ground.folder, "torch\n")
     last = len(context.stack.packages["torch"].versions) - 1
     return newest_on_page(context, "torch", 1 << last, "cu999", 0)
+
+
+@row("audit.page_choice:beside_the_rest", "the torch that it is installed with is unknown")
+def _(ground: Ground) -> object:
+    context, install_set = pinned(ground.folder, "torch==2.9.0.dev20250801\ntorchvision\n")
+    return beside_the_rest(context, install_set, "torchvision", 0)
 
 
 @row("audit.taken_build:taken_builds", "its content is unknown")

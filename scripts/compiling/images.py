@@ -86,19 +86,23 @@ def read_images(
 def _bare(
     item: dict[str, Any], sources: dict[str, dict[str, str]], systems: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """The patterns, and each word of a name with the C library of the system that it names."""
+    """The patterns, and each word of a name with the C library and the Python of the system that it names."""
     try:
-        refuse_unknown(item, {"names", "python", "systems", "kind", "sources", "checked"})
-        words = {}
+        refuse_unknown(item, {"names", "python", "pip", "systems", "kind", "sources", "checked"})
+        words: dict[str, Any] = {}
+        pythons: dict[str, Any] = {}
         for identifier in item.get("systems", {}):
             if identifier not in systems or "libc" not in systems[identifier]:
                 raise TableError(f"{identifier!r} is not a system with a known C library", "systems")
             for word in texts_of(item["systems"], identifier):
                 words[word] = systems[identifier]["libc"]
+                pythons |= {word: systems[identifier]["python"]} if "python" in systems[identifier] else {}
         return {
             "names": _pattern(item, "names", set()),
             "python": _pattern(item, "python", set()),
             "words": words,
+            "pythons": pythons,
+            "pip": {python: text_of(item["pip"], python) for python in item.get("pip", {})},
             **_evidence(item, sources),
             "checked": date_of(item, "checked"),
         }

@@ -131,7 +131,8 @@ class Auditor:
             if finding.remedy is not None:
                 finding.remedy = Remedy(finding.remedy.summary)
         text = "" if outside else document.text
-        return FileReport(path, document.kind, findings, text, guessed=document.guessed)
+        named = any(entry.name in self.known.stack.packages for entry in document.entries)
+        return FileReport(path, document.kind, findings, text, guessed=document.guessed, names_stack=named)
 
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
         """The content of a file after the fewest line changes that remove all findings of these severities.
@@ -188,8 +189,10 @@ class Auditor:
             pythons = [index for index, minor in enumerate(stack.pythons) if minor in minors]
         platforms = None if options.platforms is None else [str(platform) for platform in options.platforms]
         judged = judged_on(document, stack, pythons, platforms)
-        given = {"platforms_given": platforms is not None, "pythons_given": pythons is not None}
-        return AuditContext(document, self.known, *judged, **given)
+        platforms_given, pythons_given = platforms is not None, pythons is not None
+        return AuditContext(
+            document, self.known, *judged, platforms_given=platforms_given, pythons_given=pythons_given
+        )
 
     def _size(self, document: Document) -> int:
         """The amount of work to judge a document: its lines, and the demands of every set of entries."""

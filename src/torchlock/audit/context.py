@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from torchlock.location import NOWHERE
 from torchlock.target import SUPPORT_ENDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
@@ -149,6 +149,31 @@ class AuditContext:
     def _install_sets(self) -> InstallSets:
         return install_sets_of(self.document, self.known.stack, self.target_grid)
 
+    def widened(self, install_set: InstallSet, names: Collection[str]) -> InstallSet:
+        """These packages of a set, on the targets of all sets of its scope that request the same of them.
+
+        A marker on another package splits the targets, but a statement about these packages holds in all parts.
+        The set itself if no other one is like it.
+        """
+
+        def asked(each: InstallSet) -> list[list[int]]:
+            return [[id(demand.entry) for demand in each.demands.get(name, ())] for name in names]
+
+        mine = asked(install_set)
+        alike = [each for each in self._by_scope[install_set.scope] if asked(each) == mine]
+        if len(alike) < 2:
+            return install_set
+        cells = sum(each.target_grid for each in alike)
+        demands = {name: install_set.demands[name] for name in names if name in install_set.demands}
+        return replace(install_set, target_grid=cells, demands=demands, _releases={}, _first={})
+
+    @cached_property
+    def _by_scope(self) -> dict[str, list[InstallSet]]:
+        found: dict[str, list[InstallSet]] = {}
+        for each in self.install_sets:
+            found.setdefault(each.scope, []).append(each)
+        return found
+
     @cached_property
     def from_unknown(self) -> dict[tuple[str, str], list[InstallSet]]:
         """Package and specifier → the first two install sets that take it from an index with unknown content."""
@@ -200,9 +225,9 @@ class AuditContext:
     def likely(self, cells: int) -> int:
         """The cells that a file may be for: none with an outdated Python, unless it names its Pythons.
 
-        A file that installs on outdated Pythons only is for these.
+        A file that installs on outdated Pythons only is for these; a base image has one that is not known.
         """
-        named = self.pythons_given or self.document.python
+        named = self.pythons_given or self.document.python or self.document.hidden_python
         return cells if named else cells & self._with_current_pythons or cells
 
     @cached_property

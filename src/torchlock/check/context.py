@@ -58,8 +58,9 @@ class CheckContext:
     the libraries of the machine that rules are about, as a target has them; ``system`` is the distribution
     release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
     the hash of every file. ``gpus`` are the GPUs of the machine, or the one that was stated
-    (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``ran`` are the packages that a
-    smoke test imported, ``broken`` the bugs that rules met; ``process`` has loaded the libraries of ``attempts``.
+    (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``stated_code`` is the GPU code
+    of torch as a log lists it. ``ran`` are the packages that a smoke test imported, ``broken`` the bugs that rules
+    met; ``process`` has loaded the libraries of ``attempts``.
     """
 
     environment: Environment
@@ -72,6 +73,7 @@ class CheckContext:
     gpus: tuple[Gpu, ...] = ()
     gpu_stated: bool = False
     driver_names_gpus: bool = False
+    stated_code: tuple[str, ...] = ()
     progress: Callable[[int, int], None] | None = None
     matrix: Matrix = field(default_factory=Matrix)
     platform: Platform | None = None

@@ -10,6 +10,7 @@ from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,9 +97,7 @@ def is_there(context: CheckContext, asked: Installation) -> bool:
     """Whether the release that was asked for is installed now, or later in the log: the failure is past."""
     if asked.is_past:
         return True
-    version = asked.version
-    if not version and asked.file.endswith(".whl"):
-        version = asked.file.split("-")[1].replace("%2B", "+") if asked.file.count("-") > 1 else ""
+    version = asked.version or _version_of(asked)
     there = context.version(asked.name) if asked.name else ""
     public, _, label = version.partition("+")
     if not there or not public:
@@ -129,7 +128,8 @@ def _only_page(asked: Installation) -> list[str]:
 def _version_of(asked: Installation) -> str:
     """The version in the name of the wheel, if it is of the package that failed."""
     parts = asked.file.replace("%2B", "+").replace("%2b", "+").split("-")
-    return parts[1] if asked.file.endswith(".whl") and len(parts) > 2 else ""
+    is_of_it = asked.file.endswith(".whl") and len(parts) > 2 and normalise(parts[0]) == asked.name
+    return parts[1] if is_of_it else ""
 
 
 def requirement_words(name: str, version: str, specifier: str = "") -> list[str]:

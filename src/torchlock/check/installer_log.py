@@ -73,7 +73,8 @@ _REFUSED = re.compile(rf"(?<![\w.%+-]){_NAMED.pattern} is not a supported wheel"
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
 # The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
 _INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
-_COLLECTING = re.compile(rf"Collecting ({_WORD})")
+# conda collects metadata.
+_COLLECTING = re.compile(rf"Collecting (?!package metadata)({_WORD})")
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
@@ -169,8 +170,11 @@ def read_installation(text: str, line: int) -> Installation:
     command = _command(before) or _command(after)
     file, source = _file(before, after)
     name, specifier, is_absent = _requirement(before, after)
-    if not name and (named := _of_wheel(_NAMED.match(file))):
+    named = _of_wheel(_NAMED.match(file))
+    if named is not None and not name:
         name, specifier = named
+    if is_absent and (named is None or named[0] != name):
+        file, source = "", ""  # It belongs to what was installed before.
     offered = next((match[1] for each in [*after[:3], *before[-6:]] if (match := _OFFERED.search(each))), None)
     expected, got = _hashes(after)
     return Installation(

@@ -44,6 +44,17 @@ def is_final(version: str) -> bool:
         return False
 
 
+@cache
+def _withdrawn(name: str) -> frozenset[str]:
+    """The releases that were withdrawn from the public index."""
+    return frozenset(each.version for each in _catalogue().releases(name) or () if each.yanked is not None)
+
+
+def final_releases(name: str) -> list[str]:
+    """The final releases on the public index, oldest first; without withdrawn ones."""
+    return [each for each in public_tags(name) if is_final(each) and each not in _withdrawn(name)]
+
+
 def installs(name: str, version: str, label: str, target: Target) -> bool | Unknown:
     """Whether a wheel of this release installs on a target: of the public index ("" as label), or of a build."""
     if label:
@@ -61,8 +72,8 @@ def pythons_with(name: str, version: str, label: str, target: Target) -> list[st
 
 
 def releases_with(name: str, label: str, target: Target) -> list[str]:
-    """The final releases of which a wheel for the target is known, oldest first."""
-    versions = [*build_table().releases(name), *public_tags(name)] if label else [*public_tags(name)]
+    """The final releases of which a wheel for the target is known, oldest first; without withdrawn ones."""
+    versions = {*(build_table().releases(name) if label else ()), *public_tags(name)} - _withdrawn(name)
     final = {Version(each): each for each in versions if is_final(each)}
     return [final[each] for each in sorted(final) if installs(name, final[each], label, target) is True]
 

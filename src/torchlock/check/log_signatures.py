@@ -51,6 +51,6 @@ WORDS = (
     "bad crc", "too ", "compiled", "incompatible", "unsupported", "partially", "removed", "only has", "different",
     "but you", "fault", "sigsegv", "violation", "illegal", "changed", "neither", "0xc0000005", "is required",
     "killed", "denied", "137", "signal", "externally", "too long", "long path", "conflict", "unsatisfiable",
-    "weights only", "refused", "__kmp_", "has blocked", "0x800711c7",
+    "weights only", "refused", "provides", "__kmp_", "has blocked", "0x800711c7", "bad_alloc",
     "timed out", "not found", "notfound", "exit", "pip<",
 )  # fmt: skip

@@ -61,7 +61,7 @@ def _owners(context: CheckContext, paths: Collection[str]) -> dict[str, str]:
     wanted, found = set(paths), dict[str, str]()
     for distribution in context.installed.distributions if wanted else ():
         record = read_record(distribution)
-        for row in () if isinstance(record, str) else record:
+        for row in () if isinstance(record, str) or not record.may_list(wanted) else record:
             if row.path in wanted:
                 found.setdefault(row.path, distribution.name)
     return found

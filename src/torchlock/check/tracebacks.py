@@ -16,20 +16,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MODULE = "|".join(sorted((name for name in STACK if name != "numpy"), key=len, reverse=True))
-_DOTTED = rf"(?P<module>(?:{_MODULE})(?!\w)(?:\.\w{{1,80}}){{0,9}})"
 _Q = "[`'\"]?"
-# What Python prints if a name is not there.
-_ERRORS = (
-    re.compile(
-        rf"(?P<partly>partially initialized )?module {_Q}{_DOTTED}{_Q}(?: from {_Q}(?P<file>[^'\"]{{1,300}}){_Q})?"
-        rf" has no attribute {_Q}(?P<name>\w{{1,100}})"
-    ),
-    re.compile(
-        rf"cannot import name {_Q}(?P<name>\w{{1,100}}){_Q} from (?P<partly>partially initialized module )?"
-        rf"{_Q}{_DOTTED}{_Q}(?:[^(\n]{{0,80}}\((?P<file>[^()\n]{{1,300}})\))?"
-    ),
-    re.compile(rf"No module named {_Q}{_DOTTED}(?<=\w)(?=['\"`\s;,.)]|$)(?P<rest>.{{0,80}})"),
-)
+
+
+def _errors(module: str) -> tuple[re.Pattern[str], ...]:
+    """What Python prints if a name of one of these modules is not there."""
+    dotted = rf"(?P<module>(?:{module})(?!\w)(?:\.\w{{1,80}}){{0,9}})"
+    return (
+        re.compile(
+            rf"(?P<partly>partially initialized )?module {_Q}{dotted}{_Q}"
+            rf"(?: from {_Q}(?P<file>[^'\"]{{1,300}}){_Q})? has no attribute {_Q}(?P<name>\w{{1,100}})"
+        ),
+        re.compile(
+            rf"cannot import name {_Q}(?P<name>\w{{1,100}}){_Q} from (?P<partly>partially initialized module )?"
+            rf"{_Q}{dotted}{_Q}(?:[^(\n]{{0,80}}\((?P<file>[^()\n]{{1,300}})\))?"
+        ),
+        re.compile(rf"No module named {_Q}{dotted}(?<=\w)(?=['\"`\s;,.)]|$)(?P<rest>.{{0,80}})"),
+    )
+
+
+_OF_STACK = _errors(_MODULE)
+_OF_OTHERS = _errors(rf"(?!(?:{_MODULE}|numpy)(?!\w))[A-Za-z]\w{{0,60}}")
 _RENAMING = re.compile(r"consider renaming '([^']{1,300})'")
 _NO_PACKAGE = re.compile(rf"'({_MODULE})' is not a package")
 _FRAMES = (
@@ -89,11 +96,12 @@ class MissingName(NamedTuple):
         return self.name.partition(".")[0]
 
 
-def missing_names(text: str) -> list[MissingName]:
-    """The names of the stack that a log shows to be missing, in its order, each once."""
+def missing_names(text: str, *, of_others: bool = False) -> list[MissingName]:
+    """The names of the stack, or of other packages, that a log shows to be missing, in its order, each once."""
+    patterns = _OF_OTHERS if of_others else _OF_STACK
     found: dict[str, MissingName] = {}
     for number, line, frames in _lines_with_frames(text):
-        missing = _missing(line, number)
+        missing = _missing(line, number, patterns)
         if missing is not None and len(found) < _MOST:
             first = found.setdefault(missing.name, missing)
             if first.caller is None:
@@ -130,10 +138,10 @@ def _frame(line: str) -> Frame | None:
     return Frame(match["path"], int(match.groupdict().get("line") or 0))
 
 
-def _missing(line: str, number: int) -> MissingName | None:
+def _missing(line: str, number: int, patterns: tuple[re.Pattern[str], ...]) -> MissingName | None:
     if "module" not in line and "cannot import name" not in line:
         return None
-    for pattern in _ERRORS:
+    for pattern in patterns:
         match = pattern.search(line)
         if match is None:
             continue

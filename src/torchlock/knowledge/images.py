@@ -29,7 +29,8 @@ class Image(NamedTuple):
     that put it there. ``held`` maps the other packages of the image to their versions ("": it may be there, in an
     unknown version). ``vendor`` is who built the torch of the image, "" if nobody but the PyTorch project did;
     ``version`` is the version of that torch, and ``release`` the release that the tag names for it. ``unknown`` is
-    a clause that says why nothing is known of the packages; "" if something is.
+    a clause that says why nothing is known of the packages; "" if something is. ``pip`` is the newest pip that it
+    can have. ``system_python`` is the Python that its system has as a package, which may not be installed.
     """
 
     name: str = ""
@@ -47,6 +48,8 @@ class Image(NamedTuple):
     unknown: str = ""
     kind: str = ""
     sources: tuple[str, ...] = ()
+    pip: str = ""
+    system_python: str = ""
 
     @property
     def page(self) -> str | None:
@@ -80,8 +83,10 @@ def image_of(name: str, platform: str = "linux-x86_64") -> Image:
             name,
             python=python[1] if python else "",
             libc=_libc(name),
+            system_python="" if python else _of_word("pythons", name),
             kind=bare["kind"],
             sources=tuple(bare["sources"]),
+            pip=bare["pip"].get(".".join(python[1].split(".")[:2]), "") if python else "",
         )
     return Image(name, libc=_libc(name), unknown=_UNKNOWN)
 
@@ -161,8 +166,13 @@ def _python(text: str) -> str:
 
 def _libc(name: str) -> str:
     """The C library of the system that a word of the name names, or ""."""
-    words: Mapping[str, str] = _table()["bare"]["words"]
-    return next((libc for word, libc in words.items() if word in name.lower()), "")
+    return _of_word("words", name)
+
+
+def _of_word(key: str, name: str) -> str:
+    """What the table has for the first word that is in the name, or ""."""
+    words: Mapping[str, str] = _table()["bare"][key]
+    return next((value for word, value in words.items() if word in name.lower()), "")
 
 
 def companions_of(torch: str) -> Mapping[str, str]:

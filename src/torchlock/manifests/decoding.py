@@ -26,6 +26,8 @@ _BOMS = (
 )
 # Some encodings produce these characters, which are invalid in text and cannot be printed.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Formats whose tools take bytes in any encoding that contains ASCII.
+_AS_BYTES = frozenset({"batch", "powershell", "shell", "dockerfile", "make", "jenkins", "docs"})
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 
 
@@ -40,7 +42,7 @@ class Decoded(NamedTuple):
     def apply_to(self, document: Document) -> Document:
         """Give a document its encoding, and the issues found in its bytes."""
         document.encoding, document.bom = self.encoding, self.bom
-        if self.issue is not None:
+        if self.issue is not None and not (self.encoding == "latin-1" and document.kind in _AS_BYTES):
             document.issues.insert(0, self.issue)
         return document
 

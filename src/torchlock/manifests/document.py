@@ -139,6 +139,7 @@ class Document:
 
     ``python`` is a specifier set of the Python versions that the file declares, "" for no declaration
     (``hidden_python``: it is one that the base image has, and no table knows it);
+    ``pip`` is the newest pip that it may be installed with, "" if that is not known;
     ``platforms`` are its platforms (names of ``target.PLATFORMS``), empty for any. If ``assumed``, they are
     inferred and not declared: a Dockerfile is for Linux, but mostly names no processor. ``locked``: the file lists
     all packages that get installed, and entries of one name are alternatives, not demands that must hold at once.
@@ -166,6 +167,7 @@ class Document:
     python: str = ""
     python_place: Place = NOWHERE
     hidden_python: bool = False
+    pip: str = ""
     platforms: tuple[str, ...] = ()
     assumed: bool = False
     locked: bool = False

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import combinations, groupby, islice, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.audit.fix.weight import weighed
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torchlock.audit.install_sets import Demand
     from torchlock.finding import Finding
     from torchlock.knowledge.compatibility import CompatibilityTable, Package
+    from torchlock.location import Place
     from torchlock.manifests.document import Document, Entry
 
 # Limits: lines to change, trials for one set of lines, trials for one fix.
@@ -39,6 +40,28 @@ _USUAL_SIZE = 200
 # The platforms of a file with a page of builds that declares none. Old wheels without a label are linked on every
 # page, mostly for other platforms.
 _USUAL = ("linux-x86_64", "windows-amd64")
+
+
+class Known(NamedTuple):
+    """The findings that a fix starts from: how much they weigh, and which are as severe as those to remove."""
+
+    weight: tuple[int, int]
+    severities: frozenset[str]
+    found: frozenset[tuple[str, Place]]
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding], faults: Sequence[Finding]) -> Known:
+        """The findings of a document, of which the faults are to be removed."""
+        severities = {"error"} if all(fault.severity == "error" for fault in faults) else {"error", "warning"}
+        return cls(
+            weighed(findings), frozenset(severities), frozenset((each.rule, each.place) for each in findings)
+        )
+
+    def has_new(self, findings: Sequence[Finding]) -> bool:
+        """Whether there is a finding as severe as those to remove that was not there before."""
+        return any(
+            each.severity in self.severities and (each.rule, each.place) not in self.found for each in findings
+        )
 
 
 class FixSearch:
@@ -83,7 +106,7 @@ class FixSearch:
         faults = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not faults:
             return None if self.spent else {}
-        before, trials = weighed(findings), 0
+        known, trials = Known.of(findings, faults), 0
         for chosen, pin in self._tries(document, faults):
             subset = tuple(line[0] for line in chosen)
             self._take(_SET)
@@ -92,9 +115,9 @@ class FixSearch:
                 if trials > _TRIALS or self.spent:
                     return None
                 changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
-                if self._solves(document, changes, wanted, before):
+                if self._solves(document, changes, wanted, known):
                     changes = {i: new for i, new in changes.items() if new != document.entries[i].specifier}
-                    return self._smallest(document, changes, wanted, before)
+                    return self._smallest(document, changes, wanted, known)
         return None
 
     def _solves(
@@ -102,23 +125,23 @@ class FixSearch:
         document: Document,
         changes: dict[int, str],
         wanted: Callable[[Finding], bool],
-        before: tuple[int, int],
+        known: Known,
     ) -> bool:
         """Whether these changes remove all wanted findings and cause nothing worse."""
         left = self._tried(document, changes, _TRIAL)
-        return not any(map(wanted, left)) and weighed(left) < before
+        return not any(map(wanted, left)) and weighed(left) < known.weight and not known.has_new(left)
 
     def _smallest(
         self,
         document: Document,
         changes: dict[int, str],
         wanted: Callable[[Finding], bool],
-        before: tuple[int, int],
+        known: Known,
     ) -> dict[int, str]:
         """These changes without those of names without a version that are not necessary."""
         for index in [i for i in changes if not document.entries[i].specifier and len(changes) > 2]:
             fewer = {i: new for i, new in changes.items() if i != index}
-            if not self.spent and self._solves(document, fewer, wanted, before):
+            if not self.spent and self._solves(document, fewer, wanted, known):
                 changes = fewer
         return changes
 
@@ -130,7 +153,8 @@ class FixSearch:
             return False
         left = self._tried(document, changes, _CHECK)
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
-        return gone and weighed(left) < weighed(findings)
+        known = Known.of(findings, [finding])
+        return gone and weighed(left) < known.weight and not known.has_new(left)
 
     def _tries(
         self, document: Document, faults: Sequence[Finding]

@@ -18,7 +18,9 @@ from torchlock.audit.rules.declared_requirements import (
     ignores_metadata,
     wanted_on,
 )
-from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, supplies_of, unseen
+from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, unseen
+from torchlock.audit.rules.versions import UNBOUND
+from torchlock.audit.supplies import all_supplies
 from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.audit.context import AuditContext
-    from torchlock.audit.rules.newest_releases import Supplies
+    from torchlock.audit.supplies import Supplies
     from torchlock.finding import Finding
     from torchlock.knowledge.declared import DeclaringRelease
     from torchlock.manifests.document import Entry
@@ -71,6 +73,7 @@ class Choice(NamedTuple):
 @rule(*PAIR_RULES, "TL201")
 def brought(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion that does not load with torch, because a package of the file brings or limits one of them."""
+    install_set = context.widened(install_set, [name for name in install_set.demands if name not in UNBOUND])
     found = list(_brought(context, install_set)) if _is_judged(context, install_set) else []
     if not found:
         return
@@ -209,13 +212,8 @@ def _choice(
     names = [name for name in whole.names() if not unseen(context, whole.first(name))]
     if "torch" not in names or len(names) < 2 or any(whole.releases(name) == 0 for name in names):
         return None
-    supplies = _supplies(context, whole, names)
+    supplies = all_supplies(context, whole, names)
     return Choice(whole, about, supplies, outcome(context.known, supplies, cells))
-
-
-def _supplies(context: AuditContext, install_set: InstallSet, names: Sequence[str]) -> Supplies:
-    by_package = [[(name, supply) for supply in supplies_of(context, install_set, name)] for name in names]
-    return tuple(zip(*by_package, strict=True))
 
 
 def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
@@ -223,7 +221,7 @@ def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
     names = [name for name in install_set.names() if not unseen(context, install_set.first(name))]
     if "torch" not in names or len(names) < 2:
         return set()
-    found = outcome(context.known, _supplies(context, install_set, names), install_set.target_grid)
+    found = outcome(context.known, all_supplies(context, install_set, names), install_set.target_grid)
     return {pair[0] for pair in found.broken}
 
 

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, demand_of
 from torchlock.audit.phrasing import as_of, asked
-from torchlock.audit.rules.newest_releases import Supply, build_of
+from torchlock.audit.supplies import Supply, build_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import is_about_build, specifier_set

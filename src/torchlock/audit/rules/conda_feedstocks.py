@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torchlock.audit.phrasing import asked, listed
+from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.audit.rules.conda_channels import order_of
 from torchlock.finding import Remedy
 from torchlock.knowledge import tables
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     Feedstock = Mapping[str, Any]
 
-_STRICT = "pixi takes a package only from the first channel that has it, whatever its releases"
+_STRICT = (
+    "with strict channel priority (the default of pixi), a package is taken only from the first channel that has "
+    "it, whatever its releases"
+)
 _PREFERS = (
     "conda prefers a package of a channel with a higher priority, and these two channels build torch with "
     "different C++ string ABIs"
@@ -92,7 +95,7 @@ def _last(row: Feedstock) -> str:
 
 def _no_release(context: AuditContext, demand: Demand, row: Feedstock, *, strict: bool) -> Finding:
     releases = listed(list(row["builds"]), "and")
-    message = f"the channel {row['channel']} has no {asked(demand)}: it has {releases}"
+    message = f"the channel {row['channel']} has no {asked(demand)}: {as_of(row['checked'])} it has {releases}"
     sources = [*row["sources"], *(["pixi-channel-priority"] if strict else [])]
     finding = context.finding(
         "TL240", "warning", message, [demand], because=_STRICT if strict else _RECIPES, sources=sources

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote
 
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.phrasing import as_of, asked, listed, platforms, where
-from torchlock.audit.rules.versions import LENIENT, RULES, differ_in_patch, newest, why
+from torchlock.audit.rules.versions import LENIENT, RULES, UNBOUND, differ_in_patch, newest, why
+from torchlock.audit.supplies import Supplies, Supply, all_supplies, build_of
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -27,28 +27,10 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.knowledge.compatibility import CompatibilityTable
 
-_PUBLIC = Offer(frozenset(), every=False, public=True, unknown=False)
 # What an installer chooses: a companion, and the indices of its release and of torch's.
 Pair = tuple[str, int, int]
 # The limit on combinations with releases that may also be on a page.
 _MOST = 64
-
-
-class Supply(NamedTuple):
-    """The releases of one package that an installer can choose on one platform (as masks), and their build.
-
-    ``there`` are certainly offered, ``maybe`` are not known to be. ``label`` is the build that the file pins, ""
-    for none; without one, ``offer`` says which builds the indexes offer.
-    """
-
-    there: int
-    maybe: int
-    label: str
-    offer: Offer
-
-
-# By platform: package → its supply.
-Supplies = tuple[tuple[tuple[str, Supply], ...], ...]
 
 
 class Outcome(NamedTuple):
@@ -79,17 +61,15 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     names = [name for name in known if name not in hidden and not _has_alternatives(install_set, name)]
     if "torch" not in names or len(names) < 2:
         return
-    by_name = [[(name, supply) for supply in supplies_of(context, install_set, name)] for name in names]
-    supplies = tuple(zip(*by_name, strict=True))
-    later = _in_later_commands(context, install_set, names)
-    found = outcome(context.known, supplies, install_set.target_grid, later)
-    found = found.on(context.likely(found.installed))
+    found = _outcome(context, install_set, names)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
-        mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
-        if not _is_certain(context, sum(mine.values()), found.installed):
-            continue
-        pair = max(mine, key=lambda pair: (pair[2], pair[1]))
-        yield choice(context, install_set, pair, found, supplies)
+        judged = [each for each in names if each == name or each not in UNBOUND]
+        whole = context.widened(install_set, judged)
+        result = found if whole is install_set else _outcome(context, whole, judged)
+        mine = {pair: cells for pair, cells in result.broken.items() if pair[0] == name}
+        if _is_certain(context, sum(mine.values()), result.installed):
+            pair = max(mine, key=lambda pair: (pair[2], pair[1]))
+            yield choice(context, whole, pair, result, all_supplies(context, whole, judged))
     reported = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
         if name not in reported:
@@ -97,6 +77,14 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
             demands = [install_set.first(name), install_set.first("torch")]
             message = f"whether {asked(demands[0])} works with {asked(demands[1])} was not judged: {because}"
             yield context.finding("TL902", "note", message, demands)
+
+
+def _outcome(context: AuditContext, install_set: InstallSet, names: list[str]) -> Outcome:
+    """What an installer chooses of these packages on the targets that the file may be for."""
+    later = _in_later_commands(context, install_set, names)
+    supplies = all_supplies(context, install_set, names)
+    found = outcome(context.known, supplies, install_set.target_grid, later)
+    return found.on(context.likely(found.installed))
 
 
 def _is_certain(context: AuditContext, broken: int, installed: int) -> bool:
@@ -139,72 +127,6 @@ def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) 
     were = "were" if len(demands) > 1 else "was"
     message = f"the content of {where} is unknown, so {texts} {were} not judged"
     return context.finding("TL902", "note", message, demands)
-
-
-def supplies_of(context: AuditContext, install_set: InstallSet, name: str) -> list[Supply]:
-    """The supply of a package on each platform."""
-    demand, mask = install_set.first(name), install_set.releases(name) or 0
-    offer = context.offer(demand.entry) if name in FAMILY else _PUBLIC
-    places = range(len(context.stack.platforms))
-    if demand.entry.url is not None:
-        return [Supply(mask & _for(demand.entry.url, context, place), 0, demand.label, offer) for place in places]
-    if not demand.exact and not offer.public:
-        return [Supply(*_on_pages(context, name, mask, offer, place), demand.label, offer) for place in places]
-    if demand.entry.channel == "conda":
-        return [Supply(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
-    if offer.only_public and not demand.label and _labels_from_elsewhere(context, install_set):
-        offer = offer._replace(unknown=True)
-    if offer.only_label:
-        return [
-            Supply(_kept(context, demand, mask, offer.only_label, place), 0, demand.label, offer)
-            for place in places
-        ]
-    return [Supply(mask, 0, demand.label, offer)] * len(places)
-
-
-def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform: int) -> int:
-    """The pinned releases that the only named page has, or may have, for a platform."""
-    builds, place = context.known.builds, context.stack.platforms[platform]
-    text = context.stack.packages[demand.name].versions[mask.bit_length() - 1]
-    if demand.label:
-        there = builds.published(demand.name, text, demand.label, place)
-    else:
-        there = builds.serves(demand.name, text, page, place)
-    return 0 if there is False else mask
-
-
-def _for(address: str, context: AuditContext, platform: int) -> int:
-    """All releases if the wheel at this address fits the platform, or if it is not a wheel; else none."""
-    name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
-    cells, tags = context.stack.on_platform(platform), name.removesuffix(".whl")
-    if not name.endswith(".whl") or any(context.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
-        return -1
-    return 0
-
-
-def _labels_from_elsewhere(context: AuditContext, install_set: InstallSet) -> bool:
-    """Whether a build is pinned that the file names no index for. Then an index that it does not name has it."""
-    return any(
-        demand.label and context.offer(demand.entry).carries(demand.label) is not True
-        for name in FAMILY
-        for demand in install_set.demands.get(name, ())
-    )
-
-
-def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
-    """The releases that the named pages have for a platform, and those that the table of builds does not cover."""
-    there = maybe = 0
-    package, place = context.stack.packages[name], context.stack.platforms[platform]
-    for index in bits(mask):
-        answers = [
-            context.known.builds.serves(name, package.versions[index], label, place)
-            for label in sorted(offer.labels)
-        ]
-        if any(answer is True for answer in answers):
-            there |= 1 << index
-        elif offer.every or offer.unknown or any(isinstance(answer, Unknown) for answer in answers):
-            maybe |= 1 << index
-    return there, maybe
 
 
 @lru_cache(maxsize=4096)
@@ -341,31 +263,6 @@ def _agree(
     target = stack.target(stack.on_platform(platform).bit_length() - 1)
     found = violations(pins, target, known.matrix, complete=False)
     return not any(each.statement is not None and each.statement.rule == "TL201" for each in found)
-
-
-def build_of(known: Knowledge, name: str, index: int, platform: int, supply: Supply) -> str | Unknown:
-    """The build of a release that an installer gets from a supply."""
-    if supply.label:
-        return supply.label
-    offer, text = supply.offer, known.stack.packages[name].versions[index]
-    if offer.unknown or offer.every:
-        return Unknown(f"the build of {name} {text} on the index named here is unknown")
-    served = []
-    for label in sorted(offer.labels):
-        answer = known.builds.serves(name, text, label, known.stack.platforms[platform])
-        if isinstance(answer, Unknown) and known.builds.published(name, text, label) is True:
-            answer = True  # It exists for another platform, and no list excludes this platform.
-        if isinstance(answer, Unknown):
-            return answer
-        served += [label] if answer else []
-    if len(served) == 1:
-        return served[0]
-    if served:
-        return Unknown(f"several pages named here have {name} {text}")
-    if not offer.public:
-        return Unknown(f"the page named here has no {name} {text}")
-    own = known.stack.packages[name].build(index, platform)
-    return Unknown(f"{name} {text} has no build on the public index") if own is None else own
 
 
 def choice(

@@ -39,9 +39,10 @@ def elsewhere(context: AuditContext, install_set: InstallSet) -> Iterator[Findin
             continue
         label = demand.label or context.offer(demand.entry).only_label or ""
         if is_published(label) and demand.releases and not context.offer(demand.entry).unknown:
-            lacking = _lacking(context, demand, label, install_set.target_grid)
+            whole = context.widened(install_set, (name,))
+            lacking = _lacking(context, demand, label, whole.target_grid)
             if lacking:
-                yield from _elsewhere(context, install_set, demand, label, lacking)
+                yield from _elsewhere(context, whole, demand, label, lacking)
 
 
 def _lacking(context: AuditContext, demand: Demand, label: str, cells: int) -> int:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import asked, listed, platforms, releases
+from torchlock.audit.supplies import lacks_wheels
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # A wrong pair still imports and fails only when it is used, so it is never more than a warning.
 LENIENT = frozenset({"numpy"})
+# Packages that no release of torch depends on, so that they do not decide which torch is chosen.
+UNBOUND = LENIENT | {"soundfile"}
 
 
 # Installers follow a pin in metadata. A release may still load with another patch release of torch.
@@ -36,7 +39,8 @@ _REFUSED = (
 @rule(*PAIR_RULES, "TL902")
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands that no releases satisfy on any target or build, and demands that conflict because of metadata."""
-    domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}
+    judged = [name for name in strict(install_set) if not lacks_wheels(context, install_set, name)]
+    domains = {name: install_set.releases(name) or 0 for name in judged}
     sets = conflicting_sets(context.stack, domains)
     for names in sets:
         by_pip = all(install_set.first(name).entry.channel == "pip" for name in names)
@@ -147,11 +151,7 @@ def _doubt(context: AuditContext, install_set: InstallSet, names: tuple[str, ...
 
 def strict(install_set: InstallSet) -> list[str]:
     """The packages of an install set whose import fails with the wrong torch."""
-    return [
-        name
-        for name in install_set.names()
-        if install_set.releases(name) and name not in LENIENT and name != "soundfile"
-    ]
+    return [name for name in install_set.names() if install_set.releases(name) and name not in UNBOUND]
 
 
 def conflicting_sets(stack: CompatibilityTable, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
@@ -188,7 +188,7 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     demands = _demands(install_set, names)
     torch = stack.packages["torch"]
     partner = next(name for name in names if name != "torch")
-    fitting = {name: stack.fits(name, install_set.releases(name) or 0) for name in names if name != "torch"}
+    fitting = {name: _fitting(context, install_set, name) for name in names if name != "torch"}
     goes = [
         f"{asked(install_set.first(name))} works with "
         + (f"torch {releases(torch, mask)}" if mask else "no release of torch")
@@ -204,6 +204,22 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     ):
         return context.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
+
+
+def _fitting(context: AuditContext, install_set: InstallSet, name: str) -> int:
+    """The releases of torch that work with a package; with a pinned one, those that do on each usual platform."""
+    stack, releases = context.stack, install_set.releases(name) or 0
+    fitting, index = stack.fits(name, releases), releases.bit_length() - 1
+    if releases != 1 << index:
+        return fitting
+    cells = install_set.target_grid & context.mainstream or install_set.target_grid
+    platforms = {stack.coordinates(cell)[0]: cell for cell in bits(cells)}
+    everywhere = sum(
+        1 << torch
+        for torch in bits(fitting)
+        if all(why(context, {"torch": torch, name: index}, cell) is None for cell in platforms.values())
+    )
+    return everywhere or fitting
 
 
 RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import as_of, asked, listed, platforms, pythons, releases, where
 from torchlock.audit.rules.versions import conflicting_sets, strict
+from torchlock.audit.supplies import is_from_elsewhere, lacks_wheels
 from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -31,10 +32,14 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     """Demands that no release satisfies on the judged targets, although releases exist for other targets."""
     names = [name for name in (*strict(install_set), *_BY_THEMSELVES) if install_set.releases(name)]
     # Another index may have it for more targets.
-    names = [name for name in names if name in install_set.names() and not _elsewhere(context, install_set, name)]
-    if not names or conflicting_sets(
-        context.stack, {name: install_set.releases(name) or 0 for name in strict(install_set)}
-    ):
+    names = [
+        name for name in names if name in install_set.names() and not is_from_elsewhere(context, install_set, name)
+    ]
+    names = [name for name in names if name not in _BY_THEMSELVES or _limits(context, install_set, name)]
+    install_set = context.widened(install_set, names)
+    there = {name: install_set.releases(name) or 0 for name in strict(install_set)}
+    there = {name: mask for name, mask in there.items() if not lacks_wheels(context, install_set, name)}
+    if not names or conflicting_sets(context.stack, there):
         return
     reachable = _reachable(
         context.stack, tuple((name, install_set.releases(name) or 0) for name in names), install_set.target_grid
@@ -56,13 +61,10 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
         yield _somewhere(context, install_set, names, left, declared=False)
 
 
-def _elsewhere(context: AuditContext, install_set: InstallSet, name: str) -> bool:
-    """Whether a package may come from an index that the catalogue does not cover."""
-    for demand in install_set.demands[name]:
-        offer = context.offer(demand.entry)
-        if demand.label or demand.entry.url or demand.entry.channel == "conda" or offer.named or offer.unknown:
-            return True
-    return False
+def _limits(context: AuditContext, install_set: InstallSet, name: str) -> bool:
+    """Whether a package cannot be installed on every target."""
+    there = context.stack.packages[name].cells_of(install_set.releases(name) or 0)
+    return bool(context.target_grid & ~there)
 
 
 @lru_cache(maxsize=4096)
@@ -111,8 +113,8 @@ def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -
         date = as_of(context.known.date)
         hint = f"; {name} {package.versions[newest.bit_length() - 1]} is the newest that has one" if newest else ""
         there = f" (it has them for {_for_what(context, install_set.target_grid, exists)})" if exists else ""
-        message = f"{asked(install_set.first(name))} has no wheel for {target}{there}{hint} ({date})"
-        return context.finding("TL403", severity, message, [install_set.first(name)])
+        message = f"{asked(install_set.first(name))} has no {_file_of(name)} for {target}{there}{hint} ({date})"
+        return context.finding("TL403", severity, message, [install_set.first(name)], _why_none(name))
     texts = [asked(install_set.first(name)) for name in names]
     message = f"no single Python and platform of {target} has compatible wheels for {listed(texts)}"
     return context.finding("TL403", severity, message, [install_set.first(name) for name in names])
@@ -138,8 +140,21 @@ def _somewhere(
     package = context.stack.packages[name]
     there = releases(package, package.on(lost) & ~package.prereleases & package.comparable)
     date = as_of(context.known.date)
-    message = f"{asked(install_set.first(name))} has no wheel for {target}, {which} (there: {there}, {date})"
-    return _declared(context, context.finding("TL403", severity, message, [install_set.first(name)]))
+    message = (
+        f"{asked(install_set.first(name))} has no {_file_of(name)} for {target}, {which} (there: {there}, {date})"
+    )
+    finding = context.finding("TL403", severity, message, [install_set.first(name)], _why_none(name))
+    return _declared(context, finding)
+
+
+def _file_of(name: str) -> str:
+    """What a package lacks on a target; one with an sdist can be built wherever its metadata allows it."""
+    return "release" if name in _BY_THEMSELVES else "wheel"
+
+
+def _why_none(name: str) -> str:
+    """The reason, if it is not the one of the rule."""
+    return f"each release of {name} declares the Pythons that it is for" if name in _BY_THEMSELVES else ""
 
 
 def _declared(context: AuditContext, finding: Finding) -> Finding:

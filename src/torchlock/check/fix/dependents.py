@@ -14,7 +14,7 @@ from torchlock.check.fix.plan import planned
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import specifier_set
-from torchlock.knowledge.stack import STACK
+from torchlock.knowledge.stack import FAMILY, STACK
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
@@ -44,8 +44,9 @@ def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None
         later, theirs = later_release(context, name, statement), name
     if later is not None and (statement.effect == "use" or later.major == context.pins[theirs].version.major):
         return upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
-    if (earlier := _earlier(context, statement, other)) is not None or later is None:
-        return earlier
+    start = next(each.specifier for each in statement.forbids if each.name == other)
+    if (earlier := _earlier(context, other, start)) is not None or later is None:
+        return earlier or _below(context, other, start)
     return upgraded(context, theirs, later) or _other_side(context, statement, other, theirs, later)
 
 
@@ -100,21 +101,28 @@ def upgraded(context: CheckContext, name: str, version: Version) -> Remedy | Non
 def _other_side(context: CheckContext, statement: Statement, other: str, name: str, version: Version) -> Remedy:
     """If an installed package excludes the later release: an earlier release of the other one, else words."""
     start = next((each.specifier for each in statement.forbids if each.name == other), "")
-    if other == "numpy" and start.startswith(">="):
-        allowed = within_bounds(context, other, f"<{start[2:]}")
-        if allowed is not None:
-            return Remedy(f"Install {other}{allowed}.", commands=add(context, other, allowed))
+    if (below := _below(context, other, start)) is not None:
+        return below
     against = opposed(context, name, below_next_major(version))
     said = f"{against[0]} requires {name}{against[1]}" if against else "other installed packages exclude it"
-    return Remedy(f"Use an earlier {other}: {name} {version} or later works with this one, but {said}.")
+    side, start = (other, start) if other != name else (statement.when.name, statement.when.specifier)
+    works = f"{name} {version} or later works with this {side}, but {said}"
+    return _earlier(context, side, start, works) or Remedy(f"Use an earlier {side}: {works}.")
 
 
-def _earlier(context: CheckContext, statement: Statement, other: str) -> Remedy | None:
-    """An earlier stack, before the forbidden releases."""
-    forbidden = next(each for each in statement.forbids if each.name == other)
-    start = re.fullmatch(r">=(\d[\w.]*)", forbidden.specifier)
-    plan = planned(context, asked=[f"{other}<{start[1]}"]) if start and other in STACK else None
+def _below(context: CheckContext, name: str, start: str) -> Remedy | None:
+    """A release of a package outside of torch's family before those that begin with ``start``."""
+    first = re.fullmatch(r">=(\d[\w.]*)", start)
+    allowed = within_bounds(context, name, f"<{first[1]}") if first and name not in FAMILY else None
+    return None if allowed is None else Remedy(f"Install {name}{allowed}.", commands=add(context, name, allowed))
+
+
+def _earlier(context: CheckContext, name: str, start: str, works: str = "") -> Remedy | None:
+    """An earlier stack, before the releases that begin with ``start``; ``works`` says what else would do."""
+    first = re.fullmatch(r">=(\d[\w.]*)", start)
+    plan = planned(context, asked=[f"{name}<{first[1]}"]) if first and name in STACK else None
     if plan is None:
         return None
-    steps = ", ".join(f"{name} {version}" for name, version in plan.versions.items())
-    return Remedy(f"Install {steps}, which still have it.", commands=install(context, plan))
+    steps = ", ".join(f"{each} {version}" for each, version in plan.versions.items())
+    why = f": {works}" if works else ", which still have it"
+    return Remedy(f"Install {steps}{why}.", commands=install(context, plan))

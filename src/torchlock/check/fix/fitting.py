@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from torchlock.check.fix.commands import install, is_managed, whole
 from torchlock.check.fix.torch_builds import public_build
 from torchlock.finding import Remedy
-from torchlock.knowledge.build_labels import describe_build
+from torchlock.knowledge.build_labels import describe_build, parse_label
+from torchlock.knowledge.drivers import driver_floor
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import FAMILY
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 def fitting(context: CheckContext, plan: Plan) -> Remedy:
     """The remedy that carries out a plan."""
     page = f", from {page_of(plan.label)}" if plan.label else ""
-    summary = f"Install {steps(context, plan)}{page}{_doubt(plan)}{_beside(context, plan)}."
+    summary = (
+        f"Install {steps(context, plan)}{page}{_doubt(plan)}{_beside(context, plan)}{_driver(context, plan)}."
+    )
     return Remedy(summary, commands=install(context, plan))
 
 
@@ -47,6 +50,19 @@ def _in_place(context: CheckContext, name: str, version: str) -> str:
 
 def _doubt(plan: Plan) -> str:
     return f"; it is not certain that this page has {' and '.join(plan.unsure)}" if plan.unsure else ""
+
+
+def _driver(context: CheckContext, plan: Plan) -> str:
+    """The driver that the planned torch needs, if it is for a later major version of CUDA than before."""
+    target, mine = context.target, parse_label(context.label("torch") or "")
+    if target is None or mine is None or mine.kind != "cuda" or "torch" not in plan.versions:
+        return ""
+    build = plan.label or public_build("torch", plan.versions["torch"], target)
+    other = parse_label(build) if isinstance(build, str) else None
+    if other is None or other.kind != "cuda" or other.version[:1] <= mine.version[:1]:
+        return ""
+    floor = driver_floor(other.text, target.platform.system)
+    return f"; this build needs an NVIDIA driver {floor} or newer" if isinstance(floor, str) else ""
 
 
 def _beside(context: CheckContext, plan: Plan) -> str:

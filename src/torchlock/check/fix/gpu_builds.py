@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check.fix.fitting import fitting
+from torchlock.check.fix.nightly_builds import of_gpu
 from torchlock.check.fix.plan import Plan, planned
 from torchlock.check.fix.torch_builds import builds_for_cuda
 from torchlock.check.gpu_builds import Offer, nearest_offer, offers, seen_gpus
@@ -35,6 +36,7 @@ def other_build(context: CheckContext, finding: Finding) -> Remedy:
         return _for_cuda(context)
     gpus = [gpu for gpu in seen_gpus(context) if str(gpu) in finding.message]
     remedy = next(filter(None, (_installing(context, offer) for offer in _offers(context, gpus))), None)
+    remedy = remedy or of_gpu(context, gpus)
     if finding.rule == "TL202":
         return _for_driver(context, remedy)
     if remedy is not None:

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check.fix.commands import install
+from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import of_build
 from torchlock.check.fix.release_pairs import SOURCES, release_for
 from torchlock.check.fix.torch_builds import public_build
+from torchlock.check.gpu_builds import offers
 from torchlock.check.index_wheels import has_wheels, likely_has_wheels
 from torchlock.finding import Remedy
 from torchlock.index.sources import Sources
 from torchlock.knowledge.build_labels import describe_build, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torchlock.check import CheckContext
+    from torchlock.knowledge.gpus import Gpu
     from torchlock.target import Target
 
 _PAGE = "https://download.pytorch.org/whl/nightly"
@@ -46,6 +49,24 @@ def of_nightly(context: CheckContext, name: str) -> Remedy:
     plan = of_build(versions, label if kind_of(label) and not is_public else "", context.target)
     doubt = f" (it is not certain that the index has {' and '.join(plan.unsure)})" if plan.unsure else ""
     return Remedy(f"{words}{doubt}; or {one_night}.", commands=install(context, plan, again=True))
+
+
+def of_gpu(context: CheckContext, gpus: Sequence[Gpu]) -> Remedy | None:
+    """The first release after a nightly build that has a build with code for some GPUs; None if none is known."""
+    pin, target = context.pins["torch"], context.target
+    if not pin.version.is_prerelease or target is None or kind_of(context.label("torch") or "cpu") is None:
+        return None
+    base, names = Version(pin.version.base_version), [each for each in SOURCES if each in context.pins]
+    for release in Sources(offline=True).releases("torch"):
+        torch = Version(release.version)
+        if torch < base or torch.is_prerelease:
+            continue
+        beside = {each: str(release_for(context, each, torch) or "") for each in names}
+        for offer in offers(context, gpus, release.version) if all(beside.values()) else ():
+            if offer.is_certain and all(likely_has_wheels(*item, offer.label, target) for item in beside.items()):
+                plan = of_build({"torch": release.version, **beside}, offer.label, target)
+                return fitting(context, plan)
+    return None
 
 
 def _releases(

@@ -1,6 +1,6 @@
 """The remedy if two packages do not work together and one of them is outside the stack (TL106, TL107).
 
-No release of torch mends this. The bound on the other package comes first: the code that uses both stays as it is.
+No release of torch fixes this. The bound on the other package comes first: the code that uses both stays as it is.
 """
 
 from __future__ import annotations

@@ -12,21 +12,36 @@ from torchlock.knowledge.judge import NamedVersion, violations
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.knowledge.judge import Violation
+    from torchlock.knowledge.releases import Release
 
 # The projects on GitHub of the companions that are compiled against one torch.
 SOURCES = {"torchaudio": "pytorch/audio", "torchvision": "pytorch/vision"}
 
 
 def release_for(context: CheckContext, name: str, torch: Version) -> Version | None:
-    """The newest release of a companion that the rules allow with a torch; pre-releases count as their release."""
+    """The newest release of a companion that the rules allow with a torch; pre-releases count as their release.
+
+    The one that was built for this very release comes before those that work with it, too.
+    """
     own = NamedVersion("torch", Version(torch.base_version))
+    other: Version | None = None
     for release in reversed(Sources(offline=True).releases(name)):
         version = Version(release.version)
         pins = {"torch": own, name: NamedVersion(name, version)}
         found = violations(pins, context.target, context.matrix, complete=False) if context.target else []
-        if not version.is_prerelease and not any(map(_prevents_import, found)):
+        if version.is_prerelease or any(map(_prevents_import, found)):
+            continue
+        if _is_for(release, own.version):
             return version
-    return None
+        other = other or version
+    return other
+
+
+def _is_for(release: Release, torch: Version) -> bool:
+    """Whether the wheels of a companion require exactly this release of torch."""
+    declared = release.dependencies(0) if release.tags else []
+    pins = [each.specifier for each in declared if each.name == "torch"] if isinstance(declared, list) else []
+    return f"=={torch}" in pins
 
 
 def _prevents_import(violation: Violation) -> bool:

@@ -20,7 +20,7 @@ from torchlock.check.fix.reinstall import again, complete, rebuilt
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
 from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
-from torchlock.check.fix.system_libraries import later_soundfile, later_system, other_ffmpeg, soundfile
+from torchlock.check.fix.system_libraries import later_soundfile, later_system, other_ffmpeg
 from torchlock.check.fix.vendor_builds import of_vendor
 from torchlock.check.fix.xformers import of_xformers
 from torchlock.finding import Remedy
@@ -47,7 +47,6 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL230": (_alone(found_library),),
     **dict.fromkeys(("TL231", "TL232", "TL233"), (_alone(of_cuda_package),)),
     "TL304": (_alone(other_ffmpeg),),
-    "TL306": (_alone(soundfile),),
     "TL603": (afresh, _alone(deleted)),
     "TL604": (afresh,),
     "TL605": (afresh,),

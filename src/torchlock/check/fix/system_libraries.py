@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
-def soundfile(context: CheckContext, finding: Finding) -> Remedy:
-    """A backend for a torchaudio that has none (TL306)."""
-    return Remedy("Install soundfile.", commands=add(context, "soundfile"))
-
-
 def later_soundfile(context: CheckContext, finding: Finding) -> Remedy | None:
     """A soundfile with its own library, in place of a libsndfile of the machine that does not load (TL608)."""
     if not is_library_of_the_machine(context, finding):
@@ -67,7 +62,8 @@ def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> 
     is_conda = context.environment.conda or re.search(r"[/\\](\w*conda\d?|miniforge\d?|mamba)[/\\]", provider)
     if is_conda and "GLIBC_" not in finding.expected_error:
         return _conda_libstdcxx(context, provider)
-    if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
+    name = finding.packages[0][0]
+    if plan is not None and plan.versions.get(name, context.version(name)) != context.version(name):
         return fitting(context, plan)
     if "GLIBC_" in finding.expected_error:
         return Remedy(

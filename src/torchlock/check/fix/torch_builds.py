@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from torchlock.target import Target
 
 
+# How many builds for an earlier major version of CUDA are tried.
+_MOST = 4
+
+
 def change_of_build(context: CheckContext, torch: str, label: str, target: Target) -> str:
     """What another torch, from the page of ``label`` or the public index, changes in the build unasked.
 
@@ -50,12 +54,16 @@ def is_of_conda(context: CheckContext) -> bool:
 def labels_to_try(context: CheckContext, target: Target) -> Iterator[str]:
     """The builds to try: the installed one, older ones for the same devices, then companions of the public index.
 
-    A ROCm or XPU environment does not get the public index, whose wheels are for CUDA.
+    Those for an earlier major version of CUDA come last: a driver for a later one runs them, too. A ROCm or XPU
+    environment does not get the public index, whose wheels are for CUDA.
     """
     if context.accelerator is not None:
         yield "" if context.accelerator in ("pypi", public_of(context, target)) else context.accelerator
         return
     label = context.label("torch") or ""
+    if "torch" not in context.pins and (alone := _of_companion(context, target)):
+        yield from (alone, "")
+        return
     is_plain = not label or target.platform.system == "macos"
     if is_plain or label == public_of(context, target):
         yield ""
@@ -65,6 +73,15 @@ def labels_to_try(context: CheckContext, target: Target) -> Iterator[str]:
     yield from _older(context, target, label)
     if not needs_same_build(label):
         yield ""
+    yield from _of_earlier_cuda(context, target, label)
+
+
+def _of_companion(context: CheckContext, target: Target) -> str:
+    """The build that an installed torchaudio says it is, if torch is missing; "" for the public one."""
+    pin, label = context.pins.get("torchaudio"), context.labelled("torchaudio")
+    if pin is None or pin.unversioned or kind_of(label) is None:
+        return ""
+    return "" if public_build("torchaudio", pin.version.public, target) == label else label
 
 
 def _older(context: CheckContext, target: Target, label: str) -> list[str]:
@@ -72,12 +89,23 @@ def _older(context: CheckContext, target: Target, label: str) -> list[str]:
     mine = parse_label(label)
     if mine is None or mine.kind not in ("cuda", "rocm"):
         return []
-    known = [
-        each for each in labels_of("torchaudio") if kind_of(each) == mine.kind and _number(each) < mine.version
-    ]
-    same = [each for each in known if mine.kind == "rocm" or _number(each)[:1] == mine.version[:1]]
-    kept = [each for each in same if _keeps_devices(context, target, label, each)]
-    return sorted(kept, key=_number, reverse=True)[:2]
+    same = [each for each in _before(label) if mine.kind == "rocm" or _number(each)[:1] == mine.version[:1]]
+    return [each for each in same if _keeps_devices(context, target, label, each)][:2]
+
+
+def _of_earlier_cuda(context: CheckContext, target: Target, label: str) -> list[str]:
+    """The newest builds of torchaudio for the major version of CUDA before this one, for the same devices."""
+    mine = parse_label(label)
+    if mine is None or mine.kind != "cuda" or not mine.version:
+        return []
+    earlier = [each for each in _before(label) if _number(each)[0] == mine.version[0] - 1]
+    return [each for each in earlier if _keeps_devices(context, target, label, each)][:_MOST]
+
+
+def _before(label: str) -> list[str]:
+    """The builds of torchaudio for an earlier version of CUDA or ROCm than this build, newest first."""
+    known = [each for each in labels_of("torchaudio") if kind_of(each) == kind_of(label)]
+    return sorted((each for each in known if _number(each) < _number(label)), key=_number, reverse=True)
 
 
 def _keeps_devices(context: CheckContext, target: Target, label: str, other: str) -> bool:

@@ -17,7 +17,6 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsox
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,9 +62,7 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
         message = f"{context.named('torchaudio')} has no backend to load and save files"
         because = "on Windows it loads and saves with soundfile only, which is not installed"
         expected_error = "RuntimeError: No audio I/O backend is available."
-        yield context.finding(
-            "TL306", "warning", message, "torchaudio", because=because, expected_error=expected_error
-        )
+        yield _no_backend(context, message, because, expected_error)
     if (named := mac_places.in_files(context, "torchaudio")) is not None:
         yield _named_by_place(context, named, "note")
         return
@@ -217,9 +214,11 @@ def built_without_sox(context: CheckContext, expected_error: str) -> Finding:
     )
 
 
-def is_sox_unknown(context: CheckContext) -> bool:
-    """Whether it is unknown if this torchaudio, which may use libsox, finds it on a Mac."""
-    return _is_one_of(context, ">=2.1,<2.9") and is_mac(context) and isinstance(_has_sox_on_mac(context), Unknown)
+def may_lack_sox(context: CheckContext) -> bool:
+    """Whether this torchaudio opens libsox, and it is not known to find it; a log then decides."""
+    if context.target is None or _is_windows(context) or not _is_one_of(context, ">=2.1,<2.9"):
+        return False
+    return _has_sox(context, context.target.platform.system) is not True
 
 
 def without_sox(context: CheckContext) -> Finding:
@@ -299,7 +298,7 @@ def _which(majors: list[int]) -> str:
 
 
 def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool) -> Finding:
-    """Neither soundfile nor a library of the machine. It is a note if the machine's libraries are unknown."""
+    """Neither soundfile nor a library of the machine; it may have one if its libraries are unknown."""
     takes = "soundfile or FFmpeg 4 to 6" if _is_windows(context) else "soundfile, FFmpeg 4 to 6 or libsox"
     because = [f"it loads and saves with {takes}, and includes none of them"]
     because += [] if isinstance(majors, Unknown) or not majors else [_which(majors)]
@@ -311,9 +310,14 @@ def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool)
         message += ", unless the machine has it: soundfile is not installed"
     decoders = [name for name in _DECODERS if context.installed.get(name) is not None]
     because += [f"{decoders[0]}, which is installed, decodes files without torchaudio"] if decoders else []
-    severity = severity_of(fails=False, partly=known and not decoders)
+    return _no_backend(context, message, "; ".join(because), _SAYS)
+
+
+def _no_backend(context: CheckContext, message: str, because: str, expected_error: str) -> Finding:
+    """A note: torchaudio is imported and computes without a backend, and only who loads files needs one."""
+    remedy = Remedy("Install soundfile.", commands=add(context, "soundfile"))
     return context.finding(
-        "TL306", severity, message, "torchaudio", because="; ".join(because), expected_error=_SAYS
+        "TL306", "note", message, "torchaudio", because=because, expected_error=expected_error, remedy=remedy
     )
 
 

@@ -29,16 +29,19 @@ _PINNED = re.compile(r"(?:^|\s)([\w.-]{1,80})={1,2}(\d[\w.]{0,30})(?=\s|$)")
 _CHOOSERS = ("pytorch-cuda", "cudatoolkit")
 
 
-# A build string or a version that an exported environment pins.
-_NOT_PROVIDED = re.compile(
-    r"nothing provides (?:requested )?(?P<name>[\w.-]{1,80})(?: ?=?= ?(?P<version>[\w.*]{1,40}))?"
-    r"(?: (?P<build>\w{1,60}))?(?=\s|$)|^\s{1,8}- (?P<name2>[\w.-]{1,80})={1,2}(?P<version2>[\w.*]{1,40})"
-    r"(?:=(?P<build2>\w{1,60}))?\s*$",
-    re.MULTILINE,
+# What the solvers of conda, mamba and pixi say of a package that no channel has: its name, version and build.
+_VERSION = r"(?: ?=?=? ?(?P<version>\d[\w.*]{0,40})(?: (?!needed\b)(?P<build>\w{1,60}))?)?"
+_NOT_PROVIDED = (
+    re.compile(rf"nothing provides (?:requested )?(?P<name>[\w.-]{{1,80}}){_VERSION}(?=\s|$)"),
+    re.compile(r"(?P<name>[\w.-]{1,80})(?: =?(?P<version>[\w.*]{1,40}))?(?: \*)? does not exist \(perhaps"),
+    re.compile(r"No candidates were found for (?P<name>[\w.-]{1,80})(?: [=<>!~]*(?P<version>\d[\w.*]{0,40}))?"),
 )
+# The list after ResolvePackageNotFound.
+_LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=(\w{1,60}))?\s*")
 # The name, the version and the build.
 _WITH_BUILD = 3
-_SOLVERS = ("nothing provides", "ResolvePackageNotFound")
+# The channels that have the torch family.
+_CHANNELS = ("conda-forge", "pytorch")
 
 
 @rule("TL528", on="log")
@@ -48,15 +51,13 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     if first is None or first.rules[0] not in ("TL527", "TL528"):
         return
     asked = read_installation(log.text, first.line)
-    if not any(each in asked.near for each in _SOLVERS):
-        return
-    missing = [tuple(filter(None, match.groups())) for match in _NOT_PROVIDED.finditer(asked.near)]
+    missing = missing_in(asked.near)
     if not missing:
         return
     shown = [" ".join(each) for each in missing]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
     message = f"no channel that was asked has {', '.join(shown[:3])}{more} for this platform"
-    remedy = Remedy("Ask for a version that the channels have, or install the package with pip.")
+    remedy = _channel(asked, missing)
     because = None
     if sum(len(each) == _WITH_BUILD for each in missing) > 1:
         because = "a version with a build string exists for one platform only: that of the exported environment"
@@ -66,6 +67,32 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         )
     told = Told("TL528", message, remedy, because, sources=("conda-export",))
     yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
+
+
+def missing_in(near: str) -> list[tuple[str, ...]]:
+    """The packages that no channel has: name, and version and build as far as they are stated."""
+    found = [match.group("name", "version") for match in _NOT_PROVIDED[1].finditer(near)]
+    found += [match.group("name", "version") for match in _NOT_PROVIDED[2].finditer(near)]
+    stated: list[tuple[str, ...]] = [(name, (version or "").strip("*")) for name, version in found]
+    stated += [match.group("name", "version", "build") for match in _NOT_PROVIDED[0].finditer(near)]
+    if "ResolvePackageNotFound" in near:
+        for line in near.partition("ResolvePackageNotFound")[2].splitlines()[1:]:
+            listed = _LISTED.fullmatch(line)
+            if listed is not None:
+                stated.append(listed.groups())
+            elif line.strip():
+                break
+    return list(dict.fromkeys(tuple(filter(None, each)) for each in stated))
+
+
+def _channel(asked: Installation, missing: list[tuple[str, ...]]) -> Remedy:
+    """Where to get the packages; for the torch family a channel that was not asked."""
+    names = [each[0] for each in missing]
+    others = [each for each in _CHANNELS if not re.search(rf"\b{each}\b(?!=)", f"{asked.command} {asked.near}")]
+    if all(CONDA_NAMES.get(name, name) in FAMILY for name in names) and all(len(each) == 1 for each in missing):
+        where = f"Add the channel {others[0]}, or install" if others else "Install"
+        return Remedy(f"{where} {' and '.join(names)} with pip, after torch.")
+    return Remedy("Ask for a version that the channels have, or install the package with pip.")
 
 
 @rule("TL528", on="log")

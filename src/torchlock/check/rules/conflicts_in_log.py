@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.check.other_pythons import of_another_python
+from torchlock.check.rules.conda_in_log import missing_in
 from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits
@@ -51,7 +52,7 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if first is None or first.rules[0] != "TL527":
         return
     asked = read_installation(log.text, first.line)
-    if asked.is_absent or "nothing provides" in asked.near:
+    if asked.is_absent or missing_in(asked.near):
         return
     pins = _pins(asked.near)
     told = (

@@ -49,18 +49,23 @@ def unusable(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL209", on="log")
 def refused_cuda(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A CPU build of torch, if the log shows that it refused CUDA."""
+    """A CPU build of torch, if the log shows that it refused CUDA. No build for macOS has CUDA."""
     from torchlock.check.log import candidates
 
     if "TL209" in candidates(log)[:1] and not any(each.rule == "TL209" for each in found):
-        yield from _cpu_build(context)
+        is_mac = context.target is not None and context.target.platform.system == "macos"
+        yield from _not_for_cuda(context) if is_mac and "torch" in context.pins else _cpu_build(context)
 
 
 def _cpu_build(context: CheckContext) -> Iterator[Finding]:
     if context.label("torch") == "cpu":
-        message = f"{context.named('torch')} was not built for CUDA, which was requested"
-        expected_error = "AssertionError: Torch not compiled with CUDA enabled"
-        yield context.finding("TL209", "warning", message, "torch", expected_error=expected_error)
+        yield from _not_for_cuda(context)
+
+
+def _not_for_cuda(context: CheckContext) -> Iterator[Finding]:
+    message = f"{context.named('torch')} was not built for CUDA, which was requested"
+    expected_error = "AssertionError: Torch not compiled with CUDA enabled"
+    yield context.finding("TL209", "warning", message, "torch", expected_error=expected_error)
 
 
 def _unused(context: CheckContext) -> Iterator[Finding]:

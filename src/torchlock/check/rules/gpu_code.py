@@ -79,8 +79,8 @@ def _no_kernel(gpu: Gpu) -> str:
 
 
 def _code_of_torch(context: CheckContext, gpu: Gpu, label: str) -> _Code:
-    """Whether torch has code for a GPU: as its library says, else as the table of builds does."""
-    flags = _architectures(context) if gpu.vendor == "nvidia" else ()
+    """Whether torch has code for a GPU: as its library says, else as it printed, else as the table has it."""
+    flags = (_architectures(context) or context.stated_code) if gpu.vendor == "nvidia" else ()
     if flags:
         return _Code(serves(flags, gpu), f", only for {' '.join(flags)}", None, Strength.SHOWN)
     if gpu.vendor == "amd" and os.environ.get(_OVERRIDING) and not context.gpu_stated:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-_WARNED = re.compile(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not compatible")
-_FOUND = re.compile(r"found version (\d{4,5})\b")
+WARNED = re.compile(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not compatible")
+# The code that torch has, as it prints it beside that warning.
+GPU_CODE = re.compile(r"supports CUDA capabilities ((?:(?:sm|compute)_\d{2,3}[a-z]?[ \n]?){1,30})")
+OF_CUDA = re.compile(r"found version (\d{4,5})\b")
 _OF_DRIVER = re.compile(r"(lib(?:cuda|nvidia-ml)\.so(?:\.1)?): cannot open shared object file")
 _OPERATOR = re.compile(r"Could not run '(torchvision|torchaudio)::(\w{1,60})'")
 
@@ -37,10 +39,11 @@ def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         return
     if any(each.rule in ("TL208", "TL222", "TL224") for each in found):
         return
-    named = next((match for each in log.signatures if (match := _WARNED.search(each.text))), None)
+    named = next((match for each in log.signatures if (match := WARNED.search(each.text))), None)
     gpu = gpus.named_gpu(named[1].strip(" :-"), named[2]) if named else None
     if gpu is not None:
-        yield from _of_gpu(replace(context, gpus=(gpu,), gpu_stated=True), first.text)
+        code = tuple(listed[1].split()) if (listed := GPU_CODE.search(log.text)) else ()
+        yield from _of_gpu(replace(context, gpus=(gpu,), gpu_stated=True, stated_code=code), first.text)
     elif not seen_gpus(context):
         yield _of_unknown_gpu(context, first.text)
 
@@ -86,7 +89,7 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     if "PTX" in first.text or "Ptx" in first.text:
         yield _of_later_code(context, first.text)
         return
-    match = _FOUND.search(log.text)
+    match = OF_CUDA.search(log.text)
     number = int(match[1]) if match else 0
     own, version = parse_label(label), (number // 1000, number % 1000 // 10)
     if own is None or (number and own.version and version[0] >= own.version[0]):

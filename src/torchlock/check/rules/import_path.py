@@ -85,8 +85,23 @@ def absent(context: CheckContext) -> Iterator[Finding]:
         message = f"{context.named(asking)} is installed without torch, which its import needs"
         expected_error = "ModuleNotFoundError: No module named 'torch'"
         yield context.finding(
-            "TL108", "error", message, asking, "torch", path=_site(context), expected_error=expected_error
+            "TL108",
+            "error",
+            message,
+            asking,
+            "torch",
+            path=_site(context),
+            because=_REMOVED if _requires_torch(context, asking) else None,
+            expected_error=expected_error,
         )
+
+
+_REMOVED = "its metadata requires torch: torch was removed, or this package was installed without its requirements"
+
+
+def _requires_torch(context: CheckContext, name: str) -> bool:
+    record = context.record(name)
+    return record is not None and any(each.name == "torch" for each in dependencies_of(record))
 
 
 def _without_torchaudio(context: CheckContext) -> Finding:

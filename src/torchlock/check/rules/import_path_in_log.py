@@ -83,7 +83,7 @@ def without_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     """A package whose library needs those of torch, in an environment without torch: the note is an error."""
     first = log.first
     match = _NEEDS_TORCH.search(first.text) if first is not None else None
-    if match is None or is_there(context, "torch") or context.installed.get("torch") is not None:
+    if first is None or match is None or is_there(context, "torch") or context.installed.get("torch") is not None:
         return
     for each in found:
         if each.rule == "TL615" and each.severity == "note" and "torch" in {name for name, _ in each.packages}:

@@ -291,7 +291,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         message += f"{demangled(first.symbol)}{more}, which this torch does not have"
     elif is_wheel_beside_conda(context, name):
         message = (
-            f"{context.named(name)} is a wheel, and {context.named('torch')} is a package of conda, another build: "
+            f"{context.named(name)} is a wheel, and {context.named('torch')} is of conda, which is another build: "
             f"{library} uses {demangled(first.symbol)}{more}, which this torch does not have"
         )
     yield context.finding(

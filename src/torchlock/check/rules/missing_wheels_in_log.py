@@ -31,6 +31,7 @@ from torchlock.check.other_machines import (
     other_platform,
 )
 from torchlock.check.refused_files import refused_file
+from torchlock.check.rules.conda_in_log import missing_in
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.builds import build_table
@@ -61,9 +62,14 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     asked = read_installation(log.text, first.line)
     if first.rules[0] == "TL527" and not asked.is_absent:
         return
-    if not asked.name or is_there(context, asked) or "PackagesNotFoundError" in first.text or asked.is_offline:
+    if not asked.name or is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
         return
     yield finding_of(context, found, asked, first.text, _told(context, log, asked))
+
+
+def _is_of_conda(asked: Installation, line: str) -> bool:
+    """Whether conda names the packages that no channel has; what it collects before is none of them."""
+    return "PackagesNotFoundError" in line or bool(missing_in(asked.near))
 
 
 def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
@@ -123,7 +129,7 @@ def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told
 
 def _allowed_elsewhere(asked: Installation, pinned: Asked) -> tuple[str, str]:
     """The newest release that a requirement allows, and the newest Python that it has wheels for; "" if none."""
-    final = [each for each in wheels.public_tags(asked.name) if wheels.is_final(each)]
+    final = wheels.final_releases(asked.name)
     for version in reversed(final):
         if specifier_set(asked.specifier).contains(version) and (
             pythons := wheels.pythons_with(asked.name, version, "", pinned.target)
@@ -139,7 +145,7 @@ def _of_source_build(context: CheckContext, asked: Asked) -> Told | None:
     if not re.fullmatch(r"(?:git)?[0-9a-f]{7,12}", asked.label):
         return None
     public = asked.version.removesuffix("a0")
-    made = f"is a build from source, made from commit {asked.label}"
+    made = f"is a build from source, of commit {asked.label}"
     message = f"{asked.pinned} {made}: the public index does not have it"
     there = wheels.releases_with(asked.name, "", asked.target)
     if public not in there:

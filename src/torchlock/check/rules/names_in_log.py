@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 # The rules about names that a release no longer has, by package; those of torchaudio by how it is used.
-_REMOVED = {"torch": "TL704", "torchvision": "TL705"}
+REMOVED = {"torch": "TL704", "torchvision": "TL705"}
 # The rules that explain why a member of the stack does not find a name of another one.
 _PAIRS = group("versions", "builds", "loading", "damage", "absence")
 _MOST = 5
@@ -68,7 +68,7 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     yield context.finding(
         "TL709",
         "warning",
-        f"{_caller(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
+        f"{who_calls(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
         *([owner] if owner and owner not in STACK else []),
         "torch",
         path=path_of(context, "torch"),
@@ -130,7 +130,7 @@ def _finding(context: CheckContext, missing: MissingName, lookup: Lookup) -> Fin
     return context.finding(
         _rule_of(missing, lookup),
         "warning",
-        f"{_caller(context, missing.caller, owner)} uses {lookup.lost}, {_lack(context, package, lookup)}",
+        f"{who_calls(context, missing.caller, owner)} uses {lookup.lost}, {_lack(context, package, lookup)}",
         *others,
         package,
         path=path_of(context, package),
@@ -150,7 +150,7 @@ def _rule_of(missing: MissingName, lookup: Lookup) -> str:
         return "TL706"
     if missing.package == "torchaudio":
         return "TL701" if missing.by_import else "TL702"
-    return _REMOVED.get(missing.package, "TL708")
+    return REMOVED.get(missing.package, "TL708")
 
 
 def _lack(context: CheckContext, package: str, lookup: Lookup) -> str:
@@ -164,7 +164,13 @@ def _lack(context: CheckContext, package: str, lookup: Lookup) -> str:
     return f"which {named} does not have" + (", nor any other release" if lookup.is_nowhere else "")
 
 
-def _caller(context: CheckContext, caller: Frame | None, owner: str) -> str:
+def named_caller(context: CheckContext, missing: MissingName) -> str:
+    """The package or the file that asked for a missing name."""
+    return who_calls(context, missing.caller, owner_of(context, missing.caller))
+
+
+def who_calls(context: CheckContext, caller: Frame | None, owner: str) -> str:
+    """The package, the file or the cell of a line of code, for the beginning of a sentence."""
     if caller is None:
         return "the code that printed the log"
     if owner and owner not in STACK:

@@ -10,12 +10,12 @@ from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.log_signatures import HEADLINE
 from torchlock.check.mac_libraries import ffmpeg_off_path
-from torchlock.check.rules import versions
+from torchlock.check.rules import prereleases, versions
 from torchlock.check.rules.audio_backends import (
     built_without_sox,
     ffmpeg_shown,
-    is_sox_unknown,
     lacks_sox,
+    may_lack_sox,
     without_sox,
 )
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
@@ -51,8 +51,11 @@ if TYPE_CHECKING:
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
 
-def healthy(context: CheckContext) -> str:
-    """The sentence if nothing is wrong: which packages load, and what was not examined."""
+def healthy(context: CheckContext, *, is_open: bool = False) -> str:
+    """The sentence if nothing is wrong: which packages load, and what was not examined.
+
+    ``is_open``: a log shows a failure all the same, so that only the files are found to be right.
+    """
     names = [name for name in STACK if name in context.pins and name != "numpy"]
     if not names:
         return "torch and torchaudio are not installed in this environment, so nothing was examined"
@@ -61,11 +64,11 @@ def healthy(context: CheckContext) -> str:
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = (
         "; no rule says whether these pre-releases work together"
-        if fine and versions.without_rules(context)
+        if fine and not unknown and prereleases.without_rules(context)
         else ""
     )
     missing = early + _absent(names)
-    if not unknown:
+    if not unknown and not is_open:
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
 
@@ -155,7 +158,10 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     if not opened:
         return _without_library(context, name)
     unseen = [each for attempt in opened for each in _unseen(context, attempt)]
-    return _common_reason(unseen) if unseen else versions.unjudged(context, name)
+    if unseen:
+        return _common_reason(unseen)
+    unknown = versions.unjudged(context, name)
+    return prereleases.unpaired(context, name) if unknown is None else unknown
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
@@ -240,7 +246,7 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield from ffmpeg_shown(context, log)
     if "TL302" in first.rules[:2] and lacks_sox(context):
         yield built_without_sox(context, first.text)
-    elif "TL302" in first.rules[:2] and is_sox_unknown(context):
+    elif "TL302" in first.rules[:2] and may_lack_sox(context) and "TL302" not in {each.rule for each in found}:
         finding = without_sox(context)
         finding.severity = severity_of(fails=False)
         yield finding

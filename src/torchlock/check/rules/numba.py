@@ -55,7 +55,7 @@ def of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) -
     from torchlock.check.fix.commands import add
 
     version = context.version("numba")
-    later = [each for each in wheels.public_tags("numba") if wheels.is_final(each)]
+    later = wheels.final_releases("numba")
     newest = max(later, key=Version, default="")
     other = f", or install a later numba ({newest} is the newest known)" if newest and newest != version else ""
     return context.finding(

@@ -109,7 +109,9 @@ def _named_outside(context: CheckContext) -> Iterator[str]:
     )
     for path in islice(libraries, _MOST_READ):
         binary = read_binary(path)
-        for needed in binary.needed if isinstance(binary, Binary) else ():
+        if not isinstance(binary, Binary):
+            continue
+        for needed in binary.needed:
             if _RUNTIME.fullmatch(os.path.basename(needed.name)):
                 found = (there.real(each) for each in _places(needed.name, path, binary))
                 yield from islice((each for each in found if files.is_file(each)), 1)

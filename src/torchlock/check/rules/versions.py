@@ -19,7 +19,7 @@ from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
+from torchlock.knowledge.stack import FAMILY, MEMBERS, cuda_check_of
 from torchlock.runtime import files
 from torchlock.standards.dependency import readable_specifier
 
@@ -59,29 +59,6 @@ def _trains(context: CheckContext) -> dict[str, NamedVersion]:
 
 def _is_of_builds(violation: Violation) -> bool:
     return violation.dependency is not None and violation.dependency.name == BUILD_CUDA
-
-
-@rule("TL903")
-def prereleases(context: CheckContext) -> Iterator[Finding]:
-    """TL903: nightlies and other pre-releases, to which rules on versions do not apply."""
-    if names := without_rules(context):
-        early = [context.named(name) for name in names]
-        verb = "is a pre-release" if len(early) == 1 else "are pre-releases"
-        message = f"{' and '.join(early)} {verb}: no rule says which releases work with {_them(early)}"
-        yield context.finding("TL903", "note", message, *names, path=path_of(context, names[0]))
-
-
-def _them(names: list[str]) -> str:
-    return "it" if len(names) == 1 else "them"
-
-
-def without_rules(context: CheckContext) -> list[str]:
-    """The pre-releases of the torch family, if torch and another member are installed."""
-    mine = [name for name in STACK if name in FAMILY and name in context.pins]
-    early = [
-        name for name in mine if not context.pins[name].unversioned and context.pins[name].version.is_prerelease
-    ]
-    return early if "torch" in mine and len(mine) > 1 else []
 
 
 def unjudged(context: CheckContext, name: str) -> Unknown | None:

@@ -33,9 +33,9 @@ _CONTEXT_VALUE = re.compile(
     r"^[ \t]+(?P<name>\w+):[ \t]*(?P<quote>[\"']?)(?P<value>[\w.+-]+)(?P=quote)[ \t]*(?:#.*)?\r?$", re.MULTILINE
 )
 _FIELD = re.compile(r"\$?\{\{(?P<inside>(?:(?!\}\}|\{\{)[^\r\n])*)\}\}")
-_TAG = re.compile(r"\{%-?\s*(?P<word>\w+)(?:(?!%\})[^\r\n])*%\}|\{#.*?#\}")
+_TAG = re.compile(r"\{%-?\s*(?P<word>\w+)(?!\w)(?:(?!%\}|\{%)[^\r\n])*%\}|\{#(?:(?!#\}|\{#)[^\r\n])*#\}")
 _NAME = re.compile(r"\s*(\w+)\s*(?:\|\s*(?:lower|string|trim)\s*)?")
-_SELECTOR = re.compile(r"[ \t]#[^\r\n]*?\[(?P<condition>[^\[\]\r\n]+)\]")
+_SELECTOR = re.compile(r"[ \t]#[^\r\n#\[\]]*\[(?P<condition>[^\[\]\r\n]+)\]")
 # What stands for a value that only the build tool knows.
 _UNKNOWN = "__unknown__"
 # The sections of requirements, each with the scope of what is installed for it.

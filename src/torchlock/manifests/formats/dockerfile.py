@@ -36,6 +36,14 @@ _PLATFORMS = {
     "arm64": "linux-aarch64",
 }
 _ALONE = "alone:"
+# Commands that install the Python of the system, and those that may bring another one.
+_SYSTEM_PYTHON = re.compile(r"\bapt(?:-get)?\b[^&;|]*\binstall\b[^&;|]*\bpython3(?:-pip|-dev|-venv)?(?![\w.-])")
+_NAMED_PYTHON = re.compile(r"python(3\.\d+)")
+_OTHER_PYTHON = re.compile(
+    r"deadsnakes|conda|mamba|pyenv|virtualenv|\buv\b|\bpixi\b|\bnix\b|altinstall|update-alternatives|--from="
+)
+# Commands that may bring another pip, or another installer, than the image has.
+_OTHER_PIP = re.compile(r"get-pip|ensurepip|conda|virtualenv|pyenv|\buv\b")
 # A file that reads its target platform is built for several platforms.
 _TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
@@ -259,6 +267,7 @@ class _Dockerfile:
     def _finish(self) -> None:
         """Combine the stages: an image has its own entries, and those of the stages that it is built on."""
         for stage in self._stages:
+            self._with_system_python(stage)
             _leave_image(stage)
         used = {stage.number for other in self._stages for stage in other.beneath() if stage is not other}
         leaves = [stage for stage in self._stages if stage.number not in used]
@@ -295,12 +304,21 @@ class _Dockerfile:
                 return [self._held(stage, "", url=f"image:{stage.name_of_image}"), *entries]
         return entries
 
+    def _with_system_python(self, stage: _Stage) -> None:
+        """Give a stage the Python of its system, if it installs that one, and nothing that has another Python."""
+        python = stage.image.system_python
+        named = {python, *_NAMED_PYTHON.findall(self._text)}
+        alone = _SYSTEM_PYTHON.search(self._text) and not _OTHER_PYTHON.search(self._text)
+        if len(named) == 1 and alone and python and not stage.python[0] and not stage.parent:
+            stage.python = (f"=={python}.*", stage.at)
+
     def _declared(self, leaves: list[_Stage]) -> None:
         """The Python and the platform of the final images, if they agree."""
         pythons = {leaf.python[0]: leaf.python[1] for leaf in leaves}
         if len(pythons) == 1:
             for python, at in pythons.items():
                 self._builder.python(python, at)
+        self._builder.document.pip = self._pip(leaves)
         self._builder.document.hidden_python = any(leaf.image.torch and not leaf.python[0] for leaf in leaves)
         platforms = {leaf.platform for leaf in leaves}
         known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
@@ -308,6 +326,14 @@ class _Dockerfile:
         known = known or document.platforms
         document.platforms = known or ("linux-x86_64", "linux-aarch64")
         document.assumed = not known and not _TARGETS.search(self._text)
+
+    def _pip(self, leaves: list[_Stage]) -> str:
+        """The newest pip of the images that all final images are built on, if no command installs another one."""
+        found = [stage.image.pip for leaf in leaves for stage in leaf.needs() if stage.parent is None]
+        changed = any(entry.name == "pip" for leaf in leaves for stage in leaf.needs() for entry in stage.entries)
+        if changed or not found or not all(found) or _OTHER_PIP.search(self._text):
+            return ""
+        return max(found, key=lambda text: [int(part) for part in text.split(".")])
 
 
 def _scoped(entry: Entry, scope: str) -> Entry:
@@ -327,7 +353,7 @@ def _leave_image(stage: _Stage) -> None:
     beside = [entry for entry in stage.state.entries if entry.step and not entry.scope.startswith(_ALONE)]
     if environments.is_unused or (environments.entered and not beside):
         stage.state.entries = [entry for entry in stage.state.entries if entry.step]
-        stage.image = Image(stage.name_of_image)
+        stage.image = Image(stage.name_of_image, pip=stage.image.pip)
     pythons = environments.pythons or {made.python for made in environments.made.values() if made.python}
     if len(pythons) == 1 and (environments.is_unused or not beside):
         stage.python = (f"=={pythons.pop()}.*", stage.at)

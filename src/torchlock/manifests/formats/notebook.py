@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.document import Entry
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.syntax.install_commands import Installed
 from torchlock.manifests.syntax.json_text import value_of
@@ -24,6 +25,12 @@ _COMMAND = re.compile(
 )
 # Outputs and metadata rarely have a key of this name.
 _AHEAD = 200
+# What shows that a notebook runs at a host whose image has torch: the name of that image, and signs in the text.
+_HOSTS = (
+    ("colab", re.compile(r'"colab"\s*:|colab\.research\.google\.com|google\.colab')),
+    ("kaggle/python", re.compile(r'"kaggle"\s*:|/kaggle/(?:input|working)')),
+)
+_TORCH = re.compile(r"\btorch(?:vision|audio)?\b")
 # IPython replaces an expression with its value; the value of the interpreter is known.
 _INTERPRETER = re.compile(r"\{\s*sys\.executable\s*\}")
 
@@ -34,25 +41,49 @@ def read(text: str, path: str) -> Document:
     Raises:
         InputError: it is JSON, but not a notebook.
     """
-    builder, state = DocumentBuilder(text, path, "notebook"), Installed()
+    builder, host = DocumentBuilder(text, path, "notebook"), _host(text)
+    # Of these the image has some release, which bare names do not change.
+    state = Installed(held=dict.fromkeys(("torch", "torchvision", "torchaudio"), "") if host else {})
     held = value_of(builder)
     if builder.document.issues:
         return builder.document
     if not isinstance(held, dict) or not isinstance(held.get("cells", held.get("worksheets")), list):
         raise InputError("is not a notebook: it has no cells", path=path)
-    sources, here = _Sources(text), state.folder.here
+    sources, here, asks = _Sources(text), state.folder.here, False
     for cell in _cells(held):
         source = "".join(_lines(cell.get("source", cell.get("input"))))
         woven = sources.find(source)
         if cell.get("cell_type") == "code":
             for command in _commands(source, woven):
                 part = command.text
+                asks = asks or bool(_TORCH.search(part.text))
                 EmbeddedBuilder(builder, part.text, part.pieces, exact=woven is not None).install(state)
                 if not command.stays:
                     state.folder.here = here
                 here = state.folder.here
+    if host:
+        builder.document.platforms, builder.document.assumed = ("linux-x86_64",), True
+    if host and asks and not any(entry.name == "torch" and not entry.constraint for entry in state.entries):
+        builder.add([_torch_of(host, builder)])
     builder.add(state.entries)
     return builder.document
+
+
+class _Host(NamedTuple):
+    """Where a notebook runs: the name of the image, and the place in the text that shows it."""
+
+    image: str
+    at: int
+
+
+def _host(text: str) -> _Host | None:
+    """The host that a notebook is certainly written for, if its image has torch."""
+    found = ((image, signs.search(text)) for image, signs in _HOSTS)
+    return next((_Host(image, match.start()) for image, match in found if match), None)
+
+
+def _torch_of(host: _Host, builder: DocumentBuilder) -> Entry:
+    return Entry("torch", "", builder.place(host.at), host.image, builder.path, url=f"image:{host.image}")
 
 
 class _Sources:

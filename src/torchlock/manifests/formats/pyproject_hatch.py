@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from torchlock.manifests.document import Document, Entry
-    from torchlock.manifests.syntax.toml_tokens import Path
+    from torchlock.manifests.syntax.toml_tokens import Key, Path
 
 _OWN = ("tool", "hatch", "envs")
 
@@ -78,7 +78,7 @@ def _owner(environments: Mapping[str, dict[str, Any]], name: str, key: str) -> s
     return None
 
 
-def _dependencies(builder: TomlBuilder, *where: str, inherited: bool) -> Iterator[Entry]:
+def _dependencies(builder: TomlBuilder, *where: Key, inherited: bool) -> Iterator[Entry]:
     """The requirements of a list. An inherited list is not reported twice, but still stops a lock."""
     tree = builder.tree
     for number, item in enumerate(tree.array(*where)):

@@ -41,6 +41,11 @@ _BASES = {"debian_slim", "micromamba", "from_registry", "from_dockerfile"}
 _RUNNING = re.compile(
     r"(?:subprocess|sp)\.(?:run|call|check_call|check_output|Popen|getoutput)|os\.(?:system|popen)"
 )
+# Functions that scripts define to run a command, and the commands that are read then.
+_OWN_RUNNER = re.compile(
+    r"_?(?:run|exec|execute|sh|shell|system|call)(?:_?(?:command|commands|cmd|shell|process|step))?"
+)
+_PIP_INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b")
 _MAGIC = re.compile(r"get_ipython\(\)\.(?:system|getoutput|run_line_magic)")
 _KEYWORDS = {"index_url": "--index-url", "extra_index_url": "--extra-index-url", "find_links": "--find-links"}
 _INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b|install\s+\S")
@@ -123,6 +128,8 @@ class _Reader:
             return
         else:
             bodies = [statement.body, statement.orelse]
+            for call in [node for node in ast.walk(statement.test) if isinstance(node, ast.Call)]:
+                self._call(call, part, "")
         for body in bodies:
             if body:
                 self._block(body, part, f"line-{body[0].lineno}")
@@ -180,7 +187,7 @@ class _Reader:
             self._words(call, _METHODS[method], part, branch)
         elif method == "add_python_packages":
             self._words(call, ("pip", "install"), part, branch)
-        elif _RUNNING.fullmatch(name) or _MAGIC.fullmatch(name):
+        elif _RUNNING.fullmatch(name) or _MAGIC.fullmatch(name) or self._is_own_install(call, method):
             self._process(call, part, branch)
         elif method == "run_pip" and call.args:
             self._words(replace_arguments(call, call.args[:1]), ("pip",), part, branch, split=True)
@@ -188,6 +195,17 @@ class _Reader:
             word = self._word(call.args[1])
             if _INSTALL.match(word.value):
                 self._line(word, part, branch)
+
+    def _is_own_install(self, call: ast.Call, method: str) -> bool:
+        """Whether a function of the script gets an install command: a text that is known, or a list of words."""
+        if not call.args or not _OWN_RUNNER.fullmatch(method):
+            return False
+        first = call.args[0]
+        if isinstance(first, ast.List | ast.Tuple):
+            words = [one.value for one in first.elts if isinstance(one, ast.Constant)]
+            return "install" in words and "pip" in words
+        word = self._word(first)
+        return not word.unknown and _PIP_INSTALL.match(word.value) is not None
 
     def _process(self, call: ast.Call, part: str, branch: str) -> None:
         """A command as a list of words, or as one text for a shell."""

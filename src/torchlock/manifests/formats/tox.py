@@ -232,8 +232,11 @@ def _entries(
 
 
 def _python(name: str) -> str:
-    """The Python in the name of an environment."""
-    return next((part for part in name.split("-") if re.fullmatch(r"py3\d+", part)), "")
+    """The Python in the name of an environment, as ``py310``: tox also reads ``py3.10`` and ``3.10``."""
+    match = next(
+        (match for part in name.split("-") if (match := re.fullmatch(r"(?:py(?=3)|(?=3\.))3\.?(\d+)", part))), None
+    )
+    return f"py3{match[1]}" if match else ""
 
 
 def _dependency(builder: DocumentBuilder, piece: Piece) -> list[Entry]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.toml_tokens import Key, Path
 
 _BASE, _TEMPLATES = "env_run_base", "env_base"
-_KEYS = ("deps", "commands_pre", "commands", "base_python")
+_KEYS = ("deps", "commands_pre", "commands", "base_python", "basepython")
 _FIELD = re.compile(r"\{[^{}]*\}")
 _DEEPEST = 10
 # The limit of the combinations of factors in one table.
@@ -81,7 +81,7 @@ class _Tables:
 
     def _listed(self) -> Iterator[str]:
         """The names in ``env_list``: texts, and tables with the factors of which all combinations count."""
-        for item in self._tree.array(*self._root, "env_list"):
+        for item in [item for key in ("env_list", "envlist") for item in self._tree.array(*self._root, key)]:
             if isinstance(item, str):
                 yield item
             elif isinstance(item, dict):
@@ -96,7 +96,7 @@ class _Tables:
                 found[section, key] = [Piece(" ".join(words), self._tree.offset(*path, key) or 0)]
             elif key in _KEYS:
                 found[section, key] = list(self._pieces((*path, key), (), _DEEPEST))
-            elif key == "set_env":
+            elif key in ("set_env", "setenv"):
                 found[section, key] = [
                     Piece(f"{name}={value}", self._tree.offset(*path, key, name) or 0)
                     for name, value in self._tree.items(*path, key)

@@ -513,6 +513,8 @@ class Installer:
         """``conda install``, ``conda create``, ``conda remove``, and commands run in an environment."""
         options, plain = _parted(words, _CONDA_VALUED)
         action = plain[0].value if plain else ""
+        if _asks_for_strict_channels([word.value for word in words]):
+            self._builder.document.strict_channels = True
         if action == "run":
             self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
         elif action in ("remove", "uninstall") and not command.branch:
@@ -560,6 +562,11 @@ class Installer:
         message = f"{word.value} is not judged: the value of {names} is unknown here"
         self._builder.issue("TL902", "note", message, word.start)
         return []
+
+
+def _asks_for_strict_channels(values: list[str]) -> bool:
+    """``conda config --set channel_priority strict``, or the option of one command."""
+    return "--strict-channel-priority" in values or ("channel_priority", "strict") in pairwise(values)
 
 
 def _apart(entry: Entry, made: MadeEnvironment) -> Entry:

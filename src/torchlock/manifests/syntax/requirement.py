@@ -47,6 +47,7 @@ _MISTAKES = (
     (r"^(import|from)\s+\w", "this is Python code; name the project that the module comes from"),
     (r"^!?(%?pip3?|conda|mamba|uv|python3?|apt(-get)?|sudo)\s+\w", "this is a command; write what it installs"),
     (r"^//", "a comment begins with #"),
+    (r"^#", "it is a comment, which an element of a list cannot be: remove it"),
     (r"\\$", "text follows the backslash, so the line does not continue"),
     (r"^([\"'])(.+)\1,?$", r"without the quotes: \2"),
     (r"^[\w.-]+::", "conda names a channel like this; write only the project"),
@@ -172,7 +173,7 @@ def _hint(text: str, origin: Origin) -> str | None:
         match = re.search(pattern, text)
         if match:
             return match.expand(hint)
-    if re.search(r"[/\\]", text) and "@" not in text:
+    if re.fullmatch(r"[^\s@]*[/\\][^\s@]*", text):
         return "it looks like a path, but there is no such folder"
     return None
 

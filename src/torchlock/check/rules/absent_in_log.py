@@ -1,0 +1,137 @@
+"""What a log shows by itself, if its package is not installed here: a removed name, a GPU, a driver.
+
+There is no command: the environment of the log is not known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.check import known_wheels as wheels
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.rules.gpu_in_log import GPU_CODE, OF_CUDA, WARNED
+from torchlock.check.rules.names_in_log import REMOVED, named_caller
+from torchlock.check.tracebacks import missing_names
+from torchlock.finding import Remedy, Strength
+from torchlock.knowledge import accelerators, gpus
+from torchlock.knowledge.build_labels import parse_label
+from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.names import history, instead_of
+from torchlock.knowledge.registry import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.check.tracebacks import MissingName
+    from torchlock.finding import Finding
+    from torchlock.knowledge.gpus import Gpu
+
+_NOT_HERE = "the log shows it; the package is not installed in this environment, so its files were not read"
+
+
+@rule("TL701", "TL702", "TL704", "TL705", "TL706", "TL708", on="log")
+def removed_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A name that some releases have and later or earlier ones do not."""
+    first = log.first
+    if first is None or first.weight == ECHO:
+        return
+    for missing in missing_names(log.text):
+        is_here = missing.package in context.pins or context.copy(missing.package) is not None
+        if is_here or missing.partly or (missing.file and "-packages" not in missing.file):
+            continue
+        if (finding := _of_name(context, missing)) is not None:
+            yield finding
+            return
+
+
+def _of_name(context: CheckContext, missing: MissingName) -> Finding | None:
+    known, package = history(missing.name), missing.package
+    if known is None or not known.having or not known.lacking:
+        return None
+    removed = next((each for each in known.lacking if Version(each) > Version(known.last)), "")
+    if not removed and package != "torch" and not missing.by_import:
+        return None  # It may be a module that nothing imported.
+    said = f"which {package} {removed} removed" if removed else f"which is new in {package} {known.having[0]}"
+    instead = instead_of(missing.name)
+    change = f"change that line: {instead}" if instead else "use a later release of the code that calls it"
+    wanted = f"{package}<{removed}" if removed else f"{package}>={known.having[0]}"
+    summary = f"Use {wanted} with the releases that belong to it{f'; or {change}' if removed else ''}."
+    return context.finding(
+        _rule_of(missing) if removed else "TL706",
+        "warning",
+        f"{named_caller(context, missing)} uses {missing.name}, {said}",
+        package,
+        because=_NOT_HERE,
+        expected_error=missing.text,
+        sources=known.sources,
+        remedy=Remedy(summary),
+        strength=Strength.RAN,
+    )
+
+
+def _rule_of(missing: MissingName) -> str:
+    if missing.package == "torchaudio":
+        return "TL701" if missing.by_import else "TL702"
+    return REMOVED.get(missing.package, "TL708")
+
+
+@rule("TL208", on="log")
+def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A GPU that torch itself says it has no code for."""
+    told = next((match for each in log.signatures if (match := WARNED.search(each.text))), None)
+    if told is None or "torch" in context.pins:
+        return
+    gpu = gpus.named_gpu(told[1].strip(" :-"), told[2])
+    listed = GPU_CODE.search(log.text)
+    only = f", only for {' '.join(listed[1].split())}" if listed else ""
+    label = _label_for(context, gpu)
+    remedy = f"Install torch and its companions from {page_of(label)}" if label else "Install a build for this GPU"
+    yield context.finding(
+        "TL208",
+        "warning",
+        f"the torch of the log has no code for {gpu}{only}",
+        "torch",
+        because=_NOT_HERE,
+        expected_error=told[0].strip(),
+        remedy=Remedy(f"{remedy}."),
+        strength=Strength.RAN,
+    )
+
+
+def _label_for(context: CheckContext, gpu: Gpu) -> str:
+    """The newest build of the newest release that serves a GPU; "" if none is known."""
+    platform = str(context.known_platform or "linux-x86_64")
+    releases = [each for each in wheels.public_tags("torch") if wheels.is_final(each)]
+    for version in reversed(releases):
+        for label in accelerators.labels():
+            is_there = accelerators.code_of("torch", version, label, platform)
+            if is_there and accelerators.serves("torch", version, label, platform, gpu).answer is True:
+                return label
+    return ""
+
+
+@rule("TL202", on="log")
+def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A driver that torch itself says is too old."""
+    first, version = log.first, OF_CUDA.search(log.text)
+    if first is None or first.rules[0] != "TL202" or version is None or "torch" in context.pins:
+        return
+    major, minor = int(version[1]) // 1000, int(version[1]) % 1000 // 10
+    labels = [label for each in wheels.known_labels() if (label := parse_label(each)) and label.kind == "cuda"]
+    same = [each for each in labels if each.version[:1] == (major,)]
+    build = max(same, key=lambda each: each.version, default=None)
+    other = f", or install a torch for CUDA {major} from {page_of(build.text)}" if build is not None else ""
+    yield context.finding(
+        "TL202",
+        "warning",
+        f"the NVIDIA driver of the log supports CUDA {major}.{minor}, and its torch was built for a later CUDA",
+        "torch",
+        because=_NOT_HERE,
+        expected_error=first.text,
+        remedy=Remedy(f"Update the NVIDIA driver{other}."),
+        strength=Strength.RAN,
+    )

@@ -1,0 +1,78 @@
+"""TL903: nightlies and other pre-releases, to which rules on versions do not apply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.answers import Unknown
+from torchlock.check.rules.versions import path_of
+from torchlock.finding import Remedy
+from torchlock.knowledge.judge import violations
+from torchlock.knowledge.registry import group, rule
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import CheckContext
+    from torchlock.finding import Finding
+
+
+@rule("TL903")
+def prereleases(context: CheckContext) -> Iterator[Finding]:
+    """TL903: nightlies and other pre-releases, to which rules on versions do not apply."""
+    if names := without_rules(context):
+        early = [context.named(name) for name in names]
+        verb = "is a pre-release" if len(early) == 1 else "are pre-releases"
+        message = f"{' and '.join(early)} {verb}: no rule says which releases work with {_them(early)}"
+        yield context.finding("TL903", "note", message, *names, path=path_of(context, names[0]))
+    for name in sorted(name for name in FAMILY - {"torch"} if name in context.pins):
+        if (why := unpaired(context, name)) is not None:
+            yield context.finding(
+                "TL903",
+                "note",
+                f"it is unknown whether {context.named(name)} works with {context.named('torch')}: {why.because}",
+                name,
+                "torch",
+                path=path_of(context, name),
+                remedy=Remedy(
+                    f"Install the {name} that was built together with this torch, from where torch came."
+                ),
+            )
+
+
+def unpaired(context: CheckContext, name: str) -> Unknown | None:
+    """Why it is unknown whether a companion and torch, one of them a pre-release, work together; else None.
+
+    Their releases do not belong together, and their labels name two builds.
+    """
+    torch, mine, target = context.pins.get("torch"), context.pins.get(name), context.target
+    if torch is None or mine is None or target is None or name not in FAMILY or not MEMBERS[name].labels:
+        return None
+    pair = {each.name: each for each in (torch, mine) if not each.unversioned}
+    early = [each for each in pair.values() if each.version.is_prerelease]
+    labels = {each.version.local for each in pair.values()}
+    if len(pair) < 2 or not early or len(labels - {None}) < 2 or all(each.version.is_devrelease for each in early):
+        return None
+    trains = {each: pin._replace(version=Version(pin.version.base_version)) for each, pin in pair.items()}
+    for each in violations(trains, target, context.matrix, complete=False):
+        if each.statement is not None and each.statement.rule in group("versions"):
+            return Unknown(
+                "it belongs to another release of torch, and both are of different builds; no rule is about these"
+            )
+    return None
+
+
+def _them(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def without_rules(context: CheckContext) -> list[str]:
+    """The pre-releases of the torch family, if torch and another member are installed."""
+    mine = [name for name in STACK if name in FAMILY and name in context.pins]
+    early = [
+        name for name in mine if not context.pins[name].unversioned and context.pins[name].version.is_prerelease
+    ]
+    return early if "torch" in mine and len(mine) > 1 else []

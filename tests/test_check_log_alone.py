@@ -1,0 +1,102 @@
+"""What a log shows by itself: the package that it is about is not installed here, or is a nightly build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.check import run, torch_files
+from support.site_folder import install, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOO_OLD = "RuntimeError: The NVIDIA driver on your system is too old (found version 11040). Please update it"
+NO_KERNEL = """\
+NVIDIA GeForce RTX 5090 with CUDA capability sm_120 is not compatible with the current PyTorch installation.
+The current PyTorch install supports CUDA capabilities sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90.
+RuntimeError: CUDA error: no kernel image is available for execution on the device
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """An environment with pip alone."""
+    folder = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
+    install(folder, "pip", "24.0", {"pip/__init__.py": ""})
+    return folder
+
+
+def bad(site: Path, capsys: pytest.CaptureFixture[str], log: str) -> list[dict[str, Any]]:
+    words = ["--path", site, "--platform", "linux-x86_64", "--log", write(site.parent / "log", log)]
+    report = run(capsys, *words)
+    assert report["command"] is None or "torch" in [each.name for each in site.iterdir()]
+    return [each for each in report["files"][0]["findings"] if each["severity"] != "note"]
+
+
+@pytest.mark.parametrize(
+    ("log", "rule", "message", "remedy"),
+    [
+        (
+            "AttributeError: module 'torchaudio' has no attribute 'list_audio_backends'",
+            "TL702",
+            "torchaudio.list_audio_backends, which torchaudio 2.9 removed",
+            "Use torchaudio<2.9",
+        ),
+        (
+            "ModuleNotFoundError: No module named 'torchaudio.backend'",
+            "TL701",
+            "torchaudio.backend, which torchaudio",
+            "Use torchaudio<",
+        ),
+        ("AttributeError: module 'torch' has no attribute 'irfft'", "TL704", "1.8 removed", "Use torch<1.8"),
+        (
+            "ModuleNotFoundError: No module named 'torchvision.transforms.functional_tensor'",
+            "TL705",
+            "torchvision 0.17 removed",
+            "Use torchvision<0.17",
+        ),
+        (
+            "AttributeError: module 'torch' has no attribute 'compile'",
+            "TL706",
+            "new in torch 2.0",
+            "Use torch>=2.0",
+        ),
+        (TOO_OLD, "TL202", "supports CUDA 11.4", "/whl/cu118"),
+        (NO_KERNEL, "TL208", "no code for NVIDIA GeForce RTX 5090 (sm_120), only for sm_50", "/whl/cu1"),
+    ],
+    ids=["torchaudio", "a module", "torch", "torchvision", "a new name", "a driver", "a GPU"],
+)
+def test_a_cause_that_the_log_names(
+    site: Path, capsys: pytest.CaptureFixture[str], log: str, rule: str, message: str, remedy: str
+) -> None:
+    """https://github.com/NavodPeiris/speechlib/issues/56, https://github.com/RVC-Boss/GPT-SoVITS/issues/83"""
+    (found,) = bad(site, capsys, log)
+    assert (found["rule"], found["severity"]) == (rule, "warning")
+    assert message in found["message"]
+    assert remedy in found["remedy"]["summary"] and not found["remedy"]["commands"]
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "AttributeError: module 'torchaudio' has no attribute 'list_available_backends'",
+        "AttributeError: module 'torchaudio' has no attribute 'load'",
+        "AttributeError: partially initialized module 'torchaudio' has no attribute 'list_audio_backends' "
+        "(most likely due to a circular import)",
+        "ImportError: cannot import name 'set_audio_backend' from 'torchaudio' (/home/me/torchaudio.py)",
+        "AttributeError: module 'psycopg2' has no attribute 'connect'",
+    ],
+    ids=["in no release", "in every release", "a circular import", "an own file", "another package"],
+)
+def test_a_log_that_names_no_cause(site: Path, capsys: pytest.CaptureFixture[str], log: str) -> None:
+    assert bad(site, capsys, log) == []
+
+
+def test_a_gpu_that_a_nightly_build_has_no_code_for(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """https://github.com/pytorch/pytorch/issues/167244: the log lists what it has code for"""
+    install(site, "torch", "2.7.0.dev20250310+cu124", torch_files("2.7.0.dev20250310+cu124", cuda="'12.4'"))
+    found = next(each for each in bad(site, capsys, NO_KERNEL) if each["rule"] == "TL208")
+    assert "only for sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90" in found["message"]
+    assert "/whl/cu128 torch==2.7.0+cu128" in found["remedy"]["commands"][0]["line"]
