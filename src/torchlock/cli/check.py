@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             findings, remarks = _by_log(context, findings, log, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
-    fine = "not everything was examined" if context.broken else healthy(context, is_open=bool(remarks))
+    fine = "not everything was examined" if context.broken else healthy(context, findings, is_open=bool(remarks))
     if ignored and not context.broken:
         fine = f"nothing is wrong except the ignored rules ({', '.join(ignored)}){unexamined_text(context)}"
     result = verdict(findings, "; ".join([*remarks, fine]), is_open=bool(remarks))

@@ -109,10 +109,8 @@ def changed_calls() -> list[Changed]:
     Raises:
         DataError: the bundled table is damaged.
     """
-    return [
-        Changed(*texts, sources=tuple(sources))
-        for *texts, sources in tables.load_compiled("names.json")["changed"]
-    ]
+    rows = tables.load_compiled("names.json")["changed"]
+    return [Changed._make([*texts, tuple(sources)]) for *texts, sources in rows]
 
 
 def numpy_with(name: str, version: Version) -> str:

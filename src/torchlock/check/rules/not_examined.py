@@ -33,7 +33,7 @@ from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
-from torchlock.knowledge.registry import rule
+from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
@@ -51,10 +51,11 @@ if TYPE_CHECKING:
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
 
-def healthy(context: CheckContext, *, is_open: bool = False) -> str:
+def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bool = False) -> str:
     """The sentence if nothing is wrong: which packages load, and what was not examined.
 
-    ``is_open``: a log shows a failure all the same, so that only the files are found to be right.
+    ``notes`` may say that a library of another package does not load. ``is_open``: a log still shows a failure, so
+    that only the files are found to be right.
     """
     names = [name for name in STACK if name in context.pins and name != "numpy"]
     if not names:
@@ -67,7 +68,7 @@ def healthy(context: CheckContext, *, is_open: bool = False) -> str:
         if fine and not unknown and prereleases.without_rules(context)
         else ""
     )
-    missing = early + _absent(names)
+    missing = early + _absent(names) + _others(context, notes)
     if not unknown and not is_open:
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
@@ -77,6 +78,13 @@ def _absent(names: Sequence[str]) -> str:
     """Text about the part of the stack that is not installed."""
     lost = [name for name in ("torch", "torchaudio") if name not in names]
     return f"; {listed(lost)} {'is' if len(lost) == 1 else 'are'} not installed" if lost else ""
+
+
+def _others(context: CheckContext, notes: Sequence[Finding]) -> str:
+    """Text about the packages outside the stack that have a library which does not load."""
+    mine = [each.packages[0][0] for each in notes if each.rule in group("loading") and each.packages]
+    names = [context.named(name) for name in dict.fromkeys(mine) if name not in STACK]
+    return f"; a library of {listed(names)} does not load" if names else ""
 
 
 def unexamined_text(context: CheckContext) -> str:
