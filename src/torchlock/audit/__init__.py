@@ -91,7 +91,7 @@ class Auditor:
 
     @cached_property
     def _fixer(self) -> Fixer:
-        return Fixer(self.known, self.judge, self._size, lambda document: self.context(document).target_grid)
+        return Fixer(self.known, self.judge, self._size, self.context)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, if it was already read.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.audit.fix.remedies import remedy_of
-from torchlock.audit.fix.search import changed, respelled
+from torchlock.audit.fix.search import changed
+from torchlock.audit.fix.specifiers import respelled
 from torchlock.audit.fix.weight import weighed
 from torchlock.audit.install_sets import pinned
 from torchlock.knowledge.rules import specifier_set

@@ -16,7 +16,7 @@ from torchlock.finding import Remedy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from torchlock.audit.context import Knowledge
+    from torchlock.audit.context import AuditContext, Knowledge
     from torchlock.finding import Finding
     from torchlock.location import Place
     from torchlock.manifests.document import Document
@@ -33,9 +33,9 @@ class Fixer:
         known: Knowledge,
         judge: Callable[[Document], list[Finding]],
         size: Callable[[Document], int],
-        grid: Callable[[Document], int],
+        context: Callable[[Document], AuditContext],
     ) -> None:
-        self._grid = grid
+        self._context = context
         self._known = known
         self._judge = judge
         self._size = size
@@ -111,7 +111,7 @@ class Fixer:
     def _begin(self, document: Document, findings: list[Finding]) -> Document:
         """Start on a document, with new budgets: the document without what does not matter for these findings."""
         bare = self._bare(document, {name for finding in findings for name, _ in finding.packages})
-        self._search.begin(self._size(bare), self._grid(bare))
+        self._search.begin(self._size(bare), self._context(bare))
         for search in self._special.values():
             search.begin()
         return bare

@@ -14,17 +14,18 @@ from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.audit.fix.soundness import Soundness
+from torchlock.audit.fix.specifiers import capped, nearest, respelled, written
 from torchlock.audit.fix.weight import weighed
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, without_duplicates
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
-from torchlock.standards.versions import without_trailing_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from torchlock.audit.context import Knowledge
+    from torchlock.audit.context import AuditContext, Knowledge
     from torchlock.audit.install_sets import Demand
     from torchlock.finding import Finding
     from torchlock.knowledge.compatibility import CompatibilityTable, Package
@@ -74,9 +75,10 @@ class FixSearch:
         self._pages: dict[tuple[str, str, tuple[str, ...]], int] = {}
         """Package, page and platforms → the releases on that page."""
 
-    def begin(self, size: int = 0, grid: int = -1) -> None:
-        """Start on a document, with a new budget: ``size`` is the work of one trial, ``grid`` the judged cells."""
-        self._grid = grid
+    def begin(self, size: int = 0, context: AuditContext | None = None) -> None:
+        """Start on a document, with a new budget: ``size`` is the work of one trial."""
+        self._grid = context.target_grid if context is not None else -1
+        self._soundness = Soundness(context) if context is not None else None
         self._left = float(_BUDGET)
         self._cost = max(1.0, size / _USUAL_SIZE)
         self.trials = 0
@@ -106,19 +108,26 @@ class FixSearch:
         faults = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not faults:
             return None if self.spent else {}
-        known, trials = Known.of(findings, faults), 0
+        known, trials, seen = Known.of(findings, faults), 0, set[tuple[tuple[int, str], ...]]()
         for chosen, pin in self._tries(document, faults):
             subset = tuple(line[0] for line in chosen)
             self._take(_SET)
             for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
+                changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
+                key = tuple(changes.items())
+                if key in seen or not self._is_sound(changes, faults):
+                    continue
+                seen.add(key)
                 trials += 1
                 if trials > _TRIALS or self.spent:
                     return None
-                changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
                 if self._solves(document, changes, wanted, known):
                     changes = {i: new for i, new in changes.items() if new != document.entries[i].specifier}
                     return self._smallest(document, changes, wanted, known)
         return None
+
+    def _is_sound(self, changes: dict[int, str], faults: Sequence[Finding]) -> bool:
+        return self._soundness is None or self._soundness.holds(changes, faults)
 
     def _solves(
         self,
@@ -149,7 +158,7 @@ class FixSearch:
         self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
     ) -> bool:
         """Whether these changes remove one finding and cause no other. False if the budget is used up."""
-        if self.spent:
+        if self.spent or not self._is_sound(changes, [finding]):
             return False
         left = self._tried(document, changes, _CHECK)
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
@@ -164,7 +173,12 @@ class FixSearch:
         The set of all names without a version comes before every set with a more deliberate line.
         """
         sets = [list(same_size) for _, same_size in groupby(self._subsets(document, faults), key=len)]
-        bare = tuple(line for (line,) in sets[0] if not document.entries[line[0]].specifier) if sets else ()
+        places = {place for finding in faults for place in (finding.place, *finding.related)}
+        bare = tuple(
+            line
+            for (line,) in (sets[0] if sets else ())
+            if not (entry := document.entries[line[0]]).specifier and entry.place in places
+        )
         if len(bare) > 1:
             sets = [[(line,) for line in bare], [bare], *sets]
         for subsets in sets:
@@ -221,8 +235,12 @@ class FixSearch:
                 continue
             fitting = demand.releases if demand.name == "torch" else stack.fits(demand.name, demand.releases)
             mask = mask & fitting or mask
-        written = next((_written(demand, package) for demand in own), None)
-        yield from _nearest(mask, written, package.versions)
+        for entry in entries:
+            # A page of builds may end at an old torch; only what it has keeps the build.
+            if entry.name == "torch" and not entry.specifier:
+                mask = mask & next(self._served(entry, package, document)) or mask
+        present = next((written(demand, package) for demand in own), None)
+        yield from nearest(mask, present, package.versions)
 
     def _options(
         self, entry: Entry, torch: int, fixed: Sequence[Demand], document: Document, pin: bool
@@ -241,9 +259,9 @@ class FixSearch:
         fitting &= package.comparable
         for good in dict.fromkeys(fitting & served for served in self._served(entry, package, document)):
             if not pin and not demand.exact:
-                yield from _capped(entry, package, demand.releases or 0, good)
+                yield from capped(entry, package, demand.releases or 0, good)
                 continue
-            for index in islice(_nearest(good, _written(demand, package), package.versions), 3):
+            for index in islice(nearest(good, written(demand, package), package.versions), 3):
                 for label in self._labels(entry, package.versions[index], fixed, document):
                     yield respelled(entry.specifier, package.versions[index], label)
 
@@ -355,51 +373,3 @@ def changed(document: Document, changes: dict[int, str]) -> Document:
         for index, entry in enumerate(document.entries)
     ]
     return replace(document, entries=entries)
-
-
-def _written(demand: Demand, package: Package) -> int | None:
-    """The releases that a demand allows; for a version that was never published, the release before it."""
-    if demand.releases or not demand.exact:
-        return demand.releases
-    version = demand.entry.specifier.lstrip("= ").partition("+")[0]
-    try:
-        return package.mask(f"<={version}") or None
-    except ValueError:
-        return None
-
-
-def _nearest(mask: int, written: int | None, texts: Sequence[str]) -> Iterator[int]:
-    """Releases, the nearest first: the present one, its series from new to old, newer ones, then older ones."""
-    found = list(bits(mask))
-    if not written:
-        yield from reversed(found)
-        return
-    old = written.bit_length() - 1
-    series, major = _series(texts[old], 2), _series(texts[old], 1)
-
-    def rank(index: int) -> tuple[bool, bool, bool, int]:
-        text = texts[index]
-        return index != old, _series(text, 2) != series, _series(text, 1) != major, abs(index - old)
-
-    yield from sorted(found, key=rank)
-
-
-def _series(text: str, parts: int) -> str:
-    return ".".join(text.split(".")[:parts])
-
-
-def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator[str]:
-    """The range with an upper bound after the newest release that works."""
-    kept = allowed & good
-    above = [index for index in bits(allowed & ~package.prereleases) if index >= kept.bit_length()]
-    if not kept or not above:
-        return
-    clauses = [clause.strip() for clause in entry.specifier.split(",") if not re.match(r"\s*<", clause)]
-    bound = without_trailing_zeros(package.versions[above[0]])
-    yield ",".join([*filter(None, clauses), f"<{bound}"])
-
-
-def respelled(specifier: str, version: str, label: str) -> str:
-    """A pin of this version in the style of the old one: ``~=`` stays, everything else becomes ``==``."""
-    operator = "~=" if re.fullmatch(r"~=\s*[\w.]+", specifier.strip()) and not label else "=="
-    return f"{operator}{version}{f'+{label}' if label else ''}"
