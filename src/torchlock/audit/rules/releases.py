@@ -159,7 +159,10 @@ def refused(context: AuditContext) -> Iterator[Finding]:
                 demand = Demand(entry, None, exact=True)
                 declares = f"it declares {statement.refused!r}, which is not a valid requirement"
                 message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
-                yield context.statement(statement, "warning", message, [demand])
+                finding = context.statement(statement, "warning", message, [demand])
+                others = f"a release of {entry.name} that is not in {statement.when.specifier}"
+                finding.remedy = Remedy(f"Before this, run: pip install 'pip<24.1'. Or take {others}.")
+                yield finding
 
 
 def _has_old_pip(document: Document) -> bool:
