@@ -111,3 +111,31 @@ def test_an_older_pip_is_named(tmp_path: Path) -> None:
     (found,) = worse(tmp_path, "omegaconf==2.0.6\n")
     assert found.remedy is not None
     assert "pip install 'pip<24.1'" in found.remedy.summary
+
+
+def test_a_release_that_only_the_index_of_pytorch_has(tmp_path: Path) -> None:
+    (found,) = worse(tmp_path, "torchaudio==0.2\n")
+    assert (found.rule, found.severity) == ("TL502", "error")
+    assert "only the index of PyTorch has it" in found.message
+    for rest in ("torch==0.4.1\n", f"-f {PAGE}/torch_stable.html\ntorchaudio==0.2\n"):
+        assert "TL502" not in {each.rule for each in worse(tmp_path, rest)}
+
+
+def test_the_newest_torchvision_stays_when_its_torch_is_replaced(tmp_path: Path) -> None:
+    found = worse(tmp_path, "pip install torch torchvision\npip install torch==2.0.0\n", "install.sh")
+    assert [(each.rule, each.place.line) for each in found] == [("TL103", 1)]
+    assert "torchvision 0.29.2 of that command stays" in found[0].message
+    named = "pip install torch torchvision\npip install torch==2.0.0 torchvision==0.15.1\n"
+    assert worse(tmp_path, named, "install.sh") == []
+
+
+def test_a_command_without_run(tmp_path: Path) -> None:
+    text = "FROM python:3.11\nRUN pip install torch==2.9.1\ngit clone https://example.org/a.git\n"
+    (found,) = worse(tmp_path, text, "Dockerfile")
+    assert (found.rule, found.place.line) == ("TL501", 3)
+    for other in (
+        text.replace("git clone", "RUN git clone"),
+        "# syntax=example.org/own\n" + text,
+        "FROM python:3.11\nRUN <<EOF\ngit clone https://example.org/a.git\nEOF\nRUN pip install torch==2.9.1\n",
+    ):
+        assert worse(tmp_path, other, "Dockerfile") == []
