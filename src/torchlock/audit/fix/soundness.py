@@ -121,7 +121,7 @@ class Soundness:
         return kind if kind in _GPU and demand.name in FAMILY else None
 
     def _is_built_for(self, kind: str, demand: Demand, offer: Offer, place: int) -> bool:
-        """Whether what an installer takes is built for this kind of GPU on a platform; macOS has no such builds."""
+        """Whether what an installer takes is built for this kind of GPU. macOS has no such builds."""
         platform = self._stack.platforms[place]
         if platform.startswith("macos") or demand.label:
             return platform.startswith("macos") or kind_of(demand.label) == kind

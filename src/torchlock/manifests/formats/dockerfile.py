@@ -48,6 +48,13 @@ _OTHER_PIP = re.compile(r"get-pip|ensurepip|conda|virtualenv|pyenv|\buv\b")
 _TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
 
+# Commands that people write without RUN, and directives after which other words may be instructions.
+_COMMANDS = frozenset(
+    {"apt", "cd", "conda", "curl", "git", "mkdir", "pip", "pip3", "python", "python3", "uv", "wget"}
+)
+_DIRECTIVE = re.compile(r"(?:#[^\n]*\n)*#[ \t]*(?:syntax|escape)[ \t]*=(?![ \t]*docker/dockerfile)")
+
+
 class _Instruction(NamedTuple):
     """``start`` and ``end`` are the span behind the keyword; ``body`` is the span of its heredoc."""
 
@@ -122,7 +129,16 @@ class _Dockerfile:
                 self._variables(instruction, self._global, {})
             elif self._stages:
                 self._inside(instruction, self._stages[-1])
+                self._without_run(instruction)
         self._finish()
+
+    def _without_run(self, instruction: _Instruction) -> None:
+        """Report a command without RUN; a directive may choose another syntax than that of Docker."""
+        word = instruction.keyword.lower()
+        if word in _COMMANDS and not _DIRECTIVE.match(self._text):
+            at = self._text.lower().rfind(word, 0, instruction.start)
+            said = f"{word} is no instruction, so this Dockerfile cannot be built"
+            self._builder.issue("TL501", "error", f"{said}: a command needs RUN", at)
 
     def _from(self, instruction: _Instruction) -> None:
         words = [word for command in self._commands(instruction, self._global) for word in command.words]
