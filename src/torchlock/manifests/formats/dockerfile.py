@@ -37,7 +37,10 @@ _PLATFORMS = {
 }
 _ALONE = "alone:"
 # Commands that install the Python of the system, and those that may bring another one.
-_SYSTEM_PYTHON = re.compile(r"\bapt(?:-get)?\b[^&;|]*\binstall\b[^&;|]*\bpython3(?:-pip|-dev|-venv)?(?![\w.-])")
+_SYSTEM_PYTHON = re.compile(
+    r"\bapt(?:-get)?\b(?:(?!\bapt\b)[^&;|])*?\binstall\b(?:(?!\binstall\b)[^&;|])*?"
+    r"\bpython3(?:-pip|-dev|-venv)?(?![\w.-])"
+)
 _NAMED_PYTHON = re.compile(r"python(3\.\d+)")
 _OTHER_PYTHON = re.compile(
     r"deadsnakes|conda|mamba|pyenv|virtualenv|\buv\b|\bpixi\b|\bnix\b|altinstall|update-alternatives|--from="
