@@ -46,3 +46,35 @@ def test_a_labelled_build_has_the_metadata_of_its_page(tmp_path: Path) -> None:
 @pytest.mark.leaves_alone("TL501")
 def test_the_splat_of_powershell_is_unknown(tmp_path: Path) -> None:
     assert worse(tmp_path / "a.ps1", "function F { & pip install @Args 2>&1 }\n") == []
+
+
+CU128 = "--index-url https://download.pytorch.org/whl/cu128"
+
+
+@pytest.mark.leaves_alone("TL201", "TL101")
+@pytest.mark.parametrize(
+    "later",
+    [
+        "pip install torch==2.7.0 numpy",
+        "pip install torch==2.7.0 torchaudio==2.7.0 numpy",
+        "pip install 'torch==2.7.*' torchaudio==2.7.0",
+        "uv pip install torch==2.7.0",
+    ],
+)
+def test_the_same_pin_again_keeps_the_build(tmp_path: Path, later: str) -> None:
+    """2.7.0+cu128 satisfies ==2.7.0 (PEP 440)."""
+    assert worse(tmp_path / "a.sh", f"pip install torch==2.7.0 torchaudio==2.7.0 {CU128}\n{later}\n") == []
+
+
+@pytest.mark.triggers("TL201")
+@pytest.mark.parametrize("later", ["pip install -U torch===2.7.0", "pip install --force-reinstall torch==2.7.0"])
+def test_the_same_pin_from_another_index_replaces_the_build(tmp_path: Path, later: str) -> None:
+    text = f"pip install torch==2.7.0 torchaudio==2.7.0 {CU128}\n{later}\n"
+    assert worse(tmp_path / "a.sh", text) == ["TL201"]
+
+
+@pytest.mark.triggers("TL101")
+def test_pins_of_one_command_contradict_each_other_even_if_one_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.sh"
+    path.write_text(f"pip install torch==2.7.0 {CU128}\npip install torchaudio==2.6.0 torch==2.7.0\n", "utf-8")
+    assert ("error", "TL101") in [(each.severity, each.rule) for each in Auditor().report(str(path)).findings]

@@ -9,6 +9,7 @@ import pytest
 
 from torchlock.audit import Auditor
 from torchlock.knowledge.images import image_of
+from torchlock.manifests import read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -354,3 +355,58 @@ def test_a_later_command_replaces_torch_under_an_earlier_companion(tmp_path: Pat
     assert worse(audit(tmp_path, text.format("2.7.1"))) == []
     again = text.format("2.8.0 torchvision==0.23.0")
     assert worse(audit(tmp_path, again)) == []
+
+
+OMEGACONF = "RUN pip install omegaconf==2.0.6\n"
+
+
+@pytest.mark.leaves_alone("TL511")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM python:3.10-bullseye\n",
+        "FROM python:3.11.9-slim\nRUN python -m venv /venv\n",
+        "FROM python:3.12\nRUN pip install 'pip<24.1'\n",
+        "FROM ubuntu:22.04\nRUN pip install -U pip==23.3.2\n",
+    ],
+)
+def test_an_old_pip_accepts_old_metadata(tmp_path: Path, text: str) -> None:
+    assert worse(audit(tmp_path, text + OMEGACONF)) == []
+
+
+@pytest.mark.triggers("TL511")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM python:3.12\n",
+        "FROM ubuntu:24.04\n",
+        "FROM python:3.10\nRUN python -m pip install --upgrade pip setuptools\n",
+        "FROM python:3.10\nRUN curl -sS https://example.org/get-pip.py | python\n",
+        "FROM python:3.10\nRUN pip install 'pip>=23'\n",
+    ],
+)
+def test_a_pip_that_may_be_new_refuses_old_metadata(tmp_path: Path, text: str) -> None:
+    assert [rule for _, _, rule in worse(audit(tmp_path, text + OMEGACONF))] == ["TL511"]
+
+
+APT = "RUN apt-get update && apt-get install -y git {}\nRUN pip3 install torch==2.4.0\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "packages", "python"),
+    [
+        ("nvidia/cuda:11.7.1-cudnn8-runtime-ubuntu20.04", "python3-pip", "==3.8.*"),
+        ("nvidia/cuda:11.7.1-cudnn8-runtime-ubuntu20.04", "python3.8 python3-pip", "==3.8.*"),
+        ("ubuntu:22.04", "python3 \\\n  python3-pip", "==3.10.*"),
+        ("debian:12-slim", "python3-venv", "==3.11.*"),
+        ("ubuntu:20.04", "curl", ""),
+        ("ubuntu:20.04", "python3.11 python3-pip", ""),
+        ("ubuntu:22.04", "python3-pip && add-apt-repository ppa:deadsnakes/ppa", ""),
+        ("ubuntu:22.04", "python3-pip && curl https://example.org/miniconda.sh | sh", ""),
+        ("python:3.12-bookworm", "python3-pip", "==3.12.*"),
+    ],
+)
+def test_the_python_of_the_system(tmp_path: Path, image: str, packages: str, python: str) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text(f"FROM {image}\n{APT.format(packages)}", encoding="utf-8")
+    assert read_document(str(path)).python == python

@@ -206,6 +206,35 @@ def test_the_public_index_wins_or_not(tmp_path: Path, label: str, asked: str, ru
         assert "<2.7" in remedy.summary
 
 
+@pytest.mark.parametrize("torch", ["torch==2.11.0", "torch>=2.10,<2.12"])
+def test_pip_passes_over_companions_of_another_torch(tmp_path: Path, torch: str) -> None:
+    """The newest torchvision asks for a newer torch, so pip takes an older one, of the page; so does uv."""
+    found = audit(tmp_path, f"{EXTRA.format('cu128')}\n{torch}\ntorchvision\ntorchaudio\n")
+    assert worse(found) == []
+
+
+def test_a_companion_without_requirements_is_the_newest_one(tmp_path: Path) -> None:
+    """torchaudio 2.11.0 declares no torch. The page ends later than with the release that fits this torch."""
+    found = audit(tmp_path, f"{EXTRA.format('cu124')}\ntorch==2.4.0\ntorchvision\ntorchaudio\n")
+    assert worse(found) == [("warning", "TL101"), ("warning", "TL213")]
+    assert "pip takes torchaudio 2.11.0 of" in only(found, "TL213").message
+    assert "ends at 2.6.0; uv takes 2.4.0+cu124" in only(found, "TL213").message
+
+
+def test_a_later_command_may_replace_the_torch_of_an_earlier_one(tmp_path: Path) -> None:
+    extra = EXTRA.format("cu124")
+    text = f"pip install torch==2.6.0 {extra}\npip install torchvision {extra}\n"
+    assert worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64")) == [("warning", "TL213")]
+
+
+def test_a_fix_leaves_no_pair_that_does_not_load(tmp_path: Path) -> None:
+    """A bound on torch alone would leave the newest torchaudio; the newest torch has no build of that page."""
+    found = audit(tmp_path, f"{EXTRA.format('cu124')}\ntorch\ntorchvision\ntorchaudio\n")
+    (summary,) = {each.remedy.summary for each in found if each.rule == "TL213" and each.remedy}
+    assert "torch<2.7" in summary
+    assert "torchaudio<2.7" in summary
+
+
 def test_the_page_of_all_builds_orders_labels_as_versions() -> None:
     order = ["cpu", "cu118", "cu121", "rocm10.0", "rocm6.4", "rocm6.10", "rocm7.0", "xpu"]
     assert sorted(order, key=label_order) == order

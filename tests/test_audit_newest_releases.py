@@ -426,3 +426,97 @@ def test_bare_names_in_a_list_are_requirements(tmp_path: Path, name: str) -> Non
     report = auditor().report(str(path))
     assert not report.guessed
     assert "TL905" not in [each.rule for each in report.findings]
+
+
+def spoken(findings: list[Finding]) -> str:
+    (finding,) = [each for each in findings if each.severity != "note"]
+    return finding.message
+
+
+@pytest.mark.triggers("TL103")
+def test_an_outdated_python_counts_only_if_the_file_names_it(tmp_path: Path) -> None:
+    """On Python 3.6 an installer takes torchvision 0.3.0; on all later ones the newest two load."""
+    assert worse(audit(tmp_path, "torch\ntorchvision\n")) == []
+    text = (
+        'from setuptools import setup\nsetup(python_requires=">=3.6", install_requires=["torch", "torchvision"])\n'
+    )
+    assert "on Python 3.6 on Linux" in spoken(audit(tmp_path, text, "setup.py"))
+    image = "FROM python:3.6\nRUN pip install torch torchvision\n"
+    assert worse(audit(tmp_path, image, "Dockerfile")) == [("warning", "TL103")]
+
+
+@pytest.mark.triggers("TL105")
+def test_a_file_for_outdated_pythons_only_is_judged_on_them(tmp_path: Path) -> None:
+    assert worse(audit(tmp_path, "torch==1.7.1\nnumpy>=1.24,<2\n")) == []
+    assert worse(audit(tmp_path, "torch==1.13.1\nnumpy==2.0.0\n")) == [("warning", "TL105")]
+
+
+MARKED = """torch==2.0.0{label}
+torchaudio
+soundfile; sys_platform == "win32"
+numpy<2; sys_platform == "darwin"
+numpy<1.27; sys_platform != "darwin"
+"""
+
+
+@pytest.mark.triggers("TL101")
+def test_a_marker_on_another_package_does_not_narrow_a_finding(tmp_path: Path) -> None:
+    message = spoken(audit(tmp_path, MARKED.format(label="")))
+    assert "on Linux, macOS (arm64) and Windows" in message
+
+
+@pytest.mark.triggers("TL403", "TL212")
+def test_a_wheel_is_missing_on_all_platforms(tmp_path: Path) -> None:
+    project = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.8"\ndependencies = {}\n'
+    lines = ["torch==2.7.0", "soundfile; sys_platform == 'win32'"]
+    assert "no wheel for Python 3.8, which" in spoken(audit(tmp_path, project.format(lines), "pyproject.toml"))
+    page = '\n[[tool.uv.index]]\nname = "p"\nurl = "https://download.pytorch.org/whl/cu128"\n'
+    lines[0] = "torch==2.7.0+cu128; sys_platform != 'darwin'"
+    message = spoken(audit(tmp_path, project.format(lines) + page, "pyproject.toml"))
+    assert "for Python 3.8 on Linux, Windows" in message
+
+
+LOCKED = """version = 1
+requires-python = ">=3.9"
+resolution-markers = ["python_full_version >= '3.10'", "python_full_version < '3.10'"]
+
+[[package]]
+name = "torch"
+version = "2.8.0"
+source = { registry = "https://example.org/simple" }
+resolution-markers = ["python_full_version < '3.10'"]
+
+[[package]]
+name = "torch"
+version = "2.13.0"
+source = { registry = "https://example.org/simple" }
+resolution-markers = ["python_full_version >= '3.10'"]
+
+[[package]]
+name = "torchaudio"
+version = "2.11.0"
+source = { registry = "https://example.org/simple" }
+"""
+
+
+@pytest.mark.triggers("TL403")
+def test_a_lock_without_a_wheel_says_so(tmp_path: Path) -> None:
+    text = LOCKED.replace("https://example.org/simple", default_index())
+    message = spoken(audit(tmp_path, text, "uv.lock"))
+    assert "torchaudio 2.11.0 has no wheel for Python 3.9" in message
+
+
+@pytest.mark.triggers("TL101")
+def test_what_a_companion_works_with_holds_on_each_usual_platform(tmp_path: Path) -> None:
+    """On macOS torch 2.10 has what torchaudio 2.11.0 needs; elsewhere it is in 2.11."""
+    text = "torch==2.8.0\ntorchaudio==2.11.0\n"
+    assert "works with torch 2.11.0 or later" in spoken(audit(tmp_path, text))
+    assert "works with torch 2.10.0 or later" in spoken(audit(tmp_path, text, platform="macos-arm64"))
+
+
+@pytest.mark.triggers("TL403")
+def test_numpy_has_no_release_for_a_python(tmp_path: Path) -> None:
+    text = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.7"\ndependencies = ["numpy>=1.22.4,<2"]\n'
+    (finding,) = audit(tmp_path, text, "pyproject.toml")
+    assert "has no release for Python 3.7" in finding.message
+    assert "wheels" not in finding.because

@@ -448,3 +448,32 @@ def test_a_crash_may_come_of_what_only_metadata_tells(tmp_path: Path, capsys: py
 def test_a_wheel_for_another_python_does_not_say_which_one_runs(line: str) -> None:
     assert read_log(line).pythons == ()
     assert read_log(line.replace("abi3", "cp37").replace(" not a supported", "")).pythons != ()
+
+
+def test_a_log_too_large_for_memory_is_read_at_both_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchlock.check.log import decoded
+    from torchlock.manifests import text
+
+    monkeypatch.setattr(text, "_LIMIT", 2000)
+    monkeypatch.setattr(text, "_PIECE", 100)
+    path = tmp_path / "log.txt"
+    path.write_text("the first\n" + "noise\n" * 5000 + "the last\n")
+    ends = text.read_ends(str(path))
+    assert len(ends.head) == 1000
+    assert len(ends.tail) <= 1000
+    assert len(ends.head) + ends.skipped + len(ends.tail) == path.stat().st_size
+    lines = decoded(ends.head, ends.lines, ends.tail).split("\n")
+    assert (lines[0], lines.index("the last")) == ("the first", 5001)
+
+
+def test_a_log_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchlock.errors import InputError
+    from torchlock.manifests import text
+
+    monkeypatch.setattr(text, "_LIMIT", 2000)
+    monkeypatch.setattr(text, "_PIECE", 100)
+    monkeypatch.setattr(text, "_MOST_SKIPPED", 10_000)
+    path = tmp_path / "log.txt"
+    path.write_bytes(bytes(20_000))
+    with pytest.raises(InputError, match="is too large"):
+        text.read_ends(str(path))

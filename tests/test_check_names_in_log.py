@@ -364,3 +364,47 @@ def test_the_stubs_of_torch_list_what_its_code_defines(site: Path, capsys: pytes
     assert found["remedy"]["summary"].startswith(
         "Change the line that uses torch.lost; it is not known which release"
     )
+
+
+NO_FRAME = "AttributeError: module 'torchaudio' has no attribute 'list_audio_backends'\n"
+
+
+@pytest.mark.parametrize("has_package", [True, False])
+def test_a_name_without_a_frame_is_that_of_the_package_whose_rule_says_so(
+    has_package: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/paberr/ownscribe/issues/34: the log does not show which file asked for the name."""
+    site = tmp_path / "venv/lib/python3.12/site-packages"
+    site.mkdir(parents=True)
+    install(
+        site,
+        "torchaudio",
+        "2.11.0",
+        {"torchaudio/__init__.py": "", "torchaudio/version.py": "__version__ = '2.11.0'\n"},
+    )
+    if has_package:
+        install(
+            site, "speechbrain", "1.0.2", {"speechbrain/__init__.py": ""}, headers="Requires-Dist: torchaudio\n"
+        )
+    report = run(capsys, "--path", site, "--platform", "linux-x86_64", "--log", write(tmp_path / "log", NO_FRAME))
+    rules = [each["rule"] for each in report["files"][0]["findings"]]
+    assert ("TL702" in rules) is not has_package
+    if has_package:
+        shown = next(each for each in report["files"][0]["findings"] if each["rule"] == "TL701")
+        assert shown["says"] == NO_FRAME.strip()
+
+
+def test_nothing_is_installed_into_the_cache_of_uv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / ".cache/uv/archive-v0/kD3x9fQ/lib/python3.12/site-packages"
+    site.mkdir(parents=True)
+    install(
+        site,
+        "torchaudio",
+        "2.11.0",
+        {"torchaudio/__init__.py": "", "torchaudio/version.py": "__version__ = '2.11.0'\n"},
+    )
+    install(site, "speechbrain", "1.0.2", {"speechbrain/__init__.py": ""}, headers="Requires-Dist: torchaudio\n")
+    report = run(capsys, "--path", site, "--platform", "linux-x86_64", "--log", write(tmp_path / "log", NO_FRAME))
+    remedy = next(each for each in report["files"][0]["findings"] if each["rule"] == "TL701")["remedy"]
+    assert "as a requirement of the tool: uvx --with" in remedy["summary"]
+    assert not remedy["commands"]

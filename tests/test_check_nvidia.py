@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.check import bad, first, image, rules_below, run, torch_files
+from support.check import bad, first, image, rules_below, run, stage_torch, torch_files
 from support.libraries import elf
 from support.site_folder import install, write
 
@@ -255,3 +255,18 @@ def test_a_log_of_a_refused_cudnn(site: Path, tmp_path: Path, capsys: pytest.Cap
     report = run(capsys, "--path", site, "--log", log)
     assert first(report)["rule"] == "TL616"
     assert rules_below(first(report)) == []
+
+
+@pytest.mark.parametrize(("cuda", "noted"), [("12.4", True), ("11.8", False), ("", False)])
+def test_an_onnxruntime_for_another_cuda_is_a_note(
+    tmp_path: Path, cuda: str, noted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/stepfun-ai/Step-Audio-EditX/issues/3: it computes on the CPU, and nothing else fails."""
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, "2.4.1", cuda=f"'{cuda}'" if cuda else "None")
+    provider = elf("libonnxruntime_providers_cuda.so", ["libcublasLt.so.11", "libcudart.so.11.0"])
+    files = {"onnxruntime/__init__.py": "", "onnxruntime/capi/libonnxruntime_providers_cuda.so": provider}
+    install(site, "onnxruntime-gpu", "1.17.0", files)
+    findings = run(capsys, "--path", site, code=0)["files"][0]["findings"]
+    assert [each["severity"] for each in findings if each["rule"] == "TL230"] == ["note"] * noted

@@ -104,8 +104,8 @@ def test_torchaudio_for_windows_has_no_sox(
 @pytest.mark.parametrize(
     ("said", "error", "because"),
     [
-        ("/Users/me/a.py\n", "OSError: cannot load library 'libsndfile.dylib'", "the machine has none"),
-        ("C:\\a\\b.pyd\n", "OSError: cannot load library 'libsndfile.dll'", "the machine has none"),
+        ("/Users/me/a.py\n", "OSError: cannot load library 'libsndfile.dylib'", "it finds none"),
+        ("C:\\a\\b.pyd\n", "OSError: cannot load library 'libsndfile.dll'", "it finds none"),
         ("", "OSError: sndfile library not found using", "on which system is unknown"),
     ],
 )

@@ -253,6 +253,16 @@ def test_where_no_requirement_was_found_nothing_is_called_right(
     assert "note" not in capsys.readouterr().out
 
 
+def test_a_list_of_bare_names_was_judged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Prose has words of one line too, so a note says that this may be something else."""
+    (folder / "names.txt").write_text("torch\ntorchvision\ndatasets\n")
+    (folder / "words.txt").write_text("hello\nworld\n")
+    assert run("names.txt") == 0
+    assert capsys.readouterr().out.startswith("1 file: nothing is wrong; 1 note")
+    assert run("words.txt") == 0
+    assert capsys.readouterr().out.startswith("1 file: no requirement found, so nothing was judged; 1 note")
+
+
 @pytest.mark.triggers("TL906")
 def test_a_folder_with_formats_that_are_not_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "Vagrantfile").write_text("sh 'pip install torch==2.0.1 torchaudio==2.1.0'\n")

@@ -305,3 +305,23 @@ def test_a_torchaudio_for_another_torch(ground: Ground) -> None:
         assert done.first.rule == "TL101"
         assert "torchaudio==2.9.0" in done.command
     ground.cure(done)
+
+
+@pytest.mark.sketched
+def test_a_dll_of_torch_that_another_program_replaced(ground: Ground) -> None:
+    """https://github.com/patientx/ComfyUI-Zluda/issues/9: torch opens each DLL of its folder."""
+    site = ground.windows("3.10")
+    ground.torch(site, "2.2.1+cu118", made_for=["torchaudio==2.2.1"])
+    lib = site.path / "torch" / "lib"
+    own = pe({"KERNEL32.dll": ["Sleep"]}, ["nvrtcVersion"])
+    record = next(site.path.glob("torch-*.dist-info")) / "RECORD"
+    record.write_text(f"{record.read_text()}torch/lib/nvrtc64_112_0.dll,,{len(own) + 500}\n")
+    write(lib / "nvrtc64_112_0.dll", pe({"hiprtc0507.dll": ["hiprtcCompileProgram"]}, ["nvrtcVersion"]))
+    write(lib / "caffe2_nvrtc.dll", pe({"nvcuda.dll": ["cuInit"], "nvrtc64_112_0.dll": ["nvrtcVersion"]}))
+    log = loading("caffe2_nvrtc.dll")
+    done = ground.check(site, log=log)
+    assert done.first.rule == "TL610"
+    assert done.first.message == "nvrtc64_112_0.dll of torch needs hiprtc0507.dll, which is not found"
+    assert "is not the file of torch 2.2.1" in done.first.because
+    assert "HIP SDK of AMD" in done.first.remedy
+    assert done.first.says in log

@@ -258,6 +258,19 @@ def test_bytes_of_an_unknown_encoding_are_read_all_the_same() -> None:
     assert document.entries[0].specifier == "==2.0.1"
 
 
+@pytest.mark.leaves_alone("TL503")
+@pytest.mark.parametrize("name", ["a.bat", "a.cmd", "a.ps1", "a.sh", "Dockerfile", "Makefile"])
+def test_scripts_may_be_in_any_encoding(name: str) -> None:
+    """cmd reads the code page of the machine, in which its text must be; sh and docker take any bytes."""
+    raw = "echo \u6b63\u5728\npip install torch==2.0.1\n".encode("gbk")
+    raw = b"FROM python:3.11\nRUN " + raw.replace(b"\n", b" && ", 1) if name == "Dockerfile" else raw
+    raw = b"all:\n\t" + raw.replace(b"\n", b"\n\t", 1) if name == "Makefile" else raw
+    document = read_document(name, raw=raw)
+    assert document.issues == []
+    assert [entry.specifier for entry in document.entries] == ["==2.0.1"]
+    assert document.text.encode(document.encoding) == raw
+
+
 def test_a_folder_gives_the_files_that_list_dependencies(tmp_path: Path) -> None:
     wanted = {
         "requirements.txt": "torch\n",

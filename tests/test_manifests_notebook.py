@@ -89,3 +89,31 @@ def test_the_sheets_of_nbformat_3() -> None:
 def test_what_is_no_notebook(text: str) -> None:
     with pytest.raises(InputError, match="notebook"):
         read("a.ipynb", text)
+
+
+HOSTED = [
+    {"colab": {"provenance": []}},
+    {"kernelspec": {"name": "python3"}, "kaggle": {"accelerator": "gpu"}},
+]
+
+
+@pytest.mark.parametrize("metadata", HOSTED)
+def test_a_host_has_a_torch_that_bare_names_leave_alone(metadata: dict[str, Any]) -> None:
+    held = json.loads(book(cell("!pip install torch torchaudio>=2 numpy --extra-index-url https://example.org/x")))
+    document = read("a.ipynb", json.dumps(held | {"metadata": metadata}))
+    assert [(entry.name, bool(entry.url)) for entry in document.entries] == [("torch", True), ("numpy", False)]
+    assert document.platforms == ("linux-x86_64",)
+
+
+@pytest.mark.parametrize("command", ["!pip install torch==2.1.0 torchaudio", "!pip install -U torch torchaudio"])
+def test_at_a_host_pins_and_upgrades_count(command: str) -> None:
+    held = json.loads(book(cell(command)))
+    document = read("a.ipynb", json.dumps(held | {"metadata": HOSTED[0]}))
+    assert [entry.name for entry in document.entries] == ["torch", "torchaudio"]
+    assert not any(entry.url for entry in document.entries)
+
+
+def test_any_other_notebook_may_have_no_torch() -> None:
+    document = read("a.ipynb", book(cell("!pip install torch torchaudio")))
+    assert [(entry.name, entry.url) for entry in document.entries] == [("torch", None), ("torchaudio", None)]
+    assert document.platforms == ()

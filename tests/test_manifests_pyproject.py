@@ -361,7 +361,7 @@ def test_uv_sources_and_indexes() -> None:
         ("extra", "cu124"),
         ("index", "imple"),
     ]
-    assert document.platforms == ("linux-x86_64", "linux-aarch64")
+    assert document.platforms == ("linux-x86_64",)
 
 
 def test_a_uv_override_replaces() -> None:
@@ -501,3 +501,23 @@ def test_real_files(number: str, verdict: str) -> None:
         document = read(file.read(), str(path))
     assert bool(errors(document)) is (verdict == "unparseable")
     assert document.entries
+
+
+@pytest.mark.parametrize(
+    ("marker", "platforms"),
+    [
+        ("sys_platform == 'win32'", ("windows-amd64",)),
+        ("sys_platform == 'darwin'", ("macos-arm64",)),
+        ("sys_platform == 'win32' and platform_machine == 'ARM64'", ("windows-arm64",)),
+        ("sys_platform == 'darwin' and platform_machine == 'x86_64'", ("macos-x86_64",)),
+        ("sys_platform == 'linux' and platform_machine != 'x86_64'", ("linux-aarch64",)),
+        ("platform_machine == 'aarch64' or sys_platform == 'win32'", ("linux-aarch64", "windows-amd64")),
+    ],
+)
+def test_an_environment_of_uv_without_a_machine_means_the_usual_one(
+    marker: str, platforms: tuple[str, ...]
+) -> None:
+    text = (
+        f'[project]\nname = "x"\nversion = "1"\ndependencies = ["torch"]\n[tool.uv]\nenvironments = ["{marker}"]\n'
+    )
+    assert doc(text).platforms == platforms

@@ -21,6 +21,10 @@ GIVEN = {
     ("src/torchlock/check/log_signatures.py", "signatures: beside"): lambda module: [
         known.beside.pattern for known in module.signatures() if known.beside
     ],
+    (
+        "src/torchlock/inspect/module_names.py",
+        "__init__: re.escape(self.package.encode()) + b'(?:\\\\.\\\\w+)+'",
+    ): lambda module: [rb"torchaudio(?:\.\w+)+"],
     ("src/torchlock/check/soundfile_data.py", "asked_by: name"): lambda module: [
         module._pattern(value)
         for value in (

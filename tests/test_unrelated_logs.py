@@ -17,7 +17,7 @@ LOGS = sorted((Path(__file__).parent / "unrelated_logs").glob("*.log"))
 def test_it_is_not_explained(log: Path, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = run(capsys, "--path", site, "--platform", "linux-x86_64", "--log", log, code=0)
     assert bad(report) == []
-    assert "this does not explain the log" in report["summary"]
+    assert "this check does not explain the log" in report["summary"]
     assert report["command"] is None
 
 

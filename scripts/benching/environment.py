@@ -116,11 +116,10 @@ def stage(folder: Path) -> None:
     site = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     draw = random.Random(1)
     names = Names(
-        *(
-            [_symbol(draw, prefix, number) for number in range(count)]
-            for prefix, count in (("_ZN2at", 74_000), ("_ZN2at4cuda", 30_000), ("_ZN3c10", 1_400))
-        ),
-        [_symbol(draw, "_ZN5torch", number) for number in range(2_300)],
+        cpu=[_symbol(draw, "_ZN2at", number) for number in range(74_000)],
+        cuda=[_symbol(draw, "_ZN2at4cuda", number) for number in range(30_000)],
+        core=[_symbol(draw, "_ZN3c10", number) for number in range(1_400)],
+        python=[_symbol(draw, "_ZN5torch", number) for number in range(2_300)],
     )
     _nvidia(site)
     _torch(site, names, draw)
@@ -244,11 +243,14 @@ def _others(site: Path, names: Names, draw: random.Random) -> None:
     for name in dict.fromkeys([*_KNOWN, *_DEPENDENTS, *plain, *rest]):
         version = _KNOWN.get(name) or {"typing-extensions": "4.15.0", "sympy": "1.14.0"}.get(name, "12.3.0")
         made, package = Distribution(site, name, version), name.replace("-", "_")
-        head = "import torch\nimport torchaudio\n" if name in _DEPENDENTS else "import os\n"
+        head = "import torch\n" if name in _DEPENDENTS else "import os\n"
         _modules(made, package, _DEPENDENTS.get(name) or draw.choice((8, 20, 60, 200, 400)), head)
         if name in ("numpy", "package-1", "package-2", "package-3"):
             for number in range(12):
                 made.library(f"{package}/part_{number}{_SUFFIX}", ["libc.so.6"], [f"PyInit_part_{number}"], size=2)
+        if name in _DEPENDENTS:
+            for number in range(10):
+                made.text(f"{package}/audio_{number}.py", "import torchaudio\n" + _source(draw, 40))
         if name == "vocoder-models":
             made.library(f"{package}/kernels{_SUFFIX}", ["libtorch.so", "libc10.so"], [], names.cpu[:80])
         made.close(["torch>=2.0", "torchaudio>=2.0", "numpy"] if name in _DEPENDENTS else ["fsspec", "numpy>=1"])
@@ -271,3 +273,7 @@ def _source(draw: random.Random, functions: int) -> str:
         f'    """Do step {number}."""\n    {body} * {draw.random():.4f}\n'
         for number in range(functions)
     )
+
+
+if __name__ == "__main__":
+    stage(Path(sys.argv[1]))

@@ -89,7 +89,8 @@ def _bare(
     """The patterns, and each word of a name with the C library and the Python of the system that it names."""
     try:
         refuse_unknown(item, {"names", "python", "pip", "systems", "kind", "sources", "checked"})
-        words, pythons = {}, {}
+        words: dict[str, Any] = {}
+        pythons: dict[str, Any] = {}
         for identifier in item.get("systems", {}):
             if identifier not in systems or "libc" not in systems[identifier]:
                 raise TableError(f"{identifier!r} is not a system with a known C library", "systems")

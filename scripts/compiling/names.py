@@ -10,11 +10,14 @@ from compiling.values import TableError, evidence_kind_of, read_toml, refuse_unk
 
 _NAME = re.compile(r"[a-z]\w*(\.\w+)+")
 _MEMBER = re.compile(r"[A-Za-z]\w*")
+# What a call prints, its line, the package, the release that changed it, what the code does, and what to write.
+_CHANGED = ("error", "line", "package", "since", "text", "instead")
 _RELEASE = re.compile(r"\d+\.\d+")
 
 
 def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
-    """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts.
+    """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts;
+    ``changed``: rows of the texts error, line, package, since, text and instead, and the sources.
 
     ``numpy``: name → ``[until, again]``; ``numpy_api``: version of the C interface → release.
 
@@ -22,9 +25,9 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
         TableError: the file is not of the form.
     """
     table = read_toml(path)
-    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": [], "numpy": {}}
+    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": [], "changed": [], "numpy": {}}
     try:
-        refuse_unknown(table, {"torch", "instead", "refused", "numpy", "numpy_api"})
+        refuse_unknown(table, {"torch", "instead", "refused", "changed", "numpy", "numpy_api"})
         for row in tables_of(table, "torch"):
             refuse_unknown(row, {"since", "until", "kind", "sources", "names"})
             evidence_kind_of(row)
@@ -38,6 +41,16 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
             if row.get("name") not in found["torch"]:
                 raise TableError("must be a name of [[torch]]", "name")
             found["refused"].append([text_of(row, key) for key in ("error", "name", "text")])
+        for row in tables_of(table, "changed"):
+            refuse_unknown(row, {*_CHANGED, "kind", "sources"})
+            evidence_kind_of(row)
+            _release(row, "since")
+            found["changed"].append(
+                [
+                    *(text_of(row, key) if key in row or key != "line" else "" for key in _CHANGED),
+                    _known(row, sources),
+                ]
+            )
         for row in tables_of(table, "numpy"):
             refuse_unknown(row, {"until", "again", "kind", "sources", "names"})
             evidence_kind_of(row)

@@ -117,8 +117,8 @@ class FileReport:
     """One file with its findings, in the order of lines. ``status`` is the worst severity, or ``unreadable``.
 
     ``text`` is the content, so that a report can show a line; ``error`` says why the file could not be read.
-    ``guessed``: the format was guessed from the content. ``broken`` is a bug because of which the file was not
-    judged; a finding (TL908) reports it.
+    ``guessed``: the format was guessed from the content; ``names_stack``: it names a package of this stack.
+    ``broken`` is a bug because of which the file was not judged; a finding (TL908) reports it.
     """
 
     path: str
@@ -127,6 +127,7 @@ class FileReport:
     text: str = ""
     error: str | None = None
     guessed: bool = False
+    names_stack: bool = False
     broken: Breakage | None = None
 
     @property

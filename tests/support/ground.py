@@ -223,6 +223,14 @@ class Ground:
             recorded=staged.recorded,
             hip=staged.hip,
         )
+        if staged.cuda.startswith("11.") and site.system == "linux":
+            self._bundle(site)
+
+    def _bundle(self, site: Site) -> None:
+        """Builds of torch for CUDA 11 contain the NVTX that companions of their time need."""
+        lib = site.path / "torch" / "lib"
+        if "libnvToolsExt.so.1" in uses_of([site.path / "torch"]).needed:
+            write(lib / "libnvToolsExt.so.1", elf("libnvToolsExt.so.1", machine=MACHINES[site.machine]))
 
     def _offer(self, site: Site, name: str) -> None:
         """Let the torch that is there, if it is whole, offer what a new companion of its release uses."""

@@ -131,7 +131,8 @@ class Auditor:
             if finding.remedy is not None:
                 finding.remedy = Remedy(finding.remedy.summary)
         text = "" if outside else document.text
-        return FileReport(path, document.kind, findings, text, guessed=document.guessed)
+        named = any(entry.name in self.known.stack.packages for entry in document.entries)
+        return FileReport(path, document.kind, findings, text, guessed=document.guessed, names_stack=named)
 
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
         """The content of a file after the fewest line changes that remove all findings of these severities.

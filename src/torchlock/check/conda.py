@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.finding import Command
+from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -20,6 +21,15 @@ def conda_install(context: CheckContext, *words: str, prefix: str = "") -> tuple
 
     line = " ".join(["conda install -y", *([_option(context, prefix)] if prefix else _place(context)), *words])
     return (Command("conda", line),) if is_one_line(line) else ()
+
+
+def is_wheel_beside_conda(context: CheckContext, name: str) -> bool:
+    """Whether conda installed torch, and an installer of wheels another package of the torch family."""
+    torch, record = context.record("torch"), context.record(name)
+    by_conda = {CONDA_NAMES.get(each.name, each.name) for each in context.environment.conda}
+    if name not in FAMILY or torch is None or record is None or name in by_conda or "torch" not in by_conda:
+        return False
+    return torch.installer in ("", "conda") and record.installer != "conda"
 
 
 def _place(context: CheckContext) -> tuple[str, ...]:

@@ -128,11 +128,18 @@ class Log(NamedTuple):
         return len(places) == 2 and not places["torch"] & places["torchaudio"]
 
 
-def decoded(data: bytes) -> str:
-    """Decode a log: UTF-8, or UTF-16 as PowerShell writes it. Invalid bytes are replaced."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    return data.decode("utf-8-sig", "replace")
+def decoded(head: bytes, lines: int = 0, tail: bytes = b"") -> str:
+    """Decode a log: UTF-8, or UTF-16 as PowerShell writes it. Invalid bytes are replaced.
+
+    ``lines`` were left out before ``tail``: they are empty here, so that all lines keep their numbers.
+    """
+    encoding = "utf-8-sig"
+    for mark, name in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if head.startswith(mark):
+            head, encoding = head[len(mark) :], name
+    if not lines:
+        return (head + tail).decode(encoding, "replace")
+    return head.decode(encoding, "replace") + "\n" * lines + tail.decode(encoding, "replace")
 
 
 def read_log(text: str) -> Log:

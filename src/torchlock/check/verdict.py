@@ -29,12 +29,14 @@ class Verdict:
     """The result of a check.
 
     ``sentence`` says what is wrong, or that nothing is. ``commands`` are variants of the command that fixes it;
-    show the first one. ``findings`` have the root causes first.
+    show the first one. ``findings`` have the root causes first. ``is_open``: nothing was found, and a log shows a
+    failure that is not explained.
     """
 
     sentence: str
     commands: tuple[Command, ...] = ()
     findings: list[Finding] = field(default_factory=list)
+    is_open: bool = False
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
@@ -100,11 +102,11 @@ def _explains_loading(cause: Finding, effect: Finding, causing: set[str], suffer
     return bool(suffering) and suffering[0] in causing
 
 
-def verdict(findings: Sequence[Finding], healthy: str) -> Verdict:
+def verdict(findings: Sequence[Finding], healthy: str, *, is_open: bool = False) -> Verdict:
     """The sentence and the command of the first root cause; ``healthy`` is the sentence if nothing is wrong."""
     bad = [finding for finding in findings if finding.severity != "note"]
     if not bad:
-        return Verdict(healthy, (), list(findings))
+        return Verdict(healthy, (), list(findings), is_open)
     first = bad[0]
     commands = first.remedy.commands if first.remedy else ()
     return Verdict(sentence_of(first), commands, list(findings))

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         for output in (arguments.output, arguments.report):
             guard_report(output, [] if arguments.log is None else [arguments.log])
-    log = None if arguments.log is None else _log_text(arguments.log)
+    log = None if arguments.log is None else _log_text(arguments.log, console)
     if log is not None:
         take_environment_of(log, arguments, console)
     _refuse_root_alone(arguments)
@@ -61,10 +61,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             findings, remarks = _by_log(context, findings, log, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
-    fine = "not everything was examined" if context.broken else healthy(context)
+    fine = "not everything was examined" if context.broken else healthy(context, findings, is_open=bool(remarks))
     if ignored and not context.broken:
         fine = f"nothing is wrong except the ignored rules ({', '.join(ignored)}){unexamined_text(context)}"
-    result = verdict(findings, "; ".join([fine, *remarks]))
+    result = verdict(findings, "; ".join([*remarks, fine]), is_open=bool(remarks))
     report = _report(context, result)
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)
@@ -76,16 +76,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _log_text(path: str) -> str:
-    """The text of a log.
+def _log_text(path: str, console: Console) -> str:
+    """The text of a log; of a very large one its beginning and its end, which a note says.
 
     Raises:
         InputError: it cannot be read.
     """
     from torchlock.check.log import decoded
-    from torchlock.manifests.text import read_bytes
+    from torchlock.manifests.text import read_ends
 
-    return decoded(read_bytes(path))
+    head, skipped, lines, tail = read_ends(path)
+    if skipped:
+        size = f"{len(head) + skipped + len(tail):,} bytes"
+        console.say("note", f"the log has {size}: its first and last {len(head) >> 20} MB are read")
+    return decoded(head, lines, tail)
 
 
 def _write_support_report(
@@ -198,7 +202,7 @@ def _by_log(
     said = remarks(log, findings, strange)
     for remark in said:
         console.say("note", remark)
-    return findings, ["this does not explain the log"] if said else []
+    return findings, ["this check does not explain the log"] if said else []
 
 
 def _folders(context: CheckContext, arguments: argparse.Namespace) -> list[str]:
@@ -261,7 +265,8 @@ def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Na
     def as_text(paint: Paint) -> str:
         from torchlock.report.check_text import text
 
-        return text(report, result.sentence, result.commands, paint, verbose=arguments.verbose)
+        told = {"verbose": arguments.verbose, "is_open": result.is_open}
+        return text(report, result.sentence, result.commands, paint, **told)
 
     return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from torchlock.inspect.source import Use
 
-_DOTTED = re.compile(rb"\btorch(?:audio|vision|codec|text)?(?:\.\w+)+")
-_FROM = re.compile(rb"\bfrom\s{1,99}(torch[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})")
-_RENAMED = re.compile(rb"\bimport\s{1,99}(torch[\w.]{0,99})\s{1,99}as\b")
+# They begin with letters, by which they are found fast. What else they find is parsed in vain.
+_FROM = re.compile(rb"from\s{1,99}(torch[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})")
+_RENAMED = re.compile(rb"import\s{1,99}(torch[\w.]{0,99})\s{1,99}as\b")
 # How many modules a chain of "from … import *" may have.
 _DEEPEST = 20
 
@@ -41,12 +41,13 @@ class ModuleNames:
     """What a package defines, by the source of its modules; names that they take from elsewhere count.
 
     ``folder`` is that of the package, or the file of a package of one file. ``is_open``: the source of the package
-    itself does not show all its names.
+    itself does not show all its names. ``mentions`` matches its dotted names in a source.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self.package = os.path.basename(folder).removesuffix(".py")
+        self.mentions = re.compile(re.escape(self.package.encode()) + rb"(?:\.\w+)+")
         self._by_place: dict[str, _Module] = {}
         self.is_open = self._module(folder).possible is None
 
@@ -185,7 +186,7 @@ def _may_miss(content: bytes, names: ModuleNames) -> bool:
     """Whether a source mentions a name that is not there, or hides it: parsing takes fifty times as long."""
     if names.package.encode() not in content:
         return False
-    mentioned = {match[0].decode() for match in _DOTTED.finditer(content)}
+    mentioned = {match.decode() for match in names.mentions.findall(content)}
     for match in _FROM.finditer(content):
         words = re.findall(rb"\w+", match[2])
         mentioned |= {f"{match[1].decode()}.{word.decode('utf-8', 'replace')}" for word in words}

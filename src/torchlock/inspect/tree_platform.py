@@ -45,7 +45,7 @@ def platform_of(
 
     ``prefix`` is the installation around ``site``, ``settings`` its ``pyvenv.cfg``, ``tags`` those of the wheels
     in it. Asked in turn: the interpreter, if it lies here or this environment was made here; the libraries, most
-    of which agree; the tags; the interpreter that a link leads to.
+    of which agree; the tags; the interpreter that a link leads to; the C library of the tree below ``root``.
     """
     python, machine, is_firm = _interpreter(prefix, settings, tree, root)
     if machine is not None and is_firm:
@@ -56,7 +56,25 @@ def platform_of(
     for tag in tags:
         if told := platform_of_tag(tag.rpartition("-")[2]):
             return told, f"wheels here are for {tag.rpartition('-')[2]}"
+    if machine is None:
+        python, machine = _of_machine(root)
     return (_platform_text(machine, tags), python) if machine is not None else ("", "")
+
+
+# The C library, and the shell, of a distribution.
+_FOLDERS = ("lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "usr/lib64")
+_OF_MACHINE = (*(f"/{folder}/libc.so.6" for folder in _FOLDERS), "/bin/sh")
+
+
+def _of_machine(root: Root | None) -> tuple[str, Machine | None]:
+    """The machine of a tree that is a whole system, by its C library; nothing for the running one."""
+    if root is None or root.folder == "/":
+        return "", None
+    for path in filter(None, map(root.file, _OF_MACHINE)):
+        machine = machine_in(path)
+        if machine is not None and len(machine.machines) == 1:
+            return path, machine
+    return "", None
 
 
 def platform_of_tag(tag: str) -> str:

@@ -87,6 +87,32 @@ def refused_calls() -> list[tuple[str, str, str]]:
     return [tuple(row) for row in tables.load_compiled("names.json")["refused"]]
 
 
+class Changed(NamedTuple):
+    """A call of which a release changed the arguments or the result.
+
+    ``error`` and ``line`` are patterns of what Python prints and of the line of code; the call fails ``since`` a
+    release of ``package``. ``text`` says what the code does, ``instead`` what to write.
+    """
+
+    error: str
+    line: str
+    package: str
+    since: str
+    text: str
+    instead: str
+    sources: tuple[str, ...]
+
+
+def changed_calls() -> list[Changed]:
+    """The calls that changed, in the order in which an error is compared with them.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    rows = tables.load_compiled("names.json")["changed"]
+    return [Changed._make([*texts, tuple(sources)]) for *texts, sources in rows]
+
+
 def numpy_with(name: str, version: Version) -> str:
     """The releases of NumPy with a name that ``version`` removed: ``<1.24``; "" if it has it, or this is unknown.
 

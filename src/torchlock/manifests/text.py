@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_strictly
 from torchlock.manifests.paths import is_folder, is_there
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
 # No requirements file is this large; some devices have no end.
 _LIMIT = 64 << 20
 _PIECE = 1 << 18
+# So much of a larger log is passed over: bytes, and lines.
+_MOST_SKIPPED = 16 << 30
+_MOST_LINES = 50_000_000
+T = TypeVar("T")
+
+
+class Ends(NamedTuple):
+    """The first and the last bytes of a file, and how many bytes and lines between them were not kept."""
+
+    head: bytes
+    skipped: int
+    lines: int
+    tail: bytes
 
 
 def read_text(path: str) -> str:
@@ -42,16 +57,29 @@ def read_bytes(path: str) -> bytes:
     """The content of a file, or of standard input for ``-``.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is larger than 64 MB.
     """
+    return _read(path, _bounded)
+
+
+def read_ends(path: str) -> Ends:
+    """The content of a file, or of standard input for ``-``; of one larger than 64 MB its two ends.
+
+    Raises:
+        InputError: it cannot be read, or has no end.
+    """
+    return _read(path, _ends)
+
+
+def _read(path: str, reader: Callable[[BinaryIO, str], T]) -> T:
     if path == "-":
         try:
-            return _bounded(sys.stdin.buffer, "standard input")
+            return reader(sys.stdin.buffer, "standard input")
         except (OSError, AttributeError) as error:  # Without a standard input sys.stdin is None.
             raise InputError("standard input cannot be read") from error
     try:
         with Path(path).open("rb") as file:
-            return _bounded(file, path)
+            return reader(file, path)
     except FileNotFoundError:
         raise InputError("there is no such file", path=path, hint=_neighbour(path)) from None
     except (OSError, ValueError) as error:
@@ -73,6 +101,24 @@ def _bounded(file: BinaryIO, path: str) -> bytes:
         if size > _LIMIT:
             raise InputError(f"is larger than {_LIMIT >> 20} MB", path=path)
     return b"".join(pieces)
+
+
+def _ends(file: BinaryIO, path: str) -> Ends:
+    """The ends of a file in bounded memory: the pieces between them are only counted."""
+    head, size = file.read(_LIMIT // 2), 0
+    tail: deque[bytes] = deque()
+    skipped = lines = 0
+    while piece := file.read(_PIECE):
+        tail.append(piece)
+        size += len(piece)
+        if size > _LIMIT // 2:
+            left_out = tail.popleft()
+            size -= len(left_out)
+            skipped += len(left_out)
+            lines += left_out.count(b"\n")
+        if skipped > _MOST_SKIPPED or lines > _MOST_LINES:
+            raise InputError("is too large", path=path, hint="cut out the part with the failure")
+    return Ends(head, skipped, lines, b"".join(tail))
 
 
 def _neighbour(path: str) -> str | None:

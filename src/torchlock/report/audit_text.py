@@ -48,7 +48,8 @@ def summary(report: Report, *, verbose: bool = False) -> str:
         bad.append(f"{broken} not judged because torchlock failed")
     notes = [finding for finding in found if finding.severity == "note"]
     unjudged = sum(finding.rule in _UNJUDGED for finding in notes)
-    empty, unread = (sum(file_has(file, rule) for file in report.files) for rule in ("TL905", "TL906"))
+    empty = sum(file_has(file, "TL905") and not file.names_stack for file in report.files)
+    unread = sum(file_has(file, "TL906") for file in report.files)
     if empty + unread < len(report.files):
         parts = [", ".join(bad) if bad else "nothing is wrong" + (" in what could be judged" if unjudged else "")]
         parts += [f"no requirement found in {empty}"] if empty else []

@@ -18,17 +18,24 @@ _SHOWN = 4
 
 
 def text(
-    report: Report, sentence: str, commands: Sequence[Command], paint: Paint, *, verbose: bool = False
+    report: Report,
+    sentence: str,
+    commands: Sequence[Command],
+    paint: Paint,
+    *,
+    verbose: bool = False,
+    is_open: bool = False,
 ) -> str:
     """The whole report; notes and all consequences are shown only if ``verbose``.
 
-    ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text.
+    ``is_open``: a log shows a failure that the findings do not explain. ``paint`` puts a style (``error``,
+    ``warning``, ``note``, ``hint``, ``bold``) around a text.
     """
     file = report.files[0]
     findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
     notes = sum(finding.severity == "note" for finding in file.findings)
-    # The report does not say "ok" about parts that were not examined.
-    unknown = file.status == "ok" and any(finding.rule == "TL907" for finding in file.findings)
+    # The report does not say "ok" about parts that were not examined, nor where a log shows another failure.
+    unknown = file.status == "ok" and (is_open or any(finding.rule == "TL907" for finding in file.findings))
     lines = [_first("note" if unknown else file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
     told: dict[str, None] = {}
     for finding in findings:

@@ -41,14 +41,20 @@ def open_regular(path: str) -> int:
         NotRegular: it is something else.
         OSError: it cannot be opened.
     """
+    return _opened(path)[0]
+
+
+def _opened(path: str) -> tuple[int, int]:
+    """The descriptor of a regular file, and its size."""
     # Check first, because opening a device can have effects.
     if not stat.S_ISREG(_stat(path).st_mode):
         raise NotRegular(f"not a regular file: {path}")
     descriptor = os.open(path, _FLAGS)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise NotRegular(f"not a regular file: {path}")
-    return descriptor
+    return descriptor, status.st_size
 
 
 def _stat(path: str) -> os.stat_result:
@@ -64,9 +70,11 @@ def read(path: str, limit: int) -> bytes:
     Raises:
         OSError: it cannot be opened or read, or is not a regular file.
     """
-    descriptor = open_regular(path)
+    descriptor, size = _opened(path)
     try:
-        data = os.read(descriptor, limit)
+        data = os.read(descriptor, min(limit, size + 1))
+        if len(data) == size > 0:
+            return data  # Fewer bytes than were asked for: this is its end.
         while len(data) < limit and (more := os.read(descriptor, limit - len(data))):
             data += more
         return data

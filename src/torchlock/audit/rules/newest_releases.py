@@ -46,6 +46,14 @@ class Outcome(NamedTuple):
         unclear = {which: where & cells for which, where in self.unclear.items() if where & cells}
         return Outcome(broken, unclear, self.installed & cells)
 
+    @property
+    def judged(self) -> int:
+        """The cells where all is installed, or where that depends on what is not known."""
+        judged = self.installed
+        for cells in self.unclear.values():
+            judged |= cells
+        return judged
+
     def loads(self, name: str) -> int:
         """The cells where a companion is installed and loads."""
         return self.installed & ~sum(cells for pair, cells in self.broken.items() if pair[0] == name)
@@ -84,7 +92,7 @@ def _outcome(context: AuditContext, install_set: InstallSet, names: list[str]) -
     later = _in_later_commands(context, install_set, names)
     supplies = all_supplies(context, install_set, names)
     found = outcome(context.known, supplies, install_set.target_grid, later)
-    return found.on(context.likely(found.installed))
+    return found.on(context.likely(found.judged))
 
 
 def _is_certain(context: AuditContext, broken: int, installed: int) -> bool:

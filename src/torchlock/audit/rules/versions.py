@@ -39,8 +39,8 @@ _REFUSED = (
 @rule(*PAIR_RULES, "TL902")
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands that no releases satisfy on any target or build, and demands that conflict because of metadata."""
-    names = [name for name in strict(install_set) if not lacks_wheels(context, install_set, name)]
-    domains = {name: install_set.releases(name) or 0 for name in names}
+    judged = [name for name in strict(install_set) if not lacks_wheels(context, install_set, name)]
+    domains = {name: install_set.releases(name) or 0 for name in judged}
     sets = conflicting_sets(context.stack, domains)
     for names in sets:
         by_pip = all(install_set.first(name).entry.channel == "pip" for name in names)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
-from torchlock.audit.phrasing import as_of, asked, listed, pythons, releases, where
+from torchlock.audit.phrasing import as_of, asked, listed, platforms, pythons, releases, where
 from torchlock.audit.rules.versions import conflicting_sets, strict
 from torchlock.audit.supplies import is_from_elsewhere, lacks_wheels
 from torchlock.finding import Remedy
@@ -83,6 +84,14 @@ def _domains(context: AuditContext, install_set: InstallSet, names: list[str], c
     return {name: (install_set.releases(name) or 0) & context.stack.packages[name].on(cells) for name in names}
 
 
+def _for_what(context: AuditContext, judged: int, exists: int) -> str:
+    """For what there are wheels: the Pythons on the judged platforms, else the other platforms."""
+    stack = context.stack
+    places = {stack.coordinates(cell)[0] for cell in bits(judged)}
+    here = exists & reduce(or_, (stack.on_platform(index) for index in places), 0)
+    return pythons(stack, here) if here else platforms(stack, exists)
+
+
 def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -> Finding:
     """A finding on demands without a wheel on any judged target: one package alone, or several together."""
     # If markers split the targets, other sets of entries may work. Then only a declared target is at fault.
@@ -103,7 +112,7 @@ def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -
         newest = package.on(install_set.target_grid) & ~package.prereleases & package.comparable
         date = as_of(context.known.date)
         hint = f"; {name} {package.versions[newest.bit_length() - 1]} is the newest that has one" if newest else ""
-        there = f" (it has them for {pythons(context.stack, exists)})" if exists else ""
+        there = f" (it has them for {_for_what(context, install_set.target_grid, exists)})" if exists else ""
         message = f"{asked(install_set.first(name))} has no {_file_of(name)} for {target}{there}{hint} ({date})"
         return context.finding("TL403", severity, message, [install_set.first(name)], _why_none(name))
     texts = [asked(install_set.first(name)) for name in names]

@@ -198,8 +198,37 @@ def is_nameless(context: CheckContext) -> bool:
 _NAMELESS = re.compile(r"(?:^|&& )python -m pip ")
 
 
+# The environments that uv makes for uvx, for `uv run --with` and for scripts, and deletes at its will.
+_OF_CACHE = re.compile(r"[/\\](?:archive|builds|environments)-v\d{1,2}[/\\]")
+_INSTALLED = re.compile(r"\binstall ((?:[^&|;]){1,600})")
+
+
+def is_of_cache(context: CheckContext) -> bool:
+    """Whether the environment is one that uv keeps in its cache: nothing can be installed into it to stay."""
+    return any(_OF_CACHE.search(f"{entry.path}{os.sep}") for entry in context.environment.sites)
+
+
+def _with_tool(remedy: Remedy) -> Remedy:
+    """Ask for the packages when the tool is started: uv makes another environment then."""
+    line = next((each.line for each in remedy.commands if each.tool in ("pip", "uv")), "")
+    if not line:
+        return remedy
+    words = _INSTALLED.search(line)
+    wanted = [each for each in words[1].split() if not each.startswith("-") and "://" not in each] if words else []
+    options = " ".join(f"--with {each}" for each in wanted)
+    start = f": uvx {options} TOOL, or uv run {options}" if options else ""
+    remedy.summary = (
+        f"{remedy.summary.partition('; run it with')[0].rstrip('.')}, as a requirement of the tool{start}. This "
+        "environment is in the cache of uv, which does not keep what is installed there."
+    )
+    remedy.commands = tuple(each for each in remedy.commands if each.tool not in ("pip", "uv"))
+    return remedy
+
+
 def where_to_run(context: CheckContext, remedy: Remedy) -> Remedy:
     """Say where to run a command, if the command cannot name the environment."""
+    if is_of_cache(context):
+        return _with_tool(remedy)
     words = "Run the command with the Python of that environment."
     is_open = any(_NAMELESS.search(command.line) for command in remedy.commands)
     if is_open and is_nameless(context) and words not in remedy.summary:

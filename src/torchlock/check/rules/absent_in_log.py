@@ -121,7 +121,7 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     if first is None or first.rules[0] != "TL202" or version is None or "torch" in context.pins:
         return
     major, minor = int(version[1]) // 1000, int(version[1]) % 1000 // 10
-    labels = [found for each in wheels.known_labels() if (found := parse_label(each)) and found.kind == "cuda"]
+    labels = [label for each in wheels.known_labels() if (label := parse_label(each)) and label.kind == "cuda"]
     same = [each for each in labels if each.version[:1] == (major,)]
     build = max(same, key=lambda each: each.version, default=None)
     other = f", or install a torch for CUDA {major} from {page_of(build.text)}" if build is not None else ""

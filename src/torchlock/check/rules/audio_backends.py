@@ -134,7 +134,7 @@ def _named_by_place(context: CheckContext, named: mac_places.Named, severity: st
         because=mac_places.BECAUSE,
         expected_error=f"Library not loaded: {named.path}",
         remedy=remedy,
-        sources=("dyld-manual", "audio-2806"),
+        sources=("dyld-manual",),
         lacks=(os.path.basename(named.path),),
     )
 

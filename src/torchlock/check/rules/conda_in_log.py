@@ -73,7 +73,7 @@ def missing_in(near: str) -> list[tuple[str, ...]]:
     """The packages that no channel has: name, and version and build as far as they are stated."""
     found = [match.group("name", "version") for match in _NOT_PROVIDED[1].finditer(near)]
     found += [match.group("name", "version") for match in _NOT_PROVIDED[2].finditer(near)]
-    stated = [(name, (version or "").strip("*")) for name, version in found]
+    stated: list[tuple[str | None, ...]] = [(name, (version or "").strip("*")) for name, version in found]
     stated += [match.group("name", "version", "build") for match in _NOT_PROVIDED[0].finditer(near)]
     if "ResolvePackageNotFound" in near:
         for line in near.partition("ResolvePackageNotFound")[2].splitlines()[1:]:

@@ -239,7 +239,9 @@ def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         yield context.finding("TL602", "warning", message, name, path=fault.path)
     elif rest:
         count = f"{len(rest)} files" if len(rest) > 1 else _short(context, rest[0].path)
-        message = f"{count} of {name} changed after the installation"
+        named = ", ".join(_short(context, fault.path) for fault in rest[:3]) if len(rest) > 1 else ""
+        more = f", and {len(rest) - 3} more" if len(rest) > 3 else ""
+        message = f"{count} of {name} changed after the installation{f': {named}{more}' if named else ''}"
         yield context.finding("TL602", "note", message, name, path=rest[0].path)
 
 

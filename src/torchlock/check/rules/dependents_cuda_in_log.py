@@ -53,7 +53,7 @@ def unfound(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         return
     there = places_of(context, library)
     opens = f"{context.named(user)} opens {library} when it computes on a GPU"
-    message, because = f"{opens}, and no package here contains it", _others(context, library)
+    message, because = f"{opens}, and no package here contains it", also_there(context, library)
     if there:
         message = f"{opens}; it is in {os.path.dirname(there[0])}, where the loader does not search"
         because = "torch opens the libraries of these packages by their paths, and other packages do not"
@@ -116,7 +116,7 @@ def places_of(context: CheckContext, library: str) -> list[str]:
     return [*found, *copies_of(context, library, "bin")]
 
 
-def _others(context: CheckContext, library: str) -> str:
+def also_there(context: CheckContext, library: str) -> str:
     """A sentence on the same library for another CUDA or cuDNN version; "" if there is none."""
     others = {os.path.basename(path) for path in others_of(context, library)}
     if not others:

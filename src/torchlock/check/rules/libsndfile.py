@@ -151,6 +151,8 @@ def without_libsndfile(context: CheckContext, because_none: str, system: str = "
         _SAYS[system or _system(context)]
         if _is_one_of(context, ">=0.11")
         else "OSError: sndfile library not found"
+        if _is_one_of(context, ">=0.10")
+        else ""  # It depends on the release of cffi.
     )
     return context.finding(
         "TL301",

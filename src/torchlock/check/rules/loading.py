@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.conda import conda_install
+from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.fix.commands import add_all
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
@@ -289,6 +289,11 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     if abi is not None:
         message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
         message += f"{demangled(first.symbol)}{more}, which this torch does not have"
+    elif is_wheel_beside_conda(context, name):
+        message = (
+            f"{context.named(name)} is a wheel, and {context.named('torch')} is of conda, which is another build: "
+            f"{library} uses {demangled(first.symbol)}{more}, which this torch does not have"
+        )
     yield context.finding(
         "TL611",
         _severity(name),

@@ -48,6 +48,7 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         *([name] if name in context.pins else ["torch"]),
         expected_error=first.text,
         remedy=_allowed(path, why),
+        sources=("pytorch-120606", "librarian-55"),
         lacks=(os.path.basename(path),),
     )
 

@@ -5,6 +5,7 @@ The caller is often outside of site-packages, where ``check`` does not search: o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import Lookup, looked_up, owner_of, shadowing_file
@@ -67,7 +68,7 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     yield context.finding(
         "TL709",
         "warning",
-        f"{_caller(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
+        f"{who_calls(context, caller, owner)} {text}, which torch {known.removed_in(version)} and later refuse",
         *([owner] if owner and owner not in STACK else []),
         "torch",
         path=path_of(context, "torch"),
@@ -108,10 +109,19 @@ def _is_explained(context: CheckContext, missing: MissingName, found: Sequence[F
     """
     bad = [part for each in found if each.severity != "note" for part in (each, *each.consequences)]
     owner = owner_of(context, missing.caller)
+    if missing.caller is None and (caused := _of_package(missing, bad)):
+        caused.expected_error = caused.expected_error or missing.text
+        return True
     if missing.caller is None:
         return any(each.expected_error and each.expected_error in missing.text for each in bad)
     rules = _PAIRS if owner in STACK else group("removed")
     return any(each.rule in rules for each in bad if owner and owner in dict(each.packages))
+
+
+def _of_package(missing: MissingName, bad: Sequence[Finding]) -> Finding | None:
+    """The finding about an installed package whose rule says that it uses this very name."""
+    name = re.compile(rf"\b{re.escape(missing.name)}\b")
+    return next((each for each in bad if each.rule in group("removed") and name.search(each.because)), None)
 
 
 def _finding(context: CheckContext, missing: MissingName, lookup: Lookup) -> Finding:
@@ -120,7 +130,7 @@ def _finding(context: CheckContext, missing: MissingName, lookup: Lookup) -> Fin
     return context.finding(
         _rule_of(missing, lookup),
         "warning",
-        f"{_caller(context, missing.caller, owner)} uses {lookup.lost}, {_lack(context, package, lookup)}",
+        f"{who_calls(context, missing.caller, owner)} uses {lookup.lost}, {_lack(context, package, lookup)}",
         *others,
         package,
         path=path_of(context, package),
@@ -156,10 +166,11 @@ def _lack(context: CheckContext, package: str, lookup: Lookup) -> str:
 
 def named_caller(context: CheckContext, missing: MissingName) -> str:
     """The package or the file that asked for a missing name."""
-    return _caller(context, missing.caller, owner_of(context, missing.caller))
+    return who_calls(context, missing.caller, owner_of(context, missing.caller))
 
 
-def _caller(context: CheckContext, caller: Frame | None, owner: str) -> str:
+def who_calls(context: CheckContext, caller: Frame | None, owner: str) -> str:
+    """The package, the file or the cell of a line of code, for the beginning of a sentence."""
     if caller is None:
         return "the code that printed the log"
     if owner and owner not in STACK:

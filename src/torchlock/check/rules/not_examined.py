@@ -21,12 +21,19 @@ from torchlock.check.rules.audio_backends import (
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
-from torchlock.check.rules.unseen_libraries import is_below_named, is_named, why_unfound
+from torchlock.check.rules.unseen_libraries import (
+    is_below_named,
+    is_changed,
+    is_named,
+    of_changed_file,
+    opened_in_torch,
+    why_unfound,
+)
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
-from torchlock.knowledge.registry import rule
+from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
@@ -44,8 +51,12 @@ if TYPE_CHECKING:
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
 
-def healthy(context: CheckContext) -> str:
-    """The sentence if nothing is wrong: which packages load, and what was not examined."""
+def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bool = False) -> str:
+    """The sentence if nothing is wrong: which packages load, and what was not examined.
+
+    ``notes`` may say that a library of another package does not load. ``is_open``: a log still shows a failure, so
+    that only the files are found to be right.
+    """
     names = [name for name in STACK if name in context.pins and name != "numpy"]
     if not names:
         return "torch and torchaudio are not installed in this environment, so nothing was examined"
@@ -57,8 +68,8 @@ def healthy(context: CheckContext) -> str:
         if fine and not unknown and prereleases.without_rules(context)
         else ""
     )
-    missing = early + _absent(names)
-    if not unknown:
+    missing = early + _absent(names) + _others(context, notes)
+    if not unknown and not is_open:
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
 
@@ -67,6 +78,13 @@ def _absent(names: Sequence[str]) -> str:
     """Text about the part of the stack that is not installed."""
     lost = [name for name in ("torch", "torchaudio") if name not in names]
     return f"; {listed(lost)} {'is' if len(lost) == 1 else 'are'} not installed" if lost else ""
+
+
+def _others(context: CheckContext, notes: Sequence[Finding]) -> str:
+    """Text about the packages outside the stack that have a library which does not load."""
+    mine = [each.packages[0][0] for each in notes if each.rule in group("loading") and each.packages]
+    names = [context.named(name) for name in dict.fromkeys(mine) if name not in STACK]
+    return f"; a library of {listed(names)} does not load" if names else ""
 
 
 def unexamined_text(context: CheckContext) -> str:
@@ -216,10 +234,16 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     first = log.first
     if first is None:
         return
-    if "TL610" in first.rules and (asked := _asked(context, first)):
+    if "TL610" in first.rules and (asked := _asked(context, first) or opened_in_torch(context, first)):
         attempt, lost = min(asked, key=lambda each: _common(each[1]))
         missing = MissingLibrary(lost.name, lost.wanted_by)
-        yield found_missing(context, attempt, missing, *why_unfound(context, lost.name))
+        why, remedy = why_unfound(context, lost.name)
+        if is_changed(context, lost.wanted_by):
+            why, remedy = of_changed_file(context, lost)
+        finding = found_missing(context, attempt, missing, why, remedy)
+        if first.library.lower() == os.path.basename(attempt.path).lower():
+            finding.expected_error = first.text  # Windows names the DLL that was opened, and not what it needs.
+        yield finding
         return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
         yield from _ffmpeg_shown(context, first)

@@ -31,8 +31,8 @@ _REMEDY = Remedy(
     "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
 )
 _REMEDY_OUTSIDE = Remedy(
-    "Import torch before the packages that load the other copy, or let both use one: install these packages all with "
-    "conda, or replace the other copy by a link to that of torch."
+    "Import torch before the packages that load the other copy, or let both use one: install these packages all "
+    "with conda, or replace the other copy by a link to that of torch."
 )
 
 
@@ -109,7 +109,9 @@ def _named_outside(context: CheckContext) -> Iterator[str]:
     )
     for path in islice(libraries, _MOST_READ):
         binary = read_binary(path)
-        for needed in binary.needed if isinstance(binary, Binary) else ():
+        if not isinstance(binary, Binary):
+            continue
+        for needed in binary.needed:
             if _RUNTIME.fullmatch(os.path.basename(needed.name)):
                 found = (there.real(each) for each in _places(needed.name, path, binary))
                 yield from islice((each for each in found if files.is_file(each)), 1)

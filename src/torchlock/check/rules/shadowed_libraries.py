@@ -40,6 +40,7 @@ _OTHER_RELEASE = re.compile(
     r"(?P<file>[\w.+-]{1,80}) with link time reference"
 )
 _USER = re.compile(r"([\w./+-]{1,300}\.so[\w.]{0,40}): symbol ")
+_FIRST_COPY = "the loader takes the first copy that it finds, usually in a folder of LD_LIBRARY_PATH or ldconfig"
 
 
 @rule("TL613")
@@ -155,7 +156,7 @@ def in_log(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
         "torch",
         owner_of(context, right[0]),
         path=others[0] if others else right[0],
-        because="a folder of LD_LIBRARY_PATH or of ldconfig has an older copy, which the loader takes first",
+        because=_FIRST_COPY,
         expected_error=first.text,
         sources=("ld-so-manual", "pytorch-111469"),
         strength=Strength.RAN,
@@ -183,7 +184,7 @@ def other_release(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
         f"{match['symbol']}{by}",
         "torch",
         *copies,
-        because="LD_LIBRARY_PATH or ldconfig names a folder with another release of a part of it",
+        because=_FIRST_COPY,
         expected_error=first.text,
         remedy=Remedy(
             f"Take {folder} out of LD_LIBRARY_PATH and of ldconfig, so that all parts come from one release; "

@@ -10,6 +10,7 @@ from torchlock.check.fix.commands import add_all
 from torchlock.check.packaged_libraries import recorded
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.loading.imports import Attempt
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.indexes import page_of
 from torchlock.runtime import files
@@ -17,11 +18,12 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Signature
-    from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import NotExamined
 
 # Other packages contain copies of these for themselves; installing them on the machine is the remedy.
 _OF_RUNTIME = re.compile(r"vcruntime|msvcp|concrt|vcomp|libomp", re.IGNORECASE)
+_OF_AMD = re.compile(r"hip|roc|amdhip|amd_comgr", re.IGNORECASE)
+_DRIVER = "nvcuda.dll"
 # More DLLs than a package of the stack has in one folder.
 _MOST = 200
 # The DLLs of torch 2.3.0 need those of mkl. It does not search the folder of a user's installation
@@ -64,6 +66,46 @@ def _needed_by(context: CheckContext, beside: str, library: str) -> set[str]:
         if isinstance(binary, Binary):
             queue += [each.name.lower() for each in binary.needed if not each.delayed]
     return found
+
+
+def opened_in_torch(context: CheckContext, signature: Signature) -> list[tuple[Attempt, NotExamined]]:
+    """What a DLL of torch that a line of Windows names needs: torch opens each DLL of its folder.
+
+    What a changed file needs comes first, as the DLLs of the wheel need nothing that others had to add; what the
+    NVIDIA driver has comes last.
+    """
+    copy = context.copy("torch")
+    if context.operating_system != "windows" or not signature.library or copy is None:
+        return []
+    folder = os.path.join(copy.path, "lib")
+    named = {name.lower(): name for name in context.environment.tree.names(folder)}.get(signature.library.lower())
+    if named is None or not context.attempts or context.process is None:
+        return []
+    path = os.path.join(folder, named)
+    attempt = Attempt("torch", path, "import", context.process.load(path, symbols=False))
+    if any(each.outcome.missing for each in (attempt, *context.attempts) if each.package == "torch"):
+        return []  # A library that is known to be missing is what the log shows.
+    changed = {fault.path for fault in context.integrity.faults if fault.distribution == "torch"}
+    found = [(attempt, each) for each in attempt.outcome.unseen]
+    return sorted(found, key=lambda pair: (pair[1].wanted_by not in changed, pair[1].name.lower() == _DRIVER))
+
+
+def is_changed(context: CheckContext, path: str) -> bool:
+    """Whether a file is not the one that the record of torch has."""
+    return any(fault.path == path and fault.kind in ("size", "hash") for fault in context.integrity.faults)
+
+
+def of_changed_file(context: CheckContext, lost: NotExamined) -> tuple[str, Remedy]:
+    """The reason and the remedy if a file that somebody put in place of one of torch needs a library."""
+    by = os.path.basename(lost.wanted_by)
+    torch = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
+    because = f"{by} is not the file of {torch}: another was put in its place, which needs {lost.name}"
+    program = "the HIP SDK of AMD" if _OF_AMD.match(lost.name) else "the program"
+    summary = (
+        f"Install {program} that has {lost.name}, and put its folder of DLLs on the PATH; or install torch again, "
+        "which brings its own file back."
+    )
+    return because, Remedy(summary)
 
 
 def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None]:

@@ -369,7 +369,7 @@ def _leave_image(stage: _Stage) -> None:
     beside = [entry for entry in stage.state.entries if entry.step and not entry.scope.startswith(_ALONE)]
     if environments.is_unused or (environments.entered and not beside):
         stage.state.entries = [entry for entry in stage.state.entries if entry.step]
-        stage.image = Image(stage.name_of_image)
+        stage.image = Image(stage.name_of_image, pip=stage.image.pip)
     pythons = environments.pythons or {made.python for made in environments.made.values() if made.python}
     if len(pythons) == 1 and (environments.is_unused or not beside):
         stage.python = (f"=={pythons.pop()}.*", stage.at)

@@ -16,13 +16,13 @@ from torchlock.manifests.syntax.repositories import repository_address, subdirec
 from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
-from torchlock.standards.markers import fault_of
+from torchlock.standards.markers import fault_of, plain_value
 from torchlock.standards.names import normalise
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 from torchlock.terms import Origin, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.manifests.document import Document, Entry
     from torchlock.manifests.syntax.toml_tokens import Key
@@ -119,6 +119,10 @@ def _take_over(found: Document, document: Document) -> None:
     document.notes += found.notes
     document.pre = document.pre or found.pre
     document.platforms = document.platforms or found.platforms
+
+
+# The usual machine of each system.
+_USUAL = frozenset({"linux-x86_64", "macos-arm64", "windows-amd64"})
 
 
 class _Uv:
@@ -285,11 +289,8 @@ class _Uv:
                     for marker, at in markers
                 ]
             if markers:
-                document.platforms = tuple(
-                    platform
-                    for platform in PLATFORMS
-                    if any(_somewhere(marker, platform) for marker, _ in markers)
-                )
+                meant = {platform for marker, _ in markers for platform in _meant(marker)}
+                document.platforms = tuple(platform for platform in PLATFORMS if platform in meant)
                 return
 
     def _valid(self, marker: str, where: str, at: int | None) -> bool:
@@ -347,11 +348,26 @@ def _name_in(file: Path) -> str:
         return ""
 
 
-def _somewhere(marker: str, platform: str) -> bool:
-    """Whether a marker is true on a platform with any Python."""
-    return any(
-        Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(platform)).holds(marker) for minor in PYTHONS
-    )
+def _meant(marker: str) -> list[str]:
+    """The platforms that a marker is true on, with any Python.
+
+    uv is content with one machine of a system, so a marker without a machine means the usual one.
+    """
+    held = {platform: targets for platform in PLATFORMS if (targets := _targets(marker, platform))}
+    meant = [platform for platform, targets in held.items() if platform in _USUAL or _names(marker, targets)]
+    return meant or list(held)
+
+
+def _targets(marker: str, platform: str) -> list[Target]:
+    """The targets of a platform that a marker is true on."""
+    targets = (Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(platform)) for minor in PYTHONS)
+    return [target for target in targets if target.holds(marker)]
+
+
+def _names(marker: str, targets: Sequence[Target]) -> bool:
+    """Whether a marker is true on these targets because of their machine."""
+    unnamed = ({**target.environment, "platform_machine": "unnamed", "extra": ""} for target in targets)
+    return not any(plain_value(marker, environment) is True for environment in unnamed)
 
 
 def _in_extra(entry: Entry) -> Entry:

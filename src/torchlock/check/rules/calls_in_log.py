@@ -1,0 +1,58 @@
+"""TL709: calls of which a later release changed the arguments or the result, as a log shows."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.check.lacking_names import owner_of
+from torchlock.check.rules.names_in_log import who_calls
+from torchlock.check.tracebacks import last_caller
+from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.names import changed_calls
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.check.tracebacks import Frame
+    from torchlock.finding import Finding
+    from torchlock.knowledge.names import Changed
+
+
+@rule("TL709", on="log")
+def changed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The first failure of a log, if it is a call that changed before the installed release."""
+    first = log.first
+    if first is None or first.rules[0] != "TL709":
+        return
+    for row in changed_calls():
+        if re.search(row.error, first.text) is None:
+            continue
+        caller = last_caller(log.text, first.line, row.package)
+        pin = context.pins.get(row.package)
+        is_later = pin is not None and not pin.unversioned and pin.version >= Version(row.since)
+        if is_later and re.search(row.line, caller.code if caller is not None else ""):
+            yield _finding(context, row, caller, first.text)
+            return
+
+
+def _finding(context: CheckContext, row: Changed, caller: Frame | None, line: str) -> Finding:
+    owner = owner_of(context, caller)
+    return context.finding(
+        "TL709",
+        "warning",
+        f"{who_calls(context, caller, owner)} {row.text}, which fails since {row.package} {row.since}",
+        *([owner] if owner and owner not in STACK else []),
+        row.package,
+        because=f"the line is: {caller.code}" if caller and caller.code else None,
+        expected_error=line,
+        remedy=Remedy(f"Change that line: {row.instead}. Or use {row.package}<{row.since}."),
+        sources=row.sources,
+        strength=Strength.RAN,
+    )
