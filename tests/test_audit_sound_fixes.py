@@ -125,8 +125,11 @@ def test_the_newest_torchvision_stays_when_its_torch_is_replaced(tmp_path: Path)
     found = worse(tmp_path, "pip install torch torchvision\npip install torch==2.0.0\n", "install.sh")
     assert [(each.rule, each.place.line) for each in found] == [("TL103", 1)]
     assert "torchvision 0.29.2 of that command stays" in found[0].message
-    named = "pip install torch torchvision\npip install torch==2.0.0 torchvision==0.15.1\n"
-    assert worse(tmp_path, named, "install.sh") == []
+    for named in (
+        "pip install torch torchvision\npip install torch==2.0.0 torchvision==0.15.1\n",
+        "pip install torch==2.1.0 torchvision\npip install torch==2.0.0 torchvision\n",
+    ):
+        assert worse(tmp_path, named, "install.sh") == []
 
 
 def test_a_command_without_run(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def _newest(context: AuditContext, install_set: InstallSet, companion: Demand, t
     newest = {(final & package.on(1 << cell)).bit_length() - 1 for cell in bits(cells)}
     if min(newest) < 0 or any(stack.fits(name, 1 << index) & pinned_torch for index in newest):
         return ""
-    return package.versions[max(newest)]
+    version: str = package.versions[max(newest)]
+    return version
 
 
 def _release(specifier: str) -> str:
