@@ -134,6 +134,20 @@ def test_a_log_makes_it_the_cause(site: Path, capsys: pytest.CaptureFixture[str]
     assert finding["says"] == "AttributeError: module 'torchaudio' has no attribute 'info'"
 
 
+def test_the_name_in_the_log_comes_before_that_of_the_rule(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, "speechbrain", "1.0.2", {"speechbrain/__init__.py": "", "speechbrain/io.py": ""})
+    text = """
+  File "/env/lib/python3.11/site-packages/speechbrain/io.py", line 212, in read
+    torchaudio.info(path)
+AttributeError: module 'torchaudio' has no attribute 'info'
+"""
+    log = write(site.parent / "log", text)
+    finding = first(run(capsys, "--path", site, "--ignore", "TL602", "--log", log, code=0))
+    assert finding["rule"] == "TL701"
+    assert finding["because"].startswith("the log shows that it uses torchaudio.info, which torchaudio 2.11.0")
+    assert "torchaudio.list_audio_backends" in finding["because"]
+
+
 # The command.
 
 

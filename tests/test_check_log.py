@@ -75,6 +75,22 @@ def test_what_installers_print_is_no_failure(line: str) -> None:
     assert read_log(line).first is None
 
 
+@pytest.mark.parametrize("prefix", ["", "    ", "web-1  | ", "2026-11-23T10:00:0{}Z "])
+def test_the_code_of_a_frame_is_no_error(prefix: str) -> None:
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/app/main.py", line 9, in load',
+        "    raise OSError('sndfile library not found') from None",
+        '  File "/app/main.py", line 12, in <module>',
+        "    load(",
+        "        'libsox.so: cannot open shared object file',",
+        "    ~~~~^^^^",
+        "OSError: libcudart.so.13: cannot open shared object file: No such file or directory",
+    ]
+    text = "".join(f"{prefix.format(at)}{line}\n" for at, line in enumerate(lines))
+    assert [each.line for each in read_log(text).signatures] == [8]
+
+
 @pytest.mark.parametrize(("line", "rule"), LINES)
 def test_known_failures(line: str, rule: str) -> None:
     (signature,) = read_log(f"Traceback (most recent call last):\n{line}\n").signatures

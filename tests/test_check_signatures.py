@@ -273,7 +273,33 @@ def test_numba_compares_the_version_of_numpy(site: Path, capsys: pytest.CaptureF
     first = findings(site, "nothing", capsys)[0]
     assert (first["rule"], first["severity"]) == ("TL109", "warning")
     assert first["says"] == "ImportError: Numba needs NumPy 2.0 or less. Got NumPy 2.2."
-    assert "numpy<2.1,>=1.22" in first["remedy"]["commands"][0]["line"]
+    assert "numpy>=1.22,<2.1" in first["remedy"]["commands"][0]["line"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "command", "words"),
+    [
+        (
+            "numpy>=2.2",
+            "",
+            "Use a later numba (",
+        ),
+        ("numpy>=2.0", "numpy>=2.0,<2.1", "Install numpy>=2.0,<2.1"),
+        ("numpy!=2.0.0", "!=2.0.0", "Install numpy>=1.22,<2.1,!=2.0.0"),
+    ],
+)
+def test_the_numpy_for_numba_keeps_the_bounds_of_other_packages(
+    site: Path, capsys: pytest.CaptureFixture[str], bound: str, command: str, words: str
+) -> None:
+    source = "    if numpy_version > (2, 0):\n        pass\n"
+    install(site, "numpy", "2.2.0", {"numpy/__init__.py": "", "numpy/version.py": "version = '2.2.0'\n"})
+    install(site, "numba", "0.60.0", {"numba/__init__.py": source}, headers="Requires-Dist: numpy<2.1,>=1.22\n")
+    install(site, "singer", "1.0", {"singer/__init__.py": ""}, headers=f"Requires-Dist: {bound}\n")
+    found = next(each for each in findings(site, "nothing", capsys) if each["rule"] == "TL109")
+    lines = [each["line"] for each in found["remedy"]["commands"]]
+    assert found["remedy"]["summary"].startswith(words)
+    assert (command in lines[0]) if command else not lines
+    assert command or "singer needs numpy>=2.2" in found["remedy"]["summary"]
 
 
 @pytest.mark.leaves_alone("TL109")

@@ -314,3 +314,22 @@ def test_a_model_of_tts(ground: Ground) -> None:
     assert done.first.rule == "TL110"
     assert done.first.message.endswith(": it contains TTS.tts.configs.xtts_config.XttsConfig")
     assert done.command == "python -m pip uninstall -y TTS && python -m pip install coqui-tts"
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("python", "because"),
+    [
+        ("3.14", "pyannote.audio.pipelines imports torchaudio.AudioMetaData, and pyannote.audio.Audio calls"),
+        ("3.12", "its import uses torchaudio.AudioMetaData, which"),
+    ],
+)
+def test_annotations_of_a_dependent_on_python_3_14(ground: Ground, python: str, because: str) -> None:
+    """https://github.com/paberr/ownscribe/issues/34: Python 3.14 evaluates no annotation at import."""
+    site = ground.mac("Users/u/venv", python)
+    ground.wheel(site, "torchaudio==2.9.1")
+    ground.torch(site, "2.9.1")
+    ground.wheel(site, "pyannote.audio==3.4.0")
+    done = ground.check(site)
+    shown(done, "TL701", "pyannote-audio 3.4.0 does not work with torchaudio 2.9.1")
+    assert done.first.because.startswith(because)

@@ -65,6 +65,8 @@ _CELL = re.compile(
 )
 # A warning of Python: an error that follows soon counts more.
 _WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
+# The head of a frame in Python's own tracebacks: its code follows.
+_HEAD = re.compile(r'File "[^"]{1,500}", line \d{1,7}(?:, in |\s{0,8}$)')
 _SOURCE = re.compile(r"\s{0,8}(?:-{1,8}> ?)?\d{1,7}(?: |$)|\s{0,8}\(\.\.\.\)")
 
 
@@ -154,9 +156,10 @@ def read_log(text: str) -> Log:
     frames: dict[str, None] = {}
     callers: dict[str, None] = {}
     sites: dict[str, None] = {}
-    in_source = False
+    in_source, frame_at = False, -1
     for number, line in plain_lines(text):
         in_source = bool(_CELL.match(line)) or (in_source and bool(_SOURCE.match(line)))
+        frame_at = _frame_at(line, frame_at)
         if ("ython" in line or "cp3" in line) and _FOREIGN_WHEEL not in line:
             pythons.update((python_in(match), None) for match in PYTHON.finditer(line))
         if "-packages" in line:
@@ -167,7 +170,7 @@ def read_log(text: str) -> Log:
             callers[frame[1]] = None
         installed.update((pair, None) for pair in _installed_in(line))
         cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
-        low = line.lower() if not in_source else ""
+        low = line.lower() if not in_source and frame_at < 0 else ""
         if not any(word in low for word in WORDS) or (plain := _STAMP.sub("", line)) in tried:
             continue
         if len(tried) < _MOST_TRIED:
@@ -190,6 +193,16 @@ def read_log(text: str) -> Log:
         text,
         tuple(sites)[-50:],
     )
+
+
+def _frame_at(line: str, before: int) -> int:
+    """Where the frame of a Python traceback begins that this line is part of, by its head or its code; else -1.
+
+    ``before`` is the result for the line before. The code stands further right than the head: it is no error.
+    """
+    if (head := _HEAD.search(line)) is not None:
+        return head.start()
+    return before if before >= 0 and line[before : before + 2] == "  " else -1
 
 
 def _installed_in(line: str) -> Iterator[tuple[str, str]]:

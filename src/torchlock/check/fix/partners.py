@@ -42,7 +42,7 @@ def other_release(context: CheckContext, finding: Finding) -> Remedy | None:
     if later is not None and (remedy := upgraded(context, name, later)) is not None:
         return remedy
     return Remedy(
-        f"Use a later release of {name}: this one needs {other}{wanted}, and {_obstacle(context, other, wanted)}."
+        f"Use a later release of {name}: this one needs {other}{wanted}, and {obstacle(context, other, wanted)}."
     )
 
 
@@ -87,7 +87,8 @@ def bound_of(statement: Statement, other: str) -> str:
     return ",".join(filter(None, parts))
 
 
-def _obstacle(context: CheckContext, other: str, wanted: str) -> str:
+def obstacle(context: CheckContext, other: str, wanted: str) -> str:
+    """Why no release of another package within a specifier can be installed here."""
     against = opposed(context, other, wanted)
     if against is not None:
         return f"{against[0]} needs {other}{against[1]}"

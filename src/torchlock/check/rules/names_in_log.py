@@ -114,8 +114,26 @@ def _is_explained(context: CheckContext, missing: MissingName, found: Sequence[F
         return True
     if missing.caller is None:
         return any(each.expected_error and each.expected_error in missing.text for each in bad)
-    rules = _PAIRS if owner in STACK else group("removed")
-    return any(each.rule in rules for each in bad if owner and owner in dict(each.packages))
+    if owner in STACK:
+        return any(each.rule in _PAIRS for each in bad if owner in dict(each.packages))
+    mine = next((each for each in bad if each.rule in group("removed") and owner in dict(each.packages)), None)
+    if mine is not None:
+        _name(context, mine, missing)
+    return mine is not None
+
+
+def _name(context: CheckContext, finding: Finding, missing: MissingName) -> None:
+    """Let the finding about a package name what its log shows first, if its rule names something else."""
+    if finding.strength >= Strength.RAN or missing.package not in dict(finding.packages):
+        return
+    lookup = looked_up(context, missing)
+    if lookup is None:
+        return
+    if missing.name not in finding.because and lookup.lost not in finding.because:
+        shown = f"the log shows that it uses {lookup.lost}, {_lack(context, missing.package, lookup)}"
+        finding.because = "; ".join(filter(None, (shown, finding.because)))
+    finding.expected_error = missing.text
+    finding.strength = Strength.RAN
 
 
 def _of_package(missing: MissingName, bad: Sequence[Finding]) -> Finding | None:

@@ -52,20 +52,34 @@ def refused_by_numba(context: CheckContext) -> Iterator[Finding]:
 
 def of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) -> Finding:
     """The finding: the NumPy that numba needs, and what it prints. ``shown``: its files or a log show it."""
-    from torchlock.check.fix.commands import add
-
-    version = context.version("numba")
-    later = wheels.final_releases("numba")
-    newest = max(later, key=Version, default="")
-    other = f", or install a later numba ({newest} is the newest known)" if newest and newest != version else ""
     return context.finding(
         "TL109",
         "warning" if shown else "note",
-        f"numba {version} does not work with NumPy {context.version('numpy')}: it needs numpy{wanted}",
+        f"numba {context.version('numba')} does not work with NumPy {context.version('numpy')}: it needs "
+        f"numpy{wanted}",
         "numba",
         "numpy",
         expected_error=printed,
-        remedy=Remedy(f"Install numpy{wanted}{other}.", commands=add(context, "numpy", wanted)),
+        remedy=_remedy(context, wanted),
         sources=("numba-critical-deps",),
         strength=Strength.SHOWN if shown else Strength.DECLARED,
+    )
+
+
+def _remedy(context: CheckContext, wanted: str) -> Remedy:
+    """The NumPy that numba needs, as far as the other packages allow it and a wheel is known; else words."""
+    from torchlock.check.fix.bounds import within_bounds
+    from torchlock.check.fix.commands import add
+    from torchlock.check.fix.partners import has_release, obstacle
+
+    version = context.version("numba")
+    newest = max(wheels.final_releases("numba"), key=Version, default="")
+    later = f"a later numba ({newest} is the newest known)" if newest and newest != version else ""
+    allowed = within_bounds(context, "numpy", wanted)
+    if allowed is not None and has_release(context, "numpy", allowed):
+        other = f", or install {later}" if later else ""
+        return Remedy(f"Install numpy{allowed}{other}.", commands=add(context, "numpy", allowed))
+    return Remedy(
+        f"Use {later or 'another release of numba'}: this one needs numpy{wanted}, and "
+        f"{obstacle(context, 'numpy', wanted)}."
     )
