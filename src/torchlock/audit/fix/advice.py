@@ -97,7 +97,7 @@ def _of_pairs(context: AuditContext, demands: list[Demand]) -> Remedy | None:
         found = [stack.packages["torch"].versions[index] for index in bits(torches)]
         if 0 < len(found) <= _SHOWN:
             said.append(f"torch {listed(found, 'or')} goes with {name} {_version(context, demand)}")
-    return Remedy(f"Write releases that go together: {'; '.join(said)}.") if said else None
+    return Remedy(f"Write releases that work together: {'; '.join(said)}.") if said else None
 
 
 _SHOWN = 3

@@ -1,4 +1,4 @@
-"""Whether a change of versions certainly cures: what the tables do not know about the new releases is no cure."""
+"""Whether a change of versions certainly helps: the tables must know the new releases."""
 
 from __future__ import annotations
 

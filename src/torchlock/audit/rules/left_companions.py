@@ -44,7 +44,7 @@ def left_behind(context: AuditContext, install_set: InstallSet) -> Iterator[Find
 
 
 def _newest(context: AuditContext, install_set: InstallSet, companion: Demand, torch: Demand) -> str:
-    """The newest companion of the public index, if it works with this torch on none of its targets."""
+    """The newest companion of the public index, if there is no target on which it works with this torch."""
     stack, name = context.stack, companion.name
     package, pinned_torch = stack.packages[name], torch.releases or 0
     cells = install_set.target_grid & stack.packages["torch"].cells_of(pinned_torch)

@@ -140,7 +140,7 @@ class _Dockerfile:
         word = instruction.keyword.lower()
         if word in _COMMANDS and not _DIRECTIVE.match(self._text):
             at = self._text.lower().rfind(word, 0, instruction.start)
-            said = f"{word} is no instruction, so this Dockerfile cannot be built"
+            said = f"{word} is not an instruction, so this Dockerfile cannot be built"
             self._builder.issue("TL501", "error", f"{said}: a command needs RUN", at)
 
     def _from(self, instruction: _Instruction) -> None:
