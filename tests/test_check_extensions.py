@@ -56,7 +56,7 @@ def test_a_module_that_its_package_may_do_without_is_a_note(
     flash_attention(site, uses=(NEW,), name="flash_attn/_C.abi3.so")
     report = run(capsys, "--path", site, code=0)
     assert bad(report) == []
-    assert "_C.abi3.so uses c10::Error, which this torch does not have" in str(report)
+    assert "_C.abi3.so uses c10::Error::Error, which this torch does not have" in str(report)
 
 
 # What is wrong.

@@ -185,6 +185,21 @@ def test_a_build_for_a_later_macos(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "libtorch_cpu.dylib of torch 2.9.0" in first(report)["message"]
     assert "Update macOS to 1" in first(report)["remedy"]["summary"]
 
+@pytest.mark.triggers("TL312")
+def test_a_load_command_of_a_later_macos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = staged(tmp_path, "macos")
+    library = f"{THERE}/torch/lib/../.dylibs/libomp.dylib"
+    log = (
+        f"ImportError: dlopen({THERE}/torch/_C.so, 2): Library not loaded: @loader_path/../.dylibs/libomp.dylib\n"
+        f"  Referenced from: {THERE}/torch/lib/libtorch_cpu.dylib\n"
+        "  Reason: no suitable image found.  Did find:\n"
+        f"\t{library}: cannot load 'libomp.dylib' (load command 0x80000034 is unknown)\n"
+    )
+    for text in (log, log.splitlines()[-1]):
+        report = checked(capsys, site, text)
+        assert bad(report) == [("error", "TL312")]
+        assert first(report)["message"].startswith("libomp.dylib of torch 2.9.0 is linked for a later macOS")
+
 
 # The Visual C++ runtime.
 

@@ -283,3 +283,20 @@ def test_a_model_of_a_gpu_on_a_mac(ground: Ground) -> None:
     done = ground.check(site, log=log, platform="macos-arm64")
     assert (done.first.rule, done.command) == ("TL209", "")
     assert "map_location='cpu'" in done.first.remedy
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("name", ["libnvrtc-672ee683.so.11.2", "libnvrtc.so.11.2", ""])
+def test_nvrtc_is_opened_by_its_plain_name(name: str, ground: Ground) -> None:
+    """cuDNN 8 opens libnvrtc.so; wheels have no link of that name."""
+    site = ground.linux()
+    ground.torch(site, "2.0.1+cu118", made_for=[])
+    ground.image()
+    if name:
+        ground.library(site.path / "torch/lib" / name)
+    log = "Could not load library libcudnn_cnn_infer.so.8. Error: libnvrtc.so: cannot open shared object file: No such\n"
+    done = ground.check(site, root=True, log=log)
+    assert done.first.rule == "TL226"
+    assert "cuDNN 8 opens libnvrtc.so by this name" in done.first.message
+    lib = "/usr/local/lib/python3.11/site-packages/torch/lib"
+    assert done.command == (f"ln -s {lib}/{name} {lib}/libnvrtc.so" if name else "")

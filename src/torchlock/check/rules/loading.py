@@ -355,10 +355,14 @@ def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_err
     )
 
 
-def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, int]:
-    """The most readable symbol first: a function of torch without templates in its name, and a short one."""
+def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:
+    """The most readable symbol first: a function of torch without templates in its name, and a short one.
+
+    Operators come last: a torch has many of the same name, for other types.
+    """
     symbol = undefined.symbol
-    return "I" in symbol or "torch" not in symbol, not is_torchs_symbol(symbol), len(symbol)
+    is_hard = "I" in symbol or "torch" not in symbol
+    return "operator" in demangled(symbol), is_hard, not is_torchs_symbol(symbol), len(symbol)
 
 
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")

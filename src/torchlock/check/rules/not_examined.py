@@ -18,7 +18,7 @@ from torchlock.check.rules.audio_backends import (
     may_lack_sox,
     without_sox,
 )
-from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, off_the_path
+from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, majors_of, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.rules.unseen_libraries import (
@@ -291,9 +291,14 @@ def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iter
 def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
     """The FFmpeg that a log shows not to be found: on a Mac it may be there, in a folder that is not searched.
 
-    The headline alone shows only that no library loads; symbols that torch does not have are reason enough.
+    Nothing is said if the loader finds one: then the failure has another reason, such as symbols that torch does
+    not have. The headline alone shows only that no library loads.
     """
-    off_path = ffmpeg_off_path(context, cores_of(context)) if is_mac(context) else None
+    cores, majors = cores_of(context), majors_of(context)
+    is_found = not isinstance(majors, Unknown) and bool(set(majors) & set(cores))
+    if is_found or any(each.outcome.undefined for each in context.attempts if each.package == "torchcodec"):
+        return
+    off_path = ffmpeg_off_path(context, cores) if is_mac(context) else None
     if off_path is not None and "torchcodec" in context.pins:
         yield off_the_path(context, off_path)
     elif _needs_ffmpeg_unseen(context):
@@ -311,7 +316,5 @@ def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
     """Whether each library of torchcodec needs an FFmpeg of a machine that was not examined."""
     groups = choices(context.attempts).values()
-    if any(item.outcome.undefined for group in groups for item in group):
-        return False
     lost = [any(is_ffmpeg(each.name) for item in group for each in item.outcome.unseen) for group in groups]
     return bool(lost) and all(lost) and not stated(context, "ffmpeg")[0]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from torchlock.check import known_wheels as wheels
 from torchlock.check.relevance import owners_of
 from torchlock.check.rules.numba import of_numba
@@ -77,7 +75,7 @@ def _wanted(context: CheckContext, text: str) -> tuple[str, str]:
         release = numpy_of_interface(compiled) if compiled > mine else ""
         return (f">={release}" if release else ""), ""
     is_of_1 = re.search(r"compiled using NumPy 1|_ARRAY_API not found|multiarray failed to import", text)
-    return "<2" if is_of_1 and context.pins["numpy"].version >= Version("2") else "", ""
+    return "<2" if is_of_1 and context.pins["numpy"].version.major >= 2 else "", ""
 
 
 def _within_major(wanted: str) -> str:

@@ -1,4 +1,4 @@
-"""TL226: NVRTC, which compiles code for a GPU at run time, does not find its second library."""
+"""TL226: NVRTC, which compiles code for a GPU at run time, or its second library is not found, as a log shows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,51 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _BUILTINS = re.compile(r"libnvrtc-builtins\.so\.(\d{1,2}\.\d{1,2})|nvrtc-builtins64_(\d{2,3})\.dll")
+
+# cuDNN 8 opens NVRTC by a name without a version.
+_PLAIN = re.compile(r"\blibnvrtc\.so: cannot open shared object file")
+_NAMED = re.compile(r"libnvrtc(-[0-9a-f]{4,16})?\.so(\.\d{1,3}){1,3}")
+
+
+@rule("TL226", on="log")
+def by_plain_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """libnvrtc.so, which is not found by this name, and the file of the environment that has another name."""
+    first = log.first
+    if first is None or first.rules[0] != "TL226" or not _PLAIN.search(first.text):
+        return
+    tree = context.environment.tree
+    folders = list(_nvidia_folders(context))
+    if context.target is None or any("libnvrtc.so" in tree.names(folder) for folder in folders):
+        return
+    there = [os.path.join(folder, name) for folder in folders for name in tree.names(folder) if _NAMED.fullmatch(name)]
+    mine = [each for each in there if f"{os.sep}torch{os.sep}lib{os.sep}" in each] or there
+    asker = re.search(r"lib(cudnn)\w{0,40}\.so\.(\d)", first.text)
+    who = f"cuDNN {asker[2]}" if asker else "a library"
+    has = f"is {_there(context, mine[0])} here" if mine else "is not in this environment"
+    yield context.finding(
+        "TL226",
+        "warning",
+        f"{who} opens libnvrtc.so by this name, which is not found: NVRTC {has}",
+        "torch",
+        because="a name without a version is that of a link, which the CUDA toolkit has and wheels do not",
+        expected_error=first.text,
+        remedy=_linked(context, mine),
+        sources=("nvrtc-by-plain-name",),
+        strength=Strength.RAN,
+        lacks=("libnvrtc.so",),
+    )
+
+
+def _linked(context: CheckContext, there: Sequence[str]) -> Remedy:
+    """A link with the plain name, in a folder that the loader searches for cuDNN: that of torch, else by a variable."""
+    from torchlock.check.fix.commands import shell
+
+    if not there:
+        return Remedy("Install NVRTC of torch's CUDA version, or use an image of CUDA that has it.")
+    folder = os.path.dirname(there[0])
+    line = shell(context, "ln -s", _there(context, there[0]), _there(context, os.path.join(folder, "libnvrtc.so")))
+    variable = "" if folder.endswith(os.path.join("torch", "lib")) else ", and add its folder to LD_LIBRARY_PATH"
+    return Remedy(f"Give NVRTC this name: a link libnvrtc.so beside it{variable}.", commands=line)
 
 
 @rule("TL226", on="log")
