@@ -185,6 +185,7 @@ def test_a_build_for_a_later_macos(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "libtorch_cpu.dylib of torch 2.9.0" in first(report)["message"]
     assert "Update macOS to 1" in first(report)["remedy"]["summary"]
 
+
 @pytest.mark.triggers("TL312")
 def test_a_load_command_of_a_later_macos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = staged(tmp_path, "macos")

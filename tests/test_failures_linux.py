@@ -316,3 +316,15 @@ def test_a_package_without_a_name_whose_build_needs_pkg_resources(ground: Ground
     assert done.command == 'python -m pip install "setuptools<82" wheel'
     assert "again with --no-build-isolation" in done.first.remedy
     assert done.first.remedy
+
+
+@pytest.mark.sketched
+def test_a_soundfile_without_what_it_imports_is_not_said_to_load(ground: Ground) -> None:
+    """A folder may be a part of the path only, so it is unknown rather than wrong."""
+    site = ground.linux()
+    ground.torch(site, "2.8.0+cpu", made_for=[])
+    ground.wheel(site, "soundfile==0.13.1")
+    ground.image()
+    summary = ground.check(site, root=True).json["summary"]
+    assert summary.startswith("nothing wrong was found: torch 2.8.0 (CPU build) loads; whether soundfile 0.13.1")
+    assert "it imports cffi" in summary

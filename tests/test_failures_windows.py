@@ -325,3 +325,20 @@ def test_a_dll_of_torch_that_another_program_replaced(ground: Ground) -> None:
     assert "is not the file of torch 2.2.1" in done.first.because
     assert "HIP SDK of AMD" in done.first.remedy
     assert done.first.says in log
+
+
+@pytest.mark.sketched
+def test_an_installer_replaced_the_cuda_build(ground: Ground) -> None:
+    """The log of pip names the build that was there, so the remedy installs it again."""
+    site = ground.windows()
+    ground.wheel(site, "torchaudio==2.3.1+cu118")
+    ground.torch(site, "2.3.0+cpu", made_for=["torchaudio==2.3.0"], recorded="2.3.0")
+    log = (
+        "  Attempting uninstall: torch\n    Uninstalling torch-2.3.1+cu118:\n"
+        "torchaudio 2.3.1 requires torch==2.3.1, but you have torch 2.3.0 which is incompatible.\n"
+        "Successfully installed torch-2.3.0\n"
+    )
+    done = ground.check(site, log=log)
+    assert done.first.severity == "error"
+    assert "/whl/cu118 torch==2.3.0+cu118 torchaudio==2.3.0+cu118" in done.command
+    assert "cu118" not in ground.check(site).command

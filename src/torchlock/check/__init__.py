@@ -49,7 +49,11 @@ def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding
 
 
 def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Finding]:
-    """The findings, and those that only a log shows. The findings that the log is about come first."""
+    """The findings, and those that only a log shows. The findings that the log is about come first.
+
+    If the log shows that an installer replaced a CUDA build of torch, remedies install that build again.
+    """
+    from torchlock.check.log_installs import replaced_build
     from torchlock.check.log_order import chosen, promote
     from torchlock.check.relevance import owners_by_depth
 
@@ -59,6 +63,7 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
         found += rule.function(context, log, found)
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
+    context.accelerator = context.accelerator or replaced_build(context, log)
     return chosen(log, found, owners_by_depth(context, log.frames))
 
 

@@ -27,11 +27,11 @@ _NAME = re.compile(r"([0-9]{1,6})")
 _OPERATORS = {
     code: f"operator{sign}"
     for code, sign in (
-        ("eq", "=="), ("ne", "!="), ("lt", "<"), ("gt", ">"), ("le", "<="), ("ge", ">="), ("ls", "<<"), ("rs", ">>"),
-        ("pl", "+"), ("mi", "-"), ("ml", "*"), ("dv", "/"), ("rm", "%"), ("an", "&"), ("or", "|"), ("eo", "^"),
-        ("co", "~"), ("nt", "!"), ("ng", "-"), ("aS", "="), ("pL", "+="), ("mI", "-="), ("mL", "*="), ("dV", "/="),
-        ("aN", "&="), ("oR", "|="), ("pp", "++"), ("mm", "--"), ("pt", "->"), ("cl", "()"), ("ix", "[]"),
-        ("cv", ""), ("nw", " new"), ("dl", " delete"),
+        ("eq", "=="), ("ne", "!="), ("lt", "<"), ("gt", ">"), ("le", "<="), ("ge", ">="), ("ls", "<<"),
+        ("rs", ">>"), ("pl", "+"), ("mi", "-"), ("ml", "*"), ("dv", "/"), ("rm", "%"), ("an", "&"), ("or", "|"),
+        ("eo", "^"), ("co", "~"), ("nt", "!"), ("ng", "-"), ("aS", "="), ("pL", "+="), ("mI", "-="), ("mL", "*="),
+        ("dV", "/="), ("aN", "&="), ("oR", "|="), ("pp", "++"), ("mm", "--"), ("pt", "->"), ("cl", "()"),
+        ("ix", "[]"), ("cv", ""), ("nw", " new"), ("dl", " delete"),
     )
 }  # fmt: skip
 _MICROSOFTS = {
@@ -96,7 +96,7 @@ def demangled(symbol: str) -> str:
 
 
 def _special(code: str) -> str:
-    """What the two letters behind the names of a class or namespace mean; "" if they are no name."""
+    """What the two letters behind the names of a class or namespace mean; "" if they mean neither."""
     if code[:1] in ("C", "D") and code[1:].isdigit():
         return code[0]
     return _OPERATORS.get(code, "")

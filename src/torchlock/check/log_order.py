@@ -32,10 +32,11 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
 
     First come findings that print a line of the log, or are about ``owners``, packages in its traceback, the one
     that failed first. A finding that only its rule connects with the log does not come before an error that was
-    shown.
+    shown; nor does a warning that only metadata support, about the same package.
     """
     order, depth = candidates(log), list(owners)
     shown = [each for each in findings if each.severity == "error" and strength_of(each, ()) >= Strength.SHOWN]
+    failing = {name for each in findings if each.severity == "error" for name, _ in each.packages[:1]}
 
     def rank(finding: Finding) -> tuple[bool, int, int, int]:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
@@ -44,7 +45,10 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
         is_bare = strength_of(finding, ()) < Strength.SHOWN
         about = finding.packages[0][0] if finding.packages else ""
         near = depth.index(about) if about in depth else len(depth)
-        if _prints(finding, log) or (is_likely and about in depth):
+        is_outdone = is_bare and finding.severity == "warning" and about in failing
+        if is_outdone:
+            tier = 3
+        elif _prints(finding, log) or (is_likely and about in depth):
             tier = 0
         elif is_likely and not (is_bare and shown):
             tier = 1

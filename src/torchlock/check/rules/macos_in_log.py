@@ -31,7 +31,8 @@ _LATER = re.compile(
 )
 # The loader has to know each load command whose number has the highest bit (LC_REQ_DYLD); a later macOS has more.
 _COMMAND = re.compile(
-    r"(?P<path>/[^\n:']{1,400}): cannot load '[^'\n]{0,400}' \(load command (?P<command>0x8[0-9a-fA-F]{7}) is unknown"
+    r"(?P<path>/[^\n:']{1,400}): cannot load '[^'\n]{0,400}' "
+    r"\(load command (?P<command>0x8[0-9a-fA-F]{7}) is unknown"
 )
 _SITE = re.compile(r"(?P<site>.{1,400}?/(?:site|dist)-packages)/(?P<package>\w{1,80})")
 
@@ -110,8 +111,8 @@ def later_format(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     yield context.finding(
         "TL312",
         severity_of(fails=name in MEMBERS and MEMBERS[name].effect == "import"),
-        f"{os.path.basename(match['path'])} of {context.named(name)} is linked for a later macOS: the loader of this "
-        f"one does not know its load command {match['command']}",
+        f"{os.path.basename(match['path'])} of {context.named(name)} is linked for a later macOS: the loader of "
+        f"this one does not know its load command {match['command']}",
         name,
         because="a loader refuses a library if it does not know a load command that is marked as required",
         expected_error=first.text,

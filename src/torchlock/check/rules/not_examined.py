@@ -21,6 +21,7 @@ from torchlock.check.rules.audio_backends import (
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, majors_of, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
 from torchlock.check.rules.loading import found_missing
+from torchlock.check.rules.unmet_requirements import lacking
 from torchlock.check.rules.unseen_libraries import (
     is_below_named,
     is_changed,
@@ -135,8 +136,11 @@ def unexamined(context: CheckContext) -> dict[str, Unknown]:
     if context.target is None:
         return dict.fromkeys(names, why) if (why := _without_target(context)) is not None else {}
     found: dict[str, Unknown] = {}
+    partial = lacking(context)
     for name in names:
         own = _of_soundfile(context) if name == "soundfile" else _of(context, name)
+        if own is None and name in partial:
+            own = Unknown(f"it imports {listed(partial[name])}, not found on this path")
         why = found["torch"] if name in FAMILY and "torch" in found else own
         if why is not None:
             found[name] = why

@@ -34,15 +34,17 @@ def by_plain_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     folders = list(_nvidia_folders(context))
     if context.target is None or any("libnvrtc.so" in tree.names(folder) for folder in folders):
         return
-    there = [os.path.join(folder, name) for folder in folders for name in tree.names(folder) if _NAMED.fullmatch(name)]
+    there = [
+        os.path.join(folder, name) for folder in folders for name in tree.names(folder) if _NAMED.fullmatch(name)
+    ]
     mine = [each for each in there if f"{os.sep}torch{os.sep}lib{os.sep}" in each] or there
     asker = re.search(r"lib(cudnn)\w{0,40}\.so\.(\d)", first.text)
     who = f"cuDNN {asker[2]}" if asker else "a library"
-    has = f"is {_there(context, mine[0])} here" if mine else "is not in this environment"
+    has = f"and this environment has NVRTC as {_there(context, mine[0])}" if mine else "which is not found"
     yield context.finding(
         "TL226",
         "warning",
-        f"{who} opens libnvrtc.so by this name, which is not found: NVRTC {has}",
+        f"{who} opens libnvrtc.so by this name, {has}",
         "torch",
         because="a name without a version is that of a link, which the CUDA toolkit has and wheels do not",
         expected_error=first.text,
@@ -54,7 +56,7 @@ def by_plain_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
 
 
 def _linked(context: CheckContext, there: Sequence[str]) -> Remedy:
-    """A link with the plain name, in a folder that the loader searches for cuDNN: that of torch, else by a variable."""
+    """A link with the plain name. The loader searches the folder of torch for cuDNN; another needs a variable."""
     from torchlock.check.fix.commands import shell
 
     if not there:

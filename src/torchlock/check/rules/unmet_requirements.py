@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 # Without these an import fails, in every release that requires them. Other requirements are used later.
 _IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({"cffi", "numpy"})}
+# What the imports of all releases take, with the names of the modules.
+_TAKEN = {
+    "torch": {"typing-extensions": "typing_extensions"},
+    "torchvision": {"numpy": "numpy", "pillow": "PIL"},
+    "soundfile": {"cffi": "cffi", "numpy": "numpy"},
+}
 # torch requires these, and other rules check them: the loader shows whether their libraries are found.
 _LOADED = ("nvidia-", "triton", "cuda-")
 
@@ -62,6 +68,24 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     if found is not None and not specifier_set(dependency.specifier).contains(found):
         message = f"{wanted}, and {version} is installed"
         yield _other_version(context, distribution, dependency, found, message)
+
+
+def lacking(context: CheckContext) -> dict[str, list[str]]:
+    """The packages of the stack whose import takes others that are not on this path, with the names of these."""
+    found: dict[str, list[str]] = {}
+    for name, imported in _TAKEN.items():
+        record = context.record(name)
+        if record is None or name not in context.pins or name in context.ran or context.environment.conda:
+            continue
+        asked = {each.name for each in dependencies_of(record)}
+        lost = [
+            other
+            for other, module in imported.items()
+            if other in asked and not context.installed.get(other) and not context.environment.has_module(module)
+        ]
+        if lost:
+            found[name] = lost
+    return found
 
 
 def _missing(context: CheckContext, distribution: Distribution, dependency: Dependency, message: str) -> Finding:
