@@ -2,7 +2,10 @@
 
     python scripts/bench.py            the table
     python scripts/bench.py --write    the table, kept in docs/benchmarks.md too
-    python scripts/bench.py --environment .venv    with a check of this environment, beside uv pip check
+    python scripts/bench.py --environment .venv    with a check of this environment too
+
+The environment that is checked is staged (``benching/environment.py``): torch for CUDA with all that it requires,
+and 150 other distributions; its libraries have real sizes, with holes, and real tables.
 
 Every pair is run in turn (ours, theirs, ours, …), so that a busy machine slows both. The peer's caches are
 warm: one run that nobody counts comes first. Needs ``torchlock`` and ``uv`` on PATH and, for uv, an index.
@@ -30,9 +33,10 @@ TARGET = ["--python", "3.11", "--platform", "linux-x86_64"]
 
 
 class Run(NamedTuple):
-    """One process: wall time in milliseconds, peak memory in MiB."""
+    """One process: wall time and processor time in milliseconds, peak memory in MiB."""
 
     wall: float
+    processor: float
     memory: float
 
 
@@ -55,7 +59,7 @@ def measure(command: list[str], cwd: str) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):  # 1: an audit found something
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Run(wall, usage.ru_maxrss / 1024)
+    return Run(wall, (usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss / 1024)
 
 
 def many_files(folder: Path) -> None:
@@ -142,9 +146,10 @@ def compare(case: Case, runs: int, folder: str) -> str:
             theirs.append(measure(case.peer, folder))
     wall = statistics.median(run.wall for run in ours)
     memory = max(run.memory for run in ours)
-    row = f"| {case.title} | {wall:.0f} ms | {memory:.0f} MiB |"
+    processor = statistics.median(run.processor for run in ours)
+    row = f"| {case.title} | {wall:.0f} ms | {processor:.0f} ms | {memory:.0f} MiB |"
     if not theirs:
-        return f"{row} | | | {case.limit} |"
+        return f"{row} | | {case.limit} |"
     peer = statistics.median(run.wall for run in theirs)
     return f"{row} {peer:.0f} ms | {wall / peer:.2f} | {case.limit} |"
 
@@ -161,13 +166,19 @@ def main() -> int:
         "",
         "Made by `python scripts/bench.py --write`: whole cold processes, median wall time and highest memory of "
         f"{arguments.runs} runs, the peer's caches warm, both run in turn. Python {platform.python_version()}, "
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, uv {uv}.",
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, uv {uv}. On a busy machine "
+        "wall times grow and say little: compare the processor times and the ratios, and the row of the floor.",
         "",
-        "| command | torchlock | memory | uv | ratio | aim |",
-        "|---|---|---|---|---|---|",
+        "| command | torchlock | processor | memory | peer | ratio | aim |",
+        "|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:
-        checked = [check_of(Path(arguments.environment))] if arguments.environment else []
+        staged = Path(folder) / "environment"
+        # In a process of its own: the memory of a process that was forked counts as that of its child.
+        staging = [sys.executable, "-m", "benching.environment", str(staged)]
+        subprocess.run(staging, check=True, cwd=Path(__file__).parent)
+        given = [Path(arguments.environment)] if arguments.environment else []
+        checked = [check_of(each) for each in (staged, *given)]
         for case in [*cases(Path(folder)), *checked]:
             print(f"{case.title} …", file=sys.stderr)
             lines.append(compare(case, arguments.runs, folder))

@@ -224,7 +224,6 @@ def test_no_remedy_without_a_known_platform(ground: Ground) -> None:
     """Nothing shows the platform of this tree: a command would be a guess."""
     site = ground.linux("3.12")
     install(site.path, "openai-whisper", "20240930", headers="Requires-Dist: torch\n")
-    ground.image()
     done = ground.check(site)
     assert (done.first.rule, done.command) == ("TL615", "")
     assert "--python" in done.first.remedy

@@ -31,11 +31,11 @@ from torchlock.audit.install_sets import InstallSet
 from torchlock.audit.page_choice import beside_the_rest, newest_on_page
 from torchlock.audit.rules.host_libraries import build_taken
 from torchlock.audit.taken_build import taken_builds
-from torchlock.check import CheckContext, linking
+from torchlock.check import CheckContext, linking, msys2
 from torchlock.check.fix.torch_builds import public_build, public_of
 from torchlock.check.index_wheels import has_wheels
 from torchlock.check.known_wheels import installs
-from torchlock.check.rules import ffmpeg, libsndfile, not_examined, versions
+from torchlock.check.rules import ffmpeg, libsndfile, not_examined, prereleases, versions
 from torchlock.check.rules import gpu_code as check_gpu_code
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
 from torchlock.index import Index, digests, read_settings, releases, wheel_build
@@ -577,6 +577,20 @@ row("check.rules.libsndfile:machine_has_libsndfile", "another machine")(
     lambda ground: libsndfile.machine_has_libsndfile(context(ground))
 )
 row("check.rules.libsndfile:has_library", "no module")(lambda ground: libsndfile.has_library(context(ground)))
+row("check.rules.prereleases:unpaired", "two pre-releases of two releases and two builds")(
+    lambda ground: prereleases.unpaired(
+        context(ground, torch="2.7.1a0+rocm6.4", torchaudio="2.8.0a0+rocm6.3"), "torchaudio"
+    )
+)
+
+
+@row("check.msys2:has_libsndfile", "a Python of MSYS2 without its libraries")
+def of_msys2(ground: Ground) -> object:
+    site = ground.folder / "mingw64" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    return msys2.has_libsndfile(CheckContext(tree(site), live=False))
+
+
 row("check.linking:resolved", "no library")(
     lambda ground: linking.resolved(context(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
 )

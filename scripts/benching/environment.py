@@ -115,8 +115,12 @@ def stage(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     site = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     draw = random.Random(1)
-    counts = (("_ZN2at", 74_000), ("_ZN2at4cuda", 30_000), ("_ZN3c10", 1_400), ("_ZN5torch", 2_300))
-    names = Names(*([_symbol(draw, prefix, number) for number in range(count)] for prefix, count in counts))
+    names = Names(
+        cpu=[_symbol(draw, "_ZN2at", number) for number in range(74_000)],
+        cuda=[_symbol(draw, "_ZN2at4cuda", number) for number in range(30_000)],
+        core=[_symbol(draw, "_ZN3c10", number) for number in range(1_400)],
+        python=[_symbol(draw, "_ZN5torch", number) for number in range(2_300)],
+    )
     _nvidia(site)
     _torch(site, names, draw)
     _companions(site, names, draw)
@@ -269,3 +273,7 @@ def _source(draw: random.Random, functions: int) -> str:
         f'    """Do step {number}."""\n    {body} * {draw.random():.4f}\n'
         for number in range(functions)
     )
+
+
+if __name__ == "__main__":
+    stage(Path(sys.argv[1]))

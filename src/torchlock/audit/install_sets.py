@@ -290,7 +290,7 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
 
 
 def _left_behind(standing: dict[str, list[Demand]], active: Sequence[Demand]) -> Iterator[LeftBehind]:
-    """The companions that a command chose for the torch that it pins, if a later command pins another torch."""
+    """The companions that a command chose for its torch, if a later command pins another torch."""
     torch = standing.get("torch", [])[-1:]
     if not torch or not torch[0].exact or torch[0].releases is None or not torch[0].entry.step:
         return
@@ -299,7 +299,9 @@ def _left_behind(standing: dict[str, list[Demand]], active: Sequence[Demand]) ->
         if companion is None or companion.exact or companion.releases is None or companion.entry.url is not None:
             continue
         step = companion.entry.step
-        earlier = [one for one in active if one.name == "torch" and one.entry.step == step and one.exact]
+        if any(one.name == name and one.entry.step == torch[0].entry.step for one in active):
+            continue  # The later command names it, so pip takes one for the torch of that command.
+        earlier = [one for one in active if one.name == "torch" and one.entry.step == step and _chooses(one, name)]
         if (
             step
             and step < torch[0].entry.step
@@ -307,6 +309,11 @@ def _left_behind(standing: dict[str, list[Demand]], active: Sequence[Demand]) ->
             and earlier[0].releases not in (None, torch[0].releases)
         ):
             yield LeftBehind(companion, earlier[0], torch[0])
+
+
+def _chooses(torch: Demand, companion: str) -> bool:
+    """Whether a command certainly takes the companion for this torch: a pin, or the newest torchvision."""
+    return torch.exact or (companion == "torchvision" and not torch.entry.specifier and torch.entry.url is None)
 
 
 def _standing(demands: Sequence[Demand]) -> list[Demand]:

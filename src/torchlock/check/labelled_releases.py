@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # A step of a Dockerfile, as docker and BuildKit show it.
 _IMAGE = re.compile(
-    r"\bRUN (?:--\S+ )*\S|^\s*(?:#\d+ |Step \d+/\d+)|[Dd]ockerfile|\bdocker (?:compose|build)", re.MULTILINE
+    r"\bRUN (?:--\S+ )*\S|^[ \t]{0,40}(?:#\d+ |Step \d+/\d+)|[Dd]ockerfile|\bdocker (?:compose|build)",
+    re.MULTILINE,
 )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
+from torchlock.knowledge.stack import FAMILY
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -64,6 +66,7 @@ def drop_satisfied(
     """
     torches = (entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch")
     pins = [pin for entry in torches if (pin := pinned_version(entry.specifier))]
+    renews = _renews_torch(asked, there)
     stays = all(_meets(held.get("torch"), f"=={pin}") for pin in pins)
     for entry in asked:
         apart = entry.constraint or entry.url is not None
@@ -72,8 +75,15 @@ def drop_satisfied(
         kept = stays and not apart and not decides
         if kept and _meets(held.get(entry.name), entry.specifier):
             continue
-        if apart or pin is not None or not _is_there(entry, there.get(entry.name, ())):
+        again = renews and entry.name in FAMILY
+        if apart or pin is not None or again or not _is_there(entry, there.get(entry.name, ())):
             yield entry
+
+
+def _renews_torch(asked: Sequence[Entry], there: Mapping[str, Collection[Entry]]) -> bool:
+    """Whether a command pins another torch than earlier ones: pip chooses the companions that it names anew."""
+    mine = {entry.specifier for entry in asked if entry.name == "torch" and pinned_version(entry.specifier)}
+    return bool(mine) and not mine <= {entry.specifier for entry in there.get("torch", ())}
 
 
 def pinned_version(specifier: str) -> str | None:

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from torchlock.audit.fix import declared, pages
+from torchlock.audit.fix.advice import advice_of
 from torchlock.audit.fix.edits import apply
 from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
 from torchlock.audit.fix.search import FixSearch
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 
-_ENDED = "The search for a fix stopped after {} trials: fix the first findings, then audit again."
+_ENDED = "The search for a fix stopped after {} trials without one."
+_FIRST = " Make the changes of the findings before this one, then audit again."
 
 
 class Fixer:
@@ -52,7 +54,7 @@ class Fixer:
             return
         _share_sources(findings)
         bare = self._begin(document, findings)
-        found = self._judge(bare)
+        context, found = self._context(document), self._judge(bare)
         together: dict[int, str] | None = {}
         for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
             mine = [finding for finding in findings if finding.severity == severity and _is_fixable(finding)]
@@ -72,10 +74,18 @@ class Fixer:
                 if changes is None:
                     changes = self._fix_one(bare, found, finding)
                 part = self._part(finding, bare, found, changes) if changes else None
-                if part:
-                    finding.remedy = remedy_of(bare, part)
-                elif self._search.spent:
-                    finding.remedy = Remedy(_ENDED.format(self._search.trials))
+                finding.remedy = remedy_of(bare, part) if part else advice_of(context, finding)
+            self._say_where_it_ended(findings, mine)
+
+    def _say_where_it_ended(self, findings: list[Finding], without: list[Finding]) -> None:
+        """Say that a search stopped; what to do first only if an earlier finding has a remedy."""
+        if not self._search.spent:
+            return
+        for finding in without:
+            if finding.remedy is None:
+                before = findings[: next(at for at, each in enumerate(findings) if each is finding)]
+                can_fix = any(each.remedy is not None and each.remedy.edits for each in before)
+                finding.remedy = Remedy(_ENDED.format(self._search.trials) + (_FIRST if can_fix else ""))
 
     def _part(
         self, finding: Finding, document: Document, found: list[Finding], changes: dict[int, str]

@@ -237,8 +237,9 @@ class FixSearch:
             mask = mask & fitting or mask
         for entry in entries:
             # A page of builds may end at an old torch; only what it has keeps the build.
-            if entry.name == "torch" and not entry.specifier:
-                mask = mask & next(self._served(entry, package, document)) or mask
+            if entry.name == "torch" and not (own_demand := demand_of(entry, stack)).exact:
+                page = next(self._served(entry, package, document)) & (own_demand.releases or 0)
+                mask = mask & page or mask
         present = next((written(demand, package) for demand in own), None)
         yield from nearest(mask, present, package.versions)
 

@@ -1,4 +1,4 @@
-"""Whether a change of versions certainly cures: what the tables do not know about the new releases is no cure."""
+"""Whether a change of versions certainly helps: the tables must know the new releases."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Soundness:
         return kind if kind in _GPU and demand.name in FAMILY else None
 
     def _is_built_for(self, kind: str, demand: Demand, offer: Offer, place: int) -> bool:
-        """Whether what an installer takes is built for this kind of GPU on a platform; macOS has no such builds."""
+        """Whether what an installer takes is built for this kind of GPU. macOS has no such builds."""
         platform = self._stack.platforms[place]
         if platform.startswith("macos") or demand.label:
             return platform.startswith("macos") or kind_of(demand.label) == kind

@@ -59,16 +59,22 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
 def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:
     offer = context.offer(demand.entry)
     version = demand.entry.specifier.partition("+")[0].lstrip("= ")
+    date, package = as_of(context.known.date), context.stack.packages[demand.name]
     if not isinstance(context.known.builds.labels(demand.name, version), Unknown):
-        return None  # The PyTorch index has it, although the public index does not.
-    date = as_of(context.known.date)
+        # The PyTorch index has it, although the public index does not. Of torch before 1.0 the data knows neither.
+        old = demand.name == "torch" and version.startswith("0.")
+        alone = offer.only_public and demand.entry.channel == "pip" and not demand.label and "post" not in version
+        if old or not alone or not demand.exact or install_set.locked:
+            return None
+        severity = severity_of(fails=not _elsewhere(context, install_set, demand))
+        message = f"the public index has no {asked(demand)} ({date}), only the index of PyTorch has it"
+        return context.finding("TL502", severity, message, [demand])
     if offer.unknown or demand.entry.channel != "pip":
         where = "the index named here" if demand.entry.channel == "pip" else "conda's channel"
         message = (
             f"the public index has no {asked(demand)} ({date}), and the content of {where} is unknown: not judged"
         )
         return context.finding("TL902", "note", message, [demand])
-    package = context.stack.packages[demand.name]
     near = _near(version, package.versions) if demand.exact else ""
     severity = severity_of(fails=offer.public and not _elsewhere(context, install_set, demand))
     return context.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
@@ -159,7 +165,10 @@ def refused(context: AuditContext) -> Iterator[Finding]:
                 demand = Demand(entry, None, exact=True)
                 declares = f"it declares {statement.refused!r}, which is not a valid requirement"
                 message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
-                yield context.statement(statement, "warning", message, [demand])
+                finding = context.statement(statement, "warning", message, [demand])
+                others = f"a release of {entry.name} that is not in {statement.when.specifier}"
+                finding.remedy = Remedy(f"Before this, run: pip install 'pip<24.1'. Or take {others}.")
+                yield finding
 
 
 def _has_old_pip(document: Document) -> bool:

@@ -108,8 +108,7 @@ def _label_for(context: CheckContext, gpu: Gpu) -> str:
     releases = [each for each in wheels.public_tags("torch") if wheels.is_final(each)]
     for version in reversed(releases):
         for label in accelerators.labels():
-            is_there = accelerators.code_of("torch", version, label, platform)
-            if is_there and accelerators.serves("torch", version, label, platform, gpu).answer is True:
+            if accelerators.serves("torch", version, label, platform, gpu).answer is True:
                 return label
     return ""
 

@@ -40,7 +40,7 @@ _BY_USER = re.compile(
 )
 _OF_FAMILY = re.compile(
     r"(?:^|(?<=[ ,]))(torch|torchaudio|torchvision|torchcodec|torchtext)"
-    r"((?:[=<>!~]=?=?\d[\w.*]{0,30},?)*)(?=[ ,]|$)"
+    r"((?:[=<>!~]={0,2}\d[\w.*]{0,30},?){0,12})(?=[ ,]|$)"
 )
 _BETWEEN = re.compile(r"(?:Cannot install|Because) ([^\n]{1,300}?)(?: because| depends| and you require|, we can)")
 

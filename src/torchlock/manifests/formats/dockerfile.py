@@ -37,7 +37,10 @@ _PLATFORMS = {
 }
 _ALONE = "alone:"
 # Commands that install the Python of the system, and those that may bring another one.
-_SYSTEM_PYTHON = re.compile(r"\bapt(?:-get)?\b[^&;|]*\binstall\b[^&;|]*\bpython3(?:-pip|-dev|-venv)?(?![\w.-])")
+_SYSTEM_PYTHON = re.compile(
+    r"\bapt(?:-get)?\b(?:(?!\bapt\b)[^&;|])*?\binstall\b(?:(?!\binstall\b)[^&;|])*?"
+    r"\bpython3(?:-pip|-dev|-venv)?(?![\w.-])"
+)
 _NAMED_PYTHON = re.compile(r"python(3\.\d+)")
 _OTHER_PYTHON = re.compile(
     r"deadsnakes|conda|mamba|pyenv|virtualenv|\buv\b|\bpixi\b|\bnix\b|altinstall|update-alternatives|--from="
@@ -46,6 +49,13 @@ _OTHER_PYTHON = re.compile(
 _OTHER_PIP = re.compile(r"get-pip|ensurepip|conda|virtualenv|pyenv|\buv\b")
 # A file that reads its target platform is built for several platforms.
 _TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
+
+
+# Commands that people write without RUN, and directives after which other words may be instructions.
+_COMMANDS = frozenset(
+    {"apt", "cd", "conda", "curl", "git", "mkdir", "pip", "pip3", "python", "python3", "uv", "wget"}
+)
+_DIRECTIVE = re.compile(r"(?:#[^\n]*\n)*#[ \t]*(?:syntax|escape)[ \t]*=(?![ \t]*docker/dockerfile)")
 
 
 class _Instruction(NamedTuple):
@@ -122,7 +132,16 @@ class _Dockerfile:
                 self._variables(instruction, self._global, {})
             elif self._stages:
                 self._inside(instruction, self._stages[-1])
+                self._without_run(instruction)
         self._finish()
+
+    def _without_run(self, instruction: _Instruction) -> None:
+        """Report a command without RUN; a directive may choose another syntax than that of Docker."""
+        word = instruction.keyword.lower()
+        if word in _COMMANDS and not _DIRECTIVE.match(self._text):
+            at = self._text.lower().rfind(word, 0, instruction.start)
+            said = f"{word} is not an instruction, so this Dockerfile cannot be built"
+            self._builder.issue("TL501", "error", f"{said}: a command needs RUN", at)
 
     def _from(self, instruction: _Instruction) -> None:
         words = [word for command in self._commands(instruction, self._global) for word in command.words]
