@@ -6,7 +6,7 @@ import pytest
 
 from support.appliers import ffmpeg
 from support.ground import Checked, Ground
-from support.site_folder import write
+from support.site_folder import install, write
 from support.skeletons import Site, dylib
 
 UV = "/Users/u/.local/share/uv/python/cpython-3.12.11-macos-aarch64-none/bin"
@@ -314,3 +314,18 @@ def test_the_headline_alone_does_not_blame_an_ffmpeg_that_the_loader_finds(groun
     libraries(site, "/opt/homebrew/opt/ffmpeg/lib", *ffmpeg(8, "macos"))
     done = ground.check(site, root=True, log="RuntimeError: Could not load libtorchcodec. Likely causes:\n")
     assert done.bad == []
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(("numpy", "is_open"), [("2.0.0b1", True), ("1.26.4", False)])
+def test_a_nightly_of_the_time_of_numpy_1(numpy: str, is_open: bool, ground: Ground) -> None:
+    """The log shows what the files do not: the module was compiled for NumPy 1."""
+    site = venv(ground)
+    ground.torch(site, "2.4.0.dev20240316", made_for=[])
+    install(site.path, "numpy", numpy, {"numpy/__init__.py": "", "numpy/version.py": f"version = '{numpy}'\n"})
+    done = ground.check(site, root=True)
+    assert done.bad == []
+    assert ("whether this nightly was built for NumPy 2.0.0b1 is unknown" in done.json["summary"]) is is_open
+    said = "A module that was compiled using NumPy 1.x cannot be run in\nNumPy 2.0.0b1 as it may crash.\n"
+    if is_open:
+        assert ground.check(site, root=True, log=said).command == 'python -m pip install "numpy<2"'

@@ -47,7 +47,7 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
         near = depth.index(about) if about in depth else len(depth)
         is_outdone = is_bare and finding.severity == "warning" and about in failing
         if is_outdone:
-            tier = 3
+            tier = 5
         elif _prints(finding, log) or (is_likely and about in depth):
             tier = 0
         elif is_likely and not (is_bare and shown):

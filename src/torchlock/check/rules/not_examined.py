@@ -64,15 +64,19 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     unknown = unexamined(context)
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
-    early = (
-        "; no rule says whether these pre-releases work together"
-        if fine and not unknown and prereleases.without_rules(context)
-        else ""
-    )
+    early = _early(context) if fine and not unknown else ""
     missing = early + _absent(names) + _others(context, notes)
     if not unknown and not is_open:
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
+
+
+def _early(context: CheckContext) -> str:
+    """Text about pre-releases that no rule is about."""
+    if prereleases.without_rules(context):
+        return "; no rule says whether these pre-releases work together"
+    numpy = context.version("numpy") if prereleases.has_later_numpy(context) else ""
+    return f"; whether this nightly was built for NumPy {numpy} is unknown" if numpy else ""
 
 
 def _absent(names: Sequence[str]) -> str:

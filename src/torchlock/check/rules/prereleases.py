@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
 
+# Nightlies of this release and of later ones are built for NumPy 2.
+_FOR_NUMPY_2 = Version("2.5.0.dev20240701")
+
 
 @rule("TL903")
 def prereleases(context: CheckContext) -> Iterator[Finding]:
@@ -67,6 +70,15 @@ def unpaired(context: CheckContext, name: str) -> Unknown | None:
 
 def _them(names: list[str]) -> str:
     return "it" if len(names) == 1 else "them"
+
+
+def has_later_numpy(context: CheckContext) -> bool:
+    """Whether NumPy 2 is beside a nightly of torch that may be built for NumPy 1."""
+    torch, numpy = context.pins.get("torch"), context.pins.get("numpy")
+    if torch is None or numpy is None or torch.unversioned or numpy.unversioned:
+        return False
+    is_early = torch.version.is_devrelease and torch.version < _FOR_NUMPY_2
+    return is_early and numpy.version.major >= 2
 
 
 def without_rules(context: CheckContext) -> list[str]:
