@@ -31,7 +31,7 @@ def only_importer(context: CheckContext, missing: MissingName) -> Frame | None:
     if not missing.by_import or not module:
         return None
     statement = re.compile(
-        rf"^from {re.escape(module)} import (?:\([^)]{{0,2000}}\)|[^\n(]{{0,500}})", re.MULTILINE
+        rf"^from {re.escape(module)} import (?:\([^()]{{0,2000}}\)|[^\n(]{{0,500}})", re.MULTILINE
     )
     found: dict[str, Frame] = {}
     left = _MOST
