@@ -198,8 +198,7 @@ def read_log(text: str) -> Log:
 def _frame_at(line: str, before: int) -> int:
     """Where the frame of a Python traceback begins that this line is part of, by its head or its code; else -1.
 
-    ``before`` is the result for the line before. The code stands further right than the head, and
-    it does not count as an error.
+    ``before`` is the result for the line before. The code stands further right than the head: it is not an error.
     """
     if (head := _HEAD.search(line)) is not None:
         return head.start()

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 # Import lines of tools that only change where their own modules are searched for.
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
+# The folder of packages that users install for themselves (``pip install --user``), beside that of the Python.
+_OF_USER = re.compile(
+    r"/\.local/lib/python3\.\d+t?/site-packages$|/AppData/Roaming/Python/Python3\d+/site-packages$"
+    r"|/Library/Python/3\.\d+/lib/python/site-packages$"
+)
 
 
 @rule("TL901")
@@ -84,18 +89,21 @@ def absent(context: CheckContext) -> Iterator[Finding]:
     if asking and not is_there(context, "torch") and not _is_recorded(context, "torch") and not is_rest:
         message = f"{context.named(asking)} is installed without torch, which its import needs"
         expected_error = "ModuleNotFoundError: No module named 'torch'"
+        because = _REMOVED if _requires_torch(context, asking) else None
+        in_part = is_of_user(context)
         yield context.finding(
             "TL108",
-            "error",
-            message,
+            "note" if in_part else "error",
+            f"torch is not in this folder, and {context.named(asking)} needs it" if in_part else message,
             asking,
             "torch",
             path=_site(context),
-            because=_REMOVED if _requires_torch(context, asking) else None,
+            because=_PART if in_part else because,
             expected_error=expected_error,
         )
 
 
+_PART = "it is the folder of a user; the Python may have torch in its own folder, which was not examined"
 _REMOVED = "its metadata requires torch: torch was removed, or this package was installed without its requirements"
 
 
@@ -111,7 +119,9 @@ def _without_torchaudio(context: CheckContext) -> Finding:
     if not (is_there(context, "torch") or _is_recorded(context, "torch")):
         names, message = ["torchaudio", "torch"], "neither torch nor torchaudio is installed in this environment"
         severity = severity_of(fails=_needs_torch(context), partly=False)
-        if _runs_code(context):
+        if is_of_user(context):
+            severity, because = "note", _PART
+        elif _runs_code(context):
             severity, message = "note", "neither torch nor torchaudio is found in this environment"
             because = "code that runs when Python starts may add folders; --probe shows this"
     expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
@@ -178,6 +188,12 @@ def is_there(context: CheckContext, name: str) -> bool:
     """Whether an import finds the package, and not just a folder with its name."""
     copy = context.copy(name)
     return copy is not None and copy.kind != "namespace"
+
+
+def is_of_user(context: CheckContext) -> bool:
+    """Whether only the folder of a user was examined, without that of the Python, which is searched, too."""
+    sites = [entry.path.replace("\\", "/") for entry in context.environment.sites]
+    return not context.live and bool(sites) and all(map(_OF_USER.search, sites))
 
 
 def _runs_code(context: CheckContext) -> bool:

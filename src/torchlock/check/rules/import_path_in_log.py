@@ -78,6 +78,50 @@ def _left(match: re.Match[str], name: str) -> Remedy:
     )
 
 
+@rule("TL606", on="log")
+def two_places(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """torch and torchaudio from two folders, one of which was not examined, if a library does not fit.
+
+    That torch is missing here is then no error: the process of the log had one.
+    """
+    absent = [name for name in ("torch", "torchaudio") if not is_there(context, name)]
+    if log.first is None or not log.split or len(absent) != 1:
+        return
+    places = dict(log.prefixes)
+    for each in found:
+        if each.rule in ("TL108", "TL615") and absent[0] in dict(each.packages):
+            each.severity, each.because = "note", f"the log has {absent[0]} in {places[absent[0]]}"
+    if not _is_misfit(log) or any(each.severity == "error" for each in found):
+        return
+    yield context.finding(
+        "TL606",
+        "error",
+        f"the process of the log imported torch from {places['torch']} and torchaudio from "
+        f"{places['torchaudio']}, and this torchaudio was built for another torch",
+        "torchaudio",
+        "torch",
+        because=f"its library does not find a function of torch; {absent[0]} is not in the examined folder",
+        expected_error=log.first.text,
+        remedy=Remedy(
+            f"Uninstall the torchaudio in {places['torchaudio']}, and install beside torch in {places['torch']} "
+            "the one that was made for it. The torch of a vendor needs the vendor's torchaudio, or one that is "
+            "compiled there. To check both folders at once, use --python with the Python of the log."
+        ),
+        sources=("python-import-system",),
+        strength=Strength.RAN,
+    )
+
+
+def _is_misfit(log: Log) -> bool:
+    """Whether the first failure of a log is a function that a library of torchaudio does not find in torch."""
+    first = log.first
+    if first is None:
+        return False
+    if "WinError 127" in first.text:
+        return log.frames[-1:] != ("torch/__init__.py",)  # There torch loads its own libraries.
+    return bool(first.symbol) and "torchaudio" in first.text
+
+
 @rule("TL615", on="log")
 def without_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A package whose library needs those of torch, in an environment without torch: the note is an error."""
