@@ -100,3 +100,36 @@ def test_a_gpu_that_a_nightly_build_has_no_code_for(site: Path, capsys: pytest.C
     found = next(each for each in bad(site, capsys, NO_KERNEL) if each["rule"] == "TL208")
     assert "only for sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90" in found["message"]
     assert "/whl/cu128 torch==2.7.0+cu128" in found["remedy"]["commands"][0]["line"]
+
+
+def test_a_driver_of_a_program_without_torch(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """https://github.com/slackr31337/wyoming-whisper-gpu/issues/12"""
+    line = "RuntimeError: CUDA failed with error CUDA driver version is insufficient for CUDA runtime version"
+    first = bad(site, capsys, line)[0]
+    assert first["rule"] == "TL202"
+    assert "no NVIDIA driver, or one that is older" in first["message"]
+
+
+@pytest.mark.parametrize("place", ["", "Looks like your LD_LIBRARY_PATH contains incompatible version of cudnn"])
+def test_a_cudnn_that_comes_first(place: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """https://github.com/gladiaio/gladia/issues/928"""
+    line = (
+        "RuntimeError: cuDNN version incompatibility: PyTorch was compiled  against (8, 5, 0) but found runtime "
+    )
+    first = bad(site, capsys, f"{line}version (8, 4, 1). {place}")[0]
+    assert first["rule"] == "TL616"
+    assert "against cuDNN 8.5.0, and cuDNN 8.4.1 is loaded" in first["message"]
+    assert ("LD_LIBRARY_PATH" in first["message"]) is bool(place)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_numpy_that_was_replaced(is_own: bool, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """https://github.com/sdatkinson/neural-amp-modeler/issues/543"""
+    install(site, "numpy", "2.0.2", {"numpy/__init__.py": "", "numpy/version.py": "version = '2.0.2'\n"})
+    module = "numpy/random/mtrand.pyx in init numpy.random.mtrand()" if is_own else "demo/_x.pyx in init demo._x()"
+    line = "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, "
+    log = write(site.parent / "log", f"{module}\n\n{line}got 88 from PyObject\n")
+    found = run(capsys, "--path", site, "--platform", "linux-x86_64", "--log", log)["files"][0]["findings"]
+    first = next(each for each in found if each["severity"] != "note")
+    assert first["rule"] == "TL106"
+    assert ("Restart" in first["remedy"]["summary"]) is is_own

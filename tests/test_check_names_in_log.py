@@ -408,3 +408,19 @@ def test_nothing_is_installed_into_the_cache_of_uv(tmp_path: Path, capsys: pytes
     remedy = next(each for each in report["files"][0]["findings"] if each["rule"] == "TL701")["remedy"]
     assert "as a requirement of the tool: uvx --with" in remedy["summary"]
     assert not remedy["commands"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_package_that_imports_it(several: bool, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """https://github.com/tin2tin/Pallaidium/issues/117: the log is one line."""
+    write(site / "torch" / "agent" / "__init__.py", "")
+    write(site / "torch" / "agent" / "api.py", "logger = 1\n")
+    code = "import os\nfrom torch.agent.api import (\n    log,\n    other,\n)\n"
+    for name in ("demo", "other") if several else ("demo",):
+        install(site, name, "0.14.0", {f"{name}/use.py": code}, headers="Requires-Dist: torch\n")
+    log = write(site.parents[2] / "log", "ImportError: cannot import name 'log' from 'torch.agent.api'\n")
+    found = run(capsys, "--path", site, "--log", log)["files"][0]["findings"]
+    message = next(each["message"] for each in found if each["rule"] == "TL704")
+    assert message.startswith(
+        "the code that printed the log" if several else "demo 0.14.0 uses torch.agent.api.log"
+    )

@@ -17,7 +17,8 @@ LOGS = sorted((Path(__file__).parent / "unrelated_logs").glob("*.log"))
 def test_it_is_not_explained(log: Path, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = run(capsys, "--path", site, "--platform", "linux-x86_64", "--log", log, code=0)
     assert bad(report) == []
-    assert "this check does not explain the log" in report["summary"]
+    innocent = [each["message"] for each in report["files"][0]["findings"] if each["rule"] == "TL229"]
+    assert report["summary"].startswith(("this check does not explain the log", *innocent))
     assert report["command"] is None
 
 

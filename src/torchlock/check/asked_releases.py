@@ -89,7 +89,9 @@ def other_python(context: CheckContext, asked: Asked, pythons: list[str]) -> Tol
     instead = f"; or install {asked.name} {other}, which has a wheel for Python {own}" if other else ""
     there = asked._replace(target=replace(asked.target, python=PythonVersion.parse(best)))
     words = relabelled(there, asked.label) if asked.label else family_words(asked)
-    remedy = Remedy(f"Use Python {best}{instead}.", commands=in_python(context, best, words, asked.log.tool))
+    remedy = Remedy(
+        f"Use Python {best}{instead}.", commands=in_python(context, best, words, asked.log.tool, asked.target)
+    )
     return Told("TL403", message, remedy)
 
 

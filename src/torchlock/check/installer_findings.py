@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.installer_log import Installation
     from torchlock.finding import Finding
+    from torchlock.target import Target
 
 # What an installation leaves if it stops: the packages are not there, or only in part.
 _LEFT = ("TL615", "TL108")
@@ -159,13 +160,18 @@ def after(commands: Sequence[Command], step: dict[str, str]) -> tuple[Command, .
     return tuple(found)
 
 
-def in_python(context: CheckContext, python: str, words: Sequence[str], tool: str) -> tuple[Command, ...]:
-    """The commands that install this into a new virtual environment of another Python; those of ``tool`` first."""
+def in_python(
+    context: CheckContext, python: str, words: Sequence[str], tool: str, target: Target | None = None
+) -> tuple[Command, ...]:
+    """The commands that install this into a new virtual environment of another Python; those of ``tool`` first.
+
+    ``target`` is that of the log, if the environment does not show it.
+    """
     from torchlock.check.fix.commands import word
 
     line = " ".join(word(context, each) for each in words)
-    windows = context.target is not None and context.target.platform.system == "windows"
-    if windows:
+    target = target or context.target
+    if target is not None and target.platform.system == "windows":
         own = f"py -{python} -m venv .venv && .venv\\Scripts\\python -m pip install {line}"
     else:
         own = f"python{python} -m venv .venv && .venv/bin/python -m pip install {line}"

@@ -202,7 +202,8 @@ def _by_log(
     said = remarks(log, findings, strange)
     for remark in said:
         console.say("note", remark)
-    return findings, ["this check does not explain the log"] if said else []
+    explained = [each.message for each in findings if each.message in said]
+    return findings, explained or (["this check does not explain the log"] if said else [])
 
 
 def _folders(context: CheckContext, arguments: argparse.Namespace) -> list[str]:

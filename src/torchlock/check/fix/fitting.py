@@ -74,4 +74,4 @@ def _beside(context: CheckContext, plan: Plan) -> str:
     if not plain:
         return "; torch stays as it is"
     are = "are CPU builds" if len(plain) > 1 else "is a CPU build"
-    return f"; torch stays as it is, and {' and '.join(plain)} {are}, because none for {label} is known"
+    return f"; torch stays as it is, and {' and '.join(plain)} {are}: no file for {label} is known"

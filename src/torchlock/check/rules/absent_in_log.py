@@ -5,6 +5,7 @@ There is no command: the environment of the log is not known.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.knowledge.gpus import Gpu
 
+_TOO_OLD = re.compile(r"CUDA driver version is insufficient|cudaErrorInsufficientDriver")
 _NOT_HERE = "the log shows it; the package is not installed in this environment, so its files were not read"
 
 
@@ -117,7 +119,11 @@ def _label_for(context: CheckContext, gpu: Gpu) -> str:
 def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A driver that torch itself says is too old."""
     first, version = log.first, OF_CUDA.search(log.text)
-    if first is None or first.rules[0] != "TL202" or version is None or "torch" in context.pins:
+    if first is None or first.rules[0] != "TL202" or "torch" in context.pins:
+        return
+    if version is None:
+        if _TOO_OLD.search(first.text):
+            yield _driver_of_program(context, first.text)
         return
     major, minor = int(version[1]) // 1000, int(version[1]) % 1000 // 10
     labels = [label for each in wheels.known_labels() if (label := parse_label(each)) and label.kind == "cuda"]
@@ -132,5 +138,21 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         because=_NOT_HERE,
         expected_error=first.text,
         remedy=Remedy(f"Update the NVIDIA driver{other}."),
+        strength=Strength.RAN,
+    )
+
+
+def _driver_of_program(context: CheckContext, line: str) -> Finding:
+    """What the CUDA runtime of any program says; it says the same without a driver."""
+    return context.finding(
+        "TL202",
+        "warning",
+        "the process of the log has no NVIDIA driver, or one that is older than the CUDA version of its program",
+        because="the CUDA runtime compares its own version with that of the driver",
+        expected_error=line,
+        remedy=Remedy(
+            "Update the NVIDIA driver, and start a container with GPUs (docker run --gpus all); or use the CPU, "
+            "or a release of the program for an older CUDA version."
+        ),
         strength=Strength.RAN,
     )

@@ -120,9 +120,17 @@ def _told(context: CheckContext, asked: Installation, missing: dict[str, str]) -
     if chooser and missing[chooser] and context.target is not None:
         return _of_chooser(context, asked, context.target, chooser, missing[chooser])
     message = f"no channel that was asked has {listed} for this platform"
-    return Told(
-        "TL528", message, Remedy("Install them from conda-forge, or with pip."), sources=("pytorch-138506",)
-    )
+    return Told("TL528", message, _elsewhere(asked), sources=("pytorch-138506",))
+
+
+def _elsewhere(asked: Installation) -> Remedy:
+    """conda-forge, if it was not asked; else pip. Builds of two origins may not load each other."""
+    if re.search(r"\bconda-forge\b(?!=)", f"{asked.command} {asked.near}"):
+        summary = (
+            "conda-forge was asked, too: install them with pip, and torch with its companions from one origin."
+        )
+        return Remedy(summary)
+    return Remedy("Install them from conda-forge, or with pip.")
 
 
 def _of_chooser(context: CheckContext, asked: Installation, target: Target, chooser: str, cuda: str) -> Told:

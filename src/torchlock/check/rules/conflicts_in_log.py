@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from torchlock.check.installer_findings import Told, finding_of, install_again
@@ -13,6 +14,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.names import normalise
 
@@ -28,7 +30,7 @@ _PIN = re.compile(
 )
 _OWN = re.compile(
     r"Cannot install ([^\n]{1,300}?) because|[Tt]he user requested ([^ ,]{1,80})|you require ([^ ,]{1,80})"
-    r"|Because ([^ ,]{1,80}) depends on"
+    r"|Because ([^ ,]{1,80}) depends on|your project depends on ([^ ,]{1,80})"
 )
 _DEPENDS = re.compile(
     r"\b(torchaudio|torchvision|torchcodec|torchtext) (\d[\w.]{0,30})(?:\+(\w{1,20}))? depends on torch\b"
@@ -42,7 +44,14 @@ _OF_FAMILY = re.compile(
     r"(?:^|(?<=[ ,]))(torch|torchaudio|torchvision|torchcodec|torchtext)"
     r"((?:[=<>!~]={0,2}\d[\w.*]{0,30},?){0,12})(?=[ ,]|$)"
 )
-_BETWEEN = re.compile(r"(?:Cannot install|Because) ([^\n]{1,300}?)(?: because| depends| and you require|, we can)")
+_BETWEEN = re.compile(r"Cannot install ([^\n]{1,300}?) because")
+# Who asks for which release: a package, or the user.
+_ASKS = re.compile(
+    r"(?:(?P<user>[Tt]he user requested|[Yy]ou require|[Yy]our project depends on)"
+    r"|(?P<who>[A-Za-z0-9][\w.-]{0,80})(?:\[[\w,.-]{0,80}\])?(?: |={2,3})(?P<version>\d[\w.+!]{0,40}) depends on)"
+    r" (?P<what>[A-Za-z0-9][\w.-]{0,80})(?:\[[\w,.-]{0,80}\])?"
+    r"(?P<specifier>(?:[=<>!~]={0,2}\d[\w.*+!]{0,40},?){1,12})"
+)
 
 
 @rule("TL527", on="log")
@@ -120,16 +129,32 @@ def _of_family(context: CheckContext, pins: dict[str, tuple[str, str]]) -> Told 
 
 
 def _in_words(near: str) -> Told:
+    """Who asks for what, as the installer says; else what it could not install together."""
+    if asks := _asks(" ".join(near.split())):
+        summary = "Loosen one of these requirements, or take another release of a package that has one of them."
+        return Told("TL527", asks, Remedy(summary))
     between = _BETWEEN.search(near)
-    what = (
-        f"{between[1].strip()} exclude each other"
-        if between
-        else "the requirements of this installation exclude each other"
-    )
-    return Told(
-        "TL527",
-        what,
-        Remedy(
-            "Loosen one of the pins that the log names, or use another Python: releases have wheels for some only."
-        ),
-    )
+    names = between[1].strip() if between and re.search(r",| and ", between[1]) else ""
+    message = f"the requirements of {names or 'this installation'} exclude each other"
+    return Told("TL527", message, Remedy("Loosen one of the pins that the log names."))
+
+
+def _asks(text: str) -> str:
+    """The requirements on one package that exclude each other, with those who have them; "" if none are shown."""
+    found: dict[str, dict[str, str]] = {}
+    for match in _ASKS.finditer(text):
+        who = "the user asks for" if match["user"] else f"{match['who']} {match['version']} needs"
+        specifier = match["specifier"].rstrip(",")
+        found.setdefault(normalise(match["what"]), {}).setdefault(specifier, f"{who} {match['what']}{specifier}")
+    several = [each for each in found.values() if len(each) > 1]
+    for each in several:
+        for one, other in permutations(each, 2):
+            if _excludes(one, other):
+                return f"{each[one]} and {each[other]}: no release meets both"
+    return f"{' and '.join(list(several[0].values())[:3])}: the installer found none for all" if several else ""
+
+
+def _excludes(pin: str, other: str) -> bool:
+    """Whether an exact pin is outside another requirement."""
+    version = re.fullmatch(r"={2,3}([\w.!]{1,40})(?:\+\w{1,20})?", pin)
+    return version is not None and not specifier_set(re.sub(r"\+\w+", "", other)).contains(version[1])

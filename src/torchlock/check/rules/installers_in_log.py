@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
 
+# A path in the folder where an installer unpacks a source.
+_UNPACKED = re.compile(r"[\\/](?:pip-(?:install|req-build|build-env|unpack)-|builds-v0[\\/])")
+
 
 @rule("TL520", "TL521", "TL522", "TL523", "TL525", "TL526", "TL529", on="log")
 def stopped(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
@@ -162,15 +165,24 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
 
 def _long_path(context: CheckContext, asked: Installation, first: Signature) -> Told:
     message = "a path of the installation is longer than Windows allows (260 characters, 248 for a folder)"
-    line = (
+    enable = (
         "New-ItemProperty -Path HKLM:\\SYSTEM\\CurrentControlSet\\Control\\FileSystem -Name LongPathsEnabled "
         "-Value 1 -PropertyType DWORD -Force"
     )
+    if _UNPACKED.search(asked.near):  # The path is that of the folder where a source is unpacked.
+        message += "; it is in the folder for temporary files, where a source is unpacked"
+        summary = (
+            "Use a short folder for temporary files (PowerShell), or a release of this package that has a wheel; "
+            "or enable long paths in Windows."
+        )
+        again = install_again(context, words_of(asked))
+        line = f'mkdir -Force C:\\t; $env:TEMP = $env:TMP = "C:\\t"{f"; {again[0].line}" if again else ""}'
+        return Told("TL529", message, Remedy(summary, commands=(Command("shell", line),)), half=True)
     summary = (
         "Enable long paths (PowerShell as administrator), start a new shell and run the same command "
         "again; or use an environment in a short folder such as C:\\venv."
     )
-    return Told("TL529", message, Remedy(summary, commands=(Command("shell", line),)), half=True)
+    return Told("TL529", message, Remedy(summary, commands=(Command("shell", enable),)), half=True)
 
 
 # What pip says if no index answered.

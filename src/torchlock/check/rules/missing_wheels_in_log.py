@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from torchlock.target import Target
 
 _NOT_SUPPORTED = "is not a supported wheel on this platform"
+_GLIBC = r"manylinux_(\d{1,2})_(\d{1,3})_(\w{1,20})"
 _SHOWN_BY = ("TL403", "TL528", "TL527")
 
 
@@ -195,7 +196,9 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
     message = f"{tool} found no file of {asked.requirement or asked.name} for this Python and platform"
     there = wheels.releases_with(asked.name, "", target) if target is not None and asked.name in FAMILY else []
     if asked.offered:
-        summary = f"Ask for a release that it lists: the newest is {asked.offered[-1]}."
+        public = asked.version.partition("+")[0]
+        same = f"{public} is one, in another build" if public in asked.offered else ""
+        summary = f"Ask for a release that it lists: {same or f'the newest is {asked.offered[-1]}'}."
     elif asked.is_listed and asked.version and target is not None:
         summary = (
             f"{tool} knows this release, from a lock or a page: see which files it lists there. After a change of "
@@ -213,6 +216,8 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
 
 def _of_tags(asked: Installation, tool: str) -> Told:
     """The installer itself lists for what there are wheels."""
+    if (told := _of_older_glibc(asked, tool)) is not None:
+        return told
     is_python = all(re.fullmatch(r"(?:cp|pp|py)\d{1,4}\w*|abi3|none", each) for each in asked.tags)
     what = "Python" if is_python else "platform"
     message = (
@@ -220,3 +225,26 @@ def _of_tags(asked: Installation, tool: str) -> Told:
         f"{', '.join(asked.tags[:6])}"
     )
     return Told("TL403", message, Remedy(f"Use one of these {what}s, or another release of {asked.name}."))
+
+
+def _of_older_glibc(asked: Installation, tool: str) -> Told | None:
+    """There are wheels for this architecture and a newer glibc than the one that the installer sees."""
+    own = re.search(rf"You're on [^\n]{{0,40}}\(`{_GLIBC}`\)", " ".join(asked.near.split()))
+    there = [match for each in asked.tags if (match := re.fullmatch(_GLIBC, each)) and own and match[3] == own[3]]
+    if own is None or not there:
+        return None
+    needed, has = min((int(each[1]), int(each[2])) for each in there), (int(own[1]), int(own[2]))
+    if needed <= has:
+        return None
+    glibc = ".".join(map(str, needed))
+    message = (
+        f"{asked.requirement or asked.name} has wheels for glibc {glibc} and newer only, and {tool} takes this "
+        f"machine for one with glibc {has[0]}.{has[1]}"
+    )
+    summary = f"Use a system with glibc {glibc} or newer, or an earlier release of {asked.name}."
+    if tool == "uv":
+        summary += (
+            f" If this machine has that glibc already (ldd --version shows it), {tool} remembers an earlier "
+            "one: run the command with --refresh."
+        )
+    return Told("TL403", message, Remedy(summary))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.importers import only_importer
 from torchlock.check.lacking_names import Lookup, looked_up, owner_of, shadowing_file
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.versions import path_of
@@ -50,7 +51,8 @@ def lacking(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         lookup = looked_up(context, missing)
         if lookup is not None and done < _MOST:
             done += 1
-            yield _finding(context, missing, lookup)
+            caller = missing.caller or only_importer(context, missing)
+            yield _finding(context, missing._replace(caller=caller), lookup)
 
 
 @rule("TL709", on="log")

@@ -30,6 +30,11 @@ _API_VERSIONS = re.compile(
 _SIZES = re.compile(
     r"numpy\.(\w{1,40}) size changed[^\n]{0,80}Expected (\d{1,4}) from C header, got (\d{1,4}) from PyObject"
 )
+# The last frame is in a compiled module of NumPy.
+_OWN_MODULE = re.compile(
+    r"numpy[/\\]\w{1,20}[/\\]\w{1,40}\.pyx(?:\"?, line \d{1,6},)? in init numpy\.[\w.]{1,60}(?:\(\))?\s{1,8}"
+    r"(?:\w{1,40}Error: )?$"
+)
 # What torch prints itself, and the place in its source that the message names.
 _OF_TORCH = re.compile(r"Failed to initialize NumPy|torch/csrc/utils/tensor_numpy")
 _LACKS = re.compile(r"module 'numpy'? ?has no attribute '(\w{1,40})'|`np\.(\w{1,40})` was removed in the NumPy 2")
@@ -53,14 +58,45 @@ def other_numpy(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     first = log.first
     if first is None or first.rules[0] not in ("TL105", "TL106", "TL703") or "numpy" not in context.pins:
         return
+    if _is_of_itself(log):
+        yield _replaced(context, first.text)
+        return
     if any(each.rule in ("TL105", "TL106", "TL109", "TL703") and each.severity != "note" for each in found):
         return
     wanted, lost = _wanted(context, log.text if first.rules[0] != "TL703" else first.text)
     wanted = _within_major(wanted)
+    same = next(
+        (each for each in found if each.rule == "TL107" and lost and f"numpy.{lost}" in each.because), None
+    )
+    if same is not None:  # The files show the same.
+        same.expected_error, same.strength = first.text, Strength.RAN
+        return
     numpy = context.pins["numpy"].version
     if not wanted or specifier_set(wanted).contains(numpy):
         return
     yield _finding(context, log, wanted, lost)
+
+
+def _is_of_itself(log: Log) -> bool:
+    """Whether a module of NumPy itself found another NumPy than its own."""
+    size = _SIZES.search(log.text)
+    return size is not None and bool(_OWN_MODULE.search(log.text[max(0, size.start() - 400) : size.start()]))
+
+
+def _replaced(context: CheckContext, line: str) -> Finding:
+    return context.finding(
+        "TL106",
+        "warning",
+        "NumPy loaded modules of two of its own releases: it was replaced while this Python ran, or in part",
+        "numpy",
+        because="a module of NumPy itself fails in the log, and it is built for exactly its own release",
+        expected_error=line,
+        remedy=Remedy(
+            "Restart Python, or the runtime of the notebook, after each change of NumPy; if it fails again, "
+            "install NumPy once more with --force-reinstall."
+        ),
+        strength=Strength.RAN,
+    )
 
 
 def _wanted(context: CheckContext, text: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.context import version_of
 from torchlock.check.nvidia import Unmet, owner_of, package_for, required, unmet
 from torchlock.check.rules.versions import in_words, path_of
+from torchlock.finding import Remedy, Strength
 from torchlock.inspect.library import is_library
 from torchlock.inspect.record import read_record
 from torchlock.knowledge.registry import rule
@@ -19,12 +20,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
 
 _CUDNN = "backends/cudnn/__init__.py"
 # The comparison in the source of torch, from cuDNN 7 on.
 _COMPARES = re.compile(rb"runtime_minor >= compile_minor")
+# What torch prints if it finds another cuDNN than it was compiled for.
+_INCOMPATIBLE = re.compile(
+    r"compiled\s+against \((\d{1,3}(?:, \d{1,3})*)\) but found runtime version \((\d{1,3}(?:, \d{1,3})*)\)"
+)
+
+
+@rule("TL616", on="log")
+def other_cudnn(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A cuDNN that is loaded before the one for torch, as torch itself says."""
+    first = log.first
+    versions = _INCOMPATIBLE.search(first.text) if first is not None else None
+    if first is None or first.rules[0] != "TL616" or versions is None:
+        return
+    if any(each.rule in ("TL616", "TL231") and each.severity != "note" for each in found):
+        return
+    mine, theirs = (each.replace(", ", ".") for each in versions.groups())
+    place = ": LD_LIBRARY_PATH has one that comes first" if "LD_LIBRARY_PATH" in first.text else ""
+    yield context.finding(
+        "TL616",
+        "warning",
+        f"the torch of the log was compiled against cuDNN {mine}, and cuDNN {theirs} is loaded{place}",
+        "torch",
+        because="torch compares the two when it first uses cuDNN",
+        expected_error=first.text,
+        remedy=Remedy(
+            f"Take the folder with cuDNN {theirs} out of LD_LIBRARY_PATH (on Windows: PATH), or put cuDNN {mine} "
+            "there."
+        ),
+        strength=Strength.RAN,
+    )
 
 
 @rule("TL616")

@@ -61,8 +61,8 @@ class _Cause(NamedTuple):
 _CAUSES = (
     _Cause(
         re.compile(r"No module named '?torch'?\b"),
-        "its build imports torch, and an isolated build does not see the installed torch",
-        "Install torch first, then this package without build isolation.",
+        "its build imports torch, which an isolated build does not have",
+        "Install torch first, in the release that this package is made for, then the package without isolation.",
         ("--no-build-isolation",),
     ),
     _Cause(
