@@ -20,7 +20,7 @@ from torchlock.knowledge.stack import FAMILY, PAIR_RULES
 from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.audit.context import AuditContext, Knowledge
     from torchlock.audit.install_sets import Demand, InstallSet
@@ -31,6 +31,22 @@ if TYPE_CHECKING:
 Pair = tuple[str, int, int]
 # The limit on combinations with releases that may also be on a page.
 _MOST = 64
+
+
+class Order(NamedTuple):
+    """The companions that other commands than that of torch install, without a pin of their own.
+
+    ``free``: a later command installs them, and torch has no pin. ``later``: a later command installs them beside
+    a pinned torch, which it replaces if their metadata excludes it. ``earlier``: they are there when torch is
+    pinned, so that they are the newest ones, and stay.
+    """
+
+    free: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+    earlier: frozenset[str] = frozenset()
+
+
+_ONE_COMMAND = Order()
 
 
 class Outcome(NamedTuple):
@@ -89,9 +105,8 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
 
 def _outcome(context: AuditContext, install_set: InstallSet, names: list[str]) -> Outcome:
     """What an installer chooses of these packages on the targets that the file may be for."""
-    later = _in_later_commands(context, install_set, names)
     supplies = all_supplies(context, install_set, names)
-    found = outcome(context.known, supplies, install_set.target_grid, later)
+    found = outcome(context.known, supplies, install_set.target_grid, order_of(context, install_set, names))
     return found.on(context.likely(found.judged))
 
 
@@ -102,16 +117,24 @@ def _is_certain(context: AuditContext, broken: int, installed: int) -> bool:
     return not context.document.hidden_python or any(cells and not cells & ~broken for cells in here)
 
 
-def _in_later_commands(context: AuditContext, install_set: InstallSet, names: list[str]) -> frozenset[str]:
-    """The companions that a later command than that of torch installs, if no release of either is pinned.
+def order_of(context: AuditContext, install_set: InstallSet, names: Sequence[str]) -> Order:
+    """Which companions other commands than that of torch install.
 
-    The later command takes the newest companion, and another torch if the metadata of this companion asks for it.
+    A later command takes the newest companion, and another torch if the metadata of this companion asks for it.
+    A command that pins torch leaves the companions of earlier commands as they are.
     """
-    torch = install_set.first("torch")
-    if BY_KIND[context.document.kind].role != "commands" or torch.exact:
-        return frozenset()
-    demands = [install_set.first(name) for name in names]
-    return frozenset(one.name for one in demands if not one.exact and one.entry.step > torch.entry.step)
+    if BY_KIND[context.document.kind].role != "commands" or install_set.locked:
+        return _ONE_COMMAND
+    torch, torches = install_set.first("torch"), install_set.demands["torch"]
+    others = [one for name in names if not (one := install_set.first(name)).exact and one.entry.url is None]
+    last = max(one.entry.step for one in torches)
+    behind = frozenset(one.name for one in others if one.entry.step > last)
+    if not torch.exact:
+        return Order(free=frozenset(one.name for one in others if one.entry.step > torch.entry.step))
+    limited = any(one.entry.constraint for one in torches)
+    again = {entry.name for entry in context.document.entries if entry.step == torch.entry.step}
+    front = frozenset(one.name for one in others if 0 < one.entry.step < torch.entry.step) - again
+    return Order(later=frozenset() if limited else behind, earlier=front)
 
 
 def _has_alternatives(install_set: InstallSet, name: str) -> bool:
@@ -138,7 +161,7 @@ def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) 
 
 
 @lru_cache(maxsize=4096)
-def outcome(known: Knowledge, supplies: Supplies, cells: int, later: frozenset[str] = frozenset()) -> Outcome:
+def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = _ONE_COMMAND) -> Outcome:
     """What an installer chooses on each of these cells, by whether it loads."""
     stack = known.stack
     broken: dict[Pair, int] = {}
@@ -146,10 +169,10 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int, later: frozenset[s
     installed = 0
     for cell in bits(cells):
         here = dict(supplies[stack.coordinates(cell)[0]])
-        chosen = _chosen(stack, here, cell, later)
+        chosen = _chosen(stack, here, cell, order)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
-            answer = _answer(known, here, chosen, name, cell) if name in here else True
+            answer = _answer(known, here, chosen, name, cell, stays=name in order.earlier) if name in here else True
             if isinstance(answer, Unknown):
                 unclear[name, str(answer)] = unclear.get((name, str(answer)), 0) | 1 << cell
             elif not answer:
@@ -159,34 +182,59 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int, later: frozenset[s
 
 
 def _chosen(
-    stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, later: frozenset[str]
+    stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order
 ) -> dict[str, int]:
-    """The releases that an installer chooses on a cell, of those that are certainly offered."""
+    """The releases that an installer chooses on a cell, of those that are certainly offered.
+
+    Empty if it cannot choose, or if a later command replaces the pinned torch.
+    """
     platform = stack.coordinates(cell)[0]
     domains = {
         name: supply.there
         for name, supply in here.items()
         if name == "torch" or supply.there & stack.packages[name].on(1 << cell) or not supply.maybe
     }
-    for name in later & domains.keys():
+    for name in order.later & domains.keys():
+        latest = _latest(stack, name, domains[name], cell)
+        if latest >= 0 and not stack.declared(name, 1 << latest, platform) & domains["torch"]:
+            return {}
+    for name in order.free & domains.keys():
         alone = newest(
             stack, {"torch": domains["torch"], name: domains[name]}, 1 << cell, platform, torch_first=False
         )
         domains[name] = 1 << alone[name] if name in alone else domains[name]
+    there = {name: _latest(stack, name, domains.pop(name), cell) for name in order.earlier & domains.keys()}
     # If no certain release works with torch, the installer needs one that may be on the page.
     sure = {
         name: there
         for name, there in domains.items()
         if not here[name].maybe or newest(stack, {name: there, "torch": domains["torch"]}, 1 << cell, platform)
     }
-    return newest(stack, domains, 1 << cell, platform) or newest(stack, sure, 1 << cell, platform)
+    chosen = newest(stack, domains, 1 << cell, platform) or newest(stack, sure, 1 << cell, platform)
+    return chosen | {name: index for name, index in there.items() if index >= 0} if chosen else {}
+
+
+def _latest(stack: CompatibilityTable, name: str, allowed: int, cell: int) -> int:
+    """The release that an installer takes of a package alone; -1 if it has none for the cell."""
+    package = stack.packages[name]
+    here = allowed & package.on(1 << cell)
+    return (here & ~package.prereleases & ~package.yanked or here).bit_length() - 1
 
 
 def _answer(
-    known: Knowledge, here: Mapping[str, Supply], chosen: Mapping[str, int], name: str, cell: int
+    known: Knowledge,
+    here: Mapping[str, Supply],
+    chosen: Mapping[str, int],
+    name: str,
+    cell: int,
+    *,
+    stays: bool,
 ) -> bool | Unknown:
-    """Whether the chosen companion loads; unknown if that depends on releases that a page may have."""
-    pairs = islice(_alternatives(known.stack, here, chosen, name, cell), _MOST)
+    """Whether the chosen companion loads; unknown if that depends on releases that a page may have.
+
+    ``stays``: an earlier command installed it, so that its metadata does not limit torch.
+    """
+    pairs = islice(_alternatives(known.stack, here, chosen, name, cell, stays=stays), _MOST)
     answers = [_loads(known, here, name, *pair, cell) for pair in pairs]
     if all(answer is True for answer in answers):
         return True  # All combinations load; or nothing can be installed, which other rules report.
@@ -197,7 +245,13 @@ def _answer(
 
 
 def _alternatives(
-    stack: CompatibilityTable, here: Mapping[str, Supply], chosen: Mapping[str, int], name: str, cell: int
+    stack: CompatibilityTable,
+    here: Mapping[str, Supply],
+    chosen: Mapping[str, int],
+    name: str,
+    cell: int,
+    *,
+    stays: bool,
 ) -> Iterator[tuple[int, int]]:
     """The pairs that may be chosen: the newest certain release, and all newer ones that may be on the page."""
 
@@ -210,7 +264,7 @@ def _alternatives(
 
     platform = stack.coordinates(cell)[0]
     for torch, index in product(candidates("torch"), candidates(name)):
-        if stack.declared_beside(name, torch, platform) & 1 << index:
+        if stays or stack.declared_beside(name, torch, platform) & 1 << index:
             yield index, torch
 
 
