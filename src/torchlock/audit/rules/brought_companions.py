@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.audit.command_order import order_of
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.insertion import insertion_of
 from torchlock.audit.fix.remedies import remedy_of
@@ -18,7 +19,7 @@ from torchlock.audit.rules.declared_requirements import (
     ignores_metadata,
     wanted_on,
 )
-from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, order_of, outcome, unseen
+from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, unseen
 from torchlock.audit.rules.versions import UNBOUND
 from torchlock.audit.supplies import all_supplies
 from torchlock.finding import Remedy

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.audit.index_advice import naming_page
-from torchlock.audit.install_sets import demand_of
+from torchlock.audit.install_sets import demand_of, hides_label
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.audit.taken_build import given_build, version_of_pin
 from torchlock.finding import Remedy
@@ -153,7 +153,10 @@ def constrained(context: AuditContext) -> Iterator[Finding]:
 def _offered(context: AuditContext, demand: Demand) -> bool:
     offer = context.offer(demand.entry)
     return (
-        offer.named or offer.unknown or demand.entry.channel == "conda" or context.document.kind == "constraints"
+        offer.named
+        or offer.unknown
+        or "conda" in (demand.entry.channel, demand.entry.style)  # pip cannot read a list of conda.
+        or context.document.kind == "constraints"
     )
 
 
@@ -202,6 +205,8 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
         demand = install_set.first(name)
         conda = demand.entry.channel == "conda"  # As in a base image; pip's pages do not replace it.
         if name != "torch" or demand.label or not demand.exact or demand.entry.url or conda:
+            continue
+        if hides_label(demand.entry):  # The reader says so.
             continue
         offer, version = context.offer(demand.entry), version_of_pin(context, demand)
         if not offer.every or version is None or not install_set.target_grid & _linux(context):

@@ -7,7 +7,9 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.audit.command_order import ONE_COMMAND, order_of
 from torchlock.audit.index_builds import Offer
+from torchlock.audit.other_limits import Limits, limits_on, unless_limited
 from torchlock.audit.phrasing import as_of, asked, listed, platforms, where
 from torchlock.audit.rules.versions import LENIENT, RULES, UNBOUND, differ_in_patch, newest, why
 from torchlock.audit.supplies import Supplies, Supply, all_supplies, build_of
@@ -17,11 +19,11 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
-from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
+    from torchlock.audit.command_order import Order
     from torchlock.audit.context import AuditContext, Knowledge
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
@@ -31,22 +33,6 @@ if TYPE_CHECKING:
 Pair = tuple[str, int, int]
 # The limit on combinations with releases that may also be on a page.
 _MOST = 64
-
-
-class Order(NamedTuple):
-    """The companions that other commands than that of torch install, without a pin of their own.
-
-    ``free``: a later command installs them, and torch has no pin. ``later``: a later command installs them beside
-    a pinned torch, which it replaces if their metadata excludes it. ``earlier``: they are there when torch is
-    pinned, so that they are the newest ones, and stay.
-    """
-
-    free: frozenset[str] = frozenset()
-    later: frozenset[str] = frozenset()
-    earlier: frozenset[str] = frozenset()
-
-
-_ONE_COMMAND = Order()
 
 
 class Outcome(NamedTuple):
@@ -89,11 +75,14 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         judged = [each for each in names if each == name or each not in UNBOUND]
         whole = context.widened(install_set, judged)
+        limits = limits_on(context, whole, name) if name in LENIENT else Limits()
+        whole = limits.applied(whole, name)
         result = found if whole is install_set else _outcome(context, whole, judged)
         mine = {pair: cells for pair, cells in result.broken.items() if pair[0] == name}
-        if _is_certain(context, sum(mine.values()), result.installed):
+        if mine and _is_certain(context, sum(mine.values()), result.installed):
             pair = max(mine, key=lambda pair: (pair[2], pair[1]))
-            yield choice(context, whole, pair, result, all_supplies(context, whole, judged))
+            finding = choice(context, whole, pair, result, all_supplies(context, whole, judged))
+            yield unless_limited(finding, name, limits.unread)
     reported = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
         if name not in reported:
@@ -115,26 +104,6 @@ def _is_certain(context: AuditContext, broken: int, installed: int) -> bool:
     stack = context.stack
     here = [stack.on_platform(place) & installed for place in range(len(stack.platforms))]
     return not context.document.hidden_python or any(cells and not cells & ~broken for cells in here)
-
-
-def order_of(context: AuditContext, install_set: InstallSet, names: Sequence[str]) -> Order:
-    """Which companions other commands than that of torch install.
-
-    A later command takes the newest companion, and another torch if the metadata of this companion asks for it.
-    A command that pins torch leaves the companions of earlier commands as they are.
-    """
-    if BY_KIND[context.document.kind].role != "commands" or install_set.locked:
-        return _ONE_COMMAND
-    torch, torches = install_set.first("torch"), install_set.demands["torch"]
-    others = [one for name in names if not (one := install_set.first(name)).exact and one.entry.url is None]
-    last = max(one.entry.step for one in torches)
-    behind = frozenset(one.name for one in others if one.entry.step > last)
-    if not torch.exact:
-        return Order(free=frozenset(one.name for one in others if one.entry.step > torch.entry.step))
-    limited = any(one.entry.constraint for one in torches)
-    again = {entry.name for entry in context.document.entries if entry.step == torch.entry.step}
-    front = frozenset(one.name for one in others if 0 < one.entry.step < torch.entry.step) - again
-    return Order(later=frozenset() if limited else behind, earlier=front)
 
 
 def _has_alternatives(install_set: InstallSet, name: str) -> bool:
@@ -161,7 +130,7 @@ def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) 
 
 
 @lru_cache(maxsize=4096)
-def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = _ONE_COMMAND) -> Outcome:
+def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = ONE_COMMAND) -> Outcome:
     """What an installer chooses on each of these cells, by whether it loads."""
     stack = known.stack
     broken: dict[Pair, int] = {}
@@ -172,7 +141,9 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = _ON
         chosen = _chosen(stack, here, cell, order)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
-            answer = _answer(known, here, chosen, name, cell, stays=name in order.earlier) if name in here else True
+            answer = (
+                _answer(known, here, chosen, name, cell, stays=name in order.earlier) if name in here else True
+            )
             if isinstance(answer, Unknown):
                 unclear[name, str(answer)] = unclear.get((name, str(answer)), 0) | 1 << cell
             elif not answer:
@@ -181,9 +152,7 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = _ON
     return Outcome(broken, unclear, installed)
 
 
-def _chosen(
-    stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order
-) -> dict[str, int]:
+def _chosen(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order) -> dict[str, int]:
     """The releases that an installer chooses on a cell, of those that are certainly offered.
 
     Empty if it cannot choose, or if a later command replaces the pinned torch.
