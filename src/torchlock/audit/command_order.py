@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ def order_of(context: AuditContext, install_set: InstallSet, names: Sequence[str
         return ONE_COMMAND
     torch, torches = install_set.first("torch"), install_set.demands["torch"]
     others = [one for name in names if not (one := install_set.first(name)).exact and one.entry.url is None]
+    companions = [one for one in others if one.name in FAMILY]
     last = max(one.entry.step for one in torches)
-    behind = frozenset(one.name for one in others if one.entry.step > last)
+    behind = frozenset(one.name for one in companions if one.entry.step > last)
     if not torch.exact:
         return Order(free=frozenset(one.name for one in others if one.entry.step > torch.entry.step))
     limited = any(one.entry.constraint for one in torches)
     again = {entry.name for entry in context.document.entries if entry.step == torch.entry.step}
-    front = frozenset(one.name for one in others if 0 < one.entry.step < torch.entry.step) - again
+    front = frozenset(one.name for one in companions if 0 < one.entry.step < torch.entry.step) - again
     return Order(later=frozenset() if limited else behind, earlier=front)

@@ -11,6 +11,7 @@ from torchlock.audit.command_order import ONE_COMMAND, order_of
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.other_limits import Limits, limits_on, unless_limited
 from torchlock.audit.phrasing import as_of, asked, listed, platforms, where
+from torchlock.audit.rules.replacing_companions import replacements
 from torchlock.audit.rules.versions import LENIENT, RULES, UNBOUND, differ_in_patch, newest, why
 from torchlock.audit.supplies import Supplies, Supply, all_supplies, build_of
 from torchlock.knowledge.judge import NamedVersion, violations
@@ -36,17 +37,22 @@ _MOST = 64
 
 
 class Outcome(NamedTuple):
-    """The cells of each pair that does not load, and those of each unknown companion, with the reason."""
+    """The cells of each pair that does not load, and those of each unknown companion, with the reason.
+
+    ``replaced`` are the cells where a later command takes a companion and replaces the pinned torch for it.
+    """
 
     broken: dict[Pair, int]
     unclear: dict[tuple[str, str], int]
     installed: int
+    replaced: dict[Pair, int] = {}  # noqa: RUF012  (nobody changes it)
 
     def on(self, cells: int) -> Outcome:
         """What happens on some of the cells."""
         broken = {pair: where & cells for pair, where in self.broken.items() if where & cells}
         unclear = {which: where & cells for which, where in self.unclear.items() if where & cells}
-        return Outcome(broken, unclear, self.installed & cells)
+        replaced = {pair: where & cells for pair, where in self.replaced.items() if where & cells}
+        return Outcome(broken, unclear, self.installed & cells, replaced)
 
     @property
     def judged(self) -> int:
@@ -83,6 +89,7 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
             pair = max(mine, key=lambda pair: (pair[2], pair[1]))
             finding = choice(context, whole, pair, result, all_supplies(context, whole, judged))
             yield unless_limited(finding, name, limits.unread)
+    yield from replacements(context, install_set, found)
     reported = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
         if name not in reported:
@@ -135,9 +142,15 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = ONE
     stack = known.stack
     broken: dict[Pair, int] = {}
     unclear: dict[tuple[str, str], int] = {}
+    replaced: dict[Pair, int] = {}
     installed = 0
     for cell in bits(cells):
         here = dict(supplies[stack.coordinates(cell)[0]])
+        replacing = _replacing(stack, here, cell, order)
+        if replacing is not None:
+            replaced[replacing] = replaced.get(replacing, 0) | 1 << cell
+            installed |= 1 << cell
+            continue
         chosen = _chosen(stack, here, cell, order)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
@@ -149,13 +162,25 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = ONE
             elif not answer:
                 pair = name, chosen[name], chosen["torch"]
                 broken[pair] = broken.get(pair, 0) | 1 << cell
-    return Outcome(broken, unclear, installed)
+    return Outcome(broken, unclear, installed, replaced)
+
+
+def _replacing(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order) -> Pair | None:
+    """A companion that a later command takes, whose metadata excludes the torch that is there; None for none."""
+    platform, torch = stack.coordinates(cell)[0], here["torch"].there
+    for name in (each for each in here if each in order.later):
+        latest = _latest(stack, name, here[name].there, cell)
+        if latest < 0 or here[name].maybe or not torch & stack.packages["torch"].on(1 << cell):
+            continue
+        if not stack.declared(name, 1 << latest, platform) & torch:
+            return name, latest, torch.bit_length() - 1
+    return None
 
 
 def _chosen(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order) -> dict[str, int]:
     """The releases that an installer chooses on a cell, of those that are certainly offered.
 
-    Empty if it cannot choose, or if a later command replaces the pinned torch.
+    Empty if it cannot choose.
     """
     platform = stack.coordinates(cell)[0]
     domains = {
@@ -163,10 +188,6 @@ def _chosen(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, or
         for name, supply in here.items()
         if name == "torch" or supply.there & stack.packages[name].on(1 << cell) or not supply.maybe
     }
-    for name in order.later & domains.keys():
-        latest = _latest(stack, name, domains[name], cell)
-        if latest >= 0 and not stack.declared(name, 1 << latest, platform) & domains["torch"]:
-            return {}
     for name in order.free & domains.keys():
         alone = newest(
             stack, {"torch": domains["torch"], name: domains[name]}, 1 << cell, platform, torch_first=False
