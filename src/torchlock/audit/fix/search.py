@@ -115,9 +115,12 @@ class FixSearch:
             for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
                 changes = {index: new for line, new in zip(chosen, specifiers, strict=True) for index in line}
                 key = tuple(changes.items())
-                if key in seen or not self._is_sound(changes, faults):
+                if key in seen:
                     continue
                 seen.add(key)
+                if not self._is_sound(changes, faults):
+                    self._take(_SET)
+                    continue
                 trials += 1
                 if trials > _TRIALS or self.spent:
                     return None

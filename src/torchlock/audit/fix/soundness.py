@@ -36,7 +36,19 @@ class Soundness:
         self._context = context
         self._stack = context.stack
         grid = context.target_grid if context.declares_platforms else context.target_grid & context.mainstream
-        self._grid = context.likely(grid or context.target_grid)
+        self._everywhere = context.likely(grid or context.target_grid)
+        self._grid = context.likely(self._installed(grid or context.target_grid))
+
+    def _installed(self, cells: int) -> int:
+        """The cells for which all pinned packages have a wheel; all cells if there is none."""
+        left = cells
+        for entry in self._context.document.entries:
+            if entry.name in self._stack.packages and entry.channel == "pip" and entry.url is None:
+                demand = demand_of(entry, self._stack)
+                if demand.exact and demand.releases:
+                    elsewhere = cells & ~cells_where(entry, self._stack)
+                    left &= self._stack.packages[entry.name].cells_of(demand.releases) | elsewhere
+        return left or cells
 
     def holds(self, changes: Mapping[int, str], faults: Iterable[Finding]) -> bool:
         """Whether these changes (entry by index → specifier) are certain to install, and keep the accelerator."""
@@ -56,7 +68,7 @@ class Soundness:
             return False
         if offer.unknown:
             return True
-        cells = self._grid & cells_where(entry, self._stack)
+        cells = (self._everywhere if everywhere else self._grid) & cells_where(entry, self._stack)
         there = self._has_wheels(now, offer, cells)
         if cells and not there:
             return False
