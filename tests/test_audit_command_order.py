@@ -98,3 +98,22 @@ def test_a_torch_that_the_public_index_does_not_have(tmp_path: Path) -> None:
 def test_a_list_of_conda_names_no_page(tmp_path: Path) -> None:
     text = "python=3.10.16=he870216_1\nnumpy=1.26.4=pypi_0\ntorch=2.5.1+cu121=pypi_0\n"
     assert [each.rule for each in worse(tmp_path / "requirements.txt", text)] == ["TL505"]
+
+
+@pytest.mark.triggers("TL206")
+def test_a_companion_without_a_label_beside_a_labelled_torch(tmp_path: Path) -> None:
+    page = "-f https://download.pytorch.org/whl/torch_stable.html\n"
+    found = worse(tmp_path / "requirements.txt", f"{page}torch==1.10.1+cu111\ntorchvision==0.11.2\n")
+    assert [(each.rule, each.place.line) for each in found] == [("TL206", 3)]
+    assert found[0].remedy is not None
+    assert found[0].remedy.summary == "Pin the build: torchvision==0.11.2+cu111."
+
+
+@pytest.mark.triggers("TL103")
+def test_the_line_that_replaces_the_torch_of_an_image_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("\ntorch==2.2.2\n")
+    image = "pytorch/pytorch:2.4.0-cuda12.4-cudnn9-runtime"
+    text = f"FROM {image}\n\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\n"
+    found = next(each for each in worse(tmp_path / "Dockerfile", text) if each.rule == "TL103")
+    assert found.place.line == 4
+    assert found.message.endswith("requirements.txt:2")

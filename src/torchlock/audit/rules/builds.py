@@ -200,11 +200,16 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
 
 @rule("TL206", "TL902")
 def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """A page of all builds and no pinned label: the highest label is rarely the build that the author wants."""
+    """A page of all builds and no pinned label: the highest label is rarely the build that the author wants.
+
+    A companion counts beside a torch that has a label for CUDA or the CPU.
+    """
+    labelled = {kind_of(label) for label in install_set.labels("torch")} & {"cuda", "cpu"}
     for name in install_set.demands:
         demand = install_set.first(name)
         conda = demand.entry.channel == "conda"  # As in a base image; pip's pages do not replace it.
-        if name != "torch" or demand.label or not demand.exact or demand.entry.url or conda:
+        judged = name == "torch" or (name in FAMILY and labelled)
+        if not judged or demand.label or not demand.exact or demand.entry.url or conda:
             continue
         if hides_label(demand.entry):  # The reader says so.
             continue
@@ -223,7 +228,9 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 f"+{highest} on Linux ({as_of(context.known.builds.date)}), which sorts above all +cu and +cpu"
             )
             finding = context.finding("TL206", "warning", message, [demand])
-            pins = [f"{name}=={version}+{label}" for label in _usual(published)]
+            beside = [label for label in _usual(published) if name == "torch"]
+            labels = beside or sorted(install_set.labels("torch") & published)
+            pins = [f"{name}=={version}+{label}" for label in labels]
             finding.remedy = Remedy(f"Pin the build: {listed(pins, 'or')}.") if pins else None
             yield finding
 
