@@ -213,6 +213,16 @@ def test_fix_of_warnings_with_strict(folder: Path) -> None:
     assert (folder / "requirements.txt").read_text() == "torch==2.3.1\ntorchaudio<2.4\n"
 
 
+@pytest.mark.parametrize("option", ["--fix", "--diff"])
+def test_warnings_that_are_not_fixed_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    (folder / "requirements.txt").write_text(WARNED)
+    assert run(option) == 0
+    assert "--strict also fixes 1 warning" in capsys.readouterr().err
+    assert (folder / "requirements.txt").read_text() == WARNED
+
+
 def test_what_fix_cannot_mend_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "requirements.txt").write_text("what is this line\n")
     assert run("--fix") == 1

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Scopes that are installed in a separate environment, not with the project.
 ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
+_HIDDEN_LABEL = re.compile(r"\+[^\s;]*[$%{]")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 # The limit on the demands that are judged in one file, over all install sets.
 _MOST = 20_000
@@ -68,6 +69,11 @@ def demand_of(entry: Entry, stack: CompatibilityTable) -> Demand:
     demand = Demand(entry, *_reading(entry.name, specifier, stack))
     # A wheel with its own address exists, even if the indexes do not have its release.
     return demand._replace(why="url") if entry.url is not None and demand.releases is None else demand
+
+
+def hides_label(entry: Entry) -> bool:
+    """Whether a variable is the build label of an entry (``torch==2.1.0+${CUDA}``), so that no label is known."""
+    return entry.url is None and _HIDDEN_LABEL.search(entry.text) is not None
 
 
 @lru_cache(maxsize=8192)

@@ -303,7 +303,17 @@ def _fix(arguments: argparse.Namespace, options: Options, files: Sequence[str], 
         from torchlock.report.audit_text import text
 
         console.line(text(report, console.paint, verbose=False).rstrip("\n"))
+    if not arguments.strict:
+        _tell_of_warnings(left, console)
     return UNUSABLE if failed and code != BUG else code
+
+
+def _tell_of_warnings(left: Sequence[FileReport], console: Console) -> None:
+    """Say that warnings have fixes which are not made without --strict."""
+    findings = [each for file in left for each in file.findings if each.severity == "warning"]
+    count = sum(1 for each in findings if each.remedy is not None and each.remedy.edits)
+    if count:
+        console.say("note", f"--strict also fixes {count} warning{'' if count == 1 else 's'}")
 
 
 def _fixed(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, console: Console) -> bytes:

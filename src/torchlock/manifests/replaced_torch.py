@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -48,4 +49,8 @@ def _issue(rule: str, name: str, version: str, fitting: str, torch: Entry, image
         "which is built for the torch that is replaced"
     )
     remedy = f"Install {name}=={fitting} in the same command, or take an image that has this torch."
-    return ParseIssue(rule, "warning", message, torch.place, remedy=remedy, scope=torch.scope)
+    place = torch.place
+    if torch.via.line:  # It is in an included file.
+        message += f"; torch is in {os.path.normpath(torch.path)}:{torch.place.line}"
+        place = torch.via
+    return ParseIssue(rule, "warning", message, place, remedy=remedy, scope=torch.scope)

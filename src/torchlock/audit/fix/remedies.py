@@ -10,7 +10,6 @@ from torchlock.audit.fix.edits import apply, changes_of
 from torchlock.audit.phrasing import listed
 from torchlock.finding import Remedy
 from torchlock.location import Edit, Span
-from torchlock.manifests.formats import BY_KIND
 from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def _elsewhere(document: Document, entries: Sequence[Entry]) -> str:
     others = dict.fromkeys(f"{os.path.normpath(each.path)}:{each.place.line}" for each in entries if each.via.line)
     if others:
         return f" in {listed(list(others))}"
-    if BY_KIND[document.kind].role == "commands" and not any(entry.hashes for entry in entries):
+    if not document.locked and not any(entry.hashes for entry in entries):
         return " where this file sets the value"
     return " in the input of this file, and generate the file again"
 

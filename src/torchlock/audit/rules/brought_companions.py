@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.audit.command_order import order_of
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.insertion import insertion_of
 from torchlock.audit.fix.remedies import remedy_of
@@ -213,7 +214,7 @@ def _choice(
     if "torch" not in names or len(names) < 2 or any(whole.releases(name) == 0 for name in names):
         return None
     supplies = all_supplies(context, whole, names)
-    return Choice(whole, about, supplies, outcome(context.known, supplies, cells))
+    return Choice(whole, about, supplies, outcome(context.known, supplies, cells, order_of(context, whole, names)))
 
 
 def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
@@ -221,7 +222,8 @@ def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
     names = [name for name in install_set.names() if not unseen(context, install_set.first(name))]
     if "torch" not in names or len(names) < 2:
         return set()
-    found = outcome(context.known, all_supplies(context, install_set, names), install_set.target_grid)
+    order = order_of(context, install_set, names)
+    found = outcome(context.known, all_supplies(context, install_set, names), install_set.target_grid, order)
     return {pair[0] for pair in found.broken}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.audit.index_advice import naming_page
-from torchlock.audit.install_sets import demand_of
+from torchlock.audit.install_sets import demand_of, hides_label
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.audit.taken_build import given_build, version_of_pin
 from torchlock.finding import Remedy
@@ -153,7 +153,10 @@ def constrained(context: AuditContext) -> Iterator[Finding]:
 def _offered(context: AuditContext, demand: Demand) -> bool:
     offer = context.offer(demand.entry)
     return (
-        offer.named or offer.unknown or demand.entry.channel == "conda" or context.document.kind == "constraints"
+        offer.named
+        or offer.unknown
+        or "conda" in (demand.entry.channel, demand.entry.style)  # pip cannot read a list of conda.
+        or context.document.kind == "constraints"
     )
 
 
@@ -197,11 +200,18 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
 
 @rule("TL206", "TL902")
 def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """A page of all builds and no pinned label: the highest label is rarely the build that the author wants."""
+    """A page of all builds and no pinned label: the highest label is rarely the build that the author wants.
+
+    A companion counts beside a torch that has a label for CUDA or the CPU.
+    """
+    labelled = {kind_of(label) for label in install_set.labels("torch")} & {"cuda", "cpu"}
     for name in install_set.demands:
         demand = install_set.first(name)
         conda = demand.entry.channel == "conda"  # As in a base image; pip's pages do not replace it.
-        if name != "torch" or demand.label or not demand.exact or demand.entry.url or conda:
+        judged = name == "torch" or (name in FAMILY and labelled)
+        if not judged or demand.label or not demand.exact or demand.entry.url or conda:
+            continue
+        if hides_label(demand.entry):  # The reader says so.
             continue
         offer, version = context.offer(demand.entry), version_of_pin(context, demand)
         if not offer.every or version is None or not install_set.target_grid & _linux(context):
@@ -218,7 +228,9 @@ def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 f"+{highest} on Linux ({as_of(context.known.builds.date)}), which sorts above all +cu and +cpu"
             )
             finding = context.finding("TL206", "warning", message, [demand])
-            pins = [f"{name}=={version}+{label}" for label in _usual(published)]
+            beside = [label for label in _usual(published) if name == "torch"]
+            labels = beside or sorted(install_set.labels("torch") & published)
+            pins = [f"{name}=={version}+{label}" for label in labels]
             finding.remedy = Remedy(f"Pin the build: {listed(pins, 'or')}.") if pins else None
             yield finding
 

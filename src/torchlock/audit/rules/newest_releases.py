@@ -7,8 +7,11 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.audit.command_order import ONE_COMMAND, order_of
 from torchlock.audit.index_builds import Offer
+from torchlock.audit.other_limits import Limits, limits_on, unless_limited
 from torchlock.audit.phrasing import as_of, asked, listed, platforms, where
+from torchlock.audit.rules.replacing_companions import replacements
 from torchlock.audit.rules.versions import LENIENT, RULES, UNBOUND, differ_in_patch, newest, why
 from torchlock.audit.supplies import Supplies, Supply, all_supplies, build_of
 from torchlock.knowledge.judge import NamedVersion, violations
@@ -17,11 +20,11 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
-from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from torchlock.audit.command_order import Order
     from torchlock.audit.context import AuditContext, Knowledge
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
@@ -34,17 +37,22 @@ _MOST = 64
 
 
 class Outcome(NamedTuple):
-    """The cells of each pair that does not load, and those of each unknown companion, with the reason."""
+    """The cells of each pair that does not load, and those of each unknown companion, with the reason.
+
+    ``replaced`` are the cells where a later command takes a companion and replaces the pinned torch for it.
+    """
 
     broken: dict[Pair, int]
     unclear: dict[tuple[str, str], int]
     installed: int
+    replaced: dict[Pair, int] = {}  # noqa: RUF012  (nobody changes it)
 
     def on(self, cells: int) -> Outcome:
         """What happens on some of the cells."""
         broken = {pair: where & cells for pair, where in self.broken.items() if where & cells}
         unclear = {which: where & cells for which, where in self.unclear.items() if where & cells}
-        return Outcome(broken, unclear, self.installed & cells)
+        replaced = {pair: where & cells for pair, where in self.replaced.items() if where & cells}
+        return Outcome(broken, unclear, self.installed & cells, replaced)
 
     @property
     def judged(self) -> int:
@@ -73,11 +81,15 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         judged = [each for each in names if each == name or each not in UNBOUND]
         whole = context.widened(install_set, judged)
+        limits = limits_on(context, whole, name) if name in LENIENT else Limits()
+        whole = limits.applied(whole, name)
         result = found if whole is install_set else _outcome(context, whole, judged)
         mine = {pair: cells for pair, cells in result.broken.items() if pair[0] == name}
-        if _is_certain(context, sum(mine.values()), result.installed):
+        if mine and _is_certain(context, sum(mine.values()), result.installed):
             pair = max(mine, key=lambda pair: (pair[2], pair[1]))
-            yield choice(context, whole, pair, result, all_supplies(context, whole, judged))
+            finding = choice(context, whole, pair, result, all_supplies(context, whole, judged))
+            yield unless_limited(finding, name, limits.unread)
+    yield from replacements(context, install_set, found)
     reported = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
         if name not in reported:
@@ -89,9 +101,8 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
 
 def _outcome(context: AuditContext, install_set: InstallSet, names: list[str]) -> Outcome:
     """What an installer chooses of these packages on the targets that the file may be for."""
-    later = _in_later_commands(context, install_set, names)
     supplies = all_supplies(context, install_set, names)
-    found = outcome(context.known, supplies, install_set.target_grid, later)
+    found = outcome(context.known, supplies, install_set.target_grid, order_of(context, install_set, names))
     return found.on(context.likely(found.judged))
 
 
@@ -100,18 +111,6 @@ def _is_certain(context: AuditContext, broken: int, installed: int) -> bool:
     stack = context.stack
     here = [stack.on_platform(place) & installed for place in range(len(stack.platforms))]
     return not context.document.hidden_python or any(cells and not cells & ~broken for cells in here)
-
-
-def _in_later_commands(context: AuditContext, install_set: InstallSet, names: list[str]) -> frozenset[str]:
-    """The companions that a later command than that of torch installs, if no release of either is pinned.
-
-    The later command takes the newest companion, and another torch if the metadata of this companion asks for it.
-    """
-    torch = install_set.first("torch")
-    if BY_KIND[context.document.kind].role != "commands" or torch.exact:
-        return frozenset()
-    demands = [install_set.first(name) for name in names]
-    return frozenset(one.name for one in demands if not one.exact and one.entry.step > torch.entry.step)
 
 
 def _has_alternatives(install_set: InstallSet, name: str) -> bool:
@@ -138,55 +137,94 @@ def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) 
 
 
 @lru_cache(maxsize=4096)
-def outcome(known: Knowledge, supplies: Supplies, cells: int, later: frozenset[str] = frozenset()) -> Outcome:
+def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = ONE_COMMAND) -> Outcome:
     """What an installer chooses on each of these cells, by whether it loads."""
     stack = known.stack
     broken: dict[Pair, int] = {}
     unclear: dict[tuple[str, str], int] = {}
+    replaced: dict[Pair, int] = {}
     installed = 0
     for cell in bits(cells):
         here = dict(supplies[stack.coordinates(cell)[0]])
-        chosen = _chosen(stack, here, cell, later)
+        replacing = _replacing(stack, here, cell, order)
+        if replacing is not None:
+            replaced[replacing] = replaced.get(replacing, 0) | 1 << cell
+            installed |= 1 << cell
+            continue
+        chosen = _chosen(stack, here, cell, order)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
-            answer = _answer(known, here, chosen, name, cell) if name in here else True
+            answer = (
+                _answer(known, here, chosen, name, cell, stays=name in order.earlier) if name in here else True
+            )
             if isinstance(answer, Unknown):
                 unclear[name, str(answer)] = unclear.get((name, str(answer)), 0) | 1 << cell
             elif not answer:
                 pair = name, chosen[name], chosen["torch"]
                 broken[pair] = broken.get(pair, 0) | 1 << cell
-    return Outcome(broken, unclear, installed)
+    return Outcome(broken, unclear, installed, replaced)
 
 
-def _chosen(
-    stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, later: frozenset[str]
-) -> dict[str, int]:
-    """The releases that an installer chooses on a cell, of those that are certainly offered."""
+def _replacing(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order) -> Pair | None:
+    """A companion that a later command takes, whose metadata excludes the torch that is there; None for none."""
+    platform, torch = stack.coordinates(cell)[0], here["torch"].there
+    for name in (each for each in here if each in order.later):
+        latest = _latest(stack, name, here[name].there, cell)
+        if latest < 0 or here[name].maybe or not torch & stack.packages["torch"].on(1 << cell):
+            continue
+        if not stack.declared(name, 1 << latest, platform) & torch:
+            return name, latest, torch.bit_length() - 1
+    return None
+
+
+def _chosen(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order) -> dict[str, int]:
+    """The releases that an installer chooses on a cell, of those that are certainly offered.
+
+    Empty if it cannot choose.
+    """
     platform = stack.coordinates(cell)[0]
     domains = {
         name: supply.there
         for name, supply in here.items()
         if name == "torch" or supply.there & stack.packages[name].on(1 << cell) or not supply.maybe
     }
-    for name in later & domains.keys():
+    for name in order.free & domains.keys():
         alone = newest(
             stack, {"torch": domains["torch"], name: domains[name]}, 1 << cell, platform, torch_first=False
         )
         domains[name] = 1 << alone[name] if name in alone else domains[name]
+    there = {name: _latest(stack, name, domains.pop(name), cell) for name in order.earlier & domains.keys()}
     # If no certain release works with torch, the installer needs one that may be on the page.
     sure = {
         name: there
         for name, there in domains.items()
         if not here[name].maybe or newest(stack, {name: there, "torch": domains["torch"]}, 1 << cell, platform)
     }
-    return newest(stack, domains, 1 << cell, platform) or newest(stack, sure, 1 << cell, platform)
+    chosen = newest(stack, domains, 1 << cell, platform) or newest(stack, sure, 1 << cell, platform)
+    return chosen | {name: index for name, index in there.items() if index >= 0} if chosen else {}
+
+
+def _latest(stack: CompatibilityTable, name: str, allowed: int, cell: int) -> int:
+    """The release that an installer takes of a package alone; -1 if it has none for the cell."""
+    package = stack.packages[name]
+    here = allowed & package.on(1 << cell)
+    return (here & ~package.prereleases & ~package.yanked or here).bit_length() - 1
 
 
 def _answer(
-    known: Knowledge, here: Mapping[str, Supply], chosen: Mapping[str, int], name: str, cell: int
+    known: Knowledge,
+    here: Mapping[str, Supply],
+    chosen: Mapping[str, int],
+    name: str,
+    cell: int,
+    *,
+    stays: bool,
 ) -> bool | Unknown:
-    """Whether the chosen companion loads; unknown if that depends on releases that a page may have."""
-    pairs = islice(_alternatives(known.stack, here, chosen, name, cell), _MOST)
+    """Whether the chosen companion loads; unknown if that depends on releases that a page may have.
+
+    ``stays``: an earlier command installed it, so that its metadata does not limit torch.
+    """
+    pairs = islice(_alternatives(known.stack, here, chosen, name, cell, stays=stays), _MOST)
     answers = [_loads(known, here, name, *pair, cell) for pair in pairs]
     if all(answer is True for answer in answers):
         return True  # All combinations load; or nothing can be installed, which other rules report.
@@ -197,7 +235,13 @@ def _answer(
 
 
 def _alternatives(
-    stack: CompatibilityTable, here: Mapping[str, Supply], chosen: Mapping[str, int], name: str, cell: int
+    stack: CompatibilityTable,
+    here: Mapping[str, Supply],
+    chosen: Mapping[str, int],
+    name: str,
+    cell: int,
+    *,
+    stays: bool,
 ) -> Iterator[tuple[int, int]]:
     """The pairs that may be chosen: the newest certain release, and all newer ones that may be on the page."""
 
@@ -210,7 +254,7 @@ def _alternatives(
 
     platform = stack.coordinates(cell)[0]
     for torch, index in product(candidates("torch"), candidates(name)):
-        if stack.declared_beside(name, torch, platform) & 1 << index:
+        if stays or stack.declared_beside(name, torch, platform) & 1 << index:
             yield index, torch
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import asked, listed, platforms, releases
-from torchlock.audit.supplies import lacks_wheels
+from torchlock.audit.supplies import is_from_elsewhere, lacks_wheels
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -82,8 +82,16 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
     demands = _demands(install_set, names)
     torch = stack.packages["torch"]
     places = {stack.coordinates(cell)[0] for cell in bits(refused)}
-    wanted = {name: releases(torch, _declared(stack, name, domains[name], places)) for name in lead}
-    asks = [f"{asked(install_set.first(name))} asks for torch {wanted[name]}" for name in lead]
+    nowhere = {name for name in lead if _asks_for_none(stack, name, domains[name], refused)}
+    if any(is_from_elsewhere(context, install_set, name) for name in nowhere):
+        return None  # The metadata of the build on that page was not read.
+    wanted = {
+        name: "a build of torch that the public index does not have"
+        if name in nowhere
+        else f"torch {releases(torch, _declared(stack, name, domains[name], places))}"
+        for name in lead
+    }
+    asks = [f"{asked(install_set.first(name))} asks for {wanted[name]}" for name in lead]
     beside = f" beside {asked(install_set.first('torch'))}" if "torch" in names else ""
     where = "" if refused == there else f" on {platforms(stack, refused)}"
     message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
@@ -117,6 +125,13 @@ def _refused(stack: CompatibilityTable, domains: tuple[tuple[str, int], ...], ce
         return found, there
     anywhere = any(_met(stack, dict(domains), platform) for platform in range(len(stack.platforms)))
     return 0 if anywhere else cells, cells
+
+
+def _asks_for_none(stack: CompatibilityTable, name: str, mask: int, cells: int) -> bool:
+    """Whether the wheels of a package require a torch that no release is: ``torch==2.0.0+cu117``."""
+    package = stack.packages[name]
+    places = {stack.coordinates(cell)[0] for cell in bits(cells) if mask & package.on(1 << cell)}
+    return bool(places) and not any(stack.declared(name, mask, place) for place in places)
 
 
 def _declared(stack: CompatibilityTable, name: str, mask: int, places: Collection[int]) -> int:

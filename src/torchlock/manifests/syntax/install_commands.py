@@ -103,6 +103,8 @@ INDEX_VARIABLES = {
     "UV_FIND_LINKS": "find-links",
 }
 _NO_DEPS = {"--no-deps", "--no-dependencies"}
+# Options with which an installer installs nothing.
+_SHOWS_ONLY = {"--dry-run", "--download-only", "--help"}
 # No real command is nested deeper.
 _DEEPEST = 20
 
@@ -219,6 +221,8 @@ class Installer:
         """The project of the folder, as ``uv sync`` and the like install it."""
         from torchlock.manifests.project_commands import project_of_folder
 
+        if _values(words) & _SHOWS_ONLY:
+            return
         self._append(project_of_folder(self._builder, self._state.folder, words), command)
 
     def _append(self, found: Iterable[Entry], command: Command) -> None:
@@ -304,6 +308,8 @@ class Installer:
         """Evaluate one command: its options, then its requirements."""
         options, plain = _parted(words, _VALUED)
         flags = _values(words)
+        if flags & _SHOWS_ONLY:
+            return
         bare = not flags.isdisjoint(_NO_DEPS)
         if bare:
             folders = set(map(id, _folders(plain, options)))
@@ -517,6 +523,8 @@ class Installer:
             self._builder.document.strict_channels = True
         if action == "run":
             self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
+        elif _values(words) & _SHOWS_ONLY:
+            return
         elif action in ("remove", "uninstall") and not command.branch:
             self._remove([replace(word, value=CONDA_NAMES.get(word.value, word.value)) for word in plain[1:]])
         elif action == "env" or (action in ("install", "create", "update") and _files(options)):

@@ -1,0 +1,51 @@
+"""Which companions of torch other commands of a file install than the one that installs torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.knowledge.stack import FAMILY
+from torchlock.manifests.formats import BY_KIND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.install_sets import InstallSet
+
+
+class Order(NamedTuple):
+    """The companions that other commands than that of torch install, without a pin of their own.
+
+    ``free``: a later command installs them, and torch has no pin. ``later``: a later command installs them beside
+    a pinned torch, which it replaces if their metadata excludes it. ``earlier``: they are there when torch is
+    pinned, so that they are the newest ones, and stay.
+    """
+
+    free: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+    earlier: frozenset[str] = frozenset()
+
+
+ONE_COMMAND = Order()
+
+
+def order_of(context: AuditContext, install_set: InstallSet, names: Sequence[str]) -> Order:
+    """Which companions other commands than that of torch install.
+
+    A later command takes the newest companion, and another torch if the metadata of this companion asks for it.
+    A command that pins torch leaves the companions of earlier commands as they are.
+    """
+    if BY_KIND[context.document.kind].role != "commands" or install_set.locked:
+        return ONE_COMMAND
+    torch, torches = install_set.first("torch"), install_set.demands["torch"]
+    others = [one for name in names if not (one := install_set.first(name)).exact and one.entry.url is None]
+    companions = [one for one in others if one.name in FAMILY]
+    last = max(one.entry.step for one in torches)
+    behind = frozenset(one.name for one in companions if one.entry.step > last)
+    if not torch.exact:
+        return Order(free=frozenset(one.name for one in others if one.entry.step > torch.entry.step))
+    limited = any(one.entry.constraint for one in torches)
+    again = {entry.name for entry in context.document.entries if entry.step == torch.entry.step}
+    front = frozenset(one.name for one in companions if 0 < one.entry.step < torch.entry.step) - again
+    return Order(later=frozenset() if limited else behind, earlier=front)

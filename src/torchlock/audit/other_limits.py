@@ -1,0 +1,78 @@
+"""The limits on a package that other packages of a file declare, and which declarations are not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.audit.install_sets import Demand, cells_where, demand_of
+from torchlock.audit.rules.declared_requirements import candidates, ignores_metadata, wanted_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.install_sets import InstallSet
+    from torchlock.finding import Finding
+    from torchlock.manifests.document import Entry
+
+
+class Limits(NamedTuple):
+    """Upper limits on a package, as demands; ``unread`` are the packages that may declare more of them."""
+
+    demands: tuple[Demand, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def applied(self, install_set: InstallSet, name: str) -> InstallSet:
+        """The install set with the limits on a package; the same set without limits."""
+        if not self.demands:
+            return install_set
+        demands = {**install_set.demands, name: [*install_set.demands[name], *self.demands]}
+        return replace(install_set, demands=demands, _releases={}, _first={})
+
+
+def limits_on(context: AuditContext, install_set: InstallSet, name: str) -> Limits:
+    """What the other packages that pip installs with a set declare on a package that has no pin there."""
+    if install_set.locked or install_set.first(name).exact or ignores_metadata(context.document):
+        return Limits()
+    newest = 1 << (install_set.releases(name) or 1).bit_length() - 1
+    demands, unread = list[Demand](), list[str]()
+    for entry in context.sides.of_pip(install_set.scope):
+        if entry.constraint or entry.no_deps or entry.name in context.stack.packages:
+            continue
+        declared = _declared(context, install_set, entry, name)
+        if declared is None:
+            unread.append(entry.name or entry.text)
+            continue
+        limits = (demand_of(replace(entry, name=name, specifier=text), context.stack) for text in declared)
+        demands += [limit for limit in limits if limit.releases is not None and not limit.releases & newest]
+    return Limits(tuple(demands), tuple(dict.fromkeys(unread)))
+
+
+def _declared(context: AuditContext, install_set: InstallSet, entry: Entry, name: str) -> list[str] | None:
+    """The versions of a package that the newest release of an entry declares; None if they are not known."""
+    if entry.url is not None or context.known.declared.releases(entry.name) is None:
+        return None
+    if name not in context.known.declared.names(entry.name):
+        return []
+    releases = candidates(context, entry)
+    if not releases or isinstance(releases[0].needs, Unknown):
+        return None
+    return list(_on(context, install_set, entry, name))
+
+
+def _on(context: AuditContext, install_set: InstallSet, entry: Entry, name: str) -> Iterator[str]:
+    cells = install_set.target_grid & cells_where(entry, context.stack)
+    for here, dependency in candidates(context, entry)[0].on({name}, cells):
+        if here & wanted_on(context, dependency, entry) and dependency.specifier:
+            yield dependency.specifier
+
+
+def unless_limited(finding: Finding, name: str, unread: Sequence[str]) -> Finding:
+    """The finding; a note if packages whose metadata is not known may declare an older release."""
+    if unread:
+        more = f" and {len(unread) - 1} more packages" if len(unread) > 1 else ""
+        finding.severity = "note"
+        finding.message += f", unless {unread[0]}{more} (not read) asks for an older {name}"
+    return finding
