@@ -15,6 +15,7 @@ from torchlock.audit.fix.search import FixSearch
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
 from torchlock.manifests import read_document
+from torchlock.manifests.syntax.toml import Tree
 from torchlock.manifests.text import read_bytes
 from torchlock.report.audit_json import audit_json
 from torchlock.report.audit_text import text as audit_text
@@ -388,3 +389,55 @@ def test_standard_input_has_the_limit_of_files(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"torch==2.1.0\n")))
     with pytest.raises(InputError, match="is larger than"):
         read_bytes("-")
+
+
+def workspace(folder: Path, count: int) -> list[str]:
+    """A workspace of uv, each member of which is a source of all: the names of its files."""
+    members = [f"m{n}/pyproject.toml" for n in range(count)]
+    root = "[tool.uv.workspace]\nmembers = ['m*']\n[tool.uv.sources]\n" + rows(count, "p{n}.workspace = true\n")
+    for name, content in [("pyproject.toml", root)] + [
+        (name, f"[project]\nname = 'p{n}'\ndependencies = ['p0']\n") for n, name in enumerate(members)
+    ]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    return ["pyproject.toml", *members]
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "m0/pyproject.toml"])
+def test_a_file_of_a_workspace_grows_with_its_members(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each source once read the members up to its own."""
+
+    def read(count: int) -> int:
+        monkeypatch.chdir(tmp_path / str(count))
+        return calls(lambda: read_document(file))
+
+    for count in (30, 60):
+        workspace(tmp_path / str(count), count)
+        read(count)
+    assert read(60) < RATIO * read(30)
+
+
+def test_a_member_of_a_workspace_is_parsed_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file once parsed all members again: 72 members took minutes."""
+    parsed: list[str] = []
+    monkeypatch.setattr(
+        Tree,
+        "__init__",
+        lambda self, text, path, _init=Tree.__init__: parsed.append(path) or _init(self, text, path),
+    )
+    monkeypatch.chdir(tmp_path)
+    files = workspace(tmp_path, 30)
+    documents = [read_document(name) for name in files]
+    assert len(parsed) <= 4 * len(files)
+    assert [len(document.sources) for document in documents] == [30] * 31
+
+
+def test_the_name_of_a_member_that_changes_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    workspace(tmp_path, 2)
+    assert not read_document("pyproject.toml").refusals
+    (tmp_path / "m1" / "pyproject.toml").write_text("[project]\nname = 'q1'\n", encoding="utf-8")
+    (refusal,) = read_document("pyproject.toml").refusals
+    assert "no member of the workspace has this name" in str(refusal)

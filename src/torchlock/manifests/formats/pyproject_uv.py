@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchlock.errors import InputError
-from torchlock.manifests.decoding import decode_utf8
+from torchlock.manifests.formats.pyproject_uv_workspace import Workspace, workspace_of
 from torchlock.manifests.paths import beside, is_there, near
 from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
-from torchlock.manifests.text import read_bytes
-from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of, plain_value
 from torchlock.standards.names import normalise
@@ -26,6 +22,7 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Document, Entry
     from torchlock.manifests.syntax.toml_tokens import Key
+    from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "uv")
 _KINDS = ("index", "git", "url", "path", "workspace")
@@ -66,13 +63,13 @@ _INDEX_SHAPES = {"string": ("name", "url", "format"), "boolean": ("default", "ex
 def read(builder: TomlBuilder) -> None:
     """Read ``[tool.uv]``, and the tables of the workspace that contains the project."""
     builder.shape("table", *_OWN)
-    root = _workspace_of(builder)
-    urls: dict[str, str] = {}
+    root = workspace_of(builder)
+    workspace = Workspace(root or builder)
     if root is not None:
-        _Uv(root, root, urls).read()
+        _Uv(root, workspace).read()
         _take_over(root.document, builder.document)
     if builder.tree.items(*_OWN):
-        _Uv(builder, root or builder, urls).read()
+        _Uv(builder, workspace).read()
     _note_settings(builder)
 
 
@@ -80,30 +77,6 @@ def _note_settings(builder: TomlBuilder) -> None:
     """Report a uv.toml: uv uses its settings instead of those in pyproject.toml."""
     if builder.document.kind == "pyproject" and builder.path != "-" and is_there(beside(builder.path, "uv.toml")):
         builder.note("lock does not read the uv.toml beside this file: give its indexes as options", None)
-
-
-def _workspace_of(builder: TomlBuilder) -> TomlBuilder | None:
-    """The workspace that contains a project; its sources also apply to its members."""
-    if builder.document.kind != "pyproject" or builder.path == "-":
-        return None
-    folder = Path(builder.path).absolute().parent
-    for parent in folder.parents:
-        file = parent / "pyproject.toml"
-        if file.is_file() and b"tool.uv.workspace" in (raw := read_bytes(str(file))):
-            root = TomlBuilder(decode_utf8(raw, str(file)), str(file), "pyproject")
-            return root if _is_member(root, folder.relative_to(parent).as_posix()) else None
-    return None
-
-
-def _is_member(root: TomlBuilder, folder: str) -> bool:
-    members, excluded = (
-        any(
-            fnmatchcase(folder, each.removeprefix("./").rstrip("/"))
-            for each, _ in root.strings(*_OWN, "workspace", key)
-        )
-        for key in ("members", "exclude")
-    )
-    return members and not excluded
 
 
 def _take_over(found: Document, document: Document) -> None:
@@ -126,16 +99,13 @@ _USUAL = frozenset({"linux-x86_64", "macos-arm64", "windows-amd64"})
 
 
 class _Uv:
-    """The uv table of one file.
+    """The uv table of one file of a workspace; a project alone is a workspace, too."""
 
-    ``root`` is the file of its workspace, ``urls`` the indexes by name.
-    """
-
-    def __init__(self, builder: TomlBuilder, root: TomlBuilder, urls: dict[str, str]) -> None:
+    def __init__(self, builder: TomlBuilder, workspace: Workspace) -> None:
         self._builder = builder
         self._tree = builder.tree
-        self._root = root
-        self._urls = urls
+        self._workspace = workspace
+        self._urls = workspace.urls
 
     def read(self) -> None:
         builder, document = self._builder, self._builder.document
@@ -240,21 +210,13 @@ class _Uv:
 
     def _member(self, name: str) -> str:
         """The folder of a workspace member."""
-        root = Path(self._root.path).parent
-        for pattern, _ in self._root.strings(*_OWN, "workspace", "members"):
-            for file in self._matching(root, f"{pattern.strip('/') or '.'}/pyproject.toml"):
-                if normalise(_name_in(file)) == normalise(name):
-                    own_folder = Path(self._builder.path).absolute().parent
-                    return os.path.relpath(file.parent.absolute(), own_folder)
+        folder = self._workspace.members.get(normalise(name))
+        if folder is not None:
+            return os.path.relpath(folder.absolute(), Path(self._builder.path).absolute().parent)
+        for fault in self._workspace.faults:
+            self._refuse(fault, "workspace", "members")
         self._refuse("no member of the workspace has this name", "sources", name)
         return "."
-
-    def _matching(self, folder: Path, pattern: str) -> list[Path]:
-        try:
-            return sorted(folder.glob(pattern))
-        except (ValueError, NotImplementedError, OSError) as error:  # NotImplementedError: a drive of Windows
-            self._refuse(str(error), "workspace", "members")
-            return []
 
     # Limits of the project.
 
@@ -336,16 +298,6 @@ def _overlap(sources: list[Source]) -> bool:
 
 def _holding(sources: list[Source], target: Target) -> list[Source]:
     return [source for source in sources if target.holds(source.marker)]
-
-
-def _name_in(file: Path) -> str:
-    """The name of the project in a pyproject.toml, "" if it cannot be read."""
-    from torchlock.manifests.syntax.toml import Tree
-
-    try:
-        return Tree(decode_utf8(read_bytes(str(file)), str(file)), str(file)).string("project", "name")
-    except InputError:
-        return ""
 
 
 def _meant(marker: str) -> list[str]:
