@@ -326,6 +326,7 @@ def test_a_nightly_of_the_time_of_numpy_1(numpy: str, is_open: bool, ground: Gro
     done = ground.check(site, root=True)
     assert done.bad == []
     assert ("whether this nightly was built for NumPy 2.0.0b1 is unknown" in done.json["summary"]) is is_open
+    assert done.json["summary"].startswith("nothing wrong was found" if is_open else "nothing is wrong")
     said = "A module that was compiled using NumPy 1.x cannot be run in\nNumPy 2.0.0b1 as it may crash.\n"
     if is_open:
         assert ground.check(site, root=True, log=said).command == 'python -m pip install "numpy<2"'

@@ -66,7 +66,7 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = _early(context) if fine and not unknown else ""
     missing = early + _absent(names) + _others(context, notes)
-    if not unknown and not is_open:
+    if not unknown and not is_open and not prereleases.has_later_numpy(context):
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
 
