@@ -30,10 +30,8 @@ _LATER = re.compile(
     r"\((?:which was )?built for (?:macOS|Mac OS X) (?P<version>\d{1,2}(?:\.\d{1,2})?)"
 )
 # The loader has to know each load command whose number has the highest bit (LC_REQ_DYLD); a later macOS has more.
-_COMMAND = re.compile(
-    r"(?P<path>/[^\n:']{1,400}): cannot load '[^'\n]{0,400}' "
-    r"\(load command (?P<command>0x8[0-9a-fA-F]{7}) is unknown"
-)
+_COMMAND = re.compile(r": cannot load '[^'\n]{0,400}' \(load command (?P<command>0x8[0-9a-fA-F]{7}) is unknown")
+_PACKAGE = re.compile(r"(?:site|dist)-packages/(\w{1,80})")
 _SITE = re.compile(r"(?P<site>.{1,400}?/(?:site|dist)-packages)/(?P<package>\w{1,80})")
 
 
@@ -105,13 +103,14 @@ def later_macos(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
 def later_format(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A library with a load command that the loader of this macOS does not know."""
     match, first = _COMMAND.search(log.text), log.first
-    name = _package(match["path"]) if match is not None else ""
+    path = log.text[: match.start()].rpartition("\n")[2] if match is not None else ""
+    name = ["", *_PACKAGE.findall(path)][-1]
     if match is None or first is None or name not in context.pins or not is_mac(context):
         return
     yield context.finding(
         "TL312",
         severity_of(fails=name in MEMBERS and MEMBERS[name].effect == "import"),
-        f"{os.path.basename(match['path'])} of {context.named(name)} is linked for a later macOS: the loader of "
+        f"{os.path.basename(path)} of {context.named(name)} is linked for a later macOS: the loader of "
         f"this one does not know its load command {match['command']}",
         name,
         because="a loader refuses a library if it does not know a load command that is marked as required",
