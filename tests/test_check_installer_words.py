@@ -114,7 +114,7 @@ def test_a_conflict_without_its_reason(site: Path, capsys: pytest.CaptureFixture
     ids=["unpacked", "installed"],
 )
 def test_where_the_long_path_is(path: str, command: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """https://github.com/heiheishuang/MuDG/issues/4: a short environment does not shorten pip's temporary folder."""
+    """https://github.com/heiheishuang/MuDG/issues/4: a short environment leaves pip's temporary folder long."""
     first = told(site, capsys, LONG.format(path=path), "windows-amd64")
     assert command in first["remedy"]["commands"][0]["line"]
     assert ("short folder such as C:\\venv" in first["remedy"]["summary"]) is (command == "LongPathsEnabled")
