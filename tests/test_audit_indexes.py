@@ -224,7 +224,9 @@ def test_a_companion_without_requirements_is_the_newest_one(tmp_path: Path) -> N
 def test_a_later_command_may_replace_the_torch_of_an_earlier_one(tmp_path: Path) -> None:
     extra = EXTRA.format("cu124")
     text = f"pip install torch==2.6.0 {extra}\npip install torchvision {extra}\n"
-    assert worse(audit(tmp_path, text, "install.sh", platform="linux-x86_64")) == [("warning", "TL213")]
+    found = audit(tmp_path, text, "install.sh", platform="linux-x86_64")
+    assert worse(found) == [("warning", "TL103"), ("warning", "TL213")]
+    assert "it replaces torch 2.6.0" in only(found, "TL103").message
 
 
 def test_a_fix_leaves_no_pair_that_does_not_load(tmp_path: Path) -> None:

@@ -112,4 +112,7 @@ def nothing(context: CheckContext, finding: Finding) -> Remedy:
             f"Install pytorch and {name} from one channel of conda, which installed this torch. There is no "
             "command, because the releases of the channels are not known."
         )
-    return Remedy(f"No compatible releases are known{where}; use another Python.")
+    return Remedy(
+        f"No releases that work together and keep this build of torch are known{where}. Use another Python, or "
+        "another build of torch."
+    )
