@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Scopes that are installed in a separate environment, not with the project.
 ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
-_HIDDEN_LABEL = re.compile(r"\+[^\s;]*[$%{]")
+_HIDDEN_LABEL = re.compile(r"\+[^\s;+]*[$%{]")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 # The limit on the demands that are judged in one file, over all install sets.
 _MOST = 20_000
