@@ -272,6 +272,14 @@ def test_the_paths_of_another_system_are_of_another_environment() -> None:
     assert elsewhere(log, ["/tmp/x/Lib/site-packages"], moved=True, system="windows") == ""
 
 
+def test_a_path_without_a_drive_is_one_of_windows() -> None:
+    place = "\\.venv\\Lib\\site-packages"
+    assert (
+        elsewhere(read_log(frames(place, place)), ["C:\\x\\Lib\\site-packages"], moved=True, system="windows")
+        == ""
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "mine", "is_strange"),
     [

@@ -8,6 +8,8 @@ import pytest
 
 from support.check import run
 from support.site_folder import install, write
+from torchlock.check.known_wheels import installs, releases_with
+from torchlock.target import Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,3 +158,11 @@ def test_an_image_that_an_arm_machine_builds(tmp_path: Path, capsys: pytest.Capt
     first, command = found(tmp_path, capsys, "3.10", log, "aarch64")
     assert "torchaudio==2.5.1" in command
     assert "docker build --platform linux/amd64" in str(first["remedy"])
+
+
+@pytest.mark.parametrize(("minor", "newest"), [(9, "2.8.0"), (10, "2.11.1")])
+def test_a_wheel_for_every_python_3_may_require_a_later_one(minor: int, newest: str) -> None:
+    """The wheels of torchaudio 2.11.1 have the tag py3, and their metadata requires Python 3.10."""
+    target = Target(PythonVersion(3, minor, 0), Platform.parse("linux-x86_64"))
+    assert newest in releases_with("torchaudio", "", target)
+    assert installs("torchaudio", "2.11.1", "", target) is (minor >= 10)

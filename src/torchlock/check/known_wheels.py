@@ -18,6 +18,7 @@ from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torchlock.knowledge.releases import CatalogueRelease
     from torchlock.target import Target
 
 
@@ -31,9 +32,14 @@ def catalogue_date() -> str:
     return _catalogue().date
 
 
+@cache
+def _catalogue_releases(name: str) -> dict[str, CatalogueRelease]:
+    return {each.version: each for each in _catalogue().releases(name) or ()}
+
+
 def public_tags(name: str) -> dict[str, Sequence[str]]:
     """The releases on the public index, oldest first, with the tags of their wheels; empty if it is not known."""
-    return {each.version: each.tags for each in _catalogue().releases(name) or ()}
+    return {version: each.tags for version, each in _catalogue_releases(name).items()}
 
 
 def is_final(version: str) -> bool:
@@ -59,10 +65,13 @@ def installs(name: str, version: str, label: str, target: Target) -> bool | Unkn
     """Whether a wheel of this release installs on a target: of the public index ("" as label), or of a build."""
     if label:
         return has_wheels(name, version, label, target)
-    tags = public_tags(name).get(version)
-    if tags is None:
+    release = _catalogue_releases(name).get(version)
+    if release is None:
         return Unknown(f"the catalogue does not have {name} {version}", catalogue_date())
-    return any(target.rank(each) is not None for each in tags)
+    return any(
+        target.rank(tags) is not None and target.python.satisfies(release.requires_python(wheel))
+        for wheel, tags in enumerate(release.tags)
+    )
 
 
 def pythons_with(name: str, version: str, label: str, target: Target) -> list[str]:

@@ -97,7 +97,7 @@ def _strange(log: Log, folders: Sequence[str], moved: bool, root: str) -> list[t
 
 def _system_of(log: Log) -> str:
     """The system whose paths a log names: windows or posix; "" if there are none, or both."""
-    kinds = {"windows" if re.match(r"[A-Za-z]:|\\\\", prefix) else "posix" for _, prefix in log.prefixes}
+    kinds = {"windows" if re.match(r"[A-Za-z]:|\\", prefix) else "posix" for _, prefix in log.prefixes}
     return kinds.pop() if len(kinds) == 1 else ""
 
 
