@@ -108,9 +108,18 @@ HEALTHY = {
 }
 
 
+# Packages of other projects that the import of torch, torchvision or soundfile needs.
+WHAT_THEY_IMPORT = [
+    ("cffi", "1.17.1"), ("numpy", "1.26.4"), ("pillow", "11.0.0"), ("typing-extensions", "4.12.2")
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", HEALTHY)
 def test_nothing_is_wrong(name: str, tmp_path: Path, wheels: Wheels, capsys: pytest.CaptureFixture[str]) -> None:
-    code, report = run(staged(tmp_path, wheels, HEALTHY[name]), capsys)
+    site = staged(tmp_path, wheels, HEALTHY[name])
+    for each, version in WHAT_THEY_IMPORT:
+        install(site, each, version)
+    code, report = run(site, capsys)
     findings = report["files"][0]["findings"]
     assert [each["message"] for each in findings if each["severity"] != "note"] == []
     assert code == 0
