@@ -33,7 +33,7 @@ NUMPY = (
             "system is too old (found version 10010).",
             "TL202",
         ),
-        ("~/work/main.py:7: ModuleNotFoundError: No module named 'torchaudio'", "TL615"),
+        ("~/app/main.py:7: ModuleNotFoundError: No module named 'torchaudio'", "TL615"),
     ],
 )
 def test_a_message_after_a_path(line: str, rule: str) -> None:
@@ -49,7 +49,7 @@ def test_a_message_after_a_path(line: str, rule: str) -> None:
         f"File {SITE}/torchaudio/__init__.py:1",
         f"{SITE}/torchaudio/__init__.py in <module>",
         f"{SITE}/torchaudio/__init__.py:1 in <module>",
-        "~/work/main.py:1: in main",
+        "~/app/main.py:1: in main",
     ],
 )
 def test_source_under_a_head_is_no_failure(head: str) -> None:

@@ -317,8 +317,8 @@ class FixSearch:
     def _is_built(self, entry: Entry, version: str, label: str, beside: Sequence[Demand]) -> bool:
         """Whether a build is known for a judged platform of each package with a label that stands beside it.
 
-        Without such a package, whether it is known for any judged platform of the entry. The release without a
-        label is that of the public index.
+        Without such a package, whether it is known for any judged platform of the entry. A release without a
+        label comes from the public index.
         """
         own = cells_where(entry, self._known.stack) & self._grid
         labelled = [demand for demand in beside if demand.label and label in ("", demand.label)]

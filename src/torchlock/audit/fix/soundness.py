@@ -40,7 +40,7 @@ class Soundness:
         self._grid = context.likely(self._installed(grid or context.target_grid))
 
     def _installed(self, cells: int) -> int:
-        """The cells for which all pinned packages have a wheel; all cells if there is none."""
+        """The cells where every pinned package has a wheel; all cells if no cell has them all."""
         left = cells
         for entry in self._context.document.entries:
             if entry.name in self._stack.packages and entry.channel == "pip" and entry.url is None:

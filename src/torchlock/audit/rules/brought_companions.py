@@ -100,7 +100,7 @@ def _together(outcomes: Iterable[Outcome]) -> Outcome:
         installed |= one.installed
         for pair, cells in one.broken.items():
             broken[pair] = broken.get(pair, 0) | cells
-    return Outcome(broken, {}, installed)
+    return Outcome(broken, {}, installed, {})
 
 
 def _is_judged(context: AuditContext, install_set: InstallSet) -> bool:

@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
     broken: dict[Pair, int]
     unclear: dict[tuple[str, str], int]
     installed: int
-    replaced: dict[Pair, int] = {}  # noqa: RUF012  (nobody changes it)
+    replaced: dict[Pair, int]
 
     def on(self, cells: int) -> Outcome:
         """What happens on some of the cells."""
