@@ -426,6 +426,7 @@ HOSTS = {
     "peps.python.org",
     "docs.python.org",
     "man7.org",
+    "learn.microsoft.com",
     "triton-inference-server.github.io",
     "gabi.xinuos.com",
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.fix.commands import add_all
-from torchlock.check.loader_messages import no_library, no_symbol, not_found
+from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
@@ -303,7 +303,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         path=first.wanted_by,
         because=BECAUSE_OF_ABI if abi is not None else None,
         expected_error=expected_error,
-        sources=("ld-so-manual",) if abi is None else ("ld-so-manual", "libstdcxx-dual-abi"),
+        sources=LOADER_MANUALS if abi is None else (*LOADER_MANUALS, "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
@@ -327,7 +327,7 @@ def _outdated(context: CheckContext, name: str, opened: str, found: Sequence[Und
         path=first.wanted_by,
         because=_not_of_one_release(provider),
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
-        sources=("ld-so-manual",),
+        sources=LOADER_MANUALS,
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
-from torchlock.check.loader_messages import no_symbol, not_found
+from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol, not_found
 from torchlock.check.xformers import built_for
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.knowledge.registry import rule
@@ -74,7 +74,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             path=attempt.path,
             because=because,
             expected_error=expected_error,
-            sources=("ld-so-manual",),
+            sources=LOADER_MANUALS,
             lacks=tuple(undefined),
         )
 
