@@ -57,10 +57,11 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     from torchlock.check.log_order import chosen, promote
     from torchlock.check.relevance import owners_by_depth
 
-    promote(log, findings)
     found = list(findings)
-    for rule in registry.functions(_RULES, on="log"):
-        found += rule.function(context, log, found)
+    for failure in (log, *log.later):
+        promote(failure, found)
+        for rule in registry.functions(_RULES, on="log"):
+            found += rule.function(context, failure, found)
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
     context.accelerator = context.accelerator or replaced_build(context, log)
