@@ -62,16 +62,28 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
 def _prints(finding: Finding, log: Log) -> bool:
     """Whether a finding predicts the first failure of a log: its line, its symbol or its library."""
     first = log.first
-    if first is None:
-        return False
+    return first is not None and any(_is_of(part, first) for part in (finding, *finding.consequences))
+
+
+def _is_of(part: Finding, first: Signature) -> bool:
+    """Whether one finding, without its consequences, predicts a line of a log."""
+    if (said := part.expected_error.rpartition("\n")[2].strip()) and (said in first.text or first.text in said):
+        return True
     named = (first.symbol or first.library).lower()
-    for part in (finding, *finding.consequences):
-        expected_error = part.expected_error.rpartition("\n")[2].strip()
-        if expected_error and (expected_error in first.text or first.text in expected_error):
-            return True
-        if named and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks):
-            return True
-    return False
+    return bool(named) and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks)
+
+
+def quote(log: Log, findings: Sequence[Finding]) -> None:
+    """Let each finding that the log shows say what the log says, and name that consequence first."""
+    first = log.first
+    if first is None:
+        return
+    for finding in findings:
+        shown = [part for part in (finding, *finding.consequences) if _is_of(part, first)]
+        for part in shown if first.symbol else ():
+            part.expected_error = first.text if part.expected_error else ""
+        others = (effect for effect in finding.consequences if effect not in shown)
+        finding.consequences = (*(part for part in shown if part is not finding), *others)
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
