@@ -13,6 +13,7 @@ from typing import NamedTuple
 from support.libraries import elf, pe
 from support.site_folder import install
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.binaries.elf_strings import library_names
 from torchlock.runtime.files import Unreadable
 
 MACHINES = {"x86_64": 62, "aarch64": 183}
@@ -211,7 +212,7 @@ def runtime(cuda: str) -> str:
 
 
 def nvidia(site: Site, name: str, version: str, extra: Iterable[str] = (), requires: Sequence[str] = ()) -> None:
-    """Install a package of NVIDIA with the libraries that something in the site needs of it.
+    """Install a package of NVIDIA with the libraries that something in the site needs of it, or opens.
 
     A library offers every symbol that another one of NVIDIA's packages here uses of it. ``extra`` are libraries
     that nothing needs by name.
@@ -221,7 +222,8 @@ def nvidia(site: Site, name: str, version: str, extra: Iterable[str] = (), requi
     major = (re.search(r"-cu(\d+)$", name) or re.search(r"(\d+)", version) or [""])[0].lstrip("-cu")
     new = not name.endswith(("-cu11", "-cu12")) and part not in ("cudnn", "nccl", "cusparselt", "nvshmem")
     folder = f"nvidia/cu{major}" if new else f"nvidia/{part}"
-    mine = {each for each in {*uses.needed, *extra} if OF_NVIDIA.match(each) and part_of(each) == part}
+    opened = {each for path in site.path.glob("*.libs/*") for each in library_names(str(path))}
+    mine = {each for each in {*uses.needed, *extra, *opened} if OF_NVIDIA.match(each) and part_of(each) == part}
     offered = sorted(
         symbol for symbols in uses.symbols.values() for symbol in symbols if re.match("_*nv|cu", symbol)
     )
