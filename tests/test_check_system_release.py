@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from support.check import bad, run, stage_audio, stage_torch
+from support.ground import Ground
 from support.libraries import elf
 from support.site_folder import install, write
+from support.skeletons import Site, dylib
+from torchlock.inspect.binaries import Binary, read_binary
 
 NEEDS_OF_TORCH = "Requires-Dist: torch\n"
 
@@ -73,3 +76,58 @@ def test_an_extension_on_a_machine_that_is_not_known(site: Path, capsys: pytest.
     install(site, name, "2.5.9", {file: elf("", [library], needs=[(library, version)])}, headers=NEEDS_OF_TORCH)
     report = run(capsys, "--path", site)
     assert "TL612" not in {each["rule"] for each in report["files"][0]["findings"]}
+
+
+PLIST = "<plist><dict><key>ProductVersion</key>\n\t<string>{}</string></dict></plist>"
+
+
+def mac(ground: Ground, product: str, file: str, least: tuple[int, int]) -> Site:
+    site = ground.mac()
+    ground.torch(site, "2.8.0", made_for=[])
+    write(site.path / file, dylib(Path(file).name, least=least))
+    if product:
+        write(Path(site.root, "System/Library/CoreServices/SystemVersion.plist"), PLIST.format(product))
+    return site
+
+
+def of_macos(ground: Ground, site: Site, *options: str, root: bool = True) -> list[str]:
+    done = ground.check(site, *options, root=root)
+    assert "TL612" not in [each.rule for each in done.bad]
+    return [each.message for each in done.findings if each.rule == "TL612"]
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("product", "least", "said"),
+    [
+        ("13.6.1", (14, 0), "macOS 14.0 or later, and this machine has macOS 13.6"),
+        ("12", (12, 3), "macOS 12.3 or later, and this machine has macOS 12.0"),
+        ("10.15.7", (11, 0), "macOS 11.0 or later, and this machine has macOS 10.15"),
+        ("10.13.6", (10, 15), "macOS 10.15 or later, and this machine has macOS 10.13"),
+        ("14.0", (14, 0), ""),
+        ("15.1", (11, 0), ""),
+        ("10.16", (14, 0), ""),
+        ("", (14, 0), ""),
+        ("a later one", (14, 0), ""),
+    ],
+)
+def test_a_library_for_a_later_macos(ground: Ground, product: str, least: tuple[int, int], said: str) -> None:
+    site = mac(ground, product, "torch/lib/libtorch_own.dylib", least)
+    found = of_macos(ground, site)
+    assert len(found) == bool(said)
+    assert not said or f"libtorch_own.dylib of torch 2.8.0 was made for {said}; whether it loads" in found[0]
+    assert not said or said in ground.check(site, root=True).text
+
+
+@pytest.mark.sketched
+def test_a_macos_that_is_not_known(ground: Ground) -> None:
+    site = mac(ground, "", "torch/lib/libtorch_own.dylib", (14, 0))
+    assert of_macos(ground, site, root=False) == []
+    assert of_macos(ground, site, "--platform", "macosx_13_0_arm64", root=False) == []
+
+
+def test_a_library_for_another_system_of_apple_says_nothing(tmp_path: Path) -> None:
+    content = dylib("a.dylib", least=(14, 0)).replace(b"\x32\0\0\0\x18\0\0\0\x01", b"\x32\0\0\0\x18\0\0\0\x02")
+    binary = read_binary(str(write(tmp_path / "a.dylib", content)))
+    assert isinstance(binary, Binary)
+    assert binary.least_macos is None

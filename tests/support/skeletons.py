@@ -183,8 +183,12 @@ def dylib(
     exports: Sequence[str] = (),
     rpaths: Sequence[str] = (),
     machine: str = "arm64",
+    least: tuple[int, int] | None = None,
 ) -> bytes:
-    """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH."""
+    """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH.
+
+    ``least`` is the release of macOS that it was made for: LC_VERSION_MIN_MACOSX up to 10, else LC_BUILD_VERSION.
+    """
 
     def command(kind: int, text: str, head: int) -> bytes:
         data = text.encode() + b"\0"
@@ -193,6 +197,10 @@ def dylib(
 
     commands = [command(0xD, name, 24)] if name else []
     commands += [command(0xC, each, 24) for each in needed] + [command(0x8000001C, each, 12) for each in rpaths]
+    if least is not None:
+        made_for = least[0] << 16 | least[1] << 8
+        old, new = struct.pack("<IIII", 0x24, 16, made_for, 0), struct.pack("<IIIIII", 0x32, 24, 1, made_for, 0, 0)
+        commands += [old if least[0] <= 10 else new]
     strings, rows = b"\0", b""
     for each in exports:
         rows += struct.pack("<IBBHQ", len(strings), 0xF, 1, 0, 0)

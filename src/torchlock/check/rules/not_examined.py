@@ -65,7 +65,7 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = _early(context) if fine and not unknown else ""
-    missing = early + _absent(names) + _others(context, notes) + _opened_later(notes)
+    missing = early + _absent(names) + _others(context, notes) + _in_part(notes)
     if not unknown and not is_open and not prereleases.has_later_numpy(context):
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
@@ -92,10 +92,9 @@ def _others(context: CheckContext, notes: Sequence[Finding]) -> str:
     return f"; a library of {listed(names)} does not load" if names else ""
 
 
-def _opened_later(notes: Sequence[Finding]) -> str:
-    """Text about the libraries that packages open later and would not find."""
-    found = (each for each in notes if each.rule in group("opened") and each.lacks and each.packages)
-    return "".join(f"; {each.message}" for each in found)
+def _in_part(notes: Sequence[Finding]) -> str:
+    """Text about what works only in part: libraries that a package opens later, or that need a later system."""
+    return "".join(f"; {each.message}" for each in notes if each.rule in group("summary"))
 
 
 def unexamined_text(context: CheckContext) -> str:
