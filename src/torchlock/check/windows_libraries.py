@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
-from torchlock.check.fix.commands import add
+from torchlock.check.fix.commands import add, add_all
 from torchlock.check.system_packages import install_library
 from torchlock.finding import Command, Remedy
+from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
@@ -70,3 +72,21 @@ def install_ffmpeg(context: CheckContext, needs: str, majors: Sequence[int]) -> 
         return Remedy(summary, commands=tuple(commands))
     summary = f"Install FFmpeg {major} as a shared build ({static}), and lead Python to its DLLs"
     return Remedy(f"{summary}: {BY_HAND}.", commands=(Command("system", line),))
+
+
+# The DLLs of torch 2.4.0 need OpenMP libraries of Visual C++ that its wheels do not contain: libomp140.x86_64.dll and
+# vcomp140.dll. Those of 2.4.1 need libiomp5md.dll, which its wheels contain (import tables, 2026-11-29).
+_AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
+OPENMP = "libomp140"
+
+
+def with_openmp(context: CheckContext) -> Remedy:
+    """Install a torch of the same build that does not need an OpenMP library of Visual C++."""
+    if not context.version("torch").startswith("2.4.0"):
+        builds = "one with MKL, one of conda-forge, or the wheel of the public index, which contain what they need"
+        return Remedy(f"Install another build of this torch: {builds}. Do not download the DLL from a website.")
+    summary = "Install torch 2.4.1, whose DLLs do not need it. Do not download the DLL from a website."
+    label = context.labelled("torch")
+    page = page_of(label) if kind_of(label) else ""
+    pins = {name: f"=={version}" for name, version in _AFTER_240.items() if name in context.pins}
+    return Remedy(summary, commands=add_all(context, pins, *([f"--index-url {page}"] if page else [])))

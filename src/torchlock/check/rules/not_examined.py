@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -31,6 +32,7 @@ from torchlock.check.rules.unseen_libraries import (
     why_unfound,
 )
 from torchlock.check.system_packages import stated
+from torchlock.check.windows_libraries import OPENMP, with_openmp
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import NotExamined
 
+_ON_THE_MACHINE = "Run the check on the machine of this environment, or name its libraries with --system-lib."
 # These are listed last: most machines have the Visual C++ runtime.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
@@ -110,9 +113,7 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
         copy = context.copy(names[0])
         remedy = None
         if not context.live and context.root is None:
-            remedy = Remedy(
-                "Run the check on the machine of this environment, or name its libraries with --system-lib."
-            )
+            remedy = _if_without_openmp(context) if f" {OPENMP}" in why else Remedy(_ON_THE_MACHINE)
         yield context.finding(
             "TL907",
             "note",
@@ -121,6 +122,12 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
             path=copy.path if copy else "",
             remedy=remedy,
         )
+
+
+def _if_without_openmp(context: CheckContext) -> Remedy:
+    remedy = with_openmp(context)
+    summary = f"{remedy.summary[:1].lower()}{remedy.summary[1:]}"
+    return replace(remedy, summary=f"If the machine does not have the OpenMP library of Visual C++: {summary}")
 
 
 def _grouped(unknown: dict[str, Unknown]) -> dict[str, list[str]]:
