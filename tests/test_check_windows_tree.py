@@ -67,7 +67,7 @@ def test_a_whole_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert bad(check(capsys, staged(tmp_path, "2.4.1+cpu"))) == []
 
 
-def test_an_antivirus_removes_no_source_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_file_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = staged(tmp_path, "2.4.1+cpu")
     (site / "torch" / "__init__.py").unlink()
     assert "antivirus" not in str(check(capsys, site))

@@ -74,8 +74,8 @@ def install_ffmpeg(context: CheckContext, needs: str, majors: Sequence[int]) -> 
     return Remedy(f"{summary}: {BY_HAND}.", commands=(Command("system", line),))
 
 
-# The DLLs of torch 2.4.0 need OpenMP libraries of Visual C++ that its wheels do not contain: libomp140.x86_64.dll and
-# vcomp140.dll. Those of 2.4.1 need libiomp5md.dll, which its wheels contain (import tables, 2026-11-29).
+# The DLLs of torch 2.4.0 need OpenMP libraries of Visual C++ that its wheels do not contain (libomp140.x86_64.dll,
+# vcomp140.dll). Those of 2.4.1 need libiomp5md.dll, which its wheels contain (import tables, 2026-11-29).
 _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 OPENMP = "libomp140"
 
