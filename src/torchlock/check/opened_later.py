@@ -47,7 +47,7 @@ class Lacking(NamedTuple):
     of_driver: bool
 
 
-_OF_CUDA = r"lib(cublas|cublasLt|cudart|cufft|curand|cusolver|cusparse|cudnn)\.so\.[\d.]+"
+_OF_CUDA = r"lib(cublas|cublasLt|cudart|cufft|curand|cusolver|cusparse|cudnn)\.so\.[\d.]{1,20}"
 # A bundled libcudnn opens its parts; these two compute convolutions.
 _PARTS = r"libcudnn_(ops|cnn)(_infer)?\.so(\.8)?"
 _CTRANSLATE2 = "RuntimeError: Library {library} is not found or cannot be loaded"
@@ -56,16 +56,23 @@ _ONNXRUNTIME = (
 )
 _OPENERS = {
     "ctranslate2": (
-        Opener("ctranslate2.libs", r"libctranslate2-\w+\.so\.[\d.]+", r"libcublas\.so\.\d+", _CTRANSLATE2),
-        Opener("ctranslate2.libs", r"libcudnn-\w+\.so\.(?P<major>\d+)\.[\d.]+", _PARTS),
+        Opener(
+            "ctranslate2.libs",
+            r"libctranslate2-\w{1,40}\.so\.[\d.]{1,20}",
+            r"libcublas\.so\.\d{1,3}",
+            _CTRANSLATE2,
+        ),
+        Opener("ctranslate2.libs", r"libcudnn-\w{1,40}\.so\.(?P<major>\d{1,2})\.[\d.]{1,20}", _PARTS),
     ),
     "onnxruntime-gpu": (
         Opener(
             "onnxruntime/capi", r"libonnxruntime_providers_cuda\.so", _OF_CUDA, _ONNXRUNTIME, True, for_gpu=True
         ),
     ),
-    "bitsandbytes": (Opener("bitsandbytes", r"libbitsandbytes_cuda(?P<cuda>\d+)\.so", _OF_CUDA, is_linked=True),),
-    "torchcodec": (Opener("torchcodec", r"libtorchcodec_core\d+\.so", r"libnvcuvid\.so\.1"),),
+    "bitsandbytes": (
+        Opener("bitsandbytes", r"libbitsandbytes_cuda(?P<cuda>\d{2,3})\.so", _OF_CUDA, is_linked=True),
+    ),
+    "torchcodec": (Opener("torchcodec", r"libtorchcodec_core\d{1,2}\.so", r"libnvcuvid\.so\.1"),),
 }
 # The folders of libraries in an environment of conda.
 _OF_CONDA = (("lib",), ("targets", "x86_64-linux", "lib"))
