@@ -428,6 +428,7 @@ HOSTS = {
     "man7.org",
     "triton-inference-server.github.io",
     "gabi.xinuos.com",
+    "onnxruntime.ai",
 }
 
 

@@ -13,6 +13,8 @@ from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
 from torchlock.audit.fix.search import FixSearch
 from torchlock.audit.install_sets import effective
 from torchlock.finding import Remedy
+from torchlock.knowledge.registry import changed_by
+from torchlock.knowledge.stories import story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 
+# Of these rules only the package that uses torch changes, never torch.
+_ALONE = changed_by("dependent")
 _ENDED = "The search for a fix stopped after {} trials without one."
 _FIRST = " Make the changes of the findings before this one, then audit again."
 
@@ -49,7 +53,16 @@ class Fixer:
         """The searches for the rules that need another change than other releases of the stack."""
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
-        """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone."""
+        """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone.
+
+        An error or a warning that no change is known to fix gets what its rule says to its reader.
+        """
+        self._search_remedies(document, findings)
+        for finding in findings:
+            if finding.remedy is None and finding.severity != "note":
+                finding.remedy = Remedy(story(finding.rule).fix)
+
+    def _search_remedies(self, document: Document, findings: list[Finding]) -> None:
         if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
             return
         _share_sources(findings)
@@ -64,7 +77,7 @@ class Fixer:
                 if finding.rule in self._special:
                     finding.remedy = self._special[finding.rule].remedy(bare, found, finding)
             _share_remedies(mine, found)
-            mine = [finding for finding in mine if _is_fixable(finding)]
+            mine = [finding for finding in mine if _is_fixable(finding) and finding.rule not in _ALONE]
             if not mine:
                 continue
             # If no fix exists for this finding alone, none exists for it with others.
@@ -143,7 +156,8 @@ class Fixer:
 
         def wanted(finding: Finding) -> bool:
             other = (finding.rule, finding.place) not in solved
-            return finding.severity in severities and other and _is_fixable(finding)
+            is_mine = other and _is_fixable(finding) and finding.rule not in _ALONE
+            return finding.severity in severities and is_mine
 
         changes: dict[int, str] = {}
         groups = _linked_lines([finding for finding in found if wanted(finding)])
