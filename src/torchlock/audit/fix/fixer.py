@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.fix import declared, pages
 from torchlock.audit.fix.advice import advice_of
+from torchlock.audit.fix.agreement import linked_lines, share_remedies
 from torchlock.audit.fix.edits import apply
 from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
 from torchlock.audit.fix.search import FixSearch
@@ -58,9 +59,12 @@ class Fixer:
         An error or a warning that no change is known to fix gets what its rule says to its reader.
         """
         self._search_remedies(document, findings)
+        share_remedies(document, findings, self._judge)
+        unread = {(issue.rule, issue.place) for issue in document.issues}  # Their messages say what is wrong.
         for finding in findings:
-            if finding.remedy is None and finding.severity != "note":
-                finding.remedy = Remedy(story(finding.rule).fix)
+            if finding.remedy or finding.severity == "note" or (finding.rule, finding.place) in unread:
+                continue
+            finding.remedy = Remedy(story(finding.rule).fix)
 
     def _search_remedies(self, document: Document, findings: list[Finding]) -> None:
         if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
@@ -121,11 +125,12 @@ class Fixer:
             return apply(document.text, edits)
         bare = self._begin(document, self._judge(replace(document, issues=[])))
         found = self._judge(bare)
-        for finding in found:
-            if finding.severity in severities and (finding.remedy or finding.rule in self._special):
-                remedy = finding.remedy or self._special[finding.rule].remedy(bare, found, finding)
-                if remedy is not None and remedy.edits:
-                    return apply(document.text, remedy.edits)
+        mine = [finding for finding in found if finding.severity in severities]
+        if any(finding.rule in self._special for finding in mine):
+            self.add_remedies(bare, found)
+        for finding in mine:
+            if finding.remedy is not None and finding.remedy.edits:
+                return apply(document.text, finding.remedy.edits)
         changes = self._fix(bare, found, severities)
         if changes is None and "error" in severities:
             changes = self._fix(bare, found, frozenset({"error"}))
@@ -160,7 +165,7 @@ class Fixer:
             return finding.severity in severities and is_mine
 
         changes: dict[int, str] = {}
-        groups = _linked_lines([finding for finding in found if wanted(finding)])
+        groups = linked_lines([finding for finding in found if wanted(finding)])
         for places in groups:
             if self._search.spent:
                 break
@@ -204,27 +209,6 @@ def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, st
     for size in range(1, len(lines) + 1):
         for some in combinations(lines.values(), size):
             yield {index: new for line in some for index, new in line.items()}
-
-
-def _linked_lines(findings: list[Finding]) -> list[frozenset[Place]]:
-    """The lines of findings, in groups: findings that share a line, directly or through others, are together."""
-    linked: dict[Place, set[Place]] = {}
-    for finding in findings:
-        for place in (places := {finding.place, *finding.related}):
-            linked.setdefault(place, set()).update((place, min(places)))
-            linked.setdefault(min(places), set()).add(place)
-    groups: list[frozenset[Place]] = []
-    done: set[Place] = set()
-    for place in linked:
-        group: set[Place] = set()
-        waiting = [place] if place not in done else []
-        while waiting:
-            if (one := waiting.pop()) not in group:
-                group.add(one)
-                waiting += linked[one]
-        done |= group
-        groups += [frozenset(group)] if group else []
-    return groups
 
 
 def _is_fixable(finding: Finding) -> bool:
