@@ -448,6 +448,7 @@ HOSTS = {
     "learn.microsoft.com",
     "triton-inference-server.github.io",
     "gabi.xinuos.com",
+    "onnxruntime.ai",
 }
 
 
