@@ -60,13 +60,25 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     found = list(findings)
     for failure in (log, *log.later):
         promote(failure, found)
-        for rule in registry.functions(_RULES, on="log"):
-            found += rule.function(context, failure, found)
+        found += _shown_by(context, failure, found)
         quote(failure, found)
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
     context.accelerator = context.accelerator or replaced_build(context, log)
     return chosen(log, found, owners_by_depth(context, log.frames))
+
+
+def _shown_by(context: CheckContext, log: Log, known: list[Finding]) -> list[Finding]:
+    """The findings that a log shows, besides the known ones; if nothing explains its line, what the line means."""
+    from torchlock.check.log_order import is_proven, predicts
+
+    found = list(known)
+    for rule in registry.functions(_RULES, on="log"):
+        found += rule.function(context, log, found)
+    if len(found) == len(known) and not any(is_proven(each) or predicts(each, log) for each in found):
+        for rule in registry.functions(_RULES, on="unexplained"):
+            found += rule.function(context, log, found)
+    return found[len(known) :]
 
 
 @registry.rule("TL908", on="bug")
