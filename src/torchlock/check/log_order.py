@@ -41,7 +41,7 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
 
     proven = {name for each in shown for name, _ in each.packages[:1]}
 
-    def rank(finding: Finding) -> tuple[bool, int, int, int]:
+    def rank(finding: Finding) -> tuple[bool, int, bool, int, int]:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
         place = min((order.index(rule) for rule in rules if rule in order), default=len(order))
         is_likely = place < len(order)
@@ -58,7 +58,8 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
             tier = 1
         else:
             tier = 2 if order and finding in shown else 3 if is_likely else 4
-        return finding.severity == "note", tier, near if tier == 0 else 0, place
+        is_near_only = tier == 0 and not predicts(finding, log)
+        return finding.severity == "note", tier, is_near_only, near if tier == 0 else 0, place
 
     return sorted(findings, key=rank)
 
