@@ -243,7 +243,6 @@ def test_a_failure_that_ended_the_run_is_an_error(ground: Ground) -> None:
 def test_a_program_that_went_on_is_no_error(ground: Ground, after: str) -> None:
     site = ground.linux()
     ground.wheel(site, "soundfile==0.12.1")
-    ground.wheel(site, "torchaudio==2.2.0")
     ground.torch(site, "2.2.0")
     ground.image()
     (site.path / "_soundfile_data/libsndfile_x86_64.so").unlink()

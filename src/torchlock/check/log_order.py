@@ -58,8 +58,13 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
             tier = 1
         else:
             tier = 2 if order and finding in shown else 3 if is_likely else 4
-        is_near_only = tier == 0 and not predicts(finding, log)
-        return finding.severity == "note", tier, is_near_only, near if tier == 0 else 0, place
+        return (
+            finding.severity == "note",
+            tier,
+            tier == 0 and not _is_named_by(finding, log),
+            near if tier == 0 else 0,
+            place,
+        )
 
     return sorted(findings, key=rank)
 
@@ -79,8 +84,18 @@ def _is_of(part: Finding, first: Signature) -> bool:
     """Whether one finding, without its consequences, predicts a line of a log."""
     if (said := part.expected_error.rpartition("\n")[2].strip()) and (said in first.text or first.text in said):
         return True
+    return _lacks(part, first)
+
+
+def _lacks(part: Finding, first: Signature) -> bool:
+    """Whether one finding is about the symbol or the library that a line of a log names."""
     named = (first.symbol or first.library).lower()
     return bool(named) and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks)
+
+
+def _is_named_by(finding: Finding, log: Log) -> bool:
+    first = log.first
+    return first is not None and any(_lacks(part, first) for part in (finding, *finding.consequences))
 
 
 def confirm(log: Log, findings: Sequence[Finding], installed: Collection[str]) -> None:
