@@ -107,15 +107,20 @@ def confirm(log: Log, findings: Sequence[Finding], installed: Collection[str]) -
     if first is None or first.weight < CAUSE or not log.ended_by(first):
         return
     for finding in findings:
-        names = [name for name, _ in finding.packages[:1]]
-        is_here = bool(names) and all(name in installed for name in names)
-        if (
-            finding.severity == "warning"
-            and finding.strength == Strength.RAN
-            and is_here
-            and predicts(finding, log)
-        ):
+        about = finding.packages[0][0] if finding.packages else ""
+        if finding.severity == "warning" and about in installed and _is_shown_by(finding, log):
             finding.severity = severity_of(fails=True)
+
+
+def _is_shown_by(finding: Finding, log: Log) -> bool:
+    """Whether the run of a log confirms a finding: it predicts the line, or is about the module that failed."""
+    if finding.strength == Strength.RAN and predicts(finding, log):
+        return True
+    module = log.frames[-1].partition("/")[0].removesuffix(".py") if log.frames else ""
+    rules = {finding.rule, *(effect.rule for effect in finding.consequences)}
+    is_of_module = bool(module) and module == finding.packages[0][0]
+    is_likely = log.first is not None and log.first.rules[0] in rules
+    return is_of_module and is_likely and finding.strength >= Strength.SHOWN
 
 
 def quote(log: Log, findings: Sequence[Finding]) -> None:
