@@ -100,7 +100,7 @@ class CheckContext:
         target = self.target
         if target is None:
             return []
-        from torchlock.check.python_library import libraries_of_python
+        from torchlock.check.python_library import libraries_of_python, program_of_tree
         from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
         from torchlock.inspect.loading.processes import process_of
@@ -114,7 +114,7 @@ class CheckContext:
             beyond = self.search_path.folders
             root = Root(self.search_path.root, machine=machine) if system == "macos" else None
         elif system == "linux" and not self.live:
-            beyond = libraries_of_python(self)
+            executable, beyond = program_of_tree(self), libraries_of_python(self)
         self.process = process = process_of(system, machine, root, executable, beyond)
         if system == "windows" and (prefix := self.environment.interpreter.prefix):
             for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):

@@ -36,6 +36,7 @@ _OF_EVERY_MACHINE = re.compile(
 )
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
+_OF_PYTHON = "PyModule_Create2"
 # Symbols that the loader or the compiler adds; no library needs to define them.
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
 # The C interfaces of NVIDIA's libraries: each has its prefix, and at most one symbol version, its own name.
@@ -78,14 +79,20 @@ class ElfProcess(LoaderProcess):
         self._versions: dict[str, frozenset[str]] = {}
         self._shadows: list[ShadowedLibrary] = []
         if executable is not None:
-            self._start(os.path.realpath(executable))
+            self._start(os.path.realpath(self._real(executable)))
 
     def _start(self, executable: str) -> None:
         binary = self._binary(executable)
-        if isinstance(binary, Binary) and binary.format == "elf":
+        if isinstance(binary, Binary) and self._is_for_process(binary):
             self._main = _Library(executable, binary, None, [])
-            self._has_python = True
             self._fill(self._main, _Found())
+            self._has_python = self._defines_python()
+
+    def _defines_python(self) -> bool:
+        """Whether the program or a library of it defines the functions of Python; a stripped file may not show it."""
+        assert self._main is not None
+        loaded = [self._main, *filter(None, self._loaded.values())]
+        return any(self._lookups.defines(each.binary.symbols, _OF_PYTHON, "") is True for each in loaded)
 
     def _real(self, path: str) -> str:
         """The file that a path leads to; links in another machine's tree lead to files in that tree."""
