@@ -65,7 +65,7 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = _early(context) if fine and not unknown else ""
-    missing = early + _absent(names) + _others(context, notes)
+    missing = early + _absent(names) + _others(context, notes) + _in_part(notes)
     if not unknown and not is_open and not prereleases.has_later_numpy(context):
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
@@ -90,6 +90,11 @@ def _others(context: CheckContext, notes: Sequence[Finding]) -> str:
     mine = [each.packages[0][0] for each in notes if each.rule in group("loading") and each.packages]
     names = [context.named(name) for name in dict.fromkeys(mine) if name not in STACK]
     return f"; a library of {listed(names)} does not load" if names else ""
+
+
+def _in_part(notes: Sequence[Finding]) -> str:
+    """Text about what works only in part: libraries that a package opens later, or that need a later system."""
+    return "".join(f"; {each.message}" for each in notes if each.rule in group("summary"))
 
 
 def unexamined_text(context: CheckContext) -> str:
