@@ -46,7 +46,7 @@ def loading(context: CheckContext) -> Iterator[Finding]:
         yield from _unreadable(context, name, mine)
         yield from missing_libraries(context, name, mine)
         yield from undefined_symbols(context, name, mine)
-        yield from _versions(context, name, mine)
+        yield from unmet_versions(context, name, mine)
     core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
     yield from _unreadable(context, "numpy", core)
     yield from missing_libraries(context, "numpy", core)
@@ -368,7 +368,8 @@ def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
 
 
-def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def unmet_versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for all symbol versions that the libraries there do not have."""
     if any(attempt.outcome.versions for attempt in attempts):
         yield too_old(context, name, attempts, _severity(name))
 
