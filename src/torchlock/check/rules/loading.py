@@ -43,16 +43,17 @@ def loading(context: CheckContext) -> Iterator[Finding]:
     """Why libraries of the stack do not load: one finding for each package and kind of fault."""
     for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
-        yield from _unreadable(context, name, mine)
+        yield from unreadable(context, name, mine)
         yield from missing_libraries(context, name, mine)
         yield from undefined_symbols(context, name, mine)
         yield from unmet_versions(context, name, mine)
     core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
-    yield from _unreadable(context, "numpy", core)
+    yield from unreadable(context, "numpy", core)
     yield from missing_libraries(context, "numpy", core)
 
 
-def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for a file that these attempts open, and that no loader takes for a library."""
     for attempt in attempts:
         reason = attempt.outcome.unreadable
         if reason is not None and not reason.reason.startswith("is for "):  # TL608 reports those
