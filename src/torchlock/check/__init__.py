@@ -54,7 +54,7 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     If the log shows that an installer replaced a CUDA build of torch, remedies install that build again.
     """
     from torchlock.check.log_installs import replaced_build
-    from torchlock.check.log_order import chosen, promote, quote
+    from torchlock.check.log_order import chosen, confirm, promote, quote
     from torchlock.check.relevance import owners_by_depth
 
     found = list(findings)
@@ -62,6 +62,7 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
         promote(failure, found)
         found += _shown_by(context, failure, found)
         quote(failure, found)
+        confirm(failure, found, {each.name for each in context.installed.distributions})
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
     context.accelerator = context.accelerator or replaced_build(context, log)

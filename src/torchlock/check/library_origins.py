@@ -159,9 +159,7 @@ def meaning_of_missing(library: str) -> Meaning | None:
 
 def meaning_of_opened(library: str) -> Meaning:
     """The meaning of a library of torch for Windows that lacks another one, which Windows does not name."""
-    needs = [
-        row for row in _NEEDS if row.library.fullmatch(library) and f"{torch or row.torch}.".startswith(row.torch)
-    ]
+    needs = [row for row in _NEEDS if row.library.fullmatch(library)]
     reasons = [
         "Windows names the library that it opened, not the one that it lacks",
         *(f"in torch {row.torch}, {library} needs {row.needed}" for row in needs),

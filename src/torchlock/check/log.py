@@ -39,6 +39,8 @@ _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|
 _SYMBOL = re.compile(
     r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
 )
+# The last line of a traceback, without the numbers that some viewers add.
+_EXCEPTION = re.compile(r"(?:E {1,3})?[A-Za-z_][\w.]{0,100}(?:Error|Exception|Missing)\b")
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
@@ -127,6 +129,11 @@ class Log(NamedTuple):
             for each in self.signatures
             if each.line > signature.line and self._chain_of(each) == own.chain
         )
+
+    def ended_by(self, signature: Signature) -> bool:
+        """Whether a line is the exception with which a traceback ends, and no later one of its chain is another."""
+        own = traceback_of(self.tracebacks, signature.line)
+        return own is not None and own.chain > 0 and not own.is_handled and bool(_EXCEPTION.match(signature.text))
 
     def _chain_of(self, signature: Signature) -> int:
         own = traceback_of(self.tracebacks, signature.line)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.log import candidates
-from torchlock.check.log_signatures import ECHO
+from torchlock.check.log_signatures import CAUSE, ECHO
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.severity import severity_of
@@ -80,6 +80,26 @@ def _is_of(part: Finding, first: Signature) -> bool:
         return True
     named = (first.symbol or first.library).lower()
     return bool(named) and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks)
+
+
+def confirm(log: Log, findings: Sequence[Finding], installed: Collection[str]) -> None:
+    """Make an error of a warning whose failure ended the run of the log, if it is about an installed package.
+
+    The run ended with an exception: the line is the last of a traceback that nothing handled, and no warning.
+    """
+    first = log.first
+    if first is None or first.weight < CAUSE or not log.ended_by(first):
+        return
+    for finding in findings:
+        names = [name for name, _ in finding.packages[:1]]
+        is_here = bool(names) and all(name in installed for name in names)
+        if (
+            finding.severity == "warning"
+            and finding.strength == Strength.RAN
+            and is_here
+            and predicts(finding, log)
+        ):
+            finding.severity = severity_of(fails=True)
 
 
 def quote(log: Log, findings: Sequence[Finding]) -> None:

@@ -56,6 +56,13 @@ def origin_of_dll(library: str) -> str:
     return ""
 
 
+def sources_of_dll(library: str) -> tuple[str, ...]:
+    """The sources of what is known of a DLL."""
+    if _MKL.fullmatch(library):
+        return ("mkl-dlls",)
+    return ("torch-windows-openmp",) if _OPENMP.match(library) else ()
+
+
 def advice_for_dll(library: str) -> str:
     """How to get a DLL that torch for Windows needs, for any environment; "" if it is not known."""
     if (mkl := _MKL.fullmatch(library)) is not None:

@@ -1,6 +1,6 @@
 """TL610 to TL612: what a line of a log means by itself, if its environment is not the one that is checked.
 
-It is asked only if torch is not installed here, and for lines that are about torch or its libraries alone. There is no
+It is asked only if torch is not installed here, and for lines that are about torch or its libraries alone. It has no
 command: the environment of the log is not known.
 """
 
@@ -98,7 +98,7 @@ def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
 
 
 def _line(context: CheckContext, log: Log) -> Signature | None:
-    """The first failure, if this environment has no torch, and if the line does not follow from another failure."""
+    """The first failure, if this environment has no torch, and if the line does not follow from another."""
     first = log.first
     is_alone = first is not None and first.weight != ECHO and "torch" not in context.pins
     return first if is_alone and not _OF_PROGRAM.search(log.text) else None

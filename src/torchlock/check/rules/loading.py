@@ -15,7 +15,7 @@ from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
-from torchlock.check.windows_libraries import remedy_for_dll
+from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
@@ -111,6 +111,7 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
         because=_why(context, name, first),
         expected_error=expected_error,
         remedy=_remedy(context, first),
+        sources=("ld-so-manual", *sources_of_dll(first.name)),
         lacks=tuple(dict.fromkeys(os.path.basename(each.name) for each in lost)),
     )
 
@@ -129,6 +130,7 @@ def found_missing(
         because=because,
         expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
         remedy=remedy or _remedy(context, missing),
+        sources=("ld-so-manual", *sources_of_dll(missing.name)),
         lacks=(missing.name,),
     )
 

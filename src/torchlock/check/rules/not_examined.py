@@ -249,9 +249,11 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         if is_changed(context, lost.wanted_by):
             why, remedy = of_changed_file(context, lost)
         finding = found_missing(context, attempt, missing, why, remedy)
-        finding.strength = Strength.MEASURED  # The log does not name it: it is the likeliest of those not seen.
-        if first.library.lower() == os.path.basename(attempt.path).lower():
-            finding.expected_error = first.text  # Windows names the DLL that was opened, and not what it needs.
+        # Windows names the DLL that was opened, and not what it needs: then it is the likeliest of those not seen.
+        is_named_itself = first.library.lower() == lost.name.lower()
+        finding.strength = Strength.RAN if is_named_itself else Strength.MEASURED
+        if context.operating_system == "windows":
+            finding.expected_error = first.text
         yield finding
         return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
