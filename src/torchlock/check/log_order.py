@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.log import candidates
-from torchlock.check.log_signatures import ECHO
+from torchlock.check.log_signatures import CAUSE, ECHO
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.severity import severity_of
@@ -32,11 +32,14 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
 
     First come findings that print a line of the log, or are about ``owners``, packages in its traceback, the one
     that failed first. A finding that only its rule connects with the log does not come before an error that was
-    shown; nor does a warning that only metadata support, about the same package.
+    shown; nor does a warning that only metadata support, about the same package. A library that may be missing
+    does not come before what is known to be missing in its package, or in torch.
     """
     order, depth = candidates(log), list(owners)
-    shown = [each for each in findings if each.severity == "error" and strength_of(each, ()) >= Strength.SHOWN]
+    shown = [each for each in findings if is_proven(each)]
     failing = {name for each in findings if each.severity == "error" for name, _ in each.packages[:1]}
+
+    proven = {name for each in shown for name, _ in each.packages[:1]}
 
     def rank(finding: Finding) -> tuple[bool, int, int, int]:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
@@ -46,9 +49,10 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
         about = finding.packages[0][0] if finding.packages else ""
         near = depth.index(about) if about in depth else len(depth)
         is_outdone = is_bare and finding.severity == "warning" and about in failing
+        is_likely_only = is_bare and bool(proven & {about, "torch"})
         if is_outdone:
             tier = 5
-        elif _prints(finding, log) or (is_likely and about in depth):
+        elif (predicts(finding, log) and not is_likely_only) or (is_likely and about in depth):
             tier = 0
         elif is_likely and not (is_bare and shown):
             tier = 1
@@ -59,19 +63,56 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
     return sorted(findings, key=rank)
 
 
-def _prints(finding: Finding, log: Log) -> bool:
+def is_proven(finding: Finding) -> bool:
+    """Whether a finding is an error that the files show, or that was run."""
+    return finding.severity == "error" and strength_of(finding, ()) >= Strength.SHOWN
+
+
+def predicts(finding: Finding, log: Log) -> bool:
     """Whether a finding predicts the first failure of a log: its line, its symbol or its library."""
     first = log.first
-    if first is None:
-        return False
+    return first is not None and any(_is_of(part, first) for part in (finding, *finding.consequences))
+
+
+def _is_of(part: Finding, first: Signature) -> bool:
+    """Whether one finding, without its consequences, predicts a line of a log."""
+    if (said := part.expected_error.rpartition("\n")[2].strip()) and (said in first.text or first.text in said):
+        return True
     named = (first.symbol or first.library).lower()
-    for part in (finding, *finding.consequences):
-        expected_error = part.expected_error.rpartition("\n")[2].strip()
-        if expected_error and (expected_error in first.text or first.text in expected_error):
-            return True
-        if named and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks):
-            return True
-    return False
+    return bool(named) and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks)
+
+
+def confirm(log: Log, findings: Sequence[Finding], installed: Collection[str]) -> None:
+    """Make an error of a warning whose failure ended the run of the log, if it is about an installed package.
+
+    The run ended with an exception: the line is the last of a traceback that nothing handled, and no warning.
+    """
+    first = log.first
+    if first is None or first.weight < CAUSE or not log.ended_by(first):
+        return
+    for finding in findings:
+        names = [name for name, _ in finding.packages[:1]]
+        is_here = bool(names) and all(name in installed for name in names)
+        if (
+            finding.severity == "warning"
+            and finding.strength == Strength.RAN
+            and is_here
+            and predicts(finding, log)
+        ):
+            finding.severity = severity_of(fails=True)
+
+
+def quote(log: Log, findings: Sequence[Finding]) -> None:
+    """Let each finding that the log shows say what the log says, and name that consequence first."""
+    first = log.first
+    if first is None:
+        return
+    for finding in findings:
+        shown = [part for part in (finding, *finding.consequences) if _is_of(part, first)]
+        for part in shown if first.symbol else ():
+            part.expected_error = first.text if part.expected_error else ""
+        others = (effect for effect in finding.consequences if effect not in shown)
+        finding.consequences = (*(part for part in shown if part is not finding), *others)
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
@@ -81,7 +122,7 @@ def promote(log: Log, findings: Sequence[Finding]) -> None:
     """
     likely = log.first.rules[:2] if log.first else ()
     for finding in findings:
-        if finding.strength == Strength.SHOWN and _prints(finding, log):
+        if finding.strength == Strength.SHOWN and predicts(finding, log):
             finding.strength = Strength.RAN
         if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
             finding.severity = severity_of(fails=finding.rule == "TL615")
@@ -105,18 +146,21 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if elsewhere:
         return found
     if log.first is None:
-        return [*found, "the log shows no known failure, so it does not change the order of the findings"]
-    innocent = next((each for each in findings if each.rule == "TL229" and _prints(each, log)), None)
+        shown = "the log shows no known failure"
+        if log.is_handled:
+            shown = f"the program handled the failure in line {log.handled} of the log, and it shows no other known one"
+        return [*found, f"{shown}, so it does not change the order of the findings"]
+    innocent = next((each for each in findings if each.rule == "TL229" and predicts(each, log)), None)
     if innocent is not None:
         return [*found, innocent.message]
     bad = [each for each in findings if each.severity != "note"]
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
-    if log.first.weight == ECHO and not any(_prints(each, log) for each in bad):
+    if log.first.weight == ECHO and not any(predicts(each, log) for each in bad):
         found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
     elif (
         log.first.weight != ECHO
-        and not any(_prints(each, log) for each in bad)
+        and not any(predicts(each, log) for each in bad)
         and (not shown or (shown <= _LOADING and not _is_named(log.first, bad)))
     ):
         found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")

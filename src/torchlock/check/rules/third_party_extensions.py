@@ -57,6 +57,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             path=attempt.path,
             because=_built_for(context, name),
             expected_error=expected_error,
+            sources=("ld-so-manual",),
         )
     elif undefined:
         library = os.path.basename(lost[0].wanted_by)
