@@ -121,7 +121,7 @@ class CheckContext:
         if system == "windows" and (prefix := self.environment.interpreter.prefix):
             for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
                 process.search_in(folder)
-        python = self._minor()
+        python = self.python_minor
         records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
         beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
         return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
@@ -140,7 +140,8 @@ class CheckContext:
         mine = [path for path in paths if os.path.normpath(path) in rows]
         return frozenset(path for path in paths if path not in mine) if mine else frozenset()
 
-    def _minor(self) -> str:
+    @property
+    def python_minor(self) -> str:
         """The Python version as extension modules name it: ``3.11``; "" if it is unknown."""
         return ".".join(self.environment.interpreter.version.split(".")[:2])
 
@@ -148,12 +149,12 @@ class CheckContext:
         """The extension modules of all other packages that require torch."""
         from torchlock.inspect.extensions import extensions
 
-        users = (
-            distribution
-            for distribution in self.installed.distributions
-            if distribution.name not in STACK and self._asks_for_torch(distribution)
-        )
-        return extensions(users, self._minor())
+        return extensions(self.users_of_torch(), self.python_minor)
+
+    def users_of_torch(self) -> list[Distribution]:
+        """The distributions outside the stack that require torch."""
+        others = (each for each in self.installed.distributions if each.name not in STACK)
+        return [each for each in others if self._asks_for_torch(each)]
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
         if not any(line.startswith("torch") for line in distribution.metadata.requires):
