@@ -50,7 +50,11 @@ def install_python_library(context: CheckContext, name: str) -> Remedy:
     if found and system is not None and has_package and _is_of_system(context):
         command = package_command(context, system, Library("", (f"libpython{version}",)))
         return Remedy(f"Install the shared library of Python {version} of {system.title}.", commands=command)
-    other = f"{system.title} itself has Python {system.python}. " if system and system.python and not has_package else ""
+    other = (
+        f"{system.title} itself has Python {system.python}. "
+        if system and system.python and not has_package
+        else ""
+    )
     return Remedy(
         f"{other}Install the shared library of Python {version} from where this Python comes from (a package source "
         f"for Debian or Ubuntu: libpython{version}); or use a Python built with --enable-shared, or that of conda."

@@ -51,7 +51,9 @@ def of_other_pythons(distribution: Distribution, python: str) -> list[tuple[Exte
     """
     mine = {_stem(each.path) for each in _of(distribution, python)}
     found = [(each, _python_of(each.path)) for each in _of(distribution, "")] if python else []
-    return [(each, theirs) for each, theirs in found if theirs not in ("", python) and _stem(each.path) not in mine]
+    return [
+        (each, theirs) for each, theirs in found if theirs not in ("", python) and _stem(each.path) not in mine
+    ]
 
 
 def _of(distribution: Distribution, python: str) -> Iterator[Extension]:

@@ -67,7 +67,9 @@ def _other_again(context: CheckContext, name: str, version: str) -> Remedy:
     """A package outside of the stack, which the stack needs."""
     version = recorded(context, name) or version
     if "+" in version or ".dev" in version:  # no index for all has these builds of its authors
-        return Remedy(f"Install {name} {version} once more, from where it came, with the Python of this environment.")
+        return Remedy(
+            f"Install {name} {version} once more, from where it came, with the Python of this environment."
+        )
     plan = Plan({name: version})
     commands = install(context, plan, again=True, fresh=True) if plan.versions[name] else add(context, name)
     return Remedy(f"Install {name} once more, without the installer's cache.", commands=commands)

@@ -57,7 +57,9 @@ def _lacks_more(group: list[Attempt]) -> bool:
     outcomes = [each.outcome for each in group]
     lost = [missing.name for outcome in outcomes for missing in outcome.missing]
     own = {os.path.basename(each.path) for each in group}
-    return any(each.undefined or each.versions for each in outcomes) or any(not is_ffmpeg(name) for name in lost if name not in own)
+    return any(each.undefined or each.versions for each in outcomes) or any(
+        not is_ffmpeg(name) for name in lost if name not in own
+    )
 
 
 def _because(context: CheckContext, lacks: tuple[str, ...]) -> str:

@@ -25,6 +25,7 @@ _FIRST = "libcudnn.so.9"
 # The part that opens the engines, and an engine that later releases have: an earlier one takes it from anywhere.
 _OPENS_ENGINES, _LATER_ENGINE = "libcudnn_graph.so.9", "libcudnn_engines_tensor_ir"
 _LARGEST = 64 << 20
+_PART = re.compile(r"libcudnn_\w+\.so\.9")
 _NUMBER = re.compile(r"\.so\.(\d{1,2}\.\d{1,3}\.\d{1,3})")
 _ERROR = "CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH"
 
@@ -42,6 +43,7 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
     """A part of cuDNN that the loader takes from another release than its first library."""
     found = _mixed(context)
     if found is None:
+        yield from _partly_elsewhere(context)
         return
     name, owner = os.path.basename(found.part), owner_of(context, found.first)
     other = f"cuDNN {found.version}, " if found.version else ""
@@ -58,13 +60,48 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
     )
 
 
+def _partly_elsewhere(context: CheckContext) -> Iterator[Finding]:
+    """A first library from LD_LIBRARY_PATH, whose folder does not have all parts of that cuDNN."""
+    copies, root = copies_of(context, _FIRST), context.root
+    owner = owner_of(context, copies[0]) if copies else ""
+    for folder in root.library_path if root is not None and owner else ():
+        first = root.file(os.path.join(folder, _FIRST)) if root is not None else None
+        version = _version(first) if first else ""
+        if (
+            root is None
+            or first is None
+            or _is_of(version, context.version(owner))
+            or not _is_loaded(context, first)
+        ):
+            continue
+        parts = [
+            name for name in context.environment.tree.names(os.path.dirname(copies[0])) if _PART.fullmatch(name)
+        ]
+        places = (*root.library_path, *root.folders)
+        lost = [name for name in sorted(parts) if not any(root.file(os.path.join(each, name)) for each in places)]
+        if lost:
+            idle = context.live and context.libraries.get("cuda-driver") is None
+            yield context.finding(
+                "TL231",
+                severity_of(fails=False, partly=not idle),
+                f"torch takes {_FIRST} of cuDNN {version} from {os.path.dirname(os.path.join(root.real(folder), _FIRST))}, "
+                f"where {lost[0]} is missing: only {owner} {context.version(owner)} has it",
+                "torch",
+                owner,
+                path=os.path.join(root.real(folder), _FIRST),
+                expected_error=f"RuntimeError: cuDNN error: {_ERROR}",
+                lacks=(lost[0],),
+            )
+        return
+
+
 def _mixed(context: CheckContext) -> _Mixed | None:
     copies, root = copies_of(context, _FIRST), context.root
     if not copies or root is None or not owner_of(context, copies[0]) or not _is_loaded(context, copies[0]):
         return None
     folder, binary = os.path.dirname(copies[0]), read_binary(copies[0])
     first = isinstance(binary, Binary) and not binary.runpath and bool(binary.rpath)
-    names = [name for name in context.environment.tree.names(folder) if re.match(r"libcudnn_\w+\.so\.9$", name)]
+    names = [name for name in context.environment.tree.names(folder) if _PART.fullmatch(name)]
     mine = context.version(owner_of(context, copies[0]))
     for name in [] if first else sorted(names):
         for folder_there in root.library_path:

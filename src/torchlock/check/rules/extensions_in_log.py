@@ -49,7 +49,9 @@ def named(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
 
 def _place(context: CheckContext, inner: str) -> str:
     """The file in a site folder of this environment; "" if it is not there."""
-    parts = posixpath.normpath(inner).split("/")  # the libraries of a wheel are named by ``package/../package.libs``
+    parts = posixpath.normpath(inner).split(
+        "/"
+    )  # the libraries of a wheel are named by ``package/../package.libs``
     paths = (os.path.join(entry.path, *parts) for entry in context.environment.sites)
     return next((path for path in paths if ".." not in parts and files.is_file(path)), "")
 

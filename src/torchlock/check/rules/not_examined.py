@@ -141,7 +141,11 @@ def listed(names: Sequence[str]) -> str:
 
 def unexamined(context: CheckContext) -> dict[str, Unknown]:
     """The packages of the stack that may not load, each with the reason."""
-    names = [name for name in STACK if name in context.pins and name != "numpy" and name not in context.ran | context.refused]
+    names = [
+        name
+        for name in STACK
+        if name in context.pins and name != "numpy" and name not in context.ran | context.refused
+    ]
     if context.target is None:
         return dict.fromkeys(names, why) if (why := _without_target(context)) is not None else {}
     found: dict[str, Unknown] = {}

@@ -107,7 +107,9 @@ def _remedy(context: CheckContext, change: Change, owner: str, caller: Frame | N
     projects = dict.fromkeys(filter(None, map(backport, modules)))
     if not projects:
         return Remedy(f"Use Python {before} for {named} (uv venv --python {before}); or {later}.")
-    summary = f"Install {listed(list(projects))}, which {'brings' if len(projects) == 1 else 'bring'} it back; {other}."
+    summary = (
+        f"Install {listed(list(projects))}, which {'brings' if len(projects) == 1 else 'bring'} it back; {other}."
+    )
     return Remedy(summary, commands=add_all(context, dict.fromkeys(projects, "")))
 
 
@@ -118,7 +120,9 @@ def _imported(context: CheckContext, caller: Frame | None) -> list[str]:
     paths = [os.path.join(entry.path, *inner) for entry in context.environment.sites if ".." not in inner]
     text = next((text for path in paths if (text := files.text(path, _LARGEST)) is not None), "")
     version = context.environment.interpreter.version
-    lost = {each for each in removed_names() if (found := removed(each)) and _number(found.release) <= _number(version)}
+    lost = {
+        each for each in removed_names() if (found := removed(each)) and _number(found.release) <= _number(version)
+    }
     return [each for each in _IMPORTS.findall(text) if each in lost and not _is_there(context, each)]
 
 

@@ -146,7 +146,9 @@ def _because(context: CheckContext, name: str, other: str) -> str | None:
 
 def _is_partial(context: CheckContext, distribution: Distribution) -> bool:
     """Whether a tree has none of the requirements of a distribution: then it is only a part of a path."""
-    names = {item.name for item in dependencies_of(distribution) if not item.name.startswith((*_LOADED, _OF_COMPILER))}
+    names = {
+        item.name for item in dependencies_of(distribution) if not item.name.startswith((*_LOADED, _OF_COMPILER))
+    }
     return not context.live and not any(context.installed.get(name) for name in names - FAMILY)
 
 

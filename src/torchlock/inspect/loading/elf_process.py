@@ -305,7 +305,11 @@ class ElfProcess(LoaderProcess):
         users = [each for each in self._new(before) if each is not library]
         scope: list[_Library] = []
         for user in (each for each in users if any(map(is_of_torch, each.dependencies))):
-            used = user.binary.symbols if isinstance(user.binary.symbols, Unreadable) else user.binary.symbols.undefined
+            used = (
+                user.binary.symbols
+                if isinstance(user.binary.symbols, Unreadable)
+                else user.binary.symbols.undefined
+            )
             scope = scope or [each for each in self._scope(library) if each is not None]
             for each in () if isinstance(used, Unreadable) else used:
                 if not each.weak and is_torchs_symbol(each.name) and not self._is_defined(each, scope, _Found()):
