@@ -59,8 +59,8 @@ class CheckContext:
     release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
     the hash of every file. ``gpus`` are the GPUs of the machine, or the one that was stated
     (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``stated_code`` is the GPU code
-    of torch as a log lists it. ``ran`` are the packages that a smoke test imported, ``refused`` those of which a log
-    shows that they do not load, ``broken`` the bugs that rules met; ``process`` has loaded the libraries of
+    of torch as a log lists it. ``ran`` are the packages that a smoke test imported, ``refused`` those of which a
+    log shows that they do not load, ``broken`` the bugs that rules met; ``process`` has loaded the libraries of
     ``attempts``.
     """
 

@@ -58,8 +58,8 @@ def _with_npp(context: CheckContext, library: str) -> Remedy:
 def without_npp(context: CheckContext, plan: Plan) -> Plan:
     """A plan with the public CPU build of torchcodec in place of a build for CUDA that links NPP.
 
-    The builds for CUDA up to 0.12 link NPP, and no requirement installs it. A plan for other packages, too, stays as
-    it is, and so it does if NPP is here.
+    The builds for CUDA up to 0.12 link NPP, and no requirement installs it. A plan for other packages, too, stays
+    as it is, and so it does if NPP is here.
     """
     version, target = plan.versions.get("torchcodec", ""), context.target
     links = kind_of(plan.label) == "cuda" and specifier_set("<0.13").contains(version.partition("+")[0] or "1")

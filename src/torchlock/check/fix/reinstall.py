@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
-# Projects that compile modules against torch and have source distributions on the public index, asked on 2026-11-29.
+# Projects that compile modules against torch and have source distributions on the public index (2026-11-29).
 # Others have wheels only (k2, sgl-kernel), so that no option makes an installer compile them.
 _WITH_SOURCE = frozenset(
     (

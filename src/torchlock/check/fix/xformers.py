@@ -41,7 +41,7 @@ def of_xformers(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def _public_cuda(release: str) -> str:
-    """The CUDA version of the wheels on the public index, by their cpp_lib.json: those up to 0.0.22 are for CUDA 11."""
+    """The CUDA version of the wheels on the public index, by their cpp_lib.json: CUDA 11 up to 0.0.22."""
     return "cu11" if specifier_set("<=0.0.22").contains(release) else "cu12"
 
 

@@ -208,7 +208,7 @@ def is_refused(context: CheckContext, name: str) -> bool:
         mine = [without_ffmpeg(attempt) for attempt in mine]
     groups = choices(mine).values()
     refused = [attempt for attempt in mine if attempt.role == "import" and not attempt.outcome.loads]
-    return bool(refused) or bool(groups) and not any(all(each.outcome.loads for each in one) for one in groups)
+    return bool(refused) or (bool(groups) and not any(all(each.outcome.loads for each in one) for one in groups))
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
