@@ -56,8 +56,8 @@ def install_python_library(context: CheckContext, name: str) -> Remedy:
         else ""
     )
     return Remedy(
-        f"{other}Install the shared library of Python {version} from where this Python comes from (a package source "
-        f"for Debian or Ubuntu: libpython{version}); or use a Python built with --enable-shared, or that of conda."
+        f"{other}Install the shared library of Python {version} from where this Python comes from (packages of "
+        f"Debian and Ubuntu: libpython{version}); or use a Python built with --enable-shared, or that of conda."
     )
 
 

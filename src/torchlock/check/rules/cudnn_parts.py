@@ -47,10 +47,9 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
         return
     name, owner = os.path.basename(found.part), owner_of(context, found.first)
     other = f"cuDNN {found.version}, " if found.version else ""
-    idle = context.live and context.libraries.get("cuda-driver") is None
     yield context.finding(
         "TL231",
-        severity_of(fails=False, partly=not idle),
+        severity_of(fails=False, partly=not _is_idle(context)),
         f"the {_FIRST} of {owner} {context.version(owner)} takes {name} from {other}{os.path.dirname(found.part)}",
         "torch",
         owner,
@@ -64,35 +63,41 @@ def _partly_elsewhere(context: CheckContext) -> Iterator[Finding]:
     """A first library from LD_LIBRARY_PATH, whose folder does not have all parts of that cuDNN."""
     copies, root = copies_of(context, _FIRST), context.root
     owner = owner_of(context, copies[0]) if copies else ""
-    for folder in root.library_path if root is not None and owner else ():
-        first = root.file(os.path.join(folder, _FIRST)) if root is not None else None
-        version = _version(first) if first else ""
-        if (
-            root is None
-            or first is None
-            or _is_of(version, context.version(owner))
-            or not _is_loaded(context, first)
-        ):
-            continue
-        parts = [
-            name for name in context.environment.tree.names(os.path.dirname(copies[0])) if _PART.fullmatch(name)
-        ]
-        places = (*root.library_path, *root.folders)
-        lost = [name for name in sorted(parts) if not any(root.file(os.path.join(each, name)) for each in places)]
-        if lost:
-            idle = context.live and context.libraries.get("cuda-driver") is None
-            yield context.finding(
-                "TL231",
-                severity_of(fails=False, partly=not idle),
-                f"torch takes {_FIRST} of cuDNN {version} from {os.path.dirname(os.path.join(root.real(folder), _FIRST))}, "
-                f"where {lost[0]} is missing: only {owner} {context.version(owner)} has it",
-                "torch",
-                owner,
-                path=os.path.join(root.real(folder), _FIRST),
-                expected_error=f"RuntimeError: cuDNN error: {_ERROR}",
-                lacks=(lost[0],),
-            )
+    if root is None or not owner:
         return
+    for folder in root.library_path:
+        path = root.file(os.path.join(folder, _FIRST))
+        version = _version(path) if path else ""
+        if path and not _is_of(version, context.version(owner)) and _is_loaded(context, path):
+            for lost in _lost(context, root, os.path.dirname(copies[0]))[:1]:
+                yield _incomplete(context, version, root.real(folder), lost, owner)
+            return
+
+
+def _lost(context: CheckContext, root: Root, package: str) -> list[str]:
+    """The parts that a package has, and that the loader finds in no folder of the machine."""
+    parts = [name for name in context.environment.tree.names(package) if _PART.fullmatch(name)]
+    places = (*root.library_path, *root.folders)
+    return [name for name in sorted(parts) if not any(root.file(os.path.join(each, name)) for each in places)]
+
+
+def _incomplete(context: CheckContext, version: str, folder: str, lost: str, owner: str) -> Finding:
+    return context.finding(
+        "TL231",
+        severity_of(fails=False, partly=not _is_idle(context)),
+        f"torch takes {_FIRST} of cuDNN {version} from {folder}, where {lost} is missing: only {owner} "
+        f"{context.version(owner)} has it",
+        "torch",
+        owner,
+        path=os.path.join(folder, _FIRST),
+        expected_error=f"RuntimeError: cuDNN error: {_ERROR}",
+        lacks=(lost,),
+    )
+
+
+def _is_idle(context: CheckContext) -> bool:
+    """Whether this machine has no GPU, so that nothing uses cuDNN."""
+    return context.live and context.libraries.get("cuda-driver") is None
 
 
 def _mixed(context: CheckContext) -> _Mixed | None:

@@ -28,7 +28,7 @@ _PATH = re.compile(
 
 @rule("TL611", "TL610", "TL612", "TL607", on="log")
 def named(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """The library does not load with this torch, or is damaged. If a note says so already, it becomes a warning."""
+    """The library does not load with this torch, or is damaged; a note that says so becomes a warning."""
     first = log.first
     match = _PATH.search(first.text) if first is not None else None
     path = _place(context, match[1].replace("\\", "/")) if match is not None else ""

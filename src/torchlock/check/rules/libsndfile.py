@@ -169,7 +169,7 @@ def without_libsndfile(context: CheckContext, because_none: str, system: str = "
 
 
 def _is_imported(context: CheckContext) -> bool:
-    """Whether the import of torchaudio imports a soundfile that is there, and fails with it: 0.10 and later do not."""
+    """Whether the import of torchaudio imports a soundfile that is there, and fails with it, as up to 0.9."""
     pin = context.pins.get("torchaudio")
     return pin is not None and not pin.unversioned and specifier_set(">=0.6,<0.10").contains(pin.version)
 

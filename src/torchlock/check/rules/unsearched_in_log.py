@@ -1,7 +1,6 @@
 """TL230: a library of an installed NVIDIA package that the loader of a log did not find.
 
-It is certain by the log itself: the file is here, and the process did not find it. Which package asked for it does not
-matter; any may link a library of CUDA.
+It is certain by the log itself: the file is here, and the process did not find it. Any package may link one of CUDA.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ def unsearched(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield context.finding(
         "TL230",
         "warning",
-        f"{context.named(user)} needs {library}, which is in {os.path.dirname(there[0])}, where the loader does not "
-        "search",
+        f"{context.named(user)} needs {library}, which is in {os.path.dirname(there[0])}, "
+        "where the loader does not search",
         user,
         path=there[0],
         because="torch opens the libraries of these packages by their paths, and other packages do not",

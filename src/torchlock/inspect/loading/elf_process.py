@@ -93,7 +93,7 @@ class ElfProcess(LoaderProcess):
             self._has_python = self._defines_python()
 
     def _defines_python(self) -> bool:
-        """Whether the program or a library of it defines the functions of Python; a stripped file may not show it."""
+        """Whether the program or a library of it defines the functions of Python."""
         assert self._main is not None
         loaded = [self._main, *filter(None, self._loaded.values())]
         return any(self._lookups.defines(each.binary.symbols, _OF_PYTHON, "") is True for each in loaded)
