@@ -110,7 +110,10 @@ def test_a_module_for_another_python(
     assert [each["rule"] for each in quiet["files"][0]["findings"] if "_k2" in each["message"]] == ["TL608"]
     report = logged(capsys, site, f"{frame.format(site=site)}ModuleNotFoundError: No module named '_k2'\n")
     assert [rule for _, rule in bad(report)] == ["TL608"]
-    assert first(report)["message"] == f"_k2 of k2 {version.partition('+')[0]} was built for Python 3.8, this is Python 3.11"
+    assert (
+        first(report)["message"]
+        == f"_k2 of k2 {version.partition('+')[0]} was built for Python 3.8, this is Python 3.11"
+    )
     assert bool(report["command"]) is (version == "1.24.4"), "no index for all has the other builds"
 
 
