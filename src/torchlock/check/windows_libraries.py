@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
 
+# The DLLs of the Visual C++ runtime; those of its OpenMP, too.
+VC_RUNTIME = re.compile(r"vcruntime|msvcp|vcomp|concrt", re.IGNORECASE)
 _REDISTRIBUTABLE = "Microsoft.VCRedist.2015+.x64"
 _ADDRESS = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 # The newest release of each major version that winget has as a shared build.

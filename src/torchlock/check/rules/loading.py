@@ -11,12 +11,13 @@ from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.fix.commands import add_all
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
+from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
-from torchlock.check.windows_libraries import install_vc_runtime
+from torchlock.check.windows_libraries import VC_RUNTIME, install_vc_runtime
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
@@ -229,7 +230,7 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     """The remedy for a missing library that does not belong to a package."""
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
-    if re.match(r"vcruntime|msvcp|vcomp", missing.name):
+    if VC_RUNTIME.match(missing.name):
         return install_vc_runtime(context)
     if missing.name.startswith("libpython"):
         return install_python_library(context, missing.name)
@@ -272,8 +273,8 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     if not by_attempt:
         return
     found = [undefined for _, undefined in by_attempt]
-    if outdated := [undefined for undefined in found if undefined.provider]:
-        yield _outdated(context, name, by_attempt[0][0].path, outdated)
+    if lost := [undefined for undefined in found if undefined.provider]:
+        yield outdated(context, name, by_attempt[0][0].path, lost, _severity(name))
         return
     first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -306,37 +307,6 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         sources=("ld-so-manual",) if abi is None else ("ld-so-manual", "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
-
-
-def _outdated(context: CheckContext, name: str, opened: str, found: Sequence[UndefinedSymbol]) -> Finding:
-    """The finding for symbols that the installed release of an NVIDIA library does not define."""
-    first = found[0]
-    user, provider = (owner_of(context, path) for path in (first.wanted_by, first.provider))
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    there = f"{os.path.basename(first.provider)} of {provider} {context.version(provider)}"
-    message = (
-        f"{os.path.basename(first.wanted_by)} of {f'{user} {context.version(user)}' if user else name} uses "
-        f"{first.symbol}{more}, which {there if provider else first.provider} does not define"
-    )
-    return context.finding(
-        "TL611",
-        _severity(name),
-        message,
-        name,
-        *dict.fromkeys(filter(None, (provider, user))),
-        path=first.wanted_by,
-        because=_not_of_one_release(provider),
-        expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
-        sources=("ld-so-manual",),
-        lacks=tuple(dict.fromkeys(each.symbol for each in found)),
-    )
-
-
-def _not_of_one_release(provider: str) -> str:
-    """Why the symbols are missing; the libraries of NCCL and cuDNN are not part of a CUDA release."""
-    if re.search(r"nccl|cudnn|nvshmem|cusparselt", provider):
-        return f"torch was built with another release of {provider} than the installed one"
-    return "the two are from different releases of CUDA; torch requires the ones that it was built with"
 
 
 def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_error: str) -> Finding:
