@@ -1,4 +1,4 @@
-"""TL611 about a library that is not torch's: the one that is loaded does not define what another one uses of it."""
+"""TL611 about a library that is not torch's: the one that is loaded does not define what is used of it."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ def _remedy(context: CheckContext, first: UndefinedSymbol) -> Remedy | None:
     if owner_of_file(context, first.provider):
         return None
     return Remedy(
-        f"Install a later release of what contains {library}; or remove this copy, if another one is searched later."
+        f"Install a later release of what contains {library}; or remove this copy, if a later one is there."
     )

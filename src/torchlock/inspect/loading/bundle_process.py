@@ -121,7 +121,8 @@ class BundleProcess(LoaderProcess):
                 path = self._found(needed.name, binary) or (preloaded(key) if preloaded else None)
                 found = self._binary(path) if path else None
                 if isinstance(found, Binary) and not self._is_for_process(found):
-                    broken.append(Unreadable(found.path, f"is for {found.machine}"))
+                    if not self._is_systems(needed.name):
+                        broken.append(Unreadable(found.path, f"is for {found.machine}"))
                 elif isinstance(found, Binary):
                     self._loaded[key] = found
                     queue.append(found)
@@ -212,7 +213,7 @@ class BundleProcess(LoaderProcess):
         return not self._is_found(name)
 
     def _in(self, folders: list[str], name: str, *, any_case: bool = False) -> str | None:
-        """The first file of that name which is taken, else the first one."""
+        """The first file of that name for this machine, else the first one for another."""
         unfit = ""
         for folder in folders:
             self._looks += 1
@@ -221,13 +222,13 @@ class BundleProcess(LoaderProcess):
             path = os.path.normpath(os.path.join(folder, name))
             if not files.is_file(path):
                 path = self._by_case(folder, name) if any_case else ""
-            if path and (self._system == "windows" or self._fits(path)):
+            if path and self._fits(path):
                 return path
             unfit = unfit or path
         return unfit or None
 
     def _fits(self, path: str) -> bool:
-        """Whether dyld takes this file; it passes over a library for another machine. Windows stops there."""
+        """Whether it is for this machine; a file that cannot be read counts as one, and is reported as such."""
         binary = self._binary(path)
         return isinstance(binary, Unreadable) or self._is_for_process(binary)
 
