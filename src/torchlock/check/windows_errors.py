@@ -18,7 +18,7 @@ REFUSALS = {
     5: Refusal(
         "access is denied",
         "this user may not read or run the file, or a program such as a virus scanner blocks it",
-        "Let this user read and run the files of the environment, or create it in a folder of the user; and look in "
+        "Let this user read and run the files of the environment, or create it in a folder of the user. Look in "
         "the virus scanner for a file that it blocks.",
     ),
     182: Refusal(
@@ -35,14 +35,14 @@ REFUSALS = {
     225: Refusal(
         "a virus scanner takes it for harmful",
         "the scanner blocks the file or removes it; it is right here, or was restored",
-        "Restore the file in the virus scanner, and exclude the folder of the environment from its search. Install "
-        "the package once more if the file is gone.",
+        "Restore the file in the virus scanner, and exclude the folder of the environment from its search. If the "
+        "file is gone, install the package once more.",
     ),
     998: Refusal(
         "its start-up code reads memory that is not there",
         _ELSEWHERE,
-        "Install the package once more without the cache of the installer. If that does not help, turn off programs "
-        "that load themselves into others (virus scanners, overlays), and test the memory of this machine.",
+        "Install the package once more without the cache of the installer. If that does not help, turn off "
+        "programs that load themselves into others (virus scanners, overlays), and test this machine's memory.",
     ),
     1114: Refusal(
         "its start-up code fails",

@@ -79,7 +79,9 @@ class Environment(NamedTuple):
         return tuple(self.tree.unreadable)
 
     def has_module(self, name: str) -> bool:
-        """Whether a module of that name is in a folder of the path; or may be, if the path has an archive."""
+        """Whether a module of that name is in a folder of the path; or may be, in an archive or an application."""
+        if self.frozen is not None:
+            return True
         for entry in self.path:
             if entry.state == "file" and entry.kind != "stdlib":
                 return True

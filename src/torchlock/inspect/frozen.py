@@ -20,7 +20,7 @@ _OF_PYINSTALLER, _ARCHIVE, _OF_BRIEFCASE = "base_library.zip", "library.zip", "a
 # Python's own library, which stands beside the program in a folder that Nuitka or py2exe made.
 _PYTHON = re.compile(r"python3\d{1,2}t?\.dll|libpython3\.\d{1,2}t?\.(so[\d.]*|dylib)|Python", re.IGNORECASE)
 _OF_PYTHON = ("site-packages", "dist-packages")
-_STARTER = re.compile(r"(?:python|pypy)[\d.]*t?w?(?:\.exe)?", re.IGNORECASE)
+_STARTER = re.compile(r"(?:python|pypy)[\d.]*t?w?(?:\.exe)?")
 
 
 class Frozen(NamedTuple):

@@ -52,7 +52,9 @@ def _found(context: CheckContext, attempt: Attempt) -> Finding:
     )
     library = os.path.basename(path)
     message = f"{library}, {how}, is for {theirs}, and this Python is for {mine}"
-    is_alien = path == attempt.path and not owner and context.record(name) is not None
+    is_alien = (
+        path == attempt.path and not owner and (context.record(name) or context.environment.frozen) is not None
+    )
     return context.finding(
         "TL608",
         severity_of(fails=MEMBERS[name].effect == "import"),
@@ -67,9 +69,11 @@ def _found(context: CheckContext, attempt: Attempt) -> Finding:
 
 
 def _delete(context: CheckContext, path: str, name: str) -> Remedy:
-    """Delete a file that no package recorded."""
+    """Delete a file that no package recorded, or that a freezer put beside those of the package."""
     library = os.path.basename(path)
+    why = "no installed package recorded it"
+    if context.environment.frozen is not None:
+        why = "those are for the machine of this program. Leave it out when the application is built again"
     return Remedy(
-        f"Delete {library}, which is not a file of {name}: no installed package recorded it.",
-        commands=file_deletion(context, path),
+        f"Delete {library}, which is not a file of {name}: {why}.", commands=file_deletion(context, path)
     )

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import NotExamined
+    from torchlock.inspect.modules import ModuleCopy
 
 # These are listed last: most machines have the Visual C++ runtime.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
@@ -65,7 +66,7 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = _early(context) if fine and not unknown else ""
-    missing = early + _absent(names) + _others(context, notes)
+    missing = early + (_absent(names) if context.environment.frozen is None else "") + _others(context, notes)
     if not unknown and not is_open and not prereleases.has_later_numpy(context):
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
@@ -168,6 +169,8 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     copy = context.copy(name)
     if copy is None or copy.kind == "namespace":
         return Unknown(_without_module(context, name))
+    if context.environment.frozen is not None and not _is_open(context, copy):
+        return Unknown("its modules are in the archive of an application, which was not read")
     mine = [attempt for attempt in context.attempts if attempt.package == name]
     imports = [attempt for attempt in mine if attempt.role == "import"]
     opened = [*imports, *_chosen(context, mine)]
@@ -178,6 +181,11 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
         return _common_reason(unseen)
     unknown = versions.unjudged(context, name)
     return prereleases.unpaired(context, name) if unknown is None else unknown
+
+
+def _is_open(context: CheckContext, copy: ModuleCopy) -> bool:
+    """Whether the modules of a package are files in its folder."""
+    return any(each.startswith("__init__.") for each in context.environment.tree.names(copy.path))
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:

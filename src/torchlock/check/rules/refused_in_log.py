@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
-    from torchlock.check.log import Log
+    from torchlock.check.log import Log, Signature
     from torchlock.check.windows_errors import Refusal
     from torchlock.finding import Finding
 
@@ -73,7 +73,7 @@ def other_architecture(context: CheckContext, log: Log, found: Sequence[Finding]
 def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A library that dyld did not find, and that is in a folder to which its user does not lead."""
     first, said = log.first, _NOT_LOADED.search(log.first.text if log.first is not None else "")
-    if first is None or said is None or _is_explained(found):
+    if first is None or said is None or _is_explained(first, found):
         return
     opened = [path for each in _TRIED.finditer(first.text) for path in _here(context, each["path"])]
     if not opened or not _asks(context, opened[0][1], said["name"]):
@@ -110,7 +110,7 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
     """A DLL of this environment that Windows does not load, for a reason that the files do not show."""
     first, said = log.first, _WINDOWS.search(log.first.text if log.first is not None else "")
     refusal = REFUSALS.get(int(said["number"])) if said is not None else None
-    if first is None or said is None or refusal is None or _is_explained(found):
+    if first is None or said is None or refusal is None or _is_explained(first, found):
         return
     named = next(iter(_here(context, said["path"])), None)
     if named is None:
@@ -151,9 +151,10 @@ def _copies(path: str) -> str:
     return f'"where {" ".join(others[:5])}" lists them' if others else "look for copies of it on the PATH"
 
 
-def _is_explained(found: Sequence[Finding]) -> bool:
-    """Whether a finding about these files is what the log shows."""
-    return any(each.severity != "note" and each.strength is Strength.RAN for each in found)
+def _is_explained(first: Signature, found: Sequence[Finding]) -> bool:
+    """Whether a finding about these files is what the log shows, or is about the likeliest cause of its line."""
+    bad = [each for each in found if each.severity != "note"]
+    return any(each.strength is Strength.RAN or each.rule == first.rules[0] for each in bad)
 
 
 def _here(context: CheckContext, path: str) -> Iterator[tuple[str, str]]:
