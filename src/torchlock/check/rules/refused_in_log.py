@@ -116,6 +116,10 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
     if named is None:
         return
     name, path = named
+    if blamed := _about_a_need(found, path):
+        blamed.severity, blamed.strength = severity_of(fails=MEMBERS[name].effect == "import"), Strength.RAN
+        blamed.expected_error = first.text
+        return
     yield context.finding(
         "TL621",
         severity_of(fails=MEMBERS[name].effect == "import"),
@@ -130,6 +134,14 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
         strength=Strength.RAN,
         lacks=(os.path.basename(path),),
     )
+
+
+def _about_a_need(found: Sequence[Finding], path: str) -> Finding | None:
+    """The note about a library that the refused one needs."""
+    binary = read_binary(path)
+    needed = {each.name.lower() for each in binary.needed} if isinstance(binary, Binary) else set[str]()
+    notes = (each for each in found if each.severity == "note" and each.path)
+    return next((each for each in notes if os.path.basename(each.path).lower() in needed), None)
 
 
 def _remedy(context: CheckContext, refusal: Refusal, path: str) -> Remedy:

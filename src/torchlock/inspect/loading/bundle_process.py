@@ -85,6 +85,9 @@ class BundleProcess(LoaderProcess):
         """Search one more folder, as ``os.add_dll_directory`` does."""
         self._folders[folder] = None
 
+    def paths(self) -> list[str]:
+        return [each.path for each in self._loaded.values()]
+
     def _is_for_process(self, binary: Binary) -> bool:
         return binary.format == _FORMATS[self._system] and self._machine in (binary.machine, *binary.machines)
 
