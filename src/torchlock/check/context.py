@@ -126,7 +126,8 @@ class CheckContext:
             root = Root(self.search_path.root, machine=machine) if system == "macos" else None
         elif system == "linux" and not self.live:
             beyond = libraries_of_python(self)
-        process = process_of(system, machine, root, executable, beyond, self._programs)
+        programs = self._beside_program if system == "linux" else self._programs
+        process = process_of(system, machine, root, executable, beyond, programs)
         for folder in self._searched(system):
             process.search_in(folder)
         return process
@@ -139,6 +140,14 @@ class CheckContext:
         if system != "windows" or not prefix:
             return ()
         return (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin"))
+
+    @property
+    def _beside_program(self) -> tuple[str, ...]:
+        """The folders to which a program of Linux leads the loader: those of an application, or of conda."""
+        prefix, frozen = self.environment.interpreter.prefix, self.environment.frozen
+        if frozen is not None:
+            return frozen.programs
+        return (os.path.join(prefix, "lib"),) if self.environment.conda and prefix else ()
 
     @property
     def _programs(self) -> tuple[str, ...]:

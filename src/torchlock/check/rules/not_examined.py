@@ -20,6 +20,7 @@ from torchlock.check.rules.audio_backends import (
 )
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, majors_of, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
+from torchlock.check.rules.libsndfile_loading import loaded
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.rules.unmet_requirements import lacking
 from torchlock.check.rules.unseen_libraries import (
@@ -160,7 +161,9 @@ def _without_target(context: CheckContext) -> Unknown | None:
 
 
 def _of_soundfile(context: CheckContext) -> Unknown | None:
-    answer = has_library(context)
+    answer, attempt = has_library(context), loaded(context)
+    if not isinstance(answer, Unknown) and attempt is not None and attempt.outcome.unseen:
+        return _common_reason(attempt.outcome.unseen)
     return answer if isinstance(answer, Unknown) else None
 
 

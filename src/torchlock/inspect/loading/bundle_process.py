@@ -144,7 +144,8 @@ class BundleProcess(LoaderProcess):
                     if self._is_named_by_place(needed.name):
                         yield MissingLibrary(needed.name, binary.path)
                     else:
-                        unseen.append(NotExamined(key, binary.path, Unknown(self._why_unseen(key))))
+                        is_unfound = self._root is not None and not _LAST_OF_MACOS.fullmatch(key)
+                        unseen.append(NotExamined(key, binary.path, Unknown(self._why_unseen(key)), is_unfound))
         if queue or self._looks > MOST_LOOKS:
             path = first.path
             unseen.append(
