@@ -264,8 +264,9 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             finding.expected_error = first.text  # Windows names the DLL that was opened, and not what it needs.
         yield finding
         return
-    if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
-        yield from _ffmpeg_shown(context, first)
+    hides_reason = first.rules[:1] == ("TL305",) and "torchcodec" in context.pins
+    if (first.rules[:1] == ("TL304",) or hides_reason) and "TL304" not in {each.rule for each in found}:
+        yield from _ffmpeg_shown(context, _NO_REASON if hides_reason else _reason_in(first))
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
         yield from _libsndfile_shown(context, log, first)
     of_torchaudio = first.rules[:2] == ("TL304", "TL303") and "torchcodec" not in context.pins
@@ -307,7 +308,18 @@ def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iter
     yield finding
 
 
-def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
+# What programs print whenever torchcodec cannot be imported, whether it is installed or not.
+_NO_REASON = "the log, which asks for the torchcodec that is installed, fits a machine that has none"
+
+
+def _reason_in(first: Signature) -> str:
+    """What a line of torchcodec shows of FFmpeg."""
+    if first.weight > HEADLINE:
+        return "the log shows that none is found"
+    return "the log, which shows no more than the headline, fits a machine that has none"
+
+
+def _ffmpeg_shown(context: CheckContext, shown: str) -> Iterator[Finding]:
     """The FFmpeg that a log shows not to be found: on a Mac it may be there, in a folder that is not searched.
 
     Nothing is said if the loader finds one: then the failure has another reason, such as symbols that torch does
@@ -322,13 +334,7 @@ def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
         yield off_the_path(context, off_path)
     elif _needs_ffmpeg_unseen(context):
         there = ffmpeg_of_tree(context)
-        said = (
-            f"this environment has FFmpeg {', '.join(map(str, there))}"
-            if there
-            else "the log shows that none is found"
-            if first.weight > HEADLINE
-            else "the log, which shows no more than the headline, fits a machine that has none"
-        )
+        said = f"this environment has FFmpeg {', '.join(map(str, there))}" if there else shown
         yield lacking_ffmpeg(context, said, any_there=bool(there))
 
 
