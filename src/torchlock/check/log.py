@@ -22,6 +22,8 @@ _LONGEST = 4000
 _MOST_TRIED = 10_000
 # So many different failures are kept.
 _MOST_FOUND = 1000
+# So many lines may follow the exception that ended a program: the rest of its message, and that of a shell.
+_MOST_AFTER = 20
 # So many failures after the first one are explained.
 _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
@@ -38,6 +40,8 @@ _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|
 _SYMBOL = re.compile(
     r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
 )
+# The last line of a traceback, without the numbers that some viewers add.
+_EXCEPTION = re.compile(r"(?:E {1,3})?[A-Za-z_][\w.]{0,100}(?:Error|Exception|Missing)\b")
 # The lack of a name, which a program may expect: it imports something else then.
 _NAME = re.compile(r"No module named|cannot import name|has no attribute")
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
@@ -121,6 +125,17 @@ class Log(NamedTuple):
             for each in self.signatures
             if each.line > signature.line and self._chain_of(each) == own.chain
         )
+
+    def ended_by(self, signature: Signature) -> bool:
+        """Whether a line is the exception of a traceback that nothing handled, and little follows it.
+
+        A program that goes on prints more.
+        """
+        own = traceback_of(self.tracebacks, signature.line)
+        if own is None or not own.chain or own.is_handled or not _EXCEPTION.match(signature.text):
+            return False
+        after = [line for line in self.text.split("\n")[signature.line :] if line[:1].strip()]
+        return own.chain == self.tracebacks[-1].chain and len(after) <= _MOST_AFTER
 
     def _chain_of(self, signature: Signature) -> int:
         own = traceback_of(self.tracebacks, signature.line)

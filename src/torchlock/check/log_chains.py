@@ -53,7 +53,7 @@ class Chains:
 
 
 def frames_to(tracebacks: tuple[Traceback, ...], line: int) -> tuple[str, ...]:
-    """The files of the chain in which a line is, those of its own traceback last; all files if it is in none."""
+    """The files of the chain that has a line, those of its own traceback last; all files if no chain has it."""
     own = traceback_of(tracebacks, line)
     chain = own.chain if own is not None else 0
     others = [each for each in tracebacks if each != own and (not chain or each.chain == chain)]
