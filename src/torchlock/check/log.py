@@ -194,7 +194,8 @@ def read_log(text: str) -> Log:
     for number, line in plain_lines(text):
         facts.read(line)
         chains.read(number, line)
-        failures.read(number, line)
+        if not chains.is_noted:
+            failures.read(number, line)
     log = Log(
         tuple(failures.found.values()),
         tuple(facts.prefixes)[:50],

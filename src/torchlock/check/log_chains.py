@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from torchlock.check.log_facts import frames_in
@@ -9,6 +10,9 @@ from torchlock.check.log_facts import frames_in
 _HEADER = "Traceback (most recent call last)"
 _HANDLED = "During handling of the above exception, another exception occurred"
 _CAUSED = "The above exception was the direct cause of the following exception"
+# A record of a level for which nothing failed: the program tells what it tried, and goes on. torchaudio writes the
+# second one for each FFmpeg that is not there.
+_NOTED = re.compile(r"\bDEBUG\b|Failed to load FFmpeg ?\d? extension")
 # More tracebacks than a reader looks at.
 _MOST = 2000
 
@@ -33,9 +37,12 @@ class Chains:
         self._found = [Traceback(1, 0)]
         self._frames: list[dict[str, None]] = [{}]
         self._is_linked = False
+        self._before = ""
+        self._is_noted = False
 
     def read(self, number: int, line: str) -> None:
         """Take what one line says; the first part is what comes before all tracebacks."""
+        self._note(line)
         if _HEADER in line and len(self._found) < _MOST:
             last = self._found[-1]
             self._found.append(Traceback(number, last.chain + (not self._is_linked)))
@@ -45,6 +52,21 @@ class Chains:
             self._is_linked = True
             self._found[-1] = self._found[-1]._replace(is_handled=_HANDLED in line)
         self._frames[-1].update((each, None) for each in frames_in(line))
+
+    def _note(self, line: str) -> None:
+        """Follow a traceback that a program wrote as a note, up to the line of its exception."""
+        is_link = _HANDLED in line or _CAUSED in line
+        if _HEADER in line:
+            was_linked = _HANDLED in self._before or _CAUSED in self._before
+            self._is_noted = _NOTED.search(self._before) is not None or (self._is_noted and was_linked)
+        elif not is_link and not self._before.startswith((" ", _HEADER)):
+            self._is_noted = False  # The line before was the exception, or no part of a traceback.
+        self._before = line
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the line that was read last is in the traceback of a failure that only a note is about."""
+        return self._is_noted
 
     @property
     def tracebacks(self) -> list[Traceback]:

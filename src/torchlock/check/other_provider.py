@@ -10,7 +10,7 @@ from torchlock.check.cxx_symbols import demangled
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.loader_messages import no_symbol
 from torchlock.check.relevance import owner_of_file
-from torchlock.check.windows_libraries import VC_RUNTIME, install_vc_runtime
+from torchlock.check.windows_libraries import remedy_for_dll
 from torchlock.finding import Remedy
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def _why(library: str, provider: str, user: str) -> str:
 def _remedy(context: CheckContext, first: UndefinedSymbol) -> Remedy | None:
     """The remedy for a library of the machine or of Python; None for one of a package."""
     library = os.path.basename(first.provider)
-    if VC_RUNTIME.match(library):
-        return install_vc_runtime(context)
+    if (remedy := remedy_for_dll(context, library)) is not None:
+        return remedy
     if re.match(r"python3\d", library, re.I):
         return Remedy(f"Install the packages for the Python that {library} is of; or use the Python they are for.")
     if is_ffmpeg(library):

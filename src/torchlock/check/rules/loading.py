@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.loader_messages import no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.other_provider import outdated
@@ -19,6 +20,7 @@ from torchlock.check.system_packages import install_runtime
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
+from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
@@ -232,7 +234,19 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
     if missing.name.startswith("libpython"):
         return install_python_library(context, missing.name)
+    if is_of_macos(missing.name):
+        return _of_macos(missing)
     return _of_builders(missing) if missing.name.startswith("/") else remedy_for_dll(context, missing.name)
+
+
+def _of_macos(missing: MissingLibrary) -> Remedy:
+    """Let a library name that of macOS by its place, in place of an LC_RPATH that leads nowhere."""
+    change = f"install_name_tool -change @rpath/{missing.name} /usr/lib/{missing.name}"
+    commands = (Command("shell", line),) if is_one_line(line := f"{change} {quoted(missing.wanted_by)}") else ()
+    summary = (
+        f"Let {os.path.basename(missing.wanted_by)} name the library of macOS itself; or install a later release."
+    )
+    return Remedy(summary, commands=commands)
 
 
 def _of_builders(missing: MissingLibrary) -> Remedy:

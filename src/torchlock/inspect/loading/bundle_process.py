@@ -302,6 +302,11 @@ class BundleProcess(LoaderProcess):
         return False
 
 
+def is_of_macos(name: str) -> bool:
+    """Whether each macOS has this library in /usr/lib."""
+    return _LAST_OF_MACOS.fullmatch(name) is not None
+
+
 def _is_of_family(path: str) -> bool:
     return is_of_torch(os.path.basename(path))
 
