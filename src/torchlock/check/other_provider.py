@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import demangled
+from torchlock.check.fix.commands import reinstall
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.loader_messages import no_symbol
 from torchlock.check.relevance import owner_of_file
@@ -41,12 +42,11 @@ def outdated(
         "TL611",
         severity,
         message,
-        name,
-        *dict.fromkeys(filter(None, (provider, user))),
+        *dict.fromkeys(filter(None, (name, provider, user))),
         path=first.wanted_by,
         because=_why(library, provider, user or name),
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
-        remedy=_remedy(context, first),
+        remedy=_remedy(context, first, provider, user or name),
         sources=("ld-so-manual",),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
@@ -63,8 +63,8 @@ def _why(library: str, provider: str, user: str) -> str:
     return f"{user} was built with another release of {library} than the one that is loaded"
 
 
-def _remedy(context: CheckContext, first: UndefinedSymbol) -> Remedy | None:
-    """The remedy for a library of the machine or of Python; None for one of a package."""
+def _remedy(context: CheckContext, first: UndefinedSymbol, provider: str, user: str) -> Remedy | None:
+    """The remedy for the library that lacks a symbol; None for one of NVIDIA, whose release torch requires."""
     library = os.path.basename(first.provider)
     if (remedy := remedy_for_dll(context, library)) is not None:
         return remedy
@@ -72,8 +72,13 @@ def _remedy(context: CheckContext, first: UndefinedSymbol) -> Remedy | None:
         return Remedy(f"Install the packages for the Python that {library} is of; or use the Python they are for.")
     if is_ffmpeg(library):
         return Remedy(f"Install the FFmpeg that {os.path.basename(first.wanted_by)} is for, in place of this one.")
-    if owner_of_file(context, first.provider):
-        return None
+    if provider == user:
+        version = context.pins[user].version.public if user in context.pins else context.version(user)
+        words = f"Install {user} {version} once more."
+        return Remedy(words, commands=reinstall(context, user, f"=={version}"))
+    if provider:
+        words = f"Install the release of {provider} that {user} was built with."
+        return None if provider.startswith("nvidia-") else Remedy(words)
     return Remedy(
         f"Install a later release of what contains {library}; or remove this copy, if a later one is there."
     )

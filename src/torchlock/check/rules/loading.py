@@ -235,14 +235,15 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     if missing.name.startswith("libpython"):
         return install_python_library(context, missing.name)
     if is_of_macos(missing.name):
-        return _of_macos(missing)
+        return _of_macos(context, missing)
     return _of_builders(missing) if missing.name.startswith("/") else remedy_for_dll(context, missing.name)
 
 
-def _of_macos(missing: MissingLibrary) -> Remedy:
+def _of_macos(context: CheckContext, missing: MissingLibrary) -> Remedy:
     """Let a library name that of macOS by its place, in place of an LC_RPATH that leads nowhere."""
     change = f"install_name_tool -change @rpath/{missing.name} /usr/lib/{missing.name}"
-    commands = (Command("shell", line),) if is_one_line(line := f"{change} {quoted(missing.wanted_by)}") else ()
+    path = context.search_path.name(missing.wanted_by) if context.search_path is not None else missing.wanted_by
+    commands = (Command("shell", line),) if is_one_line(line := f"{change} {quoted(path)}") else ()
     summary = (
         f"Let {os.path.basename(missing.wanted_by)} name the library of macOS itself; or install a later release."
     )
