@@ -267,7 +267,8 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             finding.expected_error = first.text
         yield finding
         return
-    hides_reason = first.rules[:1] == ("TL305",) and "torchcodec" in context.pins
+    bad = {each.packages[0][0] for each in found if each.severity != "note" and each.packages}
+    hides_reason = first.rules[:1] == ("TL305",) and "torchcodec" in context.pins and "torchcodec" not in bad
     if (first.rules[:1] == ("TL304",) or hides_reason) and "TL304" not in {each.rule for each in found}:
         yield from _ffmpeg_shown(context, _NO_REASON if hides_reason else _reason_in(first))
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
