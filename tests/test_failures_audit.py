@@ -80,6 +80,8 @@ FAILURES = {
         1,
         "whisperx 3.3.1 declares torchaudio>=2",
         "whisperx==3.3.1\ntorch==2.5.1\ntorchaudio==2.5.1\n",
+        # With torch 2.5.1, the cuDNN of its ctranslate2 is another one (TL207).
+        by_hand="whisperx==3.3.1\ntorch==2.3.1\ntorchaudio==2.3.1\n",
     ),
     "xformers pins torch, and torchaudio has no bound": Failure(
         "requirements.txt",

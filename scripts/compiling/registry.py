@@ -14,6 +14,8 @@ REGISTRY_KEYS = {
     "by",
     "group",
     "explains",
+    "change",
+    "steps",
     "remedy",
     "hidden_by_error",
     "whole_file",
@@ -22,6 +24,8 @@ REGISTRY_KEYS = {
 _SEVERITIES = ("error", "warning", "note")
 _COMMANDS = ("audit", "check", "lock")
 _REMEDIES = ("reinstall", "versions", "dependent", "partner")
+_STEPS = ("import", "files")
+_CHANGES = ("page", "release", "dependent")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.
@@ -63,8 +67,16 @@ def registry_row_of(table: dict[str, Any], identifier: str) -> dict[str, Any]:
         row["remedy"] = text_of(table, "remedy")
         if row["remedy"] not in _REMEDIES:
             raise TableError(f"must be one of {', '.join(_REMEDIES)}", "remedy")
+    if "steps" in table:
+        row["steps"] = texts_of(table, "steps")
+        if not set(row["steps"]) <= set(_STEPS):
+            raise TableError(f"must be some of {', '.join(_STEPS)}", "steps")
     if "explains" in table:
         row["explains"] = texts_of(table, "explains")
+    if "change" in table:
+        row["change"] = text_of(table, "change")
+        if row["change"] not in _CHANGES:
+            raise TableError(f"must be one of {', '.join(_CHANGES)}", "change")
     for key in ("hidden_by_error", "whole_file"):
         if key in table:
             row[key] = true_of(table, key)

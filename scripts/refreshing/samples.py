@@ -23,6 +23,8 @@ MEASURED_BUILDS = {
     ("torchaudio", "2.5.0", "aarch64"): "cu124",
     ("torchvision", "0.20.0", "aarch64"): "cu124",
 }
+# Outside of the torch family, projects whose wheels of one release declare other requirements for each Python.
+EACH_WHEEL = frozenset({"onnxruntime", "onnxruntime-gpu"})
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Table:
 
 def metadata_sample(name: str, release: Release) -> dict[str, File]:
     """For each wheel (by SHA-256) the wheel whose metadata speaks for it."""
-    if name in FAMILY:
+    if name in FAMILY | EACH_WHEEL:
         return {wheel.sha256: wheel for wheel in release.wheels}
     return _speakers(release.wheels, lambda wheel: (wheel.platform, wheel.generation, wheel.build_number))
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from support.libraries import elf, pe
 from support.site_folder import install
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.binaries.elf_strings import library_names
 from torchlock.runtime.files import Unreadable
 
 MACHINES = {"x86_64": 62, "aarch64": 183}
@@ -183,10 +184,12 @@ def dylib(
     rpaths: Sequence[str] = (),
     machine: str = "arm64",
     uses: Sequence[str] = (),
+    least: tuple[int, int] | None = None,
 ) -> bytes:
     """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH.
 
-    ``uses`` are symbols of any library (flat namespace).
+    ``uses`` are symbols of any library (flat namespace). ``least`` is the release of macOS that it was made for:
+    LC_VERSION_MIN_MACOSX up to 10, else LC_BUILD_VERSION.
     """
 
     def command(kind: int, text: str, head: int) -> bytes:
@@ -196,6 +199,10 @@ def dylib(
 
     commands = [command(0xD, name, 24)] if name else []
     commands += [command(0xC, each, 24) for each in needed] + [command(0x8000001C, each, 12) for each in rpaths]
+    if least is not None:
+        made_for = least[0] << 16 | least[1] << 8
+        old, new = struct.pack("<IIII", 0x24, 16, made_for, 0), struct.pack("<IIIIII", 0x32, 24, 1, made_for, 0, 0)
+        commands += [old if least[0] <= 10 else new]
     strings, rows = b"\0", b""
     for each in exports:
         rows += struct.pack("<IBBHQ", len(strings), 0xF, 1, 0, 0)
@@ -218,7 +225,7 @@ def runtime(cuda: str) -> str:
 
 
 def nvidia(site: Site, name: str, version: str, extra: Iterable[str] = (), requires: Sequence[str] = ()) -> None:
-    """Install a package of NVIDIA with the libraries that something in the site needs of it.
+    """Install a package of NVIDIA with the libraries that something in the site needs of it, or opens.
 
     A library offers every symbol that another one of NVIDIA's packages here uses of it. ``extra`` are libraries
     that nothing needs by name.
@@ -228,7 +235,8 @@ def nvidia(site: Site, name: str, version: str, extra: Iterable[str] = (), requi
     major = (re.search(r"-cu(\d+)$", name) or re.search(r"(\d+)", version) or [""])[0].lstrip("-cu")
     new = not name.endswith(("-cu11", "-cu12")) and part not in ("cudnn", "nccl", "cusparselt", "nvshmem")
     folder = f"nvidia/cu{major}" if new else f"nvidia/{part}"
-    mine = {each for each in {*uses.needed, *extra} if OF_NVIDIA.match(each) and part_of(each) == part}
+    opened = {each for path in site.path.glob("*.libs/*") for each in library_names(str(path))}
+    mine = {each for each in {*uses.needed, *extra, *opened} if OF_NVIDIA.match(each) and part_of(each) == part}
     offered = sorted(
         symbol for symbols in uses.symbols.values() for symbol in symbols if re.match("_*nv|cu", symbol)
     )

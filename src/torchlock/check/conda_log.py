@@ -9,7 +9,10 @@ _VERSION = r"(?: ?=?=? ?(?P<version>\d[\w.*]{0,40})(?: (?!needed\b)(?P<build>\w{
 _NOT_PROVIDED = (
     re.compile(rf"nothing provides (?:requested )?(?P<name>[\w.-]{{1,80}}){_VERSION}(?=\s|$)"),
     re.compile(r"(?P<name>[\w.-]{1,80})(?: =?(?P<version>[\w.*]{1,40}))?(?: \*)? does not exist \(perhaps"),
-    re.compile(r"No candidates were found for (?P<name>[\w.-]{1,80})(?: [=<>!~]*(?P<version>\d[\w.*]{0,40}))?"),
+)
+# What pixi says.
+NO_CANDIDATES = re.compile(
+    r"No candidates were found for (?P<name>[\w.-]{1,80})(?: [=<>!~]*(?P<version>\d[\w.*]{0,40}))?"
 )
 # The list after ResolvePackageNotFound.
 _LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=(\w{1,60}))?\s*")
@@ -18,7 +21,7 @@ _LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=(\w{1
 def missing_in(near: str) -> list[tuple[str, ...]]:
     """The packages that no channel has: name, and version and build as far as they are stated."""
     found = [match.group("name", "version") for match in _NOT_PROVIDED[1].finditer(near)]
-    found += [match.group("name", "version") for match in _NOT_PROVIDED[2].finditer(near)]
+    found += [match.group("name", "version") for match in NO_CANDIDATES.finditer(near)]
     stated: list[tuple[str | None, ...]] = [(name, (version or "").strip("*")) for name, version in found]
     stated += [match.group("name", "version", "build") for match in _NOT_PROVIDED[0].finditer(near)]
     if "ResolvePackageNotFound" in near:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.cxx_symbols import demangled
 from torchlock.check.fix.commands import reinstall
 from torchlock.check.linking import is_ffmpeg
-from torchlock.check.loader_messages import no_symbol
+from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol
 from torchlock.check.relevance import owner_of_file
 from torchlock.check.windows_libraries import remedy_for_dll
 from torchlock.finding import Remedy
@@ -47,7 +47,7 @@ def outdated(
         because=_why(library, provider, user or name),
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
         remedy=_remedy(context, first, provider, user or name),
-        sources=("ld-so-manual",),
+        sources=LOADER_MANUALS,
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 

@@ -36,7 +36,7 @@ BY_HAND = (
 _MKL = re.compile(r"mkl_\w{1,40}?(?:\.(?P<number>\d))?\.dll", re.IGNORECASE)
 _MKL_RELEASES = {"1": "<2022", "2": ">=2022,<2026", "3": ">=2026"}
 _RUNTIME = re.compile(r"(vcruntime|msvcp|vcomp|concrt)140", re.IGNORECASE)
-_OPENMP = re.compile(r"libomp140", re.IGNORECASE)
+OPENMP = "libomp140"
 _AMD = re.compile(r"(amdhip64|amd_comgr|hiprtc|hip|roc)[\w-]*\.dll", re.IGNORECASE)
 _LIBUV = re.compile(r"(lib)?uv(-\d)?\.dll", re.IGNORECASE)
 _OF_AMD = (
@@ -55,7 +55,7 @@ def origin_of_dll(library: str) -> str:
         return f"it is part of MKL: the package mkl{release} installs it into the folder Library\\bin"
     if _RUNTIME.match(library):
         return "it is part of the Visual C++ runtime, which Microsoft's Redistributable installs"
-    if _OPENMP.match(library):
+    if library.lower().startswith(OPENMP):
         return (
             "it is an OpenMP library of Visual Studio's compilers: fbgemm.dll of torch 2.4.0 needs it, and "
             "neither the wheel nor the Visual C++ Redistributable contains it"
@@ -75,14 +75,14 @@ def sources_of_dll(library: str) -> tuple[str, ...]:
         return ("comfyui-10535",)
     if _LIBUV.fullmatch(library):
         return ("extension-for-pytorch-700",)
-    return ("torch-windows-openmp",) if _OPENMP.match(library) else ()
+    return ("torch-windows-openmp",) if library.lower().startswith(OPENMP) else ()
 
 
 def advice_for_dll(library: str) -> str:
     """How to get a DLL that torch for Windows needs, for any environment; "" if it is not known."""
     if (mkl := _MKL.fullmatch(library)) is not None:
         return f'Install it with pip install "mkl{_MKL_RELEASES.get(mkl["number"] or "", "")}".'
-    if _OPENMP.match(library):
+    if library.lower().startswith(OPENMP):
         return "In place of torch 2.4.0 install 2.4.1. Do not download the DLL from a website."
     if _AMD.fullmatch(library):
         return _OF_AMD
@@ -95,8 +95,8 @@ def remedy_for_dll(context: CheckContext, library: str) -> Remedy | None:
     """How to get a DLL that torch for Windows needs, or a torch that does not need it; None if it is not known."""
     if _RUNTIME.match(library):
         return install_vc_runtime(context)
-    if _OPENMP.match(library):
-        return _without_openmp(context)
+    if library.lower().startswith(OPENMP):
+        return without_openmp(context)
     if _AMD.fullmatch(library):
         return Remedy(_OF_AMD)
     if _LIBUV.fullmatch(library):
@@ -117,7 +117,7 @@ def _with_mkl(context: CheckContext, number: str) -> Remedy:
     return Remedy("Install the MKL that this torch was built with.", commands=commands)
 
 
-def _without_openmp(context: CheckContext) -> Remedy:
+def without_openmp(context: CheckContext) -> Remedy:
     """Install a torch of the same build that contains the OpenMP library that its DLLs need."""
     if not context.version("torch").startswith("2.4.0"):
         builds = "one with MKL, one of conda-forge, or the wheel of the public index, which contain what they need"

@@ -129,6 +129,18 @@ def fixed_by(remedy: str) -> frozenset[str]:
 
 
 @cache
+def changed_by(*changes: str) -> frozenset[str]:
+    """The rules of which audit changes another thing than releases of the stack (``change`` in their tables)."""
+    return frozenset(identifier for identifier, row in _table()["rules"].items() if row.get("change") in changes)
+
+
+@cache
+def shown_by(step: str) -> frozenset[str]:
+    """The rules whose failure a step of the smoke test shows: ``import``, or loading and saving ``files``."""
+    return frozenset(identifier for identifier, row in _table()["rules"].items() if step in row.get("steps", ()))
+
+
+@cache
 def hidden_by_error() -> frozenset[str]:
     """The rules whose warnings add nothing to an error on the same lines."""
     return frozenset(each for each in _table()["rules"] if get(each).hidden_by_error)

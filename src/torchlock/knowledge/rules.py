@@ -203,10 +203,12 @@ class Matrix:
 
         Statements about calls that fail are left out, because a lock may violate them.
         """
+        return [statement for statement in self.all_forbidding() if statement.refuse]
+
+    def all_forbidding(self) -> list[Statement]:
+        """The statements that forbid another package, with those about calls that fail."""
         names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
-        return [
-            statement for name in names for statement in self.about(name) if statement.forbids and statement.refuse
-        ]
+        return [statement for name in names for statement in self.about(name) if statement.forbids]
 
     def _refuses(self, row: dict[str, Any]) -> bool:
         rule = self._rules[row["rule"]]

@@ -13,6 +13,7 @@ from torchlock.audit.fix.search import changed
 from torchlock.audit.fix.specifiers import respelled
 from torchlock.audit.fix.weight import weighed
 from torchlock.audit.install_sets import pinned
+from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 # The rules whose findings another release of such a package may fix.
-RULES = frozenset({"TL530"})
+RULES = changed_by("release", "dependent")
 # Limits on releases that are tried: for one line, and for one document.
 _TRIALS, _ALL_TRIALS = 30, 90
 
@@ -66,22 +67,34 @@ class DeclaredSearch:
         for index, entry in mine:
             if entry.name not in FAMILY and not entry.constraint:
                 others = [other for _, other in mine if other.name != entry.name]
-                yield from ((index, new) for new in islice(self._specifiers(entry, others), _TRIALS))
+                specifiers = self._specifiers(document, entry, others, later=self._is_measured(finding))
+                yield from ((index, new) for new in islice(specifiers, _TRIALS))
 
-    def _specifiers(self, entry: Entry, others: Sequence[Entry]) -> Iterator[str]:
+    def _is_measured(self, finding: Finding) -> bool:
+        """Whether statements say which releases fail. Of those before the first of them nothing is known."""
+        return bool(self._known.matrix.statements_of(finding.rule))
+
+    def _specifiers(
+        self, document: Document, entry: Entry, others: Sequence[Entry], *, later: bool
+    ) -> Iterator[str]:
         """Pins of other releases for the platforms of the present one, the nearest to it first."""
         now = self._allowed(entry)
+        named = {self._known.stack.platforms.index(each) for each in document.platforms or ()}
         platforms = self._platforms(now[0].cells if now else 0)
+        platforms = platforms & named or platforms
+        of_sdist = now[0].of_sdist if now else True
         releases = [
             release
             for release in self._known.declared.releases(entry.name) or ()
             if release.is_final
+            and (of_sdist or not release.of_sdist)
             and platforms <= self._platforms(release.cells)
             and all(self._fits(release, other) for other in others)
         ]
         here = pinned(entry.specifier) or (now[0].version if now else None)
         if here is not None:
-            for version in _nearest((release.version for release in releases), here):
+            versions = [release.version for release in releases if not later or release.version > here]
+            for version in _nearest(versions, here):
                 yield respelled(entry.specifier, str(version), "")
 
     def _fits(self, release: DeclaringRelease, other: Entry) -> bool:

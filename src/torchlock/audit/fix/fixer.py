@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.fix import declared, pages
 from torchlock.audit.fix.advice import advice_of
+from torchlock.audit.fix.agreement import linked_lines, share_remedies
 from torchlock.audit.fix.edits import apply
 from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
 from torchlock.audit.fix.search import FixSearch
 from torchlock.audit.install_sets import effective
 from torchlock.finding import Remedy
+from torchlock.knowledge.registry import changed_by
+from torchlock.knowledge.stories import story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 
+# Of these rules only the package that uses torch changes, never torch.
+_ALONE = changed_by("dependent")
 _ENDED = "The search for a fix stopped after {} trials without one."
 _FIRST = " Make the changes of the findings before this one, then audit again."
 
@@ -49,7 +54,19 @@ class Fixer:
         """The searches for the rules that need another change than other releases of the stack."""
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
-        """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone."""
+        """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone.
+
+        An error or a warning that no change is known to fix gets what its rule says to its reader.
+        """
+        self._search_remedies(document, findings)
+        share_remedies(document, findings, self._judge)
+        unread = {(issue.rule, issue.place) for issue in document.issues}  # Their messages say what is wrong.
+        for finding in findings:
+            if finding.remedy or finding.severity == "note" or (finding.rule, finding.place) in unread:
+                continue
+            finding.remedy = Remedy(story(finding.rule).fix)
+
+    def _search_remedies(self, document: Document, findings: list[Finding]) -> None:
         if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
             return
         _share_sources(findings)
@@ -64,7 +81,7 @@ class Fixer:
                 if finding.rule in self._special:
                     finding.remedy = self._special[finding.rule].remedy(bare, found, finding)
             _share_remedies(mine, found)
-            mine = [finding for finding in mine if _is_fixable(finding)]
+            mine = [finding for finding in mine if _is_fixable(finding) and finding.rule not in _ALONE]
             if not mine:
                 continue
             # If no fix exists for this finding alone, none exists for it with others.
@@ -108,11 +125,12 @@ class Fixer:
             return apply(document.text, edits)
         bare = self._begin(document, self._judge(replace(document, issues=[])))
         found = self._judge(bare)
-        for finding in found:
-            if finding.severity in severities and (finding.remedy or finding.rule in self._special):
-                remedy = finding.remedy or self._special[finding.rule].remedy(bare, found, finding)
-                if remedy is not None and remedy.edits:
-                    return apply(document.text, remedy.edits)
+        mine = [finding for finding in found if finding.severity in severities]
+        if any(finding.rule in self._special for finding in mine):
+            self.add_remedies(bare, found)
+        for finding in mine:
+            if finding.remedy is not None and finding.remedy.edits:
+                return apply(document.text, finding.remedy.edits)
         changes = self._fix(bare, found, severities)
         if changes is None and "error" in severities:
             changes = self._fix(bare, found, frozenset({"error"}))
@@ -143,10 +161,11 @@ class Fixer:
 
         def wanted(finding: Finding) -> bool:
             other = (finding.rule, finding.place) not in solved
-            return finding.severity in severities and other and _is_fixable(finding)
+            is_mine = other and _is_fixable(finding) and finding.rule not in _ALONE
+            return finding.severity in severities and is_mine
 
         changes: dict[int, str] = {}
-        groups = _linked_lines([finding for finding in found if wanted(finding)])
+        groups = linked_lines([finding for finding in found if wanted(finding)])
         for places in groups:
             if self._search.spent:
                 break
@@ -190,27 +209,6 @@ def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, st
     for size in range(1, len(lines) + 1):
         for some in combinations(lines.values(), size):
             yield {index: new for line in some for index, new in line.items()}
-
-
-def _linked_lines(findings: list[Finding]) -> list[frozenset[Place]]:
-    """The lines of findings, in groups: findings that share a line, directly or through others, are together."""
-    linked: dict[Place, set[Place]] = {}
-    for finding in findings:
-        for place in (places := {finding.place, *finding.related}):
-            linked.setdefault(place, set()).update((place, min(places)))
-            linked.setdefault(min(places), set()).add(place)
-    groups: list[frozenset[Place]] = []
-    done: set[Place] = set()
-    for place in linked:
-        group: set[Place] = set()
-        waiting = [place] if place not in done else []
-        while waiting:
-            if (one := waiting.pop()) not in group:
-                group.add(one)
-                waiting += linked[one]
-        done |= group
-        groups += [frozenset(group)] if group else []
-    return groups
 
 
 def _is_fixable(finding: Finding) -> bool:

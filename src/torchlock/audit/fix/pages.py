@@ -16,6 +16,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.indexes import classify_index, page_of
 from torchlock.knowledge.masks import bits
+from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Edit, Span
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, IndexLine
 
 # The rules whose findings another page of builds may fix.
-RULES = frozenset({"TL202", "TL204", "TL205", "TL208", "TL211"})
+RULES = changed_by("page")
 # Limits on pages that are judged: for one finding, and for one document.
 _TRIALS, _ALL_TRIALS = 3, 24
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import apply, changes_of
+from torchlock.audit.fix.variables import value_of
 from torchlock.audit.phrasing import listed
 from torchlock.finding import Remedy
 from torchlock.location import Edit, Span
@@ -29,7 +30,9 @@ def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
     steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
     summary = f"Write {listed(list(steps))}"
     edits = edits_of(document, changes)
-    fixed = [entries[index] for index in changes if entries[index].version is None or entries[index].hashes]
+    fixed = [
+        entries[index] for index, new in changes.items() if not _edits_of_entry(document, entries[index], new)
+    ]
     if fixed:
         return Remedy(f"{summary}{_elsewhere(document, fixed)}.")
     return Remedy(f"{summary}.", changes_of(document, edits), edits)
@@ -47,15 +50,22 @@ def _elsewhere(document: Document, entries: Sequence[Entry]) -> str:
 
 def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]:
     """The edits that write new specifiers. An entry that an edit cannot fix is left out."""
-    edits: list[Edit] = []
-    for index, new in changes.items():
-        span = document.entries[index].version
-        if span is None or document.entries[index].hashes:
-            continue  # The hashes belong to another release.
-        written = rewritten(document.text[span.start : span.end], new, document.entries[index].style)
-        shell = document.entries[index].shell
-        edits += _quoted(document.text, span, written, document.kind) if shell else [Edit(span, written)]
-    return tuple(edits)
+    edits = [
+        edit for index, new in changes.items() for edit in _edits_of_entry(document, document.entries[index], new)
+    ]
+    return tuple(dict.fromkeys(edits))
+
+
+def _edits_of_entry(document: Document, entry: Entry, new: str) -> list[Edit]:
+    """The edits that write a new specifier of one entry; where a variable is its version, those of its value."""
+    span = entry.version
+    if entry.hashes:
+        return []  # The hashes belong to another release.
+    if span is None:
+        value = value_of(document, entry)
+        return [Edit(value, new[2:])] if value is not None and re.fullmatch(r"==[\w.+!]+", new) else []
+    written = rewritten(document.text[span.start : span.end], new, entry.style)
+    return _quoted(document.text, span, written, document.kind) if entry.shell else [Edit(span, written)]
 
 
 def _quoted(text: str, span: Span, written: str, kind: str) -> list[Edit]:

@@ -150,8 +150,9 @@ class FixSearch:
         wanted: Callable[[Finding], bool],
         known: Known,
     ) -> dict[int, str]:
-        """These changes without those of names without a version that are not necessary."""
-        for index in [i for i in changes if not document.entries[i].specifier and len(changes) > 2]:
+        """These changes without those that are not necessary; first those of names without a version."""
+        order = sorted(changes, key=lambda index: bool(document.entries[index].specifier))
+        for index in order if len(changes) > 2 else ():
             fewer = {i: new for i, new in changes.items() if i != index}
             if not self.spent and self._solves(document, fewer, wanted, known):
                 changes = fewer

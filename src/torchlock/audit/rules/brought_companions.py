@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.answers import Unknown
+from torchlock.audit.brought import brought
 from torchlock.audit.command_order import order_of
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.insertion import insertion_of
 from torchlock.audit.fix.remedies import remedy_of
-from torchlock.audit.install_sets import InstallSet, cells_where, demand_of, pinned
+from torchlock.audit.install_sets import InstallSet, demand_of, pinned
 from torchlock.audit.phrasing import listed
-from torchlock.audit.rules.declared_requirements import (
-    by_name,
-    candidates,
-    clashes_of,
-    ignores_metadata,
-    wanted_on,
-)
+from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, unseen
 from torchlock.audit.rules.versions import UNBOUND
 from torchlock.audit.supplies import all_supplies
@@ -27,39 +20,17 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import softened
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
-from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from torchlock.audit.brought import Brought
     from torchlock.audit.context import AuditContext
     from torchlock.audit.supplies import Supplies
     from torchlock.finding import Finding
-    from torchlock.knowledge.declared import DeclaringRelease
-    from torchlock.manifests.document import Entry
 
-# A package may bring another one that declares torchaudio; so deep is looked.
-_DEPTH = 3
 # The limit on packages that a message names.
 _NAMED = 2
-
-
-class Brought(NamedTuple):
-    """A requirement on a member of the torch family that a package brings.
-
-    ``entry`` has the place of the package in the file, and the name and versions that are declared; ``chain`` are
-    the packages from the one in the file to the one that declares it.
-    """
-
-    entry: Entry
-    chain: tuple[str, ...]
-    cells: int
-
-    def __str__(self) -> str:
-        first, *others = self.chain
-        links = [f"brings {link}" for link in others]
-        declared = f"declares {self.entry.name}{readable_specifier(self.entry.specifier)}"
-        return f"{first} {', which '.join([*links, declared])}"
 
 
 class Choice(NamedTuple):
@@ -72,10 +43,10 @@ class Choice(NamedTuple):
 
 
 @rule(*PAIR_RULES, "TL201")
-def brought(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
+def brought_companions(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion that does not load with torch, because a package of the file brings or limits one of them."""
     install_set = context.widened(install_set, [name for name in install_set.demands if name not in UNBOUND])
-    found = list(_brought(context, install_set)) if _is_judged(context, install_set) else []
+    found = list(brought(context, install_set, FAMILY)) if _is_judged(context, install_set) else []
     if not found:
         return
     pieces = _pieces(_cells(context, install_set), found)
@@ -109,70 +80,6 @@ def _is_judged(context: AuditContext, install_set: InstallSet) -> bool:
         return False
     demands = install_set.demands.get("torch", ())
     return all(demand.releases is not None and demand.entry.channel == "pip" for demand in demands)
-
-
-def _brought(context: AuditContext, install_set: InstallSet) -> Iterator[Brought]:
-    """What the packages of the file declare on the torch family, as far as the tables have them."""
-    entries = context.sides.of_pip(install_set.scope)
-    named = by_name(entries)
-    limited = {entry.name for entry in entries if entry.constraint}
-    known = context.known.declared
-    for entry in entries:
-        brings = entry.name in known.dependents and known.names(entry.name) & (FAMILY | known.dependents)
-        if entry.constraint or entry.url is not None or entry.no_deps or not brings:
-            continue
-        cells = install_set.target_grid & cells_where(entry, context.stack)
-        for one in _of_entry(context, entry, named, cells, (), _DEPTH):
-            if one.entry.name not in limited:
-                yield one
-
-
-def _of_entry(
-    context: AuditContext,
-    entry: Entry,
-    named: Mapping[str, Sequence[Entry]],
-    cells: int,
-    before: tuple[str, ...],
-    depth: int,
-) -> Iterator[Brought]:
-    """What the releases declare that installers take for an entry; nothing if it is not known which these are."""
-    for release, taken in _taken(context, entry, named, cells):
-        chain = (*before, f"{release.name} {release.version}")
-        for here, dependency in release.on(FAMILY | context.known.declared.dependents, taken):
-            where = here & wanted_on(context, dependency, entry)
-            if not where:
-                continue
-            declared = replace(
-                entry,
-                name=dependency.name,
-                specifier=dependency.specifier,
-                extras=dependency.extras,
-                version=None,
-                index=None,
-            )
-            if dependency.name in FAMILY:
-                yield Brought(declared, chain, where)
-            elif depth > 1 and dependency.name not in named:
-                yield from _of_entry(context, declared, named, where, chain, depth - 1)
-
-
-def _taken(
-    context: AuditContext, entry: Entry, named: Mapping[str, Sequence[Entry]], cells: int
-) -> Iterator[tuple[DeclaringRelease, int]]:
-    """The releases that an installer takes for an entry, each with its cells: the newest that fits the file."""
-    for release in candidates(context, entry):
-        here = release.cells & cells
-        if not here:
-            continue
-        if isinstance(release.needs, Unknown):
-            return
-        for clash in clashes_of(context, entry, release, named, here):
-            here &= ~clash.cells
-        if here:
-            yield release, here
-        cells &= ~here
-        if not cells:
-            return
 
 
 def _cells(context: AuditContext, install_set: InstallSet) -> int:

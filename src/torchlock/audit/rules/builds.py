@@ -165,8 +165,19 @@ def _without_index(context: AuditContext, label: str, demands: list[Demand]) -> 
     message = f"{names}: the public index has no labelled builds, and no index with +{label} is named"
     finding = context.finding("TL507", "warning", message, demands)
     packages = listed(list(dict.fromkeys(demand.name for demand in demands)))
-    finding.remedy = Remedy(naming_page(context.document, label, packages))
+    advice = naming_page(context.document, label, packages)
+    if _was_never(context, label):
+        advice = f"First pin builds that exist: a release that this file pins has no +{label}."
+    finding.remedy = Remedy(advice)
     return finding
+
+
+def _was_never(context: AuditContext, label: str) -> bool:
+    """Whether a line of the file pins a release that has no such build: then no page helps with this label."""
+    demands = (demand_of(entry, context.stack) for entry in context.document.entries if entry.name in FAMILY)
+    pins = [(demand, version_of_pin(context, demand)) for demand in demands if demand.label == label]
+    published = context.known.builds.published
+    return any(version is not None and published(demand.name, version, label) is False for demand, version in pins)
 
 
 def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:

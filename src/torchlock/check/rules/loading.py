@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.fix.quoting import is_one_line, quoted
-from torchlock.check.loader_messages import no_library, no_symbol, not_found
+from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
@@ -299,7 +299,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         path=first.wanted_by,
         because=BECAUSE_OF_ABI if abi is not None else None,
         expected_error=expected_error,
-        sources=("ld-so-manual",) if abi is None else ("ld-so-manual", "libstdcxx-dual-abi"),
+        sources=LOADER_MANUALS if abi is None else (*LOADER_MANUALS, "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
@@ -334,14 +334,17 @@ _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti
 
 
 def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
-    found = [unmet for attempt in attempts for unmet in attempt.outcome.versions]
-    if not found:
-        return
-    first = max(found, key=lambda unmet: numbers_of(unmet.version))
+    if any(attempt.outcome.versions for attempt in attempts):
+        yield too_old(context, name, attempts, _severity(name))
+
+
+def too_old(context: CheckContext, name: str, attempts: Sequence[Attempt], severity: str) -> Finding:
+    """The finding for a library of the system that lacks versions which these attempts need."""
+    first = max(
+        (each for one in attempts for each in one.outcome.versions), key=lambda each: numbers_of(each.version)
+    )
     library = os.path.basename(first.wanted_by)
     there = f", and {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
-    yield context.finding(
-        "TL612", _severity(name), message, name, path=first.wanted_by, expected_error=expected_error
-    )
+    return context.finding("TL612", severity, message, name, path=first.wanted_by, expected_error=expected_error)

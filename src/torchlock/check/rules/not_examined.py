@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -32,6 +33,7 @@ from torchlock.check.rules.unseen_libraries import (
     why_unfound,
 )
 from torchlock.check.system_packages import stated
+from torchlock.check.windows_libraries import OPENMP, without_openmp
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.outcome import NotExamined
     from torchlock.inspect.modules import ModuleCopy
 
+_ON_THE_MACHINE = "Run the check on the machine of this environment, or name its libraries with --system-lib."
 # These are listed last: most machines have the Visual C++ runtime.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
@@ -67,7 +70,8 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = _early(context) if fine and not unknown else ""
-    missing = early + (_absent(names) if context.environment.frozen is None else "") + _others(context, notes)
+    absent = _absent(names) if context.environment.frozen is None else ""
+    missing = early + absent + _others(context, notes) + _in_part(notes)
     if not unknown and not is_open and not prereleases.has_later_numpy(context):
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
@@ -94,6 +98,11 @@ def _others(context: CheckContext, notes: Sequence[Finding]) -> str:
     return f"; a library of {listed(names)} does not load" if names else ""
 
 
+def _in_part(notes: Sequence[Finding]) -> str:
+    """Text about what works only in part: libraries that a package opens later, or that need a later system."""
+    return "".join(f"; {each.message}" for each in notes if each.rule in group("summary"))
+
+
 def unexamined_text(context: CheckContext) -> str:
     """Text to add to a sentence about what was not examined; "" if everything was."""
     groups = _grouped(unexamined(context)).items()
@@ -107,9 +116,7 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
         copy = context.copy(names[0])
         remedy = None
         if not context.live and context.root is None:
-            remedy = Remedy(
-                "Run the check on the machine of this environment, or name its libraries with --system-lib."
-            )
+            remedy = _if_without_openmp(context) if f" {OPENMP}" in why else Remedy(_ON_THE_MACHINE)
         yield context.finding(
             "TL907",
             "note",
@@ -118,6 +125,12 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
             path=copy.path if copy else "",
             remedy=remedy,
         )
+
+
+def _if_without_openmp(context: CheckContext) -> Remedy:
+    remedy = without_openmp(context)
+    summary = f"{remedy.summary[:1].lower()}{remedy.summary[1:]}"
+    return replace(remedy, summary=f"If the machine does not have the OpenMP library of Visual C++: {summary}")
 
 
 def _grouped(unknown: dict[str, Unknown]) -> dict[str, list[str]]:

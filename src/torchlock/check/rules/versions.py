@@ -38,7 +38,10 @@ _CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)
 _ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
 
-@rule(*sorted(group("versions", "removed")), "TL201", "TL207")
+_RULES = frozenset({*group("versions", "removed"), "TL201", "TL207"})
+
+
+@rule(*sorted(_RULES))
 def conflicts(context: CheckContext) -> Iterator[Finding]:
     """The rules that the installed releases and builds violate."""
     if context.target is None or ("torch" not in context.pins and "torchaudio" not in context.pins):
@@ -47,7 +50,7 @@ def conflicts(context: CheckContext) -> Iterator[Finding]:
     found = [each for each in found if not _is_of_builds(each)]
     found += filter(_is_of_builds, violations(_trains(context), context.target, context.matrix, complete=False))
     for violation in found:
-        if violation.statement is not None and not _is_elsewhere(violation):
+        if violation.statement is not None and violation.statement.rule in _RULES and not _is_elsewhere(violation):
             yield from _findings(context, violation)
 
 

@@ -51,6 +51,8 @@ _OF_MACOS = ("/usr/lib/", "/System/Library/")
 _PROGRAM = "@executable_path/"
 # The folders that dyld always searches: it searches /usr/lib last.
 _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
+# Libraries in the wheels of torch for Windows and macOS that no other program has.
+_OF_TORCH = ("torch.", "torch_", "c10.", "c10_", "caffe2_", "fbgemm.", "asmjit.", "shm.")
 
 
 class BundleProcess(LoaderProcess):
@@ -314,4 +316,4 @@ def _is_of_family(path: str) -> bool:
 def is_of_torch(name: str) -> bool:
     """Whether only a torch package contains this library."""
     plain = name.lower().removeprefix("lib")
-    return plain.startswith(("torch.", "torch_", "c10.", "c10_")) and not plain.startswith("torch_global_deps")
+    return plain.startswith(_OF_TORCH) and not plain.startswith("torch_global_deps")

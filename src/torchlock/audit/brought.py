@@ -1,0 +1,124 @@
+"""The requirements that packages of a file bring by their metadata, through up to three packages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.audit.install_sets import cells_where
+from torchlock.audit.rules.declared_requirements import by_name, candidates, clashes_of, wanted_on
+from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.dependency import readable_specifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence, Set
+
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.install_sets import InstallSet
+    from torchlock.knowledge.declared import DeclaringRelease
+    from torchlock.manifests.document import Entry
+
+# A package may bring another one that declares what is wanted; so deep is looked.
+_DEPTH = 3
+
+
+class Brought(NamedTuple):
+    """A requirement that a package brings.
+
+    ``entry`` has the place of the package in the file, and the name and versions that are declared; ``chain`` are
+    the packages from the one in the file to the one that declares it.
+    """
+
+    entry: Entry
+    chain: tuple[str, ...]
+    cells: int
+
+    @property
+    def lead(self) -> str:
+        """The package of the file that begins the chain."""
+        return self.chain[0].partition(" ")[0]
+
+    def __str__(self) -> str:
+        first, *others = self.chain
+        links = [f"brings {link}" for link in others]
+        declared = f"declares {self.entry.name}{readable_specifier(self.entry.specifier)}"
+        return f"{first} {', which '.join([*links, declared])}"
+
+
+def brought(
+    context: AuditContext, install_set: InstallSet, wanted: Set[str], entries: Sequence[Entry] | None = None
+) -> Iterator[Brought]:
+    """What the packages of an install set declare on some packages, as far as the tables have them.
+
+    ``entries`` are those of its scope, if they differ from what the file has.
+    """
+    entries = context.sides.of_pip(install_set.scope) if entries is None else entries
+    named = by_name(entries)
+    limited = {entry.name for entry in entries if entry.constraint}
+    for entry in entries:
+        if entry.constraint or entry.url is not None or entry.no_deps or not _brings(context, entry.name, wanted):
+            continue
+        cells = install_set.target_grid & cells_where(entry, context.stack)
+        for one in _of_entry(context, entry, named, cells, wanted, ()):
+            if one.entry.name not in limited:
+                yield one
+
+
+def _brings(context: AuditContext, name: str, wanted: Set[str]) -> bool:
+    """Whether any release of a package may bring one of the wanted packages. It opens no table.
+
+    The rules on pairs judge what the torch family declares on itself.
+    """
+    known = context.known.declared
+    if name in known.dependents:
+        return not known.names(name).isdisjoint(wanted | known.dependents)
+    return not known.names(name).isdisjoint(wanted - FAMILY)
+
+
+def _of_entry(
+    context: AuditContext,
+    entry: Entry,
+    named: Mapping[str, Sequence[Entry]],
+    cells: int,
+    wanted: Set[str],
+    before: tuple[str, ...],
+) -> Iterator[Brought]:
+    """What the releases declare that installers take for an entry; nothing if it is not known which these are."""
+    for release, taken in releases_taken(context, entry, named, cells):
+        chain = (*before, f"{release.name} {release.version}")
+        for here, dependency in release.on(wanted | context.known.declared.dependents, taken):
+            where = here & wanted_on(context, dependency, entry)
+            if not where:
+                continue
+            declared = replace(
+                entry,
+                name=dependency.name,
+                specifier=dependency.specifier,
+                extras=dependency.extras,
+                version=None,
+                index=None,
+            )
+            if dependency.name in wanted:
+                yield Brought(declared, chain, where)
+            elif len(chain) < _DEPTH and dependency.name not in named:
+                yield from _of_entry(context, declared, named, where, wanted, chain)
+
+
+def releases_taken(
+    context: AuditContext, entry: Entry, named: Mapping[str, Sequence[Entry]], cells: int
+) -> Iterator[tuple[DeclaringRelease, int]]:
+    """The releases that an installer takes for an entry, each with its cells: the newest that fits the file."""
+    for release in candidates(context, entry):
+        here = release.cells & cells
+        if not here:
+            continue
+        if isinstance(release.needs, Unknown):
+            return
+        for clash in clashes_of(context, entry, release, named, here):
+            here &= ~clash.cells
+        if here:
+            yield release, here
+        cells &= ~here
+        if not cells:
+            return
