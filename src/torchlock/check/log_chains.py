@@ -10,7 +10,7 @@ from torchlock.check.log_facts import frames_in
 _HEADER = "Traceback (most recent call last)"
 _HANDLED = "During handling of the above exception, another exception occurred"
 _CAUSED = "The above exception was the direct cause of the following exception"
-# A record of a level for which nothing failed: the program tells what it tried, and goes on. torchaudio writes the
+# A record of a level for which nothing failed: the program notes what it tried, and goes on. torchaudio writes the
 # second one for each FFmpeg that is not there.
 _NOTED = re.compile(r"\bDEBUG\b|Failed to load FFmpeg ?\d? extension")
 # More tracebacks than a reader looks at.

@@ -57,7 +57,7 @@ def _has_python(site: str, tree: Tree) -> Iterator[bool]:
 
 
 def _contents(site: str) -> str:
-    """``X.app/Contents`` of the application for macOS that a folder is in; "" if it is in none."""
+    """``X.app/Contents`` of the application for macOS that a folder is in; "" outside of them."""
     parts = site.split(os.sep)
     inside = [at for at, name in enumerate(parts[:-1]) if name.endswith(".app") and parts[at + 1] == "Contents"]
     return os.sep.join(parts[: inside[-1] + 2]) if inside else ""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
-# How each freezer is told to take a whole package.
+# The option with which each freezer takes a whole package.
 _WHOLE = {
     "PyInstaller": "--collect-all {name}",
     "cx_Freeze": '"{name}" in packages of build_exe, and its libraries in include_files',

@@ -93,7 +93,7 @@ def lacks_of_libsndfile(context: CheckContext) -> Iterator[Finding]:
     if symbols is None or isinstance(symbols, Unreadable) or symbols.defines(_BY_NAME):
         return
     if _BY_NAME not in (files.text(copy.path, _MODULE) or "") or not symbols.defines("sf_open"):
-        return  # It calls another function, or this is no libsndfile.
+        return  # It calls another function, or this is another library.
     library = os.path.basename(path)
     conda = conda_install(context, "-c conda-forge", '"libsndfile>=1.0.30"') if context.environment.conda else ()
     yield context.finding(
