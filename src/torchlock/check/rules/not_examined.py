@@ -186,7 +186,7 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     if copy is None or copy.kind == "namespace":
         return Unknown(_without_module(context, name))
     if context.environment.frozen is not None and not _is_open(context, copy):
-        return Unknown("its modules are in the archive of an application, which was not read")
+        return Unknown("the modules are in the archive of an application, which was not read")
     mine = [attempt for attempt in context.attempts if attempt.package == name]
     imports = [attempt for attempt in mine if attempt.role == "import"]
     opened = [*imports, *_chosen(context, mine)]
