@@ -13,7 +13,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
-from torchlock.inspect.integrity import check_integrity
+from torchlock.inspect.integrity import Integrity, check_integrity
 from torchlock.inspect.modules import find_copies
 from torchlock.knowledge.build_labels import cuda_label, describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution, Installed
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
-    from torchlock.inspect.integrity import Integrity
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.loading.root import Root
@@ -94,6 +93,9 @@ class CheckContext:
 
     @cached_property
     def integrity(self) -> Integrity:
+        """The files against their records; a freezer copies a record, but not the files that it lists."""
+        if self.environment.frozen is not None:
+            return Integrity((), (), {})
         return check_integrity(self.environment, self.installed.distributions, self.deep, self.progress)
 
     @cached_property
@@ -102,9 +104,18 @@ class CheckContext:
         target = self.target
         if target is None:
             return []
-        from torchlock.check.python_library import libraries_of_python, program_of_tree
         from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
+
+        self.process = process = self.new_process(target)
+        python = self.python_minor
+        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
+        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
+        return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
+
+    def new_process(self, target: Target) -> LoaderProcess:
+        """A process of this Python that has loaded nothing yet."""
+        from torchlock.check.python_library import libraries_of_python, program_of_tree
         from torchlock.inspect.loading.processes import process_of
         from torchlock.inspect.loading.root import Root
 
@@ -117,14 +128,40 @@ class CheckContext:
             root = Root(self.search_path.root, machine=machine) if system == "macos" else None
         elif system == "linux" and not self.live:
             executable, beyond = program_of_tree(self), libraries_of_python(self)
-        self.process = process = process_of(system, machine, root, executable, beyond)
-        if system == "windows" and (prefix := self.environment.interpreter.prefix):
-            for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
-                process.search_in(folder)
-        python = self.python_minor
-        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
-        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
-        return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
+        programs = self._beside_program if system == "linux" else self._programs
+        process = process_of(system, machine, root, executable, beyond, programs)
+        for folder in self._searched(system):
+            process.search_in(folder)
+        return process
+
+    def _searched(self, system: str) -> tuple[str, ...]:
+        """The folders beyond those of the packages in which the program lets the loader search."""
+        prefix, frozen = self.environment.interpreter.prefix, self.environment.frozen
+        if frozen is not None and system == "windows":
+            return frozen.folders
+        if system != "windows" or not prefix:
+            return ()
+        return (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin"))
+
+    @property
+    def _beside_program(self) -> tuple[str, ...]:
+        """The folders to which a program of Linux leads the loader: those of an application, or of conda."""
+        prefix, frozen = self.environment.interpreter.prefix, self.environment.frozen
+        if frozen is not None:
+            return frozen.programs
+        return (os.path.join(prefix, "lib"),) if self.environment.conda and prefix else ()
+
+    @property
+    def _programs(self) -> tuple[str, ...]:
+        """The folders that may hold the running program; empty if they are unknown."""
+        python, frozen = self.environment.interpreter, self.environment.frozen
+        if frozen is not None:
+            return frozen.programs
+        if python.executable:
+            return tuple(
+                dict.fromkeys(map(os.path.dirname, (os.path.realpath(python.executable), python.executable)))
+            )
+        return (os.path.join(python.prefix, "bin"),) if python.prefix and not python.virtual else ()
 
     @cached_property
     def left_behind(self) -> frozenset[str]:

@@ -19,6 +19,8 @@ _LEVEL = re.compile(
     r"|^(?P<glog>\[?(?:rank\d{1,4}\]:)?[IW]\d{4} \d\d:\d\d:\d\d)"
 )
 _WORSE = re.compile(r"ERROR|CRITICAL|FATAL|[a-z]Error\b|Traceback")
+# What torchaudio writes for each FFmpeg that is not there, whatever the format of its record is.
+_NOTED = re.compile(r"Failed to load FFmpeg ?\d? extension")
 # A warning of Python: the file, the line, the class, and the text.
 _WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
 # What another process printed, in the lines of a logger: its traceback is real.
@@ -97,6 +99,8 @@ def _of_logger(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
 
 def _level(line: str) -> str:
     """The level of a logger's record, if it is below ERROR; "" for all other lines."""
+    if _NOTED.search(line):
+        return "DEBUG"
     match = (
         _LEVEL.match(line) if "DEBUG" in line or "INFO" in line or "WARN" in line or line[:1] in "[IW" else None
     )

@@ -63,7 +63,7 @@ class ElfProcess(LoaderProcess):
 
     ``root`` is the machine, or None if it is unknown: its libraries are then assumed to exist.
     ``executable`` is the Python that runs, or None if it is unknown: its shared library is then also looked for
-    in ``of_python``.
+    in ``of_python``. ``last`` are folders that are searched after all others.
     """
 
     def __init__(
@@ -72,8 +72,10 @@ class ElfProcess(LoaderProcess):
         executable: str | None,
         machine: str = "x86_64",
         of_python: tuple[str, ...] = (),
+        last: tuple[str, ...] = (),
     ) -> None:
         super().__init__(machine)
+        self._last = last
         self._of_python = of_python
         self._root = root
         self._loaded: dict[str, _Library | None] = {}
@@ -161,6 +163,8 @@ class ElfProcess(LoaderProcess):
             path = found.preloaded(name)
         if path is None and self._is_of_unknown_python(name):
             path = self._in(self._of_python, name)
+        if path is None:
+            path = self._in(self._last, name)
         if path is None and self._looks > MOST_LOOKS:
             return None  # not looked for everywhere; whoever loads it says so
         if path is None:
