@@ -52,9 +52,9 @@ _FRAMES = (
 # The line that failed, as IPython and rich mark it.
 _MARKED = re.compile(r"^(?:[│|] )?(?:-{2,8}>|❱) ?(?P<line>\d{1,7}) (?P<code>.{0,300})")
 _STAMP = re.compile(r"^(?:\S{0,80}\d\d:\d\d[\d.,:Z+-]{0,20}\S{0,10} )?(?:\d{1,3}: )?(?:E  )?\s{0,200}")
-# The beginning of the error with which a traceback ends; a line that starts something else after it.
+# The beginning of the error with which a traceback ends; a record of a logger, which starts something else.
 _ENDS = re.compile(r"[\w.]{0,100}(?:Error|Exception)(?::|\s{0,9}$)")
-_STARTS = re.compile(r"^\s{0,8}$|^.{0,80}\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b")
+_RECORD = re.compile(r"^.{0,80}\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b")
 # The last line of a traceback.
 _ERROR = re.compile(r"[\w.]{0,100}(?:Error|Exception|Warning)\b:?")
 _MOST = 200
@@ -124,11 +124,12 @@ def _lines_with_frames(text: str) -> Iterator[tuple[int, str, list[Frame]]]:
     The frames belong to the error that ends their traceback, and to the other lines of its message.
     """
     frames: list[Frame] = []
-    has_ended = False
+    has_ended, before = False, 0
     for number, raw in plain_lines(text):
         line = _STAMP.sub("", raw.rstrip(), count=1)
-        if has_ended and _STARTS.search(raw):
+        if has_ended and (number > before + 1 or _RECORD.match(raw)):  # Empty lines are left out.
             frames, has_ended = [], False
+        before = number
         has_ended = has_ended or bool(frames and _ENDS.match(line))
         if (frame := _frame(line)) is not None:
             frames, has_ended = [*frames[-_MOST:], frame], False
