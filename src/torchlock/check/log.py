@@ -10,6 +10,7 @@ from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_o
 from torchlock.check.log_facts import Facts
 from torchlock.check.log_handled import LACK, handled_lines
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
+from torchlock.knowledge.registry import group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,8 +109,15 @@ class Log(NamedTuple):
         """The first failure that does not follow from an earlier one.
 
         After a headline and its attempts, an attempt with its own reason counts more. The lack of a name that the
-        program expected, and went on with something else, counts only if nothing failed then.
+        program expected, and went on with something else, counts only if nothing failed then. If a build failed
+        because the installed torch does not load, that counts more than the failure of the build.
         """
+        start = self.start
+        return start and (self._loaded_by_build(start) or start)
+
+    @property
+    def start(self) -> Signature | None:
+        """The first failure, even if it is a build that failed because the installed torch does not load."""
         real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
         real = [each for each in real if not self._is_expected(each)]
         if not real or real[0].weight == CAUSE:
@@ -118,6 +126,18 @@ class Log(NamedTuple):
         causes = [each for each in near if each.weight == CAUSE]
         attempts = [each for each in near if each.weight == ATTEMPT]
         return (causes or attempts or real)[0]
+
+    def _loaded_by_build(self, start: Signature) -> Signature | None:
+        """The library of the stack that did not load in the output of a build that failed.
+
+        A torch in a build environment of its own is another one.
+        """
+        if start.rules[0] not in group("installers"):
+            return None
+        near = (each for each in self.signatures if start.line < each.line <= start.line + _ATTEMPTS)
+        found = (each for each in near if each.weight == CAUSE and (each.library or each.symbol))
+        owns = ((each, traceback_of(self.tracebacks, each.line)) for each in found)
+        return next((each for each, own in owns if own is not None and own.is_import), None)
 
     def _is_expected(self, signature: Signature) -> bool:
         """Whether the program had another way for the lack of a name, and that one failed in a library."""

@@ -1,7 +1,7 @@
 """The lines of a log that show a failure which the program handled, or which a test that passed expected.
 
-A logger's line of a level below ERROR says that the program went on. So does a warning of Python. A run of tests that
-passed has no failure; in a run with failures, the tests that passed and the summary of warnings have none.
+A logger's line of a level below ERROR says that the program went on. So does a warning of Python. A run of tests
+that passed has no failure; in a run with failures, the tests that passed and the summary of warnings have none.
 """
 
 from __future__ import annotations

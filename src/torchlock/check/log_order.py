@@ -146,10 +146,10 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if elsewhere:
         return found
     if log.first is None:
-        shown = "the log shows no known failure"
+        said = "the log shows no known failure"
         if log.is_handled:
-            shown = f"the program handled the failure in line {log.handled} of the log, and it shows no other known one"
-        return [*found, f"{shown}, so it does not change the order of the findings"]
+            said = f"the program handled the failure in line {log.handled} of the log, and no other one is known"
+        return [*found, f"{said}, so it does not change the order of the findings"]
     innocent = next((each for each in findings if each.rule == "TL229" and predicts(each, log)), None)
     if innocent is not None:
         return [*found, innocent.message]

@@ -13,6 +13,7 @@ from packaging.version import Version
 from torchlock.check import known_wheels as wheels
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.gpu_in_log import GPU_CODE, OF_CUDA, WARNED
+from torchlock.check.rules.mixed_files_in_log import is_mixed
 from torchlock.check.rules.names_in_log import REMOVED, named_caller
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
@@ -43,7 +44,7 @@ def removed_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         return
     for missing in missing_names(log.text):
         is_here = missing.package in context.pins or context.copy(missing.package) is not None
-        if is_here or missing.partly or (missing.file and "-packages" not in missing.file):
+        if is_here or missing.partly or is_mixed(missing) or (missing.file and "-packages" not in missing.file):
             continue
         if (finding := _of_name(context, missing)) is not None:
             yield finding
