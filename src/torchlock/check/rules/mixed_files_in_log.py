@@ -51,7 +51,7 @@ def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
     yield context.finding(
         "TL602",
         severity_of(fails=is_here),
-        f"files of two releases of {package} are mixed: {missing.asker} takes {name} from {module}, which lacks it",
+        f"files of two releases of {package} are mixed: {missing.asker} needs {name} of {module}, which lacks it",
         package,
         path=_path(context, package, module),
         because="the files of one release have each name that they take from each other",
