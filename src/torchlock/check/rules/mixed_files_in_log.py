@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torchlock.check.tracebacks import MissingName
     from torchlock.finding import Finding
 
-_ALIVE = "A notebook or a server that ran while the package was changed has the files of both: restart it first."
+_ALIVE = "If it was changed while this notebook or program ran, restart that: it has files of both in memory."
 
 
 def is_mixed(missing: MissingName) -> bool:
@@ -56,7 +56,7 @@ def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         path=_path(context, package, module),
         because="the files of one release have each name that they take from each other",
         expected_error=missing.text,
-        remedy=None if is_here else Remedy(f"Install {package} again with all its files. {_ALIVE}"),
+        remedy=None if is_here else Remedy(f"{_ALIVE} Else install {package} again with all its files."),
         strength=Strength.RAN,
     )
 
