@@ -29,6 +29,10 @@ _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
+# A link of Markdown to a line of code, as VS Code copies a traceback.
+_LINK = re.compile(
+    r"\[([^\[\]\n]{1,300})\]\((?:file|command|vscode-[a-z-]{1,30}):(?:[^()\n]|\([^()\n]{0,40}\)){0,600}\)"
+)
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\0": None})
 # The prefix that a CI, a container or a logger adds to a line.
 _STAMP = re.compile(
@@ -286,13 +290,14 @@ def _frame_at(line: str, before: int) -> int:
 
 
 def plain_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, without colours; of a long text those of its beginning and end."""
+    """The numbered lines without colours and links to code; of a long text those of its beginning and end."""
     parts = [(1, text)]
     if len(text) > _MOST:
         half = _MOST // 2
         parts = [(1, text[:half]), (text.count("\n", 0, len(text) - half) + 1, text[-half:])]
     for start, part in parts:
         clean = _COLOUR.sub("", part).translate(_QUOTES)
+        clean = _LINK.sub(r"\1", clean) if "](" in clean else clean
         for number, line in enumerate(clean.split("\n"), start):
             for piece in line.split("\r"):
                 if piece:
