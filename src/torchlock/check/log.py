@@ -24,6 +24,8 @@ _LONGEST = 4000
 _MOST_TRIED = 10_000
 # So many different failures are kept.
 _MOST_FOUND = 1000
+# So many lines may follow the exception that ended a program: the rest of its message, and that of a shell.
+_MOST_AFTER = 20
 # So many failures after the first one are explained.
 _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
@@ -155,9 +157,15 @@ class Log(NamedTuple):
         )
 
     def ended_by(self, signature: Signature) -> bool:
-        """Whether a line is the exception with which a traceback ends, and no later one of its chain is another."""
+        """Whether a line is the exception of a traceback that nothing handled, and little follows it.
+
+        A program that goes on prints more.
+        """
         own = traceback_of(self.tracebacks, signature.line)
-        return own is not None and own.chain > 0 and not own.is_handled and bool(_EXCEPTION.match(signature.text))
+        if own is None or not own.chain or own.is_handled or not _EXCEPTION.match(signature.text):
+            return False
+        after = [line for line in self.text.split("\n")[signature.line :] if line[:1].strip()]
+        return own.chain == self.tracebacks[-1].chain and len(after) <= _MOST_AFTER
 
     def _chain_of(self, signature: Signature) -> int:
         own = traceback_of(self.tracebacks, signature.line)

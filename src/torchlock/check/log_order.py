@@ -41,7 +41,7 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
 
     proven = {name for each in shown for name, _ in each.packages[:1]}
 
-    def rank(finding: Finding) -> tuple[bool, int, int, int]:
+    def rank(finding: Finding) -> tuple[bool, int, bool, int, int]:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
         place = min((order.index(rule) for rule in rules if rule in order), default=len(order))
         is_likely = place < len(order)
@@ -58,7 +58,13 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
             tier = 1
         else:
             tier = 2 if order and finding in shown else 3 if is_likely else 4
-        return finding.severity == "note", tier, near if tier == 0 else 0, place
+        return (
+            finding.severity == "note",
+            tier,
+            tier == 0 and not _is_named_by(finding, log),
+            near if tier == 0 else 0,
+            place,
+        )
 
     return sorted(findings, key=rank)
 
@@ -78,8 +84,18 @@ def _is_of(part: Finding, first: Signature) -> bool:
     """Whether one finding, without its consequences, predicts a line of a log."""
     if (said := part.expected_error.rpartition("\n")[2].strip()) and (said in first.text or first.text in said):
         return True
+    return _lacks(part, first)
+
+
+def _lacks(part: Finding, first: Signature) -> bool:
+    """Whether one finding is about the symbol or the library that a line of a log names."""
     named = (first.symbol or first.library).lower()
     return bool(named) and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks)
+
+
+def _is_named_by(finding: Finding, log: Log) -> bool:
+    first = log.first
+    return first is not None and any(_lacks(part, first) for part in (finding, *finding.consequences))
 
 
 def confirm(log: Log, findings: Sequence[Finding], installed: Collection[str]) -> None:
@@ -91,15 +107,20 @@ def confirm(log: Log, findings: Sequence[Finding], installed: Collection[str]) -
     if first is None or first.weight < CAUSE or not log.ended_by(first):
         return
     for finding in findings:
-        names = [name for name, _ in finding.packages[:1]]
-        is_here = bool(names) and all(name in installed for name in names)
-        if (
-            finding.severity == "warning"
-            and finding.strength == Strength.RAN
-            and is_here
-            and predicts(finding, log)
-        ):
+        about = finding.packages[0][0] if finding.packages else ""
+        if finding.severity == "warning" and about in installed and _is_shown_by(finding, log):
             finding.severity = severity_of(fails=True)
+
+
+def _is_shown_by(finding: Finding, log: Log) -> bool:
+    """Whether the run of a log confirms a finding: it predicts the line, or is about the module that failed."""
+    if finding.strength == Strength.RAN and predicts(finding, log):
+        return True
+    module = log.frames[-1].partition("/")[0].removesuffix(".py") if log.frames else ""
+    rules = {finding.rule, *(effect.rule for effect in finding.consequences)}
+    is_of_module = bool(module) and module == finding.packages[0][0]
+    is_likely = log.first is not None and log.first.rules[0] in rules
+    return is_of_module and is_likely and finding.strength >= Strength.SHOWN
 
 
 def quote(log: Log, findings: Sequence[Finding]) -> None:

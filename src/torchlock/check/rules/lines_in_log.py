@@ -1,7 +1,7 @@
 """TL610 to TL612: what a line of a log means by itself, if its environment is not the one that is checked.
 
-It is asked only if torch is not installed here, and for lines that are about torch or its libraries alone. It has no
-command: the environment of the log is not known.
+It is asked only if torch is not installed here, and for lines that are about torch or its libraries alone.
+It has no command: the environment of the log is not known.
 """
 
 from __future__ import annotations
