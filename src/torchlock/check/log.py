@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
 from torchlock.check.log_facts import Facts
-from torchlock.check.log_handled import LACK, handled_lines
+from torchlock.check.log_handled import LACK, handled_lines, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
 from torchlock.knowledge.registry import group
 
@@ -237,19 +237,12 @@ def read_log(text: str) -> Log:
         tuple(facts.installed)[:20],
         tuple(facts.cuda)[:10],
         callers=tuple(facts.callers)[-50:],
-        text=_without(text, handled),
+        text=without(text, handled),
         handled=first_handled,
         sites=tuple(facts.sites)[-50:],
         tracebacks=tuple(chains.tracebacks),
     )
     return log._replace(frames=frames_to(log.tracebacks, log.first.line if log.first else 0)[-500:])
-
-
-def _without(text: str, left_out: frozenset[int]) -> str:
-    """A text in which some lines are empty, so that the others keep their numbers."""
-    if not left_out:
-        return text
-    return "\n".join("" if number in left_out else line for number, line in enumerate(text.split("\n"), 1))
 
 
 class _Failures:

@@ -101,13 +101,14 @@ class Changed(NamedTuple):
     """A call of which a release changed the arguments or the result.
 
     ``error`` and ``line`` are patterns of what Python prints and of the line of code; the call fails ``since`` a
-    release of ``package``. ``text`` says what the code does, ``instead`` what to write.
+    release of ``package``, or before one (``until``). ``text`` says what the code does, ``instead`` what to write.
     """
 
     error: str
     line: str
     package: str
     since: str
+    until: str
     text: str
     instead: str
     sources: tuple[str, ...]

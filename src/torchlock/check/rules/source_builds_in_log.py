@@ -38,6 +38,7 @@ _NAMED = (
     re.compile(r"Failed to build [`']?([\w.-]{1,80})(?:==([\w.+!]{1,40}))?[`']?"),
     re.compile(r"Could not build wheels for ([\w.-]{1,80})"),
     re.compile(r"Failed to download and build [`']([\w.-]{1,80})==([\w.+!]{1,40})"),
+    re.compile(r"is likely not a problem with poetry but with ([\w.-]{1,80}) \(([\w.+!]{1,40})\)"),
     re.compile(r"Building wheel for ([\w.-]{1,80}) \("),
     re.compile(r"╰─> ([A-Za-z][\w.-]{1,80})$"),
     re.compile(
