@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
 from torchlock.check.log_facts import Facts
-from torchlock.check.log_handled import LACK, handled_lines
+from torchlock.check.log_handled import LACK, handled_lines, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
+from torchlock.knowledge.registry import group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,10 @@ _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
+# A link of Markdown to a line of code, as VS Code copies a traceback.
+_LINK = re.compile(
+    r"\[([^\[\]\n]{1,300})\]\((?:file|command|vscode-[a-z-]{1,30}):(?:[^()\n]|\([^()\n]{0,40}\)){0,600}\)"
+)
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\0": None})
 # The prefix that a CI, a container or a logger adds to a line.
 _STAMP = re.compile(
@@ -110,8 +115,15 @@ class Log(NamedTuple):
         """The first failure that does not follow from an earlier one.
 
         After a headline and its attempts, an attempt with its own reason counts more. The lack of a name that the
-        program expected, and went on with something else, counts only if nothing failed then.
+        program expected, and went on with something else, counts only if nothing failed then. If a build failed
+        because the installed torch does not load, that counts more than the failure of the build.
         """
+        start = self.start
+        return start and (self._loaded_by_build(start) or start)
+
+    @property
+    def start(self) -> Signature | None:
+        """The first failure, even if it is a build that failed because the installed torch does not load."""
         real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
         real = [each for each in real if not self._is_expected(each)]
         if not real or real[0].weight == CAUSE:
@@ -120,6 +132,18 @@ class Log(NamedTuple):
         causes = [each for each in near if each.weight == CAUSE]
         attempts = [each for each in near if each.weight == ATTEMPT]
         return (causes or attempts or real)[0]
+
+    def _loaded_by_build(self, start: Signature) -> Signature | None:
+        """The library of the stack that did not load in the output of a build that failed.
+
+        A torch in a build environment of its own is another one.
+        """
+        if start.rules[0] not in group("installers"):
+            return None
+        near = (each for each in self.signatures if start.line < each.line <= start.line + _ATTEMPTS)
+        found = (each for each in near if each.weight == CAUSE and (each.library or each.symbol))
+        owns = ((each, traceback_of(self.tracebacks, each.line)) for each in found)
+        return next((each for each, own in owns if own is not None and own.is_import), None)
 
     def _is_expected(self, signature: Signature) -> bool:
         """Whether the program had another way for the lack of a name, and that one failed in a library."""
@@ -213,19 +237,12 @@ def read_log(text: str) -> Log:
         tuple(facts.installed)[:20],
         tuple(facts.cuda)[:10],
         callers=tuple(facts.callers)[-50:],
-        text=_without(text, handled),
+        text=without(text, handled),
         handled=first_handled,
         sites=tuple(facts.sites)[-50:],
         tracebacks=tuple(chains.tracebacks),
     )
     return log._replace(frames=frames_to(log.tracebacks, log.first.line if log.first else 0)[-500:])
-
-
-def _without(text: str, left_out: frozenset[int]) -> str:
-    """A text in which some lines are empty, so that the others keep their numbers."""
-    if not left_out:
-        return text
-    return "\n".join("" if number in left_out else line for number, line in enumerate(text.split("\n"), 1))
 
 
 class _Failures:
@@ -274,13 +291,14 @@ def _frame_at(line: str, before: int) -> int:
 
 
 def plain_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, without colours; of a long text those of its beginning and end."""
+    """The numbered lines without colours and links to code; of a long text those of its beginning and end."""
     parts = [(1, text)]
     if len(text) > _MOST:
         half = _MOST // 2
         parts = [(1, text[:half]), (text.count("\n", 0, len(text) - half) + 1, text[-half:])]
     for start, part in parts:
         clean = _COLOUR.sub("", part).translate(_QUOTES)
+        clean = _LINK.sub(r"\1", clean) if "](" in clean else clean
         for number, line in enumerate(clean.split("\n"), start):
             for piece in line.split("\r"):
                 if piece:

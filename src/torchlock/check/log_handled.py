@@ -60,6 +60,13 @@ def handled_lines(lines: Iterable[tuple[int, str]]) -> frozenset[int]:
     return frozenset((*_of_tests(read), *_of_logger(read)))
 
 
+def without(text: str, left_out: frozenset[int]) -> str:
+    """A text in which some lines are empty, so that the others keep their numbers."""
+    if not left_out:
+        return text
+    return "\n".join("" if number in left_out else line for number, line in enumerate(text.split("\n"), 1))
+
+
 def _of_tests(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
     """The lines of runs that passed, of tests that passed, and of summaries of warnings."""
     start = since = 0

@@ -169,8 +169,7 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if log.first is None:
         said = "the log shows no known failure"
         if log.is_handled:
-            handled = f"the program handled the failure in line {log.handled} of the log"
-            said = f"{handled}, and it shows no other known one"
+            said = f"the program handled the failure in line {log.handled} of the log, and no other one is known"
         return [*found, f"{said}, so it does not change the order of the findings"]
     innocent = next((each for each in findings if each.rule == "TL229" and predicts(each, log)), None)
     if innocent is not None:

@@ -10,6 +10,7 @@ from torchlock.check.cxx_symbols import demangled
 from torchlock.check.fix.commands import reinstall
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol
+from torchlock.check.nvidia import why_outdated
 from torchlock.check.relevance import owner_of_file
 from torchlock.check.windows_libraries import remedy_for_dll
 from torchlock.finding import Remedy
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.loading.outcome import UndefinedSymbol
-
-# Libraries of NVIDIA that are not part of a CUDA release.
-_OF_ITS_OWN = re.compile(r"nccl|cudnn|nvshmem|cusparselt")
 
 
 def outdated(
@@ -44,7 +42,7 @@ def outdated(
         message,
         *dict.fromkeys(filter(None, (name, provider, user))),
         path=first.wanted_by,
-        because=_why(library, provider, user or name),
+        because=_why(context, library, provider, user or name),
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
         remedy=_remedy(context, first, provider, user or name),
         sources=LOADER_MANUALS,
@@ -52,12 +50,10 @@ def outdated(
     )
 
 
-def _why(library: str, provider: str, user: str) -> str:
+def _why(context: CheckContext, library: str, provider: str, user: str) -> str:
     """Why the symbols are missing."""
-    if _OF_ITS_OWN.search(provider):
-        return f"torch was built with another release of {provider} than the installed one"
     if provider.startswith("nvidia-"):
-        return "the two are from different releases of CUDA; torch requires the ones that it was built with"
+        return why_outdated(context, provider)
     if provider == user:
         return "the two are from different releases or builds of the package: its files are mixed"
     return f"{user} was built with another release of {library} than the one that is loaded"
