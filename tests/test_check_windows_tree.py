@@ -76,7 +76,7 @@ def test_a_source_file_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("2.4.0+cpu", "install torch 2.4.1, whose DLLs do not need it"),
+        ("2.4.0+cpu", "install torch 2.4.1, which does not need this DLL"),
         ("2.5.0+cpu", "install another build of this torch"),
     ],
 )

@@ -58,8 +58,9 @@ class CheckContext:
     release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
     the hash of every file. ``gpus`` are the GPUs of the machine, or the one that was stated
     (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``stated_code`` is the GPU code
-    of torch as a log lists it. ``ran`` are the packages that a smoke test imported, ``broken`` the bugs that rules
-    met; ``process`` has loaded the libraries of ``attempts``.
+    of torch as a log lists it. ``ran`` are the packages that a smoke test imported, ``refused`` those of which a
+    log shows that they do not load, ``broken`` the bugs that rules met; ``process`` has loaded the libraries of
+    ``attempts``.
     """
 
     environment: Environment
@@ -78,6 +79,7 @@ class CheckContext:
     platform: Platform | None = None
     search_path: SearchPath | None = None
     ran: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     broken: list[Breakage] = field(default_factory=list)
     process: LoaderProcess | None = field(default=None, init=False)
 
@@ -106,14 +108,14 @@ class CheckContext:
         from torchlock.inspect.loading.imports import attempts
 
         self.process = process = self.new_process(target)
-        python = self._minor()
+        python = self.python_minor
         records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
         beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
         return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
 
     def new_process(self, target: Target) -> LoaderProcess:
         """A process of this Python that has loaded nothing yet."""
-        from torchlock.check.python_library import libraries_of_python
+        from torchlock.check.python_library import libraries_of_python, program_of_tree
         from torchlock.inspect.loading.processes import process_of
         from torchlock.inspect.loading.root import Root
 
@@ -125,7 +127,7 @@ class CheckContext:
             beyond = self.search_path.folders
             root = Root(self.search_path.root, machine=machine) if system == "macos" else None
         elif system == "linux" and not self.live:
-            beyond = libraries_of_python(self)
+            executable, beyond = program_of_tree(self), libraries_of_python(self)
         programs = self._beside_program if system == "linux" else self._programs
         process = process_of(system, machine, root, executable, beyond, programs)
         for folder in self._searched(system):
@@ -175,7 +177,8 @@ class CheckContext:
         mine = [path for path in paths if os.path.normpath(path) in rows]
         return frozenset(path for path in paths if path not in mine) if mine else frozenset()
 
-    def _minor(self) -> str:
+    @property
+    def python_minor(self) -> str:
         """The Python version as extension modules name it: ``3.11``; "" if it is unknown."""
         return ".".join(self.environment.interpreter.version.split(".")[:2])
 
@@ -183,12 +186,12 @@ class CheckContext:
         """The extension modules of all other packages that require torch."""
         from torchlock.inspect.extensions import extensions
 
-        users = (
-            distribution
-            for distribution in self.installed.distributions
-            if distribution.name not in STACK and self._asks_for_torch(distribution)
-        )
-        return extensions(users, self._minor())
+        return extensions(self.users_of_torch(), self.python_minor)
+
+    def users_of_torch(self) -> list[Distribution]:
+        """The distributions outside the stack that require torch."""
+        others = (each for each in self.installed.distributions if each.name not in STACK)
+        return [each for each in others if self._asks_for_torch(each)]
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
         if not any(line.startswith("torch") for line in distribution.metadata.requires):

@@ -16,6 +16,7 @@ from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -184,14 +185,21 @@ def without_libsndfile(context: CheckContext, because_none: str, system: str = "
     )
     return context.finding(
         "TL301",
-        "warning",
+        severity_of(fails=_is_imported(context)),
         message,
         "soundfile",
+        *(["torchaudio"] if _is_imported(context) else []),
         path=copy.path if copy else "",
         because="it is a binding for libsndfile, and opens no library of its own here" if unused else None,
         expected_error=expected_error,
         remedy=_remedy(context),
     )
+
+
+def _is_imported(context: CheckContext) -> bool:
+    """Whether the import of torchaudio imports a soundfile that is there, and fails with it, as up to 0.9."""
+    pin = context.pins.get("torchaudio")
+    return pin is not None and not pin.unversioned and specifier_set(">=0.6,<0.10").contains(pin.version)
 
 
 def _remedy(context: CheckContext) -> Remedy:

@@ -44,16 +44,17 @@ def loading(context: CheckContext) -> Iterator[Finding]:
     """Why libraries of the stack do not load: one finding for each package and kind of fault."""
     for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
-        yield from _unreadable(context, name, mine)
+        yield from unreadable(context, name, mine)
         yield from missing_libraries(context, name, mine)
         yield from undefined_symbols(context, name, mine)
-        yield from _versions(context, name, mine)
+        yield from unmet_versions(context, name, mine)
     core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
-    yield from _unreadable(context, "numpy", core)
+    yield from unreadable(context, "numpy", core)
     yield from missing_libraries(context, "numpy", core)
 
 
-def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for a file that these attempts open, and that no loader takes for a library."""
     for attempt in attempts:
         reason = attempt.outcome.unreadable
         if reason is not None and not reason.reason.startswith("is for "):  # TL608 reports those
@@ -333,7 +334,8 @@ def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
 
 
-def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def unmet_versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for all symbol versions that the libraries there do not have."""
     if any(attempt.outcome.versions for attempt in attempts):
         yield too_old(context, name, attempts, _severity(name))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.linking import is_ffmpeg
+from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.log_signatures import HEADLINE
 from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import prereleases, versions
@@ -151,7 +151,11 @@ def listed(names: Sequence[str]) -> str:
 
 def unexamined(context: CheckContext) -> dict[str, Unknown]:
     """The packages of the stack that may not load, each with the reason."""
-    names = [name for name in STACK if name in context.pins and name != "numpy" and name not in context.ran]
+    names = [
+        name
+        for name in STACK
+        if name in context.pins and name != "numpy" and name not in context.ran | context.refused
+    ]
     if context.target is None:
         return dict.fromkeys(names, why) if (why := _without_target(context)) is not None else {}
     found: dict[str, Unknown] = {}
@@ -192,6 +196,8 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     opened = [*imports, *_chosen(context, mine)]
     if not opened:
         return _without_library(context, name)
+    if is_refused(context, name):
+        return None
     unseen = [each for attempt in opened for each in _unseen(context, attempt)]
     if unseen:
         return _common_reason(unseen)
@@ -202,6 +208,26 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
 def _is_open(context: CheckContext, copy: ModuleCopy) -> bool:
     """Whether the modules of a package are files in its folder."""
     return any(each.startswith("__init__.") for each in context.environment.tree.names(copy.path))
+
+
+def settled(context: CheckContext, found: Sequence[Finding]) -> list[Finding]:
+    """The findings without the doubt about packages of which another finding shows that they do not load."""
+    shown = {each.packages[0][0] for each in found if each.rule in group("loading") and each.packages}
+    shown &= {name for each in found if each.rule == "TL907" for name, _ in each.packages}
+    if not shown:
+        return list(found)
+    context.refused |= shown
+    return [*(each for each in found if each.rule != "TL907"), *not_examined(context)]
+
+
+def is_refused(context: CheckContext, name: str) -> bool:
+    """Whether the loader refuses a library that the import of a package needs, as another finding says."""
+    mine = [attempt for attempt in context.attempts if attempt.package == name]
+    if stated(context, "ffmpeg")[0]:
+        mine = [without_ffmpeg(attempt) for attempt in mine]
+    groups = choices(mine).values()
+    refused = [attempt for attempt in mine if attempt.role == "import" and not attempt.outcome.loads]
+    return bool(refused) or (bool(groups) and not any(all(each.outcome.loads for each in one) for one in groups))
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
