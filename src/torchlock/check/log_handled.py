@@ -89,7 +89,7 @@ def _of_tests(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
 
 
 def _of_logger(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
-    """The records below ERROR that tell of a failure, and the tracebacks that belong to them."""
+    """The records below ERROR that report a failure, and the tracebacks that belong to them."""
     records = [(index, level) for index, (_, line) in enumerate(lines) if (level := _level(line))]
     is_relay = any(_RELAYED.search(lines[index][1]) for index, _ in records)
     last = records[-1][0] if records else 0
