@@ -93,7 +93,7 @@ def test_a_default_that_python_refuses(site: Path, path: str, capsys: pytest.Cap
         ("AttributeError: module 'inspect' has no attribute 'getargspec'", "inspect.getargspec"),
         ("AttributeError: module 'time' has no attribute 'clock'", "time.clock"),
         (
-            "ImportError: cannot import name 'Mapping' from 'collections' (/usr/lib/python3.13/collections.py)",
+            "ImportError: cannot import name 'Mapping' from 'collections' (collections/__init__.py)",
             "collections.Mapping",
         ),
     ],

@@ -33,6 +33,9 @@ GIVEN = {
     ("src/torchlock/check/log_signatures.py", "signatures: beside"): lambda module: [
         known.beside.pattern for known in module.signatures() if known.beside
     ],
+    ("src/torchlock/knowledge/python_changes.py", "refused: row[1]"): lambda module: [
+        row[1] for row in module._table()["refused"]
+    ],
     (
         "src/torchlock/inspect/module_names.py",
         "__init__: re.escape(self.package.encode()) + b'(?:\\\\.\\\\w+)+'",
