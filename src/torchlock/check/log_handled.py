@@ -34,7 +34,7 @@ _EXPECTED = re.compile(
 _HEADER = "Traceback (most recent call last)"
 _MOST = 400
 
-_SESSION = re.compile(r"={3,} test session starts ={3,}")
+_SESSION = re.compile(r"=== test session starts ===")
 _START = re.compile(r"^\S{0,80}[$#%>] |##\[group\]|^Run ")
 _PASSED = re.compile(
     r"^(?:\S{1,40} )?(?:=+ )?(?=[^\n]{0,200}\bpassed\b)"
@@ -47,8 +47,8 @@ _RAN, _OK = (
 _RESULT = re.compile(
     r"(?:^|\s)(?P<result>PASSED|XFAIL|SKIPPED|FAILED|ERROR|XPASS|RERUN)(?:\s+\[ {0,3}\d{1,3}%\]|\s*$| \()"
 )
-_SUMMARY = re.compile(r"={3,} warnings summary")
-_RULER = re.compile(r"={3,} .{1,200}={3,}|-- Docs: https://docs\.pytest")
+_SUMMARY = re.compile(r"=== warnings summary")
+_RULER = re.compile(r"(?<!=)={3,120} [^=\n]{1,200} ={3,120}|-- Docs: https://docs\.pytest")
 
 
 def handled_lines(lines: Iterable[tuple[int, str]]) -> frozenset[int]:

@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 _TOO_OLD = re.compile(r"CUDA driver version is insufficient|cudaErrorInsufficientDriver")
 # How a log names the release of a package: torchaudio 2.0.2, torchaudio==2.0.2, …-2.0.2, …/2.0.2.
-_RELEASE = r"(?<![\w.-]){}(?:==|[-/]|:?\s{{1,30}}(?:version )?)v?(\d{{1,2}}\.\d{{1,2}})(?=[.\s+,)-]|$)"
+_RELEASE = re.compile(
+    r"(?<![\w.-])(?P<package>torch(?:audio|vision|codec|text)?|soundfile)(?:==|[-/]|:?\s{1,30}(?:version )?)"
+    r"v?(?P<release>\d{1,2}\.\d{1,2})(?=[.\s+,)-]|$)"
+)
 _NOT_HERE = "the log shows it; the package is not installed in this environment, so its files were not read"
 
 
@@ -96,7 +99,8 @@ def _lacking(known: History, missing: MissingName, text: str) -> list[str]:
     """
     found = history(missing.name.rpartition(".")[0])
     may_be = [each for each in known.lacking if found is None or found.has(each) is not False]
-    told = {release_of(match[1]) for match in re.finditer(_RELEASE.format(known.package), text)}
+    named = (match for match in _RELEASE.finditer(text) if match["package"] == known.package)
+    told = {release_of(match["release"]) for match in named}
     return [each for each in may_be if each in told] or may_be
 
 

@@ -62,7 +62,7 @@ def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
 
 
 def _path(context: CheckContext, package: str, module: str) -> str:
-    """The file of a module of an installed package; the package itself if there is no such file."""
+    """The file of a module of an installed package; the package itself if the module has none."""
     copy = context.copy(package)
     if copy is None:
         return ""
