@@ -40,7 +40,8 @@ class Entry:
     see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it. ``keeps``: an
     installed release that fits stays. ``via`` is the place in the document that names the file of the entry, if it
     is in another file. ``no_deps``: an option makes the installer ignore what the package declares.
-    ``channels`` are those that a command of conda names, the first one with the highest priority.
+    ``channels`` are those that a command of conda names, the first one with the highest priority. ``pip_only``: uv
+    refuses the file.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Entry:
     keeps: bool = False
     via: Place = NOWHERE
     no_deps: bool = False
+    pip_only: bool = False
     channels: tuple[str, ...] = ()
 
 

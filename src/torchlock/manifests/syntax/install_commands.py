@@ -19,7 +19,7 @@ from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.installer_platforms import MARKERS, platform_of
 from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.markers import both
-from torchlock.manifests.syntax.pep508 import NAME, wheel_of
+from torchlock.manifests.syntax.pep508 import NAME, parse_general, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.syntax.virtual_environments import Environments, made_environment
@@ -102,6 +102,10 @@ INDEX_VARIABLES = {
     "UV_INDEX": "extra",
     "UV_FIND_LINKS": "find-links",
 }
+# The rest of a specifier set that a shell reads as a redirection (``<0.11`` of ``>=0.9,<0.11``).
+_CLAUSES = re.compile(r"[<>=!~,.*+\w]{0,200}")
+# A text with one of these is not the same in double quotes.
+_QUOTED = set("\"'\\$`\n")
 _NO_DEPS = {"--no-deps", "--no-dependencies"}
 # Options with which an installer installs nothing.
 _SHOWS_ONLY = {"--dry-run", "--download-only", "--help"}
@@ -458,6 +462,8 @@ class Installer:
 
     def _redirected(self, command: Command) -> None:
         """Report ``torch>=2.0`` without quotes: the shell redirects to a file named ``=2.0``, or from one."""
+        from torchlock.manifests.corrections import suggest
+
         for redirect in command.redirects:
             if (
                 redirect.glued is None
@@ -466,15 +472,18 @@ class Installer:
             ):
                 continue
             word = redirect.glued
-            whole = Span(word.start, redirect.target.end)
+            end = _CLAUSES.match(self._builder.text, redirect.target.end)
+            whole = Span(word.start, end.end() if end else redirect.target.end)
             raw = self._builder.text[slice(*whole)]
             reads = redirect.operator.startswith("<")
             message = f"the shell reads {redirect.operator}{redirect.target.value} as a redirection"
             because = f"pip sees {word.value} without its versions; quotes prevent this"
-            edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
+            meant = raw if parse_general(raw) or set(raw) & _QUOTED else suggest(raw)
+            remedy = "" if meant is None else "Put it in quotes" if meant == raw else f'Write "{meant}"'
+            edits = () if meant is None or set(meant) & _QUOTED else (Edit(whole, f'"{meant}"'),)
             severity = "error" if reads else "warning"
             self._builder.issue(
-                "TL501", severity, message, word.start, because=because, remedy="Put it in quotes", edits=edits
+                "TL501", severity, message, word.start, because=because, remedy=remedy, edits=edits
             )
 
     def _asked(self, word: Word) -> Iterator[Entry]:
