@@ -123,3 +123,39 @@ def test_an_unread_package_may_ask_for_an_older_release(tmp_path: Path) -> None:
     (first,) = [each for each in auditor().report(str(path)).findings if each.rule == "TL710"]
     assert first.severity == "note"
     assert "unless some-project-of-nobody (not read) asks for an older huggingface-hub" in first.message
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ("torch==2.5.1 torchaudio==2.5.1", "xformers==0.0.29.post3", "declares torch==2.6.0"),
+        ("torch==2.5.1 torchvision==0.20.1", "xformers==0.0.29.post3", "torchvision 0.20.1 stays"),
+        ("torch==2.5.1+cu121 torchaudio==2.5.1+cu121", "xformers==0.0.29.post3", "replaces torch 2.5.1+cu121"),
+        ("torch==2.5.1 torchaudio==2.5.1 torchvision==0.20.1", "xformers", "and torchaudio 2.5.1 and torch"),
+    ],
+)
+def test_a_later_command_that_replaces_torch(first: str, second: str, says: str, tmp_path: Path) -> None:
+    text = f"FROM python:3.11\nRUN pip install {first}\nRUN pip install {second}\n"
+    (bad,) = [each for each in found(tmp_path, text, "Dockerfile") if each.rule == "TL530"]
+    assert bad.severity == "warning"
+    assert says in bad.message
+    if "==" in second and "+" not in first:
+        assert bad.remedy is not None
+        assert "xformers==0.0.29.post1" in bad.remedy.summary
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        pytest.param(["torch==2.5.1 torchaudio==2.5.1", "xformers==0.0.28.post3"], id="one that allows it"),
+        pytest.param(["torch==2.5.1 torchaudio==2.5.1", "--no-deps xformers==0.0.29.post3"], id="no dependencies"),
+        pytest.param(["torch==2.5.1", "xformers==0.0.29.post3"], id="nothing is left behind"),
+        pytest.param(
+            ["torch==2.5.1 torchaudio==2.5.1", "xformers==0.0.29.post3", "torch==2.6.0 torchaudio==2.6.0"],
+            id="installed again",
+        ),
+    ],
+)
+def test_a_later_command_that_leaves_torch(commands: list[str], tmp_path: Path) -> None:
+    text = "FROM python:3.11\n" + "".join(f"RUN pip install {each}\n" for each in commands)
+    assert not [each for each in found(tmp_path, text, "Dockerfile") if each.rule == "TL530"]

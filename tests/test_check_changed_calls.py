@@ -21,6 +21,22 @@ OF_RESAMPLE = (
     "y = librosa.resample(y, 44100, 16000)",
     "resample() takes 1 positional argument but 3 were given",
 )
+OF_GRID = (
+    "utils.save_image(sample, path, normalize=True, range=(-1, 1))",
+    "make_grid() got an unexpected keyword argument 'range'",
+)
+OF_ROTATION = (
+    "transforms.RandomRotation(30, resample=Image.BICUBIC)",
+    "RandomRotation.__init__() got an unexpected keyword argument 'resample'",
+)
+OF_AFFINE = (
+    "return F.affine(img, *ret, resample=self.resample, fill=self.fill)",
+    "affine() got an unexpected keyword argument 'resample'",
+)
+OF_GRIFFIN = (
+    "inverse = torchaudio.transforms.GriffinLim(n_fft=400, normalized=True)",
+    "__init__() got an unexpected keyword argument 'normalized'",
+)
 OF_LOAD = (
     "x = torchaudio.load(path, normalization=True)",
     "load() got an unexpected keyword argument 'normalization'",
@@ -41,8 +57,15 @@ def told(site: Path, capsys: pytest.CaptureFixture[str], code: str, error: str) 
         (OF_LOAD, "fails since torchaudio 0.8"),
         (OF_MEL, "fails since librosa 0.10"),
         (OF_RESAMPLE, "fails since librosa 0.10"),
+        (OF_GRID, "fails since torchvision 0.16"),
+        (OF_ROTATION, "fails since torchvision 0.14"),
+        (OF_AFFINE, "fails since torchvision 0.14"),
+        (OF_GRIFFIN, "fails since torchaudio 0.9"),
     ],
-    ids=["a result", "a keyword", "arguments by place", "arguments by place of a module"],
+    ids=[
+        *["a result", "a keyword", "arguments by place", "arguments by place of a module"],
+        *["a range of a grid", "a keyword of a class", "a keyword of a function", "a keyword that went early"],
+    ],
 )
 @pytest.mark.triggers("TL709")
 def test_a_call_that_changed(
@@ -53,6 +76,7 @@ def test_a_call_that_changed(
 ) -> None:
     """https://github.com/facebookresearch/svoice/issues/94, https://github.com/Rudrabha/Wav2Lip/issues/769"""
     install(site, "librosa", "0.10.2", {"librosa/__init__.py": ""})
+    install(site, "torchvision", "0.16.0", {"torchvision/__init__.py": ""})
     (found,) = told(site, capsys, *call)
     assert words in found["message"] and "line 34" in found["message"]
     assert found["remedy"]["summary"].startswith("Change that line: ")
@@ -65,8 +89,14 @@ def test_a_call_that_changed(
         ("x = resample(y, 3, 4)", "resample() takes 1 positional argument but 3 were given"),
         OF_MEL,
         ("x = model.load(name, normalised=True)", "load() got an unexpected keyword argument 'normalised'"),
+        OF_GRID,
+        ("x = scene.zoom(resample=1)", "zoom() got an unexpected keyword argument 'resample'"),
+        ("x = Solver(max_iter=3)", "Solver.__init__() got an unexpected keyword argument 'max_iter'"),
     ],
-    ids=["another package", "an own function", "an earlier librosa", "another keyword"],
+    ids=[
+        *["another package", "an own function", "an earlier librosa", "another keyword"],
+        *["an earlier torchvision", "a function of others", "a class of others"],
+    ],
 )
 @pytest.mark.leaves_alone("TL709")
 def test_a_call_of_something_else(
@@ -76,4 +106,5 @@ def test_a_call_of_something_else(
     error: str,
 ) -> None:
     install(site, "librosa", "0.8.1", {"librosa/__init__.py": ""})
+    install(site, "torchvision", "0.15.2", {"torchvision/__init__.py": ""})
     assert told(site, capsys, code, error) == []

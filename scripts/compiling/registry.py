@@ -15,6 +15,7 @@ REGISTRY_KEYS = {
     "group",
     "explains",
     "change",
+    "steps",
     "remedy",
     "hidden_by_error",
     "whole_file",
@@ -23,6 +24,7 @@ REGISTRY_KEYS = {
 _SEVERITIES = ("error", "warning", "note")
 _COMMANDS = ("audit", "check", "lock")
 _REMEDIES = ("reinstall", "versions", "dependent", "partner")
+_STEPS = ("import", "files")
 _CHANGES = ("page", "release", "dependent")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
@@ -65,6 +67,10 @@ def registry_row_of(table: dict[str, Any], identifier: str) -> dict[str, Any]:
         row["remedy"] = text_of(table, "remedy")
         if row["remedy"] not in _REMEDIES:
             raise TableError(f"must be one of {', '.join(_REMEDIES)}", "remedy")
+    if "steps" in table:
+        row["steps"] = texts_of(table, "steps")
+        if not set(row["steps"]) <= set(_STEPS):
+            raise TableError(f"must be some of {', '.join(_STEPS)}", "steps")
     if "explains" in table:
         row["explains"] = texts_of(table, "explains")
     if "change" in table:

@@ -198,7 +198,8 @@ class Takes:
                     self._cuda(index, place, supplies[place]._replace(label=taken.demand.label)) if cells else None
                 )
                 if cuda is not None:
-                    words = f"{taken.words}, which is built for CUDA {cuda}"
+                    joint = " and which" if taken.allowed else ", which"
+                    words = f"{taken.words}{joint} is built for CUDA {cuda}"
                     yield taken._replace(version=Version(cuda), cells=cells, words=words, allowed=())
 
     def _cuda(self, index: int, place: int, supply: Supply) -> str | None:

@@ -8,7 +8,7 @@ from torchlock.check.log import candidates, read_log
 from torchlock.check.rules.not_examined import not_examined
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
-from torchlock.knowledge.registry import rule
+from torchlock.knowledge.registry import rule, shown_by
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import CORE, FAMILY, MEMBERS
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from torchlock.inspect.probe import Probe, Step
 
 # Rules whose violation makes an import fail.
-_OF_IMPORTS = frozenset({"TL201", "TL202", "TL203", "TL609", *(MEMBERS[name].rule for name in FAMILY - {"torch"})})
+_OF_IMPORTS = shown_by("import") | {MEMBERS[name].rule for name in FAMILY - {"torch"}}
 # Rules about loading and saving files, not about the import.
-_SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
+_SOUND = shown_by("files")
 
 
 @rule("TL614", on="probe")

@@ -134,6 +134,12 @@ def changed_by(*changes: str) -> frozenset[str]:
 
 
 @cache
+def shown_by(step: str) -> frozenset[str]:
+    """The rules whose failure a step of the smoke test shows: ``import``, or loading and saving ``files``."""
+    return frozenset(identifier for identifier, row in _table()["rules"].items() if step in row.get("steps", ()))
+
+
+@cache
 def hidden_by_error() -> frozenset[str]:
     """The rules whose warnings add nothing to an error on the same lines."""
     return frozenset(each for each in _table()["rules"] if get(each).hidden_by_error)

@@ -67,21 +67,27 @@ class DeclaredSearch:
         for index, entry in mine:
             if entry.name not in FAMILY and not entry.constraint:
                 others = [other for _, other in mine if other.name != entry.name]
-                specifiers = self._specifiers(entry, others, later=self._is_measured(finding))
+                specifiers = self._specifiers(document, entry, others, later=self._is_measured(finding))
                 yield from ((index, new) for new in islice(specifiers, _TRIALS))
 
     def _is_measured(self, finding: Finding) -> bool:
         """Whether statements say which releases fail. Of those before the first of them nothing is known."""
         return bool(self._known.matrix.statements_of(finding.rule))
 
-    def _specifiers(self, entry: Entry, others: Sequence[Entry], *, later: bool) -> Iterator[str]:
+    def _specifiers(
+        self, document: Document, entry: Entry, others: Sequence[Entry], *, later: bool
+    ) -> Iterator[str]:
         """Pins of other releases for the platforms of the present one, the nearest to it first."""
         now = self._allowed(entry)
+        named = {self._known.stack.platforms.index(each) for each in document.platforms or ()}
         platforms = self._platforms(now[0].cells if now else 0)
+        platforms = platforms & named or platforms
+        of_sdist = now[0].of_sdist if now else True
         releases = [
             release
             for release in self._known.declared.releases(entry.name) or ()
             if release.is_final
+            and (of_sdist or not release.of_sdist)
             and platforms <= self._platforms(release.cells)
             and all(self._fits(release, other) for other in others)
         ]

@@ -93,6 +93,7 @@ def _certain(context: AuditContext, takes: Takes, pairs: list[Pair]) -> Iterator
 
 
 def _is_brought(pair: Pair) -> bool:
+    """Whether another package of the file brings one of the two."""
     return (pair.own.demand.name, pair.other.demand.name) != (pair.statement.when.name, pair.forbidden.name) and (
         pair.forbidden.name != BUILD_CUDA or pair.own.demand.name != pair.statement.when.name
     )
