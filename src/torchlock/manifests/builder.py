@@ -241,7 +241,7 @@ class DocumentBuilder:
             self.document.python, self.document.python_place = specifier, self.place(at)
 
     def python_of_command(self, specifier: str, at: int | None) -> None:
-        """Record the Python of an environment that a command makes; if several differ, none counts for the file."""
+        """Record the Python of an environment that a command makes; of several, none counts for the file."""
         known = self.done.environments
         if not self.document.python and not known:
             self.python(specifier, at)

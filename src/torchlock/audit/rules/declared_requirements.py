@@ -94,8 +94,8 @@ def _of_brought(context: AuditContext, entry: Entry, named: Mapping[str, list[En
             for _, dependency in release.by_name[name]:
                 if "extra" not in dependency.marker:
                     marker = both(entry.marker, dependency.marker)
-                    asked_for = {"specifier": dependency.specifier, "extras": dependency.extras, "marker": marker}
-                    yield from _of_entry(context, replace(entry, name=name, **asked_for), named, entry)
+                    one = replace(entry, name=name, specifier=dependency.specifier, marker=marker)
+                    yield from _of_entry(context, replace(one, extras=dependency.extras), named, entry)
 
 
 def _of_entry(

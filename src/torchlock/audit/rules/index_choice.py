@@ -123,8 +123,8 @@ def _outdone(context: AuditContext, demand: Demand, picks: Picks, cells: int) ->
     uv = "" if demand.entry.pip_only else f"; uv takes {here}+{label}"
     place = "" if demand.entry.marker else f" on {platforms(context.stack, cells)}"
     message = (
-        f"{asked(demand)}: pip takes {demand.name} {there} of the public index{place}, because the page of {label} "
-        f"builds ends at {versions[end]}{uv} ({dates})"
+        f"{asked(demand)}: pip takes {demand.name} {there} of the public index{place}, because the page of "
+        f"{label} builds ends at {versions[end]}{uv} ({dates})"
     )
     return context.finding("TL213", "warning", message, [demand])
 

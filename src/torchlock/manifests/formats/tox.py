@@ -221,7 +221,8 @@ def _entries(
     ``py310`` in the name is the Python of the environment.
     """
     state, known = Installed(step=step + 1), len(builder.document.indexes)
-    own = builder.document.kind == "tox"  # The project of a pyproject.toml has no commands, and shares its indexes.
+    # The project of a pyproject.toml has no commands, and shares its indexes.
+    own = builder.document.kind == "tox"
     for key, piece in pieces:
         if key == "deps":
             state.entries += [replace(one, step=step + 1 if own else 0) for one in _dependency(builder, piece)]
