@@ -194,11 +194,12 @@ def _share_remedies(findings: list[Finding], found: list[Finding]) -> None:
 
 
 def _share_corrections(document: Document, findings: list[Finding]) -> None:
-    """Give findings without edits on a line that is read wrongly the correction of that line: it comes first."""
-    corrections = {issue.place: issue for issue in document.issues if issue.edits}
+    """Give findings about a package whose versions a shell takes for itself the correction of that line."""
+    lost = {entry.place for entry in document.entries if entry.shell and entry.version is None}
+    corrections = {issue.place: issue for issue in document.issues if issue.edits and issue.place in lost}
     for finding in findings:
         issue = corrections.get(finding.place)
-        if issue is not None and finding.packages and not (finding.remedy and finding.remedy.edits):
+        if issue and finding.severity != "note" and not (finding.remedy and finding.remedy.edits):
             finding.remedy = Remedy(issue.remedy, changes_of(document, issue.edits), issue.edits)
 
 
