@@ -81,6 +81,9 @@ def test_left_alone(tmp_path: Path, text: str) -> None:
             "torch==2.9.1\ntorchaudio==2.11.0\n", [(2, "error", "TL101")], id="the stable ABI, older torch"
         ),
         pytest.param(
+            "torch==2.12.0\ntorchaudio==2.11.1\n", [(2, "warning", "TL101")], id="the stable ABI, on Linux"
+        ),
+        pytest.param(
             "torch==2.0.1\ntorchaudio==2.0.1\n", [(2, "error", "TL101")], id="equal numbers that do not fit"
         ),
         pytest.param("torch==1.8.1\ntorchvision==0.10.0\n", [(2, "error", "TL103")], id="torchvision"),

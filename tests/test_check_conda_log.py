@@ -47,6 +47,13 @@ def test_a_package_that_no_channel_has(tmp_path: Path, capsys: pytest.CaptureFix
     assert (
         first["remedy"]["summary"] == "Add the channel conda-forge, or install torchaudio with pip, after torch."
     )
+    lines = [each["line"] for each in first["remedy"]["commands"]]
+    assert lines == ([] if log == OF_PIXI else ["conda install -y -c conda-forge torchaudio"])
+
+
+def test_a_package_of_which_the_recipes_are_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = found(tmp_path, capsys, OF_MAMBA.replace("torchaudio", "torchtext"))
+    assert first["remedy"]["commands"] == []
 
 
 def test_a_channel_that_was_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,7 +64,39 @@ def test_a_torch_for_aarch64_whose_folder_has_no_torchaudio(
     found = remedy(capsys, site, *lacking(site))
     assert found["pip"] == "python -m pip install --no-deps torchaudio==2.4.0"
     assert found["uv"] == "uv pip install --no-deps torchaudio==2.4.0"
-    assert "torch stays as it is, and torchaudio is a CPU build" in found["summary"]
+    assert (
+        "torch stays as it is, and torchaudio is a CPU build: no file for CUDA 12.4 is known" in found["summary"]
+    )
+
+
+@pytest.mark.parametrize(("version", "cuda"), [("2.2.0", "12.1"), ("2.6.0", "11.8"), ("2.1.0", "11.8")])
+def test_a_torch_for_aarch64_of_whose_folder_nothing_is_known(
+    site: Path, version: str, cuda: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_arm(site, version, cuda)
+    found = remedy(capsys, site, *lacking(site))["summary"]
+    assert f"whether the index of PyTorch has such files for CUDA {cuda} is unknown" in found
+
+
+def test_a_cpu_build_whose_page_has_no_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The public index has the pair, for CUDA, which computes on a CPU, too: the difference is said."""
+    site = tmp_path / "env" / "lib" / "python3.7" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, "1.4.0")
+    stage_audio(site, "0.4.0", uses=GONE)
+    found = remedy(capsys, site, "--ignore", "TL101")
+    assert found["pip"] == "python -m pip install --force-reinstall torch==1.4.0 torchaudio==0.4.0"
+    assert "torch 1.4.0 (CUDA 10.1) in place of 1.4.0" in found["summary"]
+    assert "this torch is for CUDA 10.1 and computes on a CPU, too: no file for a CPU is known" in found["summary"]
+
+
+def test_a_cuda_build_is_not_replaced_by_that_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "env" / "lib" / "python3.7" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, "1.4.0+cu92", cuda="'9.2'")
+    stage_audio(site, "0.4.0", uses=GONE)
+    found = remedy(capsys, site, "--ignore", "TL101")
+    assert "this torch is for CUDA 10.1" not in found["summary"]
 
 
 def test_a_torch_for_aarch64_whose_folder_has_a_torchaudio_without_a_label(

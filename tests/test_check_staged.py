@@ -105,6 +105,7 @@ HEALTHY = {
     "2.10.0": Stage("2.10.0+cu128", "12.8", ["torchaudio==2.10.0"]),
     "2.11.0": Stage("2.11.0+cu130", "13.0", ["torchaudio==2.11.0", "torchcodec==0.17.0"], libraries=FFMPEG_6),
     "2.14.1 with torchaudio 2.11.0": Stage("2.14.1+cu130", "13.0", ["torchaudio==2.11.0"]),
+    "2.13.0 with torchaudio 2.11.1": Stage("2.13.0+cu130", "13.0", ["torchaudio==2.11.1"]),
 }
 
 
@@ -143,6 +144,13 @@ BROKEN = {
         ["torchaudio 2.11.0", "torch 2.9.1"],
         ["torchaudio==2.9.1"],
         ["TL610"],
+    ),
+    "stable interface of torch 2.13 on an older torch": Broken(
+        Stage("2.12.1+cu130", "13.0", ["torchaudio==2.11.1"], ["torchaudio==2.11.0", "torchcodec==0.17.0"]),
+        "TL101",
+        ["torchaudio 2.11.1 (CUDA 13.2) needs torch >=2.13", "uses torch_new_stable_ivalue and "],
+        ["torchaudio==2.11.0"],
+        ["TL611"],
     ),
     "torchaudio of another release": Broken(
         Stage("2.8.0+cu128", "12.8", ["torchaudio==2.5.1"], ["torchaudio==2.8.0"]),

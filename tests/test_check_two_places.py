@@ -67,6 +67,21 @@ def test_a_torchaudio_for_another_torch_in_two_folders(
     assert f"torch from /{DIST[:-14]} and torchaudio from /{USER[:-14]}" in found["message"]
 
 
+@pytest.mark.parametrize("version", ["2.8.0a0+34c6371d24.nv25.08", "2.8.0+nv25.06", "2.5.0+l4t36.4"])
+def test_a_torchaudio_beside_the_torch_of_a_vendor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str
+) -> None:
+    """The torch of a Jetson stays: its torchaudio is compiled there, in place of the one of the user."""
+    folder = tmp_path / DIST
+    folder.mkdir(parents=True)
+    stage_torch(folder, version)
+    log = write(tmp_path / "log", traceback(SYMBOL))
+    report = run(capsys, "--path", folder, "--root", tmp_path, "--platform", "linux-x86_64", "--log", log)
+    assert first(report)["rule"] == "TL606"
+    assert report["command"].startswith("python -m pip uninstall -y torchaudio && python -m pip install ")
+    assert f"git+https://github.com/pytorch/audio@v{version[:5]}" in report["command"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -24,18 +24,21 @@ def _lib(site: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("platform", "says"),
+    ("platform", "says", "source"),
     [
-        ("linux-x86_64", "Bus error (core dumped)"),
-        ("windows-amd64", "OSError: [WinError 193] %1 is not a valid Win32 application."),
-        ("macos-arm64", "(truncated mach-o error: [...])"),
+        ("linux-x86_64", "Bus error (core dumped)", "elf-gabi"),
+        ("windows-amd64", "OSError: [WinError 193] %1 is not a valid Win32 application.", "pe-format"),
+        ("macos-arm64", "(truncated mach-o error: [...])", "dyld-load-commands"),
     ],
 )
 @pytest.mark.triggers("TL607")
 def test_what_a_truncated_library_prints(
-    platform: str, says: str, site: Path, capsys: pytest.CaptureFixture[str]
+    platform: str, says: str, source: str, site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """glibc maps a library that is cut off, and the process ends when it reads what is missing."""
+    """glibc maps a library that is cut off, and the process ends when it reads what is missing.
+
+    The source that is cited is about that operating system.
+    """
     stage_torch(site)
     stage_audio(site)
     whole = elf("libtorchaudio.so", [], [f"symbol_{number}" for number in range(200)])
@@ -43,6 +46,7 @@ def test_what_a_truncated_library_prints(
     found = first(run(capsys, "--path", site, "--platform", platform))
     assert "is truncated" in found["message"]
     assert says in found["says"]
+    assert [each["id"] for each in found["sources"]] == [source]
 
 
 @pytest.mark.triggers("TL607")

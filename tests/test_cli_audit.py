@@ -46,6 +46,12 @@ def as_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
             "torch==2.15.0\ntorchaudio==2.11.0\n", ["--platform", "linux-x86_64"], 1, id="on one platform"
         ),
         pytest.param("torch==2.15.0\ntorchaudio==2.11.0\n", ["--platform", "windows-amd64"], 0, id="on another"),
+        pytest.param(
+            "torch==2.12.0\ntorchaudio==2.11.1\n", ["--platform", "linux-x86_64"], 1, id="symbols, on Linux"
+        ),
+        pytest.param(
+            "torch==2.12.0\ntorchaudio==2.11.1\n", ["--platform", "macos-arm64"], 0, id="no such symbols on macOS"
+        ),
         pytest.param("torch==2.3.1\n", ["--python", "3.13"], 1, id="a Python without wheels"),
         pytest.param("torch==2.8.0\n", ["--system", "debian-12", "--platform", "linux-x86_64"], 0, id="a system"),
         pytest.param("torch==2.13.0\n", ["--system-lib", "cuda-driver=470"], 1, id="a driver"),

@@ -203,6 +203,25 @@ def contradictions(tables: Tables) -> Iterator[str]:
                             yield f"{rule}: {name} {version} on {platform} finds no {other} that keeps them all"
 
 
+def unread_releases(tables: Tables) -> Iterator[str]:
+    """What has no last release names the newest one in a source, so that no new release is covered unread."""
+    for title, row in tables.rows():
+        others = [item for item in row.get("needs", ()) if item[0] in ("torch", "build-cuda")]
+        if row["when"][0] not in FAMILY or not others or not is_open(row["when"]):
+            continue
+        cited = row.get("sources", tables.rules[row["rule"]]["sources"])
+        addresses = " ".join(tables.sources[source].get("address", "") for source in cited)
+        for name in (item[0] for item in (row["when"], *others) if is_open(item)):
+            newest = max(map(Version, tables.releases.get(name, ())), default=None)
+            if newest is not None and str(newest) not in addresses:
+                yield f"{title}: no source names {name} {newest}"
+
+
+def is_open(row: list[Any]) -> bool:
+    """Whether a requirement allows every release to come."""
+    return "{" not in "".join(row[1:2]) and specifier(row).contains("999")
+
+
 def lonely_torches(tables: Tables) -> Iterator[str]:
     """Every release of torch has a torchaudio, or the table says that it has none, and why."""
     listed = {row["torch"] for row in tables.unpartnered if row["package"] == "torchaudio"}
@@ -426,6 +445,7 @@ HOSTS = {
     "peps.python.org",
     "docs.python.org",
     "man7.org",
+    "learn.microsoft.com",
     "triton-inference-server.github.io",
     "gabi.xinuos.com",
     "onnxruntime.ai",
@@ -442,6 +462,7 @@ LINTS: list[Callable[[Tables], Iterator[str]]] = [
     unknown_versions,
     idle_statements,
     contradictions,
+    unread_releases,
     lonely_torches,
     unspoken_releases,
     undeclared_differences,
@@ -504,6 +525,8 @@ def served(**packages: list[str] | dict[str, list[Wheel]]) -> dict[str, dict[str
 PAIR = {"when": ["torchaudio", "==2.8.0"], "needs": [["torch", "==2.8.0"]]}
 FROM = {"when": ["torchaudio", ">=2.11"], "needs": [["torch", ">=2.11"]]}
 BOTH = served(torch=["2.8.0", "2.11.0"], torchaudio=["2.8.0", "2.11.0"])
+NEWER_AUDIO = served(torch=["2.8.0", "2.11.0"], torchaudio=["2.11.0", "2.12.0"])
+NEWER_TORCH = served(torch=["2.11.0", "2.12.0"], torchaudio=["2.8.0", "2.11.0"])
 
 
 def x86(build: str | None = None, torch: str | None = None) -> list[Wheel]:
@@ -632,6 +655,37 @@ def test_partnered_torches_pass(good: Tables) -> None:
 )
 def test_lonely_torches_are_caught(bad: Tables) -> None:
     assert len(list(lonely_torches(bad))) == 1
+
+
+STABLE = {"when": ["torchaudio", ">=2.11"], "needs": [["torch", ">=2.11"]], "sources": ["m"]}
+READ = {"m": {"kind": "measured", "address": "wheels: torchaudio 2.11.0 beside torch 2.8.0 to 2.11.0"}}
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        pytest.param(tables(STABLE, releases=BOTH, sources=READ), id="both ends were read"),
+        pytest.param(tables(PAIR, releases=BOTH), id="it has a last release"),
+        pytest.param(
+            tables({**STABLE, "needs": [["torch", "==2.11.*"]]}, releases=NEWER_TORCH, sources=READ),
+            id="one series of torch",
+        ),
+        pytest.param(tables({**STABLE, "needs": [["numpy", ">=1"]]}, sources=READ), id="about no torch"),
+    ],
+)
+def test_releases_that_were_read_pass(good: Tables) -> None:
+    assert list(unread_releases(good)) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "unread"),
+    [
+        pytest.param(tables(STABLE, releases=NEWER_AUDIO, sources=READ), "torchaudio 2.12.0", id="a companion"),
+        pytest.param(tables(STABLE, releases=NEWER_TORCH, sources=READ), "torch 2.12.0", id="a torch"),
+    ],
+)
+def test_unread_releases_are_caught(bad: Tables, unread: str) -> None:
+    assert list(unread_releases(bad)) == [f"TL101: torchaudio>=2.11: no source names {unread}"]
 
 
 def test_releases_that_are_spoken_of_pass() -> None:

@@ -415,6 +415,11 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
             id="half an exception",
         ),
         pytest.param({"sources": SOURCES + 'by = "x"'}, "sources.toml: s.by: unknown key", id="a key of a source"),
+        pytest.param(
+            {"sources": SOURCES + 'platform = "sun"'},
+            "sources.toml: s.platform: must be one of linux, macos, windows",
+            id="the operating system of a source",
+        ),
         pytest.param({"sources": "s = 1"}, "sources.toml: s: must be a table", id="a source that is not a table"),
         pytest.param(
             {"systems": SYSTEM.replace("glibc 2.36", "2.36")},

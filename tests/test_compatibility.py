@@ -29,6 +29,17 @@ def test_pairs_that_were_seen_to_work_stand(stack: CompatibilityTable) -> None:
     assert not stack.fits("torchaudio", audio.mask("==2.11.0")) & torch.mask("==2.9.1")
 
 
+def test_what_a_library_uses_decides_where_metadata_allows_more(stack: CompatibilityTable) -> None:
+    """torchaudio 2.11.1 declares torch>=2.11. Its CUDA wheels use symbols of torch 2.13, its CPU wheels do not."""
+    torch, release = stack.packages["torch"], stack.packages["torchaudio"].mask("==2.11.1")
+    for platform, name in enumerate(stack.platforms):
+        if name in ("linux-x86_64", "linux-aarch64", "windows-amd64", "macos-arm64"):
+            known = stack.loads("torchaudio", release, platform)
+            older, newer = torch.mask(">=2.11,<2.13"), torch.mask(">=2.13")
+            assert known & older == (0 if name.startswith("linux") else older), name
+            assert known & newer == newer, name
+
+
 def test_what_was_seen_to_work_on_one_platform_is_not_ruled_out_there(stack: CompatibilityTable) -> None:
     torch, audio, vision = (stack.packages[name] for name in ("torch", "torchaudio", "torchvision"))
     linux, arm, mac = (stack.platforms.index(name) for name in ("linux-x86_64", "linux-aarch64", "macos-arm64"))

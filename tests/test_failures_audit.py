@@ -453,7 +453,7 @@ LEFT_ALONE = {
         "requirements.txt",
         "torch==2.7.1\ntorchaudio==2.7.1\nspeechbrain==1.0.3\n",
     ),
-    "a torch that the newest torchaudio loads with": ("requirements.txt", "torch==2.11.0\nspeechbrain==1.1.0\n"),
+    "a torch that the newest torchaudio loads with": ("requirements.txt", "torch==2.13.0\nspeechbrain==1.1.0\n"),
     "dependencies are not installed": (
         "install.sh",
         "pip install torch==2.6.0 torchaudio==2.6.0\npip install --no-deps whisperx==3.7.4\n",

@@ -9,6 +9,7 @@ from support.site_folder import install, write
 from support.skeletons import Site, dylib
 
 CRASH = "EXC_BAD_ACCESS (SIGSEGV) in a thread\n  libomp.dylib`__kmp_suspend_64<false, true> + 44\n"
+ERROR_15 = "OMP: Error #15: Initializing libomp.dylib, but found libomp.dylib already initialized.\n"
 BREW = "/opt/homebrew/opt/libomp/lib"
 pytestmark = pytest.mark.sketched
 
@@ -63,4 +64,19 @@ def test_two_runtimes_of_other_names(ground: Ground) -> None:
 def test_one_runtime_under_two_names_in_one_folder(ground: Ground) -> None:
     site = with_torch(ground)
     write(site.path / "torch/lib/libiomp5.dylib", dylib("@rpath/libiomp5.dylib"))
+    assert "TL613" not in {each.rule for each in ground.check(site, root=True).findings}
+
+
+@pytest.mark.parametrize("package", ["sklearn", "lightgbm", "xgboost"])
+def test_a_package_with_a_copy_of_its_own(package: str, ground: Ground) -> None:
+    """A link in place of the other copy leaves one runtime."""
+    site = with_torch(ground)
+    install(site.path, package, "1.5.0", {f"{package}/.dylibs/libomp.dylib": dylib("@rpath/libomp.dylib")})
+    done = ground.check(site, log=ERROR_15, root=True)
+    assert done.first.rule == "TL613"
+    there = "/Users/o/venv/lib/python3.12/site-packages"
+    assert done.command == f"ln -sf {there}/torch/lib/libomp.dylib {there}/{package}/.dylibs/libomp.dylib"
+    copy = site.path / package / ".dylibs" / "libomp.dylib"
+    copy.unlink()
+    copy.symlink_to(site.path / "torch/lib/libomp.dylib")
     assert "TL613" not in {each.rule for each in ground.check(site, root=True).findings}

@@ -43,6 +43,8 @@ def target(platform: str = "linux-x86_64", **libraries: str | None) -> Target:
 LOADS = [
     pytest.param(["torch==2.8.0@cu128", "torchaudio==2.8.0@cu128"], {}, id="a pair of one release"),
     pytest.param(["torch==2.14.1@cu130", "torchaudio==2.11.0@cu130"], {}, id="by the stable ABI"),
+    pytest.param(["torch==2.13.0@cu130", "torchaudio==2.11.1@cu132"], {}, id="the first torch for 2.11.1"),
+    pytest.param(["torch==2.11.0@cpu", "torchaudio==2.11.1@cpu"], {}, id="a CPU build of 2.11.1 needs less"),
     pytest.param(["torch==2.13.0@cpu", "torchaudio==2.11.0@cpu"], {}, id="both for the CPU"),
     pytest.param(["torch==2.13.0@cu130", "torchaudio==2.11.0@cpu"], {}, id="a CPU torchaudio on a CUDA torch"),
     pytest.param(["torch==2.15.0@cu132", "torchcodec==0.17.0@cu130"], {}, id="the same CUDA major"),
@@ -54,6 +56,7 @@ LOADS = [
 DOES_NOT = [
     pytest.param(["torch==2.8.0@cu128", "torchaudio==2.7.1@cu126"], {}, "TL101", id="of two releases"),
     pytest.param(["torchaudio==2.11.0@cu130"], {}, "TL101", id="no torch at all"),
+    pytest.param(["torch==2.12.1@cu130", "torchaudio==2.11.1@cu132"], {}, "TL101", id="2.11.1 on a torch too old"),
     pytest.param(["torch==2.15.0@cu132", "torchaudio==2.11.0@cu130"], {}, "TL201", id="CUDA minor"),
     pytest.param(
         ["torch==2.13.0@cpu", "torchaudio==2.11.0@cu130"], {}, "TL201", id="a CUDA torchaudio, a CPU torch"

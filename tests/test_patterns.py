@@ -15,6 +15,12 @@ from support.regex.tree import parsed
 
 # Patterns that are known only when the program runs, by the function that uses them: all that it may get.
 GIVEN = {
+    ("src/torchlock/check/opened_later.py", "_opened: opener.file"): lambda module: [
+        each.file for openers in module._OPENERS.values() for each in openers
+    ],
+    ("src/torchlock/check/opened_later.py", "_opened: opener.opens"): lambda module: [
+        each.opens for openers in module._OPENERS.values() for each in openers
+    ],
     ("src/torchlock/check/rules/calls_in_log.py", "changed: row.error"): lambda module: [
         row.error for row in module.changed_calls()
     ],

@@ -19,6 +19,7 @@ from compiling.values import (
     refuse_unknown,
     requirement_row,
     requirement_rows,
+    system_of,
     tables_of,
     text_of,
     texts_of,
@@ -57,7 +58,7 @@ _STATEMENT_KEYS = _GROUNDS | {
 }
 _SAYS = ("needs", "forbids", "wants", "never", "bundles", "refused", "instead")
 _UNPARTNERED_KEYS = {"torch", "package", "because"}
-_SOURCE_KEYS = {"address", "kind", "date", "note"}
+_SOURCE_KEYS = {"address", "kind", "date", "note", "platform"}
 
 
 def effect_of(table: dict[str, Any]) -> str:
@@ -163,7 +164,7 @@ def _rule(
 
 
 def read_sources(path: Path) -> dict[str, dict[str, str]]:
-    """``sources.toml``: identifier → address, kind, date and note."""
+    """``sources.toml``: identifier → address, kind, date, note, and the only operating system that it is about."""
     sources: dict[str, dict[str, str]] = {}
     for identifier, table in read_toml(path).items():
         try:
@@ -177,6 +178,8 @@ def read_sources(path: Path) -> dict[str, dict[str, str]]:
             }
             if "note" in table:
                 sources[identifier]["note"] = text_of(table, "note")
+            if "platform" in table:
+                sources[identifier]["platform"] = system_of(table)
         except TableError as error:
             error.under(identifier).file = path.name
             raise

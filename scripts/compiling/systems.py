@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from compiling.values import (
+    SYSTEMS,
     TableError,
     date_of,
     evidence_kind_of,
@@ -56,7 +57,7 @@ def _system(table: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         raise TableError(f"{identifier!r} is not of the form debian-12", "id")
     system: dict[str, Any] = {"title": text_of(table, "title"), "platforms": texts_of(table, "platforms")}
     for platform in system["platforms"]:
-        if platform not in ("linux", "macos", "windows"):
+        if platform not in SYSTEMS:
             raise TableError("must be linux, macos or windows", "platforms")
     if "libc" in table:
         system["libc"] = text_of(table, "libc")

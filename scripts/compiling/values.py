@@ -16,6 +16,7 @@ else:
     import tomli as tomllib
 
 KINDS = ("declared", "measured", "reported")
+SYSTEMS = ("linux", "macos", "windows")
 
 
 class TableError(Exception):
@@ -67,6 +68,13 @@ def evidence_kind_of(table: dict[str, Any]) -> str:
     value = text_of(table, "kind")
     if value not in KINDS:
         raise TableError(f"must be one of {', '.join(KINDS)}", "kind")
+    return value
+
+
+def system_of(table: dict[str, Any]) -> str:
+    value = text_of(table, "platform")
+    if value not in SYSTEMS:
+        raise TableError(f"must be one of {', '.join(SYSTEMS)}", "platform")
     return value
 
 

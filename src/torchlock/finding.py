@@ -39,6 +39,7 @@ class Evidence(NamedTuple):
     """A source of a fact, from ``compat_data/sources.toml``.
 
     ``address`` is a link, or describes the measurement. ``kind`` is ``declared``, ``measured`` or ``reported``.
+    ``system`` is the operating system if it is about one only: ``linux``, ``macos`` or ``windows``.
     """
 
     id: str
@@ -46,11 +47,19 @@ class Evidence(NamedTuple):
     kind: str = ""
     date: str = ""
     note: str = ""
+    system: str = ""
 
     @classmethod
     def from_row(cls, identifier: str, row: Mapping[str, str]) -> Evidence:
         """Read one source of a compiled table."""
-        return cls(identifier, row["address"], row["kind"], row.get("date", ""), row.get("note", ""))
+        return cls(
+            identifier,
+            row["address"],
+            row["kind"],
+            row.get("date", ""),
+            row.get("note", ""),
+            row.get("platform", ""),
+        )
 
 
 class Change(NamedTuple):

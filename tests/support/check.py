@@ -62,9 +62,13 @@ def stage_torch(site: Path, version: str = "2.8.0+cpu", **words: Any) -> None:
     install(site, "torch", version, torch_files(version, **words), tag="cp311-cp311-manylinux_2_28_x86_64")
 
 
+# What the releases of the stable interface declare; each earlier one declares the torch of its own version.
+_DECLARED = {"2.11.0": "", "2.11.1": "Requires-Dist: torch (>=2.11)\n"}
+
+
 def stage_audio(site: Path, version: str = "2.8.0+cpu", **words: Any) -> None:
     public = version.partition("+")[0]
-    headers = "" if public == "2.11.0" else f"Requires-Dist: torch (=={public})\n"
+    headers = _DECLARED.get(public, f"Requires-Dist: torch (=={public})\n")
     files = audio_files(version, **words)
     install(site, "torchaudio", version, files, headers=headers, tag="cp311-cp311-manylinux_2_28_x86_64")
 

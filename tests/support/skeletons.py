@@ -13,6 +13,7 @@ from typing import NamedTuple
 from support.libraries import elf, pe
 from support.site_folder import install
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.binaries.elf_strings import library_names
 from torchlock.runtime.files import Unreadable
 
 MACHINES = {"x86_64": 62, "aarch64": 183}
@@ -182,8 +183,14 @@ def dylib(
     exports: Sequence[str] = (),
     rpaths: Sequence[str] = (),
     machine: str = "arm64",
+    uses: Sequence[str] = (),
+    least: tuple[int, int] | None = None,
 ) -> bytes:
-    """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH."""
+    """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH.
+
+    ``uses`` are symbols of any library (flat namespace). ``least`` is the release of macOS that it was made for:
+    LC_VERSION_MIN_MACOSX up to 10, else LC_BUILD_VERSION.
+    """
 
     def command(kind: int, text: str, head: int) -> bytes:
         data = text.encode() + b"\0"
@@ -192,13 +199,20 @@ def dylib(
 
     commands = [command(0xD, name, 24)] if name else []
     commands += [command(0xC, each, 24) for each in needed] + [command(0x8000001C, each, 12) for each in rpaths]
+    if least is not None:
+        made_for = least[0] << 16 | least[1] << 8
+        old, new = struct.pack("<IIII", 0x24, 16, made_for, 0), struct.pack("<IIIIII", 0x32, 24, 1, made_for, 0, 0)
+        commands += [old if least[0] <= 10 else new]
     strings, rows = b"\0", b""
     for each in exports:
         rows += struct.pack("<IBBHQ", len(strings), 0xF, 1, 0, 0)
         strings += each.encode() + b"\0"
-    size = 32 + sum(map(len, commands)) + 24 + 80
-    commands += [struct.pack("<IIIIII", 2, 24, size, len(exports), size + len(rows), len(strings))]
-    commands += [struct.pack("<IIIIIIII", 0xB, 80, 0, 0, 0, len(exports), len(exports), 0) + bytes(48)]
+    for each in uses:
+        rows += struct.pack("<IBBHQ", len(strings), 1, 0, 0xFE00, 0)
+        strings += each.encode() + b"\0"
+    size, count = 32 + sum(map(len, commands)) + 24 + 80, len(exports)
+    commands += [struct.pack("<IIIIII", 2, 24, size, count + len(uses), size + len(rows), len(strings))]
+    commands += [struct.pack("<IIIIIIII", 0xB, 80, 0, 0, 0, count, count, len(uses)) + bytes(48)]
     body = b"".join(commands)
     head = struct.pack("<IIIIIIII", 0xFEEDFACF, _CPU[machine], 0, 6, len(commands), len(body), 0, 0)
     return head + body + rows + strings
@@ -211,7 +225,7 @@ def runtime(cuda: str) -> str:
 
 
 def nvidia(site: Site, name: str, version: str, extra: Iterable[str] = (), requires: Sequence[str] = ()) -> None:
-    """Install a package of NVIDIA with the libraries that something in the site needs of it.
+    """Install a package of NVIDIA with the libraries that something in the site needs of it, or opens.
 
     A library offers every symbol that another one of NVIDIA's packages here uses of it. ``extra`` are libraries
     that nothing needs by name.
@@ -221,7 +235,8 @@ def nvidia(site: Site, name: str, version: str, extra: Iterable[str] = (), requi
     major = (re.search(r"-cu(\d+)$", name) or re.search(r"(\d+)", version) or [""])[0].lstrip("-cu")
     new = not name.endswith(("-cu11", "-cu12")) and part not in ("cudnn", "nccl", "cusparselt", "nvshmem")
     folder = f"nvidia/cu{major}" if new else f"nvidia/{part}"
-    mine = {each for each in {*uses.needed, *extra} if OF_NVIDIA.match(each) and part_of(each) == part}
+    opened = {each for path in site.path.glob("*.libs/*") for each in library_names(str(path))}
+    mine = {each for each in {*uses.needed, *extra, *opened} if OF_NVIDIA.match(each) and part_of(each) == part}
     offered = sorted(
         symbol for symbols in uses.symbols.values() for symbol in symbols if re.match("_*nv|cu", symbol)
     )

@@ -336,16 +336,18 @@ class CheckContext:
     ) -> Finding:
         """A finding about these packages, with the reason and the sources of its rule.
 
-        The policy (``knowledge/severity.py``) limits its severity.
+        The policy (``knowledge/severity.py``) limits its severity. Sources about another operating system are left
+        out.
         """
         identifiers = self.matrix.sources_of(rule) if sources is None else sources
+        cited = [self.evidence(identifier) for identifier in identifiers]
         return Finding(
             rule,
             limited(rule, severity, strength=strength),
             message,
             because=self.matrix.because(rule) if because is None else because,
             packages=tuple((name, self.version(name)) for name in names),
-            sources=tuple(self.evidence(identifier) for identifier in identifiers),
+            sources=tuple(each for each in cited if each.system in ("", self.operating_system or each.system)),
             path=path,
             expected_error=expected_error,
             remedy=remedy,

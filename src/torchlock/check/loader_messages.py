@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
 
+# Where the loader of each operating system is described; a report cites that of the examined one.
+LOADER_MANUALS = ("ld-so-manual", "dyld-manual", "loadlibrary-manual")
+
 _ENOENT = "No such file or directory"
 # Modules that Python itself opens. ctypes opens the other libraries, and its error is an OSError.
 _IMPORTED = re.compile(

@@ -10,15 +10,21 @@ from torchlock.check.context import version_of
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
 from torchlock.check.nvidia import copies_of
+from torchlock.check.opened_later import places_of
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
 
 # The CUDA version whose releases of a library have this number in its name, if the two differ.
 _CUDA_OF = {("cufft", "10"): "11", ("cufft", "11"): "12", ("cufft", "12"): "13", ("cudart", "110"): "11"}
+_FAMILIES = "cublas(?:Lt)?|cudnn|cufft|curand|cudart|cusparse|cusolver"
+# One number in the names of these is that of more than one CUDA version.
+_OF_SEVERAL = ("curand", "cusparse", "cusolver")
 # onnxruntime-gpu of the public index by CUDA version: 1.19 is the first for CUDA 12 (its issue 21684). The extra
 # "cuda" of the releases up to 1.26 requires packages for CUDA 12, that of 1.28 and later packages for CUDA 13.
 _ONNXRUNTIME_FOR = {"12": ">=1.19,<1.27", "13": ">=1.28"}
@@ -28,14 +34,12 @@ _FOR_CUDNN_8, _FOR_CUDNN_9, _WITHOUT_CUDNN = "==4.4.0", ">=4.5", ">=4.6.3"
 
 def found_library(context: CheckContext, finding: Finding) -> Remedy:
     """Let the loader find the library; else a release for the libraries that are there, or the library itself."""
-    from torchlock.check.rules.dependents_cuda_in_log import places_of
-
     user, library = finding.packages[0][0], finding.lacks[0]
     there = places_of(context, library)
     if there:
         return _searched(context, user, library, there)
     release = _other_release(context, user, library)
-    return release or _installed(context, user, library)
+    return release or _installed(context, user, finding.lacks)
 
 
 def _searched(context: CheckContext, user: str, library: str, there: list[str]) -> Remedy:
@@ -58,10 +62,9 @@ def _other_release(context: CheckContext, user: str, library: str) -> Remedy | N
     """A release of the package that uses the libraries of this torch."""
     from torchlock.check.rules.dependents_cuda_in_log import others_of
 
-    cuda, (family, number) = _cuda_of(library), _named(library)
+    major = _cuda_of_torch(context)
+    cuda, (family, number) = _cuda_of(library, major), _named(library)
     others = {_named(os.path.basename(path))[1] for path in others_of(context, library)}
-    torch = context.build("torch")
-    major = (torch.cuda or "").partition(".")[0] if torch is not None else ""
     if user == "onnxruntime-gpu" and major != cuda and major in _ONNXRUNTIME_FOR:
         wanted, words = {user: _ONNXRUNTIME_FOR[major]}, f"for CUDA {major} and cuDNN 9"
     elif user == "ctranslate2" and family == "cudnn" and (number, others) == ("9", {"8"}):
@@ -92,29 +95,32 @@ def _followers(context: CheckContext) -> dict[str, str]:
     return {"faster-whisper": ">=1.0.3"} if is_old else {}
 
 
-def _installed(context: CheckContext, user: str, library: str) -> Remedy:
+def _installed(context: CheckContext, user: str, libraries: Sequence[str]) -> Remedy:
     """Install the packages that contain the libraries, and let the loader find them."""
-    cuda, (family, number) = _cuda_of(library), _named(library)
-    torch = context.build("torch")
-    major = (torch.cuda or "").partition(".")[0] if torch is not None else ""
+    library = next((each for each in libraries if "cublas" in each), libraries[0])
+    major = _cuda_of_torch(context)
+    cuda, (family, number) = _cuda_of(library, major), _named(library)
     if family in ("cudnn", "cublas", "cublasLt") and user == "ctranslate2":
-        wanted = {f"nvidia-cublas-cu{cuda}": ""} | _cudnn(context, user, cuda, number, family, major)
+        wanted = {_package("cublas", cuda): ""} | _cudnn(context, user, cuda, number, family, major)
     else:
-        wanted = {f"nvidia-{_package(family)}-cu{cuda}": f"=={number}.*" if family == "cudnn" else ""}
+        named = [each for each in map(_named, libraries) if each[0]]
+        wanted = {_package(name, cuda): f"=={each}.*" if name == "cudnn" else "" for name, each in named}
     if (major and major != cuda and any("cudnn" in name for name in wanted)) or library.endswith(".dll"):
         return Remedy(f"Use {user} with a torch for CUDA {cuda}, or a release of {user} for CUDA {major or cuda}.")
-    packages = {name: specifier for name, specifier in wanted.items() if name.startswith("nvidia-")}
     record = context.installed.get(user)
     site = record.entry.path if record is not None else ""
-    folders = [
-        os.path.join(site, "nvidia", re.sub(r"^nvidia-|-cu\d+$", "", name).replace("-", "_"), "lib")
-        for name in packages
-    ]
-    path = exported(context, folders)
+    packages = (name for name in wanted if name.startswith("nvidia-"))
+    path = exported(context, list(dict.fromkeys(os.path.join(site, *_folder_of(each, cuda)) for each in packages)))
     commands = add_all(context, wanted) if path else ()
     lines = tuple(Command(each.tool, f"{each.line} && {path[0].line}") for each in commands)
     words = f"Install {' and '.join(f'{name}{each}' for name, each in wanted.items())}, and set LD_LIBRARY_PATH"
     return Remedy(f"{words} before Python starts.", commands=lines)
+
+
+def _cuda_of_torch(context: CheckContext) -> str:
+    """The CUDA major version of torch; "" for a build without CUDA."""
+    torch = context.build("torch")
+    return (torch.cuda or "").partition(".")[0] if torch is not None else ""
 
 
 def _cudnn(context: CheckContext, user: str, cuda: str, number: str, family: str, major: str) -> dict[str, str]:
@@ -131,17 +137,28 @@ def _cudnn(context: CheckContext, user: str, cuda: str, number: str, family: str
 
 def _named(library: str) -> tuple[str, str]:
     """The family of a library and the number in its name: ``("cublas", "12")``, ``("cudnn", "9")``."""
-    match = re.match(r"(?:lib)?(cublas(?:Lt)?|cudnn|cufft|curand|cudart)\w*?(?:\.so\.|_)(\d{1,3})", library)
+    match = re.match(rf"(?:lib)?({_FAMILIES})\w*?(?:\.so\.|_)(\d{{1,3}})", library)
     return (match[1], match[2]) if match else ("", "")
 
 
-def _cuda_of(library: str) -> str:
-    """The CUDA major version that a library belongs to; 12 for cuDNN 9 and cuRAND, which more than one has."""
+def _cuda_of(library: str, major: str) -> str:
+    """The CUDA major version that a library belongs to; if more than one has it, the one of torch, or else 12."""
     family, number = _named(library)
     if family in ("cublas", "cublasLt"):
         return number
+    if family in _OF_SEVERAL and major:
+        return major
     return _CUDA_OF.get((family, number), "11" if (family, number) == ("cudnn", "8") else "12")
 
 
-def _package(family: str) -> str:
-    return {"cublasLt": "cublas", "cudart": "cuda-runtime"}.get(family, family)
+def _package(family: str, cuda: str) -> str:
+    """The package with a library. Since CUDA 13, the names of the packages of CUDA itself have no suffix."""
+    name = {"cublasLt": "cublas", "cudart": "cuda-runtime"}.get(family, family)
+    is_plain = cuda not in ("11", "12") and family != "cudnn"
+    return f"nvidia-{name}" if is_plain else f"nvidia-{name}-cu{cuda}"
+
+
+def _folder_of(package: str, cuda: str) -> tuple[str, ...]:
+    """The folder of the libraries of a package, beside the packages."""
+    name = re.sub(r"^nvidia-|-cu\d+$", "", package).replace("-", "_")
+    return ("nvidia", f"cu{cuda}" if not package.endswith(f"-cu{cuda}") else name, "lib")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check.fix.commands import install, is_managed, whole
 from torchlock.check.fix.torch_builds import public_build
+from torchlock.check.index_wheels import has_wheels
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import describe_build, parse_label
 from torchlock.knowledge.drivers import driver_floor
@@ -20,10 +22,8 @@ if TYPE_CHECKING:
 def fitting(context: CheckContext, plan: Plan) -> Remedy:
     """The remedy that carries out a plan."""
     page = f", from {page_of(plan.label)}" if plan.label else ""
-    summary = (
-        f"Install {steps(context, plan)}{page}{_doubt(plan)}{_beside(context, plan)}{_driver(context, plan)}."
-    )
-    return Remedy(summary, commands=install(context, plan))
+    summary = f"Install {steps(context, plan)}{page}{_doubt(plan)}{_beside(context, plan)}{_driver(context, plan)}"
+    return Remedy(f"{summary}{for_more_devices(context, plan)}.", commands=install(context, plan))
 
 
 def steps(context: CheckContext, plan: Plan) -> str:
@@ -39,13 +39,13 @@ def steps(context: CheckContext, plan: Plan) -> str:
 def _in_place(context: CheckContext, name: str, version: str) -> str:
     """What the installed package is to the one of the plan; for the same release, by its build."""
     there = context.version(name)
-    if not there or there == version:
-        return " once more" if there else ""
+    if not there:
+        return ""
     is_same = name in FAMILY and there.partition("+")[0] == version
     build = public_build(name, version, context.target) if is_same and context.target is not None else ""
-    if not isinstance(build, str) or not build:
-        return f" in place of {there}"
-    return " once more" if build == context.label(name) else f" ({describe_build(build)}) in place of {there}"
+    if isinstance(build, str) and build and context.label(name) not in (None, build):
+        return f" ({describe_build(build)}) in place of {there}"
+    return " once more" if there == version or build == context.label(name) else f" in place of {there}"
 
 
 def _doubt(plan: Plan) -> str:
@@ -74,4 +74,29 @@ def _beside(context: CheckContext, plan: Plan) -> str:
     if not plain:
         return "; torch stays as it is"
     are = "are CPU builds" if len(plain) > 1 else "is a CPU build"
-    return f"; torch stays as it is, and {' and '.join(plain)} {are}: no file for {label} is known"
+    return f"; torch stays as it is, and {' and '.join(plain)} {are}: {_of_page(context, plan, label)}"
+
+
+def _of_page(context: CheckContext, plan: Plan, label: str | None) -> str:
+    """Whether the index of PyTorch has what a plan takes from elsewhere: none is known, or this is unknown."""
+    target = context.target
+    build = "a CPU" if label == "cpu" else describe_build(label) or "this build"
+    named = [(name, version) for name, version in plan.versions.items() if name in FAMILY]
+    there = [has_wheels(*each, label, target) for each in named] if target is not None and label else []
+    is_known = not there or any(each is False for each in there if not isinstance(each, Unknown))
+    if is_known:
+        return f"no file for {build} is known"
+    return f"whether the index of PyTorch has such files for {build} is unknown"
+
+
+def for_more_devices(context: CheckContext, plan: Plan) -> str:
+    """What changes if a build for CUDA replaces a CPU build, which nobody asked for."""
+    target, label = context.target, context.label("torch")
+    if target is None or label != "cpu" or plan.label or "torch" not in plan.versions or context.accelerator:
+        return ""
+    build = public_build("torch", plan.versions["torch"], target)
+    if not isinstance(build, str) or build == "cpu":
+        return ""
+    return (
+        f"; this torch is for {describe_build(build)} and computes on a CPU, too: {_of_page(context, plan, label)}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
@@ -29,7 +30,16 @@ def again(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
     if plan is None:
         return _from_its_source(context, name)
     commands = install(context, plan, again=True, fresh=True)
-    return Remedy(f"Install {steps(context, plan)}, without the installer's cache.", commands=commands)
+    first = _allowed(context, finding)
+    return Remedy(f"Install {steps(context, plan)}, without the installer's cache.{first}", commands=commands)
+
+
+def _allowed(context: CheckContext, finding: Finding) -> str:
+    """A sentence on a program of Windows that is not there: an antivirus program may remove it again."""
+    is_program = finding.path.lower().endswith((".dll", ".pyd", ".exe"))
+    if context.operating_system != "windows" or not is_program or os.path.exists(finding.path):
+        return ""
+    return " If an antivirus program removed the file, let it allow this folder before."
 
 
 def of_conda(context: CheckContext, name: str) -> Remedy | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import install, uninstall
-from torchlock.check.fix.fitting import fitting, steps
+from torchlock.check.fix.fitting import fitting, for_more_devices, steps
 from torchlock.check.fix.plan import Plan, planned
 from torchlock.check.fix.reinstall import same
 from torchlock.check.fix.requirements import lacks_one_of_the_stack, pins_another
@@ -19,7 +20,7 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
@@ -43,7 +44,15 @@ def shared_plan(context: CheckContext, bad: Sequence[Finding]) -> Plan | None:
     is_versions = any(each.rule in fixed_by("versions") or pins_another(context, each) for each in bad)
     if not (lacking or again or is_versions):
         return None
-    return planned(context, again | built_apart, wanted) or (same(context, again) if again else None)
+    plan = planned(context, again | built_apart, wanted) or (same(context, again) if again else None)
+    return plan or _of_public_index(context, again | built_apart, wanted)
+
+
+def _of_public_index(context: CheckContext, broken: Collection[str], wanted: Collection[str]) -> Plan | None:
+    """In place of a CPU build for which no releases are known: those of the public index, for any device."""
+    if context.accelerator is not None or context.label("torch") != "cpu" or is_of_conda(context):
+        return None
+    return planned(replace(context, accelerator="pypi"), broken, wanted)
 
 
 def fits_by_version(finding: Finding) -> bool:
@@ -93,7 +102,8 @@ def of_one_source(context: CheckContext, finding: Finding, plan: Plan | None) ->
     words = (
         f"Install torch and {name} from one source: their releases are compatible, but these two builds are not."
     )
-    return Remedy(f"{words} Install {steps(context, plan)}.", commands=install(context, plan))
+    changed = f"{steps(context, plan)}{for_more_devices(context, plan)}"
+    return Remedy(f"{words} Install {changed}.", commands=install(context, plan))
 
 
 def nothing(context: CheckContext, finding: Finding) -> Remedy:
@@ -113,6 +123,6 @@ def nothing(context: CheckContext, finding: Finding) -> Remedy:
             "command, because the releases of the channels are not known."
         )
     return Remedy(
-        f"No releases that work together and keep this build of torch are known{where}. Use another Python, or "
-        "another build of torch."
+        f"No releases that work together and keep this build of torch are known{where}; the tables of "
+        "the builds are not complete. Use another Python, or another build of torch."
     )

@@ -6,9 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check import known_wheels as wheels
+from torchlock.check.conda import conda_install
+from torchlock.check.conda_log import NO_CANDIDATES, missing_in
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.finding import Command, Remedy
+from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import cuda_label
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
@@ -27,17 +30,6 @@ _MISSING = re.compile(r"^\s{0,8}- ([\w.-]{1,80})(?:(?:==?|\s)([\w.*]{1,40}))?", 
 _PINNED = re.compile(r"(?:^|\s)([\w.-]{1,80})={1,2}(\d[\w.]{0,30})(?=\s|$)")
 # The packages of the channels that choose a CUDA build; the names of other builds have no such package.
 _CHOOSERS = ("pytorch-cuda", "cudatoolkit")
-
-
-# What the solvers of conda, mamba and pixi say of a package that no channel has: its name, version and build.
-_VERSION = r"(?: ?=?=? ?(?P<version>\d[\w.*]{0,40})(?: (?!needed\b)(?P<build>\w{1,60}))?)?"
-_NOT_PROVIDED = (
-    re.compile(rf"nothing provides (?:requested )?(?P<name>[\w.-]{{1,80}}){_VERSION}(?=\s|$)"),
-    re.compile(r"(?P<name>[\w.-]{1,80})(?: =?(?P<version>[\w.*]{1,40}))?(?: \*)? does not exist \(perhaps"),
-    re.compile(r"No candidates were found for (?P<name>[\w.-]{1,80})(?: [=<>!~]*(?P<version>\d[\w.*]{0,40}))?"),
-)
-# The list after ResolvePackageNotFound.
-_LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=(\w{1,60}))?\s*")
 # The name, the version and the build.
 _WITH_BUILD = 3
 # The channels that have the torch family.
@@ -57,7 +49,7 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     shown = [" ".join(each) for each in missing]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
     message = f"no channel that was asked has {', '.join(shown[:3])}{more} for this platform"
-    remedy = _channel(asked, missing)
+    remedy = _channel(context, asked, missing)
     because = None
     if sum(len(each) == _WITH_BUILD for each in missing) > 1:
         because = "a version with a build string exists for one platform only: that of the exported environment"
@@ -69,30 +61,32 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
 
 
-def missing_in(near: str) -> list[tuple[str, ...]]:
-    """The packages that no channel has: name, and version and build as far as they are stated."""
-    found = [match.group("name", "version") for match in _NOT_PROVIDED[1].finditer(near)]
-    found += [match.group("name", "version") for match in _NOT_PROVIDED[2].finditer(near)]
-    stated: list[tuple[str | None, ...]] = [(name, (version or "").strip("*")) for name, version in found]
-    stated += [match.group("name", "version", "build") for match in _NOT_PROVIDED[0].finditer(near)]
-    if "ResolvePackageNotFound" in near:
-        for line in near.partition("ResolvePackageNotFound")[2].splitlines()[1:]:
-            listed = _LISTED.fullmatch(line)
-            if listed is not None:
-                stated.append(listed.groups())
-            elif line.strip():
-                break
-    return list(dict.fromkeys(tuple(filter(None, each)) for each in stated))
-
-
-def _channel(asked: Installation, missing: list[tuple[str, ...]]) -> Remedy:
+def _channel(context: CheckContext, asked: Installation, missing: list[tuple[str, ...]]) -> Remedy:
     """Where to get the packages; for the torch family a channel that was not asked."""
     names = [each[0] for each in missing]
     others = [each for each in _CHANNELS if not re.search(rf"\b{each}\b(?!=)", f"{asked.command} {asked.near}")]
     if all(CONDA_NAMES.get(name, name) in FAMILY for name in names) and all(len(each) == 1 for each in missing):
         where = f"Add the channel {others[0]}, or install" if others else "Install"
-        return Remedy(f"{where} {' and '.join(names)} with pip, after torch.")
+        by_pixi = NO_CANDIDATES.search(asked.near) is not None
+        commands = _from_forge(context, names) if others[:1] == ["conda-forge"] and not by_pixi else ()
+        return Remedy(f"{where} {' and '.join(names)} with pip, after torch.", commands=commands)
     return Remedy("Ask for a version that the channels have, or install the package with pip.")
+
+
+def _from_forge(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:
+    """The command for packages of the torch family that conda-forge is known to have for this platform."""
+    platform = str(context.known_platform) if context.known_platform is not None else ""
+    rows = tables.load_compiled("conda.json")["feedstock"]
+    known = {
+        row["package"]
+        for row in rows
+        if row["channel"] == "conda-forge" and any(platform in build for _, build in row["builds"])
+    }
+    wanted = {CONDA_NAMES.get(name, name) for name in names}
+    if not wanted <= known:
+        return ()
+    named = ["pytorch" if name == "torch" else name for name in sorted(wanted)]
+    return conda_install(context, "-c conda-forge", *named)
 
 
 @rule("TL528", on="log")
@@ -120,17 +114,18 @@ def _told(context: CheckContext, asked: Installation, missing: dict[str, str]) -
     if chooser and missing[chooser] and context.target is not None:
         return _of_chooser(context, asked, context.target, chooser, missing[chooser])
     message = f"no channel that was asked has {listed} for this platform"
-    return Told("TL528", message, _elsewhere(asked), sources=("pytorch-138506",))
+    return Told("TL528", message, _elsewhere(context, asked, missing), sources=("pytorch-138506",))
 
 
-def _elsewhere(asked: Installation) -> Remedy:
+def _elsewhere(context: CheckContext, asked: Installation, missing: dict[str, str]) -> Remedy:
     """conda-forge, if it was not asked; else pip. Builds of two origins may not load each other."""
     if re.search(r"\bconda-forge\b(?!=)", f"{asked.command} {asked.near}"):
         summary = (
             "conda-forge was asked, too: install them with pip, and torch with its companions from one origin."
         )
         return Remedy(summary)
-    return Remedy("Install them from conda-forge, or with pip.")
+    commands = () if any(missing.values()) else _from_forge(context, list(missing))
+    return Remedy("Install them from conda-forge, or with pip.", commands=commands)
 
 
 def _of_chooser(context: CheckContext, asked: Installation, target: Target, chooser: str, cuda: str) -> Told:

@@ -9,7 +9,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.check.nvidia import copies_of, copies_on_machine
+from torchlock.check.nvidia import copies_of
+from torchlock.check.opened_later import places_of
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
 
@@ -103,17 +104,6 @@ def _cudnn_of(context: CheckContext, user: str) -> str:
     names = context.environment.tree.names(folder) if folder else {}
     found = [match[1] for name in names if (match := re.match(r"libcudnn-\w{1,16}\.so\.(\d{1,2})", name))]
     return found[0] if found else "9"
-
-
-def places_of(context: CheckContext, library: str) -> list[str]:
-    """The copies of a library in the installed packages, and on the machine."""
-    if not library.endswith(".dll"):
-        return [*copies_of(context, library), *copies_on_machine(context, library)]
-    copy = context.copy("torch")
-    folder = os.path.join(copy.path, "lib") if copy is not None else ""
-    names = context.environment.tree.names(folder) if folder else {}
-    found = [os.path.join(folder, name) for name in names if name.lower() == library.lower()]
-    return [*found, *copies_of(context, library, "bin")]
 
 
 def also_there(context: CheckContext, library: str) -> str:

@@ -24,7 +24,7 @@ _PATH = re.compile(
 )
 
 
-@rule("TL611", "TL610", on="log")
+@rule("TL611", "TL610", "TL612", on="log")
 def named(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The module does not load with this torch. If a note says so already, it becomes a warning."""
     first = log.first
@@ -32,7 +32,7 @@ def named(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
     path = _place(context, match[1].replace("\\", "/")) if match is not None else ""
     if not path:
         return
-    known = [each for each in found if each.rule in ("TL610", "TL611") and each.path == path]
+    known = [each for each in found if each.rule in ("TL610", "TL611", "TL612") and each.path == path]
     for each in known:
         each.severity = "warning" if each.severity == "note" else each.severity
     owner = next(iter(sorted(owners_of(context, {_inner(context, path)}))), "")

@@ -6,7 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.fix.commands import uninstall
+from torchlock.check.fix.vendor_builds import companion
+from torchlock.check.relevance import owners_by_depth
 from torchlock.check.rules.import_path import is_there
+from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
 
@@ -102,14 +106,24 @@ def two_places(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         "torch",
         because=f"its library does not find a function of torch; {absent[0]} is not in the examined folder",
         expected_error=log.first.text,
-        remedy=Remedy(
-            f"Uninstall the torchaudio in {places['torchaudio']}, and install beside torch in {places['torch']} "
-            "the one that was made for it. The torch of a vendor needs the vendor's torchaudio, or one that is "
-            "compiled there. To check both folders at once, use --python with the Python of the log."
-        ),
+        remedy=_beside_torch(context, places, absent[0]),
         sources=("python-import-system",),
         strength=Strength.RAN,
     )
+
+
+def _beside_torch(context: CheckContext, places: dict[str, str], absent: str) -> Remedy:
+    """Replace the torchaudio of the other folder; a command if the torch of a vendor was examined."""
+    words = (
+        f"Uninstall the torchaudio in {places['torchaudio']}, and install beside torch in {places['torch']} "
+        "the one that was made for it. The torch of a vendor needs the vendor's torchaudio, or one that is "
+        "compiled there. To check both folders at once, use --python with the Python of the log."
+    )
+    removed = uninstall(context, ["torchaudio"])
+    is_certain = absent == "torchaudio" and is_vendors(context, "torch") and bool(removed)
+    built = companion(context, "torchaudio").commands if is_certain else ()
+    lines = [f"{removed[0].line} && {each.line}" for each in built if each.tool == removed[0].tool]
+    return Remedy(words, commands=tuple(Command(removed[0].tool, line) for line in lines))
 
 
 def _is_misfit(log: Log) -> bool:
@@ -129,6 +143,8 @@ def without_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     match = _NEEDS_TORCH.search(first.text) if first is not None else None
     if first is None or match is None or is_there(context, "torch") or context.installed.get("torch") is not None:
         return
+    if not owners_by_depth(context, log.frames) and not log.sites:
+        return  # Nothing shows that the log is of an environment such as this one.
     for each in found:
         if each.rule == "TL615" and each.severity == "note" and "torch" in {name for name, _ in each.packages}:
             each.severity = "error"

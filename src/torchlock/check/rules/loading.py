@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
-from torchlock.check.fix.commands import add_all
-from torchlock.check.loader_messages import no_library, no_symbol, not_found
+from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
-from torchlock.check.windows_libraries import install_vc_runtime
+from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
-from torchlock.knowledge.build_labels import describe_build, kind_of
-from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
@@ -113,6 +111,7 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
         because=_why(context, name, first),
         expected_error=expected_error,
         remedy=_remedy(context, first),
+        sources=("ld-so-manual", *sources_of_dll(first.name)),
         lacks=tuple(dict.fromkeys(os.path.basename(each.name) for each in lost)),
     )
 
@@ -131,6 +130,7 @@ def found_missing(
         because=because,
         expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
         remedy=remedy or _remedy(context, missing),
+        sources=("ld-so-manual", *sources_of_dll(missing.name)),
         lacks=(missing.name,),
     )
 
@@ -229,13 +229,9 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     """The remedy for a missing library that does not belong to a package."""
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
-    if re.match(r"vcruntime|msvcp|vcomp", missing.name):
-        return install_vc_runtime(context)
     if missing.name.startswith("libpython"):
         return install_python_library(context, missing.name)
-    if missing.name.startswith("libomp140"):
-        return _with_openmp(context)
-    return _of_builders(missing) if missing.name.startswith("/") else None
+    return _of_builders(missing) if missing.name.startswith("/") else remedy_for_dll(context, missing.name)
 
 
 def _of_builders(missing: MissingLibrary) -> Remedy:
@@ -248,22 +244,6 @@ def _of_builders(missing: MissingLibrary) -> Remedy:
         f"Install a release or a build of which {library} names no path of the machine that built it; "
         f"or let it name a copy that is here: install_name_tool -change {missing.name} NEW_PATH {library}."
     )
-
-
-# The DLLs of torch 2.4.0 need an OpenMP library that its wheels do not contain. The next releases contain it.
-_AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
-
-
-def _with_openmp(context: CheckContext) -> Remedy:
-    """Install a torch of the same build that contains the OpenMP library that its DLLs need."""
-    if not context.version("torch").startswith("2.4.0"):
-        builds = "one with MKL, one of conda-forge, or the wheel of the public index, which contain what they need"
-        return Remedy(f"Install another build of this torch: {builds}. Do not download the DLL from a website.")
-    summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
-    label = context.labelled("torch")
-    page = page_of(label) if kind_of(label) else ""
-    pins = {name: f"=={version}" for name, version in _AFTER_240.items() if name in context.pins}
-    return Remedy(summary, commands=add_all(context, pins, *([f"--index-url {page}"] if page else [])))
 
 
 def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -303,7 +283,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         path=first.wanted_by,
         because=BECAUSE_OF_ABI if abi is not None else None,
         expected_error=expected_error,
-        sources=("ld-so-manual",) if abi is None else ("ld-so-manual", "libstdcxx-dual-abi"),
+        sources=LOADER_MANUALS if abi is None else (*LOADER_MANUALS, "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
@@ -327,7 +307,7 @@ def _outdated(context: CheckContext, name: str, opened: str, found: Sequence[Und
         path=first.wanted_by,
         because=_not_of_one_release(provider),
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
-        sources=("ld-so-manual",),
+        sources=LOADER_MANUALS,
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
@@ -369,14 +349,17 @@ _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti
 
 
 def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
-    found = [unmet for attempt in attempts for unmet in attempt.outcome.versions]
-    if not found:
-        return
-    first = max(found, key=lambda unmet: numbers_of(unmet.version))
+    if any(attempt.outcome.versions for attempt in attempts):
+        yield too_old(context, name, attempts, _severity(name))
+
+
+def too_old(context: CheckContext, name: str, attempts: Sequence[Attempt], severity: str) -> Finding:
+    """The finding for a library of the system that lacks versions which these attempts need."""
+    first = max(
+        (each for one in attempts for each in one.outcome.versions), key=lambda each: numbers_of(each.version)
+    )
     library = os.path.basename(first.wanted_by)
     there = f", and {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
-    yield context.finding(
-        "TL612", _severity(name), message, name, path=first.wanted_by, expected_error=expected_error
-    )
+    return context.finding("TL612", severity, message, name, path=first.wanted_by, expected_error=expected_error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -31,7 +32,8 @@ from torchlock.check.rules.unseen_libraries import (
     why_unfound,
 )
 from torchlock.check.system_packages import stated
-from torchlock.finding import Remedy
+from torchlock.check.windows_libraries import OPENMP, without_openmp
+from torchlock.finding import Remedy, Strength
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
 from torchlock.knowledge.registry import group, rule
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import NotExamined
 
+_ON_THE_MACHINE = "Run the check on the machine of this environment, or name its libraries with --system-lib."
 # These are listed last: most machines have the Visual C++ runtime.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
@@ -65,7 +68,7 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = _early(context) if fine and not unknown else ""
-    missing = early + _absent(names) + _others(context, notes)
+    missing = early + _absent(names) + _others(context, notes) + _in_part(notes)
     if not unknown and not is_open and not prereleases.has_later_numpy(context):
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
@@ -92,6 +95,11 @@ def _others(context: CheckContext, notes: Sequence[Finding]) -> str:
     return f"; a library of {listed(names)} does not load" if names else ""
 
 
+def _in_part(notes: Sequence[Finding]) -> str:
+    """Text about what works only in part: libraries that a package opens later, or that need a later system."""
+    return "".join(f"; {each.message}" for each in notes if each.rule in group("summary"))
+
+
 def unexamined_text(context: CheckContext) -> str:
     """Text to add to a sentence about what was not examined; "" if everything was."""
     groups = _grouped(unexamined(context)).items()
@@ -105,9 +113,7 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
         copy = context.copy(names[0])
         remedy = None
         if not context.live and context.root is None:
-            remedy = Remedy(
-                "Run the check on the machine of this environment, or name its libraries with --system-lib."
-            )
+            remedy = _if_without_openmp(context) if f" {OPENMP}" in why else Remedy(_ON_THE_MACHINE)
         yield context.finding(
             "TL907",
             "note",
@@ -116,6 +122,12 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
             path=copy.path if copy else "",
             remedy=remedy,
         )
+
+
+def _if_without_openmp(context: CheckContext) -> Remedy:
+    remedy = without_openmp(context)
+    summary = f"{remedy.summary[:1].lower()}{remedy.summary[1:]}"
+    return replace(remedy, summary=f"If the machine does not have the OpenMP library of Visual C++: {summary}")
 
 
 def _grouped(unknown: dict[str, Unknown]) -> dict[str, list[str]]:
@@ -249,8 +261,11 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         if is_changed(context, lost.wanted_by):
             why, remedy = of_changed_file(context, lost)
         finding = found_missing(context, attempt, missing, why, remedy)
-        if first.library.lower() == os.path.basename(attempt.path).lower():
-            finding.expected_error = first.text  # Windows names the DLL that was opened, and not what it needs.
+        # Windows names the DLL that was opened, and not what it needs: then it is the likeliest of those not seen.
+        is_named_itself = first.library.lower() == lost.name.lower()
+        finding.strength = Strength.RAN if is_named_itself else Strength.MEASURED
+        if context.operating_system == "windows":
+            finding.expected_error = first.text
         yield finding
         return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
@@ -270,8 +285,8 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
 
 def _asked(context: CheckContext, first: Signature) -> list[tuple[Attempt, NotExamined]]:
     """The libraries that a line may be about and that were not seen; those further below its own come last."""
-    # A library that is known to be missing is what the log shows.
-    mine = [each for each in context.attempts if each.role == "import" and not each.outcome.missing]
+    # What is known to be missing is what the log shows.
+    mine = [each for each in context.attempts if each.role == "import" and each.outcome.loads]
     pairs = [(attempt, unseen) for attempt in mine for unseen in attempt.outcome.unseen]
     direct = [pair for pair in pairs if is_named(pair[1], pair[0], first)]
     return direct + [pair for pair in pairs if is_below_named(context, pair[1], first)]

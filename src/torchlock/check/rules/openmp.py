@@ -7,7 +7,8 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from torchlock.finding import Remedy
+from torchlock.check.fix.commands import shell
+from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.registry import rule
@@ -25,6 +26,7 @@ _RUNTIME = re.compile(r"lib(iomp5md\.dll|iomp5\.dylib|omp\.dylib)")
 _INSIDE = ("", "lib", ".dylibs")
 _MOST = 2000
 _MOST_READ = 300
+_OWN = "libomp.dylib"
 _SAYS = re.compile(r"Error #15: Initializing ([\w.-]{3,60}), but found ([\w.-]{3,60}) already")
 _REMEDY = Remedy(
     "Install these packages all with pip or all with conda, or keep one copy. "
@@ -56,8 +58,25 @@ def openmp(context: CheckContext) -> Iterator[Finding]:
         path=paths[1],
         because="a process that loads two of them can end, or compute wrong results",
         expected_error="" if outside else _error_of(names[-1], names[0]),
-        remedy=_REMEDY_OUTSIDE if outside else _REMEDY,
+        remedy=_REMEDY_OUTSIDE if outside else _linked(context, paths) or _REMEDY,
     )
+
+
+def _linked(context: CheckContext, paths: Sequence[str]) -> Remedy | None:
+    """On macOS, a link in place of each other copy of the file that torch has: dyld loads one file once."""
+    copy = context.copy("torch")
+    mine = [each for each in paths if copy is not None and each.startswith(copy.path + os.sep)]
+    others = [each for each in paths if each not in mine]
+    names = {os.path.basename(each) for each in paths}
+    if context.operating_system != "macos" or len(mine) != 1 or names != {_OWN}:
+        return None
+    own = _named(context, mine[0])
+    lines = [each.line for path in others for each in shell(context, "ln -sf", own, _named(context, path))]
+    if len(lines) != len(others):
+        return None
+    words = "Put a link to the copy of torch in place of each other copy, so that a process loads one; or"
+    summary = f"{words} {_REMEDY.summary[:1].lower()}{_REMEDY.summary[1:]}"
+    return Remedy(summary, commands=(Command("shell", " && ".join(lines)),))
 
 
 def _error_of(again: str, loaded: str) -> str:

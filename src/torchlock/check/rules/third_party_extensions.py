@@ -1,4 +1,4 @@
-"""TL610 and TL611 for other packages: extension modules that were linked against another torch."""
+"""TL610 to TL612 for other packages: extension modules linked against another torch, or for a later system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
-from torchlock.check.loader_messages import no_symbol, not_found
+from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol, not_found
+from torchlock.check.rules.loading import too_old
 from torchlock.check.xformers import built_for
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.knowledge.registry import rule
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
 
 
-@rule("TL610", "TL611")
+@rule("TL610", "TL611", "TL612")
 def extensions(context: CheckContext) -> Iterator[Finding]:
     """Extension modules that do not load because of torch, one finding for each package.
 
@@ -55,6 +56,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             path=attempt.path,
             because=_built_for(context, name),
             expected_error=expected_error,
+            sources=("ld-so-manual",),
         )
     elif undefined:
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
@@ -74,9 +76,11 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             path=attempt.path,
             because=because,
             expected_error=expected_error,
-            sources=("ld-so-manual",),
+            sources=LOADER_MANUALS,
             lacks=tuple(undefined),
         )
+    elif attempt.outcome.versions:
+        yield too_old(context, name, [attempt], severity)
 
 
 # Functions of libc10_cuda and libtorch_cuda, which only a CUDA build has.

@@ -84,6 +84,7 @@ class Binary:
     ``win32`` (PE); ``machines`` are all that a universal file has. ``soname`` is the name by which others
     ask for it: SONAME, install name, or the name in the export table. ``rpath`` is DT_RPATH or LC_RPATH,
     ``runpath`` DT_RUNPATH; both unexpanded. ``interpreter`` is the loader that an ELF program names.
+    ``least_macos`` is the release of macOS that a Mach-O file was made for.
     """
 
     path: str
@@ -100,6 +101,7 @@ class Binary:
     version_needs: tuple[VersionNeed, ...] = ()
     version_definitions: tuple[str, ...] = ()
     truncated: tuple[Truncation, ...] = ()
+    least_macos: tuple[int, int] | None = None
     read_symbols: Callable[[], Symbols | Unreadable] = field(
         default=lambda: Unreadable("", "has no symbols"), repr=False
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _DYLIB, _ID, _WEAK, _REEXPORT, _UPWARD, _LAZY = 0xC, 0xD, 0x80000018, 0x8000001F, 0x80000023, 0x20
 _RPATH, _SYMTAB, _DYSYMTAB, _SEGMENT = 0x8000001C, 0x2, 0xB, 0x19
+_BUILD_VERSION, _VERSION_MIN, _MACOS = 0x32, 0x24, 1
 _LIBRARIES = (_DYLIB, _WEAK, _REEXPORT, _UPWARD)
 _MANY, _MANY_SLICES = 4096, 20
 # The limit of all load commands together; a loader requires them within the first segment.
@@ -80,6 +81,7 @@ def read_macho(path: str, raw: Raw, head: bytes, machine: str = "") -> Binary:
         next((_text(data, 8) for kind, data in commands if kind == _ID), ""),
         rpath=tuple(_text(data, 8) for kind, data in commands if kind == _RPATH),
         truncated=tuple(_truncations(raw, commands)),
+        least_macos=next(_least_macos(commands), None),
         read_symbols=partial(_read_symbols, path, start, size, _table(commands), names),
     )
 
@@ -124,6 +126,15 @@ def _text(data: bytes, at: int) -> str:
         return ""
     (start,) = struct.unpack_from("<I", data, at)
     return text(data[start:].partition(b"\0")[0]) if start >= at else ""
+
+
+def _least_macos(commands: list[tuple[int, bytes]]) -> Iterator[tuple[int, int]]:
+    """The release of macOS for which a linker says that it made the library."""
+    for kind, data in commands:
+        at = 12 if kind == _BUILD_VERSION and data[8:12] == _MACOS.to_bytes(4, "little") else 8
+        if (at == 12 or kind == _VERSION_MIN) and len(data) >= at + 4:
+            (version,) = struct.unpack_from("<I", data, at)
+            yield version >> 16, version >> 8 & 0xFF
 
 
 def _truncations(raw: Raw, commands: list[tuple[int, bytes]]) -> Iterator[Truncation]:
