@@ -26,6 +26,7 @@ from compiling.declared import read_declared
 from compiling.images import read_images
 from compiling.index_pages import read_index_pages
 from compiling.names import read_names
+from compiling.python import read_python
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
 from compiling.stack import read_members
@@ -66,6 +67,7 @@ def compile_all(data: Path) -> dict[str, str]:
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
         "names.json": dump(read_names(data / "names.toml", sources)),
+        "python.json": dump(read_python(data / "python.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
         "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),

@@ -37,7 +37,6 @@ def flash_attention(
         {},
         {"uses": (CXX, "_ZN4mine4codeEv", "ncclCommInit")},  # of a library that the package loads before
         {"needed": ("libtorch_cpu.so", "libmine.so")},
-        {"uses": (NEW,), "name": "flash_attn_2_cuda.cpython-39-x86_64-linux-gnu.so"},  # another Python
         {"uses": (NEW,), "headers": 'Requires-Dist: torch; extra == "test"\n'},
         {"uses": (NEW,), "name": "flash_attn/libflash_cuda118.so"},  # one of several that it chooses from
     ],

@@ -81,6 +81,21 @@ def test_a_log_shows_that_it_is_missing(
     assert bad(run(capsys, "--path", site, "--root", root, "--log", log)) == []
 
 
+@pytest.mark.parametrize("system", ["ID=ubuntu\nVERSION_ID=20.04\n", "ID=debian\nVERSION_ID=13\n"])
+def test_apt_has_the_library_of_its_own_python_only(
+    system: str, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = machine(site)
+    write(root / "etc/os-release", system)
+    write(root / "env" / "pyvenv.cfg", "home = /usr/bin\nversion = 3.11.9\n")
+    log = write(tmp_path / "log", f"RuntimeError: Could not load libtorchcodec.\n{LOST}")
+    report = run(capsys, "--path", site, "--root", root, "--log", log)
+    remedy = first(report)["remedy"]
+    assert (first(report)["rule"], remedy["commands"]) == ("TL610", [])
+    assert "itself has Python 3." in remedy["summary"]
+    assert "TL907" not in str(report), "the log shows that it does not load"
+
+
 def test_without_a_machine_the_log_shows_it_too(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -302,6 +302,24 @@ def test_the_numpy_for_numba_keeps_the_bounds_of_other_packages(
     assert command or "singer needs numpy>=2.2" in found["remedy"]["summary"]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Requires-Dist: numpy>=1.22\nRequires-Dist: numpy<2.5,>=1.22\n",  # as numba 0.65.1 has them
+        "Requires-Dist: numpy<2.5,>=1.22\nRequires-Dist: numpy>=1.22\n",
+        "Requires-Dist: numpy>=1.22\n",  # the limit is in the source only
+        "Requires-Dist: numpy<2; python_version < '3.9'\nRequires-Dist: numpy>=1.22; python_version >= '3.9'\n",
+    ],
+)
+def test_all_lines_of_numba_on_numpy_count(lines: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = "    if numpy_version > (2, 4):\n        pass\n"
+    install(site, "numpy", "2.5.0", {"numpy/__init__.py": "", "numpy/version.py": "version = '2.5.0'\n"})
+    install(site, "numba", "0.65.1", {"numba/__init__.py": source}, headers=lines)
+    first = findings(site, "nothing", capsys)[0]
+    assert first["message"].endswith("it needs numpy>=1.22,<2.5")
+    assert '"numpy>=1.22,<2.5"' in first["remedy"]["commands"][0]["line"]
+
+
 @pytest.mark.leaves_alone("TL109")
 def test_a_numpy_within_the_limits_of_numba(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     install(site, "numpy", "2.2.0", {"numpy/__init__.py": "", "numpy/version.py": "version = '2.2.0'\n"})

@@ -88,7 +88,12 @@ def real() -> Tables:
         row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
     builds = read_builds(DATA / "builds", sources, statements)
-    more = [*sorted((DATA / "builds").glob("*.toml")), DATA / "conda.toml", DATA / "names.toml"]
+    more = [
+        *sorted((DATA / "builds").glob("*.toml")),
+        DATA / "conda.toml",
+        DATA / "names.toml",
+        DATA / "python.toml",
+    ]
     others = [row for path in more for row in citing(read_toml(path))]
     tables = Tables(
         rules,

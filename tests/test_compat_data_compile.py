@@ -151,6 +151,14 @@ checked = 2026-11-22
 projects = "numpy"
 """
 
+PYTHON = """
+[[removed]]
+release = "3.13"
+names = ["aifc"]
+kind = "declared"
+sources = ["s"]
+"""
+
 
 def folder(
     path: Path,
@@ -164,6 +172,7 @@ def folder(
     gpus: str = GPUS,
     pages: str = PAGES,
     images: str = IMAGES,
+    python: str = "",
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
@@ -173,6 +182,7 @@ def folder(
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "conda.toml").write_text("", encoding="utf-8")
     (path / "names.toml").write_text("", encoding="utf-8")
+    (path / "python.toml").write_text(python, encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
     (path / "builds" / "gpus.toml").write_text(gpus, encoding="utf-8")
     (path / "builds" / "images.toml").write_text(images, encoding="utf-8")
@@ -292,6 +302,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         "index.json",
         "index_pages.json",
         "names.json",
+        "python.json",
         "registry.json",
         "rules.json",
         "stack.json",
@@ -304,6 +315,17 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     ("tables", "says"),
     [
         pytest.param({"rules": "[[rule"}, "torchaudio.toml: not valid TOML", id="not TOML"),
+        pytest.param(
+            {"python": PYTHON.replace("3.13", "4")},
+            "python.toml: release: must be like '3.13'",
+            id="another Python",
+        ),
+        pytest.param(
+            {"python": PYTHON.replace('["s"]', '["x"]')}, "unknown source 'x'", id="no source of a removal"
+        ),
+        pytest.param(
+            {"python": PYTHON + '[backports]\nother = "it"\n'}, "'other' is not a removed module", id="no removal"
+        ),
         pytest.param(
             {"pages": PAGES.replace('"numpy"', '"torch"')}, "is not allowed: ['torch']", id="a project on no page"
         ),

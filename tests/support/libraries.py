@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 
 _X86_64 = 62
+_AMD64 = 0x8664
 
 
 def elf(
@@ -69,8 +70,9 @@ def pe(
     imports: Mapping[str, Sequence[str | int]] | None = None,
     exports: Sequence[str] = (),
     delayed: Sequence[str] = (),
+    machine: int = _AMD64,
 ) -> bytes:
-    """A DLL for amd64: what it imports of each library, by name or by ordinal, and what it exports."""
+    """A DLL, for amd64 by default: what it imports of each library, by name or by ordinal, and what it exports."""
     body = bytearray()
 
     def place(data: bytes) -> int:
@@ -91,7 +93,7 @@ def pe(
     directories[26:28] = [place(late + bytes(32)) if late else 0, len(late) + 32]
     optional = struct.pack("<H106xI32I", 0x20B, 16, *directories)
     head = b"MZ" + bytes(58) + struct.pack("<I", 64)
-    head += struct.pack("<4sHHIIIHH", b"PE", 0x8664, 1, 0, 0, 0, len(optional), 0x2022) + optional
+    head += struct.pack("<4sHHIIIHH", b"PE", machine, 1, 0, 0, 0, len(optional), 0x2022) + optional
     head += struct.pack("<8sIIII16x", b".rdata", len(body), _PE_AT, len(body), _PE_FILE)
     return head.ljust(_PE_FILE, b"\0") + bytes(body)
 

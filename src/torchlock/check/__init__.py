@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
 from torchlock.check.rules import import_path, records
-from torchlock.check.rules.not_examined import healthy, unexamined_text
+from torchlock.check.rules.not_examined import healthy, settled, unexamined_text
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
 from torchlock.finding import Finding, Strength
@@ -66,7 +66,7 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
     context.accelerator = context.accelerator or replaced_build(context, log)
-    return chosen(log, found, owners_by_depth(context, log.frames))
+    return chosen(log, settled(context, found), owners_by_depth(context, log.frames))
 
 
 def _shown_by(context: CheckContext, log: Log, known: list[Finding]) -> list[Finding]:

@@ -23,6 +23,12 @@ def conda_install(context: CheckContext, *words: str, prefix: str = "") -> tuple
     return (Command("conda", line),) if is_one_line(line) else ()
 
 
+def conda_remove(context: CheckContext, *names: str) -> tuple[Command, ...]:
+    """``conda remove`` with these packages; none if the prefix cannot be shown on one line."""
+    installs = conda_install(context, *names)
+    return tuple(each._replace(line=each.line.replace("conda install", "conda remove", 1)) for each in installs)
+
+
 def is_wheel_beside_conda(context: CheckContext, name: str) -> bool:
     """Whether conda installed torch, and an installer of wheels another package of the torch family."""
     torch, record = context.record("torch"), context.record(name)

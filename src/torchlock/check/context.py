@@ -13,7 +13,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
-from torchlock.inspect.integrity import check_integrity
+from torchlock.inspect.integrity import Integrity, check_integrity
 from torchlock.inspect.modules import find_copies
 from torchlock.knowledge.build_labels import cuda_label, describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution, Installed
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
-    from torchlock.inspect.integrity import Integrity
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.loading.root import Root
@@ -59,8 +58,9 @@ class CheckContext:
     release, if it was named. ``accelerator`` is the requested build; None for the installed one. ``deep``: compare
     the hash of every file. ``gpus`` are the GPUs of the machine, or the one that was stated
     (``gpu_stated``); ``driver_names_gpus``: the driver of this machine named them. ``stated_code`` is the GPU code
-    of torch as a log lists it. ``ran`` are the packages that a smoke test imported, ``broken`` the bugs that rules
-    met; ``process`` has loaded the libraries of ``attempts``.
+    of torch as a log lists it. ``ran`` are the packages that a smoke test imported, ``refused`` those of which a
+    log shows that they do not load, ``broken`` the bugs that rules met; ``process`` has loaded the libraries of
+    ``attempts``.
     """
 
     environment: Environment
@@ -79,6 +79,7 @@ class CheckContext:
     platform: Platform | None = None
     search_path: SearchPath | None = None
     ran: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     broken: list[Breakage] = field(default_factory=list)
     process: LoaderProcess | None = field(default=None, init=False)
 
@@ -92,6 +93,9 @@ class CheckContext:
 
     @cached_property
     def integrity(self) -> Integrity:
+        """The files against their records; a freezer copies a record, but not the files that it lists."""
+        if self.environment.frozen is not None:
+            return Integrity((), (), {})
         return check_integrity(self.environment, self.installed.distributions, self.deep, self.progress)
 
     @cached_property
@@ -100,9 +104,18 @@ class CheckContext:
         target = self.target
         if target is None:
             return []
-        from torchlock.check.python_library import libraries_of_python
         from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
+
+        self.process = process = self.new_process(target)
+        python = self.python_minor
+        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
+        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
+        return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
+
+    def new_process(self, target: Target) -> LoaderProcess:
+        """A process of this Python that has loaded nothing yet."""
+        from torchlock.check.python_library import libraries_of_python, program_of_tree
         from torchlock.inspect.loading.processes import process_of
         from torchlock.inspect.loading.root import Root
 
@@ -114,15 +127,41 @@ class CheckContext:
             beyond = self.search_path.folders
             root = Root(self.search_path.root, machine=machine) if system == "macos" else None
         elif system == "linux" and not self.live:
-            beyond = libraries_of_python(self)
-        self.process = process = process_of(system, machine, root, executable, beyond)
-        if system == "windows" and (prefix := self.environment.interpreter.prefix):
-            for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
-                process.search_in(folder)
-        python = self._minor()
-        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
-        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
-        return attempts(self.environment, self.copies, process, self._extensions(), beside, self.left_behind)
+            executable, beyond = program_of_tree(self), libraries_of_python(self)
+        programs = self._beside_program if system == "linux" else self._programs
+        process = process_of(system, machine, root, executable, beyond, programs)
+        for folder in self._searched(system):
+            process.search_in(folder)
+        return process
+
+    def _searched(self, system: str) -> tuple[str, ...]:
+        """The folders beyond those of the packages in which the program lets the loader search."""
+        prefix, frozen = self.environment.interpreter.prefix, self.environment.frozen
+        if frozen is not None and system == "windows":
+            return frozen.folders
+        if system != "windows" or not prefix:
+            return ()
+        return (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin"))
+
+    @property
+    def _beside_program(self) -> tuple[str, ...]:
+        """The folders to which a program of Linux leads the loader: those of an application, or of conda."""
+        prefix, frozen = self.environment.interpreter.prefix, self.environment.frozen
+        if frozen is not None:
+            return frozen.programs
+        return (os.path.join(prefix, "lib"),) if self.environment.conda and prefix else ()
+
+    @property
+    def _programs(self) -> tuple[str, ...]:
+        """The folders that may hold the running program; empty if they are unknown."""
+        python, frozen = self.environment.interpreter, self.environment.frozen
+        if frozen is not None:
+            return frozen.programs
+        if python.executable:
+            return tuple(
+                dict.fromkeys(map(os.path.dirname, (os.path.realpath(python.executable), python.executable)))
+            )
+        return (os.path.join(python.prefix, "bin"),) if python.prefix and not python.virtual else ()
 
     @cached_property
     def left_behind(self) -> frozenset[str]:
@@ -138,7 +177,8 @@ class CheckContext:
         mine = [path for path in paths if os.path.normpath(path) in rows]
         return frozenset(path for path in paths if path not in mine) if mine else frozenset()
 
-    def _minor(self) -> str:
+    @property
+    def python_minor(self) -> str:
         """The Python version as extension modules name it: ``3.11``; "" if it is unknown."""
         return ".".join(self.environment.interpreter.version.split(".")[:2])
 
@@ -146,12 +186,12 @@ class CheckContext:
         """The extension modules of all other packages that require torch."""
         from torchlock.inspect.extensions import extensions
 
-        users = (
-            distribution
-            for distribution in self.installed.distributions
-            if distribution.name not in STACK and self._asks_for_torch(distribution)
-        )
-        return extensions(users, self._minor())
+        return extensions(self.users_of_torch(), self.python_minor)
+
+    def users_of_torch(self) -> list[Distribution]:
+        """The distributions outside the stack that require torch."""
+        others = (each for each in self.installed.distributions if each.name not in STACK)
+        return [each for each in others if self._asks_for_torch(each)]
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
         if not any(line.startswith("torch") for line in distribution.metadata.requires):

@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torchlock.check.context import CheckContext
 
 # Where the loader of each operating system is described; a report cites that of the examined one.
@@ -65,6 +67,25 @@ def no_library(context: CheckContext, path: str, opened: str = "", kind: str = "
     if kind == "empty" or (kind == "truncated" and _size(path) < _ELF_HEADER):
         return f"{error}: {path}: file too short"
     return "Bus error (core dumped)" if kind == "truncated" else f"{error}: {path}: invalid ELF header"
+
+
+def of_other_machine(
+    context: CheckContext, path: str, opened: str, machines: Sequence[str], *, of_system: str = ""
+) -> str:
+    """The error for a library of another machine, which ``opened`` needs, if it is not that itself.
+
+    ``machines`` are those of the library; ``of_system`` is its system, "" for that of the environment.
+    """
+    system = _system(context)
+    if system == "macos":
+        have = f" (have '{machines[0]}')" if machines else ""
+        return f"ImportError: dlopen({opened}): incompatible architecture{have}"
+    if system == "windows":
+        said = "OSError: [WinError 193] %1 is not a valid Win32 application"
+        is_told = os.path.basename(os.path.dirname(opened)) == "lib"
+        return f'{said}. Error loading "{opened}" or one of its dependencies.' if is_told else said
+    wrong = f"cannot open shared object file: {_ENOENT}" if of_system in ("", system) else "invalid ELF header"
+    return f"ImportError: {path}: {wrong}"
 
 
 def _size(path: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
 from torchlock.check.log_facts import Facts
+from torchlock.check.log_handled import LACK, handled_lines
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ _SYMBOL = re.compile(
 )
 # The last line of a traceback, without the numbers that some viewers add.
 _EXCEPTION = re.compile(r"(?:E {1,3})?[A-Za-z_][\w.]{0,100}(?:Error|Exception|Missing)\b")
-# The lack of a name, which a program may expect: it imports something else then.
-_NAME = re.compile(r"No module named|cannot import name|has no attribute")
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
@@ -84,8 +83,9 @@ class Log(NamedTuple):
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
     ``installed`` are the (package, version) pairs that it names, ``cuda`` the (package, CUDA version) pairs of
     builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files. ``sites`` are
-    the folders of packages that it names; ``text`` is the whole log. The files of the tracebacks that led to its
-    first failure are the last ``frames``, and those of other tracebacks are left out.
+    the folders of packages that it names. The files of the tracebacks that led to its first failure are the last
+    ``frames``, and those of other tracebacks are left out. ``text`` is the whole log, in which lines of failures
+    that the program handled are empty; ``handled`` is the number of the first failure of these, or 0.
     """
 
     signatures: tuple[Signature, ...]
@@ -98,6 +98,12 @@ class Log(NamedTuple):
     text: str = ""
     sites: tuple[str, ...] = ()
     tracebacks: tuple[Traceback, ...] = ()
+    handled: int = 0
+
+    @property
+    def is_handled(self) -> bool:
+        """Whether it shows failures, and the program handled each of them."""
+        return self.first is None and self.handled > 0
 
     @property
     def first(self) -> Signature | None:
@@ -118,10 +124,10 @@ class Log(NamedTuple):
     def _is_expected(self, signature: Signature) -> bool:
         """Whether the program had another way for the lack of a name, and that one failed in a library."""
         own = traceback_of(self.tracebacks, signature.line)
-        if own is None or not own.is_handled or not _NAME.search(signature.text):
+        if own is None or not own.is_handled or not LACK.search(signature.text):
             return False
         return any(
-            each.weight == CAUSE and (each.library or each.symbol) and not _NAME.search(each.text)
+            each.weight == CAUSE and (each.library or each.symbol) and not LACK.search(each.text)
             for each in self.signatures
             if each.line > signature.line and self._chain_of(each) == own.chain
         )
@@ -191,10 +197,15 @@ def decoded(head: bytes, lines: int = 0, tail: bytes = b"") -> str:
 def read_log(text: str) -> Log:
     """Read a log line by line: its known failures, its tracebacks, and what it says about its environment."""
     facts, failures, chains = Facts(), _Failures(text.count("\n")), Chains()
-    for number, line in plain_lines(text):
+    lines = list(plain_lines(text))
+    handled, first_handled = handled_lines(lines), 0
+    for number, line in lines:
         facts.read(line)
         chains.read(number, line)
-        failures.read(number, line)
+        if number not in handled:
+            failures.read(number, line)
+        elif not first_handled and _known(line) is not None:
+            first_handled = number
     log = Log(
         tuple(failures.found.values()),
         tuple(facts.prefixes)[:50],
@@ -202,11 +213,19 @@ def read_log(text: str) -> Log:
         tuple(facts.installed)[:20],
         tuple(facts.cuda)[:10],
         callers=tuple(facts.callers)[-50:],
-        text=text,
+        text=_without(text, handled),
+        handled=first_handled,
         sites=tuple(facts.sites)[-50:],
         tracebacks=tuple(chains.tracebacks),
     )
     return log._replace(frames=frames_to(log.tracebacks, log.first.line if log.first else 0)[-500:])
+
+
+def _without(text: str, left_out: frozenset[int]) -> str:
+    """A text in which some lines are empty, so that the others keep their numbers."""
+    if not left_out:
+        return text
+    return "\n".join("" if number in left_out else line for number, line in enumerate(text.split("\n"), 1))
 
 
 class _Failures:

@@ -167,7 +167,11 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if elsewhere:
         return found
     if log.first is None:
-        return [*found, "the log shows no known failure, so it does not change the order of the findings"]
+        said = "the log shows no known failure"
+        if log.is_handled:
+            handled = f"the program handled the failure in line {log.handled} of the log"
+            said = f"{handled}, and it shows no other known one"
+        return [*found, f"{said}, so it does not change the order of the findings"]
     innocent = next((each for each in findings if each.rule == "TL229" and predicts(each, log)), None)
     if innocent is not None:
         return [*found, innocent.message]

@@ -30,6 +30,19 @@ def recorded(context: CheckContext, library: str) -> tuple[str, str]:
     return "", ""
 
 
+def in_folders_of(context: CheckContext, library: str) -> str:
+    """The path of a library in a folder of torch, of the application, or of the Python; "" if none has it."""
+    frozen, copy, prefix = (
+        context.environment.frozen,
+        context.copy("torch"),
+        context.environment.interpreter.prefix,
+    )
+    folders = [*(frozen.folders if frozen is not None else ())]
+    folders += [os.path.join(copy.path, "lib")] if copy is not None else []
+    folders += [os.path.join(prefix, "lib")] if prefix else []
+    return next((path for each in folders if files.is_file(path := os.path.join(each, library))), "")
+
+
 def places(context: CheckContext, libraries: Iterable[str]) -> dict[str, str]:
     """The paths of libraries in the packages, and of those that they need in turn; what is nowhere is left out."""
     found: dict[str, str] = {}

@@ -28,17 +28,36 @@ def libraries_of_python(context: CheckContext) -> tuple[str, ...]:
     return tuple(os.path.join(prefix, "lib") for prefix in dict.fromkeys(prefixes) if prefix)
 
 
+def program_of_tree(context: CheckContext) -> str:
+    """The file of a Python that was not run, for its own search path; "" if it is not in the tree.
+
+    Its RPATH is searched for every library that it loads: that of conda names its own ``lib``.
+    """
+    python = context.environment.interpreter
+    base = base_of(python, context.environment.tree, context.root) if python.virtual else python.prefix
+    minor = ".".join(python.version.split(".")[:2])
+    path = os.path.join(base, "bin", f"python{minor}") if base and minor else ""
+    real = context.root.real(path) if path and context.root is not None else os.path.realpath(path) if path else ""
+    return real if real and files.is_file(real) else ""
+
+
 def install_python_library(context: CheckContext, name: str) -> Remedy:
     """Install ``libpython3.13.so.1.0``: the package of Debian or Ubuntu for their own Python, else in words."""
     found = re.match(r"libpython(3\.\d{1,3})", name)
     version = found[1] if found else "3"
     system = system_of(context)
-    if found and system is not None and system.install.startswith("apt-get") and _is_of_system(context):
+    has_package = system is not None and system.install.startswith("apt-get") and system.python in ("", version)
+    if found and system is not None and has_package and _is_of_system(context):
         command = package_command(context, system, Library("", (f"libpython{version}",)))
         return Remedy(f"Install the shared library of Python {version} of {system.title}.", commands=command)
+    other = (
+        f"{system.title} itself has Python {system.python}. "
+        if system and system.python and not has_package
+        else ""
+    )
     return Remedy(
-        f"Install the shared library of Python {version} with the package manager that Python comes from (Debian "
-        f"and Ubuntu: libpython{version}); or use a Python built with --enable-shared, or that of conda."
+        f"{other}Install the shared library of Python {version} from where this Python comes from (packages of "
+        f"Debian and Ubuntu: libpython{version}); or use a Python built with --enable-shared, or that of conda."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of
@@ -52,6 +53,15 @@ def owners_by_depth(context: CheckContext, paths: Sequence[str]) -> list[str]:
     deepest = next((name for name in found if name not in CORE), "")
     mine = [name for name in found if name not in STACK]
     return list(dict.fromkeys([deepest, *mine] if deepest in STACK else mine))
+
+
+def owner_of_file(context: CheckContext, path: str) -> str:
+    """The distribution that recorded a file; "" if none did."""
+    for entry in context.environment.sites:
+        if path.startswith(entry.path + os.sep):
+            inner = os.path.relpath(path, entry.path).replace(os.sep, "/")
+            return _owners(context, [inner]).get(inner, "")
+    return ""
 
 
 def _owners(context: CheckContext, paths: Collection[str]) -> dict[str, str]:

@@ -58,7 +58,7 @@ def install_library(
     if system is not None and known is not None and system.id == "conda-forge":
         return _of_conda(context, system, library, needs)
     if system is None or known is None or not system.install:
-        lead = f"{system.title} has no known package of {library}: install" if system else "Install"
+        lead = f"Which package of {system.title} has {library} is unknown: install" if system else "Install"
         return Remedy(f"{lead} the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
     version = known.version or (str(there) if there else "")
     number = re.match(r"[\d.]*\d", version)

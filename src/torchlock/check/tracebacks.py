@@ -52,6 +52,9 @@ _FRAMES = (
 # The line that failed, as IPython and rich mark it.
 _MARKED = re.compile(r"^(?:[│|] )?(?:-{2,8}>|❱) ?(?P<line>\d{1,7}) (?P<code>.{0,300})")
 _STAMP = re.compile(r"^(?:\S{0,80}\d\d:\d\d[\d.,:Z+-]{0,20}\S{0,10} )?(?:\d{1,3}: )?(?:E  )?\s{0,200}")
+# The beginning of the error with which a traceback ends; a line that starts something else after it.
+_ENDS = re.compile(r"[\w.]{0,100}(?:Error|Exception)(?::|\s{0,9}$)")
+_STARTS = re.compile(r"^\s{0,8}$|^.{0,80}\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b")
 # The last line of a traceback.
 _ERROR = re.compile(r"[\w.]{0,100}(?:Error|Exception|Warning)\b:?")
 _MOST = 200
@@ -116,12 +119,19 @@ def last_caller(text: str, number: int, package: str) -> Frame | None:
 
 
 def _lines_with_frames(text: str) -> Iterator[tuple[int, str, list[Frame]]]:
-    """The lines of a log without stamps, each with its number and the frames of its traceback so far."""
+    """The lines of a log without stamps, each with its number and the frames of its traceback so far.
+
+    The frames belong to the error that ends their traceback, and to the other lines of its message.
+    """
     frames: list[Frame] = []
+    has_ended = False
     for number, raw in plain_lines(text):
         line = _STAMP.sub("", raw.rstrip(), count=1)
+        if has_ended and _STARTS.search(raw):
+            frames, has_ended = [], False
+        has_ended = has_ended or bool(frames and _ENDS.match(line))
         if (frame := _frame(line)) is not None:
-            frames = [*frames[-_MOST:], frame]
+            frames, has_ended = [*frames[-_MOST:], frame], False
         elif frames and (marked := _MARKED.match(line)) is not None:
             frames[-1] = Frame(frames[-1].path, int(marked["line"]), marked["code"].rstrip(" │|").strip())
         elif frames and not frames[-1].code and line and not set(line) <= set("^~ ") and not _ERROR.match(line):

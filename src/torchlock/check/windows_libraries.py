@@ -37,6 +37,13 @@ _MKL = re.compile(r"mkl_\w{1,40}?(?:\.(?P<number>\d))?\.dll", re.IGNORECASE)
 _MKL_RELEASES = {"1": "<2022", "2": ">=2022,<2026", "3": ">=2026"}
 _RUNTIME = re.compile(r"(vcruntime|msvcp|vcomp|concrt)140", re.IGNORECASE)
 OPENMP = "libomp140"
+_AMD = re.compile(r"(amdhip64|amd_comgr|hiprtc|hip|roc)[\w-]*\.dll", re.IGNORECASE)
+_LIBUV = re.compile(r"(lib)?uv(-\d)?\.dll", re.IGNORECASE)
+_OF_AMD = (
+    "Install the newest AMD driver for this GPU, which contains amdhip64; or the HIP SDK of AMD, and put its bin "
+    "folder on the PATH. The torch stays as it is."
+)
+_WITH_LIBUV = "Install libuv of conda-forge, and put the folder of its uv.dll (Library\\bin of conda) on the PATH"
 # The torch after 2.4.0 needs no library of OpenMP beside its own (source: torch-windows-openmp).
 _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 
@@ -53,6 +60,10 @@ def origin_of_dll(library: str) -> str:
             "it is an OpenMP library of Visual Studio's compilers: fbgemm.dll of torch 2.4.0 needs it, and "
             "neither the wheel nor the Visual C++ Redistributable contains it"
         )
+    if _AMD.fullmatch(library):
+        return "it is part of ROCm for Windows, which the driver or the HIP SDK of AMD installs"
+    if _LIBUV.fullmatch(library):
+        return "it is libuv: a torch that was built with it needs it, and some builds of vendors do not bring it"
     return ""
 
 
@@ -60,6 +71,10 @@ def sources_of_dll(library: str) -> tuple[str, ...]:
     """The sources of what is known of a DLL."""
     if _MKL.fullmatch(library):
         return ("mkl-dlls",)
+    if _AMD.fullmatch(library):
+        return ("comfyui-10535",)
+    if _LIBUV.fullmatch(library):
+        return ("extension-for-pytorch-700",)
     return ("torch-windows-openmp",) if library.lower().startswith(OPENMP) else ()
 
 
@@ -69,6 +84,10 @@ def advice_for_dll(library: str) -> str:
         return f'Install it with pip install "mkl{_MKL_RELEASES.get(mkl["number"] or "", "")}".'
     if library.lower().startswith(OPENMP):
         return "In place of torch 2.4.0 install 2.4.1. Do not download the DLL from a website."
+    if _AMD.fullmatch(library):
+        return _OF_AMD
+    if _LIBUV.fullmatch(library):
+        return f"{_WITH_LIBUV}."
     return INSTALL_RUNTIME if _RUNTIME.match(library) else ""
 
 
@@ -78,6 +97,12 @@ def remedy_for_dll(context: CheckContext, library: str) -> Remedy | None:
         return install_vc_runtime(context)
     if library.lower().startswith(OPENMP):
         return without_openmp(context)
+    if _AMD.fullmatch(library):
+        return Remedy(_OF_AMD)
+    if _LIBUV.fullmatch(library):
+        is_conda = bool(context.environment.conda)
+        commands = conda_install(context, "-c conda-forge", "libuv") if is_conda else ()
+        return Remedy("Install libuv in this environment." if is_conda else f"{_WITH_LIBUV}.", commands=commands)
     mkl = _MKL.fullmatch(library)
     return _with_mkl(context, mkl["number"] or "") if mkl is not None else None
 

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.inspect.frozen import frozen_at
 from torchlock.inspect.pth import Editable, PthLine, editables_of, lines_of
 from torchlock.inspect.tree_python import base_sites_of, derive, find_sites
 from torchlock.runtime import files
@@ -14,6 +15,7 @@ from torchlock.runtime.files import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from torchlock.inspect.frozen import Frozen
     from torchlock.inspect.interpreter import Interpreter
     from torchlock.inspect.loading.root import Root
     from torchlock.runtime.files import Unreadable
@@ -54,6 +56,7 @@ class Environment(NamedTuple):
 
     ``dangling`` are path lines and ``PYTHONPATH`` items of folders that are not there; ``code`` are the
     ``import`` lines of ``.pth`` files, which run at every start of this Python and were not run here.
+    ``frozen`` is the application that the packages are a part of; None for an environment of a Python.
     """
 
     interpreter: Interpreter
@@ -63,6 +66,7 @@ class Environment(NamedTuple):
     dangling: tuple[PathEntry, ...] = ()
     code: tuple[PthLine, ...] = ()
     conda: tuple[CondaRecord, ...] = ()
+    frozen: Frozen | None = None
 
     @property
     def sites(self) -> tuple[PathEntry, ...]:
@@ -75,7 +79,9 @@ class Environment(NamedTuple):
         return tuple(self.tree.unreadable)
 
     def has_module(self, name: str) -> bool:
-        """Whether a module of that name is in a folder of the path; or may be, if the path has an archive."""
+        """Whether a module of that name is in a folder of the path; or may be, in an archive or an application."""
+        if self.frozen is not None:
+            return True
         for entry in self.path:
             if entry.state == "file" and entry.kind != "stdlib":
                 return True
@@ -134,7 +140,7 @@ def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> 
         path.add_site(site, "site", "it is the folder asked about" if site == folder else f"it is in {folder}")
     for site in base:
         path.add_site(site, "system", "the virtual environment includes it")
-    return path.environment(interpreter)
+    return path.environment(interpreter)._replace(frozen=frozen_at(os.path.abspath(sites[0]), path.tree))
 
 
 # No installation has a longer chain of site folders.

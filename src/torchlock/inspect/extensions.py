@@ -44,6 +44,18 @@ def beside_packages(distribution: Distribution, python: str) -> list[str]:
     return [each.path for each in _of(distribution, python) if each.is_top]
 
 
+def of_other_pythons(distribution: Distribution, python: str) -> list[tuple[Extension, str]]:
+    """The modules of a distribution for other Pythons (``3.8``), each with that Python.
+
+    A module that is there for this Python, too, is left out; so are all if this Python is unknown.
+    """
+    mine = {_stem(each.path) for each in _of(distribution, python)}
+    found = [(each, _python_of(each.path)) for each in _of(distribution, "")] if python else []
+    return [
+        (each, theirs) for each, theirs in found if theirs not in ("", python) and _stem(each.path) not in mine
+    ]
+
+
 def _of(distribution: Distribution, python: str) -> Iterator[Extension]:
     record = read_record(distribution)
     if isinstance(record, str):
@@ -51,9 +63,19 @@ def _of(distribution: Distribution, python: str) -> Iterator[Extension]:
     for row in record.rows(endings=(".so", ".pyd")):
         if not _MODULE.search(row.path) or {"", ".."} & set(row.path.split("/")):
             continue
-        suffix = suffix_of(os.path.basename(row.path))
-        if suffix is not None and python and suffix.python not in ("", python):
+        if python and _python_of(row.path) not in ("", python):
             continue
         path = os.path.join(record.base, *row.path.split("/"))
         if files.is_file(path):
             yield Extension(distribution.name, path, "/" not in row.path)
+
+
+def _python_of(path: str) -> str:
+    suffix = suffix_of(os.path.basename(path))
+    return suffix.python if suffix is not None else ""
+
+
+def _stem(path: str) -> str:
+    """The path of a module without the end that names its Python."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, name.partition(".")[0])

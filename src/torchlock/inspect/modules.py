@@ -105,7 +105,9 @@ def _in_entry(environment: Environment, entry: PathEntry, name: str) -> list[Mod
             kind = "module" if suffix in (*_SOURCE, *_BYTECODE) else "extension"
             found.append(ModuleCopy(name, folder + suffix, kind, entry, entry.because))
     if is_folder:
-        found.append(ModuleCopy(name, folder, "namespace", entry, entry.because))
+        # The modules of an application may be in its archive, and only the libraries in the folder.
+        kind = "namespace" if environment.frozen is None else "package"
+        found.append(ModuleCopy(name, folder, kind, entry, entry.because))
     return found
 
 

@@ -22,7 +22,10 @@ class Library(NamedTuple):
 
 
 class System(NamedTuple):
-    """One distribution release. ``libc`` is like ``glibc 2.36`` or empty; ``install`` contains {packages}."""
+    """One distribution release. ``libc`` is like ``glibc 2.36`` or empty; ``install`` contains {packages}.
+
+    ``python`` is the minor version of its own Python, "" if it is unknown.
+    """
 
     id: str
     title: str
@@ -30,6 +33,7 @@ class System(NamedTuple):
     install: str
     libraries: Mapping[str, Library]
     platforms: tuple[str, ...] = ()
+    python: str = ""
 
     def command(self, packages: Sequence[str]) -> str:
         """The command that installs these packages."""
@@ -51,7 +55,8 @@ def load(identifier: str, path: Path | None = None) -> System:
         for name, item in row.get("library", {}).items()
     }
     platforms = tuple(row.get("platforms", ()))
-    return System(identifier, row["title"], row.get("libc", ""), row.get("install", ""), libraries, platforms)
+    texts = (row["title"], row.get("libc", ""), row.get("install", ""))
+    return System(identifier, *texts, libraries, platforms, row.get("python", ""))
 
 
 def of_host() -> str | Unknown:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.context import CheckContext
+    from torchlock.inspect.distributions import Distribution
 
 
 def within_bounds(context: CheckContext, name: str, wanted: str) -> str | None:
@@ -43,6 +44,16 @@ def kept_bounds(context: CheckContext, name: str) -> list[tuple[str, str]]:
         return []
     bounds = [*_declared(context, name), *_of_rules(context, name)]
     return [each for each in bounds if specifier_set(each[1]).contains(pin.version)]
+
+
+def asked_range(context: CheckContext, asking: Distribution, name: str) -> str:
+    """The versions of a package that another one requires here, by all lines of its metadata; "" for any version.
+
+    A release may require one package in several lines: numba 0.65.1 has ``numpy>=1.22`` and ``numpy<2.5,>=1.22``.
+    """
+    mine = (each for each in dependencies_of(asking) if each.name == name and each.specifier)
+    held = [each.specifier for each in mine if context.target is None or context.target.holds(each.marker)]
+    return shortest(",".join(held)) if held else ""
 
 
 def _declared(context: CheckContext, name: str) -> Iterator[tuple[str, str]]:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from torchlock.check.fix.commands import add, install
 from torchlock.check.fix.plan import Plan
 from torchlock.check.fix.search_path import exported, put_first
+from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.index_wheels import likely_has_wheels
 from torchlock.check.nvidia import copies_of, copies_on_machine
 from torchlock.check.rules.codec_libraries import DECODER, NPP
 from torchlock.finding import Command, Remedy
+from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -50,6 +53,23 @@ def _with_npp(context: CheckContext, library: str) -> Remedy:
     ]
     words = f"Install {name}, which contains {library}, and set LD_LIBRARY_PATH before Python starts; {_CPU}."
     return Remedy(words, commands=tuple(lines))
+
+
+def without_npp(context: CheckContext, plan: Plan) -> Plan:
+    """A plan with the public CPU build of torchcodec in place of a build for CUDA that links NPP.
+
+    The builds for CUDA up to 0.12 link NPP, and no requirement installs it. A plan for other packages, too, stays
+    as it is, and so it does if NPP is here.
+    """
+    version, target = plan.versions.get("torchcodec", ""), context.target
+    links = kind_of(plan.label) == "cuda" and specifier_set("<0.13").contains(version.partition("+")[0] or "1")
+    if set(plan.versions) != {"torchcodec"} or target is None or target.platform.system != "linux" or not links:
+        return plan
+    public = version.partition("+")[0]
+    is_there = copies_of(context, "libnpp*.so.*") or (context.root and context.root.search("libnppicc.so.12"))
+    if is_there or public_build("torchcodec", public, target) != "cpu":
+        return plan
+    return Plan({"torchcodec": public}, alone=plan.alone)
 
 
 def _without_decoder(context: CheckContext) -> Remedy:

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import version_of
+from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
 from torchlock.check.nvidia import copies_of
@@ -54,7 +54,9 @@ def _searched(context: CheckContext, user: str, library: str, there: list[str]) 
     remedy = put_first(
         context, folders, f"Let the loader find the CUDA libraries of these packages, as {user} needs"
     )
-    remedy.summary = remedy.summary.rstrip(".") + f"; or import torch before {user}."
+    record = context.installed.get(user)
+    if record is not None and not any(each.name == "torch" for each in dependencies_of(record)):
+        remedy.summary = remedy.summary.rstrip(".") + f"; or import torch before {user}."
     return remedy
 
 

@@ -39,6 +39,11 @@ def deletion(context: CheckContext, paths: Sequence[str], name: str) -> tuple[Co
     return (Command("shell", " && ".join(step[0].line for step in steps)),) if all(steps) else ()
 
 
+def file_deletion(context: CheckContext, path: str) -> tuple[Command, ...]:
+    """The command that deletes one file which no package recorded."""
+    return shell(context, "del /q" if is_windows(context) else "rm", path)
+
+
 def _is_in_site(context: CheckContext, path: str, name: str) -> bool:
     """Whether a path is an item of a folder into which installers put packages, and not the system's.
 

@@ -95,7 +95,29 @@ def upgraded(context: CheckContext, name: str, version: Version) -> Remedy | Non
     allowed = within_bounds(context, name, below_next_major(version))
     if allowed is None:
         return None
-    return Remedy(f"Install {name} {version} or later.", commands=add(context, name, allowed))
+    moved = _moved(context, name, allowed)
+    return Remedy(f"Install {name} {version} or later{moved}.", commands=add(context, name, allowed))
+
+
+def _moved(context: CheckContext, name: str, allowed: str) -> str:
+    """What the newest of these releases requires of the torch family in another release than the installed one."""
+    from torchlock.knowledge.compatibility import CompatibilityTable
+    from torchlock.knowledge.declared import Declarations
+    from torchlock.knowledge.releases import Catalogue
+
+    newest = next(iter(Declarations(Catalogue(), CompatibilityTable()).allowed(name, allowed)), None)
+    asked = [each for other in sorted(FAMILY) for _, each in (newest.by_name.get(other, ()) if newest else ())]
+    held = [each for each in asked if context.target is not None and context.target.holds(each.marker)]
+    strange = [each for each in held if _excludes(context, each.name, each.specifier)]
+    if newest is None or not strange:
+        return ""
+    wanted = ", ".join(dict.fromkeys(f"{each.name}{each.specifier}" for each in strange))
+    return f"; {name} {newest.version} requires {wanted}, so the installer replaces what is here"
+
+
+def _excludes(context: CheckContext, name: str, specifier: str) -> bool:
+    pin = context.pins.get(name)
+    return pin is not None and not pin.unversioned and not specifier_set(specifier).contains(pin.version.public)
 
 
 def _other_side(context: CheckContext, statement: Statement, other: str, name: str, version: Version) -> Remedy:

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 def fitting(context: CheckContext, plan: Plan) -> Remedy:
     """The remedy that carries out a plan."""
+    from torchlock.check.fix.codec_libraries import without_npp
+
+    asked, plan = plan, without_npp(context, plan)
+    build = (
+        "" if plan is asked else "; it is the CPU build, as those for CUDA link NPP, which no requirement installs"
+    )
     page = f", from {page_of(plan.label)}" if plan.label else ""
     summary = f"Install {steps(context, plan)}{page}{_doubt(plan)}{_beside(context, plan)}{_driver(context, plan)}"
-    return Remedy(f"{summary}{for_more_devices(context, plan)}.", commands=install(context, plan))
+    return Remedy(f"{summary}{for_more_devices(context, plan)}{build}.", commands=install(context, plan))
 
 
 def steps(context: CheckContext, plan: Plan) -> str:

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
+# Projects that compile modules against torch and have source distributions on the public index (2026-11-29).
+# Others have wheels only (k2, sgl-kernel), so that no option makes an installer compile them.
+_WITH_SOURCE = frozenset(
+    (
+        *("causal-conv1d", "deepspeed", "fairseq", "flash-attn", "mamba-ssm", "mmcv", "natten"),
+        *("torch-cluster", "torch-scatter", "torch-sparse", "xformers"),
+    )
+)
+
 
 def again(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
     """The packages of a finding once more, or the releases of the plan; without the installer's cache."""
@@ -66,7 +75,12 @@ def _from_its_source(context: CheckContext, name: str) -> Remedy:
 
 def _other_again(context: CheckContext, name: str, version: str) -> Remedy:
     """A package outside of the stack, which the stack needs."""
-    plan = Plan({name: version or recorded(context, name)})
+    version = recorded(context, name) or version
+    if "+" in version or ".dev" in version:  # no index for all has these builds of its authors
+        return Remedy(
+            f"Install {name} {version} once more, from where it came, with the Python of this environment."
+        )
+    plan = Plan({name: version})
     commands = install(context, plan, again=True, fresh=True) if plan.versions[name] else add(context, name)
     return Remedy(f"Install {name} once more, without the installer's cache.", commands=commands)
 
@@ -79,6 +93,8 @@ def rebuilt(context: CheckContext, finding: Finding) -> Remedy | None:
     words = f"Install the build of {name} that was made for {context.named('torch')}"
     if "+" in recorded(context, name):  # no index for all has a build with a label of its authors
         return Remedy(f"{words}, from where {version} came; or compile it here.")
+    if name not in _WITH_SOURCE:
+        return Remedy(f"{words}, from its authors; or compile it here, from its repository.")
     return Remedy(f"{words}, or compile it here.", commands=compiled(context, name, version))
 
 

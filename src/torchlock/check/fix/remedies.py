@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.afresh import afresh, with_library
+from torchlock.check.fix.application import of_application
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import where_to_run
 from torchlock.check.fix.cuda_libraries import found_library
@@ -83,7 +84,9 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     for finding in bad:
         finding.remedy = found[id(finding)] or _remedy(context, finding, plan)
     for finding in findings:
-        if finding.remedy is not None and finding.severity != "note":
+        if finding.remedy is not None and context.environment.frozen is not None:
+            finding.remedy = of_application(context, finding, finding.remedy)
+        elif finding.remedy is not None and finding.severity != "note":
             where_to_run(context, finding.remedy)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import dependencies_of
+from torchlock.check.fix.bounds import asked_range
 from torchlock.check.fix.commands import add
 from torchlock.check.fix.fitting import fitting
 from torchlock.finding import Remedy
@@ -29,8 +29,7 @@ def required(context: CheckContext, finding: Finding) -> Remedy | None:
     if asked in STACK:
         return Remedy(f"Use a release of {asking} that works with {asked} {finding.packages[1][1]}.")
     record = context.installed.get(asking)
-    found = [item for item in dependencies_of(record) if item.name == asked] if record else []
-    specifier = found[0].specifier if found else ""
+    specifier = asked_range(context, record, asked) if record else ""
     version = specifier.removeprefix("==") if specifier.startswith("==") and "," not in specifier else ""
     line = f"{asked}=={version}" if version else f"{asked}{specifier}"
     return Remedy(f"Install {line}.", commands=add(context, asked, line.removeprefix(asked)))

@@ -12,6 +12,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.declared import newest_declaring
 from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY, MEMBERS
 
 if TYPE_CHECKING:
@@ -33,10 +34,15 @@ def of_xformers(context: CheckContext, finding: Finding) -> Remedy | None:
     if not release:
         words = f"No release of xformers is known whose wheels for this Python and platform require torch {public}"
         return Remedy(f"{words}: use a release for a later torch together with that torch, or uninstall xformers.")
-    # The wheels of the public index are for CUDA 12.
-    page = () if label.startswith("cu12") or kind_of(label) != "cuda" else (f"--index-url {page_of(label)}",)
+    is_public = kind_of(label) != "cuda" or label.startswith(_public_cuda(release))
+    page = () if is_public else (f"--index-url {page_of(label)}",)
     words = f"Install xformers {release}, which was built for torch {public}."
     return Remedy(words, commands=add_all(context, {"xformers": f"=={release}"}, "--no-deps", *page))
+
+
+def _public_cuda(release: str) -> str:
+    """The CUDA version of the wheels on the public index, by their cpp_lib.json: CUDA 11 up to 0.0.22."""
+    return "cu11" if specifier_set("<=0.0.22").contains(release) else "cu12"
 
 
 def _with_cuda(context: CheckContext, public: str, build: str) -> Remedy:

@@ -39,8 +39,8 @@ _SHARED = "Install FFmpeg 6 as a shared build, and lead Python to its DLLs"
 @rule("TL306", "TL305", "TL303", "TL302")
 def backends(context: CheckContext) -> Iterator[Finding]:
     """The libraries that the installed torchaudio lacks to load and save files."""
-    if not is_there(context, "torchaudio"):
-        return  # only a record; the module is elsewhere
+    if not is_there(context, "torchaudio") or context.environment.frozen is not None:
+        return  # only a record; the module is elsewhere. An application may have others in its archive.
     if _is_one_of(context, "<2.1"):
         yield from _bundled(context)
     elif _is_one_of(context, ">=2.1,<2.9"):

@@ -1,4 +1,4 @@
-"""TL610 and TL611 for torchcodec: why its library for the FFmpeg that is there does not load."""
+"""TL610 to TL612 for torchcodec: why its library for the FFmpeg that is there does not load."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.nvidia import copies_of, copies_on_machine
 from torchlock.check.rules.ffmpeg import majors_of
-from torchlock.check.rules.loading import missing_libraries, undefined_symbols
+from torchlock.check.rules.loading import missing_libraries, undefined_symbols, unmet_versions
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.registry import rule
 
@@ -26,7 +26,7 @@ NPP = re.compile(r"libnpp[a-z]{1,4}\.so\.(\d{1,2})")
 DECODER = re.compile(r"libnvcuvid\.so")
 
 
-@rule("TL610", "TL611")
+@rule("TL610", "TL611", "TL612")
 def codecs(context: CheckContext) -> Iterator[Finding]:
     """torchcodec loads the first library that it can load, so only the one for the FFmpeg that is there counts."""
     by_major = choices(context.attempts)
@@ -35,6 +35,7 @@ def codecs(context: CheckContext) -> Iterator[Finding]:
     mine = _chosen(context, by_major)
     if any(each.outcome.undefined for each in mine):
         yield from undefined_symbols(context, "torchcodec", mine)
+    yield from unmet_versions(context, "torchcodec", mine)
     for finding in missing_libraries(context, "torchcodec", [without_ffmpeg(each) for each in mine]):
         finding.because = _because(context, finding.lacks) or finding.because
         if any(map(NPP.match, finding.lacks)):
@@ -56,7 +57,9 @@ def _lacks_more(group: list[Attempt]) -> bool:
     outcomes = [each.outcome for each in group]
     lost = [missing.name for outcome in outcomes for missing in outcome.missing]
     own = {os.path.basename(each.path) for each in group}
-    return any(each.undefined for each in outcomes) or any(not is_ffmpeg(name) for name in lost if name not in own)
+    return any(each.undefined or each.versions for each in outcomes) or any(
+        not is_ffmpeg(name) for name in lost if name not in own
+    )
 
 
 def _because(context: CheckContext, lacks: tuple[str, ...]) -> str:

@@ -25,6 +25,7 @@ _FIRST = "libcudnn.so.9"
 # The part that opens the engines, and an engine that later releases have: an earlier one takes it from anywhere.
 _OPENS_ENGINES, _LATER_ENGINE = "libcudnn_graph.so.9", "libcudnn_engines_tensor_ir"
 _LARGEST = 64 << 20
+_PART = re.compile(r"libcudnn_\w+\.so\.9")
 _NUMBER = re.compile(r"\.so\.(\d{1,2}\.\d{1,3}\.\d{1,3})")
 _ERROR = "CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH"
 
@@ -42,13 +43,13 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
     """A part of cuDNN that the loader takes from another release than its first library."""
     found = _mixed(context)
     if found is None:
+        yield from _partly_elsewhere(context)
         return
     name, owner = os.path.basename(found.part), owner_of(context, found.first)
     other = f"cuDNN {found.version}, " if found.version else ""
-    idle = context.live and context.libraries.get("cuda-driver") is None
     yield context.finding(
         "TL231",
-        severity_of(fails=False, partly=not idle),
+        severity_of(fails=False, partly=not _is_idle(context)),
         f"the {_FIRST} of {owner} {context.version(owner)} takes {name} from {other}{os.path.dirname(found.part)}",
         "torch",
         owner,
@@ -58,13 +59,54 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
     )
 
 
+def _partly_elsewhere(context: CheckContext) -> Iterator[Finding]:
+    """A first library from LD_LIBRARY_PATH, whose folder does not have all parts of that cuDNN."""
+    copies, root = copies_of(context, _FIRST), context.root
+    owner = owner_of(context, copies[0]) if copies else ""
+    if root is None or not owner:
+        return
+    for folder in root.library_path:
+        path = root.file(os.path.join(folder, _FIRST))
+        version = _version(path) if path else ""
+        if path and not _is_of(version, context.version(owner)) and _is_loaded(context, path):
+            for lost in _lost(context, root, os.path.dirname(copies[0]))[:1]:
+                yield _incomplete(context, version, root.real(folder), lost, owner)
+            return
+
+
+def _lost(context: CheckContext, root: Root, package: str) -> list[str]:
+    """The parts that a package has, and that the loader finds in no folder of the machine."""
+    parts = [name for name in context.environment.tree.names(package) if _PART.fullmatch(name)]
+    places = (*root.library_path, *root.folders)
+    return [name for name in sorted(parts) if not any(root.file(os.path.join(each, name)) for each in places)]
+
+
+def _incomplete(context: CheckContext, version: str, folder: str, lost: str, owner: str) -> Finding:
+    return context.finding(
+        "TL231",
+        severity_of(fails=False, partly=not _is_idle(context)),
+        f"torch takes {_FIRST} of cuDNN {version} from {folder}, where {lost} is missing: only {owner} "
+        f"{context.version(owner)} has it",
+        "torch",
+        owner,
+        path=os.path.join(folder, _FIRST),
+        expected_error=f"RuntimeError: cuDNN error: {_ERROR}",
+        lacks=(lost,),
+    )
+
+
+def _is_idle(context: CheckContext) -> bool:
+    """Whether this machine has no GPU, so that nothing uses cuDNN."""
+    return context.live and context.libraries.get("cuda-driver") is None
+
+
 def _mixed(context: CheckContext) -> _Mixed | None:
     copies, root = copies_of(context, _FIRST), context.root
     if not copies or root is None or not owner_of(context, copies[0]) or not _is_loaded(context, copies[0]):
         return None
     folder, binary = os.path.dirname(copies[0]), read_binary(copies[0])
     first = isinstance(binary, Binary) and not binary.runpath and bool(binary.rpath)
-    names = [name for name in context.environment.tree.names(folder) if re.match(r"libcudnn_\w+\.so\.9$", name)]
+    names = [name for name in context.environment.tree.names(folder) if _PART.fullmatch(name)]
     mine = context.version(owner_of(context, copies[0]))
     for name in [] if first else sorted(names):
         for folder_there in root.library_path:

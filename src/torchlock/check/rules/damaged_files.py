@@ -55,7 +55,7 @@ def damaged(context: CheckContext) -> Iterator[Finding]:
         checked = by_name.get(name)
         if name not in named or checked is None or checked.is_hollow or is_hidden(context, checked.distribution):
             continue
-        mine = [fault for fault in group if not _is_compiled(fault)]
+        mine = [fault for fault in group if not _is_compiled(fault) and not _is_description(fault)]
         yield from _lost(context, checked, [fault for fault in mine if fault.kind in _LOST])
         yield from _damaged(context, name, [fault for fault in mine if fault.kind in _BROKEN])
         yield from _changed(context, name, [fault for fault in mine if fault.kind in _CHANGED])
@@ -65,6 +65,14 @@ def damaged(context: CheckContext) -> Iterator[Finding]:
 def _is_compiled(fault: Fault) -> bool:
     """Whether a compiled file replaces a missing source file; Python imports it instead (PEP 3147)."""
     return fault.kind == "missing" and fault.path.endswith(".py") and os.path.isfile(fault.path + "c")
+
+
+def _is_description(fault: Fault) -> bool:
+    """Whether another METADATA is there than the record says, which shows nothing.
+
+    The wheels of torchaudio 0.10.0 to 0.11.0 and torchvision 0.11.1 and 0.12.0 are so on the index themselves.
+    """
+    return fault.kind in _CHANGED and re.search(r"\.(dist|egg)-info[/\\]", fault.path) is not None
 
 
 def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:

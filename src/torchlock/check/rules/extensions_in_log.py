@@ -1,12 +1,14 @@
-"""TL610 and TL611 for an extension module that a log names: any package may link torch, declared or not."""
+"""TL607 and TL610 to TL612 for a library that a log names: any package may link torch, or have a damaged file."""
 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.relevance import owners_of
+from torchlock.check.rules.loading import unreadable
 from torchlock.check.rules.third_party_extensions import judged
 from torchlock.inspect.loading.imports import Attempt
 from torchlock.knowledge.registry import rule
@@ -20,34 +22,38 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _PATH = re.compile(
-    r"[/\\](?:site|dist)-packages[/\\]([\w.+-]{1,100}(?:[/\\][\w.+-]{1,100}){0,12}\.(?:so|pyd))(?![\w.])"
+    r"[/\\](?:site|dist)-packages[/\\]([\w.+-]{1,100}(?:[/\\][\w.+-]{1,100}){0,12}\.(?:so(?:\.\d{1,4}){0,4}|pyd|dll|dylib))(?![\w.])"
 )
 
 
-@rule("TL611", "TL610", "TL612", on="log")
+@rule("TL611", "TL610", "TL612", "TL607", on="log")
 def named(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """The module does not load with this torch. If a note says so already, it becomes a warning."""
+    """The library does not load with this torch, or is damaged; a note that says so becomes a warning."""
     first = log.first
     match = _PATH.search(first.text) if first is not None else None
     path = _place(context, match[1].replace("\\", "/")) if match is not None else ""
     if not path:
         return
-    known = [each for each in found if each.rule in ("TL610", "TL611", "TL612") and each.path == path]
+    mine = [each for each in found if each.rule in ("TL610", "TL611", "TL612", "TL607")]
+    known = [each for each in mine if each.path == path or f"{path}: undefined symbol" in each.expected_error]
     for each in known:
         each.severity = "warning" if each.severity == "note" else each.severity
     owner = next(iter(sorted(owners_of(context, {_inner(context, path)}))), "")
     if known or not owner or context.process is None or any(each.path == path for each in context.attempts):
         return
     attempt = Attempt(owner, path, "other", context.process.load(path))
-    for finding in judged(context, attempt):
+    for finding in (*unreadable(context, owner, [attempt]), *judged(context, attempt)):
         finding.severity = "warning"
         yield finding
 
 
 def _place(context: CheckContext, inner: str) -> str:
     """The file in a site folder of this environment; "" if it is not there."""
-    paths = (os.path.join(entry.path, *inner.split("/")) for entry in context.environment.sites)
-    return next((path for path in paths if ".." not in inner.split("/") and files.is_file(path)), "")
+    parts = posixpath.normpath(inner).split(
+        "/"
+    )  # the libraries of a wheel are named by ``package/../package.libs``
+    paths = (os.path.join(entry.path, *parts) for entry in context.environment.sites)
+    return next((path for path in paths if ".." not in parts and files.is_file(path)), "")
 
 
 def _inner(context: CheckContext, path: str) -> str:

@@ -101,7 +101,7 @@ def codec(context: CheckContext) -> Iterator[Finding]:
         loads = any(all(attempt.outcome.loads for attempt in group) for group in by_major.values())
         own = {os.path.basename(attempt.path) for attempt in mine}
         lost = [each.name for attempt in mine for each in attempt.outcome.missing if each.name not in own]
-        lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(context)
+        lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _is_refused(context)
     if not lacking or (not is_stated and _of_conda_prefix(context) & set(cores)):
         return
     if is_mac(context) and not is_stated and (off_path := mac_libraries.ffmpeg_off_path(context, cores)):
@@ -220,8 +220,10 @@ def _what_is_there(context: CheckContext, majors: list[int], cores: list[int]) -
     return there + (f" without {', '.join(lost)}" if lost else "")
 
 
-def _undefined(context: CheckContext) -> bool:
-    return any(attempt.outcome.undefined for attempt in context.attempts if attempt.role == "choice")
+def _is_refused(context: CheckContext) -> bool:
+    """Whether a library of torchcodec finds all that it needs, but symbols or their versions are not there."""
+    mine = (attempt.outcome for attempt in context.attempts if attempt.role == "choice")
+    return any(each.undefined or each.versions for each in mine)
 
 
 def _cores(context: CheckContext) -> Iterator[int]:

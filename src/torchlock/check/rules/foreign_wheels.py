@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.loader_messages import of_other_machine
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
@@ -123,6 +124,11 @@ def _severity(copy: ModuleCopy) -> str:
     return severity_of(fails=MEMBERS[copy.name].vital)
 
 
+def has_other_machine(context: CheckContext, copy: ModuleCopy) -> bool:
+    """Whether the own libraries of a package are for another machine, which ``foreign_files`` reports."""
+    return _other_machine(context, copy, list(_libraries(context, copy))) is not None
+
+
 def _other_machine(context: CheckContext, copy: ModuleCopy, libraries: list[str]) -> Finding | None:
     """Libraries for another architecture or system than the interpreter's."""
     target = context.target
@@ -143,15 +149,6 @@ def _other_machine(context: CheckContext, copy: ModuleCopy, libraries: list[str]
                 message,
                 copy.name,
                 path=path,
-                expected_error=_says(path, machine.system, platform.system, machine.machines),
+                expected_error=of_other_machine(context, path, path, machine.machines, of_system=machine.system),
             )
     return None
-
-
-def _says(path: str, theirs: str, mine: str, machines: tuple[str, ...]) -> str:
-    if mine == "macos":
-        return f"ImportError: dlopen({path}): incompatible architecture (have '{machines[0]}')"
-    if mine == "windows":
-        return "OSError: [WinError 193] %1 is not a valid Win32 application"
-    wrong = "cannot open shared object file: No such file or directory" if theirs == mine else "invalid ELF header"
-    return f"ImportError: {path}: {wrong}"

@@ -77,8 +77,8 @@ def needs_its_base(context: CheckContext) -> bool:
 
 @rule("TL615", "TL108")
 def absent(context: CheckContext) -> Iterator[Finding]:
-    """Packages that cannot be imported because they are not installed."""
-    if any(context.environment.unreadable) or needs_its_base(context):
+    """Packages that cannot be imported because they are not installed; an application may have them in itself."""
+    if any(context.environment.unreadable) or needs_its_base(context) or context.environment.frozen is not None:
         return
     if not is_there(context, "torchaudio") and not _is_recorded(context, "torchaudio"):
         yield _without_torchaudio(context)

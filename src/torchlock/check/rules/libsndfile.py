@@ -16,18 +16,27 @@ from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.modules import ModuleCopy
+    from torchlock.runtime.files import Kind
 
 # From this release on, it also searches Homebrew's folder, last of all.
 _KNOWS_HOMEBREW = ">=0.11"
 _OF_MACOS = "libsndfile.dylib"
+# The names that soundfile asks for on each system, and the folders of a conda environment that are not "lib".
+_NAMES = {
+    "linux": ("libsndfile.so.1", "libsndfile.so"),
+    "macos": (_OF_MACOS,),
+    "windows": ("sndfile.dll", "libsndfile.dll"),
+}
+_IN_PREFIX = {"windows": ("Library", "bin")}
 # Systems without libsndfile; soundfile's wheels for them contain it.
 _NONE = {"macos": "macOS does not include one", "windows": "Windows does not include one"}
 # The releases whose wheels contain it there, of all on the public index (2026-11-28).
@@ -123,19 +132,39 @@ def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
         if not found and _system(context) == "macos" and mac_libraries.is_uncertain(context, off_path):
             return Unknown("it is not known which folders this Python leads dyld to")
         return found
+    in_prefix = context.environment.conda and bool(_in_conda_prefix(context))
+    if in_prefix or (context.root is not None and libsndfile(context.root) is not None):
+        return True
     if context.root is None:
         return Unknown("the machine was not examined")
-    in_prefix = _is_in_conda_prefix(context) if context.environment.conda else False
-    return True if libsndfile(context.root) is not None else in_prefix
-
-
-def _is_in_conda_prefix(context: CheckContext) -> bool | Unknown:
-    """Whether a conda environment has the library; cffi finds it there, next to the Python that runs."""
-    prefix = context.environment.interpreter.prefix
-    there = context.environment.tree.names(os.path.join(prefix, "lib")) if prefix else {}
-    if not there:
+    if context.environment.conda and not _libraries_of_conda(context):
         return Unknown("the libraries of the conda environment were not examined")
-    return any(name in there for name in ("libsndfile.so.1", "libsndfile.so"))
+    return False
+
+
+def _in_conda_prefix(context: CheckContext) -> list[str]:
+    """The libraries of a conda environment; cffi finds one there, next to the Python that runs, or on the PATH."""
+    there = _libraries_of_conda(context)
+    folder = os.path.join(context.environment.interpreter.prefix, *_IN_PREFIX.get(_system(context), ("lib",)))
+    return [os.path.join(folder, name) for name in _NAMES[_system(context)] if name in there]
+
+
+def _libraries_of_conda(context: CheckContext) -> Mapping[str, Kind]:
+    prefix = context.environment.interpreter.prefix
+    folder = os.path.join(prefix, *_IN_PREFIX.get(_system(context), ("lib",)))
+    return context.environment.tree.names(folder) if prefix else {}
+
+
+def opened_library(context: CheckContext) -> str:
+    """The path of the libsndfile that soundfile opens; "" if it is not known, or if none is there."""
+    copy = context.copy("soundfile")
+    if copy is None or copy.kind != "module" or context.target is None or stated(context, "libsndfile")[0]:
+        return ""
+    bundled = [path for path in _bundled(context, copy) if mac_libraries.fits(context, path)]
+    searched = [path for path in _searched(context) if mac_libraries.fits(context, path)]
+    of_conda = _in_conda_prefix(context) if context.environment.conda and context.search_path is None else []
+    of_machine = libsndfile(context.root) if context.root is not None else None
+    return next(iter([*bundled, *searched, *of_conda, *filter(None, [of_machine])]), "")
 
 
 def without_libsndfile(context: CheckContext, because_none: str, system: str = "") -> Finding:
@@ -156,14 +185,21 @@ def without_libsndfile(context: CheckContext, because_none: str, system: str = "
     )
     return context.finding(
         "TL301",
-        "warning",
+        severity_of(fails=_is_imported(context)),
         message,
         "soundfile",
+        *(["torchaudio"] if _is_imported(context) else []),
         path=copy.path if copy else "",
         because="it is a binding for libsndfile, and opens no library of its own here" if unused else None,
         expected_error=expected_error,
         remedy=_remedy(context),
     )
+
+
+def _is_imported(context: CheckContext) -> bool:
+    """Whether the import of torchaudio imports a soundfile that is there, and fails with it, as up to 0.9."""
+    pin = context.pins.get("torchaudio")
+    return pin is not None and not pin.unversioned and specifier_set(">=0.6,<0.10").contains(pin.version)
 
 
 def _remedy(context: CheckContext) -> Remedy:
@@ -190,8 +226,7 @@ def _searched(context: CheckContext) -> list[str]:
     path = context.search_path
     if path is None:
         return []
-    windows = _system(context) == "windows"
-    names = ("sndfile.dll", "libsndfile.dll") if windows else (_OF_MACOS,)
+    names = _NAMES[_system(context)]
     folders = [*path.folders, *([path.homebrew] if path.homebrew and _is_one_of(context, _KNOWS_HOMEBREW) else [])]
     listed = [(folder, {name.lower() for name in context.environment.tree.names(folder)}) for folder in folders]
     return [os.path.join(folder, name) for folder, there in listed for name in names if name in there]

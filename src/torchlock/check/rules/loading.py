@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
+from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
@@ -18,6 +20,7 @@ from torchlock.check.system_packages import install_runtime
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
+from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
@@ -41,16 +44,17 @@ def loading(context: CheckContext) -> Iterator[Finding]:
     """Why libraries of the stack do not load: one finding for each package and kind of fault."""
     for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
-        yield from _unreadable(context, name, mine)
+        yield from unreadable(context, name, mine)
         yield from missing_libraries(context, name, mine)
         yield from undefined_symbols(context, name, mine)
-        yield from _versions(context, name, mine)
+        yield from unmet_versions(context, name, mine)
     core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
-    yield from _unreadable(context, "numpy", core)
+    yield from unreadable(context, "numpy", core)
     yield from missing_libraries(context, "numpy", core)
 
 
-def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for a file that these attempts open, and that no loader takes for a library."""
     for attempt in attempts:
         reason = attempt.outcome.unreadable
         if reason is not None and not reason.reason.startswith("is for "):  # TL608 reports those
@@ -231,7 +235,20 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
     if missing.name.startswith("libpython"):
         return install_python_library(context, missing.name)
+    if is_of_macos(missing.name):
+        return _of_macos(context, missing)
     return _of_builders(missing) if missing.name.startswith("/") else remedy_for_dll(context, missing.name)
+
+
+def _of_macos(context: CheckContext, missing: MissingLibrary) -> Remedy:
+    """Let a library name that of macOS by its place, in place of an LC_RPATH that leads nowhere."""
+    change = f"install_name_tool -change @rpath/{missing.name} /usr/lib/{missing.name}"
+    path = context.search_path.name(missing.wanted_by) if context.search_path is not None else missing.wanted_by
+    commands = (Command("shell", line),) if is_one_line(line := f"{change} {quoted(path)}") else ()
+    summary = (
+        f"Let {os.path.basename(missing.wanted_by)} name the library of macOS itself; or install a later release."
+    )
+    return Remedy(summary, commands=commands)
 
 
 def _of_builders(missing: MissingLibrary) -> Remedy:
@@ -252,8 +269,8 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     if not by_attempt:
         return
     found = [undefined for _, undefined in by_attempt]
-    if outdated := [undefined for undefined in found if undefined.provider]:
-        yield _outdated(context, name, by_attempt[0][0].path, outdated)
+    if lost := [undefined for undefined in found if undefined.provider]:
+        yield outdated(context, name, by_attempt[0][0].path, lost, _severity(name))
         return
     first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -288,37 +305,6 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     )
 
 
-def _outdated(context: CheckContext, name: str, opened: str, found: Sequence[UndefinedSymbol]) -> Finding:
-    """The finding for symbols that the installed release of an NVIDIA library does not define."""
-    first = found[0]
-    user, provider = (owner_of(context, path) for path in (first.wanted_by, first.provider))
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    there = f"{os.path.basename(first.provider)} of {provider} {context.version(provider)}"
-    message = (
-        f"{os.path.basename(first.wanted_by)} of {f'{user} {context.version(user)}' if user else name} uses "
-        f"{first.symbol}{more}, which {there if provider else first.provider} does not define"
-    )
-    return context.finding(
-        "TL611",
-        _severity(name),
-        message,
-        name,
-        *dict.fromkeys(filter(None, (provider, user))),
-        path=first.wanted_by,
-        because=_not_of_one_release(provider),
-        expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
-        sources=LOADER_MANUALS,
-        lacks=tuple(dict.fromkeys(each.symbol for each in found)),
-    )
-
-
-def _not_of_one_release(provider: str) -> str:
-    """Why the symbols are missing; the libraries of NCCL and cuDNN are not part of a CUDA release."""
-    if re.search(r"nccl|cudnn|nvshmem|cusparselt", provider):
-        return f"torch was built with another release of {provider} than the installed one"
-    return "the two are from different releases of CUDA; torch requires the ones that it was built with"
-
-
 def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_error: str) -> Finding:
     """A torch from a conda channel with an MKL that no longer has the interface for profilers."""
     version = next((record.version for record in context.environment.conda if record.name == "mkl"), "")
@@ -348,7 +334,8 @@ def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
 
 
-def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def unmet_versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    """One finding for all symbol versions that the libraries there do not have."""
     if any(attempt.outcome.versions for attempt in attempts):
         yield too_old(context, name, attempts, _severity(name))
 

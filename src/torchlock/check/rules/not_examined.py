@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.linking import is_ffmpeg
+from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.log_signatures import HEADLINE
 from torchlock.check.mac_libraries import ffmpeg_off_path
 from torchlock.check.rules import prereleases, versions
@@ -21,6 +21,7 @@ from torchlock.check.rules.audio_backends import (
 )
 from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, majors_of, off_the_path
 from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
+from torchlock.check.rules.libsndfile_loading import loaded
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.rules.unmet_requirements import lacking
 from torchlock.check.rules.unseen_libraries import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import NotExamined
+    from torchlock.inspect.modules import ModuleCopy
 
 _ON_THE_MACHINE = "Run the check on the machine of this environment, or name its libraries with --system-lib."
 # These are listed last: most machines have the Visual C++ runtime.
@@ -68,7 +70,8 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = _early(context) if fine and not unknown else ""
-    missing = early + _absent(names) + _others(context, notes) + _in_part(notes)
+    absent = _absent(names) if context.environment.frozen is None else ""
+    missing = early + absent + _others(context, notes) + _in_part(notes)
     if not unknown and not is_open and not prereleases.has_later_numpy(context):
         return f"nothing is wrong{loads}{missing}"
     return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
@@ -148,7 +151,11 @@ def listed(names: Sequence[str]) -> str:
 
 def unexamined(context: CheckContext) -> dict[str, Unknown]:
     """The packages of the stack that may not load, each with the reason."""
-    names = [name for name in STACK if name in context.pins and name != "numpy" and name not in context.ran]
+    names = [
+        name
+        for name in STACK
+        if name in context.pins and name != "numpy" and name not in context.ran | context.refused
+    ]
     if context.target is None:
         return dict.fromkeys(names, why) if (why := _without_target(context)) is not None else {}
     found: dict[str, Unknown] = {}
@@ -171,7 +178,9 @@ def _without_target(context: CheckContext) -> Unknown | None:
 
 
 def _of_soundfile(context: CheckContext) -> Unknown | None:
-    answer = has_library(context)
+    answer, attempt = has_library(context), loaded(context)
+    if not isinstance(answer, Unknown) and attempt is not None and attempt.outcome.unseen:
+        return _common_reason(attempt.outcome.unseen)
     return answer if isinstance(answer, Unknown) else None
 
 
@@ -180,16 +189,45 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     copy = context.copy(name)
     if copy is None or copy.kind == "namespace":
         return Unknown(_without_module(context, name))
+    if context.environment.frozen is not None and not _is_open(context, copy):
+        return Unknown("the modules are in the archive of an application, which was not read")
     mine = [attempt for attempt in context.attempts if attempt.package == name]
     imports = [attempt for attempt in mine if attempt.role == "import"]
     opened = [*imports, *_chosen(context, mine)]
     if not opened:
         return _without_library(context, name)
+    if is_refused(context, name):
+        return None
     unseen = [each for attempt in opened for each in _unseen(context, attempt)]
     if unseen:
         return _common_reason(unseen)
     unknown = versions.unjudged(context, name)
     return prereleases.unpaired(context, name) if unknown is None else unknown
+
+
+def settled(context: CheckContext, found: Sequence[Finding]) -> list[Finding]:
+    """The findings without the doubt about packages of which another finding shows that they do not load."""
+    shown = {each.packages[0][0] for each in found if each.rule in group("loading") and each.packages}
+    shown &= {name for each in found if each.rule == "TL907" for name, _ in each.packages}
+    if not shown:
+        return list(found)
+    context.refused |= shown
+    return [*(each for each in found if each.rule != "TL907"), *not_examined(context)]
+
+
+def is_refused(context: CheckContext, name: str) -> bool:
+    """Whether the loader refuses a library that the import of a package needs, as another finding says."""
+    mine = [attempt for attempt in context.attempts if attempt.package == name]
+    if stated(context, "ffmpeg")[0]:
+        mine = [without_ffmpeg(attempt) for attempt in mine]
+    groups = choices(mine).values()
+    refused = [attempt for attempt in mine if attempt.role == "import" and not attempt.outcome.loads]
+    return bool(refused) or (bool(groups) and not any(all(each.outcome.loads for each in one) for one in groups))
+
+
+def _is_open(context: CheckContext, copy: ModuleCopy) -> bool:
+    """Whether the modules of a package are files in its folder."""
+    return any(each.startswith("__init__.") for each in context.environment.tree.names(copy.path))
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
@@ -268,8 +306,10 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             finding.expected_error = first.text
         yield finding
         return
-    if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
-        yield from _ffmpeg_shown(context, first)
+    bad = {each.packages[0][0] for each in found if each.severity != "note" and each.packages}
+    hides_reason = first.rules[:1] == ("TL305",) and "torchcodec" in context.pins and "torchcodec" not in bad
+    if (first.rules[:1] == ("TL304",) or hides_reason) and "TL304" not in {each.rule for each in found}:
+        yield from _ffmpeg_shown(context, _NO_REASON if hides_reason else _reason_in(first))
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
         yield from _libsndfile_shown(context, log, first)
     of_torchaudio = first.rules[:2] == ("TL304", "TL303") and "torchcodec" not in context.pins
@@ -311,7 +351,18 @@ def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iter
     yield finding
 
 
-def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
+# What programs print whenever torchcodec cannot be imported, whether it is installed or not.
+_NO_REASON = "the log, which asks for the torchcodec that is installed, fits a machine that has none"
+
+
+def _reason_in(first: Signature) -> str:
+    """What a line of torchcodec shows of FFmpeg."""
+    if first.weight > HEADLINE:
+        return "the log shows that none is found"
+    return "the log, which shows no more than the headline, fits a machine that has none"
+
+
+def _ffmpeg_shown(context: CheckContext, shown: str) -> Iterator[Finding]:
     """The FFmpeg that a log shows not to be found: on a Mac it may be there, in a folder that is not searched.
 
     Nothing is said if the loader finds one: then the failure has another reason, such as symbols that torch does
@@ -326,13 +377,7 @@ def _ffmpeg_shown(context: CheckContext, first: Signature) -> Iterator[Finding]:
         yield off_the_path(context, off_path)
     elif _needs_ffmpeg_unseen(context):
         there = ffmpeg_of_tree(context)
-        said = (
-            f"this environment has FFmpeg {', '.join(map(str, there))}"
-            if there
-            else "the log shows that none is found"
-            if first.weight > HEADLINE
-            else "the log, which shows no more than the headline, fits a machine that has none"
-        )
+        said = f"this environment has FFmpeg {', '.join(map(str, there))}" if there else shown
         yield lacking_ffmpeg(context, said, any_there=bool(there))
 
 

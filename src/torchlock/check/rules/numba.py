@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check import known_wheels as wheels
-from torchlock.check.context import dependencies_of
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
 
 _LARGEST = 1 << 20
 # The limits in the source of numba.
@@ -37,8 +37,8 @@ def refused_by_numba(context: CheckContext) -> Iterator[Finding]:
     own = numpy.version.release[:2]
     limits = [(match[1], (int(match[2]), int(match[3]))) for match in _LIMITS.finditer(text or "")]
     broken = next((each for each in limits if (own > each[1] if each[0] == ">" else own < each[1])), None)
-    declared = next((each.specifier for each in dependencies_of(record) if each.name == "numpy"), "")
-    outside = bool(declared) and not specifier_set(declared).contains(numpy.version)
+    wanted = _wanted(context, record, limits)
+    outside = bool(wanted) and not specifier_set(wanted).contains(numpy.version)
     if broken is None and (limits or not outside):
         return
     printed = ""
@@ -47,7 +47,15 @@ def refused_by_numba(context: CheckContext) -> Iterator[Finding]:
         printed = (
             f"ImportError: Numba needs NumPy {broken[1][0]}.{broken[1][1]} or {word}. Got NumPy {own[0]}.{own[1]}."
         )
-    yield of_numba(context, declared, printed, shown=broken is not None)
+    yield of_numba(context, wanted, printed, shown=broken is not None)
+
+
+def _wanted(context: CheckContext, numba: Distribution, limits: list[tuple[str, tuple[int, int]]]) -> str:
+    """The NumPy that numba needs, by all lines of its metadata and by the limits in its source."""
+    from torchlock.check.fix.bounds import asked_range, shortest
+
+    ends = (f"<{major}.{minor + 1}" if sign == ">" else f">={major}.{minor}" for sign, (major, minor) in limits)
+    return shortest(",".join(filter(None, [asked_range(context, numba, "numpy"), *ends])))
 
 
 def of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) -> Finding:

@@ -31,7 +31,8 @@ def prereleases(context: CheckContext) -> Iterator[Finding]:
         verb = "is a pre-release" if len(early) == 1 else "are pre-releases"
         message = f"{' and '.join(early)} {verb}: no rule says which releases work with {_them(early)}"
         yield context.finding("TL903", "note", message, *names, path=path_of(context, names[0]))
-    for name in sorted(name for name in FAMILY - {"torch"} if name in context.pins):
+    refused = {each.package for each in context.attempts if each.role == "import" and not each.outcome.loads}
+    for name in sorted(name for name in FAMILY - {"torch"} - refused if name in context.pins):
         if (why := unpaired(context, name)) is not None:
             yield context.finding(
                 "TL903",

@@ -168,7 +168,9 @@ def _other_release(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL604")
 def unrecorded(context: CheckContext) -> Iterator[Finding]:
-    """Packages that no installer knows."""
+    """Packages that no installer knows; those of an application are none of its business."""
+    if context.environment.frozen is not None:
+        return
     for name in (*FAMILY, "soundfile"):
         copy = context.copy(name)
         if copy is None or copy.entry is None or not copy.entry.is_site or copy.kind == "namespace":

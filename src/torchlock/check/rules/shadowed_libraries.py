@@ -39,7 +39,11 @@ _OTHER_RELEASE = re.compile(
     r"symbol (?P<symbol>\w{1,200}),? version (?P<version>[\w.+-]{1,80}) not defined in file "
     r"(?P<file>[\w.+-]{1,80}) with link time reference"
 )
-_USER = re.compile(r"([\w./+-]{1,300}\.so[\w.]{0,40}): symbol ")
+# The same in later releases of glibc, with the name of the library as the version of its symbols.
+_LACKED_VERSION = re.compile(
+    r"\.so[\w.]{0,40}: undefined symbol: (?P<symbol>\w{1,300}), version (?P<file>lib[\w.+-]{1,60}\.so[\w.]{0,20})"
+)
+_USER = re.compile(r"([\w./+-]{1,300}\.so[\w.]{0,40}): (?:undefined )?symbol")
 _FIRST_COPY = "the loader takes the first copy that it finds, usually in a folder of LD_LIBRARY_PATH or ldconfig"
 
 
@@ -168,13 +172,16 @@ def in_log(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
 def other_release(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A library that the process loaded, and that lacks a function with which its user was linked."""
     first = log.first
-    match = _OTHER_RELEASE.search(first.text) if first is not None else None
+    linked = _OTHER_RELEASE.search(first.text) if first is not None else None
+    match = linked or (_LACKED_VERSION.search(first.text) if first is not None else None)
     if first is None or match is None or any(_explains(each, match["symbol"]) for each in found):
         return
     user = _USER.search(first.text)
     path = user[1] if user else ""
     by = f", which {path or os.path.basename(first.library)} uses" if path or first.library else ""
     is_foreign = path.startswith("/") and "-packages/" not in path and "/envs/" not in path
+    if linked is None and not is_foreign:
+        return
     folder = f"the folder {os.path.dirname(path)}" if is_foreign else f"the folder of that {match['file']}"
     copies = [name for name in _packages_of(context, match["file"]) if name]
     yield context.finding(

@@ -41,7 +41,8 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     name, library = attempt.package, os.path.basename(attempt.path)
     severity = severity_of(fails=False, partly=_is_top(context, attempt))
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
-    undefined = [each.symbol for each in attempt.outcome.undefined if _is_torchs(context, each.symbol)]
+    lost = [each for each in attempt.outcome.undefined if _is_torchs(context, each.symbol)]
+    undefined = list(dict.fromkeys(each.symbol for each in lost))
     if missing:
         message = (
             f"{library} of {context.named(name)} needs {missing[0]}, which {context.named('torch')} does not have"
@@ -59,6 +60,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             sources=("ld-so-manual",),
         )
     elif undefined:
+        library = os.path.basename(lost[0].wanted_by)
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
         message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
         abi = other_abi(context, undefined)
@@ -66,7 +68,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
             message += f"{demangled(undefined[0])}{_and_more(undefined)}, which this torch does not have"
         because = BECAUSE_OF_ABI if abi is not None else _built_for(context, name) or _ANOTHER
-        expected_error = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
+        expected_error = no_symbol(context, name, attempt.path, undefined[0], lost[0].wanted_by)
         yield context.finding(
             "TL611",
             severity,

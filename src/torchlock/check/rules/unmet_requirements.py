@@ -33,7 +33,9 @@ _TAKEN = {
     "soundfile": {"cffi": "cffi", "numpy": "numpy"},
 }
 # torch requires these, and other rules check them: the loader shows whether their libraries are found.
-_LOADED = ("nvidia-", "triton", "cuda-")
+_LOADED = ("nvidia-", "cuda-")
+# torch works without it, and only torch.compile does not; with another release of it, some calls fail.
+_OF_COMPILER = "triton"
 
 
 @rule("TL609")
@@ -59,6 +61,8 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     version = _installed(context, dependency.name)
     asked = f"{distribution.name} {distribution.version} asks for {dependency.name}"
     wanted = f"{asked} {in_words(dependency.specifier)}".rstrip()
+    if version is None and dependency.name.startswith(_OF_COMPILER):
+        return
     if version is None:
         in_family = dependency.name in FAMILY and distribution.name in FAMILY
         if not in_family and not _is_importable(context, dependency.name):
@@ -112,7 +116,8 @@ def _other_version(
     repacked = vital and (found.is_devrelease or (found.local is not None and _strange_label(found.local)))
     in_family = distribution.name in FAMILY or dependency.name in FAMILY
     loads = dependency.name == "torch" and resolved(context, distribution.name) is True
-    severity = severity_of(fails=False, partly=in_family and not repacked and not loads)
+    is_optional = dependency.name.startswith(_OF_COMPILER)
+    severity = severity_of(fails=False, partly=in_family and not (repacked or loads or is_optional))
     expected_error, strength = "", Strength.DECLARED
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")
@@ -141,7 +146,9 @@ def _because(context: CheckContext, name: str, other: str) -> str | None:
 
 def _is_partial(context: CheckContext, distribution: Distribution) -> bool:
     """Whether a tree has none of the requirements of a distribution: then it is only a part of a path."""
-    names = {item.name for item in dependencies_of(distribution) if not item.name.startswith(_LOADED)}
+    names = {
+        item.name for item in dependencies_of(distribution) if not item.name.startswith((*_LOADED, _OF_COMPILER))
+    }
     return not context.live and not any(context.installed.get(name) for name in names - FAMILY)
 
 

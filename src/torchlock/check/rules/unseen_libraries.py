@@ -11,6 +11,7 @@ from torchlock.check.packaged_libraries import recorded
 from torchlock.check.windows_libraries import origin_of_dll
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.imports import Attempt
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.indexes import page_of
@@ -111,6 +112,8 @@ def of_changed_file(context: CheckContext, lost: NotExamined) -> tuple[str, Reme
 
 def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None]:
     """The reason why a library is not found, and the remedy if a package has installed it elsewhere."""
+    if is_of_macos(library):
+        return "no LC_RPATH of it leads to that library, and macOS 10.15 and earlier look nowhere else", None
     owner, path = recorded(context, library)
     if not path:
         origin = f"{said}; " if (said := origin_of_dll(library)) else ""

@@ -48,6 +48,7 @@ _OF_WINDOWS = re.compile(
 )
 # Folders of the system, whose libraries are not files since macOS 11 (dyld(1), "shared cache").
 _OF_MACOS = ("/usr/lib/", "/System/Library/")
+_PROGRAM = "@executable_path/"
 # The folders that dyld always searches: it searches /usr/lib last.
 _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 # Libraries in the wheels of torch for Windows and macOS that no other program has.
@@ -64,16 +65,19 @@ class BundleProcess(LoaderProcess):
         runtime: tuple[str, ...] = (),
         beyond: tuple[str, ...] = (),
         root: Root | None = None,
+        programs: tuple[str, ...] = (),
     ) -> None:
         """Start with an empty process.
 
         ``runtime`` are the folders of Windows and of Python itself, ``beyond`` the further folders that are
-        searched, ``root`` is the Mac. They are empty if they are unknown.
+        searched, ``root`` is the Mac, ``programs`` may hold the program that runs. They are empty if they are
+        unknown.
         """
         super().__init__(machine)
         self._runtime = runtime
         self._beyond = beyond
         self._root = root
+        self._programs = programs
         self._system = system
         self._loaded: dict[str, Binary] = {}
         self._folders: dict[str, None] = {}
@@ -82,6 +86,9 @@ class BundleProcess(LoaderProcess):
     def search_in(self, folder: str) -> None:
         """Search one more folder, as ``os.add_dll_directory`` does."""
         self._folders[folder] = None
+
+    def paths(self) -> list[str]:
+        return [each.path for each in self._loaded.values()]
 
     def _is_for_process(self, binary: Binary) -> bool:
         return binary.format == _FORMATS[self._system] and self._machine in (binary.machine, *binary.machines)
@@ -118,7 +125,10 @@ class BundleProcess(LoaderProcess):
                     continue
                 path = self._found(needed.name, binary) or (preloaded(key) if preloaded else None)
                 found = self._binary(path) if path else None
-                if isinstance(found, Binary):
+                if isinstance(found, Binary) and not self._is_for_process(found):
+                    if not self._is_systems(needed.name):
+                        broken.append(Unreadable(found.path, f"is for {found.machine}"))
+                elif isinstance(found, Binary):
                     self._loaded[key] = found
                     queue.append(found)
                 elif found is not None:
@@ -130,21 +140,29 @@ class BundleProcess(LoaderProcess):
                     break  # not looked for everywhere
                 elif needed.weak:
                     continue
-                elif is_of_torch(key) or self._lacks(key):
-                    yield MissingLibrary(key, binary.path)
+                elif self._is_known_missing(needed.name):
+                    yield MissingLibrary(needed.name if needed.name.startswith(_PROGRAM) else key, binary.path)
                 elif not self._is_systems(needed.name):
                     if self._is_named_by_place(needed.name):
                         yield MissingLibrary(needed.name, binary.path)
                     else:
-                        unseen.append(NotExamined(key, binary.path, Unknown(self._why_unseen)))
+                        is_unfound = self._root is not None and not _LAST_OF_MACOS.fullmatch(key)
+                        unseen.append(NotExamined(key, binary.path, Unknown(self._why_unseen(key)), is_unfound))
         if queue or self._looks > MOST_LOOKS:
             path = first.path
             unseen.append(
                 NotExamined(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
             )
 
-    @property
-    def _why_unseen(self) -> str:
+    def _is_known_missing(self, name: str) -> bool:
+        """Whether no other place than those that were searched can have a library."""
+        if name.startswith(_PROGRAM) and not self._programs:
+            return False
+        return is_of_torch(self._key(name)) or self._lacks(self._key(name))
+
+    def _why_unseen(self, name: str) -> str:
+        if self._system == "macos" and _LAST_OF_MACOS.fullmatch(name):
+            return "no LC_RPATH leads to it, and only macOS 11 and later also look in /usr/lib"
         is_known = self._root is not None
         return "no folder that is known to be searched has it" if is_known else "the machine was not examined"
 
@@ -152,6 +170,8 @@ class BundleProcess(LoaderProcess):
         """Whether a Mac has a library of this name in one place only, which is known."""
         if self._system != "macos":
             return False
+        if name.startswith(_PROGRAM):
+            return bool(self._programs)
         return name.startswith("@loader_path/") or (name.startswith("/") and self._root is not None)
 
     def _is_systems(self, name: str) -> bool:
@@ -159,8 +179,10 @@ class BundleProcess(LoaderProcess):
         if self._system == "windows":
             if _OF_WINDOWS.fullmatch(self._key(name)) or self._is_found(name):
                 return True
-        elif name.startswith(_OF_MACOS) or _LAST_OF_MACOS.fullmatch(self._key(name)):
+        elif name.startswith(_OF_MACOS):
             return True
+        elif _LAST_OF_MACOS.fullmatch(self._key(name)):
+            return not name.startswith("@")  # From macOS 11 on, dyld also searches /usr/lib for such a name.
         return self._in(list(self._beyond), self._key(name), any_case=self._system == "windows") is not None
 
     def _is_found(self, name: str) -> bool:
@@ -172,14 +194,23 @@ class BundleProcess(LoaderProcess):
         if self._system == "windows":
             return self._in([here, *self._folders], name, any_case=True)
         if name.startswith("@rpath/"):
-            folders = [folder.replace("@loader_path", here) for folder in binary.rpath]
+            folders = [each for folder in binary.rpath for each in self._placed(folder, here)]
             return self._in([*folders, here, *self._folders], name.removeprefix("@rpath/"))
         if name.startswith("@loader_path/"):
             return self._in([here], name.removeprefix("@loader_path/"))
+        if name.startswith(_PROGRAM):
+            return self._in([*self._programs], name.removeprefix(_PROGRAM))
         if name.startswith("/") and self._root is not None:
             folders = [os.path.dirname(self._root.real(name)), here, *self._folders]
             return self._in(folders, os.path.basename(name))
         return None
+
+    def _placed(self, folder: str, here: str) -> list[str]:
+        """The folders that an LC_RPATH leads to."""
+        if folder.startswith(_PROGRAM.rstrip("/")):
+            inner = folder.removeprefix(_PROGRAM.rstrip("/")).lstrip("/")
+            return [os.path.join(each, inner) for each in self._programs]
+        return [folder.replace("@loader_path", here)]
 
     def _lacks(self, name: str) -> bool:
         """Whether Windows itself was examined, and does not have this library of a compiler's runtime."""
@@ -188,16 +219,24 @@ class BundleProcess(LoaderProcess):
         return not self._is_found(name)
 
     def _in(self, folders: list[str], name: str, *, any_case: bool = False) -> str | None:
+        """The first file of that name for this machine, else the first one for another."""
+        unfit = ""
         for folder in folders:
             self._looks += 1
             if self._looks > MOST_LOOKS:
                 return None
             path = os.path.normpath(os.path.join(folder, name))
-            if files.is_file(path):
+            if not files.is_file(path):
+                path = self._by_case(folder, name) if any_case else ""
+            if path and self._fits(path):
                 return path
-            if any_case and (path := self._by_case(folder, name)):
-                return path
-        return None
+            unfit = unfit or path
+        return unfit or None
+
+    def _fits(self, path: str) -> bool:
+        """Whether it is for this machine; a file that cannot be read counts as one, and is reported as such."""
+        binary = self._binary(path)
+        return isinstance(binary, Unreadable) or self._is_for_process(binary)
 
     def _by_case(self, folder: str, name: str) -> str:
         if folder not in self._listed:
@@ -229,7 +268,8 @@ class BundleProcess(LoaderProcess):
                 unknown = without_symbols(hidden[0], hidden[1])
                 unseen[:0] = [] if unknown in unseen else [unknown]
             else:
-                yield UndefinedSymbol(reference.name, binary.path)
+                named = providers[0] if reference.library and not _is_of_family(providers[0].path) else None
+                yield UndefinedSymbol(reference.name, binary.path, named.path if named is not None else "")
 
     def _providers(self, reference: Reference) -> list[Binary]:
         """The libraries that may define a symbol, as far as they are known.
@@ -262,6 +302,15 @@ class BundleProcess(LoaderProcess):
                     seen.add(id(other))
                     queue.append(other)
         return False
+
+
+def is_of_macos(name: str) -> bool:
+    """Whether each macOS has this library in /usr/lib."""
+    return _LAST_OF_MACOS.fullmatch(name) is not None
+
+
+def _is_of_family(path: str) -> bool:
+    return is_of_torch(os.path.basename(path))
 
 
 def is_of_torch(name: str) -> bool:

@@ -36,12 +36,17 @@ _OF_EVERY_MACHINE = re.compile(
 )
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
+_OF_PYTHON = "PyModule_Create2"
 # Symbols that the loader or the compiler adds; no library needs to define them.
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
 # The C interfaces of NVIDIA's libraries: each has its prefix, and at most one symbol version, its own name.
 _FAMILIES = "nccl|nvJitLink|cusparseLt|cusparse|cublasLt|cublas|cudnn|cufft|cusolver|curand|nvrtc"
 _OF_NVIDIA = re.compile(rf"_*({_FAMILIES})(?=[A-Z])")
 _NAMED_BY_NVIDIA = re.compile(rf"lib(?:{_FAMILIES})\.so")
+
+
+# Methods of tensors, and operators: each build defines all of them, also those with a name like ``is_cuda``.
+_OF_EVERY_BUILD = re.compile(r"_ZNK?2at(?:6Tensor|10TensorBase|4_ops)\d")
 
 
 class _Library(NamedTuple):
@@ -58,7 +63,7 @@ class ElfProcess(LoaderProcess):
 
     ``root`` is the machine, or None if it is unknown: its libraries are then assumed to exist.
     ``executable`` is the Python that runs, or None if it is unknown: its shared library is then also looked for
-    in ``of_python``.
+    in ``of_python``. ``last`` are folders that are searched after all others.
     """
 
     def __init__(
@@ -67,8 +72,10 @@ class ElfProcess(LoaderProcess):
         executable: str | None,
         machine: str = "x86_64",
         of_python: tuple[str, ...] = (),
+        last: tuple[str, ...] = (),
     ) -> None:
         super().__init__(machine)
+        self._last = last
         self._of_python = of_python
         self._root = root
         self._loaded: dict[str, _Library | None] = {}
@@ -78,14 +85,20 @@ class ElfProcess(LoaderProcess):
         self._versions: dict[str, frozenset[str]] = {}
         self._shadows: list[ShadowedLibrary] = []
         if executable is not None:
-            self._start(os.path.realpath(executable))
+            self._start(os.path.realpath(self._real(executable)))
 
     def _start(self, executable: str) -> None:
         binary = self._binary(executable)
-        if isinstance(binary, Binary) and binary.format == "elf":
+        if isinstance(binary, Binary) and self._is_for_process(binary):
             self._main = _Library(executable, binary, None, [])
-            self._has_python = True
             self._fill(self._main, _Found())
+            self._has_python = self._defines_python()
+
+    def _defines_python(self) -> bool:
+        """Whether the program or a library of it defines the functions of Python."""
+        assert self._main is not None
+        loaded = [self._main, *filter(None, self._loaded.values())]
+        return any(self._lookups.defines(each.binary.symbols, _OF_PYTHON, "") is True for each in loaded)
 
     def _real(self, path: str) -> str:
         """The file that a path leads to; links in another machine's tree lead to files in that tree."""
@@ -107,6 +120,7 @@ class ElfProcess(LoaderProcess):
         self._loaded.setdefault(binary.soname or os.path.basename(path), library)
         self._fill(library, found)
         undefined = list(self._undefined(library, bool(found.missing), found)) if request.symbols else []
+        undefined += self._lost_below(library, before) if request.symbols else []
         undefined += self._outdated(before)
         # An earlier library may have loaded a shadow of which it needs fewer symbols.
         self._shadows += found.shadowed
@@ -149,6 +163,8 @@ class ElfProcess(LoaderProcess):
             path = found.preloaded(name)
         if path is None and self._is_of_unknown_python(name):
             path = self._in(self._of_python, name)
+        if path is None:
+            path = self._in(self._last, name)
         if path is None and self._looks > MOST_LOOKS:
             return None  # not looked for everywhere; whoever loads it says so
         if path is None:
@@ -287,6 +303,21 @@ class ElfProcess(LoaderProcess):
         for reference in used:
             if self._must_be_defined(reference, incomplete) and not self._is_defined(reference, known, found):
                 yield UndefinedSymbol(reference.name, library.path)
+
+    def _lost_below(self, library: _Library, before: Mapping[str, _Library | None]) -> Iterator[UndefinedSymbol]:
+        """Symbols of torch that new libraries below this one use, and that no library of the process defines."""
+        users = [each for each in self._new(before) if each is not library]
+        scope: list[_Library] = []
+        for user in (each for each in users if any(map(is_of_torch, each.dependencies))):
+            used = (
+                user.binary.symbols
+                if isinstance(user.binary.symbols, Unreadable)
+                else user.binary.symbols.undefined
+            )
+            scope = scope or [each for each in self._scope(library) if each is not None]
+            for each in () if isinstance(used, Unreadable) else used:
+                if not each.weak and is_torchs_symbol(each.name) and not self._is_defined(each, scope, _Found()):
+                    yield UndefinedSymbol(each.name, user.path)
 
     def _lost_by(
         self, shadow: ShadowedLibrary, before: Mapping[str, _Library | None]
@@ -429,6 +460,8 @@ def family_of(symbol: str) -> str:
 
 def is_torchs_symbol(name: str) -> bool:
     """Whether a symbol belongs to torch, to a part of it that every build has."""
+    if _OF_EVERY_BUILD.match(name):
+        return True
     if "cuda" in name or "cudnn" in name or "CUDA" in name:
         return False
     mine = ("_ZN3c10", "_ZNK3c10", "_ZN2at", "_ZNK2at", "_ZN5torch", "_ZNK5torch", "_ZTIN3c10", "_ZTIN5torch")

@@ -171,7 +171,12 @@ def _torch(environment: Environment, copies: Mapping[str, ModuleCopies]) -> Iter
 
 
 def _opens_all(package: str) -> bool:
-    """Whether this torch opens every DLL of its folder, as builds for Windows do since 1.5."""
+    """Whether this torch opens every DLL of its folder, as builds for Windows do since 1.5.
+
+    If its first module is not there, it is in the archive of an application.
+    """
+    if not any(name.startswith("__init__.") for name in os.listdir(package)):
+        return True
     try:
         return _ALL_DLLS.search(files.read(os.path.join(package, "__init__.py"), 4 << 20)) is not None
     except OSError:

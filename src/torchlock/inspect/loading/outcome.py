@@ -56,11 +56,15 @@ class ShadowedLibrary(NamedTuple):
 
 
 class NotExamined(NamedTuple):
-    """A library that was not examined: its name, the path of the library that needs it, and the reason."""
+    """A library that was not examined: its name, the path of the library that needs it, and the reason.
+
+    ``is_unfound``: no folder that is known to be searched has it.
+    """
 
     name: str
     wanted_by: str
     why: Unknown
+    is_unfound: bool = False
 
 
 class Outcome(NamedTuple):

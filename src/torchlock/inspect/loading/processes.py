@@ -13,22 +13,28 @@ if TYPE_CHECKING:
 
 
 def process_of(
-    system: str, machine: str, root: Root | None, executable: str, beyond: tuple[str, ...] = ()
+    system: str,
+    machine: str,
+    root: Root | None,
+    executable: str,
+    beyond: tuple[str, ...] = (),
+    programs: tuple[str, ...] = (),
 ) -> LoaderProcess:
     """A process of Python that has loaded nothing yet.
 
     ``root`` is the machine, None if it is unknown; ``executable`` is "" if unknown. ``beyond`` are folders that
     macOS or Windows searches in addition to those of the packages; on Linux, those that may have the
-    shared library of an unknown Python.
+    shared library of an unknown Python. ``programs`` are the folders that may hold the program: the libraries of a
+    Mac can name them as ``@executable_path``, and a frozen application of Linux lets the loader search them.
     """
     if system == "linux":
         from torchlock.inspect.loading.elf_process import ElfProcess
 
-        return ElfProcess(root, executable or None, machine, beyond)
+        return ElfProcess(root, executable or None, machine, beyond, () if executable else programs)
     from torchlock.inspect.loading.bundle_process import BundleProcess
 
     runtime = tuple(_runtime(executable)) if system == "windows" else ()
-    return BundleProcess(system, machine, runtime, beyond, root)
+    return BundleProcess(system, machine, runtime, beyond, root, programs)
 
 
 def _runtime(executable: str) -> Iterator[str]:

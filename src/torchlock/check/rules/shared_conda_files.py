@@ -1,0 +1,110 @@
+"""TL620 for packages of conda: two of them have a library that torch loads, and one overwrote the other."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.check.conda import conda_install, conda_remove
+from torchlock.finding import Command, Remedy
+from torchlock.inspect.library import is_library
+from torchlock.knowledge.registry import rule
+from torchlock.runtime import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import CheckContext
+    from torchlock.finding import Finding
+    from torchlock.inspect.environment import CondaRecord
+
+# The limits on the records that are read, and on the size of one.
+_MOST, _LARGEST = 1000, 8 << 20
+# The packages that say which runtime library they mean.
+_MEANING = ("pytorch", "libtorch", "mkl")
+
+
+class _Owner(NamedTuple):
+    """A package of conda that has a file, and the hash of the file in it; "" if its record has none."""
+
+    record: CondaRecord
+    hash: str
+
+
+@rule("TL620")
+def shared_conda_files(context: CheckContext) -> Iterator[Finding]:
+    """A note, because the file may be the right one; a log shows if it is not."""
+    process = context.process if context.attempts else None
+    loaded = {os.path.normcase(path): path for path in process.paths()} if process is not None else {}
+    if not context.environment.conda or not loaded:
+        return
+    owners, needs = dict[str, list[_Owner]](), set[str]()
+    for record in islice(context.environment.conda, _MOST):
+        content = _content(record)
+        needs |= set(_named(content, "depends")) if record.name in _MEANING else set()
+        for path, found in _libraries(record, content):
+            if os.path.normcase(path) in loaded:
+                owners.setdefault(path, []).append(_Owner(record, found))
+    for path, mine in owners.items():
+        if len(mine) > 1 and (len({each.hash for each in mine}) > 1 or not mine[0].hash):
+            yield _found(context, path, mine[0].record, mine[1].record, needs)
+
+
+def _content(record: CondaRecord) -> dict[str, Any]:
+    try:
+        content = json.loads(files.read(record.path, _LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _named(content: dict[str, Any], key: str) -> Iterator[str]:
+    """The names of packages in a list of a record."""
+    listed = content.get(key)
+    for each in listed if isinstance(listed, list) else ():
+        yield str(each).partition(" ")[0]
+
+
+def _libraries(record: CondaRecord, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The paths of the libraries of a package, with their hashes."""
+    prefix = os.path.dirname(os.path.dirname(record.path))
+    data = content.get("paths_data")
+    listed = data.get("paths") if isinstance(data, dict) else None
+    rows = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    hashes = {str(each.get("_path")): str(each.get("sha256") or "") for each in rows}
+    named = content.get("files")
+    for name in dict.fromkeys([*hashes, *map(str, named if isinstance(named, list) else ())]):
+        if is_library(os.path.basename(name)):
+            yield os.path.normpath(os.path.join(prefix, name)), hashes.get(name, "")
+
+
+def _found(context: CheckContext, path: str, first: CondaRecord, second: CondaRecord, needs: set[str]) -> Finding:
+    both = f"{first.name} {first.version} and {second.name} {second.version}"
+    return context.finding(
+        "TL620",
+        "note",
+        f"{both} of conda both contain {os.path.basename(path)}, which torch loads; there is one of them only",
+        "torch",
+        path=path,
+        because="conda lets the later package overwrite the file of the other, with a ClobberWarning",
+        remedy=_remedy(context, first, second, needs),
+        sources=("recording-installed", "superbuild-1702"),
+    )
+
+
+def _remedy(context: CheckContext, first: CondaRecord, second: CondaRecord, needs: set[str]) -> Remedy:
+    """Keep the one that torch or MKL requires, and write its files again; only words if both or none are."""
+    meant = [each for each in (first, second) if each.name in needs]
+    if len(meant) != 1:
+        return Remedy(
+            f"Keep one of {first.name} and {second.name}: remove the other, and install this one once more."
+        )
+    kept, other = meant[0], second if meant[0] is first else first
+    words = (
+        f"Remove {other.name} with what needs it, and install {kept.name} once more, which torch or MKL requires."
+    )
+    steps = [conda_remove(context, other.name), conda_install(context, "--force-reinstall", kept.name)]
+    line = " && ".join(each[0].line for each in steps if each)
+    return Remedy(words, commands=(Command("conda", line),) if all(steps) else ())

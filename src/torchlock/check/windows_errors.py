@@ -1,0 +1,57 @@
+"""What the numbers mean with which Windows refuses a library, and what can be done ("System Error Codes")."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Refusal(NamedTuple):
+    """What Windows says with an error of its loader: the meaning of the number, and what can be done."""
+
+    means: str
+    because: str
+    remedy: str
+
+
+_ELSEWHERE = "the files of this package are right here, so the log does not show more"
+REFUSALS = {
+    5: Refusal(
+        "access is denied",
+        "this user may not read or run the file, or a program such as a virus scanner blocks it",
+        "Let this user read and run the files of the environment, or create it in a folder of the user. Look in "
+        "the virus scanner for a file that it blocks.",
+    ),
+    182: Refusal(
+        "a function that it asks for by number is not in the DLL that is loaded under that name",
+        "another DLL of the same name is found first, or the DLL was replaced by that of another package",
+        "Let the right copy be found: {copies}. Remove the package whose copy does not belong to this torch, and "
+        "install the other one once more.",
+    ),
+    193: Refusal(
+        "it is for another machine, or damaged",
+        _ELSEWHERE,
+        "Let the right copy be found: {copies}. One of them may be for 32-bit programs, or damaged.",
+    ),
+    225: Refusal(
+        "a virus scanner takes it for harmful",
+        "the scanner blocks the file or removes it; it is right here, or was restored",
+        "Restore the file in the virus scanner, and exclude the folder of the environment from its search. If the "
+        "file is gone, install the package once more.",
+    ),
+    998: Refusal(
+        "its start-up code reads memory that is not there",
+        _ELSEWHERE,
+        "Install the package once more without the cache of the installer. If that does not help, turn off "
+        "programs that load themselves into others (virus scanners, overlays), and test this machine's memory.",
+    ),
+    1114: Refusal(
+        "its start-up code fails",
+        "this happens with a Visual C++ runtime that is too old, or if another package has loaded its own first",
+        "",
+    ),
+    1450: Refusal(
+        "Windows has no resources left for it",
+        "the library is there and complete",
+        "Close programs, enlarge the paging file, and restart Windows.",
+    ),
+}
