@@ -117,3 +117,36 @@ def test_the_line_that_replaces_the_torch_of_an_image_from_a_file(tmp_path: Path
     found = next(each for each in worse(tmp_path / "Dockerfile", text) if each.rule == "TL103")
     assert found.place.line == 4
     assert found.message.endswith("requirements.txt:2")
+
+
+@pytest.mark.leaves_alone("TL101", "TL103", "TL105")
+@pytest.mark.parametrize(
+    "text",
+    [
+        'pip install torch==2.2.2 "torchaudio<2.3"\npip install "torchaudio>=2.2"\n',
+        'pip install torch==2.5.1 "torchvision<0.21"\npip install "torchvision>=0.18"\n',
+        'pip install torch==2.1.0 "numpy<2"\npip install "numpy>=1.20"\n',
+        "pip install torch==2.2.2 torchaudio==2.2.2\npip install 'torchaudio>=2.2.0'\n",
+    ],
+)
+def test_a_range_keeps_what_is_there_and_fits(tmp_path: Path, text: str) -> None:
+    assert worse(tmp_path / "a.sh", text) == []
+
+
+@pytest.mark.triggers("TL101")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("pip install torch==2.2.2 torchaudio\npip install 'torchaudio>=2.2.0'\n", 1),
+        ('pip install torch==2.2.2 "torchaudio<2.3"\npip install -U "torchaudio>=2.2"\n', 2),
+        ('pip install torch==2.2.2 "torchaudio<2.3"\npip install "torchaudio>=2.4"\n', 2),
+        ('pip install torch==2.2.2\npip install "torchaudio>=2.2"\n', 2),
+    ],
+)
+def test_a_range_that_does_not_fit_replaces_it(tmp_path: Path, text: str, line: int) -> None:
+    assert [(each.rule, each.place.line) for each in worse(tmp_path / "a.sh", text)] == [("TL101", line)]
+
+
+def test_what_an_earlier_range_leaves_limits_a_package_outside_of_the_stack(tmp_path: Path) -> None:
+    first = 'pip install torch==2.2.0 torchaudio==2.2.0 "transformers<4.40" TTS==0.22.0\n'
+    assert worse(tmp_path / "a.sh", first + 'pip install "transformers>=4.30"\n') == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -95,6 +96,63 @@ def test_a_release_that_a_package_does_not_work_with(case: Case, tmp_path: Path)
 def test_left_alone(text: str, tmp_path: Path) -> None:
     rules = {each.rule for each in found(tmp_path, text)}
     assert not rules & {"TL207", "TL230", "TL532", "TL710"}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "says", "remedy"),
+    [
+        ("torch==2.0.1\ntorchaudio==2.0.2\nwhisperx==3.3.1\n", "TL530", "which declares torchaudio>=2.2", "3.2.0"),
+        ("torch==2.5.1\nxformers==0.0.26\n", "TL502", "0.0.25.post1 and 0.0.26.post1", ""),
+        ("torch\ntransformers==4.57.99\n", "TL502", "4.57.6 and 5.0.0", ""),
+    ],
+)
+def test_a_pin_that_no_installer_can_follow(tmp_path: Path, text: str, rule: str, says: str, remedy: str) -> None:
+    first = next(each for each in found(tmp_path, text) if each.rule == rule)
+    assert first.severity == "error"
+    assert says in first.message
+    assert first.remedy is not None
+    assert remedy in first.remedy.summary
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("torch==2.2.0\ntorchaudio==2.2.0\nwhisperx==3.3.1\n", id="what it brings fits"),
+        pytest.param("torchaudio==2.0.2\nwhisperx==3.3.1\npyannote-audio==3.0.0\n", id="the file names it"),
+        pytest.param("xformers==0.0.26.post1\n", id="a post release"),
+        pytest.param("transformers==99.0\n", id="newer than the data"),
+        pytest.param("transformers==4.57.1.dev7\n", id="not a final release"),
+        pytest.param("--extra-index-url https://example.org/simple\nxformers==0.0.26\n", id="another index"),
+    ],
+)
+def test_a_pin_that_may_be_followed(tmp_path: Path, text: str) -> None:
+    messages = [each.message for each in found(tmp_path, text) if each.rule in ("TL502", "TL530")]
+    assert not [text for text in messages if "brings" in text or "which declares" in text or "there is no" in text]
+
+
+def test_a_pin_without_a_wheel_is_compared_where_it_may_be_built(tmp_path: Path) -> None:
+    project = '[project]\nname = "a"\nversion = "1"\nrequires-python = "=={}.*"\ndependencies = {}\n'
+    lines = '["TTS==0.22.0", "numpy==1.22.0"]'
+    by_python = {
+        python: [each.message for each in found(tmp_path, project.format(python, lines), "pyproject.toml")]
+        for python in ("3.10", "3.11")
+    }
+    assert any("tts 0.22.0 declares numpy>=1.24.3" in message for message in by_python["3.11"])
+    assert not any("declares numpy" in message for message in by_python["3.10"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM nvidia/cuda:12.2.2-cudnn8-runtime-ubuntu22.04\nRUN pip install torch==2.5.1 ctranslate2==4.4.0\n",
+        "FROM python:3.11\nRUN apt-get install -y libcudnn8\nRUN pip install torch==2.5.1 ctranslate2==4.4.0\n",
+        "FROM nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04\nRUN pip install torch==2.3.1 ctranslate2==4.5.0\n",
+    ],
+)
+def test_an_image_may_have_the_other_cudnn(tmp_path: Path, text: str) -> None:
+    assert not found(tmp_path, text, "Dockerfile")
+    without = re.sub(r"nvidia\S+", "python:3.11", text.replace("libcudnn8", "curl"))
+    assert [each.rule for each in found(tmp_path, without, "Dockerfile")] == ["TL207"]
 
 
 def test_a_base_image_may_have_the_other_cuda(tmp_path: Path) -> None:

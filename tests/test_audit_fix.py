@@ -295,3 +295,39 @@ def test_a_range_in_a_list_is_not(tmp_path: Path, name: str, text: str, new: str
     path.write_bytes(text.format("torchaudio").encode())
     fixed = auditor().fixed(str(path), ("error", "warning")) or path.read_bytes()
     assert fixed.decode() == text.format(new)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fixed"),
+    [
+        ("a.sh", "pip install torch>=2.2.1+cu121\n", 'pip install "torch==2.2.1+cu121"\n'),
+        ("a.sh", "pip install librosa>=0.9,<0.11\n", 'pip install "librosa>=0.9,<0.11"\n'),
+        ("a.sh", "pip install numpy<2\n", 'pip install "numpy<2"\n'),
+        # --pre on its own line would be for every package.
+        ("r.txt", "torch --pre --extra-index-url https://example.org/simple\nnumpy\n", None),
+        # A build of conda stays if the package of pip alone is wrong.
+        (
+            "environment.yml",
+            "dependencies:\n  - pytorch=1.13.1=py3.10_cuda11.7_cudnn8_0\n  - pip:\n    - torch==2.1.2\n"
+            "    - torchaudio==0.13.1\n    - torchvision==0.16.2\n",
+            "dependencies:\n  - pytorch=1.13.1=py3.10_cuda11.7_cudnn8_0\n  - pip:\n    - torch==2.1.2\n"
+            "    - torchaudio==2.1.2\n    - torchvision==0.16.2\n",
+        ),
+    ],
+)
+def test_a_fix_changes_what_is_wrong_and_no_more(tmp_path: Path, name: str, text: str, fixed: str | None) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    severities = ("error",) if name == "environment.yml" else ("error", "warning")
+    assert auditor().fixed(str(path), severities) == (None if fixed is None else fixed.encode())
+
+
+def test_findings_about_versions_that_a_shell_takes_share_the_correction(tmp_path: Path) -> None:
+    path = tmp_path / "a.sh"
+    path.write_text(
+        "pip install torch>=2.2 --extra-index-url https://download.pytorch.org/whl/cu121\n", encoding="utf-8"
+    )
+    found = auditor().report(str(path)).findings
+    assert {each.remedy.summary for each in found if each.severity != "note" and each.remedy} == {
+        "Put it in quotes"
+    }

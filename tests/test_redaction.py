@@ -153,6 +153,9 @@ def test_a_password_may_hold_anything(password: str) -> None:
         ("os.environ.setdefault('HF_TOKEN', 'abc')", "os.environ.setdefault('HF_TOKEN', '***')"),
         ('requests.get(url, auth=("me", "abc"))', 'requests.get(url, auth=("me", "***"))'),
         ("nvapi-abcdefgh1234567 r8_abcdefgh12345678 gsk_abcdefgh12345678", "*** *** ***"),
+        ("[![a](https://example.org/b.svg?token=AbC1)](https://example.org/a)", "[![a](https://example.org/b.svg?token=***)](https://example.org/a)"),
+        ("https://example.org/x?token=ab(c)d", "https://example.org/x?token=***"),
+        ("TOKEN=~abc", "TOKEN=***"),
         ("-----BEGIN RSA PRIVATE KEY-----MIIE", "-----BEGIN RSA PRIVATE KEY-----***"),
     ],
 )  # fmt: skip
@@ -199,6 +202,9 @@ def test_masks(written: str, shown: str) -> None:
         "error: requirements-auth.txt: there is no such file",
         "note: google-auth: no release fits",
         "google-auth: 2.3 needs python",
+        'if [[ "$(pwd)" =~ " " ]]; then echo This script cannot be installed silently; fi',
+        'if [ "$(pwd)" = "/" ] || [ "`pwd`" = "/root" ]; then echo "not here"; fi',
+        "if [[ $TOKEN =~ ^abc ]]; then exit; fi",
         "docker build -t image:1 . && docker run -a stdin image",
     ],
 )

@@ -54,6 +54,7 @@ _STATEMENT_KEYS = _GROUNDS | {
     "refused",
     "instead",
     "effect",
+    "unless",
 }
 _SAYS = ("needs", "forbids", "wants", "never", "bundles", "refused", "instead")
 _UNPARTNERED_KEYS = {"torch", "package", "because"}
@@ -111,8 +112,9 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
         row["effect"] = effect_of(table)
     if "instead" in table:
         row["instead"] = text_of(table, "instead")
-    if "bundles" in table:
-        row["bundles"] = texts_of(table, "bundles")
+    for key in ("bundles", "unless"):
+        if key in table:
+            row[key] = texts_of(table, key)
     if "because" in table:
         row["because"] = because_of(table)
     if "kind" in table:

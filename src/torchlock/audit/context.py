@@ -199,7 +199,7 @@ class AuditContext:
 
     @cached_property
     def _steps_with_indexes(self) -> frozenset[int]:
-        return frozenset({0, *(line.step for line in self.document.indexes)})
+        return frozenset({0, *(step for line in self.document.indexes for step in line.steps)})
 
     @cached_property
     def _offers(self) -> dict[tuple[str | None, int], Offer]:

@@ -55,7 +55,7 @@ def offer_of(entry: Entry, document: Document) -> Offer:
     if entry.index is not None:
         addresses, public = [entry.index], False
     else:
-        lines = [line for line in document.indexes if line.step in (0, entry.step) or not entry.step]
+        lines = [line for line in document.indexes if line.serves(entry.step)]
         addresses = [line.address for line in lines if line.address]
         public = not any(line.kind in ("index", "no-index") for line in lines)
     kinds = [classify_index(address) for address in addresses]

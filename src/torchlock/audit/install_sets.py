@@ -213,12 +213,23 @@ def without_duplicates(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def effective(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries without those that a later command of the same script replaces."""
-    last: dict[tuple[str, str], int] = {}
+    """The entries without those that a later command of the same script certainly replaces."""
+    steps: dict[tuple[str, str], dict[int, bool]] = {}
     for entry in entries:
-        key = entry.name, entry.scope
-        last[key] = max(last.get(key, 0), entry.step)
-    return [entry for entry in entries if entry.constraint or entry.step == last[entry.name, entry.scope]]
+        known = steps.setdefault((entry.name, entry.scope), {})
+        known[entry.step] = known.get(entry.step, True) and _may_keep(entry)
+    first = {key: _standing_since(known) for key, known in steps.items()}
+    return [entry for entry in entries if entry.constraint or entry.step >= first[entry.name, entry.scope]]
+
+
+def _may_keep(entry: Entry) -> bool:
+    """Whether what an earlier command installed may stay: a range that an installer changes only if it must."""
+    return entry.keeps and entry.url is None and not entry.constraint and not _EXACT.fullmatch(entry.specifier)
+
+
+def _standing_since(steps: dict[int, bool]) -> int:
+    """The last command that changes a package for certain; ``steps`` says of each whether it may keep it."""
+    return max((step for step, keeps in steps.items() if not keeps), default=min(steps))
 
 
 class InstallSets(NamedTuple):
@@ -354,14 +365,15 @@ def _is_met(demand: Demand, there: Sequence[Demand]) -> bool:
     """Whether the packages of an earlier command satisfy a demand, so that pip keeps them."""
     if not demand.entry.keeps or demand.exact or demand.entry.url or demand.entry.constraint:
         return False
-    pins = [one for one in there if one.exact and one.releases is not None]
-    fits = any(
-        demand.releases is not None
-        and not (one.releases or 0) & ~demand.releases
-        and demand.label in ("", one.label)
-        for one in pins
-    )
-    return not demand.entry.specifier or fits
+    if not demand.entry.specifier or demand.releases is None:
+        return not demand.entry.specifier
+    left = ~0
+    for one in there:
+        left &= demand.releases if one.releases is None else one.releases
+    newest = 1 << max(0, left.bit_length() - 1)
+    same_build = demand.label == "" or any(one.exact and one.label == demand.label for one in there)
+    known = any(one.releases is not None for one in there)
+    return known and left > 0 and same_build and bool(newest & demand.releases)
 
 
 def cells_where(entry: Entry, stack: CompatibilityTable) -> int:

@@ -88,6 +88,12 @@ class DeclaringRelease:
             found |= need.cells
         return found
 
+    @property
+    def cells_of_sdist(self) -> int:
+        """The cells of its Pythons, if it has a source distribution, which may build there."""
+        python = self._release.requires_python(0 if self._release.tags else -1)
+        return cells_of_python(self._stack, python) if self._release.has_sdist else 0
+
     @cached_property
     def by_name(self) -> dict[str, list[tuple[int, Dependency]]]:
         """Name → the requirements on it, each with its cells; empty if they are unknown."""

@@ -119,6 +119,7 @@ class Statement(NamedTuple):
     instead: str = ""
     effect: str = "import"
     refuse: bool = True
+    unless: tuple[str, ...] = ()
 
 
 def is_about_build(stated: str, build: str | Unknown | None) -> bool:
@@ -262,6 +263,7 @@ class Matrix:
             forbids=tuple(Dependency.from_row(item) for item in row.get("forbids", ())),
             wants=tuple(Dependency.from_row(item) for item in row.get("wants", ())),
             bundles=tuple(row.get("bundles", ())),
+            unless=tuple(row.get("unless", ())),
             never=bool(row.get("never")),
             optional=bool(row.get("optional")),
             wheel=row.get("wheel", ""),

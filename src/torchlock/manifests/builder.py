@@ -40,17 +40,19 @@ _OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
 class Done:
     """The contents of a document so far: issues, included files, and the number of entries.
 
-    ``pythons`` are markers of the Pythons of projects that the last command installs.
+    ``pythons`` are markers of the Pythons of projects that the last command installs; ``environments`` are the
+    Pythons of the environments that commands make.
     """
 
     seen: set[tuple[object, ...]] = field(default_factory=set)
     files: dict[str, Document] = field(default_factory=dict)
     entries: int = 0
     pythons: list[str] = field(default_factory=list)
+    environments: list[str] = field(default_factory=list)
 
 
 class DocumentBuilder:
-    """A document under construction."""
+    """A document under construction. ``step`` is the number of the command that is being read, else 0."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
         self.document = Document(path=path, kind=kind, text=text)
@@ -58,6 +60,7 @@ class DocumentBuilder:
         self.path = path
         self.done = Done()
         self.scope = ""
+        self.step = 0
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -199,15 +202,53 @@ class DocumentBuilder:
 
         ``step``: the command that has it as an option.
         """
-        if ("index", kind, address) not in self.done.seen and ("index", kind, address, step) not in self.done.seen:
-            self.done.seen.add(("index", kind, address, step) if step else ("index", kind, address))
-            lines = self.document.explicit if kind == "explicit" else self.document.indexes
-            lines.append(IndexLine(kind, address, self.place(at), self.path, tool, name, last, step))
+        lines = self.document.explicit if kind == "explicit" else self.document.indexes
+        steps = (step,) if step else ()
+        self._index(IndexLine(kind, address, self.place(at), self.path, tool, name, last, steps), lines)
+
+    def _index(self, line: IndexLine, lines: list[IndexLine]) -> None:
+        """Record an index address for its commands, unless these already have it."""
+        keys = [("index", line.kind, line.address, step) for step in (0, *line.steps)]
+        if self.done.seen.isdisjoint(keys):
+            self.done.seen.add(keys[-1])
+            lines.append(line)
+
+    def take_indexes(self, lines: Iterable[IndexLine]) -> None:
+        """Record the indexes of another file, for the command that names it."""
+        for line in lines:
+            self._join(line._replace(steps=(self.step,)) if self.step else line)
+
+    def confine(self, known: int, steps: range) -> None:
+        """Limit the indexes behind the first ``known`` ones to the commands of a part of the file."""
+        lines = self.document.indexes
+        fresh, lines[known:] = lines[known:], []
+        for line in fresh:
+            self.done.seen.discard(("index", line.kind, line.address, 0))
+            self._join(line if line.steps else line._replace(steps=tuple(steps) or (-1,)))
+
+    def _join(self, line: IndexLine) -> None:
+        """Record an index for its commands, beside those that the same place already has it for."""
+        lines = self.document.indexes
+        number = next((number for number, known in enumerate(lines) if known[:-1] == line[:-1]), None)
+        if number is None:
+            lines.append(line)
+        elif lines[number].steps:
+            lines[number] = line._replace(steps=(*lines[number].steps, *line.steps) if line.steps else ())
 
     def python(self, specifier: str, at: int | None) -> None:
         """Record the Python versions that the file declares; the first declaration counts."""
         if specifier and not self.document.python:
             self.document.python, self.document.python_place = specifier, self.place(at)
+
+    def python_of_command(self, specifier: str, at: int | None) -> None:
+        """Record the Python of an environment that a command makes; of several, none counts for the file."""
+        known = self.done.environments
+        if not self.document.python and not known:
+            self.python(specifier, at)
+            known.append(specifier)
+        elif known and specifier not in known:
+            known.append(specifier)
+            self.document.python, self.document.python_place = "", NOWHERE
 
     def python_requires(self, key: str, value: str, at: int | None, exact: Span | None) -> None:
         """Record the Python versions of a key; an issue (TL501) if it is not a specifier set."""
@@ -224,7 +265,13 @@ class DocumentBuilder:
             self.python(corrected or "", at)
 
     def include(
-        self, name: str, at: int | None, scope: str = "", *, constraint: bool = False, plain: bool = False
+        self,
+        name: str,
+        at: int | None,
+        scope: str = "",
+        *,
+        constraint: bool = False,
+        plain: bool = False,
     ) -> list[Entry]:
         """The entries of a requirements file named here; a note (TL901) if it does not exist.
 
@@ -247,6 +294,7 @@ class DocumentBuilder:
                 return []
             self._take(self.done.files[path], name, at)
         found = self.done.files[path]
+        self.take_indexes(found.indexes)
         if plain:
             self._refuse_options(found, name, at)
         if self.done.entries + len(found.entries) > _MOST:
@@ -275,13 +323,11 @@ class DocumentBuilder:
                 return
 
     def _take(self, found: Document, name: str, at: int | None) -> None:
-        """Take the indexes, notes and issues of an included file."""
+        """Take the notes and issues of an included file."""
         for path in (found.path, *found.includes):
             if ("include", path) not in self.done.seen:
                 self.done.seen.add(("include", path))
                 self.document.includes.append(path)
-        self.done.seen.update(("index", line.kind, line.address) for line in found.indexes)
-        self.document.indexes += found.indexes
         self.document.notes += found.notes
         self.document.pre = self.document.pre or found.pre
         outside = bool(found.issues) and is_outside(found.path, self.path)

@@ -40,7 +40,8 @@ class Entry:
     see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it. ``keeps``: an
     installed release that fits stays. ``via`` is the place in the document that names the file of the entry, if it
     is in another file. ``no_deps``: an option makes the installer ignore what the package declares.
-    ``channels`` are those that a command of conda names, the first one with the highest priority.
+    ``channels`` are those that a command of conda names, the first one with the highest priority. ``pip_only``: uv
+    refuses the file.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Entry:
     keeps: bool = False
     via: Place = NOWHERE
     no_deps: bool = False
+    pip_only: bool = False
     channels: tuple[str, ...] = ()
 
 
@@ -77,7 +79,7 @@ class IndexLine(NamedTuple):
     ``kind`` is ``index`` (replaces the public index), ``extra`` (in addition to it), ``find-links``, or
     ``no-index`` (only find-links; the address is empty). ``tool`` is the project tool (``uv``, ``poetry``,
     ``pdm``, ``pipenv``) whose table declares it, and ``name`` its name there. ``last``: it is asked only for a
-    package that no other index has. ``step`` is the one command that has it as an option, 0 if it is for all.
+    package that no other index has. ``steps`` are the commands that it is for, empty for all.
     """
 
     kind: str
@@ -87,7 +89,11 @@ class IndexLine(NamedTuple):
     tool: str = ""
     name: str = ""
     last: bool = False
-    step: int = 0
+    steps: tuple[int, ...] = ()
+
+    def serves(self, step: int) -> bool:
+        """Whether a command asks this index; so does what no command installs (0)."""
+        return not step or not self.steps or step in self.steps
 
 
 # Rules for lines and files that could not be read.

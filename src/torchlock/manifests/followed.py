@@ -62,9 +62,10 @@ def file_entries(builder: DocumentBuilder, path: str, asked: Asked, at: int) -> 
     _take_issues(builder, document, scopes, at)
     if path not in builder.document.includes:
         builder.document.includes.append(path)
-        builder.document.indexes += document.indexes if asked.uv or document.kind == "conda" else []
+    if asked.uv or document.kind == "conda":
+        builder.take_indexes(document.indexes)
     if document.kind != "conda":
-        builder.done.pythons += _markers(document.python)
+        builder.done.pythons += python_markers(document.python)
     place = builder.place(at)
     return [
         replace(entry, scope="", version=None, via=place)
@@ -103,8 +104,8 @@ def _take_issues(builder: DocumentBuilder, document: Document, scopes: Collectio
             builder.issue(issue.rule, issue.severity, f"{where}: {issue.message}", at, because=issue.because)
 
 
-def _markers(python: str) -> Iterator[str]:
-    """The Pythons of a project as markers: an installer refuses the project on any other."""
+def python_markers(python: str) -> Iterator[str]:
+    """The Pythons of a project or environment as markers."""
     for clause in python.split(","):
         if match := _CLAUSE.fullmatch(clause.strip()):
             yield f"python_full_version {match[1]} '{match[2]}'"

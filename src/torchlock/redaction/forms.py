@@ -80,7 +80,7 @@ _QUERY_WORD = re.compile(
     r"[\w.-]{0,100}key|code|session|(?:[a-z]*sess(?:ion)?_?|s)id|sv|sas|otp|hmac|ticket|pw|user|username"
 )
 _STRONG = re.compile(r"(?:token|cookie|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
-_GIVEN = re.compile(r"[\\\"'\])]{0,5}[ \t]{0,8}(?P<sign>=(?!=)|[?+:]=|::=|:(?![:/=]/?))(?P<room>[ \t]*)")
+_GIVEN = re.compile(r"[\\\"'\])]{0,5}[ \t]{0,8}(?P<sign>=(?!=|~[ \t])|[?+:]=|::=|:(?![:/=]/?))(?P<room>[ \t]*)")
 _VERSION = (
     r"(?:[\^~<>=!]{1,2} ?\d+|v?\d+\.(?:\d+|\*))(?:\.(?:\d+|\*))*(?:(?:[abc]|rc|\.?post|\.?dev)\d+)?(?:=\w+)?"
 )
@@ -110,6 +110,8 @@ _HASH = re.compile("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirector
 _OPAQUE = re.compile(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
 # The number of characters that are examined of a value with a neutral name.
 _OPAQUE_MOST = 300
+# The number of characters of an address in front of its query.
+_ADDRESS_MOST = 500
 
 
 def in_line(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -232,10 +234,19 @@ def _of_query(name: re.Match[str], end: int) -> tuple[int, int] | None:
     if text.startswith("==", behind):
         return None
     key = name[0].lower()
+    end = _end_of_address(text, name.start(), end)
     if _is_secret(name[0]) or _QUERY_WORD.fullmatch(key):
         return _whole(_QUERY_VALUE.match(text, behind + 1, end))
     value = _QUERY_VALUE.match(text, behind + 1, min(end, behind + _OPAQUE_MOST))
     return value.span() if value and not _HASH.fullmatch(key) and _OPAQUE.match(value[0]) else None
+
+
+def _end_of_address(text: str, query: int, end: int) -> int:
+    """The end of an address in parentheses, as in the link ``[text](address)``; else the given end."""
+    opening = text.rfind("](", max(0, query - _ADDRESS_MOST), query)
+    closing = text.find(")", query, end)
+    whole = opening >= 0 and closing >= 0 and _STOP.search(text, opening + 2, query) is None
+    return closing if whole and ")" not in text[opening:query] else end
 
 
 def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int, int] | None:
@@ -246,7 +257,7 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
         return _word_after(text, behind, end)
     if netrc and name[0] == "password":
         return behind + 1, end
-    if not _is_secret(name[0]):
+    if not _is_secret(name[0]) or _is_folder(name):
         return None
     given = _GIVEN.match(text, behind, end)
     if given is not None and given["sign"] == ":" and _is_place(name, given):
@@ -264,6 +275,11 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
         text, max(start, name.start() - 200), name.start()
     )
     return _word_after(text, behind, end) if option or is_set or alone else None
+
+
+def _is_folder(name: re.Match[str]) -> bool:
+    """Whether a shell replaces the name by its folder, as in ``"$(pwd)" = "$HOME"``."""
+    return name[0] == "pwd" and name.string.endswith(("$(", "`"), 0, name.start())
 
 
 def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.fix import declared, pages
 from torchlock.audit.fix.advice import advice_of
 from torchlock.audit.fix.agreement import linked_lines, share_remedies
-from torchlock.audit.fix.edits import apply
+from torchlock.audit.fix.edits import apply, changes_of
 from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
 from torchlock.audit.fix.search import FixSearch
 from torchlock.audit.install_sets import effective
@@ -59,6 +59,7 @@ class Fixer:
         An error or a warning that no change is known to fix gets what its rule says to its reader.
         """
         self._search_remedies(document, findings)
+        _share_corrections(document, findings)
         share_remedies(document, findings, self._judge)
         unread = {(issue.rule, issue.place) for issue in document.issues}  # Their messages say what is wrong.
         for finding in findings:
@@ -190,6 +191,16 @@ def _share_remedies(findings: list[Finding], found: list[Finding]) -> None:
     remedies = {(finding.rule, finding.place): finding.remedy for finding in findings if finding.remedy}
     for finding in found:
         finding.remedy = finding.remedy or remedies.get((finding.rule, finding.place))
+
+
+def _share_corrections(document: Document, findings: list[Finding]) -> None:
+    """Give findings about a package whose versions a shell takes for itself the correction of that line."""
+    lost = {entry.place for entry in document.entries if entry.shell and entry.version is None}
+    corrections = {issue.place: issue for issue in document.issues if issue.edits and issue.place in lost}
+    for finding in findings:
+        issue = corrections.get(finding.place)
+        if issue and finding.severity != "note" and not (finding.remedy and finding.remedy.edits):
+            finding.remedy = Remedy(issue.remedy, changes_of(document, issue.edits), issue.edits)
 
 
 def _share_sources(findings: list[Finding]) -> None:

@@ -152,9 +152,9 @@ class FixSearch:
     ) -> dict[int, str]:
         """These changes without those that are not necessary; first those of names without a version."""
         order = sorted(changes, key=lambda index: bool(document.entries[index].specifier))
-        for index in order if len(changes) > 2 else ():
+        for index in order if len(changes) > 1 else ():
             fewer = {i: new for i, new in changes.items() if i != index}
-            if not self.spent and self._solves(document, fewer, wanted, known):
+            if fewer and not self.spent and self._solves(document, fewer, wanted, known):
                 changes = fewer
         return changes
 

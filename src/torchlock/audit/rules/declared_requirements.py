@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,9 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
+from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.markers import extra_of
 
 if TYPE_CHECKING:
@@ -51,7 +54,9 @@ def unmet(context: AuditContext) -> Iterator[Finding]:
         entries = context.sides.of_pip(scope)
         own, all_named = by_name(entry for entry in entries if entry.scope == scope), by_name(entries)
         for entry in entries:
-            yield from _of_entry(context, entry, all_named if entry.scope == scope else own)
+            named = all_named if entry.scope == scope else own
+            yield from _of_entry(context, entry, named)
+            yield from _of_brought(context, entry, named)
         yield from _between(context, entries)
 
 
@@ -77,7 +82,26 @@ def _is_apart(entry: Entry) -> bool:
     return entry.constraint or entry.url is not None or entry.no_deps
 
 
-def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
+def _of_brought(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
+    """What a pinned package brings, against the other lines: no release that it allows may fit them."""
+    known = context.known.declared
+    if _is_apart(entry) or pinned(entry.specifier) is None or entry.name in FAMILY:
+        return
+    for release in candidates(context, entry)[:1]:
+        for name in release.by_name:
+            if name not in known.dependents or name in named:
+                continue
+            for _, dependency in release.by_name[name]:
+                if "extra" not in dependency.marker:
+                    marker = both(entry.marker, dependency.marker)
+                    one = replace(entry, name=name, specifier=dependency.specifier, marker=marker)
+                    yield from _of_entry(context, replace(one, extras=dependency.extras), named, entry)
+
+
+def _of_entry(
+    context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]], bringing: Entry | None = None
+) -> Iterator[Finding]:
+    """The requirements of an entry, or of what another entry brings, against the other lines."""
     if _is_apart(entry) or not context.known.declared.names(entry.name) & named.keys():
         return
     releases = candidates(context, entry)[:_MOST]
@@ -97,7 +121,8 @@ def _of_entry(context: AuditContext, entry: Entry, named: Mapping[str, list[Entr
     if first is not None and bad and len(releases) < _MOST:
         elsewhere = context.target_grid & ~cells_where(entry, context.stack)
         severity = _severity(context, there & installs_on(context, first.entry) | elsewhere, bad)
-        finding = _finding(context, entry, first._replace(cells=bad), severity, one=len(releases) == 1)
+        clash = first._replace(cells=bad)
+        finding = _finding(context, entry, clash, severity, bringing, one=len(releases) == 1)
         if first.release.of_sdist:
             finding.severity = softened(finding.severity)
         yield finding
@@ -184,9 +209,9 @@ def clashes_of(
             continue  # The rules on pairs judge these.
         where = here & wanted_on(context, dependency, entry)
         for other in named[dependency.name] if where else ():
-            both = where & cells_where(other, context.stack) & installs_on(context, other)
-            if both and (other.constraint or other.step == entry.step) and excludes(context, other, dependency):
-                yield Clash(release, dependency, other, both)
+            here = where & cells_where(other, context.stack) & may_install_on(context, other)
+            if here and (other.constraint or other.step == entry.step) and excludes(context, other, dependency):
+                yield Clash(release, dependency, other, here)
 
 
 def wanted_on(context: AuditContext, dependency: Dependency, entry: Entry) -> int:
@@ -221,7 +246,9 @@ def excludes(context: AuditContext, entry: Entry, dependency: Dependency) -> boo
     return not isinstance(answer, Unknown) and not answer
 
 
-def _finding(context: AuditContext, entry: Entry, clash: Clash, severity: str, *, one: bool) -> Finding:
+def _finding(
+    context: AuditContext, entry: Entry, clash: Clash, severity: str, bringing: Entry | None, *, one: bool
+) -> Finding:
     own = Demand(entry, None, exact=pinned(entry.specifier) is not None)
     other = Demand(clash.entry, None, exact=pinned(clash.entry.specifier) is not None)
     declared = str(clash.dependency._replace(marker="", extras=()))
@@ -231,6 +258,10 @@ def _finding(context: AuditContext, entry: Entry, clash: Clash, severity: str, *
         date = as_of(context.known.date)
         newest = f"{clash.release.name} {clash.release.version}"
         subject = f"every release that {asked(own)} allows ({date}) excludes it: {newest} declares {declared}"
+    if bringing is not None:
+        own = Demand(bringing, None, exact=True)
+        of_it = f"which declares {declared}" if one else f"and {subject}"
+        subject = f"{asked(own)} declares {entry.name}{readable_specifier(entry.specifier)}, {of_it}"
     where = "" if severity == "error" else f" on {_where(context, entry, clash)}"
     message = f"{subject}, and this file asks for {asked(other)}: pip refuses them together{where}"
     demands = [own, other] if clash.entry.name in FAMILY else [other, own]
@@ -255,6 +286,13 @@ def _where(context: AuditContext, entry: Entry, clash: Clash) -> str:
     mine = sum(cells for cells in here if cells & clash.cells)
     all_of_them = clash.release.cells & cells_where(entry, stack) & mine & context.target_grid == clash.cells
     return platforms(stack, clash.cells) if all_of_them else where_of(stack, clash.cells)
+
+
+def may_install_on(context: AuditContext, entry: Entry) -> int:
+    """The cells where a pin installs, or may be built from its source distribution."""
+    found = installs_on(context, entry)
+    releases = candidates(context, entry) if found != context.stack.everywhere else []
+    return found | releases[0].cells_of_sdist if releases else found
 
 
 def installs_on(context: AuditContext, entry: Entry) -> int:

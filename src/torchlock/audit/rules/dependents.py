@@ -48,9 +48,19 @@ def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
     wanted = {each.when.name for each in statements} | {item.name for each in statements for item in each.forbids}
     takes = Takes(context, install_set, wanted)
     for statement in statements:
+        if _is_met_by_system(context, statement):
+            continue
         for forbidden in statement.forbids if takes.of(statement.when.name) else ():
             pairs = list(_pairs(context, takes, statement, forbidden))
             yield from (_finding(context, pair) for pair in _certain(context, takes, pairs))
+
+
+def _is_met_by_system(context: AuditContext, statement: Statement) -> bool:
+    """Whether commands, or their image, install the library that one of the packages does not find otherwise."""
+    if not statement.unless or BY_KIND[context.document.kind].role != "commands":
+        return False
+    text = context.document.text.lower()
+    return any(part in text for part in statement.unless)
 
 
 def _pairs(context: AuditContext, takes: Takes, statement: Statement, forbidden: Dependency) -> Iterator[Pair]:

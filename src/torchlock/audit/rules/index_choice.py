@@ -71,7 +71,7 @@ def _not_there(context: AuditContext, demand: Demand, label: str, other: dict[st
         who = "an installer" if others or merges else "pip"
         message += f": {who} takes it from the public index, {takes}"
     fails = False
-    if not others and not merges and _lists_another(context, demand, label):
+    if not others and not merges and not demand.entry.pip_only and _lists_another(context, demand, label):
         message += "; uv asks the page alone, because it lists other releases, and finds none"
         fails = tool_of(context.document) == "uv"
     return context.finding("TL211", severity_of(fails=fails), message, [demand])
@@ -101,8 +101,9 @@ def choices_differ(context: AuditContext, install_set: InstallSet) -> Iterator[F
             kind = mixed if picks.pip.label else outdone
             kind[picks] = kind.get(picks, 0) | 1 << cell
         if outdone:
-            yield _outdone(context, demand, max(outdone, key=lambda picks: picks.pip.release))
-        if mixed:
+            picks = max(outdone, key=lambda picks: picks.pip.release)
+            yield _outdone(context, demand, picks, outdone[picks])
+        if mixed and not demand.entry.pip_only:
             yield _mixed(context, demand, max(mixed, key=lambda picks: picks.pip.release))
 
 
@@ -113,15 +114,17 @@ def _for_pip(context: AuditContext, offer: Offer) -> bool:
     return not any(line.tool for line in context.document.indexes)
 
 
-def _outdone(context: AuditContext, demand: Demand, picks: Picks) -> Finding:
+def _outdone(context: AuditContext, demand: Demand, picks: Picks, cells: int) -> Finding:
     assert picks.uv is not None
     versions, label = context.stack.packages[demand.name].versions, picks.uv.label
     here, there = versions[picks.uv.release], versions[picks.pip.release]
     end = _end_of_page(context, demand.name, label, picks.uv.release)
     dates = as_of(max(context.known.date, context.known.builds.date))
+    uv = "" if demand.entry.pip_only else f"; uv takes {here}+{label}"
+    place = "" if demand.entry.marker else f" on {platforms(context.stack, cells)}"
     message = (
-        f"{asked(demand)}: pip takes {demand.name} {there} of the public index, because the page of {label} "
-        f"builds ends at {versions[end]}; uv takes {here}+{label} ({dates})"
+        f"{asked(demand)}: pip takes {demand.name} {there} of the public index{place}, because the page of "
+        f"{label} builds ends at {versions[end]}{uv} ({dates})"
     )
     return context.finding("TL213", "warning", message, [demand])
 

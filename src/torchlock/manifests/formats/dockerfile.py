@@ -15,6 +15,7 @@ from torchlock.manifests.document import Entry
 from torchlock.manifests.paths import beside, is_folder
 from torchlock.manifests.replaced_torch import warn_of_left_companions
 from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
+from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.syntax.virtual_environments import Environments
 from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
@@ -109,6 +110,11 @@ class _Stage:
                 found[stage.number] = stage
                 queue += stage.beneath()
         return [found[number] for number in sorted(found)]
+
+    def pythons(self) -> list[tuple[str, int]]:
+        """Its Python, and those of environments of conda in stages that it is built on."""
+        named = [stage.python for stage in self.needs() if stage.state.named_pythons]
+        return [self.python, *named] if self.python[0] or not named else named
 
 
 def read_stages(builder: DocumentBuilder) -> None:
@@ -274,6 +280,10 @@ class _Dockerfile:
             self._take(commands(self._text, start, whole, state.variables, docker=True), state)
         stage.state.entries, stage.state.held, self._step = state.entries, state.held, state.step
         stage.state.folder.clones = folder.clones
+        if len(state.named_pythons) == 1:
+            stage.python = (next(iter(state.named_pythons)), start)
+        elif state.named_pythons:
+            stage.python = ("", 0)
 
     def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
         installer = Installer(self._builder, state)
@@ -306,6 +316,8 @@ class _Dockerfile:
         entries, image = stage.state.entries, stage.image
         apart = [entry for entry in stage.entries if entry.scope.startswith(_ALONE)]
         entries = [entry for entry in entries if not entry.scope.startswith(_ALONE)]
+        own = stage.state.marker
+        entries = [replace(entry, marker=both(entry.marker, own)) for entry in entries] if own else entries
         return [*self._with_image(stage, entries, image), *apart]
 
     def _with_image(self, stage: _Stage, entries: list[Entry], image: Image) -> list[Entry]:
@@ -333,7 +345,8 @@ class _Dockerfile:
 
     def _declared(self, leaves: list[_Stage]) -> None:
         """The Python and the platform of the final images, if they agree."""
-        pythons = {leaf.python[0]: leaf.python[1] for leaf in leaves}
+        pythons = {python: at for leaf in leaves for python, at in leaf.pythons()}
+        self._builder.document.python = ""
         if len(pythons) == 1:
             for python, at in pythons.items():
                 self._builder.python(python, at)

@@ -96,6 +96,10 @@ def _read(text: str, path: str, kind: str, variables: Mapping[str, str] | None, 
     return document
 
 
+# An option on its own line is for every package of the file.
+_PRE = "Remove the options to keep what pip does; --pre on its own line would allow pre-releases of every package"
+
+
 class _Reader:
     """Reads one file into its document.
 
@@ -120,6 +124,7 @@ class _Reader:
         self._chain = {**chain, _key(document.path): document.path}
         self._variables = variables
         self._scope = ""
+        self._pip_only = False
         self._done = set() if done is None else done
         self._outside = bool(chain) and is_outside(document.path, next(iter(chain.values())))
 
@@ -140,6 +145,8 @@ class _Reader:
         last = joiner.end()
         if last is not None:
             self._line(last)
+        for entry in self._entries if self._pip_only else ():
+            entry.pip_only = True
 
     def _ordinary(self, match: re.Match[str], number: int, offset: int, begin: int) -> bool:
         """Add a name with its versions and marker; False if the line is not as plain as it looks."""
@@ -255,10 +262,12 @@ class _Reader:
         listed = f"{options}, and {words!r}," if options and words else options or repr(words)
         message = f"pip ignores {listed} behind a requirement"
         because = "an index option needs its own line, and applies to the whole file; uv refuses this line"
-        edits = () if strays else move_options(line, len(written), ignored, self._newline, self._lines)
+        movable = not strays and "--pre" not in {option.name for option in ignored}
+        edits = move_options(line, len(written), ignored, self._newline, self._lines) if movable else ()
         names = " and ".join(dict.fromkeys(option.name for option in ignored))
-        remedy = f"Put {names} on its own line" if edits else ""
+        remedy = f"Put {names} on its own line" if edits else "" if movable or strays else _PRE
         self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+        self._pip_only = True
 
     # Requirements.
 

@@ -13,6 +13,7 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import Installed
+from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
 
@@ -78,13 +79,16 @@ def read(text: str, path: str) -> Document:
     builder = DocumentBuilder(text, path, "docs")
     lines = [_Line(match[0], match.start()) for match in re.finditer(r"[^\n]*\n|[^\n]+", text)]
     parts: dict[str, list[Entry]] = {}
+    step = 0
     for block in _rst(lines) if path.lower().endswith((".rst", ".rest")) else _markdown(lines):
         words = _SHELLS.get(block.language.lower())
         code = _commands(block) if words and block.lines else MappedText()
         if words and code.text:
-            state = Installed()
+            state = Installed(step=step)
             EmbeddedBuilder(builder, code.text, code.pieces).install(state, words)
-            parts[f"line-{builder.place(block.lines[0].start).line}"] = state.entries
+            step = state.step
+            entries = [replace(entry, marker=both(entry.marker, state.marker)) for entry in state.entries]
+            parts[f"line-{builder.place(block.lines[0].start).line}"] = entries
     _soften(builder.document)
     builder.add(scoped_parts(parts))
     return builder.document

@@ -75,13 +75,14 @@ def environments(builder: DocumentBuilder, values: dict[tuple[str, str], list[Pi
                 for option in _INDEX_OPTION.finditer(piece.text):
                     builder.index("extra", option[1], piece.start)
     parts: dict[str, list[Entry]] = {}
-    done = set()
+    done, step = set(), 0
     for name in _names(values):
         pieces = tuple(_pieces(values, name))
         alike = repr((_python(name) or _base_python(values, name), pieces))
         if alike not in done:
             done.add(alike)
-            parts[name or "testenv"] = _entries(builder, pieces, name, _base_python(values, name))
+            entries, step = _entries(builder, pieces, name, _base_python(values, name), step)
+            parts[name or "testenv"] = entries
     return parts
 
 
@@ -213,13 +214,18 @@ def _base_python(values: dict[tuple[str, str], list[Piece]], name: str) -> str:
 
 
 def _entries(
-    builder: DocumentBuilder, pieces: Iterable[tuple[str, Piece]], name: str, base_python: str
-) -> list[Entry]:
-    """The packages of the lines; ``py310`` in the name is the Python of the environment."""
-    state = Installed()
+    builder: DocumentBuilder, pieces: Iterable[tuple[str, Piece]], name: str, base_python: str, step: int
+) -> tuple[list[Entry], int]:
+    """The packages of the lines, and the number of commands so far, of which ``step`` were in other environments.
+
+    ``py310`` in the name is the Python of the environment.
+    """
+    state, known = Installed(step=step + 1), len(builder.document.indexes)
+    # The project of a pyproject.toml has no commands, and shares its indexes.
+    own = builder.document.kind == "tox"
     for key, piece in pieces:
         if key == "deps":
-            state.entries += _dependency(builder, piece)
+            state.entries += [replace(one, step=step + 1 if own else 0) for one in _dependency(builder, piece)]
         elif piece.words:
             Installer(builder, state).take(Command(list(piece.words)))
         else:
@@ -228,7 +234,9 @@ def _entries(
             EmbeddedBuilder(builder, text, [(0, piece.start + shift)]).install(state)
     python = _python(name) or base_python
     marker = f"python_version == '3.{python[3:]}'" if python else ""
-    return [replace(entry, marker=both(entry.marker, marker)) for entry in state.entries]
+    if own:
+        builder.confine(known, range(step + 1, state.step + 1))
+    return [replace(entry, marker=both(entry.marker, marker)) for entry in state.entries], state.step
 
 
 def _python(name: str) -> str:

@@ -75,6 +75,7 @@ def read(text: str, path: str) -> Document:
     else:
         reader.walk(root, "", "")
     builder.add(scoped_parts(reader.entries()))
+    builder.document.python = ""  # Each job has its own.
     return builder.document
 
 
@@ -97,8 +98,8 @@ class _Reader:
         return dict(found.values())
 
     def _placed(self, entry: Entry, job: _Job) -> Entry:
-        python = f"python_version == '{job.python}'" if job.python else ""
-        return replace(entry, marker=both(entry.marker, job.marker, python))
+        python = f"python_version == '{job.python}'" if job.python and not job.state.named_pythons else ""
+        return replace(entry, marker=both(entry.marker, job.marker, python, job.state.marker))
 
     def walk(self, node: Node, job: str, branch: str, holding: bool = False) -> None:
         """Read the commands under a node.
@@ -158,7 +159,10 @@ class _Reader:
             if named and value.get("parallel") is not None:
                 self.runs(name, value)
                 return
+            known, step = len(self._builder.document.indexes), self._step
             self.walk(value, name if named else job, inner, holding=low in _HOLDING_JOBS)
+            if named:
+                self._builder.confine(known, range(step + 1, self._step + 1))
 
     def _branch(self, key: Node, keys: dict[str, Node], branch: str) -> str | None:
         """The branch of a step: its own if a condition is unknown; None if its condition does not hold."""
@@ -174,9 +178,11 @@ class _Reader:
         end = self._end(job)
         runs = runs_of(job, self._builder.text[job.start : end])
         for run in runs:
+            known, step = len(self._builder.document.indexes), self._step
             told = re.sub(r"[^\w.+]+", "-", "-".join(run.values())) if len(runs) > 1 else ""
             self._values = {**outside, **run, **{f"matrix.{key}": value for key, value in run.items()}}
             self.walk(job, "-".join(filter(None, (name, told))), "")
+            self._builder.confine(known, range(step + 1, self._step + 1))
         self._values = outside
 
     def _end(self, node: Node) -> int:

@@ -16,10 +16,10 @@ from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
-from torchlock.manifests.syntax.installer_platforms import platform_of
+from torchlock.manifests.syntax.installer_platforms import MARKERS, platform_of
 from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.markers import both
-from torchlock.manifests.syntax.pep508 import NAME, wheel_of
+from torchlock.manifests.syntax.pep508 import NAME, parse_general, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.syntax.virtual_environments import Environments, made_environment
@@ -102,6 +102,10 @@ INDEX_VARIABLES = {
     "UV_INDEX": "extra",
     "UV_FIND_LINKS": "find-links",
 }
+# The rest of a specifier set that a shell reads as a redirection (``<0.11`` of ``>=0.9,<0.11``).
+_CLAUSES = re.compile(r"[<>=!~,.*+\w]{0,200}")
+# A text with one of these is not the same in double quotes.
+_QUOTED = set("\"'\\$`\n")
 _NO_DEPS = {"--no-deps", "--no-dependencies"}
 # Options with which an installer installs nothing.
 _SHOWS_ONLY = {"--dry-run", "--download-only", "--help"}
@@ -125,6 +129,7 @@ class Installed:
     companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
     packages. ``folder`` is where the next command runs, ``pythons`` a marker of the Pythons that
     all of it can have. ``environments``: the virtual environments of an image, None in other files.
+    ``named_pythons`` are specifiers of the Pythons that commands of conda ask for.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -136,6 +141,14 @@ class Installed:
     folder: WorkingFolder = field(default_factory=WorkingFolder)
     pythons: str = ""
     environments: Environments | None = None
+    named_pythons: set[str] = field(default_factory=set)
+
+    @property
+    def marker(self) -> str:
+        """The Python that these commands, and only these, name for their environment; "" for none or several."""
+        from torchlock.manifests.followed import python_markers
+
+        return both(*python_markers(next(iter(self.named_pythons)))) if len(self.named_pythons) == 1 else ""
 
 
 class Installer:
@@ -179,8 +192,12 @@ class Installer:
 
     def _take(self, words: list[Word], command: Command) -> None:
         words = _module(words) or words
-        if not words:
-            return
+        if words:
+            self._builder.step = self._state.step + 1
+            self._of_program(words, command)
+            self._builder.step = 0
+
+    def _of_program(self, words: list[Word], command: Command) -> None:
         name = _name(words[0])
         action = words[1].value if len(words) > 1 else ""
         self._tool = "uv" if name in ("uv", "uvx") else ""
@@ -331,7 +348,7 @@ class Installer:
     ) -> None:
         self._state.step += 1
         self._redirected(command)
-        self._platforms(options)
+        platforms = self._platforms(options)
         addresses = [(_INDEX[name], word) for name, word in options if name in _INDEX]
         swallowed = {
             id(redirect.glued) for redirect in command.redirects if _swallows(redirect.operator, redirect.target)
@@ -351,7 +368,14 @@ class Installer:
                 self._builder.index("extra", word.value, word.start, step=self._state.step)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [
-            replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)
+            replace(
+                entry,
+                step=self._state.step,
+                scope=scope,
+                index=entry.index or index,
+                shell=True,
+                marker=both(entry.marker, platforms),
+            )
             for entry in found
         ]
         backend = next((word.value for name, word in options if name == "--torch-backend"), None)
@@ -363,9 +387,9 @@ class Installer:
         self._state.entries += made
         self._limit_pythons(command, made)
 
-    def _platforms(self, options: list[tuple[str, Word]]) -> None:
-        """The platforms that a command installs for, if they are not those that it runs on."""
-        document = self._builder.document
+    def _platforms(self, options: list[tuple[str, Word]]) -> str:
+        """A marker of the platforms that a command installs for; "" for those that it runs on."""
+        found: list[str] = []
         for name, word in options:
             if name not in ("--platform", "--python-platform") or word.unknown:
                 continue
@@ -373,8 +397,9 @@ class Installer:
             if platform is None:
                 message = f"unknown platform {word.value}: not judged for this platform"
                 self._builder.issue("TL902", "note", message, word.start)
-            elif platform not in document.platforms:
-                document.platforms += (platform,)
+            elif MARKERS[platform] not in found:
+                found.append(MARKERS[platform])
+        return " or ".join(found)
 
     def _indexes(self, addresses: list[tuple[str, Word]]) -> str | None:
         """The one index of all packages of a command; other indexes are recorded for the file."""
@@ -437,6 +462,8 @@ class Installer:
 
     def _redirected(self, command: Command) -> None:
         """Report ``torch>=2.0`` without quotes: the shell redirects to a file named ``=2.0``, or from one."""
+        from torchlock.manifests.corrections import suggest
+
         for redirect in command.redirects:
             if (
                 redirect.glued is None
@@ -445,15 +472,18 @@ class Installer:
             ):
                 continue
             word = redirect.glued
-            whole = Span(word.start, redirect.target.end)
+            end = _CLAUSES.match(self._builder.text, redirect.target.end)
+            whole = Span(word.start, end.end() if end else redirect.target.end)
             raw = self._builder.text[slice(*whole)]
             reads = redirect.operator.startswith("<")
             message = f"the shell reads {redirect.operator}{redirect.target.value} as a redirection"
             because = f"pip sees {word.value} without its versions; quotes prevent this"
-            edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
+            meant = raw if parse_general(raw) or set(raw) & _QUOTED else suggest(raw)
+            remedy = "" if meant is None else "Put it in quotes" if meant == raw else f'Write "{meant}"'
+            edits = () if meant is None or set(meant) & _QUOTED else (Edit(whole, f'"{meant}"'),)
             severity = "error" if reads else "warning"
             self._builder.issue(
-                "TL501", severity, message, word.start, because=because, remedy="Put it in quotes", edits=edits
+                "TL501", severity, message, word.start, because=because, remedy=remedy, edits=edits
             )
 
     def _asked(self, word: Word) -> Iterator[Entry]:
@@ -549,7 +579,9 @@ class Installer:
         if spec is None:
             return
         if spec.name == "python":
-            self._builder.python(spec.specifier or "", word.start)
+            if spec.specifier:
+                self._builder.python_of_command(spec.specifier, word.start)
+                self._state.named_pythons.add(spec.specifier)
             return
         content = word.content
         yield Entry(

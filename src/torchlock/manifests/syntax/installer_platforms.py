@@ -13,6 +13,15 @@ _NAMES = {
     "windows-amd64": rf"{_WINDOWS.format('amd64')}|x86_64-pc-windows-\w+|windows",
     "windows-arm64": rf"{_WINDOWS.format('arm64')}|aarch64-pc-windows-\w+",
 }
+# The marker of each platform.
+MARKERS = {
+    "linux-x86_64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
+    "linux-aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",
+    "macos-arm64": "sys_platform == 'darwin' and platform_machine == 'arm64'",
+    "macos-x86_64": "sys_platform == 'darwin' and platform_machine == 'x86_64'",
+    "windows-amd64": "sys_platform == 'win32' and platform_machine == 'AMD64'",
+    "windows-arm64": "sys_platform == 'win32' and platform_machine == 'ARM64'",
+}
 _PATTERNS = {platform: re.compile(pattern, re.IGNORECASE) for platform, pattern in _NAMES.items()}
 
 
