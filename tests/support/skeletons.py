@@ -182,8 +182,12 @@ def dylib(
     exports: Sequence[str] = (),
     rpaths: Sequence[str] = (),
     machine: str = "arm64",
+    uses: Sequence[str] = (),
 ) -> bytes:
-    """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH."""
+    """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH.
+
+    ``uses`` are symbols of any library (flat namespace).
+    """
 
     def command(kind: int, text: str, head: int) -> bytes:
         data = text.encode() + b"\0"
@@ -196,9 +200,12 @@ def dylib(
     for each in exports:
         rows += struct.pack("<IBBHQ", len(strings), 0xF, 1, 0, 0)
         strings += each.encode() + b"\0"
-    size = 32 + sum(map(len, commands)) + 24 + 80
-    commands += [struct.pack("<IIIIII", 2, 24, size, len(exports), size + len(rows), len(strings))]
-    commands += [struct.pack("<IIIIIIII", 0xB, 80, 0, 0, 0, len(exports), len(exports), 0) + bytes(48)]
+    for each in uses:
+        rows += struct.pack("<IBBHQ", len(strings), 1, 0, 0xFE00, 0)
+        strings += each.encode() + b"\0"
+    size, count = 32 + sum(map(len, commands)) + 24 + 80, len(exports)
+    commands += [struct.pack("<IIIIII", 2, 24, size, count + len(uses), size + len(rows), len(strings))]
+    commands += [struct.pack("<IIIIIIII", 0xB, 80, 0, 0, 0, count, count, len(uses)) + bytes(48)]
     body = b"".join(commands)
     head = struct.pack("<IIIIIIII", 0xFEEDFACF, _CPU[machine], 0, 6, len(commands), len(body), 0, 0)
     return head + body + rows + strings

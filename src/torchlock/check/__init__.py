@@ -54,17 +54,32 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     If the log shows that an installer replaced a CUDA build of torch, remedies install that build again.
     """
     from torchlock.check.log_installs import replaced_build
-    from torchlock.check.log_order import chosen, promote
+    from torchlock.check.log_order import chosen, confirm, promote, quote
     from torchlock.check.relevance import owners_by_depth
 
-    promote(log, findings)
     found = list(findings)
-    for rule in registry.functions(_RULES, on="log"):
-        found += rule.function(context, log, found)
+    for failure in (log, *log.later):
+        promote(failure, found)
+        found += _shown_by(context, failure, found)
+        quote(failure, found)
+        confirm(failure, found, {each.name for each in context.installed.distributions})
     hung = {id(effect) for each in found for effect in each.consequences}
     found = [each for each in found if id(each) not in hung]
     context.accelerator = context.accelerator or replaced_build(context, log)
     return chosen(log, found, owners_by_depth(context, log.frames))
+
+
+def _shown_by(context: CheckContext, log: Log, known: list[Finding]) -> list[Finding]:
+    """The findings that a log shows, besides the known ones; if nothing explains its line, what the line means."""
+    from torchlock.check.log_order import is_proven, predicts
+
+    found = list(known)
+    for rule in registry.functions(_RULES, on="log"):
+        found += rule.function(context, log, found)
+    if len(found) == len(known) and not any(is_proven(each) or predicts(each, log) for each in found):
+        for rule in registry.functions(_RULES, on="unexplained"):
+            found += rule.function(context, log, found)
+    return found[len(known) :]
 
 
 @registry.rule("TL908", on="bug")

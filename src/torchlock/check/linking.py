@@ -133,12 +133,10 @@ def _opened(context: CheckContext, name: str) -> list[list[Attempt]]:
 
 def _confirmed(context: CheckContext, group: Sequence[Attempt]) -> bool | Unknown:
     """Whether a library of this torch was seen to define each symbol of torch, without assumptions."""
-    copy = context.copy("torch")
-    folder = os.path.join(copy.path, "lib") if copy else ""
-    names = [name for name in context.environment.tree.names(folder) if is_library(name) and _is_torchs(name)]
-    if len(names) > _LIBRARIES:
-        return Unknown(f"{folder} has more than {_LIBRARIES} libraries")
-    offered = list(_symbols(context, [os.path.join(folder, name) for name in names]))
+    paths = libraries_of_torch(context)
+    if len(paths) > _LIBRARIES:
+        return Unknown(f"{os.path.dirname(paths[0])} has more than {_LIBRARIES} libraries")
+    offered = list(_symbols(context, paths))
     own = list(_symbols(context, [each.path for each in group]))
     used = _used(own)
     readable = [each for each in (*offered, *own) if not isinstance(each, Unreadable)]
@@ -150,6 +148,14 @@ def _confirmed(context: CheckContext, group: Sequence[Attempt]) -> bool | Unknow
         if mine and not any(lookups.defines(each, use.name) is True for each in readable):
             return Unknown(f"{use.name} was not found")
     return True
+
+
+def libraries_of_torch(context: CheckContext) -> list[str]:
+    """The paths of the libraries with torch's own code in the folder of the imported torch."""
+    copy = context.copy("torch")
+    folder = os.path.join(copy.path, "lib") if copy else ""
+    names = context.environment.tree.names(folder) if folder else ()
+    return [os.path.join(folder, name) for name in names if is_library(name) and _is_torchs(name)]
 
 
 def _used(libraries: Iterable[Symbols | Unreadable]) -> list[Reference] | Unreadable:

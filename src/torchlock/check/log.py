@@ -6,9 +6,9 @@ import codecs
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
+from torchlock.check.log_facts import Facts
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
-from torchlock.knowledge.stack import CONDA_NAMES
-from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,12 @@ _MOST = 5 << 20
 _LONGEST = 4000
 # So many different lines are compared with the known failures, and those at the end.
 _MOST_TRIED = 10_000
+# So many different failures are kept.
+_MOST_FOUND = 1000
+# So many lines may follow the exception that ended a program: the rest of its message, and that of a shell.
+_MOST_AFTER = 20
+# So many failures after the first one are explained.
+_MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
@@ -30,30 +36,15 @@ _STAMP = re.compile(
     r"(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,]{5,20}(?:Z|[+-]\d\d:?\d\d)?\]?|\[?\d\d:\d\d:\d\d[.,\d]{0,7}\]?"
     r"|\d{1,5}\.\d{1,3}(?= ))?\s*"
 )
-_SITE = re.compile(r"[/\\](?:site|dist)-packages(?=[/\\]|$)")
-_PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](torch|torchaudio)(?=[/\\])")
-# The start of a path: after a quote or a bracket, or after a space before a root.
-_START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\])""")
-# The Python in the name of this wheel is not the one that runs.
-_FOREIGN_WHEEL = "is not a supported wheel"
-PYTHON = re.compile(
-    r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d|-arm64)?[/\\]"
-    r"|\bC?Python (3\.\d{1,2})\.\d{1,2}\b|\bcp(?:ython-)?(3)(\d{1,2})\b(?!-abi3)",
-    re.I,
-)
 _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|pyd)(?![\w])", re.I)
 _SYMBOL = re.compile(
     r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
 )
+# The last line of a traceback, without the numbers that some viewers add.
+_EXCEPTION = re.compile(r"(?:E {1,3})?[A-Za-z_][\w.]{0,100}(?:Error|Exception|Missing)\b")
+# The lack of a name, which a program may expect: it imports something else then.
+_NAME = re.compile(r"No module named|cannot import name|has no attribute")
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
-# Packages that the log shows as installed: the name, or another name for it, and the version.
-_INSTALLED = re.compile(
-    r"The (PyTorch) version \((\d[\w.+]{0,60})\)|but you have ([\w.-]{1,60}) (\d[\w.+]{0,60}\w)"
-    r"|(?:Got|run in) (NumPy) (\d{1,3}(?:\.\d{1,3}){1,2})"
-)
-_CUDA = re.compile(r"\b(PyTorch|TorchAudio|torchvision) has CUDA [Vv]ersion ?=? ?(\d{1,2}\.\d)")
-_FRAME = re.compile(r"(?:site|dist)-packages[/\\]([\w.-]{1,100}(?:[/\\][\w.-]{1,100}){0,20}\.py)\b")
-_OWN_FRAME = re.compile(r'File "([^"<]{1,300}\.py)", line \d')
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
 
@@ -93,7 +84,8 @@ class Log(NamedTuple):
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
     ``installed`` are the (package, version) pairs that it names, ``cuda`` the (package, CUDA version) pairs of
     builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files. ``sites`` are
-    the folders of packages that it names; ``text`` is the whole log.
+    the folders of packages that it names; ``text`` is the whole log. The files of the tracebacks that led to its
+    first failure are the last ``frames``, and those of other tracebacks are left out.
     """
 
     signatures: tuple[Signature, ...]
@@ -105,20 +97,72 @@ class Log(NamedTuple):
     callers: tuple[str, ...] = ()
     text: str = ""
     sites: tuple[str, ...] = ()
+    tracebacks: tuple[Traceback, ...] = ()
 
     @property
     def first(self) -> Signature | None:
         """The first failure that does not follow from an earlier one.
 
-        After a headline and its attempts, an attempt with its own reason counts more.
+        After a headline and its attempts, an attempt with its own reason counts more. The lack of a name that the
+        program expected, and went on with something else, counts only if nothing failed then.
         """
         real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
+        real = [each for each in real if not self._is_expected(each)]
         if not real or real[0].weight == CAUSE:
             return real[0] if real else None
         near = [each for each in real if each.line <= real[0].line + _ATTEMPTS]
         causes = [each for each in near if each.weight == CAUSE]
         attempts = [each for each in near if each.weight == ATTEMPT]
         return (causes or attempts or real)[0]
+
+    def _is_expected(self, signature: Signature) -> bool:
+        """Whether the program had another way for the lack of a name, and that one failed in a library."""
+        own = traceback_of(self.tracebacks, signature.line)
+        if own is None or not own.is_handled or not _NAME.search(signature.text):
+            return False
+        return any(
+            each.weight == CAUSE and (each.library or each.symbol) and not _NAME.search(each.text)
+            for each in self.signatures
+            if each.line > signature.line and self._chain_of(each) == own.chain
+        )
+
+    def ended_by(self, signature: Signature) -> bool:
+        """Whether a line is the exception of a traceback that nothing handled, and little follows it.
+
+        A program that goes on prints more.
+        """
+        own = traceback_of(self.tracebacks, signature.line)
+        if own is None or not own.chain or own.is_handled or not _EXCEPTION.match(signature.text):
+            return False
+        after = [line for line in self.text.split("\n")[signature.line :] if line[:1].strip()]
+        return own.chain == self.tracebacks[-1].chain and len(after) <= _MOST_AFTER
+
+    def _chain_of(self, signature: Signature) -> int:
+        own = traceback_of(self.tracebacks, signature.line)
+        return own.chain if own is not None else 0
+
+    @property
+    def later(self) -> list[Log]:
+        """The tracebacks after the first failure that show a failure of their own, each as a log."""
+        first, found = self.first, list[Log]()
+        chains = sorted({chain for each in self.signatures if (chain := self._chain_of(each))})
+        for chain in chains:
+            mine = tuple(each for each in self.signatures if self._chain_of(each) == chain)
+            part = self._replace(signatures=mine)
+            start = part.first
+            if first is None or start is None or start.weight != CAUSE or start.line <= first.line:
+                continue
+            if chain != self._chain_of(first) and start.rules[0] != first.rules[0]:
+                frames = frames_to(self.tracebacks, start.line)
+                found.append(part._replace(frames=frames, text=self._text_of(chain)))
+        return found[:_MOST_LATER]
+
+    def _text_of(self, chain: int) -> str:
+        """The lines of a chain of tracebacks; the other lines are empty, so that its lines keep their numbers."""
+        lines = self.text.split("\n")
+        starts = [each.line for each in self.tracebacks if each.chain >= chain]
+        after = [each.line for each in self.tracebacks if each.chain > chain]
+        return "\n" * (starts[0] - 1) + "\n".join(lines[starts[0] - 1 : after[0] - 1 if after else None])
 
     @property
     def split(self) -> bool:
@@ -145,54 +189,59 @@ def decoded(head: bytes, lines: int = 0, tail: bytes = b"") -> str:
 
 
 def read_log(text: str) -> Log:
-    """Look for known failures line by line; at most one in a line, and each failure once."""
-    found: dict[tuple[int, str], Signature] = {}
-    tried: set[str] = set()
-    last = text.count("\n")
-    prefixes: dict[tuple[str, str], None] = {}
-    pythons: dict[str, None] = {}
-    installed: dict[tuple[str, str], None] = {}
-    cuda: dict[tuple[str, str], None] = {}
-    frames: dict[str, None] = {}
-    callers: dict[str, None] = {}
-    sites: dict[str, None] = {}
-    in_source, frame_at = False, -1
+    """Read a log line by line: its known failures, its tracebacks, and what it says about its environment."""
+    facts, failures, chains = Facts(), _Failures(text.count("\n")), Chains()
     for number, line in plain_lines(text):
-        in_source = bool(_CELL.match(line)) or (in_source and bool(_SOURCE.match(line)))
-        frame_at = _frame_at(line, frame_at)
-        if ("ython" in line or "cp3" in line) and _FOREIGN_WHEEL not in line:
-            pythons.update((python_in(match), None) for match in PYTHON.finditer(line))
-        if "-packages" in line:
-            prefixes.update(((name, prefix), None) for name, prefix in _places(line))
-            sites.update((each, None) for each in _sites(line))
-            frames.update((match[1].replace("\\", "/"), None) for match in _FRAME.finditer(line))
-        elif (frame := _OWN_FRAME.search(line)) is not None:
-            callers[frame[1]] = None
-        installed.update((pair, None) for pair in _installed_in(line))
-        cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
-        low = line.lower() if not in_source and frame_at < 0 else ""
-        if not any(word in low for word in WORDS) or (plain := _STAMP.sub("", line)) in tried:
-            continue
-        if len(tried) < _MOST_TRIED:
-            tried.add(plain)
-        elif number < last - _MOST_TRIED // 10:
-            continue
-        if (row := _known(line)) is not None:
+        facts.read(line)
+        chains.read(number, line)
+        failures.read(number, line)
+    log = Log(
+        tuple(failures.found.values()),
+        tuple(facts.prefixes)[:50],
+        tuple(facts.pythons)[:10],
+        tuple(facts.installed)[:20],
+        tuple(facts.cuda)[:10],
+        callers=tuple(facts.callers)[-50:],
+        text=text,
+        sites=tuple(facts.sites)[-50:],
+        tracebacks=tuple(chains.tracebacks),
+    )
+    return log._replace(frames=frames_to(log.tracebacks, log.first.line if log.first else 0)[-500:])
+
+
+class _Failures:
+    """The known failures in the lines that were read so far: at most one in a line, and each once.
+
+    ``last`` is the number of the last line of the log.
+    """
+
+    def __init__(self, last: int) -> None:
+        self.found: dict[tuple[int, str, str], Signature] = {}
+        self._last = last
+        self._tried: set[str] = set()
+        self._in_source, self._frame_at = False, -1
+
+    def read(self, number: int, line: str) -> None:
+        """Compare one line with the known failures, unless it is code in a traceback."""
+        self._in_source = bool(_CELL.match(line)) or (self._in_source and bool(_SOURCE.match(line)))
+        self._frame_at = _frame_at(line, self._frame_at)
+        if self._in_source or self._frame_at >= 0 or not self._is_tried(number, line):
+            return
+        if (row := _known(line)) is not None and len(self.found) < _MOST_FOUND:
             index, known = row
             library = _named(_LIBRARY, line) if known.weight in (ATTEMPT, CAUSE) else ""
-            if (index, library) not in found and len(found) < 1000:
-                found[index, library] = _signature(line, number, known, library)
-    return Log(
-        tuple(found.values()),
-        tuple(prefixes)[:50],
-        tuple(pythons)[:10],
-        tuple(installed)[:20],
-        tuple(cuda)[:10],
-        tuple(frames)[:500],
-        tuple(callers)[-50:],
-        text,
-        tuple(sites)[-50:],
-    )
+            signature = _signature(line, number, known, library)
+            self.found.setdefault((index, library, signature.module), signature)
+
+    def _is_tried(self, number: int, line: str) -> bool:
+        """Whether a line may show a failure, and is none that was compared before; of very many, the last ones."""
+        low = line.lower()
+        if not any(word in low for word in WORDS) or (plain := _STAMP.sub("", line)) in self._tried:
+            return False
+        if len(self._tried) < _MOST_TRIED:
+            self._tried.add(plain)
+            return True
+        return number >= self._last - _MOST_TRIED // 10
 
 
 def _frame_at(line: str, before: int) -> int:
@@ -203,17 +252,6 @@ def _frame_at(line: str, before: int) -> int:
     if (head := _HEAD.search(line)) is not None:
         return head.start()
     return before if before >= 0 and line[before : before + 2] == "  " else -1
-
-
-def _installed_in(line: str) -> Iterator[tuple[str, str]]:
-    for match in _INSTALLED.finditer(line):
-        name, version = (group for group in match.groups() if group)
-        yield _package(name), version
-
-
-def _package(name: str) -> str:
-    name = normalise(name)
-    return CONDA_NAMES.get(name, name)
 
 
 def plain_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -253,30 +291,6 @@ def _signature(line: str, number: int, known: Known, library: str) -> Signature:
 def _named(pattern: re.Pattern[str], line: str) -> str:
     match = pattern.search(line)
     return "" if match is None else match[match.lastindex or 0]
-
-
-def python_in(match: re.Match[str]) -> str:
-    return ".".join(group for group in match.groups() if group)
-
-
-def _places(line: str) -> Iterator[tuple[str, str]]:
-    """The packages whose files a line names, each with the folder above its site-packages."""
-    for match in _PACKAGE.finditer(line):
-        if prefix := _folder_before(line, match.start()):
-            yield match[1], prefix
-
-
-def _sites(line: str) -> Iterator[str]:
-    """The folders of packages that a line names."""
-    for match in _SITE.finditer(line):
-        if prefix := _folder_before(line, match.start()):
-            yield prefix + match[0]
-
-
-def _folder_before(line: str, end: int) -> str:
-    """The path that ends at a place of a line; "" if it is not absolute."""
-    prefix = _START.split(line[max(0, end - 300) : end])[-1].strip()
-    return prefix if prefix.startswith(("/", "~", "\\")) or prefix[1:2] == ":" else ""
 
 
 def candidates(log: Log) -> tuple[str, ...]:

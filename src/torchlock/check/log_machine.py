@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.log import PYTHON, python_in
+from torchlock.check.log_facts import PYTHON, python_in
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.tree_platform import platform_of_tag
 from torchlock.target import Target

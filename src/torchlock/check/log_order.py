@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.log import candidates
-from torchlock.check.log_signatures import ECHO
+from torchlock.check.log_signatures import CAUSE, ECHO
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.severity import severity_of
@@ -32,13 +32,16 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
 
     First come findings that print a line of the log, or are about ``owners``, packages in its traceback, the one
     that failed first. A finding that only its rule connects with the log does not come before an error that was
-    shown; nor does a warning that only metadata support, about the same package.
+    shown; nor does a warning that only metadata support, about the same package. A library that may be missing
+    does not come before what is known to be missing in its package, or in torch.
     """
     order, depth = candidates(log), list(owners)
-    shown = [each for each in findings if each.severity == "error" and strength_of(each, ()) >= Strength.SHOWN]
+    shown = [each for each in findings if is_proven(each)]
     failing = {name for each in findings if each.severity == "error" for name, _ in each.packages[:1]}
 
-    def rank(finding: Finding) -> tuple[bool, int, int, int]:
+    proven = {name for each in shown for name, _ in each.packages[:1]}
+
+    def rank(finding: Finding) -> tuple[bool, int, bool, int, int]:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
         place = min((order.index(rule) for rule in rules if rule in order), default=len(order))
         is_likely = place < len(order)
@@ -46,32 +49,91 @@ def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) 
         about = finding.packages[0][0] if finding.packages else ""
         near = depth.index(about) if about in depth else len(depth)
         is_outdone = is_bare and finding.severity == "warning" and about in failing
+        is_likely_only = is_bare and bool(proven & {about, "torch"})
         if is_outdone:
             tier = 5
-        elif _prints(finding, log) or (is_likely and about in depth):
+        elif (predicts(finding, log) and not is_likely_only) or (is_likely and about in depth):
             tier = 0
         elif is_likely and not (is_bare and shown):
             tier = 1
         else:
             tier = 2 if order and finding in shown else 3 if is_likely else 4
-        return finding.severity == "note", tier, near if tier == 0 else 0, place
+        return (
+            finding.severity == "note",
+            tier,
+            tier == 0 and not _is_named_by(finding, log),
+            near if tier == 0 else 0,
+            place,
+        )
 
     return sorted(findings, key=rank)
 
 
-def _prints(finding: Finding, log: Log) -> bool:
+def is_proven(finding: Finding) -> bool:
+    """Whether a finding is an error that the files show, or that was run."""
+    return finding.severity == "error" and strength_of(finding, ()) >= Strength.SHOWN
+
+
+def predicts(finding: Finding, log: Log) -> bool:
     """Whether a finding predicts the first failure of a log: its line, its symbol or its library."""
     first = log.first
-    if first is None:
-        return False
+    return first is not None and any(_is_of(part, first) for part in (finding, *finding.consequences))
+
+
+def _is_of(part: Finding, first: Signature) -> bool:
+    """Whether one finding, without its consequences, predicts a line of a log."""
+    if (said := part.expected_error.rpartition("\n")[2].strip()) and (said in first.text or first.text in said):
+        return True
+    return _lacks(part, first)
+
+
+def _lacks(part: Finding, first: Signature) -> bool:
+    """Whether one finding is about the symbol or the library that a line of a log names."""
     named = (first.symbol or first.library).lower()
-    for part in (finding, *finding.consequences):
-        expected_error = part.expected_error.rpartition("\n")[2].strip()
-        if expected_error and (expected_error in first.text or first.text in expected_error):
-            return True
-        if named and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks):
-            return True
-    return False
+    return bool(named) and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks)
+
+
+def _is_named_by(finding: Finding, log: Log) -> bool:
+    first = log.first
+    return first is not None and any(_lacks(part, first) for part in (finding, *finding.consequences))
+
+
+def confirm(log: Log, findings: Sequence[Finding], installed: Collection[str]) -> None:
+    """Make an error of a warning whose failure ended the run of the log, if it is about an installed package.
+
+    The run ended with an exception: the line is the last of a traceback that nothing handled, and no warning.
+    """
+    first = log.first
+    if first is None or first.weight < CAUSE or not log.ended_by(first):
+        return
+    for finding in findings:
+        about = finding.packages[0][0] if finding.packages else ""
+        if finding.severity == "warning" and about in installed and _is_shown_by(finding, log):
+            finding.severity = severity_of(fails=True)
+
+
+def _is_shown_by(finding: Finding, log: Log) -> bool:
+    """Whether the run of a log confirms a finding: it predicts the line, or is about the module that failed."""
+    if finding.strength == Strength.RAN and predicts(finding, log):
+        return True
+    module = log.frames[-1].partition("/")[0].removesuffix(".py") if log.frames else ""
+    rules = {finding.rule, *(effect.rule for effect in finding.consequences)}
+    is_of_module = bool(module) and module == finding.packages[0][0]
+    is_likely = log.first is not None and log.first.rules[0] in rules
+    return is_of_module and is_likely and finding.strength >= Strength.SHOWN
+
+
+def quote(log: Log, findings: Sequence[Finding]) -> None:
+    """Let each finding that the log shows say what the log says, and name that consequence first."""
+    first = log.first
+    if first is None:
+        return
+    for finding in findings:
+        shown = [part for part in (finding, *finding.consequences) if _is_of(part, first)]
+        for part in shown if first.symbol else ():
+            part.expected_error = first.text if part.expected_error else ""
+        others = (effect for effect in finding.consequences if effect not in shown)
+        finding.consequences = (*(part for part in shown if part is not finding), *others)
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
@@ -81,7 +143,7 @@ def promote(log: Log, findings: Sequence[Finding]) -> None:
     """
     likely = log.first.rules[:2] if log.first else ()
     for finding in findings:
-        if finding.strength == Strength.SHOWN and _prints(finding, log):
+        if finding.strength == Strength.SHOWN and predicts(finding, log):
             finding.strength = Strength.RAN
         if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
             finding.severity = severity_of(fails=finding.rule == "TL615")
@@ -106,17 +168,17 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
         return found
     if log.first is None:
         return [*found, "the log shows no known failure, so it does not change the order of the findings"]
-    innocent = next((each for each in findings if each.rule == "TL229" and _prints(each, log)), None)
+    innocent = next((each for each in findings if each.rule == "TL229" and predicts(each, log)), None)
     if innocent is not None:
         return [*found, innocent.message]
     bad = [each for each in findings if each.severity != "note"]
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
-    if log.first.weight == ECHO and not any(_prints(each, log) for each in bad):
+    if log.first.weight == ECHO and not any(predicts(each, log) for each in bad):
         found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
     elif (
         log.first.weight != ECHO
-        and not any(_prints(each, log) for each in bad)
+        and not any(predicts(each, log) for each in bad)
         and (not shown or (shown <= _LOADING and not _is_named(log.first, bad)))
     ):
         found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")

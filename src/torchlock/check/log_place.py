@@ -6,7 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.log import PYTHON, plain_path, python_in
+from torchlock.check.log import plain_path
+from torchlock.check.log_facts import PYTHON, python_in
 from torchlock.knowledge.build_labels import cuda_label
 from torchlock.runtime import files
 

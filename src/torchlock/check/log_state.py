@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import contradiction
+from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.import_path_in_log import is_other_copy
 from torchlock.check.tracebacks import missing_names
 
@@ -26,17 +27,20 @@ def contradicted(context: CheckContext, log: Log) -> str:
     missing = next(iter(missing_names(log.text)), None)
     if missing is not None and missing.line <= first.line:
         return contradiction(context, missing)
-    return "" if _OF_MACOS.search(log.text) else _loads(context, first.library, first.symbol)
+    return "" if _OF_MACOS.search(log.text) else _has_symbol(context, log)
 
 
-def _loads(context: CheckContext, library: str, symbol: str) -> str:
-    """Why the library that lacks a symbol in the log loads here; "" if it does not, or if this is unknown."""
-    if not library or not symbol:
+def _has_symbol(context: CheckContext, log: Log) -> str:
+    """Why the library that lacks a symbol in the log does not lack it here; "" if it does, or if it is unknown."""
+    named, symbol = looked_up(context, log), log.first.symbol if log.first is not None else ""
+    if named is None or (named.symbol and not named.provider):
         return ""
-    mine = [each for each in context.attempts if os.path.basename(each.path) == library]
-    if not mine or not all(each.outcome.answer is True for each in mine):
-        return ""
-    return (
-        f"the log is of another environment or state: {library} of {mine[0].package}, which is installed here, "
-        f"finds all its libraries and symbols"
-    )
+    if named.provider:
+        library = os.path.basename(named.provider)
+        said = f"{library} of {context.named('torch')}, which is installed here, has {symbol}"
+    else:
+        library = os.path.basename(named.attempt.path)
+        said = (
+            f"{library} of {context.named(named.attempt.package)}, which is installed here, does not use {symbol}"
+        )
+    return f"the log is of another environment or state: {said}"

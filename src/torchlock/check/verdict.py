@@ -47,7 +47,7 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
     hung: defaultdict[int, list[Finding]] = defaultdict(list)
     for finding in ordered:
         # The consequence of a consequence has the same root cause.
-        causes = (root for root in roots for each in (root, *hung[id(root)]) if _explains(each, finding))
+        causes = (root for root in roots for each in (root, *hung[id(root)]) if explains(each, finding))
         cause = next(causes, None)
         if cause is None:
             roots.append(finding)
@@ -60,7 +60,7 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
 
 def strength_of(finding: Finding, found: Iterable[Finding]) -> Strength:
     """The strength of a finding and of its consequences, the strongest of them."""
-    borne_out = (each for each in found if each is not finding and _explains(finding, each))
+    borne_out = (each for each in found if each is not finding and explains(finding, each))
     return max([finding.strength, *(each.strength for each in (*finding.consequences, *borne_out))])
 
 
@@ -71,7 +71,7 @@ def _rank(finding: Finding, found: Iterable[Finding]) -> tuple[int, int, bool, i
     return SEVERITIES.index(finding.severity), vital, is_bare, registry.get(finding.rule).rank
 
 
-def _explains(cause: Finding, effect: Finding) -> bool:
+def explains(cause: Finding, effect: Finding) -> bool:
     """Whether a finding is a consequence of another: its rule allows it, it is not worse, they share packages."""
     if effect.rule not in registry.get(cause.rule).explains or "note" in (cause.severity, effect.severity):
         return False

@@ -1,13 +1,16 @@
-"""What to do about libraries that Windows does not find."""
+"""Libraries that Windows does not find: where each comes from, and what to do."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
-from torchlock.check.fix.commands import add
+from torchlock.check.fix.commands import add, add_all
 from torchlock.check.system_packages import install_library
 from torchlock.finding import Command, Remedy
+from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
 
 _REDISTRIBUTABLE = "Microsoft.VCRedist.2015+.x64"
-_ADDRESS = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+# Where Microsoft offers the newest runtime.
+ADDRESS = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+INSTALL_RUNTIME = f"Install the newest Microsoft Visual C++ Redistributable (x64), {ADDRESS}."
 # The newest release of each major version that winget has as a shared build.
 _WINGET = {5: "5.1.2", 6: "6.1.1", 7: "7.1.1", 8: "8.1.2", 9: "9.0.2"}
 # From this release on, torchcodec looks for the DLLs beside the ffmpeg program on the PATH.
@@ -27,6 +32,76 @@ NOT_ON_PATH = "Python 3.8 and later do not search the PATH for the DLLs that a l
 BY_HAND = (
     'call os.add_dll_directory(r"FOLDER\\bin") before the import, or copy the DLLs into the folder of the package'
 )
+# The DLLs of MKL have a number in their names, which its releases changed (source: mkl-dlls).
+_MKL = re.compile(r"mkl_\w{1,40}?(?:\.(?P<number>\d))?\.dll", re.IGNORECASE)
+_MKL_RELEASES = {"1": "<2022", "2": ">=2022,<2026", "3": ">=2026"}
+_RUNTIME = re.compile(r"(vcruntime|msvcp|vcomp|concrt)140", re.IGNORECASE)
+_OPENMP = re.compile(r"libomp140", re.IGNORECASE)
+# The torch after 2.4.0 needs no library of OpenMP beside its own (source: torch-windows-openmp).
+_AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
+
+
+def origin_of_dll(library: str) -> str:
+    """What has a DLL that torch for Windows needs, in words; "" if it is not known."""
+    if (mkl := _MKL.fullmatch(library)) is not None:
+        release = _MKL_RELEASES.get(mkl["number"] or "", "")
+        return f"it is part of MKL: the package mkl{release} installs it into the folder Library\\bin"
+    if _RUNTIME.match(library):
+        return "it is part of the Visual C++ runtime, which Microsoft's Redistributable installs"
+    if _OPENMP.match(library):
+        return (
+            "it is an OpenMP library of Visual Studio's compilers: fbgemm.dll of torch 2.4.0 needs it, and "
+            "neither the wheel nor the Visual C++ Redistributable contains it"
+        )
+    return ""
+
+
+def sources_of_dll(library: str) -> tuple[str, ...]:
+    """The sources of what is known of a DLL."""
+    if _MKL.fullmatch(library):
+        return ("mkl-dlls",)
+    return ("torch-windows-openmp",) if _OPENMP.match(library) else ()
+
+
+def advice_for_dll(library: str) -> str:
+    """How to get a DLL that torch for Windows needs, for any environment; "" if it is not known."""
+    if (mkl := _MKL.fullmatch(library)) is not None:
+        return f'Install it with pip install "mkl{_MKL_RELEASES.get(mkl["number"] or "", "")}".'
+    if _OPENMP.match(library):
+        return "In place of torch 2.4.0 install 2.4.1. Do not download the DLL from a website."
+    return INSTALL_RUNTIME if _RUNTIME.match(library) else ""
+
+
+def remedy_for_dll(context: CheckContext, library: str) -> Remedy | None:
+    """How to get a DLL that torch for Windows needs, or a torch that does not need it; None if it is not known."""
+    if _RUNTIME.match(library):
+        return install_vc_runtime(context)
+    if _OPENMP.match(library):
+        return _without_openmp(context)
+    mkl = _MKL.fullmatch(library)
+    return _with_mkl(context, mkl["number"] or "") if mkl is not None else None
+
+
+def _with_mkl(context: CheckContext, number: str) -> Remedy:
+    """Install the MKL whose DLLs have this number."""
+    release = _MKL_RELEASES.get(number, "")
+    if context.environment.conda:
+        commands = conda_install(context, f'"mkl{release}"')
+    else:
+        commands = add(context, "mkl", release)
+    return Remedy("Install the MKL that this torch was built with.", commands=commands)
+
+
+def _without_openmp(context: CheckContext) -> Remedy:
+    """Install a torch of the same build that contains the OpenMP library that its DLLs need."""
+    if not context.version("torch").startswith("2.4.0"):
+        builds = "one with MKL, one of conda-forge, or the wheel of the public index, which contain what they need"
+        return Remedy(f"Install another build of this torch: {builds}. Do not download the DLL from a website.")
+    summary = "Install torch 2.4.1, which does not need this DLL. Do not download the DLL from a website."
+    label = context.labelled("torch")
+    page = page_of(label) if kind_of(label) else ""
+    pins = {name: f"=={version}" for name, version in _AFTER_240.items() if name in context.pins}
+    return Remedy(summary, commands=add_all(context, pins, *([f"--index-url {page}"] if page else [])))
 
 
 def is_windows(context: CheckContext) -> bool:
@@ -40,7 +115,7 @@ def install_vc_runtime(context: CheckContext) -> Remedy:
         commands = conda_install(context, "-c conda-forge", '"vc14_runtime>=14.40"')
         return Remedy("Install a later Visual C++ runtime in this environment.", commands=commands)
     return Remedy(
-        f"Install the newest Microsoft Visual C++ Redistributable (x64), {_ADDRESS}; the same command updates it.",
+        f"Install the newest Microsoft Visual C++ Redistributable (x64), {ADDRESS}; the same command updates it.",
         commands=(Command("system", f"winget install -e --id {_REDISTRIBUTABLE}"),),
     )
 

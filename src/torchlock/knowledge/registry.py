@@ -63,7 +63,8 @@ def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
     """Register a function for all rules that it can report; the main rule comes first.
 
     ``on`` is "" for a function that always runs. In the audit, ``document`` runs it once for a file, not once for
-    each set of requirements. In the check, ``log`` runs it only if there is a log.
+    each set of requirements. In the check, ``log`` runs it only if there is a log, ``unexplained`` only if no
+    finding explains the log.
     """
 
     def register(function: _Function) -> _Function:
@@ -79,7 +80,7 @@ def functions(package: str, on: str = "") -> list[Registered]:
     Raises:
         DataError: the bundled registry is damaged.
     """
-    _load(package, logs=on == "log")
+    _load(package, logs=on in ("log", "unexplained"))
     mine = [each for each in _registered if each.on == on and each.function.__module__.startswith(f"{package}.")]
     return sorted(mine, key=lambda each: (get(each.rules[0]).rank, len(each.rules)))
 

@@ -10,7 +10,7 @@ def severity_of(*, fails: bool, partly: bool = True) -> str:
     """The severity, by how much fails.
 
     - ``error``: it ``fails``. For a file: on every judged target. For an environment: the import of torch or
-      torchaudio fails.
+      torchaudio fails, or a log shows that this failure ended a run.
     - ``warning``: it fails ``partly``. For a file: on a target that the project declares, or if an installer takes
       the newest releases. For an environment: another import of the stack fails, or a call.
     - ``note``: it fails only on targets that the file does not declare, or does not fail as it is used.

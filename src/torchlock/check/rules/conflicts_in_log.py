@@ -6,10 +6,10 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING
 
+from torchlock.check.conda_log import missing_in
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.check.other_pythons import of_another_python
-from torchlock.check.rules.conda_in_log import missing_in
 from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits

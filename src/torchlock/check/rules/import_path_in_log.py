@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.relevance import owners_by_depth
 from torchlock.check.rules.import_path import is_there
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
@@ -129,6 +130,8 @@ def without_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     match = _NEEDS_TORCH.search(first.text) if first is not None else None
     if first is None or match is None or is_there(context, "torch") or context.installed.get("torch") is not None:
         return
+    if not owners_by_depth(context, log.frames) and not log.sites:
+        return  # Nothing shows that the log is of an environment such as this one.
     for each in found:
         if each.rule == "TL615" and each.severity == "note" and "torch" in {name for name, _ in each.packages}:
             each.severity = "error"

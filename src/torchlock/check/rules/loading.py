@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
-from torchlock.check.fix.commands import add_all
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.packaged_libraries import recorded
@@ -16,12 +15,11 @@ from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
-from torchlock.check.windows_libraries import install_vc_runtime
+from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
-from torchlock.knowledge.build_labels import describe_build, kind_of
-from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
@@ -113,6 +111,7 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
         because=_why(context, name, first),
         expected_error=expected_error,
         remedy=_remedy(context, first),
+        sources=("ld-so-manual", *sources_of_dll(first.name)),
         lacks=tuple(dict.fromkeys(os.path.basename(each.name) for each in lost)),
     )
 
@@ -131,6 +130,7 @@ def found_missing(
         because=because,
         expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
         remedy=remedy or _remedy(context, missing),
+        sources=("ld-so-manual", *sources_of_dll(missing.name)),
         lacks=(missing.name,),
     )
 
@@ -229,13 +229,9 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     """The remedy for a missing library that does not belong to a package."""
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
-    if re.match(r"vcruntime|msvcp|vcomp", missing.name):
-        return install_vc_runtime(context)
     if missing.name.startswith("libpython"):
         return install_python_library(context, missing.name)
-    if missing.name.startswith("libomp140"):
-        return _with_openmp(context)
-    return _of_builders(missing) if missing.name.startswith("/") else None
+    return _of_builders(missing) if missing.name.startswith("/") else remedy_for_dll(context, missing.name)
 
 
 def _of_builders(missing: MissingLibrary) -> Remedy:
@@ -248,22 +244,6 @@ def _of_builders(missing: MissingLibrary) -> Remedy:
         f"Install a release or a build of which {library} names no path of the machine that built it; "
         f"or let it name a copy that is here: install_name_tool -change {missing.name} NEW_PATH {library}."
     )
-
-
-# The DLLs of torch 2.4.0 need an OpenMP library that its wheels do not contain. The next releases contain it.
-_AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
-
-
-def _with_openmp(context: CheckContext) -> Remedy:
-    """Install a torch of the same build that contains the OpenMP library that its DLLs need."""
-    if not context.version("torch").startswith("2.4.0"):
-        builds = "one with MKL, one of conda-forge, or the wheel of the public index, which contain what they need"
-        return Remedy(f"Install another build of this torch: {builds}. Do not download the DLL from a website.")
-    summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
-    label = context.labelled("torch")
-    page = page_of(label) if kind_of(label) else ""
-    pins = {name: f"=={version}" for name, version in _AFTER_240.items() if name in context.pins}
-    return Remedy(summary, commands=add_all(context, pins, *([f"--index-url {page}"] if page else [])))
 
 
 def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.check import known_wheels as wheels
 from torchlock.check.asked_releases import Asked, other_python
+from torchlock.check.conda_log import missing_in
 from torchlock.check.installer_findings import (
     Told,
     finding_of,
@@ -31,7 +32,6 @@ from torchlock.check.other_machines import (
     other_platform,
 )
 from torchlock.check.refused_files import refused_file
-from torchlock.check.rules.conda_in_log import missing_in
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.builds import build_table

@@ -31,7 +31,7 @@ from torchlock.check.rules.unseen_libraries import (
     why_unfound,
 )
 from torchlock.check.system_packages import stated
-from torchlock.finding import Remedy
+from torchlock.finding import Remedy, Strength
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import MissingLibrary
 from torchlock.knowledge.registry import group, rule
@@ -249,8 +249,11 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         if is_changed(context, lost.wanted_by):
             why, remedy = of_changed_file(context, lost)
         finding = found_missing(context, attempt, missing, why, remedy)
-        if first.library.lower() == os.path.basename(attempt.path).lower():
-            finding.expected_error = first.text  # Windows names the DLL that was opened, and not what it needs.
+        # Windows names the DLL that was opened, and not what it needs: then it is the likeliest of those not seen.
+        is_named_itself = first.library.lower() == lost.name.lower()
+        finding.strength = Strength.RAN if is_named_itself else Strength.MEASURED
+        if context.operating_system == "windows":
+            finding.expected_error = first.text
         yield finding
         return
     if first.rules[:1] == ("TL304",) and "TL304" not in {each.rule for each in found}:
@@ -270,8 +273,8 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
 
 def _asked(context: CheckContext, first: Signature) -> list[tuple[Attempt, NotExamined]]:
     """The libraries that a line may be about and that were not seen; those further below its own come last."""
-    # A library that is known to be missing is what the log shows.
-    mine = [each for each in context.attempts if each.role == "import" and not each.outcome.missing]
+    # What is known to be missing is what the log shows.
+    mine = [each for each in context.attempts if each.role == "import" and each.outcome.loads]
     pairs = [(attempt, unseen) for attempt in mine for unseen in attempt.outcome.unseen]
     direct = [pair for pair in pairs if is_named(pair[1], pair[0], first)]
     return direct + [pair for pair in pairs if is_below_named(context, pair[1], first)]

@@ -55,6 +55,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             path=attempt.path,
             because=_built_for(context, name),
             expected_error=expected_error,
+            sources=("ld-so-manual",),
         )
     elif undefined:
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"

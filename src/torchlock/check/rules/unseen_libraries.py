@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import add_all
 from torchlock.check.packaged_libraries import recorded
+from torchlock.check.windows_libraries import origin_of_dll
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.imports import Attempt
@@ -112,10 +113,9 @@ def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None
     """The reason why a library is not found, and the remedy if a package has installed it elsewhere."""
     owner, path = recorded(context, library)
     if not path:
-        return (
-            "no package of this environment contains it, and the log shows that a library is not found here",
-            None,
-        )
+        origin = f"{said}; " if (said := origin_of_dll(library)) else ""
+        none = "no package of this environment contains it, and the log shows that a library is not found here"
+        return f"{origin}{none}", None
     user = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
     if not files.is_file(path):
         return f"the record of {owner} names {path}, which is not there", None

@@ -1,7 +1,8 @@
 """A process on macOS or Windows, as far as the packages show it.
 
 Both loaders look up a library by the name that the importing library has for it, and a symbol in exactly the
-library that it was linked against: dyld(1), "Dynamic-link library search order" of the Windows documentation.
+library that it was linked against; on macOS in all libraries if it names none ("flat namespace"): dyld(1),
+"Dynamic-link library search order" of the Windows documentation.
 Libraries of the system are not in the tree and are assumed to exist; those that only a torch package contains are
 not. A library that another one names by its place (``@loader_path``, or an absolute path below a known root) is
 there or not. Any other library that is not found may exist on that machine: the outcome says so.
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary
+from torchlock.inspect.loading.elf_process import is_torchs_symbol
 from torchlock.inspect.loading.outcome import (
     MissingLibrary,
     NotExamined,
@@ -31,6 +33,7 @@ from torchlock.runtime.files import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from torchlock.inspect.binaries.binary import Reference
     from torchlock.inspect.loading.process import Request
     from torchlock.inspect.loading.root import Root
 
@@ -215,15 +218,32 @@ class BundleProcess(LoaderProcess):
             unseen.insert(0, without_symbols(binary, used))
             return
         for reference in used:
-            provider = self._loaded.get(self._key(reference.library)) if reference.library else None
-            if reference.weak or provider is None or not reference.name:
+            providers = [] if reference.weak or not reference.name else self._providers(reference)
+            answers = [self._offers(each, reference.name) for each in providers]
+            if not answers or True in answers:
                 continue
-            answer = self._offers(provider, reference.name)
-            if isinstance(answer, Unreadable):
-                unknown = without_symbols(provider, answer)
+            hidden = next((pair for pair in zip(providers, answers, strict=True) if pair[1]), None)
+            if hidden is not None and isinstance(hidden[1], Unreadable):
+                unknown = without_symbols(hidden[0], hidden[1])
                 unseen[:0] = [] if unknown in unseen else [unknown]
-            elif not answer:
+            else:
                 yield UndefinedSymbol(reference.name, binary.path)
+
+    def _providers(self, reference: Reference) -> list[Binary]:
+        """The libraries that may define a symbol, as far as they are known.
+
+        A library for a Mac that was linked with ``-undefined dynamic_lookup`` names no library for it: then all
+        loaded ones may. Of these names only those of torch are judged, as its libraries are all known here.
+        """
+        if reference.library:
+            provider = self._loaded.get(self._key(reference.library))
+            return [provider] if provider is not None else []
+        is_torchs = self._system == "macos" and is_torchs_symbol(reference.name.removeprefix("_"))
+        return list(self._loaded.values()) if is_torchs and self._has_torch else []
+
+    @property
+    def _has_torch(self) -> bool:
+        return any(is_of_torch(key) for key in self._loaded)
 
     def _offers(self, first: Binary, name: str) -> bool | Unreadable:
         """Whether a library defines or re-exports a name; each library is asked once."""

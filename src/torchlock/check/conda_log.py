@@ -1,0 +1,31 @@
+"""What conda, mamba and pixi print of packages that no channel has."""
+
+from __future__ import annotations
+
+import re
+
+# What the solvers of conda, mamba and pixi say of a package that no channel has: its name, version and build.
+_VERSION = r"(?: ?=?=? ?(?P<version>\d[\w.*]{0,40})(?: (?!needed\b)(?P<build>\w{1,60}))?)?"
+_NOT_PROVIDED = (
+    re.compile(rf"nothing provides (?:requested )?(?P<name>[\w.-]{{1,80}}){_VERSION}(?=\s|$)"),
+    re.compile(r"(?P<name>[\w.-]{1,80})(?: =?(?P<version>[\w.*]{1,40}))?(?: \*)? does not exist \(perhaps"),
+    re.compile(r"No candidates were found for (?P<name>[\w.-]{1,80})(?: [=<>!~]*(?P<version>\d[\w.*]{0,40}))?"),
+)
+# The list after ResolvePackageNotFound.
+_LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=(\w{1,60}))?\s*")
+
+
+def missing_in(near: str) -> list[tuple[str, ...]]:
+    """The packages that no channel has: name, and version and build as far as they are stated."""
+    found = [match.group("name", "version") for match in _NOT_PROVIDED[1].finditer(near)]
+    found += [match.group("name", "version") for match in _NOT_PROVIDED[2].finditer(near)]
+    stated: list[tuple[str | None, ...]] = [(name, (version or "").strip("*")) for name, version in found]
+    stated += [match.group("name", "version", "build") for match in _NOT_PROVIDED[0].finditer(near)]
+    if "ResolvePackageNotFound" in near:
+        for line in near.partition("ResolvePackageNotFound")[2].splitlines()[1:]:
+            listed = _LISTED.fullmatch(line)
+            if listed is not None:
+                stated.append(listed.groups())
+            elif line.strip():
+                break
+    return list(dict.fromkeys(tuple(filter(None, each)) for each in stated))

@@ -1,0 +1,138 @@
+"""TL610 to TL612: what a line of a log means by itself, if its environment is not the one that is checked.
+
+It is asked only if torch is not installed here, and for lines that are about torch or its libraries alone.
+It has no command: the environment of the log is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.library_origins import Meaning, meaning_of_missing, meaning_of_opened
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.symbol_origins import meaning_of_undefined
+from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.registry import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log, Signature
+    from torchlock.finding import Finding
+
+_NOT_FOUND = re.compile(
+    r"^(?:\w{1,60}: )?(?P<library>[^\s:'\"/\\]{3,90}): cannot open shared object file"
+    r"|Library not loaded: (?:[^\s'\"]{0,300}/)?(?P<mac>[^/\s'\"]{3,90}\.dylib)"
+    r"|(?P<dll>[\w.+-]{3,60}\.dll)\W{0,3} (?:was|is|could) not (?:be )?found",
+    re.IGNORECASE,
+)
+_OF_WINDOWS = re.compile(r"WinError (?P<number>126|127)\b|specified (?P<what>module|procedure) could not be found")
+_OPENED = re.compile(r"(?<![\w.+-])(?P<library>[\w+-][\w.+-]{0,80}?\.(?:dll|pyd))\b", re.IGNORECASE)
+_IMPORTED = re.compile(r"DLL load failed while importing (?P<module>\w{1,80})")
+_OF_FAMILY = re.compile(
+    r"(?:torch\w{0,20}|c10\w{0,8}|shm|fbgemm|asmjit|caffe2\w{0,30}|libtorch\w{0,30}|_torchaudio|_C)(?:[.-].{0,40})?"
+    r"\.(?:dll|pyd)",
+    re.IGNORECASE,
+)
+_VERSION = re.compile(r"version .?(?P<version>(?P<kind>GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20}\d).{0,3} not found")
+# The loader names the user of a library of the system; a program is not part of an environment.
+_OF_PROGRAM = re.compile(r"\(required by (?![^)\n]{0,300}\.so)")
+_OTHER_TORCH = Meaning(
+    "",
+    "WinError 127 means that a library of torch was found, and lacks a function: the library was built for "
+    "another release of torch than the one that was loaded",
+    "Compare python -m pip list with the releases that belong together (torchlock lock torch torchaudio), and "
+    "install that package for the installed torch. If they fit, look for a second torch, and for DLLs of torch on "
+    "the PATH.",
+)
+
+
+@rule("TL610", on="unexplained")
+def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A library that the loader of the log did not find, or one of Windows that lacks another."""
+    first = _line(context, log)
+    match = _NOT_FOUND.search(first.text) if first is not None else None
+    library = next(filter(None, match.groups()), "") if match is not None else ""
+    meaning = meaning_of_missing(library) if library else None
+    if first is not None and meaning is not None:
+        message = f"the process of the log did not find {library}{meaning.what}"
+        yield _finding(context, "TL610", message, meaning, first, library)
+    elif first is not None and not library and _number(first) == "126" and (opened := _opened(first)):
+        message = f"the process of the log did not find {opened}, or a library that it needs"
+        meaning = meaning_of_missing(opened) or meaning_of_opened(opened)
+        yield _finding(context, "TL610", message, meaning, first, opened)
+
+
+@rule("TL611", on="unexplained")
+def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A symbol that no library of the process defined; Windows does not name it."""
+    first = _line(context, log)
+    meaning = meaning_of_undefined(first.symbol) if first is not None and first.symbol else None
+    if first is not None and meaning is not None:
+        by = f"{first.library} lacks" if first.library else "a library lacks"
+        yield _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
+    elif first is not None and _number(first) == "127":
+        opened = _opened(first)
+        message = f"{opened or 'a library'} uses a function that the libraries of the log's process do not have"
+        yield _finding(context, "TL611", message, _OTHER_TORCH, first, opened)
+
+
+@rule("TL612", on="unexplained")
+def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A C or C++ library of the machine that is too old for a package."""
+    first = _line(context, log)
+    match = _VERSION.search(first.text) if first is not None else None
+    if first is None or match is None:
+        return
+    if match["kind"] == "GLIBC":
+        library = "C library (glibc)"
+        look = "Use a later release of the distribution, or an earlier release of that package."
+    else:
+        library = "C++ library (libstdc++.so.6)"
+        look = "Use a later distribution; or put a later libstdc++ first, such as libstdcxx-ng of conda-forge."
+    because = f"a package was compiled for a later {library} than the process of the log had loaded"
+    message = f"the {library} of the process has no {match['version']}"
+    yield _finding(context, "TL612", message, Meaning("", because, look), first, match["version"])
+
+
+def _line(context: CheckContext, log: Log) -> Signature | None:
+    """The first failure, if this environment has no torch, and if the line does not follow from another."""
+    first = log.first
+    is_alone = first is not None and first.weight != ECHO and "torch" not in context.pins
+    return first if is_alone and not _OF_PROGRAM.search(log.text) else None
+
+
+def _number(first: Signature) -> str:
+    """The number of the error of Windows; "" for another error."""
+    match = _OF_WINDOWS.search(first.text)
+    if match is None:
+        return ""
+    return match["number"] or {"module": "126", "procedure": "127"}[match["what"]]
+
+
+def _opened(first: Signature) -> str:
+    """The library of the torch family that Windows names; "" for another one, which is not judged."""
+    found = [each["library"] for each in _OPENED.finditer(first.text)]
+    mine = next((each for each in found if _OF_FAMILY.fullmatch(each) or meaning_of_missing(each)), "")
+    module = _IMPORTED.search(first.text)
+    return mine or (
+        f"the module {module['module']}" if module and module["module"] in ("_C", "_torchaudio") else ""
+    )
+
+
+def _finding(
+    context: CheckContext, rule: str, message: str, meaning: Meaning, first: Signature, lacking: str
+) -> Finding:
+    return context.finding(
+        rule,
+        "warning",
+        message,
+        because=meaning.because,
+        expected_error=first.text,
+        remedy=Remedy(meaning.look),
+        sources=("ld-so-manual",) if ".so" in first.text else (),
+        strength=Strength.RAN,
+        lacks=(lacking,) if lacking else (),
+    )

@@ -1,0 +1,66 @@
+"""TL611 by a log: the symbol that it names, which a library of this environment uses and this torch lacks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.check.cxx_symbols import demangled
+from torchlock.check.log_symbols import looked_up
+from torchlock.check.rules.loading import undefined_symbols
+from torchlock.check.verdict import explains
+from torchlock.finding import Strength
+from torchlock.inspect.loading.elf_process import is_torchs_symbol
+from torchlock.inspect.loading.outcome import UndefinedSymbol
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.check.log_symbols import LookedUp
+    from torchlock.finding import Finding
+
+
+@rule("TL611", on="log")
+def undefined(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A symbol that was missing when the library was loaded; a finding that explains it gets it as a proof."""
+    first, named = log.first, looked_up(context, log)
+    if first is None or named is None or not named.symbol or named.provider:
+        return
+    parts = [part for each in found if each.severity != "note" for part in (each, *each.consequences)]
+    if any(named.symbol in part.lacks or first.symbol in part.lacks for part in parts):
+        return
+    finding = _of_torch(context, named) or _of_any(context, named)
+    finding.severity = severity_of(fails=finding.severity == "error" and named.attempt.role == "import")
+    finding.expected_error, finding.strength = first.text, Strength.RAN
+    cause = next((each for each in found if explains(each, finding)), None)
+    if cause is None:
+        yield finding
+    else:
+        cause.consequences = (finding, *cause.consequences)
+
+
+def _of_torch(context: CheckContext, named: LookedUp) -> Finding | None:
+    """The finding about a symbol that every torch of some release has; None for any other symbol."""
+    if not is_torchs_symbol(named.symbol) and not is_torchs_symbol(named.symbol.removeprefix("_")):
+        return None
+    lost = UndefinedSymbol(named.symbol, named.attempt.path)
+    attempt = named.attempt._replace(outcome=named.attempt.outcome._replace(undefined=(lost,)))
+    return next(undefined_symbols(context, attempt.package, [attempt]), None)
+
+
+def _of_any(context: CheckContext, named: LookedUp) -> Finding:
+    library, package = os.path.basename(named.attempt.path), named.attempt.package
+    return context.finding(
+        "TL611",
+        "error",
+        f"{library} of {context.named(package)} uses {demangled(named.symbol)}, which no library that the process "
+        "of the log had loaded defines",
+        package,
+        path=named.attempt.path,
+        sources=("ld-so-manual",),
+        lacks=(named.symbol,),
+    )

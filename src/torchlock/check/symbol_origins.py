@@ -1,0 +1,79 @@
+"""What a symbol is that a log shows to be undefined, and what to look at: without an environment."""
+
+from __future__ import annotations
+
+import re
+
+from torchlock.check.cxx_symbols import demangled
+from torchlock.check.library_origins import Meaning
+
+_OLDER = (
+    "Unset LD_LIBRARY_PATH, and install torch once more with all its NVIDIA packages; LD_DEBUG=libs shows from "
+    "where each library is loaded."
+)
+_PAIR = (
+    "Compare python -m pip list with the releases that belong together (torchlock lock torch torchaudio), and "
+    "install that package for the installed torch. If they fit, look for a second torch on the import path."
+)
+_ROWS = (
+    (
+        re.compile(r"_{0,2}iJIT_\w{1,60}"),
+        Meaning(
+            "a function of MKL for profilers",
+            "MKL does not have it since 2024.1, and a torch of conda's channels needs it",
+            'Install an earlier MKL: conda install "mkl<2024.1".',
+        ),
+    ),
+    (
+        re.compile(
+            r"_{0,3}(?:nccl|nvJitLink|cudnn|cublas|cusparse|cufft|cusolver|nvrtc|cuda|cupti|nvml)\w{1,100}|_ZN?K?5cudnn\w{1,400}"
+        ),
+        Meaning(
+            "a function of an NVIDIA library",
+            "the library that was loaded is of an older release than the one that its user was built with, "
+            "usually from a folder of LD_LIBRARY_PATH or from another package",
+            _OLDER,
+        ),
+    ),
+    (
+        re.compile(r"_?(?:torch_library_|aoti_torch_|torch_)\w{1,100}"),
+        Meaning(
+            "a function of torch's C interface",
+            "the package was built for another torch than the one that was loaded, usually for a later one",
+            "Install a later torch, or an earlier release of that package. python -m pip list shows both "
+            "versions.",
+        ),
+    ),
+    (
+        re.compile(r"__?ZN?K?\d{0,2}\w{0,200}?(?:3c10|2at)4cuda\w{1,400}"),
+        Meaning(
+            "a function that only CUDA builds of torch have",
+            "the package was built for CUDA, or for another release of torch, and the torch that was loaded does "
+            "not fit",
+            _PAIR,
+        ),
+    ),
+    (
+        re.compile(r"_{1,2}ZT?[ISV]?N?K?(?:3c10|2at|5torch|6caffe2)\w{1,400}|_THP\w{1,60}|THP\w{1,60}"),
+        Meaning(
+            "a function of torch's C++ interface",
+            "the package was compiled against another release or build of torch than the one that was loaded: "
+            "that interface changes with each release",
+            _PAIR,
+        ),
+    ),
+    (
+        re.compile(r"_{0,2}Py[A-Z_]\w{1,80}"),
+        Meaning(
+            "a function of Python",
+            "the extension was built for another version of Python than the one that loads it",
+            "Install that package once more with this Python, without its cache.",
+        ),
+    ),
+)
+
+
+def meaning_of_undefined(symbol: str) -> Meaning | None:
+    """The meaning of a symbol that no library defines, by its name; None if it is not known."""
+    found = next((words for pattern, words in _ROWS if pattern.fullmatch(symbol)), None)
+    return None if found is None else found._replace(what=f"{demangled(symbol)}, {found.what}")
