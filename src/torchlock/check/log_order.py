@@ -167,7 +167,8 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if elsewhere:
         return found
     if log.first is None:
-        return [*found, "the log shows no known failure, so it does not change the order of the findings"]
+        unused = ", so it does not change the order of the findings" if findings else ""
+        return [*found, f"the log shows no known failure{unused}"]
     innocent = next((each for each in findings if each.rule == "TL229" and predicts(each, log)), None)
     if innocent is not None:
         return [*found, innocent.message]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.gpus import Gpu
 
 _TOO_OLD = re.compile(r"CUDA driver version is insufficient|cudaErrorInsufficientDriver")
-_NOT_HERE = "the log shows it; the package is not installed in this environment, so its files were not read"
+_NOT_HERE = "the log shows it; the files of its environment were not read"
 
 
 @rule("TL701", "TL702", "TL704", "TL705", "TL706", "TL708", on="log")
