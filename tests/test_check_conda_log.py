@@ -68,30 +68,3 @@ def found(tmp_path: Path, capsys: pytest.CaptureFixture[str], log: str) -> dict[
     install(site, "pip", "24.0", {"pip/__init__.py": ""})
     report = run(capsys, "--path", site, "--platform", "macos-arm64", "--log", write(tmp_path / "log", log))
     return next(each for each in report["files"][0]["findings"] if each["severity"] != "note")
-
-
-OTHER_PYTHON = """\
-UnsatisfiableError: The following specifications were found
-to be incompatible with the existing python installation in your environment:
-
-Specifications:
-
-  - torchaudio -> python[version='{}']
-
-Your python: conda-forge/osx-64::python==3.10.4=h8b4d769_0_cpython
-"""
-
-
-@pytest.mark.parametrize(
-    ("pythons", "message"),
-    [
-        ("2.7.*|3.5.*|>=3.6,<3.7.0a0", "no channel that was asked has torchaudio for Python 3.10"),
-        ("3.9.*|>=3.10,<3.11.0a0", "the requirements of this installation exclude each other"),
-        (">=3.6", "the requirements of this installation exclude each other"),
-    ],
-)
-def test_a_python_for_which_no_channel_has_a_build(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], pythons: str, message: str
-) -> None:
-    """https://github.com/pytorch/audio/issues/2729"""
-    assert found(tmp_path, capsys, OTHER_PYTHON.format(pythons))["message"] == message

@@ -29,21 +29,3 @@ def missing_in(near: str) -> list[tuple[str, ...]]:
             elif line.strip():
                 break
     return list(dict.fromkeys(tuple(filter(None, each)) for each in stated))
-
-
-# What conda prints if the installed Python is none of those that a package has builds for.
-_OTHER_PYTHON = re.compile(
-    r"^\s{0,8}- (?P<asked>[\w.-]{1,60})[^\s>]{0,60} -> python\[version='(?P<pythons>[^'\n]{1,600})'", re.M
-)
-_YOUR_PYTHON = re.compile(r"Your python: \S{0,60}?python=={0,2}(?P<python>\d\.\d{1,2})")
-
-
-def without_python(text: str) -> tuple[str, str] | None:
-    """A package without a build for the Python of a conda environment, and that Python; None if there is none."""
-    asked, python = _OTHER_PYTHON.search(text), _YOUR_PYTHON.search(text)
-    if asked is None or python is None:
-        return None
-    every = asked["pythons"].split("|")
-    is_open = any(each.startswith(">") and "<" not in each for each in every)
-    has_it = any(python["python"] in re.findall(r"\d+\.\d+", each) for each in every)
-    return None if is_open or has_it else (asked["asked"], python["python"])

@@ -6,7 +6,7 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from torchlock.check.conda_log import missing_in, without_python
+from torchlock.check.conda_log import missing_in
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.check.other_pythons import of_another_python
@@ -130,12 +130,6 @@ def _of_family(context: CheckContext, pins: dict[str, tuple[str, str]]) -> Told 
 
 def _in_words(near: str) -> Told:
     """Who asks for what, as the installer says; else what it could not install together."""
-    if (lost := without_python(near)) is not None:
-        name, python = lost
-        summary = (
-            f"Use an earlier or later Python, another channel such as conda-forge, or install {name} with pip."
-        )
-        return Told("TL527", f"no channel that was asked has {name} for Python {python}", Remedy(summary))
     if asks := _asks(" ".join(near.split())):
         summary = "Loosen one of these requirements, or take another release of a package that has one of them."
         return Told("TL527", asks, Remedy(summary))
