@@ -48,7 +48,13 @@ GIVEN = {
             "_machine() + _architecture()[0] * 9 + _architecture()[0] + '.dylib'",
         )
     ],
-    ("scripts/compiling/registry.py", "_print: pattern"): lambda module: [],
+    ("scripts/compiling/registry.py", "_pattern: pattern"): lambda module: [],
+    ("src/torchlock/check/rules/meanings_in_log.py", "_facts: meaning.line"): lambda module: [
+        meaning.line for meaning in module.meanings()
+    ],
+    ("src/torchlock/check/rules/meanings_in_log.py", "_facts: meaning.near"): lambda module: [
+        meaning.near for meaning in module.meanings() if meaning.near
+    ],
     ("src/torchlock/manifests/declarations.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",

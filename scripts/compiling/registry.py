@@ -20,6 +20,7 @@ REGISTRY_KEYS = {
     "hidden_by_error",
     "whole_file",
     "prints",
+    "meaning",
 }
 _SEVERITIES = ("error", "warning", "note")
 _COMMANDS = ("audit", "check", "lock")
@@ -27,6 +28,9 @@ _REMEDIES = ("reinstall", "versions", "dependent", "partner")
 _STEPS = ("import", "files")
 _CHANGES = ("page", "release", "dependent")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
+_MEANING_KEYS = {"line", "near", "system", "absent", "says", "because", "fix", "command"}
+_MEANING = {"near": "", "system": "", "absent": "", "command": ""}
+_SYSTEMS = ("", "linux", "macos", "windows")
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.
 _WORDS = {
@@ -86,7 +90,39 @@ def registry_row_of(table: dict[str, Any], identifier: str) -> dict[str, Any]:
             row["prints"].append(_print(item, identifier))
         except TableError as error:
             raise error.under(f"prints[{number}]") from None
+    row["meanings"] = []
+    for number, item in enumerate(tables_of(table, "meaning")):
+        try:
+            row["meanings"].append(_meaning(item, table, identifier))
+        except TableError as error:
+            raise error.under(f"meaning[{number}]") from None
     return row
+
+
+def _meaning(table: dict[str, Any], rule: dict[str, Any], identifier: str) -> list[str]:
+    """``[rule, line, near, system, absent, says, because, fix, command]``: what a line means by itself.
+
+    What it does not say is what the rule says.
+    """
+    refuse_unknown(table, _MEANING_KEYS)
+    whole = {**_MEANING, "because": rule.get("because", ""), "fix": rule["fix"], **table}
+    for key in ("line", "says", *table):
+        text_of(whole, key)
+    for key in ("line", "near"):
+        _pattern(whole[key], key)
+    if whole["system"] not in _SYSTEMS:
+        raise TableError(f"must be one of {', '.join(_SYSTEMS[1:])}", "system")
+    if not whole["fix"].endswith("."):
+        raise TableError("must end with a full stop", "fix")
+    keys = ("line", "near", "system", "absent", "says", "because", "fix", "command")
+    return [identifier, *(whole[key] for key in keys)]
+
+
+def _pattern(pattern: str, key: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise TableError(f"is not a pattern: {error}", key) from None
 
 
 def _print(table: dict[str, Any], identifier: str) -> list[Any]:
@@ -100,10 +136,7 @@ def _print(table: dict[str, Any], identifier: str) -> list[Any]:
     beside = table.get("beside", "")
     beside = _WORDS.get(beside, beside)
     for key, pattern in (("line", text_of(table, "line")), ("beside", beside)):
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise TableError(f"is not a pattern: {error}", key) from None
+        _pattern(pattern, key)
     also = texts_of(table, "also") if "also" in table else []
     return [order, table["line"], beside, weight, [identifier, *also]]
 
@@ -119,6 +152,7 @@ def compile_registry(rules: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], 
     for identifier, row in rows.items():
         groups.setdefault(row.get("group", ""), []).append(identifier)
     prints = sorted(line for row in rows.values() for line in row.pop("prints"))
+    meanings = [meaning for row in rows.values() for meaning in row.pop("meanings")]
     for row in rows.values():
         if "explains" in row:
             row["explains"] = sorted({rule for name in row["explains"] for rule in groups.get(name, [name])})
@@ -128,7 +162,7 @@ def compile_registry(rules: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], 
     for rule in [*named, *(rule for line in prints for rule in line[4])]:
         if rule not in rules:
             raise TableError(f"no rule or group is called {rule!r}")
-    registry = {"rules": rows, "prints": [line[1:] for line in prints]}
+    registry = {"rules": rows, "prints": [line[1:] for line in prints], "meanings": meanings}
     return registry, {identifier: rule["story"] for identifier, rule in rules.items()}
 
 

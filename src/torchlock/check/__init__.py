@@ -37,8 +37,11 @@ _RULES = "torchlock.check.rules"
 def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding]:
     """All findings in an environment, causes first, without those of the rules in ``ignore``.
 
-    A rule that meets a bug becomes a finding (TL908). The other rules still run.
+    A rule that meets a bug becomes a finding (TL908). The other rules still run. There is nothing to find where a
+    log is judged alone, without an environment.
     """
+    if not context.environment.path:
+        return []
     found: list[Finding] = []
     for rule in registry.functions(_RULES):
         with fenced(context, found, f"in its rule {rule.name}, so this rule was not checked"):

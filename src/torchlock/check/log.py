@@ -252,7 +252,7 @@ class _Failures:
     """
 
     def __init__(self, last: int) -> None:
-        self.found: dict[tuple[int, str, str], Signature] = {}
+        self.found: dict[tuple[int, str, str, int], Signature] = {}
         self._last = last
         self._tried: set[str] = set()
         self._in_source, self._frame_at = False, -1
@@ -267,7 +267,7 @@ class _Failures:
             index, known = row
             library = _named(_LIBRARY, line) if known.weight in (ATTEMPT, CAUSE) else ""
             signature = _signature(line, number, known, library)
-            self.found.setdefault((index, library, signature.module), signature)
+            self.found.setdefault((index, library, signature.module, signature.weight), signature)
 
     def _is_tried(self, number: int, line: str) -> bool:
         """Whether a line may show a failure, and is none that was compared before; of very many, the last ones."""

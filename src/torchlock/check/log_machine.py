@@ -37,7 +37,21 @@ _MARKER = re.compile(r"['\"](platform_machine|sys_platform)['\"]: ['\"]([\w-]{2,
 _ANY_MACOS = "macosx-11.0"
 _SYSTEMS = {"macos": _ANY_MACOS, "windows": "win", "linux": "linux", "darwin": _ANY_MACOS, "win32": "win"}
 _MACHINES = {_ANY_MACOS: {"aarch64": "arm64"}, "win": {"x86_64": "amd64", "aarch64": "arm64"}}
+# What shows the operating system, in a path or in the words of its loader.
+_SIGNS = (
+    ("macos", re.compile(r"\.dylib\b|(?<![:\w])/Users/|(?<!\w)dlopen\(/|-darwin\.so|macosx[-_]")),
+    (
+        "windows",
+        re.compile(r"\.(?:dll|pyd)\b|(?<![a-z])[a-z]:\\|\\(?:site-packages|scripts)\\|\bwinerror\b", re.I),
+    ),
+    ("linux", re.compile(r"/home/|/root/|/usr/lib/|x86_64-linux|\.so\.\d|cannot open shared object file")),
+)
 _BITS_32 = {"win-x86": "win32", "win-i686": "win32"}
+
+
+def system_of(text: str) -> str:
+    """The operating system that printed a log: ``linux``, ``macos`` or ``windows``; "" if unknown."""
+    return next((name for name, sign in _SIGNS if sign.search(text[-_MOST:])), "")
 
 
 def interpreter_of(context: CheckContext, log: Log) -> Interpreter:

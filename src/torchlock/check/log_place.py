@@ -79,11 +79,16 @@ def elsewhere(
 
 def taken_as(log: Log, folders: Sequence[str]) -> str:
     """A remark on a log whose path this machine does not have: the environment may be a copy; else ""."""
+    elsewhere = in_another_place(log, folders)
+    return (
+        f"{elsewhere}, which is not on this machine: it is read as a log of this environment" if elsewhere else ""
+    )
+
+
+def in_another_place(log: Log, folders: Sequence[str]) -> str:
+    """Where a log has a package that is not in these folders: "the log has torch in /srv/env"; else ""."""
     strange = _strange(log, folders, True, "")
-    if not strange:
-        return ""
-    name, prefix = strange[0]
-    return f"the log has {name} in {prefix}, which is not on this machine: it is read as a log of this environment"
+    return "the log has {} in {}".format(*strange[0]) if strange else ""
 
 
 def _strange(log: Log, folders: Sequence[str], moved: bool, root: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from torchlock.check import by_log, examine, fenced, healthy, ranked, unexamined
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
-from torchlock.cli.log_environment import other_command, take_environment_of
+from torchlock.cli.log_environment import context_with_log, folders_of, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
 from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     import argparse
 
     from torchlock.check import CheckContext
+    from torchlock.check.log import Log
     from torchlock.check.verdict import Verdict
     from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
     from torchlock.inspect.probe import Step
+
+# What a report names in place of a folder.
+_ALONE = "the log alone (nothing of this machine was looked at)"
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -39,11 +43,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         for output in (arguments.output, arguments.report):
             guard_report(output, [] if arguments.log is None else [arguments.log])
-    log = None if arguments.log is None else _log_text(arguments.log, console)
+    log = None if arguments.log is None else _log(arguments.log, console)
     if log is not None:
         take_environment_of(log, arguments, console)
     _refuse_root_alone(arguments)
-    context = context_of(arguments, console)
+    if log is None:
+        context, strange = context_of(arguments, console), ""
+    else:
+        context, strange = context_with_log(log, arguments, console)
     if arguments.export:
         return _export(context, arguments, console)
     found = examine(context)
@@ -58,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     remarks: list[str] = []
     if log is not None:
         with fenced(context, findings, "in the log, so the log is ignored"):
-            findings, remarks = _by_log(context, findings, log, arguments, console)
+            findings, remarks = _by_log(context, findings, log, strange, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
     fine = "not everything was examined" if context.broken else healthy(context, findings, is_open=bool(remarks))
@@ -76,33 +83,31 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _log_text(path: str, console: Console) -> str:
-    """The text of a log; of a very large one its beginning and its end, which a note says.
+def _log(path: str, console: Console) -> Log:
+    """A log; of a very large one its beginning and its end are read, which a note says.
 
     Raises:
         InputError: it cannot be read.
     """
-    from torchlock.check.log import decoded
+    from torchlock.check.log import decoded, read_log
     from torchlock.manifests.text import read_ends
 
     head, skipped, lines, tail = read_ends(path)
     if skipped:
         size = f"{len(head) + skipped + len(tail):,} bytes"
         console.say("note", f"the log has {size}: its first and last {len(head) >> 20} MB are read")
-    return decoded(head, lines, tail)
+    return read_log(decoded(head, lines, tail))
 
 
 def _write_support_report(
-    context: CheckContext, report: Report, result: Verdict, log: str | None, path: str, console: Console
+    context: CheckContext, report: Report, result: Verdict, log: Log | None, path: str, console: Console
 ) -> None:
-    from torchlock.check.log import read_log
     from torchlock.redaction import lines_of
     from torchlock.report.support_report import support_report
 
-    first = read_log(log).first if log else None
-    text = support_report(
-        context, report, result, lines_of(log.rstrip()) if log else [], first.line if first else 0
-    )
+    first = log.first if log else None
+    lines = lines_of(log.text.rstrip()) if log else []
+    text = support_report(context, report, result, lines, first.line if first else 0)
     write_result(text, path, console, whole=True)
 
 
@@ -173,31 +178,27 @@ def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
 
 
 def _by_log(
-    context: CheckContext, findings: list[Finding], text: str, arguments: argparse.Namespace, console: Console
+    context: CheckContext,
+    findings: list[Finding],
+    log: Log,
+    strange: str,
+    arguments: argparse.Namespace,
+    console: Console,
 ) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and remarks for the first line of the report.
 
-    A log from another environment is ignored.
+    A log from another environment is ignored; ``strange`` says why it is from another one.
     """
-    from torchlock.check.log import read_log
     from torchlock.check.log_order import remarks
-    from torchlock.check.log_place import elsewhere, taken_as
+    from torchlock.check.log_place import taken_as
     from torchlock.check.log_state import contradicted
-    from torchlock.inspect.environment_choice import root_of
 
-    log = read_log(text)
-    installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
-    root = "" if arguments.path is None else arguments.root or root_of(arguments.path) or ""
-    system = context.target.platform.system if context.target is not None else ""
-    folders, moved, exact = _folders(context, arguments), not context.live, arguments.root is not None
-    strange = elsewhere(log, folders, installed, moved=moved, exact=exact, root=root, system=system)
-    if strange:
-        strange += other_command(log, arguments)
-    else:
-        strange = contradicted(context, log)
+    strange = strange or contradicted(context, log)
     if not strange:
-        if moved and not exact and (remark := taken_as(log, folders)):
-            console.say("note", remark)
+        if not context.live and arguments.root is None:
+            remark = taken_as(log, folders_of(context, arguments))
+            if remark:
+                console.say("note", remark)
         findings = by_log(context, log, findings)
     said = remarks(log, findings, strange)
     for remark in said:
@@ -205,22 +206,6 @@ def _by_log(
     explained = [each.message for each in findings if each.message in said]
     is_open = bool(said) and not (log.is_handled and not strange)
     return findings, explained or (["this check does not explain the log"] if is_open else [])
-
-
-def _folders(context: CheckContext, arguments: argparse.Namespace) -> list[str]:
-    """The folders of the import path, as the checked machine names them."""
-    from torchlock.inspect.environment_choice import root_of
-
-    folders = [entry.path for entry in context.environment.path if entry.state == "folder"]
-    root = None if arguments.path is None else arguments.root or root_of(arguments.path)
-    if root is None:
-        return folders
-    bases = {os.path.abspath(root), os.path.realpath(root)}  # noqa: PTH100 (pathlib keeps "..")
-    return [
-        f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
-        for folder in folders
-        for base in bases
-    ]
 
 
 def _probed(
@@ -245,7 +230,7 @@ def _probed(
 def _report(context: CheckContext, result: Verdict) -> Report:
     interpreter, target = context.environment.interpreter, context.target
     sites = context.environment.sites
-    path = interpreter.executable or interpreter.prefix or (sites[0].path if sites else "")
+    path = interpreter.executable or interpreter.prefix or (sites[0].path if sites else _ALONE)
     if not context.live and sites:
         path = sites[0].path
     table: dict[str, Any] = {

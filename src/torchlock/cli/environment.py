@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from torchlock.check.log import Log
     from torchlock.cli.streams import Console
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.environment_choice import ActiveEnvironment
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.target import Platform
+
+
+class NoEnvironmentError(InputError):
+    """No environment is named, and none with torch was found."""
 
 
 def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
@@ -46,6 +51,24 @@ def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
     _add_gpus(context, libraries, arguments.gpu, console)
     if arguments.deep:
         context.progress = _counting(console)
+    return context
+
+
+def context_of_log(log: Log, arguments: argparse.Namespace) -> CheckContext:
+    """The context of a log alone: what the log and the command line state, and nothing of this machine.
+
+    Raises:
+        InputError: a stated platform, GPU or build is unknown.
+    """
+    from torchlock.check.log_alone import context_of as alone
+    from torchlock.target import Platform
+
+    context = alone(log, None if arguments.platform in (None, "host") else Platform.parse(arguments.platform))
+    context.accelerator = _accelerator(arguments.accelerator)
+    if arguments.gpu not in (None, "host"):
+        from torchlock.knowledge.gpus import parse_gpus
+
+        context.gpus, context.gpu_stated = parse_gpus(arguments.gpu), True
     return context
 
 
@@ -143,14 +166,14 @@ def _active(console: Console) -> ActiveEnvironment:
     """The active environment. If a variable names a missing environment, a note says which one is used.
 
     Raises:
-        InputError: none is named, the project has none, and none has torch.
+        NoEnvironmentError: none is named, the project has none, and none has torch.
     """
     from torchlock.inspect.environment_choice import active_environment
 
     found = active_environment(os.environ)
     if found.looked:
         named = "".join(f"; {name} names {folder}, which is not an environment" for name, folder in found.gone)
-        raise InputError(
+        raise NoEnvironmentError(
             f"no environment with torch was found: looked at {', '.join(found.looked)}{named}",
             hint="name its interpreter with --python, or its folder with --path",
         )

@@ -7,16 +7,18 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchlock.cli.environment import NoEnvironmentError, context_of, context_of_log
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
     import argparse
 
+    from torchlock.check import CheckContext
     from torchlock.check.log import Log
     from torchlock.cli.streams import Console
 
 
-def take_environment_of(text: str, arguments: argparse.Namespace, console: Console) -> None:
+def take_environment_of(log: Log, arguments: argparse.Namespace, console: Console) -> None:
     """Set ``--path`` to the environment that a log names, if it exists here and the user named no environment.
 
     With ``--root`` it is looked for below that folder. It is read; its interpreter is not run. The active
@@ -24,13 +26,85 @@ def take_environment_of(text: str, arguments: argparse.Namespace, console: Conso
     """
     if arguments.path is not None or arguments.python is not None or arguments.probe or arguments.export:
         return
-    from torchlock.check.log import read_log
     from torchlock.check.log_place import site_of
 
-    site = site_of(read_log(text), arguments.root or "")
+    site = site_of(log, arguments.root or "")
     if site and (arguments.root is not None or not _is_active(site)):
         arguments.path = site
         console.say("note", f"the log names {site}: this environment is checked (choose another one with --path)")
+
+
+def context_with_log(log: Log, arguments: argparse.Namespace, console: Console) -> tuple[CheckContext, str]:
+    """The context in which a log is judged; and why it is not one of the environment that was examined, else "".
+
+    The log is judged alone if there is no environment; if that one has nothing of the stack and contradicts the
+    log, or the log is of another path; or if it is another one that the user did not name.
+
+    Raises:
+        TorchlockError: wrong use, or a named environment that is not there.
+    """
+    from torchlock.check.log_alone import has_stack
+    from torchlock.check.log_place import in_another_place
+
+    is_asked = arguments.probe or arguments.export
+    is_named = arguments.path is not None or arguments.python is not None
+    try:
+        context = context_of(arguments, console)
+    except NoEnvironmentError as error:
+        if is_asked:
+            raise
+        return _alone(log, arguments, str(error), console), ""
+    strange = why_elsewhere(context, log, arguments)
+    is_empty = not has_stack(context)
+    why = strange or (in_another_place(log, folders_of(context, arguments)) if is_empty else "")
+    if is_asked or not why or (is_named and not is_empty):
+        return context, strange
+    return _alone(log, arguments, why, console), ""
+
+
+def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Console) -> CheckContext:
+    from torchlock.check.log_alone import described
+
+    named = described(log)
+    its = f" ({named})" if named else ""
+    console.say("note", f"{why}; so the log is judged alone{its}, and nothing of this machine was looked at")
+    return context_of_log(log, arguments)
+
+
+def why_elsewhere(context: CheckContext, log: Log, arguments: argparse.Namespace) -> str:
+    """Why a log is not of the environment that is examined, and how to check the other one; "" if it may be."""
+    from torchlock.check.log_place import elsewhere
+    from torchlock.inspect.environment_choice import root_of
+
+    installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
+    root = "" if arguments.path is None else arguments.root or root_of(arguments.path) or ""
+    system = context.target.platform.system if context.target is not None else ""
+    strange = elsewhere(
+        log,
+        folders_of(context, arguments),
+        installed,
+        moved=not context.live,
+        exact=arguments.root is not None,
+        root=root,
+        system=system,
+    )
+    return strange + other_command(log, arguments) if strange else ""
+
+
+def folders_of(context: CheckContext, arguments: argparse.Namespace) -> list[str]:
+    """The folders of the import path, as the checked machine names them."""
+    from torchlock.inspect.environment_choice import root_of
+
+    folders = [entry.path for entry in context.environment.path if entry.state == "folder"]
+    root = None if arguments.path is None else arguments.root or root_of(arguments.path)
+    if root is None:
+        return folders
+    bases = {os.path.abspath(root), os.path.realpath(root)}  # noqa: PTH100 (pathlib keeps "..")
+    return [
+        f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
+        for folder in folders
+        for base in bases
+    ]
 
 
 def other_command(log: Log, arguments: argparse.Namespace) -> str:

@@ -8,7 +8,7 @@ platform.
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from torchlock.answers import Unknown
@@ -269,3 +269,16 @@ class CompatibilityTable:
             version = PythonVersion.parse(f"3.{minor}")._replace(free_threaded=minor in self._free)
             self._targets[cell] = Target(version, self.place(platform))
         return self._targets[cell]
+
+
+@cache
+def newest_beside(name: str, torch: str) -> str:
+    """The newest release of a companion that works with one release of torch; "" if none is known to.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    table = CompatibilityTable()
+    package, mask = table.packages[name], table.packages["torch"].mask(f"=={torch}") if torch else 0
+    fitting = list(bits(table.fits_torch(name, mask) & ~package.prereleases & ~package.yanked))
+    return package.versions[fitting[-1]] if fitting else ""

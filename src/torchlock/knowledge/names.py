@@ -135,6 +135,15 @@ def numpy_with(name: str, version: Version) -> str:
     return f"<{until}" if is_gone else ""
 
 
+def numpy_without(name: str) -> str:
+    """The first NumPy without a name that earlier ones have: ``1.24``; "" if there is none, or it is unknown.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return str(tables.load_compiled("names.json")["numpy"].get(name, ("", ""))[0])
+
+
 def numpy_of_interface(version: int) -> str:
     """The first NumPy with a version of the C interface (16 → ``1.23``); "" if it is unknown.
 

@@ -43,6 +43,27 @@ class Rule(NamedTuple):
     hidden_by_error: bool
 
 
+class Meaning(NamedTuple):
+    """What a line of a log means by itself, if its environment is not there.
+
+    ``line`` is a pattern of the line, ``near`` one of the lines around it; ``system`` is the only operating system
+    that it is about, "" for all. ``absent`` is the package that the line shows to be missing, or ``*`` if the line
+    proves all that the meaning says: it holds in an environment without that package, too.
+    ``says``, ``because``, ``fix`` and ``command`` are texts with ``{names}`` of the
+    facts; a part in brackets is left out if a fact in it is not known, and so is a whole command.
+    """
+
+    rule: str
+    line: str
+    near: str
+    system: str
+    absent: str
+    says: str
+    because: str
+    fix: str
+    command: str
+
+
 class Registered(NamedTuple):
     """A function that finds violations of ``rules``; ``on`` says when it runs, "" for always."""
 
@@ -152,6 +173,12 @@ def prints() -> list[tuple[str, str, str, list[str]]]:
     Each is two patterns that a line matches (the second may be ""), a weight, and the causes, likeliest first.
     """
     return [tuple(row) for row in _table()["prints"]]
+
+
+@cache
+def meanings() -> tuple[Meaning, ...]:
+    """What lines of a log mean by themselves; of those about one line the first that fits counts."""
+    return tuple(Meaning(*row) for row in _table()["meanings"])
 
 
 @cache

@@ -62,8 +62,8 @@ def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> 
     is_conda = context.environment.conda or re.search(r"[/\\](\w*conda\d?|miniforge\d?|mamba)[/\\]", provider)
     if is_conda and "GLIBC_" not in finding.expected_error:
         return _conda_libstdcxx(context, provider)
-    name = finding.packages[0][0]
-    if plan is not None and plan.versions.get(name, context.version(name)) != context.version(name):
+    name = finding.packages[0][0] if finding.packages else ""
+    if plan is not None and name and plan.versions.get(name, context.version(name)) != context.version(name):
         return fitting(context, plan)
     if "GLIBC_" in finding.expected_error:
         return Remedy(

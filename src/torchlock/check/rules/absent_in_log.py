@@ -39,7 +39,7 @@ _RELEASE = re.compile(
     r"(?<![\w.-])(?P<package>torch(?:audio|vision|codec|text)?|soundfile)(?:==|[-/]|:?\s{1,30}(?:version )?)"
     r"v?(?P<release>\d{1,2}\.\d{1,2})(?=[.\s+,)-]|$)"
 )
-_NOT_HERE = "the log shows it; the package is not installed in this environment, so its files were not read"
+_NOT_HERE = "the log shows it; the files of its environment were not read"
 
 
 @rule("TL701", "TL702", "TL704", "TL705", "TL706", "TL708", on="log")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -64,6 +63,8 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     that only the files are found to be right.
     """
     names = [name for name in STACK if name in context.pins and name != "numpy"]
+    if not context.environment.path:
+        return "only the log was read, and nothing of this machine was looked at"
     if not names:
         return "torch and torchaudio are not installed in this environment, so nothing was examined"
     unknown = unexamined(context)
@@ -332,16 +333,11 @@ def _asked(context: CheckContext, first: Signature) -> list[tuple[Attempt, NotEx
     return direct + [pair for pair in pairs if is_below_named(context, pair[1], first)]
 
 
-# What a line of a log shows about the system that printed it.
-_SYSTEMS = (
-    ("macos", re.compile(r"\.dylib\b|/Users/|dlopen\(")),
-    ("windows", re.compile(r"\.dll\b|\.pyd\b|[A-Z]:\\", re.I)),
-)
-
-
 def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iterator[Finding]:
     """A soundfile that finds no library, on the system of the environment, or else of the log."""
-    system = context.operating_system or next((name for name, sign in _SYSTEMS if sign.search(log.text)), "")
+    from torchlock.check.log_machine import system_of
+
+    system = context.operating_system or system_of(log.text)
     if system:
         otherwise = "the log shows that it finds none"
         yield without_libsndfile(context, why_none(context, otherwise), system)

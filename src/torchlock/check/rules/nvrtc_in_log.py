@@ -88,7 +88,7 @@ def nvrtc(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
     yield context.finding(
         "TL226",
         "warning",
-        message + ("" if exact else has),
+        message + ("" if exact or not context.environment.path else has),
         "torch",
         expected_error=first.text,
         remedy=_for_nvrtc(context, version, wanted[0], exact, every),

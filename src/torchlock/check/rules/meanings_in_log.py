@@ -1,0 +1,128 @@
+"""What a line of a log means by itself, as the data of its rule say it (``meaning`` in ``compat_data/rules``).
+
+It is asked if no finding explains the line, and nothing of the stack is installed here or the line proves it in
+any environment. It says nothing about files: the texts are filled with what the log shows, and from the tables of
+releases.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.log_alone import has_stack
+from torchlock.check.log_machine import system_of
+from torchlock.check.log_releases import releases_in
+from torchlock.check.log_signatures import ECHO
+from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.build_labels import parse_label
+from torchlock.knowledge.compatibility import newest_beside
+from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.names import numpy_without
+from torchlock.knowledge.registry import get, meanings, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log, Signature
+    from torchlock.finding import Finding
+    from torchlock.knowledge.registry import Meaning
+
+# The facts of a message may stand in so many lines before and after its first one.
+_NEAR = 25
+_NAME = re.compile(r"\{(\w{1,30})\}")
+_OPTIONAL = re.compile(r"\[([^\[\]]{1,300})\]")
+# Python prints a warning of a library and goes on.
+_WARNING = re.compile(r"\b(?:User|Runtime|Future|Deprecation)?Warning: ")
+# The last frame of these is the messenger, and not the package that the message is about.
+_LOADERS = ("torch", "numpy", "importlib_metadata", "ctypes")
+
+
+# The functions about single lines come first: the rule with the highest rank decides when this one is asked.
+_RULES = sorted({meaning.rule for meaning in meanings()}, key=lambda each: -get(each).rank)
+
+
+@rule(*_RULES, on="unexplained")
+def meant(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The meaning of the first failure of a log, if all that it has to say is known."""
+    first = log.first
+    if first is None or first.weight == ECHO or _WARNING.search(first.text):
+        return
+    if any(each.rule in first.rules and each.severity != "note" for each in found):
+        return  # An earlier failure of the log has the same cause.
+    system = context.operating_system or system_of(log.text)
+    for meaning in sorted(meanings(), key=lambda each: _place(first, each)):
+        is_about = meaning.rule in first.rules and meaning.system in ("", system)
+        if not is_about or not _holds_here(context, meaning):
+            continue
+        facts = _facts(meaning, log)
+        if facts is not None and _is_known(meaning.says, facts):
+            yield _finding(context, meaning, facts, first.text)
+            return
+
+
+def _place(first: Signature, meaning: Meaning) -> int:
+    """The place of a meaning's rule among the likely causes of a line."""
+    return first.rules.index(meaning.rule) if meaning.rule in first.rules else len(first.rules)
+
+
+def _holds_here(context: CheckContext, meaning: Meaning) -> bool:
+    """Whether the files of this environment do not matter for a meaning."""
+    if not has_stack(context):
+        return True
+    return bool(meaning.absent) and meaning.absent not in context.pins
+
+
+def _facts(meaning: Meaning, log: Log) -> Mapping[str, str] | None:
+    """What the log shows, by name; None if the first failure is another one.
+
+    A release of the stack is known by the name of its package, the companion of the log's torch as
+    ``torchcodec_for_torch``, the page of its build as ``torch_page``, and the package that failed as ``package``.
+    """
+    first = log.first
+    match = re.search(meaning.line, first.text, re.IGNORECASE) if first is not None else None
+    if first is None or match is None:
+        return None
+    lines = log.text.split("\n")[max(0, first.line - _NEAR) : first.line + _NEAR]
+    near = re.search(meaning.near, "\n".join(lines)) if meaning.near else None
+    releases = releases_in(log)
+    modules = [frame.partition("/")[0].removesuffix(".py") for frame in log.frames]
+    owners = [each for each in modules if each not in _LOADERS]
+    known = {name: version for name, (version, _) in releases.items()}
+    facts = {**known, **match.groupdict(), **(near.groupdict() if near is not None else {})}
+    facts["package"] = owners[-1] if owners else ""
+    facts["numpy_without"] = numpy_without(facts.get("numpy_name") or "")
+    for name in ("torchaudio", "torchvision", "torchcodec"):
+        facts[f"{name}_for_torch"] = newest_beside(name, known.get("torch", ""))
+    _, label = releases.get("torch", ("", ""))
+    facts["torch_page"] = page_of(label) if parse_label(label) is not None else ""
+    return {name: text for name, text in facts.items() if text}
+
+
+def _finding(context: CheckContext, meaning: Meaning, facts: Mapping[str, str], line: str) -> Finding:
+    command = _filled(meaning.command, facts) if _is_known(meaning.command, facts) else ""
+    return context.finding(
+        meaning.rule,
+        "warning",
+        _filled(meaning.says, facts),
+        because=_filled(meaning.because, facts),
+        sources=None if meaning.because == context.matrix.because(meaning.rule) else (),
+        expected_error=line,
+        remedy=Remedy(_filled(meaning.fix, facts), commands=(Command("pip", command),) if command else ()),
+        strength=Strength.RAN,
+    )
+
+
+def _is_known(text: str, facts: Mapping[str, str]) -> bool:
+    """Whether all facts of a text are known, but for those in its brackets."""
+    return set(_NAME.findall(_OPTIONAL.sub("", text))) <= facts.keys()
+
+
+def _filled(text: str, facts: Mapping[str, str]) -> str:
+    """A text with its facts; without the parts in brackets that have an unknown one."""
+
+    def part(match: re.Match[str]) -> str:
+        return match[1] if set(_NAME.findall(match[1])) <= facts.keys() else ""
+
+    return _NAME.sub(lambda name: facts.get(name[1], ""), _OPTIONAL.sub(part, text))
