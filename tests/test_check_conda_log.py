@@ -68,3 +68,52 @@ def found(tmp_path: Path, capsys: pytest.CaptureFixture[str], log: str) -> dict[
     install(site, "pip", "24.0", {"pip/__init__.py": ""})
     report = run(capsys, "--path", site, "--platform", "macos-arm64", "--log", write(tmp_path / "log", log))
     return next(each for each in report["files"][0]["findings"] if each["severity"] != "note")
+
+
+FOR_PYTHONS = """\
+UnsatisfiableError: The following specifications were found
+to be incompatible with the existing python installation in your environment:
+
+Specifications:
+
+  - torchaudio -> python[version='2.7.*|3.5.*|>=3.6,<3.7.0a0']
+{}
+Your python: {}
+
+If python is on the left-most side of the chain, that's the version you've asked for.
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "own", "names", "version"),
+    [
+        ("", "conda-forge/osx-64::python==3.10.4=h8b4d769_0_cpython", "torchaudio", "3.10"),
+        ("", "python=3.11", "torchaudio", "3.11"),
+        (
+            "  - torchvision -> python[version='>=3.6,<3.7.0a0']\n",
+            "python=3.12",
+            "torchaudio and torchvision",
+            "3.12",
+        ),
+    ],
+)
+def test_a_package_for_other_pythons(
+    more: str, own: str, names: str, version: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/pytorch/audio/issues/2729"""
+    folder = tmp_path / "env" / "lib" / f"python{version}" / "site-packages"
+    install(folder, "pip", "24.0", {"pip/__init__.py": ""})
+    log = write(tmp_path / "log.txt", f"$ conda install torchaudio\n{FOR_PYTHONS.format(more, own)}")
+    report = run(capsys, "--path", folder, "--platform", "linux-x86_64", "--log", log)
+    assert report["summary"] == f"no channel that was asked has {names} for Python {version}"
+
+
+def test_specifications_without_a_python_exclude_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "env" / "lib" / "python3.10" / "site-packages"
+    install(folder, "pip", "24.0", {"pip/__init__.py": ""})
+    text = FOR_PYTHONS.format("", "").replace("Your python: ", "")
+    log = write(tmp_path / "log.txt", f"$ conda install torchaudio\n{text}")
+    report = run(capsys, "--path", folder, "--platform", "linux-x86_64", "--log", log)
+    assert report["summary"] == "the requirements of this installation exclude each other"

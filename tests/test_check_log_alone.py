@@ -19,6 +19,9 @@ The current PyTorch install supports CUDA capabilities sm_50 sm_60 sm_70 sm_75 s
 RuntimeError: CUDA error: no kernel image is available for execution on the device
 """
 
+OLD = "/p/software/torchaudio/0.11.0-gcc/lib/python3.11/site-packages/torchaudio"
+NEW = ["the module is there", "a release in a path", "a release that was printed", "a function"]
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
@@ -41,21 +44,21 @@ def bad(site: Path, capsys: pytest.CaptureFixture[str], log: str) -> list[dict[s
         (
             "AttributeError: module 'torchaudio' has no attribute 'list_audio_backends'",
             "TL702",
-            "torchaudio.list_audio_backends, which torchaudio 2.9 removed",
-            "Use torchaudio<2.9",
+            "torchaudio.list_audio_backends, which torchaudio 0.6 added and 2.9 removed",
+            "Use torchaudio>=0.6,<2.9",
         ),
         (
             "ModuleNotFoundError: No module named 'torchaudio.backend'",
             "TL701",
-            "torchaudio.backend, which torchaudio",
-            "Use torchaudio<",
+            "torchaudio.backend, which torchaudio 0.6 added and 2.9 removed",
+            "Use torchaudio>=0.6,<2.9",
         ),
         ("AttributeError: module 'torch' has no attribute 'irfft'", "TL704", "1.8 removed", "Use torch<1.8"),
         (
             "ModuleNotFoundError: No module named 'torchvision.transforms.functional_tensor'",
             "TL705",
-            "torchvision 0.17 removed",
-            "Use torchvision<0.17",
+            "torchvision 0.5 added and 0.17 removed",
+            "Use torchvision>=0.5,<0.17",
         ),
         (
             "AttributeError: module 'torch' has no attribute 'compile'",
@@ -63,10 +66,35 @@ def bad(site: Path, capsys: pytest.CaptureFixture[str], log: str) -> list[dict[s
             "new in torch 2.0",
             "Use torch>=2.0",
         ),
+        # What Python names is there: a release without torchaudio.io is not the one of the log.
+        (
+            "AttributeError: module 'torchaudio.io' has no attribute 'AudioEffector'",
+            "TL706",
+            "which is new in torchaudio 2.1",
+            "Use torchaudio>=2.1,<2.9 with",
+        ),
+        (
+            f"ImportError: cannot import name 'download_asset' from 'torchaudio.utils' ({OLD}/utils/__init__.py)",
+            "TL706",
+            "which is new in torchaudio 0.12",
+            "Use torchaudio>=0.12,<2.9 with",
+        ),
+        (
+            "torchaudio==2.9.1\nAttributeError: module 'torchaudio' has no attribute 'list_audio_backends'",
+            "TL702",
+            "torchaudio.list_audio_backends, which torchaudio 2.9 removed",
+            "Use torchaudio<2.9 with",
+        ),
+        (
+            "torchaudio>=2.1\nAttributeError: module 'torchaudio.functional' has no attribute 'forced_align'",
+            "TL706",
+            "which is new in torchaudio 2.1",
+            "Use torchaudio>=2.1 with",
+        ),
         (TOO_OLD, "TL202", "supports CUDA 11.4", "/whl/cu118"),
         (NO_KERNEL, "TL208", "no code for NVIDIA GeForce RTX 5090 (sm_120), only for sm_50", "/whl/cu1"),
     ],
-    ids=["torchaudio", "a module", "torch", "torchvision", "a new name", "a driver", "a GPU"],
+    ids=["torchaudio", "a module", "torch", "torchvision", "a new name", *NEW, "a driver", "a GPU"],
 )
 def test_a_cause_that_the_log_names(
     site: Path, capsys: pytest.CaptureFixture[str], log: str, rule: str, message: str, remedy: str

@@ -18,6 +18,8 @@ from support.skeletons import Site
 from torchlock.inspect.loading.root import Root
 
 LINUX = "; platform_system == 'Linux' and platform_machine == 'x86_64'"
+OLDER_NCCL = "torch was built with another release of nvidia-nccl-cu12 than the installed one"
+OTHER_NCCL = "torch was built with nvidia-nccl-cu12; nvidia-nccl-cu11 has the same file, and replaced or hides it"
 COMPLETE = "__nvJitLinkComplete_12_4"
 SPARSE = "nvidia/cusparse/lib/libcusparse.so.12"
 JIT = "$ORIGIN/../../nvjitlink/lib"
@@ -489,8 +491,15 @@ def test_no_triton_on_windows(ground: Ground, torch: str, command: str) -> None:
 
 
 @pytest.mark.sketched
-@pytest.mark.parametrize("symbol", ["ncclCommRegister", "ncclCommWindowRegister"])
-def test_an_older_nccl(ground: Ground, site: Site, symbol: str) -> None:
+@pytest.mark.parametrize(
+    ("symbol", "provider", "because"),
+    [
+        ("ncclCommRegister", "nvidia-nccl-cu12", OLDER_NCCL),
+        ("ncclCommWindowRegister", "nvidia-nccl-cu12", OLDER_NCCL),
+        ("ncclMemFree", "nvidia-nccl-cu11", OTHER_NCCL),
+    ],
+)
+def test_an_older_nccl(ground: Ground, site: Site, symbol: str, provider: str, because: str) -> None:
     """https://github.com/pytorch/pytorch/issues/119932: another package brought an older release."""
     pins = {
         "nvidia-cusparse-cu12": "12.3.1.170",
@@ -503,14 +512,14 @@ def test_an_older_nccl(ground: Ground, site: Site, symbol: str) -> None:
     library = elf("libtorch_cuda.so", below, [], [symbol], runpath=f"$ORIGIN:{path}")
     write(site.path / "torch/lib/libtorch_cuda.so", library)
     older = {"nvidia/nccl/lib/libnccl.so.2": elf("libnccl.so.2", exports=["ncclGetVersion"])}
-    install(site.path, "nvidia-nccl-cu12", "2.18.1", older)
+    if provider != "nvidia-nccl-cu12":
+        install(site.path, "nvidia-nccl-cu12", "2.21.5", older)
+    install(site.path, provider, "2.18.1", older)
     log = f"ImportError: {site.path}/torch/lib/libtorch_cuda.so: undefined symbol: {symbol}\n"
     done = ground.check(site, log=log)
-    assert done.first.message.endswith(
-        f"uses {symbol}, which libnccl.so.2 of nvidia-nccl-cu12 2.18.1 does not define"
-    )
-    assert done.first.because == "torch was built with another release of nvidia-nccl-cu12 than the installed one"
-    assert done.command == "python -m pip install nvidia-nccl-cu12==2.21.5"
+    assert done.first.message.endswith(f"uses {symbol}, which libnccl.so.2 of {provider} 2.18.1 does not define")
+    assert done.first.because == because
+    assert done.command is not None and done.command.endswith(" nvidia-nccl-cu12==2.21.5")
 
 
 @pytest.mark.sketched

@@ -10,14 +10,16 @@ from compiling.values import TableError, evidence_kind_of, read_toml, refuse_unk
 
 _NAME = re.compile(r"[a-z]\w*(\.\w+)+")
 _MEMBER = re.compile(r"[A-Za-z]\w*")
-# What a call prints, its line, the package, the release that changed it, what the code does, and what to write.
-_CHANGED = ("error", "line", "package", "since", "text", "instead")
+# What a call prints, its line, the package, the release that changed it (since which, or until which, the call
+# fails), what the code does, and what to write.
+_CHANGED = ("error", "line", "package", "since", "until", "text", "instead")
+_MAY_LACK = ("line", "since", "until")
 _RELEASE = re.compile(r"\d+\.\d+")
 
 
 def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts;
-    ``changed``: rows of the texts error, line, package, since, text and instead, and the sources.
+    ``changed``: rows of the texts error, line, package, since, until, text and instead, and the sources.
 
     ``numpy``: name → ``[until, again]``; ``numpy_api``: version of the C interface → release.
 
@@ -44,10 +46,11 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
         for row in tables_of(table, "changed"):
             refuse_unknown(row, {*_CHANGED, "kind", "sources"})
             evidence_kind_of(row)
-            _release(row, "since")
+            if not _release(row, "since") and not _release(row, "until"):
+                raise TableError("must have a release", "since")
             found["changed"].append(
                 [
-                    *(text_of(row, key) if key in row or key != "line" else "" for key in _CHANGED),
+                    *(text_of(row, key) if key in row or key not in _MAY_LACK else "" for key in _CHANGED),
                     _known(row, sources),
                 ]
             )

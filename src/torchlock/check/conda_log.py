@@ -13,6 +13,9 @@ _NOT_PROVIDED = (
 )
 # The list after ResolvePackageNotFound.
 _LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=(\w{1,60}))?\s*")
+# The list of conda if a package is there, and for other Pythons only.
+_FOR_PYTHONS = re.compile(r"^\s{0,8}- (?P<name>[\w.-]{1,80})[^\n]{0,300}-> python\[", re.MULTILINE)
+_OWN_PYTHON = re.compile(r"Your python: [^\n]{0,100}\bpython={1,2}(?P<version>\d\.\d{1,2})")
 
 
 def missing_in(near: str) -> list[tuple[str, ...]]:
@@ -29,3 +32,12 @@ def missing_in(near: str) -> list[tuple[str, ...]]:
             elif line.strip():
                 break
     return list(dict.fromkeys(tuple(filter(None, each)) for each in stated))
+
+
+def for_other_pythons(near: str) -> tuple[list[str], str]:
+    """The packages that the channels have for other Pythons only, and the Python of the environment (``3.10``)."""
+    own = _OWN_PYTHON.search(near)
+    if own is None:
+        return [], ""
+    names = [match["name"] for match in _FOR_PYTHONS.finditer(near[: own.start()])]
+    return list(dict.fromkeys(names)), own["version"]

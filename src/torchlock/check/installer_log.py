@@ -73,6 +73,8 @@ _REFUSED = re.compile(rf"(?<![\w.%+-]){_NAMED.pattern} is not a supported wheel"
 _DIGEST = re.compile(r"\b([0-9a-f]{64})\b")
 # The member of a wheel that is damaged; the folder of an NVIDIA package has two parts.
 _INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
+# The folder of a package in the path of a file; that of an NVIDIA package has two parts.
+_IN_SITE = re.compile(r"-packages[/\\]{1,2}(nvidia[/\\]{1,2}\w{1,40}|\w{1,60})")
 # conda collects metadata.
 _COLLECTING = re.compile(rf"Collecting (?!package metadata)({_WORD})")
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
@@ -241,10 +243,30 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
             for pattern in patterns:
                 if (found := pattern.search(each)) is not None:
                     return *_split(found[1]), patterns is _ABSENT
+    collected = [_split(found[1]) for each in before if (found := _COLLECTING.search(each)) is not None]
+    if (installing := _at_installing(before)) and after:
+        wanted = _written(after[0], installing)
+        return *next((each for each in reversed(collected) if each[0] == wanted), (wanted, "")), False
+    return *(collected[-1] if collected else ("", "")), False
+
+
+def _at_installing(before: list[str]) -> tuple[str, ...]:
+    """The projects that pip installs after it collected them all; none while it still collects."""
     for each in reversed(before):
-        if (found := _COLLECTING.search(each)) is not None:
-            return *_split(found[1]), False
-    return "", "", False
+        if "Installing collected packages:" in each:
+            return _installing([each])
+        if _COLLECTING.search(each) or _UNPACKING.search(each):
+            return ()
+    return ()
+
+
+def _written(line: str, projects: tuple[str, ...]) -> str:
+    """The project of which a failure names a file, of those that are installed; "" if it is unknown."""
+    path = _IN_SITE.search(line)
+    if path is None:
+        return projects[0] if len(projects) == 1 else ""
+    name = normalise(re.sub(r"[/\\]+", "-", path[1]))
+    return next((each for each in projects if each == name or each.startswith(f"{name}-cu")), "")
 
 
 def _of_wheel(found: re.Match[str] | None) -> tuple[str, str] | None:
@@ -278,7 +300,8 @@ def _file(before: list[str], after: list[str]) -> tuple[str, str]:
     """
     inside = next((match for each in after[:12] if (match := _INSIDE.search(each))), None)
     stem = re.sub(r"[/-]", "_", inside[1]).lower() if inside else ""
-    for each in [*after[:6], *reversed(before)]:
+    is_one = len(_at_installing(before)) in (0, 1)
+    for each in [*after[:6], *(reversed(before) if stem or is_one else ())]:
         found = _WHEEL.search(each)
         if found is None or not (each in after[:6] or _UNPACKING.search(each)):
             continue

@@ -64,6 +64,14 @@ def looked_up(context: CheckContext, missing: MissingName) -> Lookup | None:
     return _with_history(missing, names, lost, known, version)
 
 
+def is_lacking(context: CheckContext, missing: MissingName) -> bool:
+    """Whether the installed files themselves show that a name is not there."""
+    names = _names_of(context, missing.package)
+    if names is None:
+        return False
+    return bool(names.missing_part(missing.name)) or names.defines(missing.name) is False
+
+
 def _is_there(context: CheckContext, missing: MissingName, names: ModuleNames) -> bool | Unknown:
     """Whether a name that no file proves to be missing is there; torch's stubs list what its C code defines."""
     found = names.defines(missing.name)
@@ -121,7 +129,10 @@ def contradiction(context: CheckContext, missing: MissingName) -> str:
     if not is_there and not (known is not None and known.has(version) and (not lost or names.is_open)):
         return ""
     here = context.named(missing.package)
-    return f"the log is of another environment or state: {here}, which is installed here, has {missing.name}"
+    alive = "; a process that ran while the package was changed must be restarted" if missing.asker else ""
+    return (
+        f"the log is of another environment or state: {here}, which is installed here, has {missing.name}{alive}"
+    )
 
 
 def shadowing_file(context: CheckContext, missing: MissingName) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
 from torchlock.check.log_facts import Facts
+from torchlock.check.log_handled import LACK, handled_lines, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
+from torchlock.knowledge.registry import group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,10 @@ _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
+# A link of Markdown to a line of code, as VS Code copies a traceback.
+_LINK = re.compile(
+    r"\[([^\[\]\n]{1,300})\]\((?:file|command|vscode-[a-z-]{1,30}):(?:[^()\n]|\([^()\n]{0,40}\)){0,600}\)"
+)
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\0": None})
 # The prefix that a CI, a container or a logger adds to a line.
 _STAMP = re.compile(
@@ -42,8 +48,6 @@ _SYMBOL = re.compile(
 )
 # The last line of a traceback, without the numbers that some viewers add.
 _EXCEPTION = re.compile(r"(?:E {1,3})?[A-Za-z_][\w.]{0,100}(?:Error|Exception|Missing)\b")
-# The lack of a name, which a program may expect: it imports something else then.
-_NAME = re.compile(r"No module named|cannot import name|has no attribute")
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
@@ -84,8 +88,9 @@ class Log(NamedTuple):
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
     ``installed`` are the (package, version) pairs that it names, ``cuda`` the (package, CUDA version) pairs of
     builds; ``frames`` are the files of site-packages in its tracebacks, ``callers`` the other files. ``sites`` are
-    the folders of packages that it names; ``text`` is the whole log. The files of the tracebacks that led to its
-    first failure are the last ``frames``, and those of other tracebacks are left out.
+    the folders of packages that it names. The files of the tracebacks that led to its first failure are the last
+    ``frames``, and those of other tracebacks are left out. ``text`` is the whole log, in which lines of failures
+    that the program handled are empty; ``handled`` is the number of the first failure of these, or 0.
     """
 
     signatures: tuple[Signature, ...]
@@ -98,14 +103,27 @@ class Log(NamedTuple):
     text: str = ""
     sites: tuple[str, ...] = ()
     tracebacks: tuple[Traceback, ...] = ()
+    handled: int = 0
+
+    @property
+    def is_handled(self) -> bool:
+        """Whether it shows failures, and the program handled each of them."""
+        return self.first is None and self.handled > 0
 
     @property
     def first(self) -> Signature | None:
         """The first failure that does not follow from an earlier one.
 
         After a headline and its attempts, an attempt with its own reason counts more. The lack of a name that the
-        program expected, and went on with something else, counts only if nothing failed then.
+        program expected, and went on with something else, counts only if nothing failed then. If a build failed
+        because the installed torch does not load, that counts more than the failure of the build.
         """
+        start = self.start
+        return start and (self._loaded_by_build(start) or start)
+
+    @property
+    def start(self) -> Signature | None:
+        """The first failure, even if it is a build that failed because the installed torch does not load."""
         real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
         real = [each for each in real if not self._is_expected(each)]
         if not real or real[0].weight == CAUSE:
@@ -115,13 +133,25 @@ class Log(NamedTuple):
         attempts = [each for each in near if each.weight == ATTEMPT]
         return (causes or attempts or real)[0]
 
+    def _loaded_by_build(self, start: Signature) -> Signature | None:
+        """The library of the stack that did not load in the output of a build that failed.
+
+        A torch in a build environment of its own is another one.
+        """
+        if start.rules[0] not in group("installers"):
+            return None
+        near = (each for each in self.signatures if start.line < each.line <= start.line + _ATTEMPTS)
+        found = (each for each in near if each.weight == CAUSE and (each.library or each.symbol))
+        owns = ((each, traceback_of(self.tracebacks, each.line)) for each in found)
+        return next((each for each, own in owns if own is not None and own.is_import), None)
+
     def _is_expected(self, signature: Signature) -> bool:
         """Whether the program had another way for the lack of a name, and that one failed in a library."""
         own = traceback_of(self.tracebacks, signature.line)
-        if own is None or not own.is_handled or not _NAME.search(signature.text):
+        if own is None or not own.is_handled or not LACK.search(signature.text):
             return False
         return any(
-            each.weight == CAUSE and (each.library or each.symbol) and not _NAME.search(each.text)
+            each.weight == CAUSE and (each.library or each.symbol) and not LACK.search(each.text)
             for each in self.signatures
             if each.line > signature.line and self._chain_of(each) == own.chain
         )
@@ -191,10 +221,15 @@ def decoded(head: bytes, lines: int = 0, tail: bytes = b"") -> str:
 def read_log(text: str) -> Log:
     """Read a log line by line: its known failures, its tracebacks, and what it says about its environment."""
     facts, failures, chains = Facts(), _Failures(text.count("\n")), Chains()
-    for number, line in plain_lines(text):
+    lines = list(plain_lines(text))
+    handled, first_handled = handled_lines(lines), 0
+    for number, line in lines:
         facts.read(line)
         chains.read(number, line)
-        failures.read(number, line)
+        if number not in handled:
+            failures.read(number, line)
+        elif not first_handled and _known(line) is not None:
+            first_handled = number
     log = Log(
         tuple(failures.found.values()),
         tuple(facts.prefixes)[:50],
@@ -202,7 +237,8 @@ def read_log(text: str) -> Log:
         tuple(facts.installed)[:20],
         tuple(facts.cuda)[:10],
         callers=tuple(facts.callers)[-50:],
-        text=text,
+        text=without(text, handled),
+        handled=first_handled,
         sites=tuple(facts.sites)[-50:],
         tracebacks=tuple(chains.tracebacks),
     )
@@ -255,13 +291,14 @@ def _frame_at(line: str, before: int) -> int:
 
 
 def plain_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, without colours; of a long text those of its beginning and end."""
+    """The numbered lines without colours and links to code; of a long text those of its beginning and end."""
     parts = [(1, text)]
     if len(text) > _MOST:
         half = _MOST // 2
         parts = [(1, text[:half]), (text.count("\n", 0, len(text) - half) + 1, text[-half:])]
     for start, part in parts:
         clean = _COLOUR.sub("", part).translate(_QUOTES)
+        clean = _LINK.sub(r"\1", clean) if "](" in clean else clean
         for number, line in enumerate(clean.split("\n"), start):
             for piece in line.split("\r"):
                 if piece:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from torchlock.check.log_facts import frames_in
+from torchlock.knowledge.stack import STACK
 
 _HEADER = "Traceback (most recent call last)"
 _HANDLED = "During handling of the above exception, another exception occurred"
 _CAUSED = "The above exception was the direct cause of the following exception"
+# The folders in which pip and uv build a package apart from what is installed.
+_ISOLATED = re.compile(r"[/\\](?:pip-build-env-\w{1,20}|builds-v\d{1,3})[/\\].{0,100}-packages[/\\]")
 # More tracebacks than a reader looks at.
 _MOST = 2000
 
@@ -17,13 +21,22 @@ class Traceback(NamedTuple):
     """One traceback: the number of its first line, and of its chain of linked tracebacks (from 1).
 
     ``frames`` are the files of packages in it. ``is_handled``: the program was handling this exception when the
-    next one of the chain occurred; it may have expected this one.
+    next one of the chain occurred; it may have expected this one. ``is_isolated``: it is of packages that an
+    installer put into an environment for one build.
     """
 
     line: int
     chain: int
     frames: tuple[str, ...] = ()
     is_handled: bool = False
+    is_isolated: bool = False
+
+    @property
+    def is_import(self) -> bool:
+        """Whether it ends in the import of an installed package of the stack."""
+        last = self.frames[-1] if self.frames else ""
+        is_of_stack = last.partition("/")[0] in STACK and not last.startswith("torch/utils/")
+        return is_of_stack and not self.is_isolated
 
 
 class Chains:
@@ -45,6 +58,8 @@ class Chains:
             self._is_linked = True
             self._found[-1] = self._found[-1]._replace(is_handled=_HANDLED in line)
         self._frames[-1].update((each, None) for each in frames_in(line))
+        if "build" in line and _ISOLATED.search(line):
+            self._found[-1] = self._found[-1]._replace(is_isolated=True)
 
     @property
     def tracebacks(self) -> list[Traceback]:

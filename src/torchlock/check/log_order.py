@@ -167,8 +167,11 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if elsewhere:
         return found
     if log.first is None:
+        said = "the log shows no known failure"
+        if log.is_handled:
+            said = f"the program handled the failure in line {log.handled} of the log, and no other one is known"
         unused = ", so it does not change the order of the findings" if findings else ""
-        return [*found, f"the log shows no known failure{unused}"]
+        return [*found, f"{said}{unused}"]
     innocent = next((each for each in findings if each.rule == "TL229" and predicts(each, log)), None)
     if innocent is not None:
         return [*found, innocent.message]

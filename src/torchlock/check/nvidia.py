@@ -99,6 +99,17 @@ def owner_of(context: CheckContext, path: str) -> str:
     return ""
 
 
+def why_outdated(context: CheckContext, provider: str) -> str:
+    """Why a library of an NVIDIA package lacks symbols; NCCL and cuDNN are not part of a CUDA release."""
+    stem = provider.rpartition("-cu")[0]
+    built_with = next((each for each in required(context) if stem and each.rpartition("-cu")[0] == stem), provider)
+    if built_with != provider:
+        return f"torch was built with {built_with}; {provider} has the same file, and replaced or hides it"
+    if re.search(r"nccl|cudnn|nvshmem|cusparselt", provider):
+        return f"torch was built with another release of {provider} than the installed one"
+    return "the two are from different releases of CUDA; torch requires the ones that it was built with"
+
+
 def package_for(context: CheckContext, library: str) -> str:
     """The required NVIDIA package that contains a library (``libcudart.so.12``); "" if none is known."""
     stem = re.match(r"lib(\w+?)\.so", library)

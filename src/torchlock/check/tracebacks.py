@@ -52,6 +52,10 @@ _FRAMES = (
 # The line that failed, as IPython and rich mark it.
 _MARKED = re.compile(r"^(?:[│|] )?(?:-{2,8}>|❱) ?(?P<line>\d{1,7}) (?P<code>.{0,300})")
 _STAMP = re.compile(r"^(?:\S{0,80}\d\d:\d\d[\d.,:Z+-]{0,20}\S{0,10} )?(?:\d{1,3}: )?(?:E  )?\s{0,200}")
+_IMPORTING = re.compile(r"<frozen |importlib[/\\]")
+# The beginning of the error with which a traceback ends; a record of a logger, which starts something else.
+_ENDS = re.compile(r"[\w.]{0,100}(?:Error|Exception)(?::|\s{0,9}$)")
+_RECORD = re.compile(r"^.{0,80}\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b")
 # The last line of a traceback.
 _ERROR = re.compile(r"[\w.]{0,100}(?:Error|Exception|Warning)\b:?")
 _MOST = 200
@@ -80,6 +84,7 @@ class MissingName(NamedTuple):
 
     ``by_import``: an import statement asked for it. ``text`` is the error, in line ``line`` of the log. ``caller``
     asked for it. ``file`` is the file of the module, if the error names it. ``partly``: its import had not ended.
+    ``asker`` is the file of the same package that asked for it; "" if that was another one.
     """
 
     name: str
@@ -89,6 +94,7 @@ class MissingName(NamedTuple):
     caller: Frame | None = None
     file: str = ""
     partly: bool = False
+    asker: str = ""
 
     @property
     def package(self) -> str:
@@ -105,7 +111,9 @@ def missing_names(text: str, *, of_others: bool = False) -> list[MissingName]:
         if missing is not None and len(found) < _MOST:
             first = found.setdefault(missing.name, missing)
             if first.caller is None:
-                found[missing.name] = first._replace(caller=_caller(frames, missing.package))
+                found[missing.name] = first._replace(
+                    caller=_caller(frames, missing.package), asker=_asker(frames, missing.package)
+                )
     return list(found.values())
 
 
@@ -116,12 +124,20 @@ def last_caller(text: str, number: int, package: str) -> Frame | None:
 
 
 def _lines_with_frames(text: str) -> Iterator[tuple[int, str, list[Frame]]]:
-    """The lines of a log without stamps, each with its number and the frames of its traceback so far."""
+    """The lines of a log without stamps, each with its number and the frames of its traceback so far.
+
+    The frames belong to the error that ends their traceback, and to the other lines of its message.
+    """
     frames: list[Frame] = []
+    has_ended, before = False, 0
     for number, raw in plain_lines(text):
         line = _STAMP.sub("", raw.rstrip(), count=1)
+        if has_ended and (number > before + 1 or _RECORD.match(raw)):  # Empty lines are left out.
+            frames, has_ended = [], False
+        before = number
+        has_ended = has_ended or bool(frames and _ENDS.match(line))
         if (frame := _frame(line)) is not None:
-            frames = [*frames[-_MOST:], frame]
+            frames, has_ended = [*frames[-_MOST:], frame], False
         elif frames and (marked := _MARKED.match(line)) is not None:
             frames[-1] = Frame(frames[-1].path, int(marked["line"]), marked["code"].rstrip(" │|").strip())
         elif frames and not frames[-1].code and line and not set(line) <= set("^~ ") and not _ERROR.match(line):
@@ -156,7 +172,14 @@ def _missing(line: str, number: int, patterns: tuple[re.Pattern[str], ...]) -> M
     return None
 
 
+def _asker(frames: list[Frame], package: str) -> str:
+    """The file of the package itself in which the last line is, from the folder of packages; else ""."""
+    last = next((each.path for each in reversed(frames) if not _IMPORTING.search(each.path)), "")
+    inside = re.search(rf"[/\\](?:site|dist)-packages[/\\]({package}[/\\].{{1,300}})$", last)
+    return inside[1].replace("\\", "/") if inside else ""
+
+
 def _caller(frames: list[Frame], package: str) -> Frame | None:
     """The last line that is not in the package itself, nor in Python's own import."""
-    inside = re.compile(rf"[/\\](?:site|dist)-packages[/\\]{package}(?:[/\\]|\.py$)|<frozen |importlib[/\\]")
+    inside = re.compile(rf"[/\\](?:site|dist)-packages[/\\]{package}(?:[/\\]|\.py$)|{_IMPORTING.pattern}")
     return next((each for each in reversed(frames) if not inside.search(each.path)), None)

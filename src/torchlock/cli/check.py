@@ -204,7 +204,8 @@ def _by_log(
     for remark in said:
         console.say("note", remark)
     explained = [each.message for each in findings if each.message in said]
-    return findings, explained or (["this check does not explain the log"] if said else [])
+    is_open = bool(said) and not (log.is_handled and not strange)
+    return findings, explained or (["this check does not explain the log"] if is_open else [])
 
 
 def _probed(

@@ -67,6 +67,16 @@ def history(dotted: str) -> History | None:
     return _of_torch(dotted) if package == "torch" else _measured(package, dotted) if package in MEASURED else None
 
 
+def is_module(dotted: str) -> bool:
+    """Whether a name is a module of some release, which must be imported before it is used.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    package = dotted.partition(".")[0]
+    return package in MEASURED and dotted in _table(package)["modules"]
+
+
 def instead_of(dotted: str) -> str:
     """What to write in place of a name, in words; "" if that is unknown. The longest part of the name decides.
 
@@ -91,13 +101,14 @@ class Changed(NamedTuple):
     """A call of which a release changed the arguments or the result.
 
     ``error`` and ``line`` are patterns of what Python prints and of the line of code; the call fails ``since`` a
-    release of ``package``. ``text`` says what the code does, ``instead`` what to write.
+    release of ``package``, or before one (``until``). ``text`` says what the code does, ``instead`` what to write.
     """
 
     error: str
     line: str
     package: str
     since: str
+    until: str
     text: str
     instead: str
     sources: tuple[str, ...]

@@ -13,13 +13,14 @@ from packaging.version import Version
 from torchlock.check import known_wheels as wheels
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.gpu_in_log import GPU_CODE, OF_CUDA, WARNED
+from torchlock.check.rules.mixed_files_in_log import is_mixed
 from torchlock.check.rules.names_in_log import REMOVED, named_caller
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge import accelerators, gpus
 from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.indexes import page_of
-from torchlock.knowledge.names import history, instead_of
+from torchlock.knowledge.names import history, instead_of, is_module, release_of
 from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
@@ -30,8 +31,14 @@ if TYPE_CHECKING:
     from torchlock.check.tracebacks import MissingName
     from torchlock.finding import Finding
     from torchlock.knowledge.gpus import Gpu
+    from torchlock.knowledge.names import History
 
 _TOO_OLD = re.compile(r"CUDA driver version is insufficient|cudaErrorInsufficientDriver")
+# How a log names the release of a package: torchaudio 2.0.2, torchaudio==2.0.2, …-2.0.2, …/2.0.2.
+_RELEASE = re.compile(
+    r"(?<![\w.-])(?P<package>torch(?:audio|vision|codec|text)?|soundfile)(?:==|[-/]|:?\s{1,30}(?:version )?)"
+    r"v?(?P<release>\d{1,2}\.\d{1,2})(?=[.\s+,)-]|$)"
+)
 _NOT_HERE = "the log shows it; the files of its environment were not read"
 
 
@@ -43,29 +50,31 @@ def removed_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         return
     for missing in missing_names(log.text):
         is_here = missing.package in context.pins or context.copy(missing.package) is not None
-        if is_here or missing.partly or (missing.file and "-packages" not in missing.file):
+        if is_here or missing.partly or is_mixed(missing) or (missing.file and "-packages" not in missing.file):
             continue
-        if (finding := _of_name(context, missing)) is not None:
+        if (finding := _of_name(context, missing, log.text)) is not None:
             yield finding
             return
 
 
-def _of_name(context: CheckContext, missing: MissingName) -> Finding | None:
+def _of_name(context: CheckContext, missing: MissingName, text: str) -> Finding | None:
     known, package = history(missing.name), missing.package
-    if known is None or not known.having or not known.lacking:
+    lacking = _lacking(known, missing, text) if known is not None else []
+    if known is None or not known.having or not lacking:
         return None
-    removed = next((each for each in known.lacking if Version(each) > Version(known.last)), "")
-    if not removed and package != "torch" and not missing.by_import:
-        return None  # It may be a module that nothing imported.
-    said = f"which {package} {removed} removed" if removed else f"which is new in {package} {known.having[0]}"
+    removed = next((each for each in lacking if Version(each) > Version(known.last)), "")
+    added = known.having[0] if Version(lacking[0]) < Version(known.having[0]) else ""
+    if not removed and package != "torch" and not missing.by_import and is_module(missing.name):
+        return None  # Nothing may have imported it.
     instead = instead_of(missing.name)
     change = f"change that line: {instead}" if instead else "use a later release of the code that calls it"
-    wanted = f"{package}<{removed}" if removed else f"{package}>={known.having[0]}"
-    summary = f"Use {wanted} with the releases that belong to it{f'; or {change}' if removed else ''}."
+    last = next((each for each in known.lacking if Version(each) > Version(known.last)), "")
+    wanted = ",".join(filter(None, (added and f">={added}", last and f"<{last}")))
+    summary = f"Use {package}{wanted} with the releases that belong to it{f'; or {change}' if removed else ''}."
     return context.finding(
         _rule_of(missing) if removed else "TL706",
         "warning",
-        f"{named_caller(context, missing)} uses {missing.name}, {said}",
+        f"{named_caller(context, missing)} uses {missing.name}, {_said(known, removed, added)}",
         package,
         because=_NOT_HERE,
         expected_error=missing.text,
@@ -73,6 +82,26 @@ def _of_name(context: CheckContext, missing: MissingName) -> Finding | None:
         remedy=Remedy(summary),
         strength=Strength.RAN,
     )
+
+
+def _said(known: History, removed: str, added: str) -> str:
+    if not removed:
+        return f"which is new in {known.package} {added}"
+    if not added:
+        return f"which {known.package} {removed} removed"
+    return f"which {known.package} {added} added and {removed} removed"
+
+
+def _lacking(known: History, missing: MissingName, text: str) -> list[str]:
+    """The releases without a name that may be that of the log: they have the part that Python found.
+
+    A release that the log names counts alone, if it is one of them.
+    """
+    found = history(missing.name.rpartition(".")[0])
+    may_be = [each for each in known.lacking if found is None or found.has(each) is not False]
+    named = (match for match in _RELEASE.finditer(text) if match["package"] == known.package)
+    told = {release_of(match["release"]) for match in named}
+    return [each for each in may_be if each in told] or may_be
 
 
 def _rule_of(missing: MissingName) -> str:

@@ -36,10 +36,16 @@ def changed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
             continue
         caller = last_caller(log.text, first.line, row.package)
         pin = context.pins.get(row.package)
-        is_later = pin is not None and not pin.unversioned and pin.version >= Version(row.since)
-        if is_later and re.search(row.line, caller.code if caller is not None else ""):
+        fails = pin is not None and not pin.unversioned and _fails(row, pin.version)
+        if fails and re.search(row.line, caller.code if caller is not None else ""):
             yield _finding(context, row, caller, first.text)
             return
+
+
+def _fails(row: Changed, version: Version) -> bool:
+    """Whether a release refuses the call."""
+    is_new = not row.since or version >= Version(row.since)
+    return is_new and (not row.until or version < Version(row.until))
 
 
 def _finding(context: CheckContext, row: Changed, caller: Frame | None, line: str) -> Finding:
@@ -47,12 +53,23 @@ def _finding(context: CheckContext, row: Changed, caller: Frame | None, line: st
     return context.finding(
         "TL709",
         "warning",
-        f"{who_calls(context, caller, owner)} {row.text}, which fails since {row.package} {row.since}",
+        f"{who_calls(context, caller, owner)} {row.text}, {_when(row)}",
         *([owner] if owner and owner not in STACK else []),
         row.package,
         because=f"the line is: {caller.code}" if caller and caller.code else None,
         expected_error=line,
-        remedy=Remedy(f"Change that line: {row.instead}. Or use {row.package}<{row.since}."),
+        remedy=Remedy(f"Change that line: {row.instead}. Or use {row.package}{_other(row)}."),
         sources=row.sources,
         strength=Strength.RAN,
     )
+
+
+def _when(row: Changed) -> str:
+    if row.since:
+        return f"which fails since {row.package} {row.since}"
+    return f"which {row.package} before {row.until} refuses"
+
+
+def _other(row: Changed) -> str:
+    """The releases that accept the call, as a specifier."""
+    return f"<{row.since}" if row.since else f">={row.until}"

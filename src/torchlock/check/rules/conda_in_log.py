@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check import known_wheels as wheels
-from torchlock.check.conda_log import missing_in
+from torchlock.check.conda_log import for_other_pythons, missing_in
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.finding import Command, Remedy
@@ -56,6 +56,27 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
             "it there again with conda env export --from-history."
         )
     told = Told("TL528", message, remedy, because, sources=("conda-export",))
+    yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
+
+
+@rule("TL528", on="log")
+def not_for_python(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The packages that the channels have for other Pythons than that of the environment."""
+    first = log.first
+    if first is None or first.rules[0] not in ("TL527", "TL528"):
+        return
+    asked = read_installation(log.text, first.line)
+    names, python = for_other_pythons(asked.near)
+    if not names:
+        return
+    listed = " and ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    message = f"no channel that was asked has {listed} for Python {python}"
+    summary = (
+        f"Make an environment of one of these Pythons: conda create -n NAME python=VERSION {' '.join(names)}"
+        "; or install them from conda-forge, or with pip, together with torch."
+    )
+    because = "conda does not change the minor version of Python in an environment, as the log says"
+    told = Told("TL528", message, Remedy(summary), because)
     yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
 
 

@@ -6,7 +6,7 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from torchlock.check.conda_log import missing_in
+from torchlock.check.conda_log import for_other_pythons, missing_in
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.check.other_pythons import of_another_python
@@ -61,7 +61,7 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if first is None or first.rules[0] != "TL527":
         return
     asked = read_installation(log.text, first.line)
-    if asked.is_absent or missing_in(asked.near):
+    if asked.is_absent or missing_in(asked.near) or for_other_pythons(asked.near)[0]:
         return
     pins = _pins(asked.near)
     told = (

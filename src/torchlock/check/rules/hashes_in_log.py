@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.installer_findings import PURGE, Told, after, finding_of, install_again, is_there, words_of
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from torchlock.check.installer_log import Installation
     from torchlock.check.log import Log
     from torchlock.finding import Finding
+
+# Requirements that may have hashes: those of a file.
+_OF_FILE = re.compile(r"(?:^|\s)(?:-r|--requirements?|-c|--constraint|--require-hashes|--hash)\b|\(from -r ")
+_NIGHTLY = re.compile(r"\.dev\d{8}")
 
 
 @rule("TL513", "TL509", "TL520", on="log")
@@ -38,7 +43,9 @@ def _told(context: CheckContext, asked: Installation) -> Told:
     got = set(table.files(asked.got)) if table and asked.got else set()
     what = asked.file or asked.requirement or "a file"
     is_of_it = any(file.name == asked.file for file in wanted)
-    if not got and (is_of_it or any(f"sha256={each}" in asked.source for each in asked.expected)):
+    is_stated = any(f"sha256={each}" in asked.source for each in asked.expected)
+    is_of_index = is_of_it or is_stated or _is_listed(asked) is False
+    if not got and is_of_index:
         return _damaged(context, asked, what)
     if got and wanted:
         message = (
@@ -48,11 +55,21 @@ def _told(context: CheckContext, asked: Installation) -> Told:
         remedy = Remedy("Install from the index for which the hashes were made, or generate the hashes again.")
         return Told("TL513", message, remedy)
     message = f"the hash of {what} is not one of those that the requirements list for it"
+    if _is_listed(asked) is None:
+        message = f"the hash of {what} is not the one that the requirements or the index state for it"
     summary = (
         "Generate the hashes again, from the index that you install from; if the file is damaged, "
         "install without the cache."
     )
     return Told("TL509", message, Remedy(summary))
+
+
+def _is_listed(asked: Installation) -> bool | None:
+    """Whether the requirements list hashes; else the index states the expected one. None if this is unknown."""
+    told = " ".join((asked.command, *asked.requested, asked.near))
+    if asked.tool in ("uv", "poetry", "pdm") or len(asked.expected) > 1 or _OF_FILE.search(told):
+        return True
+    return False if asked.command else None
 
 
 def _table(asked: Installation) -> HashTable | None:
@@ -71,8 +88,9 @@ def _places(files: Collection[KnownFile]) -> str:
 
 def _damaged(context: CheckContext, asked: Installation, what: str) -> Told:
     """The index states this hash itself: what arrived is another file than the one that it has."""
+    later = ", or a later file replaced it on the page" if _NIGHTLY.search(what) else ""
     message = (
-        f"{what} did not arrive as the index has it: the download was cut off or changed, so its hash "
+        f"{what} did not arrive as the index has it: the download was cut off or changed{later}, so its hash "
         f"is another one"
     )
     commands = after(install_again(context, words_of(asked), "--no-cache-dir"), PURGE)
@@ -80,5 +98,7 @@ def _damaged(context: CheckContext, asked: Installation, what: str) -> Told:
         "Delete the installer's cache, and download the file again; behind a proxy or with a slow network, "
         "download it with a browser first."
     )
+    if later:
+        summary += " If the hash stays wrong, take the nightly build of another day."
     because = "installers refuse a file whose hash is not the one that its index states"
     return Told("TL520", message, Remedy(summary, commands=commands), because)

@@ -115,8 +115,9 @@ def _full(context: CheckContext, asked: Installation, first: Signature) -> Told:
 
 
 def _no_memory(context: CheckContext, asked: Installation, first: Signature) -> Told:
-    what = f" {asked.requirement or asked.file}" if asked.requirement or asked.file else ""
-    message = f"the installer ran out of memory while it installed{what}; the packages are not at fault"
+    named = asked.requirement or asked.file
+    what = f" while it installed {named}" if named else ""
+    message = f"the installer ran out of memory{what}; the packages are not at fault"
     commands = install_again(context, words_of(asked), "--no-cache-dir")
     summary = (
         "Install without the cache, which keeps a whole wheel in memory; or give the machine or the "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.conda import conda_install, is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
-from torchlock.check.nvidia import owner_of, package_for, required
+from torchlock.check.nvidia import owner_of, package_for, required, why_outdated
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
@@ -305,18 +305,11 @@ def _outdated(context: CheckContext, name: str, opened: str, found: Sequence[Und
         name,
         *dict.fromkeys(filter(None, (provider, user))),
         path=first.wanted_by,
-        because=_not_of_one_release(provider),
+        because=why_outdated(context, provider),
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
         sources=LOADER_MANUALS,
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
-
-
-def _not_of_one_release(provider: str) -> str:
-    """Why the symbols are missing; the libraries of NCCL and cuDNN are not part of a CUDA release."""
-    if re.search(r"nccl|cudnn|nvshmem|cusparselt", provider):
-        return f"torch was built with another release of {provider} than the installed one"
-    return "the two are from different releases of CUDA; torch requires the ones that it was built with"
 
 
 def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_error: str) -> Finding:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.importers import only_importer
 from torchlock.check.lacking_names import Lookup, looked_up, owner_of, shadowing_file
 from torchlock.check.log_signatures import ECHO
+from torchlock.check.rules.mixed_files_in_log import is_mixed
 from torchlock.check.rules.versions import path_of
 from torchlock.check.tracebacks import last_caller, missing_names
 from torchlock.finding import Remedy, Strength
@@ -46,7 +47,9 @@ def lacking(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         return
     done = 0
     for missing in missing_names(log.text):
-        if missing.partly or shadowing_file(context, missing) or _is_explained(context, missing, found):
+        if missing.partly or is_mixed(missing) or shadowing_file(context, missing):
+            continue
+        if _is_explained(context, missing, found):
             continue
         lookup = looked_up(context, missing)
         if lookup is not None and done < _MOST:

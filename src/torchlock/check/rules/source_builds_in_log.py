@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.check.installer_log import Installation
-    from torchlock.check.log import Log
+    from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
 # The package that was compiled, as the lines around the failure name it.
@@ -38,6 +38,7 @@ _NAMED = (
     re.compile(r"Failed to build [`']?([\w.-]{1,80})(?:==([\w.+!]{1,40}))?[`']?"),
     re.compile(r"Could not build wheels for ([\w.-]{1,80})"),
     re.compile(r"Failed to download and build [`']([\w.-]{1,80})==([\w.+!]{1,40})"),
+    re.compile(r"is likely not a problem with poetry but with ([\w.-]{1,80}) \(([\w.+!]{1,40})\)"),
     re.compile(r"Building wheel for ([\w.-]{1,80}) \("),
     re.compile(r"╰─> ([A-Za-z][\w.-]{1,80})$"),
     re.compile(
@@ -59,6 +60,16 @@ class _Cause(NamedTuple):
 
 
 _CAUSES = (
+    _Cause(
+        re.compile(
+            r"[/\\](?:pip-build-env-\w{1,20}|builds-v\d{1,3})[/\\].{0,200}[/\\]torch[/\\].{0,200}"
+            r"(?:undefined symbol|cannot open shared object|WinError|Library not loaded|[Ss]ymbol not found)"
+            r"|(?:WinError 12[67]|Library not loaded).{0,200}[/\\](?:pip-build-env-\w{1,20}|builds-v\d{1,3})[/\\]"
+        ),
+        "the torch that the installer put into the environment of the build does not load",
+        "Install torch first, in the release that this package is made for, then the package without isolation.",
+        ("--no-build-isolation",),
+    ),
     _Cause(
         re.compile(r"No module named '?torch'?\b"),
         "its build imports torch, which an isolated build does not have",
@@ -156,8 +167,19 @@ _ONLY_PYTHONS = re.compile(
 @rule("TL524", "TL511", on="log")
 def not_built(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """Why a package was not built, and the command that installs it."""
-    first = log.first
-    if first is None or first.rules[0] not in ("TL524", "TL511"):
+    if log.first is not None and log.first == log.start:
+        yield from _of_line(context, log, log.first, found)
+
+
+@rule("TL524", on="unexplained")
+def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A package whose build imported torch, which did not load, if nothing says why."""
+    if log.start is not None and log.first != log.start:
+        yield from _of_line(context, log, log.start, found)
+
+
+def _of_line(context: CheckContext, log: Log, first: Signature, found: Sequence[Finding]) -> Iterator[Finding]:
+    if first.rules[0] not in ("TL524", "TL511"):
         return
     asked = _of_build(read_installation(log.text, first.line))
     if is_there(context, asked):
@@ -202,7 +224,7 @@ def _told(context: CheckContext, asked: Installation) -> Told:
             return Told("TL524", message, _of_cause(context, asked, cause))
     if _ONLY_PYTHONS.search(asked.near):
         return _older_python(context, asked, what, "it does not support this Python")
-    message = f"{what} was compiled here and did not build; the lines above in the log say why"
+    message = f"{what} was compiled here and did not build; its output in the log says why"
     return Told(
         "TL524",
         message,

@@ -1,0 +1,132 @@
+"""The lines of a log that show a failure which the program handled, or which a test that passed expected.
+
+A logger's line of a level below ERROR says that the program went on. So does a warning of Python. A run of tests
+that passed has no failure; in a run with failures, the tests that passed and the summary of warnings have none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+# The lack of a name, which a program may expect: it does something else then.
+LACK = re.compile(r"No module named|cannot import name|has no attribute")
+_LEVEL = re.compile(
+    r"^(?P<before>[^'\"]{0,100}?)(?<![\w.])(?P<level>DEBUG|INFO|WARNING|WARN)(?![\w.'])(?P<said>.{0,400})"
+    r"|^(?P<glog>\[?(?:rank\d{1,4}\]:)?[IW]\d{4} \d\d:\d\d:\d\d)"
+)
+_WORSE = re.compile(r"ERROR|CRITICAL|FATAL|[a-z]Error\b|Traceback")
+# A warning of Python: the file, the line, the class, and the text.
+_WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
+# What another process printed, in the lines of a logger: its traceback is real.
+_RELAYED = re.compile(r"Traceback \(most recent call last\)|File \"[^\"]{1,300}\", line \d")
+_OUTPUT = re.compile(
+    r"^[\s\]|:>)-]{0,9}(?:[\w.]{1,80} ?[|\]:>-] ?){0,4}(?:\w{0,60}(?:Error|Exception)|ERROR|error): "
+)
+_EXPECTED = re.compile(
+    r"fail|error|could not|cannot|can't|unable|unavailable|not available|exception|fall", re.IGNORECASE
+)
+_HEADER = "Traceback (most recent call last)"
+_MOST = 400
+
+_SESSION = re.compile(r"=== test session starts ===")
+_START = re.compile(r"^\S{0,80}[$#%>] |##\[group\]|^Run ")
+_PASSED = re.compile(
+    r"^(?:\S{1,40} )?(?:=+ )?(?=[^\n]{0,200}\bpassed\b)"
+    r"(?:\d{1,6} (?:passed|skipped|xfailed|xpassed|deselected|warnings?)(?:, | in )){1,8}\d"
+)
+_RAN, _OK = (
+    re.compile(r"^(?:\S{1,40} )?Ran \d{1,6} tests? in \d"),
+    re.compile(r"^(?:\S{1,40} )?OK(?: \(.{1,80}\))?\s*$"),
+)
+_RESULT = re.compile(
+    r"(?:^|\s)(?P<result>PASSED|XFAIL|SKIPPED|FAILED|ERROR|XPASS|RERUN)(?:\s+\[ {0,3}\d{1,3}%\]|\s*$| \()"
+)
+_SUMMARY = re.compile(r"=== warnings summary")
+_RULER = re.compile(r"(?<!=)={3,120} [^=\n]{1,200} ={3,120}|-- Docs: https://docs\.pytest")
+
+
+def handled_lines(lines: Iterable[tuple[int, str]]) -> frozenset[int]:
+    """The numbers of the lines of a log that show no failure of its program, though they may look like one.
+
+    ``lines`` are the lines of the log with their numbers.
+    """
+    read = list(lines)
+    return frozenset((*_of_tests(read), *_of_logger(read)))
+
+
+def without(text: str, left_out: frozenset[int]) -> str:
+    """A text in which some lines are empty, so that the others keep their numbers."""
+    if not left_out:
+        return text
+    return "\n".join("" if number in left_out else line for number, line in enumerate(text.split("\n"), 1))
+
+
+def _of_tests(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
+    """The lines of runs that passed, of tests that passed, and of summaries of warnings."""
+    start = since = 0
+    ran = summary = False
+    for index, (number, line) in enumerate(lines):
+        if _SESSION.search(line) or _START.search(line):
+            start = since = index
+        result = _RESULT.search(line)
+        if _PASSED.search(line) or (ran and _OK.search(line)):
+            yield from (each for each, _ in lines[start : index + 1])
+            start = since = index + 1
+        elif result is not None:
+            if result["result"] in ("PASSED", "XFAIL", "SKIPPED"):
+                yield from (each for each, _ in lines[since : index + 1])
+            since = index + 1
+        ran = bool(_RAN.search(line)) or (ran and not line.strip())
+        summary = bool(_SUMMARY.search(line)) or (summary and not _RULER.search(line))
+        if summary:
+            yield number
+
+
+def _of_logger(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
+    """The records below ERROR that report a failure, and the tracebacks that belong to them."""
+    records = [(index, level) for index, (_, line) in enumerate(lines) if (level := _level(line))]
+    is_relay = any(_RELAYED.search(lines[index][1]) for index, _ in records)
+    last = records[-1][0] if records else 0
+    for index, level in records:
+        number, line = lines[index]
+        is_output = is_relay or (level == "INFO" and _is_output(line))
+        if not is_output and (level == "DEBUG" or LACK.search(line)):
+            yield number
+        is_told = level == "DEBUG" or _EXPECTED.search(line)
+        if is_told and index < last and index + 1 < len(lines) and lines[index + 1][1].startswith(_HEADER):
+            yield from _traceback(lines, index + 1, level)
+    yield from (number for number, line in lines if _WARNED.search(line) and LACK.search(line))
+
+
+def _level(line: str) -> str:
+    """The level of a logger's record, if it is below ERROR; "" for all other lines."""
+    match = (
+        _LEVEL.match(line) if "DEBUG" in line or "INFO" in line or "WARN" in line or line[:1] in "[IW" else None
+    )
+    if match is None:
+        return ""
+    if match["glog"]:
+        return "INFO" if "I" in match["glog"] else "WARNING"
+    return (
+        ""
+        if _WORSE.search(match["before"])
+        else match["level"].replace("WARNING", "WARN").replace("WARN", "WARNING")
+    )
+
+
+def _is_output(line: str) -> bool:
+    match = _LEVEL.match(line)
+    return match is not None and bool(_OUTPUT.match(match["said"] or ""))
+
+
+def _traceback(lines: Sequence[tuple[int, str]], start: int, level: str) -> Iterator[int]:
+    """The lines of a traceback up to its error; above DEBUG only if it ends with the lack of a name."""
+    end = start + 1
+    while end < min(len(lines), start + _MOST) and (lines[end][1][:1].isspace() or not lines[end][1].strip()):
+        end += 1
+    if end < len(lines) and (level == "DEBUG" or LACK.search(lines[end][1])):
+        yield from (number for number, _ in lines[start : end + 1])

@@ -1,0 +1,72 @@
+"""TL602: a package whose own files do not fit together, as a log shows: they are of two releases.
+
+One file takes a name from another file of the same package, which does not have it. The code that imported the
+package is not at fault.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.check.lacking_names import is_lacking, shadowing_file
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.tracebacks import missing_names
+from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.registry import group, rule
+from torchlock.knowledge.severity import severity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.check.tracebacks import MissingName
+    from torchlock.finding import Finding
+
+_ALIVE = "If it was changed while this notebook or program ran, restart that: it has files of both in memory."
+
+
+def is_mixed(missing: MissingName) -> bool:
+    """Whether a package itself asked for a name that a file of its own lacks; a whole module may be optional."""
+    is_own = bool(missing.asker) and ("-packages" in missing.file or not missing.file)
+    return is_own and not missing.partly and "No module named" not in missing.text
+
+
+@rule("TL602", on="log")
+def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The first name that a package lacks in its own files; none if another damage of it is known."""
+    first = log.first
+    missing = next(filter(is_mixed, missing_names(log.text)), None)
+    if first is None or first.weight == ECHO or missing is None or shadowing_file(context, missing):
+        return
+    package = missing.package
+    bad = [each for each in found if each.severity != "note" and package in dict(each.packages)]
+    if any(each.rule in group("damage") for each in bad):
+        return
+    is_here = context.copy(package) is not None
+    if is_here and not is_lacking(context, missing):
+        return
+    module, _, name = missing.name.rpartition(".")
+    yield context.finding(
+        "TL602",
+        severity_of(fails=is_here),
+        f"files of two releases of {package} are mixed: {missing.asker} needs {name} of {module}, which lacks it",
+        package,
+        path=_path(context, package, module),
+        because="the files of one release have each name that they take from each other",
+        expected_error=missing.text,
+        remedy=None if is_here else Remedy(f"{_ALIVE} Else install {package} again with all its files."),
+        strength=Strength.RAN,
+    )
+
+
+def _path(context: CheckContext, package: str, module: str) -> str:
+    """The file of a module of an installed package; the package itself if the module has none."""
+    copy = context.copy(package)
+    if copy is None:
+        return ""
+    stem = os.path.join(copy.path, *module.split(".")[1:])
+    return next(
+        (each for each in (f"{stem}.py", os.path.join(stem, "__init__.py")) if os.path.isfile(each)), copy.path
+    )
