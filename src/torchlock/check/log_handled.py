@@ -31,6 +31,7 @@ _OUTPUT = re.compile(
 _EXPECTED = re.compile(
     r"fail|error|could not|cannot|can't|unable|unavailable|not available|exception|fall", re.IGNORECASE
 )
+_LINK = re.compile(r"During handling of the above exception|The above exception was the direct cause")
 _HEADER = "Traceback (most recent call last)"
 _MOST = 400
 
@@ -128,9 +129,20 @@ def _is_output(line: str) -> bool:
 
 
 def _traceback(lines: Sequence[tuple[int, str]], start: int, level: str) -> Iterator[int]:
-    """The lines of a traceback up to its error; above DEBUG only if it ends with the lack of a name."""
-    end = start + 1
-    while end < min(len(lines), start + _MOST) and (lines[end][1][:1].isspace() or not lines[end][1].strip()):
-        end += 1
+    """The lines of a chain of tracebacks up to its last error; above DEBUG only if that is the lack of a name."""
+    last = min(len(lines), start + _MOST)
+    end = _error(lines, start, last)
+    while (link := _written(lines, end + 1, last)) < last and _LINK.match(lines[link][1]):
+        end = _error(lines, _written(lines, link + 1, last), last)
     if end < len(lines) and (level == "DEBUG" or LACK.search(lines[end][1])):
         yield from (number for number, _ in lines[start : end + 1])
+
+
+def _error(lines: Sequence[tuple[int, str]], start: int, last: int) -> int:
+    """The index of the line behind the frames of a traceback."""
+    return next((index for index in range(start + 1, last) if lines[index][1][:1].strip()), last)
+
+
+def _written(lines: Sequence[tuple[int, str]], start: int, last: int) -> int:
+    """The index of the next line that is not blank."""
+    return next((index for index in range(start, last) if lines[index][1].strip()), last)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from torchlock.check.fix.plan import Plan
 
 
-def fitting(context: CheckContext, plan: Plan) -> Remedy:
-    """The remedy that carries out a plan."""
+def fitting(context: CheckContext, plan: Plan, *, decodes_on_gpu: bool = False) -> Remedy:
+    """The remedy that carries out a plan; a torchcodec that need not decode on the GPU may be the CPU build."""
     from torchlock.check.fix.codec_libraries import without_npp
 
-    asked, plan = plan, without_npp(context, plan)
+    asked, plan = plan, plan if decodes_on_gpu else without_npp(context, plan)
     build = (
         "" if plan is asked else "; it is the CPU build, as those for CUDA link NPP, which no requirement installs"
     )

@@ -101,7 +101,8 @@ def _of_torchcodec(context: CheckContext) -> Remedy:
         if isinstance(there, Unknown) or there:
             name = wheel_version("torchcodec", version, label, target) if is_certain else f"{version}+{label}"
             unsure = () if is_certain else ("torchcodec",)
-            remedy = fitting(context, Plan({"torchcodec": name}, label, frozenset({"torchcodec"}), unsure))
+            plan = Plan({"torchcodec": name}, label, frozenset({"torchcodec"}), unsure)
+            remedy = fitting(context, plan, decodes_on_gpu=True)
             words, mark, doubt = remedy.summary.rstrip(".").partition("; ")
             return replace(remedy, summary=f"{words}, or decode with device='cpu'{mark}{doubt}.")
         return Remedy(
