@@ -100,7 +100,8 @@ def _of_logger(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
         if not is_output and (level == "DEBUG" or LACK.search(line)):
             yield number
         is_told = level == "DEBUG" or _EXPECTED.search(line)
-        if is_told and index < last and index + 1 < len(lines) and lines[index + 1][1].startswith(_HEADER):
+        goes_on = index < last or _NOTED.search(line)
+        if is_told and goes_on and index + 1 < len(lines) and lines[index + 1][1].startswith(_HEADER):
             yield from _traceback(lines, index + 1, level)
     yield from (number for number, line in lines if _WARNED.search(line) and LACK.search(line))
 
