@@ -9,7 +9,7 @@ from packaging.version import Version
 from torchlock.check.fix.commands import install
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import of_build
-from torchlock.check.fix.release_pairs import SOURCES, release_for
+from torchlock.check.fix.release_pairs import COMPANIONS, release_for
 from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.gpu_builds import offers
 from torchlock.check.index_wheels import has_wheels, likely_has_wheels
@@ -33,7 +33,7 @@ def of_nightly(context: CheckContext, name: str) -> Remedy:
     The index deletes old nightly builds, so the release comes first, if it is known.
     """
     label = context.label("torch") or ""
-    names = [each for each in ("torch", *SOURCES) if each in context.pins or each in ("torch", name)]
+    names = [each for each in ("torch", *COMPANIONS) if each in context.pins or each in ("torch", name)]
     page = f"{_PAGE}/{label}" if kind_of(label) else _PAGE
     one_night = f"{' and '.join(names)} of one night from {page}"
     versions = next(
@@ -56,7 +56,7 @@ def of_gpu(context: CheckContext, gpus: Sequence[Gpu]) -> Remedy | None:
     pin, target = context.pins["torch"], context.target
     if not pin.version.is_prerelease or target is None or kind_of(context.label("torch") or "cpu") is None:
         return None
-    base, names = Version(pin.version.base_version), [each for each in SOURCES if each in context.pins]
+    base, names = Version(pin.version.base_version), [each for each in COMPANIONS if each in context.pins]
     for release in Sources(offline=True).releases("torch"):
         torch = Version(release.version)
         if torch < base or torch.is_prerelease:

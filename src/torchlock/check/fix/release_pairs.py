@@ -8,14 +8,23 @@ from packaging.version import Version
 
 from torchlock.index.sources import Sources
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.knowledge.judge import Violation
     from torchlock.knowledge.releases import Release
 
-# The projects on GitHub of the companions that are compiled against one torch.
-SOURCES = {"torchaudio": "pytorch/audio", "torchvision": "pytorch/vision"}
+# The packages that are compiled against one torch.
+COMPANIONS = tuple(name for name, member in MEMBERS.items() if member.role == "companion" or name == "torchaudio")
+# Their projects on GitHub, and of which of them pip compiles a release without further settings.
+SOURCES = {
+    "torchaudio": "pytorch/audio",
+    "torchvision": "pytorch/vision",
+    "torchtext": "pytorch/text",
+    "torchcodec": "meta-pytorch/torchcodec",
+}
+COMPILED_BY_PIP = frozenset(SOURCES) - {"torchcodec"}
 
 
 def release_for(context: CheckContext, name: str, torch: Version) -> Version | None:
@@ -47,5 +56,5 @@ def _is_for(release: Release, torch: Version) -> bool:
 def _prevents_import(violation: Violation) -> bool:
     """Whether a rule on the releases of torch and its companion is violated, and the import fails."""
     statement, dependency = violation.statement, violation.dependency
-    is_of_both = dependency is None or dependency.name in SOURCES or dependency.name == "torch"
+    is_of_both = dependency is None or dependency.name in ("torch", *COMPANIONS)
     return statement is not None and statement.effect == "import" and is_of_both

@@ -9,6 +9,7 @@ from torchlock.check.fix.commands import install, uninstall
 from torchlock.check.fix.fitting import fitting, for_more_devices, steps
 from torchlock.check.fix.plan import Plan, planned
 from torchlock.check.fix.reinstall import same
+from torchlock.check.fix.release_pairs import COMPANIONS
 from torchlock.check.fix.requirements import lacks_one_of_the_stack, pins_another
 from torchlock.check.fix.system_libraries import is_library_of_the_machine
 from torchlock.check.fix.torch_builds import is_of_conda
@@ -17,7 +18,7 @@ from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 from torchlock.knowledge.rules import specifier_set
-from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
-# Packages that are compiled against one torch and published together with it.
-_BESIDE = frozenset(name for name in FAMILY - {"torch"} if MEMBERS[name].labels)
 # Findings about packages that are not installed.
 _ABSENT = ("TL108", "TL305", "TL615")
 
@@ -89,7 +88,7 @@ def without_torchtext(context: CheckContext, finding: Finding, plan: Plan | None
 
 def of_vendors_torch(context: CheckContext, finding: Finding) -> Remedy | None:
     """A companion that lacks a library beside a torch that is not a build of PyTorch (TL610)."""
-    if finding.packages[0][0] not in _BESIDE or not is_vendors(context, "torch"):
+    if finding.packages[0][0] not in COMPANIONS or not is_vendors(context, "torch"):
         return None
     return nothing(context, finding)
 
@@ -114,12 +113,13 @@ def nothing(context: CheckContext, finding: Finding) -> Remedy:
             "is not known for which Python and platform the packages must be."
         )
     where = f" on Python {context.target.python}, {context.target.platform.spelled}"
-    name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
-    if context.copy("torch") is not None and is_vendors(context, "torch"):
-        return companion(context, name)
+    names = [name for name, _ in finding.packages if name in COMPANIONS]
+    if names and context.copy("torch") is not None and is_vendors(context, "torch"):
+        return companion(context, names[0])
     if is_of_conda(context):
+        others = f"pytorch and {names[0]}" if names else "pytorch and all that it needs"
         return Remedy(
-            f"Install pytorch and {name} from one channel of conda, which installed this torch. There is no "
+            f"Install {others} from one channel of conda, which installed this torch. There is no "
             "command, because the releases of the channels are not known."
         )
     return Remedy(

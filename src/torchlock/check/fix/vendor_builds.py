@@ -13,7 +13,7 @@ from torchlock.check.cxx_symbols import other_abi
 from torchlock.check.fix.commands import built_from, by_conda, install, is_managed
 from torchlock.check.fix.nightly_builds import of_nightly
 from torchlock.check.fix.plan import Plan, of_build
-from torchlock.check.fix.release_pairs import SOURCES, release_for
+from torchlock.check.fix.release_pairs import COMPANIONS, COMPILED_BY_PIP, SOURCES, release_for
 from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.index_wheels import has_wheels
 from torchlock.check.rules.versions import is_vendors
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
+# What the build of torchcodec needs besides pip.
+_ASKS = "needs the header files of FFmpeg, and asks you to confirm that this use of FFmpeg is licensed"
 # The wheels of the index for Linux x86_64 have the new ABI of std::string from this release on; 2.6.0 only some.
 _NEW_ABI, _BOTH_ABIS = Version("2.7"), Version("2.6")
 
@@ -31,7 +33,7 @@ _NEW_ABI, _BOTH_ABIS = Version("2.7"), Version("2.6")
 def of_vendor(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a companion that does not work with a torch of another source; None for other findings."""
     name = finding.packages[0][0]
-    if name not in SOURCES or finding.rule not in group("versions", "builds", "loading", "absence"):
+    if name not in COMPANIONS or finding.rule not in group("versions", "builds", "loading", "absence"):
         return None
     if context.copy("torch") is None or context.target is None or not is_of_another_source(context, name):
         return None
@@ -54,10 +56,11 @@ def companion(context: CheckContext, name: str) -> Remedy:
         words = f"Install {name} {version}, whose library works with each later torch of one CUDA version"
         return Remedy(f"{words}; {torch} stays as it is.", commands=install(context, stable, again=True))
     words = f"Install the {name} from where {torch} came, or build {name} {version} against this torch"
-    return Remedy(
-        f"{words}: the wheels of the public index are built for another torch.",
-        commands=built_from(context, SOURCES[name], f"v{version}"),
-    )
+    because = "the wheels of the public index are built for another torch."
+    if name not in COMPILED_BY_PIP:
+        where = f"https://github.com/{SOURCES[name]}"
+        return Remedy(f"{words}, as {where} describes: {because} There is no command, because its build {_ASKS}.")
+    return Remedy(f"{words}: {because}", commands=built_from(context, SOURCES[name], f"v{version}"))
 
 
 def is_of_another_source(context: CheckContext, name: str) -> bool:
