@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect.loading.preloads import opened, read_preloads
+from torchlock.inspect.loading.preloads import opened, read_preloads, rescued
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.runtime import files
 
@@ -56,8 +57,8 @@ def attempts(
     either.
     """
     found: list[Attempt] = []
-    preloaded = _Preloaded(environment)
     imported = copies["torch"].imported if "torch" in copies else None
+    preloaded = _Preloaded(environment, rescued(imported.path) if imported is not None else ())
     if imported is not None:
         process.search_in(os.path.join(imported.path, "lib"))  # as torch itself instructs Windows
     if (path := extension_of_python(environment, "_ctypes")) and path.endswith(".so"):
@@ -202,11 +203,13 @@ class _Preloaded:
     """The libraries of the nvidia wheels, which torch loads by path if its first library does not load without.
 
     If the loader finds all that the first library needs, torch loads none of them (``settle``). What its other
-    libraries need is then found by the loader alone, or not at all.
+    libraries need is then found by the loader alone, or not at all. Torch opens those of ``patterns``, and the
+    loader what these need from their own folders; without patterns, all of them count.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, patterns: Sequence[str]) -> None:
         self._environment = environment
+        self._patterns = patterns
         self._known: dict[str, str] | None = None
 
     def __call__(self, name: str) -> str | None:
@@ -228,4 +231,9 @@ class _Preloaded:
             for package in tree.names(nvidia):
                 for inner in ("lib", "bin", os.path.join("lib", "x86_64")):
                     folder = os.path.join(nvidia, package, inner)
-                    yield from ((name, os.path.join(folder, name)) for name in tree.names(folder))
+                    if self._is_opened(tree.names(folder)):
+                        yield from ((name, os.path.join(folder, name)) for name in tree.names(folder))
+
+    def _is_opened(self, names: Collection[str]) -> bool:
+        """Whether torch opens a library of a folder."""
+        return not self._patterns or any(fnmatchcase(each, row) for each in names for row in self._patterns)

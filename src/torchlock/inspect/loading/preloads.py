@@ -23,8 +23,9 @@ _LARGEST = 4 << 20
 _AFTER = re.compile(r"ctypes\.CDLL\(global_deps_lib_path[^\n]{0,200}\n(.{0,4000}?)except OSError", re.S)
 _ONE = re.compile(r"""_preload_cuda_(?:deps|lib)\(\s*["'](\w{1,40})["'],\s*["']([^"'\n]{1,80})["']""")
 _ALL = re.compile(r"_preload_cuda_deps\(\s*\)")
-_TABLE = re.compile(r"cuda_libs[^=\n]{0,60}= ?[\[{](.{0,6000}?)\n    [\]}]", re.S)
+_TABLE = re.compile(r"cuda_libs[^=\n]{0,60}= ?[\[{](.{0,6000}?)\n {4,8}[\]}]", re.S)
 _ROW = re.compile(r"""["'](\w{1,40})["'](?:,|:)\s*["'](lib[^"'\n]{1,80})["']""")
+_ADDED = re.compile(r"""cuda_libs\[["']\w{1,40}["']\] = ["'](lib[^"'\n]{1,80})["']""")
 _IN_MAPS = re.compile(r"""["']([^"'\n]{0,80}libcudart\.so)["'] (?:not )?in _maps""")
 _VERSIONS = re.compile(r"version\.cuda (?:not )?in \[([^\]]{0,200})\]")
 
@@ -53,6 +54,19 @@ def read_preloads(package: str) -> Preloads:
     runtime, versions = _IN_MAPS.search(after[1]), _VERSIONS.search(after[1])
     cuda = tuple(re.findall(r"[\d.]+", versions[1])) if versions else ()
     return Preloads(tuple(found), runtime[1] if runtime else "", cuda)
+
+
+def rescued(package: str) -> tuple[str, ...]:
+    """The patterns of the libraries that a torch opens after its first one failed; () if its source does not say.
+
+    ``package`` is the folder of torch. What a build adds for some versions of CUDA only is among them.
+    """
+    text = files.text(os.path.join(package, "__init__.py"), _LARGEST) or ""
+    table = _TABLE.search(text)
+    if table is None:
+        return ()
+    rows = [pattern for _, pattern in (*_ROW.findall(table[1]), *_ONE.findall(text))]
+    return tuple(dict.fromkeys([*rows, *_ADDED.findall(text)]))
 
 
 def opened(preloads: Preloads, environment: Environment, cuda: str, loaded: Iterable[str]) -> Iterator[str]:
