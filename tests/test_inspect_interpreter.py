@@ -239,6 +239,36 @@ def test_an_image_means_the_python_that_has_torch(tmp_path: Path) -> None:
     assert find_sites(str(debian), Tree()) == [str(debian)]
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "usr/local/lib64/python3.9",
+        "usr/lib64/python3.9",
+        "opt/miniconda3/lib/python3.9",
+        "root/miniconda3/envs/audio/lib/python3.9",
+        "opt/conda/envs/audio/lib/python3.9",
+        "root/.pyenv/versions/3.9.18/lib/python3.9",
+        "app/.venv/lib/python3.9",
+        "conda/lib/python3.9",
+    ],
+)
+@pytest.mark.parametrize("has_others", [True, False], ids=["beside the distribution's", "alone"])
+def test_places_of_packages_in_an_image(tmp_path: Path, place: str, has_others: bool) -> None:
+    (tmp_path / "usr" / "bin").mkdir(parents=True)
+    if has_others:
+        install(tmp_path / "usr" / "lib" / "python3.9" / "site-packages", "six", "1.16.0")
+    site = tmp_path / place / "site-packages"
+    install(site, "torch", "2.1.0")
+    assert str(site) in find_sites(str(tmp_path), Tree())
+
+
+def test_the_packages_of_a_user_are_no_environment(tmp_path: Path) -> None:
+    docker = site_of(tmp_path / "usr" / "local")
+    install(docker, "six", "1.16.0")
+    install(tmp_path / "root" / ".local" / "lib" / "python3.12" / "site-packages", "torch", "2.1.0")
+    assert find_sites(str(tmp_path), Tree()) == [str(docker)]
+
+
 def test_a_bare_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     assert find_sites(str(tmp_path), Tree()) == [str(tmp_path)]
     found = tree(tmp_path).interpreter

@@ -96,6 +96,12 @@ def _prefixes(path: str, tree: Tree) -> Iterator[str]:
             for name in (".venv", "venv", "env"):
                 if second == "" or tree.names(second).get(name) == "folder":
                     yield os.path.join(second or first, name)
+    for first in _folders(path, tree) if "usr" in names else ():
+        for prefix in (first, *_folders(first, tree)):
+            if os.path.basename(prefix) != ".local":  # a user's packages are part of another Python
+                yield prefix
+                for collection in ("envs", "versions"):  # of conda and of pyenv
+                    yield from _folders(os.path.join(prefix, collection), tree)
 
 
 def _folders(path: str, tree: Tree) -> list[str]:
@@ -106,7 +112,7 @@ def _folders(path: str, tree: Tree) -> list[str]:
 
 
 def _sites_of(prefix: str, tree: Tree) -> Iterator[str]:
-    for folder in ("local/lib", "lib", "lib64", "Lib"):
+    for folder in ("local/lib", "local/lib64", "lib", "lib64", "Lib"):
         place = os.path.join(prefix, *folder.split("/"))
         names = tree.names(place)
         for name in sorted(names, key=_by_number, reverse=True):
