@@ -137,3 +137,6 @@ def test_a_torch_of_conda_over_a_later_mkl(tmp_path: Path, capsys: pytest.Captur
         == "libtorch_cpu.so of torch uses iJIT_NotifyEvent, which MKL 2024.1.0 does not have"
     )
     assert report["command"] == f'conda install -y -p {prefix} "mkl<2024.1"'
+    line = f"ImportError: {path}: undefined symbol: iJIT_NotifyEvent"
+    log = write(tmp_path / "log", f"Traceback (most recent call last):\n{line}\n")
+    assert run(capsys, "--path", folder, "--log", log, "--ignore", "TL604", code=1)["command"] == report["command"]

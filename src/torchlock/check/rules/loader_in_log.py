@@ -119,6 +119,7 @@ def on_musl(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         expected_error=first.text,
         remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine."),
         sources=("pytorch-102592",),
+        lacks=tuple(filter(None, [first.symbol or first.library])),
         strength=Strength.RAN,
     )
 
@@ -142,5 +143,6 @@ def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         *filter(None, [owner]),
         path=match["user"],
         expected_error=first.text,
+        lacks=(match["version"],),
         strength=Strength.RAN,
     )

@@ -6,10 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.conda import conda_install, is_wheel_beside_conda
+from torchlock.check.conda import is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
+from torchlock.check.mkl import without_jit
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
@@ -150,6 +151,7 @@ def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing
         because="no release of torch has wheels for musl (Alpine)",
         expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
         remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine."),
+        lacks=(os.path.basename(missing.name),),
     )
 
 
@@ -280,7 +282,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     )
     expected_error = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
-        yield _without_jit(context, first, expected_error)
+        yield without_jit(context, first, expected_error)
         return
     abi = other_abi(context, [undefined.symbol for undefined in found])
     if abi is not None:
@@ -305,22 +307,6 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     )
 
 
-def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_error: str) -> Finding:
-    """A torch from a conda channel with an MKL that no longer has the interface for profilers."""
-    version = next((record.version for record in context.environment.conda if record.name == "mkl"), "")
-    return context.finding(
-        "TL611",
-        "error",
-        f"libtorch_cpu.so of torch uses {undefined.symbol}, which MKL {version} does not have".replace("  ", " "),
-        "torch",
-        path=undefined.wanted_by,
-        because="MKL does not have it since 2024.1, and a torch from conda's channels needs it",
-        expected_error=expected_error,
-        remedy=Remedy("Install MKL 2024.0.", commands=conda_install(context, '"mkl<2024.1"')),
-        sources=("pytorch-123097",),
-    )
-
-
 def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:
     """The most readable symbol first: a function of torch without templates in its name, and a short one.
 
@@ -342,11 +328,18 @@ def unmet_versions(context: CheckContext, name: str, attempts: Sequence[Attempt]
 
 def too_old(context: CheckContext, name: str, attempts: Sequence[Attempt], severity: str) -> Finding:
     """The finding for a library of the system that lacks versions which these attempts need."""
-    first = max(
-        (each for one in attempts for each in one.outcome.versions), key=lambda each: numbers_of(each.version)
-    )
+    lost = [each for one in attempts for each in one.outcome.versions]
+    first = max(lost, key=lambda each: numbers_of(each.version))
     library = os.path.basename(first.wanted_by)
     there = f", and {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
-    return context.finding("TL612", severity, message, name, path=first.wanted_by, expected_error=expected_error)
+    return context.finding(
+        "TL612",
+        severity,
+        message,
+        name,
+        path=first.wanted_by,
+        expected_error=expected_error,
+        lacks=tuple(dict.fromkeys(each.version for each in lost)),
+    )

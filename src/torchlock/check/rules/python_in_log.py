@@ -66,6 +66,7 @@ def unbuilt_modules(context: CheckContext, log: Log, found: Sequence[Finding]) -
         remedy=Remedy(summary),
         sources=("python-devguide",),
         strength=Strength.RAN,
+        lacks=(name,),
     )
 
 

@@ -158,7 +158,7 @@ def ctypes(context: CheckContext) -> Iterator[Finding]:
         message = f"this {version} was built without its module {name}, which torch needs to open libraries"
         expected_error = f"ModuleNotFoundError: No module named '{name}'"
         because = "a build of Python omits the module if it does not find the headers of libffi"
-        yield _unbuilt(context, message, python.prefix, because, expected_error)
+        yield _unbuilt(context, name, message, python.prefix, because, expected_error)
         return
     for attempt in context.attempts:
         lost = attempt.outcome.missing if attempt.package == "python" else ()
@@ -168,10 +168,12 @@ def ctypes(context: CheckContext) -> Iterator[Finding]:
                 f"ImportError: {lost[0].name}: cannot open shared object file: No such file or directory"
             )
             because = "this Python was built against a libffi that is no longer there"
-            yield _unbuilt(context, message, path, because, expected_error)
+            yield _unbuilt(context, lost[0].name, message, path, because, expected_error)
 
 
-def _unbuilt(context: CheckContext, message: str, path: str, because: str, expected_error: str) -> Finding:
+def _unbuilt(
+    context: CheckContext, lost: str, message: str, path: str, because: str, expected_error: str
+) -> Finding:
     remedy = _built_anew(context)
     sources = ("python-devguide",)
     return context.finding(
@@ -184,6 +186,7 @@ def _unbuilt(context: CheckContext, message: str, path: str, because: str, expec
         expected_error=expected_error,
         remedy=remedy,
         sources=sources,
+        lacks=(lost,),
     )
 
 
