@@ -29,7 +29,7 @@ _ROWS = (
             r"_{0,3}(?:nccl|nvJitLink|cudnn|cublas|cusparse|cufft|cusolver|nvrtc|cuda|cupti|nvml)\w{1,100}|_ZN?K?5cudnn\w{1,400}"
         ),
         Meaning(
-            "a function of an NVIDIA library",
+            "a symbol of an NVIDIA library",
             "the library that was loaded is of an older release than the one that its user was built with, "
             "usually from a folder of LD_LIBRARY_PATH or from another package",
             _OLDER,
@@ -38,7 +38,7 @@ _ROWS = (
     (
         re.compile(r"_?(?:torch_library_|aoti_torch_|torch_)\w{1,100}"),
         Meaning(
-            "a function of torch's C interface",
+            "a symbol of torch's C interface",
             "the package was built for another torch than the one that was loaded, usually for a later one",
             "Install a later torch, or an earlier release of that package. python -m pip list shows both "
             "versions.",
@@ -47,7 +47,7 @@ _ROWS = (
     (
         re.compile(r"__?ZN?K?\d{0,2}\w{0,200}?(?:3c10|2at)4cuda\w{1,400}"),
         Meaning(
-            "a function that only CUDA builds of torch have",
+            "a symbol that only CUDA builds of torch have",
             "the package was built for CUDA, or for another release of torch, and the torch that was loaded does "
             "not fit",
             _PAIR,
@@ -56,7 +56,7 @@ _ROWS = (
     (
         re.compile(r"_{1,2}ZT?[ISV]?N?K?(?:3c10|2at|5torch|6caffe2)\w{1,400}|_THP\w{1,60}|THP\w{1,60}"),
         Meaning(
-            "a function of torch's C++ interface",
+            "a symbol of torch's C++ interface",
             "the package was compiled against another release or build of torch than the one that was loaded: "
             "that interface changes with each release",
             _PAIR,
@@ -65,7 +65,7 @@ _ROWS = (
     (
         re.compile(r"_{0,2}Py[A-Z_]\w{1,80}"),
         Meaning(
-            "a function of Python",
+            "a symbol of Python",
             "the extension was built for another version of Python than the one that loads it",
             "Install that package once more with this Python, without its cache.",
         ),

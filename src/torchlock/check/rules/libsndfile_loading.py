@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.c_library import is_of_glibc
 from torchlock.check.conda import conda_install
 from torchlock.check.fix.commands import with_binary
 from torchlock.check.rules.libsndfile import opened_library
@@ -60,7 +61,8 @@ def needs_of_libsndfile(context: CheckContext) -> Iterator[Finding]:
     """The libraries that the libsndfile of conda, of Homebrew or of the machine needs, and that are not there."""
     attempt = loaded(context)
     for finding in missing_libraries(context, "soundfile", [attempt] if attempt is not None else []):
-        finding.remedy = _remedy(context, finding.path, finding.lacks)
+        if not all(map(is_of_glibc, finding.lacks)):
+            finding.remedy = _remedy(context, finding.path, finding.lacks)
         yield finding
 
 

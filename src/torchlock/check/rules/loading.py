@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.c_library import WHY_GLIBC, is_of_glibc, use_whole_glibc
 from torchlock.check.conda import is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.fix.quoting import is_one_line, quoted
@@ -181,7 +182,7 @@ def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | Non
         return "; ".join([*_of_nvidia(context, missing.name), *there]) or None
     if missing.name.startswith("libpython"):
         return WHY_PYTHON
-    return None
+    return WHY_GLIBC if is_of_glibc(missing.name) else None
 
 
 def _of_nvidia(context: CheckContext, library: str) -> list[str]:
@@ -235,6 +236,8 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     """The remedy for a missing library that does not belong to a package."""
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
+    if is_of_glibc(missing.name):
+        return use_whole_glibc(missing.name)
     if missing.name.startswith("libpython"):
         return install_python_library(context, missing.name)
     if is_of_macos(missing.name):
