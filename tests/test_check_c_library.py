@@ -10,6 +10,7 @@ from support.site_folder import install, write
 from torchlock.check.c_library import is_of_glibc
 from torchlock.check.symbol_origins import meaning_of_undefined
 
+VERSIONS = {"soundfile": "0.13.1", "torchaudio": "2.8.0", "torchvision": "0.23.0"}
 FILES = {
     "soundfile": "_soundfile_data/libsndfile_x86_64.so",
     "torchaudio": "torchaudio/lib/libtorchaudio.so",
@@ -27,11 +28,11 @@ def test_a_part_of_glibc_that_is_not_there(ground: Ground, name: str, library: s
     files: dict[str, bytes | str] = {FILES[name]: elf("", [library, "libc.so.6"])}
     if name == "soundfile":
         source = "import os as _os\n_path = _os.path.join('_soundfile_data', 'libsndfile_x86_64.so')\n"
-        files["soundfile.py"] = f"__version__ = '0.13.1'\n{source}"
+        files["soundfile.py"] = f"__version__ = '{VERSIONS[name]}'\n{source}"
         install(site.path, "cffi", "1.17.1", {"_cffi_backend.cpython-311-x86_64-linux-gnu.so": elf()})
     else:
-        files |= {f"{name}/__init__.py": "", f"{name}/version.py": "__version__ = '2.8.0'\n"}
-    install(site.path, name, "0.13.1" if name == "soundfile" else "2.8.0", files)
+        files |= {f"{name}/__init__.py": "", f"{name}/version.py": f"__version__ = '{VERSIONS[name]}'\n"}
+    install(site.path, name, VERSIONS[name], files)
     done = ground.check(site, root=True)
     found = next(each for each in done.bad if each.rule == "TL610")
     assert f"needs {library}, which is not found" in found.message
