@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary
-from torchlock.inspect.loading.elf_process import is_torchs_symbol
+from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import (
     MissingLibrary,
     NotExamined,
@@ -280,7 +280,7 @@ class BundleProcess(LoaderProcess):
         if reference.library:
             provider = self._loaded.get(self._key(reference.library))
             return [provider] if provider is not None else []
-        is_torchs = self._system == "macos" and is_torchs_symbol(reference.name.removeprefix("_"))
+        is_torchs = self._system == "macos" and is_torchs_symbol(reference.name)
         return list(self._loaded.values()) if is_torchs and self._has_torch else []
 
     @property
