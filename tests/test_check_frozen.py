@@ -263,3 +263,21 @@ def test_what_is_left_of_a_torch_is_no_application(ground: Ground) -> None:
     for module in (site.path / "torch").glob("*.py"):
         module.unlink()
     assert ground.check(site).first.rule == "TL604"
+
+
+@pytest.mark.sketched
+def test_pyinstaller_on_a_mac_names_a_library_by_a_place_where_it_is_not(ground: Ground) -> None:
+    """https://github.com/pyinstaller/pyinstaller/issues/7582"""
+    site = application(ground.mac(python="3.9"), "Users/u/dist/cut")
+    packages(ground, site, "2.0.0", "torchaudio==2.0.1")
+    write(site.path / "base_library.zip", b"PK\5\6" + bytes(18))
+    write(site.path / "cut", dylib())
+    folder = site.path / "torchaudio" / "lib"
+    write(folder / "libtorchaudio.so", dylib())
+    write(folder / "_torchaudio.so", dylib("", ["@loader_path/../../libtorchaudio.so"]))
+    done = ground.check(site, root=True)
+    assert "_torchaudio.so of torchaudio needs @loader_path/../../libtorchaudio.so" in done.first.message
+    assert "Build it again with PyInstaller, with all files of torchaudio" in done.first.remedy
+    no_installs(done)
+    write(site.path / "libtorchaudio.so", dylib())
+    healthy(ground.check(site, root=True))

@@ -10,6 +10,7 @@ import pytest
 
 from support.libraries import elf, pe
 from support.site_folder import write
+from support.skeletons import dylib
 from torchlock.inspect.binaries.binary import Binary, Needed
 from torchlock.inspect.loading.bundle_process import BundleProcess
 from torchlock.inspect.loading.elf_process import ElfProcess
@@ -195,3 +196,35 @@ def test_a_library_of_another_format_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pyd", elf())
     outcome = BundleProcess("windows", "amd64").load(str(path))
     assert outcome.unreadable is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "install_name", "loads"),
+    [
+        ("@loader_path/../omp.dylib", "", "@rpath/omp.dylib", False),
+        ("@loader_path/../omp.dylib", "", "@loader_path/../omp.dylib", True),
+        ("@loader_path/../omp.dylib", "omp.dylib", "@rpath/omp.dylib", True),
+        ("@loader_path/../one/omp.dylib", "", "@rpath/omp.dylib", True),
+        ("@executable_path/omp.dylib", "", "@rpath/omp.dylib", False),
+        ("@executable_path/omp.dylib", "bin/omp.dylib", "@rpath/omp.dylib", True),
+        ("@rpath/omp.dylib", "", "@rpath/omp.dylib", True),
+    ],
+)
+def test_a_mac_takes_a_loaded_library_for_its_file_or_its_install_name(
+    tmp_path: Path, name: str, at: str, install_name: str, loads: bool
+) -> None:
+    first = write(tmp_path / "one" / "omp.dylib", dylib(install_name))
+    user = write(tmp_path / "two" / "user.so", dylib("", [name]))
+    if at:
+        write(tmp_path / at, dylib("other"))
+    process = BundleProcess("macos", "arm64", programs=(str(tmp_path / "bin"),))
+    assert process.load(str(first)).loads
+    assert process.load(str(user)).loads is loads
+    assert len(process.paths()) == (3 if at else 2)
+
+
+def test_a_mac_looks_beside_the_file_that_a_link_leads_to(tmp_path: Path) -> None:
+    write(tmp_path / "kept" / "b.dylib", dylib("@rpath/b.dylib"))
+    user = write(tmp_path / "kept" / "a.so", dylib("", ["@loader_path/b.dylib"]))
+    (tmp_path / "linked.so").symlink_to(user)
+    assert BundleProcess("macos", "arm64").load(str(tmp_path / "linked.so")).loads

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
-from torchlock.inspect.loading.elf_process import is_torchs_symbol
+from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:

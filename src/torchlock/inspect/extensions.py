@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution
 
 # Modules, not the libraries beside them, of which a package may bring one for each release of CUDA.
-_MODULE = re.compile(r"\.(cpython-\w+-[\w-]+|abi3)\.so$|\.cp\w+-win\w+\.pyd$|(^|/)_C\w*\.(so|pyd)$")
+# Packages of PyG load theirs by torch.ops.load_library: ``_convert_cpu.so`` on each system.
+_MODULE = re.compile(
+    r"\.(cpython-\w+-[\w-]+|abi3)\.so$|\.cp\w+-win\w+\.pyd$|(^|/)(_C\w*|_[a-z]\w{0,60}_(cpu|cuda))\.(so|pyd)$"
+)
 _MOST = 40
 
 

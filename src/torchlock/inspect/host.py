@@ -103,6 +103,20 @@ def ffmpeg_in(folders: Iterable[str], tree: Tree) -> dict[int, str]:
     return found
 
 
+def ffmpeg_files(names: Iterable[str]) -> dict[int, list[str]]:
+    """The libraries of each major version of FFmpeg that has its libavutil, from the names in a folder.
+
+    The names are those of Linux and macOS.
+    """
+    there, found = set(names), dict[int, list[str]]()
+    for major, number in FFMPEG.items():
+        parts = [("avutil", number), *zip(_PARTS, _NUMBERS[major], strict=True)]
+        mine = [each for part, its in parts for each in (f"lib{part}.so.{its}", f"lib{part}.{its}.dylib")]
+        if mine[0] in there or mine[1] in there:
+            found[major] = [each for each in mine if each in there]
+    return found
+
+
 def libsox(root: Root) -> tuple[str | None, str | None]:
     """The paths of ``libsox.so``, which torchaudio opens, and of the runtime library (``libsox.so.3``)."""
     return root.search("libsox.so"), root.search("libsox.so.3")

@@ -46,7 +46,12 @@ def of_application(context: CheckContext, finding: Finding, remedy: Remedy) -> R
 
 
 def _is_left_out(finding: Finding) -> bool:
-    """Whether files are missing or wrong that the package has by itself: then its environment is right."""
+    """Whether files are missing or wrong that the package has by itself: then its environment is right.
+
+    Its own libraries have its name: ``libtorchaudio_sox.so``.
+    """
     if finding.rule in group("damage"):
         return True
-    return bool(finding.lacks) and all(map(is_of_torch, (each.rpartition("/")[2] for each in finding.lacks)))
+    names = [each.rpartition("/")[2] for each in finding.lacks]
+    own = finding.packages[0][0] if finding.packages else "torch"
+    return bool(names) and all(is_of_torch(each) or each.removeprefix("lib").startswith(own) for each in names)

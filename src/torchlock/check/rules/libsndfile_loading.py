@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from torchlock.check.c_library import is_of_glibc
 from torchlock.check.conda import conda_install
 from torchlock.check.fix.commands import with_binary
+from torchlock.check.machine_libraries import once_more, opened
 from torchlock.check.rules.libsndfile import opened_library
 from torchlock.check.rules.loading import missing_libraries
 from torchlock.check.system_packages import install_library
-from torchlock.finding import Command, Remedy
+from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.loading.imports import Attempt
-from torchlock.inspect.loading.outcome import MissingLibrary
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.runtime import files
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.inspect.loading.imports import Attempt
 
 # soundfile opens a file by this function on Windows, and by others elsewhere.
 _BY_NAME = "sf_wchar_open"
@@ -39,21 +39,12 @@ _OF_CONDA = {
     "mpg123": "mpg123",
     "mp3lame": "lame",
 }
-_HOMEBREW = re.compile(r"/(?:opt/homebrew|usr/local|\.?(?:home)?brew)/(?:lib|opt|Cellar)/")
 
 
 def loaded(context: CheckContext) -> Attempt | None:
     """What happens when soundfile opens its library; None if the library is not known, or cannot be read."""
     path = opened_library(context)
-    if not path or context.target is None:
-        return None
-    outcome = context.new_process(context.target).load(path, symbols=False)
-    if context.search_path is not None and context.search_path.is_whole and context.operating_system == "macos":
-        # All folders that this Python leads dyld to are known, so no other place has them.
-        unfound = tuple(MissingLibrary(each.name, each.wanted_by) for each in outcome.unseen if each.is_unfound)
-        rest = tuple(each for each in outcome.unseen if not each.is_unfound)
-        outcome = outcome._replace(missing=(*outcome.missing, *unfound), unseen=rest)
-    return Attempt("soundfile", path, "import", outcome) if outcome.unreadable is None else None
+    return opened(context, "soundfile", path) if path else None
 
 
 @rule("TL610")
@@ -72,16 +63,11 @@ def _remedy(context: CheckContext, path: str, lacks: Iterable[str]) -> Remedy:
         version = context.pins["soundfile"].version.public
         commands = with_binary(context, "soundfile", f"=={version}")
         return Remedy("Install soundfile once more from its wheel, which contains libsndfile.", commands=commands)
-    if context.environment.conda:
-        stems = (re.sub(r"^lib|[.-].*$", "", os.path.basename(each).lower()) for each in lacks)
-        others = dict.fromkeys(_OF_CONDA[each] for each in stems if each in _OF_CONDA)
-        names = ("libsndfile", *others)
-        words = "Install libsndfile once more with what it needs, all of one channel."
-        return Remedy(words, commands=conda_install(context, "-c conda-forge", "--force-reinstall", *names))
-    if context.operating_system == "macos" and _HOMEBREW.search(path):
-        words = "Install libsndfile of Homebrew once more: what it needs was updated or removed after it."
-        return Remedy(words, commands=(Command("system", "brew reinstall libsndfile"),))
-    return install_library(context, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
+    stems = (re.sub(r"^lib|[.-].*$", "", os.path.basename(each).lower()) for each in lacks)
+    others = dict.fromkeys(_OF_CONDA[each] for each in stems if each in _OF_CONDA)
+    otherwise = ", or install a soundfile wheel of this platform"
+    again = once_more(context, "libsndfile", path, *others)
+    return again or install_library(context, "libsndfile", ">=1.0.20", otherwise)
 
 
 @rule("TL611")

@@ -23,7 +23,8 @@ from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.bundle_process import is_of_macos
-from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
+from torchlock.inspect.loading.elf_process import is_of_torch, numbers_of
+from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of

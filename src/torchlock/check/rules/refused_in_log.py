@@ -87,11 +87,18 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         f"{os.path.basename(path)} of {context.named(name)} needs {said['name']}, which dyld did not find{where}",
         name,
         path=path,
-        because=f"no LC_RPATH of {os.path.basename(path)} leads to a folder with {library}",
+        because=_why(os.path.basename(path), said["name"]),
         expected_error=first.text,
         strength=Strength.RAN,
         lacks=(library,),
     )
+
+
+def _why(user: str, name: str) -> str:
+    """The reason: ``@rpath`` stands for the folders of LC_RPATH, any other name for one place."""
+    if name.startswith("@rpath/"):
+        return f"no LC_RPATH of {user} leads to a folder with {os.path.basename(name)}"
+    return f"{user} names a place where that library is not"
 
 
 def _asks(context: CheckContext, path: str, name: str) -> bool:

@@ -10,7 +10,7 @@ from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.loading import undefined_symbols
 from torchlock.check.verdict import explains
 from torchlock.finding import Strength
-from torchlock.inspect.loading.elf_process import is_torchs_symbol
+from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import UndefinedSymbol
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -45,7 +45,7 @@ def undefined(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
 
 def _of_torch(context: CheckContext, named: LookedUp) -> Finding | None:
     """The finding about a symbol that every torch of some release has; None for any other symbol."""
-    if not is_torchs_symbol(named.symbol) and not is_torchs_symbol(named.symbol.removeprefix("_")):
+    if not is_torchs_symbol(named.symbol):
         return None
     lost = UndefinedSymbol(named.symbol, named.attempt.path)
     attempt = named.attempt._replace(outcome=named.attempt.outcome._replace(undefined=(lost,)))

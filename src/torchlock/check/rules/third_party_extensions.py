@@ -10,7 +10,8 @@ from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
 from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol, not_found
 from torchlock.check.rules.loading import too_old
 from torchlock.check.xformers import built_for
-from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
+from torchlock.inspect.loading.bundle_process import is_of_torch
+from torchlock.inspect.loading.names_of_torch import is_of_cuda, is_of_cuda_build, is_torchs_symbol
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 
@@ -40,7 +41,7 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     """Why one extension module does not load with this torch."""
     name, library = attempt.package, os.path.basename(attempt.path)
     severity = severity_of(fails=False, partly=_is_top(context, attempt))
-    missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
+    missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or is_of_cuda(each.name)]
     lost = [each for each in attempt.outcome.undefined if _is_torchs(context, each.symbol)]
     undefined = list(dict.fromkeys(each.symbol for each in lost))
     if missing:
@@ -85,20 +86,15 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         yield too_old(context, name, [attempt], severity)
 
 
-# Functions of libc10_cuda and libtorch_cuda, which only a CUDA build has.
-_OF_CUDA_BUILD = re.compile(r"_ZNK?(3c10|2at)4cuda")
-
-
 def _is_torchs(context: CheckContext, symbol: str) -> bool:
     """Whether this torch should define a symbol: every build does, or it is one of CUDA, and so is this torch."""
     build = context.build("torch")
-    return is_torchs_symbol(symbol) or bool(build and build.cuda and _OF_CUDA_BUILD.match(symbol))
+    return is_torchs_symbol(symbol) or bool(build and build.cuda and is_of_cuda_build(symbol))
 
 
 _ANOTHER = "it was built for another release of torch"
 # Authors name the torch of a build in its version: k2 1.24.4+cuda12.1.torch2.1.2.
 _LABEL = re.compile(r"torch(\d\.\d{1,2}(?:\.\d{1,2})?)")
-_CUDA = re.compile(r"lib(cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|nvrtc|nvJitLink)\.so")
 
 
 def _and_more(names: list[str]) -> str:

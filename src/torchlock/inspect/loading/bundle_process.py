@@ -5,7 +5,8 @@ library that it was linked against; on macOS in all libraries if it names none (
 "Dynamic-link library search order" of the Windows documentation.
 Libraries of the system are not in the tree and are assumed to exist; those that only a torch package contains are
 not. A library that another one names by its place (``@loader_path``, or an absolute path below a known root) is
-there or not. Any other library that is not found may exist on that machine: the outcome says so.
+there or not; a loaded one of the same file name is another one, unless that is its install name. Any other
+library that is not found may exist on that machine: the outcome says so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary
-from torchlock.inspect.loading.elf_process import is_torchs_symbol
+from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import (
     MissingLibrary,
     NotExamined,
@@ -48,7 +49,7 @@ _OF_WINDOWS = re.compile(
 )
 # Folders of the system, whose libraries are not files since macOS 11 (dyld(1), "shared cache").
 _OF_MACOS = ("/usr/lib/", "/System/Library/")
-_PROGRAM = "@executable_path/"
+_PROGRAM, _LOADER = "@executable_path/", "@loader_path/"
 # The folders that dyld always searches: it searches /usr/lib last.
 _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 # Libraries in the wheels of torch for Windows and macOS that no other program has.
@@ -80,6 +81,7 @@ class BundleProcess(LoaderProcess):
         self._programs = programs
         self._system = system
         self._loaded: dict[str, Binary] = {}
+        self._by_file: dict[str, Binary] = {}
         self._folders: dict[str, None] = {}
         self._listed: dict[str, dict[str, str]] = {}
 
@@ -88,7 +90,7 @@ class BundleProcess(LoaderProcess):
         self._folders[folder] = None
 
     def paths(self) -> list[str]:
-        return [each.path for each in self._loaded.values()]
+        return [each.path for each in self._by_file.values()]
 
     def _is_for_process(self, binary: Binary) -> bool:
         return binary.format == _FORMATS[self._system] and self._machine in (binary.machine, *binary.machines)
@@ -98,7 +100,7 @@ class BundleProcess(LoaderProcess):
         broken: list[Unreadable] = []
         unseen: list[NotExamined] = []
         missing = list(self._fill(binary, request.preloaded, broken, unseen))
-        self._loaded.setdefault(self._key(binary.soname or path), binary)
+        self._add(self._key(binary.soname or path), binary)
         undefined = tuple(self._undefined(binary, unseen)) if request.symbols else ()
         return Outcome(
             path, tuple(missing), undefined, unreadable=broken[0] if broken else None, unseen=tuple(unseen)
@@ -109,6 +111,30 @@ class BundleProcess(LoaderProcess):
         short = name.replace("\\", "/").rpartition("/")[2]
         return short.lower() if self._system == "windows" else short
 
+    def _add(self, key: str, binary: Binary) -> bool:
+        """Whether a library was not loaded before; from now on it is."""
+        self._loaded.setdefault(key, binary)
+        file = os.path.realpath(binary.path)
+        return self._by_file.setdefault(file, binary) is binary
+
+    def _meant(self, name: str, user: Binary) -> Binary | None:
+        """The loaded library that another one means by a name."""
+        known = self._loaded.get(self._key(name))
+        places = self._places(name, user)
+        if not places or (known is not None and known.soname == name):
+            return known
+        by_place = (self._by_file.get(os.path.realpath(each)) for each in places)
+        return next(filter(None, by_place), None)
+
+    def _places(self, name: str, user: Binary) -> list[str]:
+        """The only files that a library of a Mac can mean by a name; empty if it may mean others."""
+        if self._system != "macos":
+            return []
+        if name.startswith(_LOADER):
+            return [os.path.join(each, name.removeprefix(_LOADER)) for each in _origins(user)]
+        inner = name.removeprefix(_PROGRAM)
+        return [os.path.join(each, inner) for each in self._programs] if name.startswith(_PROGRAM) else []
+
     def _fill(
         self,
         first: Binary,
@@ -117,11 +143,11 @@ class BundleProcess(LoaderProcess):
         unseen: list[NotExamined],
     ) -> Iterator[MissingLibrary]:
         queue = deque([first])
-        while queue and len(self._loaded) < MOST_LIBRARIES:
+        while queue and len(self._by_file) < MOST_LIBRARIES:
             binary = queue.popleft()
             for needed in binary.needed:
                 key = self._key(needed.name)
-                if key in self._loaded or needed.delayed:
+                if needed.delayed or self._meant(needed.name, binary):
                     continue
                 path = self._found(needed.name, binary) or (preloaded(key) if preloaded else None)
                 found = self._binary(path) if path else None
@@ -129,8 +155,7 @@ class BundleProcess(LoaderProcess):
                     if not self._is_systems(needed.name):
                         broken.append(Unreadable(found.path, f"is for {found.machine}"))
                 elif isinstance(found, Binary):
-                    self._loaded[key] = found
-                    queue.append(found)
+                    queue.extend([found] if self._add(key, found) else [])
                 elif found is not None:
                     if unknown := unknown_file(found, found.path, binary.path):
                         unseen.insert(0, unknown)
@@ -172,7 +197,7 @@ class BundleProcess(LoaderProcess):
             return False
         if name.startswith(_PROGRAM):
             return bool(self._programs)
-        return name.startswith("@loader_path/") or (name.startswith("/") and self._root is not None)
+        return name.startswith(_LOADER) or (name.startswith("/") and self._root is not None)
 
     def _is_systems(self, name: str) -> bool:
         """Whether every machine of this system has a library, or Python itself contains it."""
@@ -196,8 +221,8 @@ class BundleProcess(LoaderProcess):
         if name.startswith("@rpath/"):
             folders = [each for folder in binary.rpath for each in self._placed(folder, here)]
             return self._in([*folders, here, *self._folders], name.removeprefix("@rpath/"))
-        if name.startswith("@loader_path/"):
-            return self._in([here], name.removeprefix("@loader_path/"))
+        if name.startswith(_LOADER):
+            return self._in(_origins(binary), name.removeprefix(_LOADER))
         if name.startswith(_PROGRAM):
             return self._in([*self._programs], name.removeprefix(_PROGRAM))
         if name.startswith("/") and self._root is not None:
@@ -259,7 +284,7 @@ class BundleProcess(LoaderProcess):
             unseen.insert(0, without_symbols(binary, used))
             return
         for reference in used:
-            providers = [] if reference.weak or not reference.name else self._providers(reference)
+            providers = [] if reference.weak or not reference.name else self._providers(reference, binary)
             answers = [self._offers(each, reference.name) for each in providers]
             if not answers or True in answers:
                 continue
@@ -271,17 +296,17 @@ class BundleProcess(LoaderProcess):
                 named = providers[0] if reference.library and not _is_of_family(providers[0].path) else None
                 yield UndefinedSymbol(reference.name, binary.path, named.path if named is not None else "")
 
-    def _providers(self, reference: Reference) -> list[Binary]:
+    def _providers(self, reference: Reference, user: Binary) -> list[Binary]:
         """The libraries that may define a symbol, as far as they are known.
 
         A library for a Mac that was linked with ``-undefined dynamic_lookup`` names no library for it: then all
         loaded ones may. Of these names only those of torch are judged, as its libraries are all known here.
         """
         if reference.library:
-            provider = self._loaded.get(self._key(reference.library))
+            provider = self._meant(reference.library, user)
             return [provider] if provider is not None else []
-        is_torchs = self._system == "macos" and is_torchs_symbol(reference.name.removeprefix("_"))
-        return list(self._loaded.values()) if is_torchs and self._has_torch else []
+        is_torchs = self._system == "macos" and is_torchs_symbol(reference.name)
+        return list(self._by_file.values()) if is_torchs and self._has_torch else []
 
     @property
     def _has_torch(self) -> bool:
@@ -295,13 +320,18 @@ class BundleProcess(LoaderProcess):
             if answer := self._lookups.defines(binary.symbols, name):
                 return answer
             for each in binary.needed:
-                other = self._loaded.get(self._key(each.name)) if each.reexported else first
+                other = self._meant(each.name, binary) if each.reexported else first
                 if other is None:
                     return True
                 if id(other) not in seen:
                     seen.add(id(other))
                     queue.append(other)
         return False
+
+
+def _origins(user: Binary) -> list[str]:
+    """The folders for which ``@loader_path`` stands: dyld takes that of a link, and that of its file."""
+    return list(dict.fromkeys(os.path.dirname(each) for each in (user.path, os.path.realpath(user.path))))
 
 
 def is_of_macos(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary
+from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import (
     MissingLibrary,
     MissingVersion,
@@ -43,10 +44,6 @@ _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_regist
 _FAMILIES = "nccl|nvJitLink|cusparseLt|cusparse|cublasLt|cublas|cudnn|cufft|cusolver|curand|nvrtc"
 _OF_NVIDIA = re.compile(rf"_*({_FAMILIES})(?=[A-Z])")
 _NAMED_BY_NVIDIA = re.compile(rf"lib(?:{_FAMILIES})\.so")
-
-
-# Methods of tensors, and operators: each build defines all of them, also those with a name like ``is_cuda``.
-_OF_EVERY_BUILD = re.compile(r"_ZNK?2at(?:6Tensor|10TensorBase|4_ops)\d")
 
 
 class _Library(NamedTuple):
@@ -456,16 +453,6 @@ def family_of(symbol: str) -> str:
     """The library of NVIDIA that a symbol belongs to (``nvJitLink``), by its prefix; "" for all other symbols."""
     found = _OF_NVIDIA.match(symbol)
     return found[1] if found else ""
-
-
-def is_torchs_symbol(name: str) -> bool:
-    """Whether a symbol belongs to torch, to a part of it that every build has."""
-    if _OF_EVERY_BUILD.match(name):
-        return True
-    if "cuda" in name or "cudnn" in name or "CUDA" in name:
-        return False
-    mine = ("_ZN3c10", "_ZNK3c10", "_ZN2at", "_ZNK2at", "_ZN5torch", "_ZNK5torch", "_ZTIN3c10", "_ZTIN5torch")
-    return name.startswith((*mine, "aoti_torch_", "torch_"))
 
 
 def _newest(versions: tuple[str, ...], family: str) -> str:
