@@ -179,6 +179,34 @@ def test_an_earlier_ctranslate2_under_a_later_cudnn(tmp_path: Path, capsys: pyte
     assert report["command"] == 'python -m pip install "ctranslate2>=4.5,<5"'
 
 
+@pytest.mark.parametrize(
+    ("torch", "ctranslate2", "platform", "is_wrong"),
+    [
+        ("2.5.1+cu121", "4.4.0", "windows-amd64", True),
+        ("2.3.1+cu121", "4.5.0", "windows-amd64", True),
+        ("2.3.1+cu121", "4.4.0", "windows-amd64", False),
+        ("2.5.1+cu121", "4.5.0", "windows-amd64", False),
+        ("2.5.1+cpu", "4.4.0", "windows-amd64", False),
+        ("2.5.1", "4.4.0", "macos-arm64", False),
+    ],
+)
+def test_the_cudnn_of_ctranslate2_and_that_of_torch(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    torch: str,
+    ctranslate2: str,
+    platform: str,
+    is_wrong: bool,
+) -> None:
+    """https://github.com/m-bain/whisperX/issues/1216: torch of Windows brings the same cuDNN as that of Linux."""
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder, torch, cuda="'12.1'" if "+cu" in torch else "None")
+    install(folder, "ctranslate2", ctranslate2)
+    report = run(capsys, "--path", folder, "--platform", platform, code=None)
+    assert (("warning", "TL207") in bad(report)) is is_wrong
+
+
 def test_a_ctranslate2_that_another_package_pins_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """https://github.com/m-bain/whisperX/issues/954: torch before 2.4 brings cuDNN 8."""
     folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"

@@ -357,6 +357,9 @@ def test_onnxruntime_for_cuda_11(ground: Ground, inside: None) -> None:
     done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.11"))
     assert done.first.message.startswith("onnxruntime-gpu 1.18.0 opens libcublasLt.so.11")
     assert done.command == 'python -m pip install "onnxruntime-gpu>=1.19,<1.27"'
+    install(site.path, "talker", "1.0", {"talker.py": ""}, headers="Requires-Dist: onnxruntime-gpu<1.19\n")
+    done = ground.check(site, root=True, log=ONNX.format("libcublasLt.so.11"))
+    assert "this breaks the requirement of talker, onnxruntime-gpu<1.19" in done.first.remedy
 
 
 @pytest.mark.sketched
@@ -392,8 +395,8 @@ def test_cudnn_9_on_windows_with_a_torch_before_2_4(ground: Ground) -> None:
     install(site.path, "ctranslate2", "4.5.0", {"ctranslate2/__init__.py": ""})
     log = "Could not locate cudnn_ops64_9.dll. Please make sure it is in your library path!\n"
     done = ground.check(site, log=log)
-    assert done.first.rule == "TL230"
-    assert done.command == "python -m pip install ctranslate2==4.4.0"
+    assert done.first.rule == "TL207"
+    assert done.command == 'python -m pip install "ctranslate2>=4.6.3,<5"'
 
 
 def over_cudnn(site: Site, runtime: str) -> None:

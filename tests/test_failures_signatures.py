@@ -409,6 +409,28 @@ class TestGpus:
         assert done.first.rule == "TL228"
         assert f"--index-url {PAGE}/cu128" in done.command
         assert done.command.endswith("torchvision==0.22.0+cu128")
+        assert [each.rule for each in done.findings].count("TL228") == 1
+
+    @pytest.mark.sketched
+    @pytest.mark.parametrize(
+        ("torch", "torchvision", "is_said"),
+        [
+            ("2.4.1+cu121", "0.19.1+cpu", True),
+            ("2.4.1+cpu", "0.19.1+cpu", False),
+            ("2.4.1+cu121", "0.19.1+cu121", False),
+        ],
+    )
+    def test_a_cpu_torchvision_beside_a_cuda_torch(
+        self, ground: Ground, torch: str, torchvision: str, is_said: bool
+    ) -> None:
+        """https://github.com/dchatel/comfyui_facetools/issues/26: the import works, and nms fails on a GPU."""
+        site = ground.windows("3.10")
+        ground.wheel(site, f"torchvision=={torchvision}")
+        ground.torch(site, torch)
+        done = ground.check(site, platform="windows-amd64")
+        assert not done.bad
+        noted = [each.message for each in done.findings if each.rule == "TL228"]
+        assert [each.endswith("torchvision::nms fails on a GPU") for each in noted] == [True] * is_said
 
     @pytest.mark.sketched
     def test_a_driver_of_an_older_cuda(self, ground: Ground) -> None:

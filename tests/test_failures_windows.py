@@ -131,6 +131,8 @@ def test_fbgemm_without_openmp(ground: Ground) -> None:
     write(site.path / "torch/lib/fbgemm.dll", pe({"libomp140.x86_64.dll": ["omp_get_num_threads"], "c10.dll": []}))
     write(site.path / "torch/__init__.py", 'dlls = glob.glob(os.path.join(th_dll_path, "*.dll"))\n')
     ground.unrecord(site, "torch/__init__.py")
+    record = next(site.path.glob("torch-*.dist-info")) / "RECORD"
+    record.write_text(f"{record.read_text()}torch/lib/fbgemm.dll,,\n")
     done = ground.check(site)
     silent(done)
     assert "libomp140.x86_64.dll" in done.text
@@ -325,6 +327,40 @@ def test_a_dll_of_torch_that_another_program_replaced(ground: Ground) -> None:
     assert "is not the file of torch 2.2.1" in done.first.because
     assert "HIP SDK of AMD" in done.first.remedy
     assert done.first.says in log
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("left", "lacks"), [("caffe2_nvrtc.dll", "nvrtc64_112_0.dll"), ("cudnn_ops64_9.dll", "cudnn64_9.dll")]
+)
+@pytest.mark.parametrize("is_needed", [False, True])
+def test_a_dll_that_an_earlier_build_left_in_the_folder(
+    ground: Ground, left: str, lacks: str, is_needed: bool
+) -> None:
+    """https://github.com/bmaltais/kohya_ss/issues/732: pip does not remove what no record lists."""
+    site = ground.windows("3.10")
+    needs = {"c10.dll": [left]} if is_needed else {}
+    ground.torch(site, "2.0.0", made_for=["torchaudio==2.0.1"], needs=needs)
+    lib = site.path / "torch" / "lib"
+    write(lib / left, pe({lacks: ["start"]}, ["start"]))
+    done = ground.check(site, log=loading(left))
+    assert done.first.rule == "TL610"
+    if is_needed:
+        assert done.first.message == f"{left} of torch needs {lacks}, which is not found"
+        return
+    assert done.first.message.startswith(
+        f"{left}, which is in the folder of torch and in no record, needs {lacks}"
+    )
+    assert done.command == f"del /q {lib / left}"
+    ground.cure(done, (lib / left).unlink)
+
+
+@pytest.mark.sketched
+def test_a_dll_that_an_earlier_build_left_and_that_loads(ground: Ground) -> None:
+    site = ground.windows("3.10")
+    ground.torch(site, "2.0.0", made_for=["torchaudio==2.0.1"])
+    write(site.path / "torch/lib/caffe2_nvrtc.dll", pe({"c10.dll": ["start"]}))
+    assert not ground.check(site).bad
 
 
 @pytest.mark.sketched

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.log import plain_path
 from torchlock.check.log_facts import PYTHON, python_in
+from torchlock.check.rules.import_path import OF_USER
 from torchlock.knowledge.build_labels import cuda_label
 from torchlock.runtime import files
 
@@ -98,7 +99,27 @@ def _strange(log: Log, folders: Sequence[str], moved: bool, root: str) -> list[t
         for name, prefix in log.prefixes
         if not prefix.startswith("~") and not any(_is_under(folder, prefix, moved, root) for folder in folders)
     ]
+    of_user = copy_of_user(log, folders)
+    found = [each for each in found if each != of_user]
     return found if folders and not (log.split and len(found) < len(log.prefixes)) else []
+
+
+def copy_of_user(log: Log, folders: Sequence[str]) -> tuple[str, str] | None:
+    """The package that a log has in the folder of a user, and this folder, if other files in it are of this one.
+
+    A Python of conda, and each Python without a virtual environment, searches that folder first.
+    """
+    others = [plain_path(site) for site in log.sites if not OF_USER.search(site.replace("\\", "/"))]
+    prefixes = [os.path.dirname(site) for site in others]
+    if not any(_is_under(folder, prefix, True, "") for prefix in prefixes for folder in folders):
+        return None
+    of_user = (each for each in log.prefixes if OF_USER.search(f"{each[1]}/site-packages".replace("\\", "/")))
+    return next((each for each in of_user if not any(_is_own(folder, each[1]) for folder in folders)), None)
+
+
+def _is_own(folder: str, prefix: str) -> bool:
+    """Whether a folder of the import path is in the one that a log names."""
+    return f"{plain_path(folder)}/".startswith(f"{plain_path(prefix)}/")
 
 
 def _system_of(log: Log) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import contradiction
+from torchlock.check.log_place import copy_of_user
 from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.import_path_in_log import is_other_copy
 from torchlock.check.tracebacks import missing_names
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
 
 def contradicted(context: CheckContext, log: Log) -> str:
     """Why the first failure of a log cannot be one of this environment as it is now; "" if it can."""
+    sites = [each.path for each in context.environment.sites]
+    is_of_other = is_other_copy(context, log) or copy_of_user(log, sites) is not None
+    return "" if is_of_other else contradiction_in(context, log)
+
+
+def contradiction_in(context: CheckContext, log: Log) -> str:
+    """What the copies that are installed here have, and the log shows to be missing; "" if nothing is known."""
     first = log.first
-    if first is None or is_other_copy(context, log):
+    if first is None:
         return ""
     missing = next(iter(missing_names(log.text)), None)
     if missing is not None and missing.line <= first.line:

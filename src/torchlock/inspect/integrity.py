@@ -43,7 +43,7 @@ class Fault(NamedTuple):
     - ``hash``: of the recorded size, and changed;
     - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: the content in place of a library
       (``broken_library``);
-    - ``irregular``: a folder, pipe or device in a file's place;
+    - ``irregular``: a pipe or device in a file's place, or a folder if the record has a hash;
     - ``unreadable``: the system does not let it be read; ``unchecked``: too large, or by an unknown hash;
     - ``escapes``: recorded outside of the installation, and not looked at;
     - ``foreign``: in a package's folder, and in no record;
@@ -231,12 +231,14 @@ class _Site:
         try:
             status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
-            self.faults.add("missing", path, name)
+            self.faults.add("missing", path, name, "" if row.size is None else str(row.size))
             return True
         except (OSError, ValueError) as error:
             self.faults.add("unreadable", path, name, found=getattr(error, "strerror", None) or str(error))
             return False
         size = status.st_size
+        if stat.S_ISDIR(status.st_mode) and not row.hash:  # PDM records a link to a folder of its cache
+            return False
         if not stat.S_ISREG(status.st_mode):
             self.faults.add("irregular", path, name, found=_kind(status.st_mode))
         elif not status.st_mode & 0o004 and not os.access(path, os.R_OK):

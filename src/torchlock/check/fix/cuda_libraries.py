@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of, version_of
+from torchlock.check.fix.bounds import opposed
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
 from torchlock.check.nvidia import copies_of
@@ -78,6 +79,9 @@ def _other_release(context: CheckContext, user: str, library: str) -> Remedy | N
     else:
         return None
     listed = " ".join(f"{name}{specifier}" for name, specifier in wanted.items())
+    broken = opposed(context, user, wanted[user])
+    if broken is not None and broken[0] not in wanted:
+        words += f"; this breaks the requirement of {broken[0]}, {user}{broken[1]}"
     return Remedy(f"Install {listed}, {words}.", commands=add_all(context, wanted))
 
 

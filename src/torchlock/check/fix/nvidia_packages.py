@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of
+from torchlock.check.fix.cached_links import without_cache
 from torchlock.check.fix.commands import add_all, reinstall, uninstall
 from torchlock.check.fix.packaged_libraries import of_other_folder
 from torchlock.check.nvidia import package_for, required, unmet
@@ -35,6 +36,8 @@ def required_releases(context: CheckContext, finding: Finding) -> Remedy | None:
         listed = ", ".join(f"{name}{specifier}" for name, specifier in wanted.items())
         return Remedy(f"Install {listed}, as torch requires.", commands=add_all(context, wanted))
     if finding.rule == "TL610" and (found := of_other_folder(context, finding)) is not None:
+        return found
+    if finding.rule == "TL610" and (found := without_cache(context, names)) is not None:
         return found
     if finding.rule == "TL610" and (name := next((each for each in names if each in required(context)), "")):
         again = reinstall(context, name, required(context)[name])

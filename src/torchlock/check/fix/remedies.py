@@ -14,6 +14,7 @@ from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.gpu_builds import RULES, other_build
 from torchlock.check.fix.import_path import deleted, moved
+from torchlock.check.fix.left_libraries import without_left
 from torchlock.check.fix.nvidia_packages import required_releases
 from torchlock.check.fix.packaged_libraries import of_other_folder
 from torchlock.check.fix.partners import other_release
@@ -55,9 +56,10 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL608": (_alone(later_soundfile),),
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
     "TL610": (
-        *map(_alone, (of_codec, of_other_folder, of_xformers, of_vendor, rebuilt, of_vendors_torch, complete)),
+        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_vendor)),
+        *map(_alone, (rebuilt, of_vendors_torch, complete)),
     ),
-    "TL611": (*map(_alone, (of_xformers, of_vendor, rebuilt)), of_one_source),
+    "TL611": (*map(_alone, (without_left, of_xformers, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),
     "TL620": (afresh,),
@@ -66,7 +68,7 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
 _BY_KIND: Mapping[str, tuple[_WithPlan, ...]] = {
     "dependent": (_alone(compatible_release),),
     "partner": (_alone(other_release),),
-    "reinstall": (again,),
+    "reinstall": (_alone(without_left), again),
     "versions": (_alone(of_vendor), together),
 }
 # Rules about the machine or about torchlock itself: nothing can be installed.

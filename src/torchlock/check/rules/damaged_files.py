@@ -103,7 +103,7 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         message += "; its import may work without it"
         yield context.finding("TL601", "warning", message, name, path=first.path)
     else:
-        message += "; its import does not need them"
+        message += f"; its import does not need {'it' if count == 1 else 'them'}"
         yield context.finding("TL601", "note", message, name, path=first.path)
 
 

@@ -1,4 +1,4 @@
-"""TL202, TL208, TL227 and TL228: a GPU, a driver or a build that a log shows not to work together."""
+"""TL202, TL208 and TL227: a GPU, a driver or a build that a log shows not to work together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from torchlock.check import known_wheels as wheels
 from torchlock.check.gpu_builds import seen_gpus
 from torchlock.check.rules.gpu_code import lacking_code
-from torchlock.check.rules.versions import links_cuda, path_of
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge import gpus
 from torchlock.knowledge.build_labels import describe_build, kind_of, parse_label
@@ -28,7 +27,6 @@ WARNED = re.compile(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not co
 GPU_CODE = re.compile(r"supports CUDA capabilities ((?:(?:sm|compute)_\d{2,3}[a-z]?[ \n]?){1,30})")
 OF_CUDA = re.compile(r"found version (\d{4,5})\b")
 _OF_DRIVER = re.compile(r"(lib(?:cuda|nvidia-ml)\.so(?:\.1)?): cannot open shared object file")
-_OPERATOR = re.compile(r"Could not run '(torchvision|torchaudio)::(\w{1,60})'")
 
 
 @rule("TL208", "TL222", on="log")
@@ -225,54 +223,3 @@ def _seen(context: CheckContext, line: str) -> tuple[str, str]:
         "the machine, "
         f"{on_cpu}. The build of an image has no GPU.",
     )
-
-
-@rule("TL228", on="log")
-def cpu_companion(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A CPU build of torchvision or torchaudio whose operator was called on a GPU."""
-    match = next((each for each in (_OPERATOR.search(item.text) for item in log.signatures) if each), None)
-    if match is None or log.first is None or log.first.rules[0] != "TL228" or match[1] not in context.pins:
-        return
-    name = match[1]
-    if context.label(name) != "cpu" and links_cuda(context, name) is not False:
-        return
-    yield context.finding(
-        "TL228",
-        "warning",
-        f"{context.named(name)} is a CPU build, and its operator {match[2]} was called on a GPU"
-        if context.label(name) == "cpu"
-        else (
-            f"{name} {context.pins[name].version.public} is a CPU build, and its operator {match[2]} was "
-            f"called on a GPU"
-        ),
-        name,
-        path=path_of(context, name),
-        expected_error=log.first.text,
-        remedy=_of_torch_build(context, name),
-        strength=Strength.RAN,
-    )
-
-
-def _of_torch_build(context: CheckContext, name: str) -> Remedy:
-    """The companion of the same release, of the build of torch."""
-    from torchlock.answers import Unknown
-    from torchlock.check.fix.fitting import fitting
-    from torchlock.check.fix.plan import Plan
-    from torchlock.check.index_wheels import has_wheels, wheel_version
-
-    label, target, pin = context.label("torch") or "", context.target, context.pins[name]
-    if target is None or kind_of(label) != "cuda" or pin.unversioned:
-        return Remedy(f"Install {name} and torch from the page of one CUDA build.")
-    version = pin.version.public
-    there = has_wheels(name, version, label, target)
-    if there is False:
-        return Remedy(
-            f"Call the operator on the CPU: {name} {version} has no build for {describe_build(label)} here."
-        )
-    plan = Plan(
-        {name: wheel_version(name, version, label, target)},
-        label,
-        frozenset({name}),
-        (name,) if isinstance(there, Unknown) else (),
-    )
-    return fitting(context, plan)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Import lines of tools that only change where their own modules are searched for.
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 # The folder of packages that users install for themselves (``pip install --user``), beside that of the Python.
-_OF_USER = re.compile(
+OF_USER = re.compile(
     r"/\.local/lib/python3\.\d+t?/site-packages$|/AppData/Roaming/Python/Python3\d+/site-packages$"
     r"|/Library/Python/3\.\d+/lib/python/site-packages$"
 )
@@ -193,7 +193,7 @@ def is_there(context: CheckContext, name: str) -> bool:
 def is_of_user(context: CheckContext) -> bool:
     """Whether only the folder of a user was examined, without that of the Python, which is searched, too."""
     sites = [entry.path.replace("\\", "/") for entry in context.environment.sites]
-    return not context.live and bool(sites) and all(map(_OF_USER.search, sites))
+    return not context.live and bool(sites) and all(map(OF_USER.search, sites))
 
 
 def _runs_code(context: CheckContext) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.c_library import WHY_GLIBC, is_of_glibc, use_whole_glibc
 from torchlock.check.conda import is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.mkl import without_jit
@@ -95,9 +96,7 @@ def _severity(name: str) -> str:
 def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     """One finding for all libraries that these attempts do not find."""
     own = {os.path.basename(attempt.path) for attempt in attempts}
-    by_attempt = [
-        (attempt, each) for attempt in attempts for each in attempt.outcome.missing if each.name not in own
-    ]
+    by_attempt = [(one, each) for one in attempts for each in one.outcome.missing if each.name not in own]
     if not by_attempt:
         return
     lost = [each for _, each in by_attempt]
@@ -107,12 +106,11 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
     first = sorted(lost, key=_telling)[0]
     others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
     more = f", nor {_listed(others)}" if others else ""
-    message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
     expected_error = not_found(context, name, by_attempt[0][0].path, lost[0].name, lost[0].wanted_by)
     yield context.finding(
         "TL610",
         _severity(name),
-        message,
+        f"{needs(context, name, first)}{more}",
         name,
         path=first.wanted_by,
         because=_why(context, name, first),
@@ -131,7 +129,7 @@ def found_missing(
     return context.finding(
         "TL610",
         _severity(name),
-        f"{os.path.basename(missing.wanted_by)} of {name} needs {missing.name}, which is not found",
+        needs(context, name, missing),
         name,
         path=missing.wanted_by,
         because=because,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution
 
 # The packages of which two distributions exist, besides the stack: module -> the one that users of torch mean.
-_MODULES = {"triton": "", "onnxruntime": "onnxruntime-gpu", "ffmpeg": "ffmpeg-python", "whisper": "openai-whisper"}
+TWINS = {"triton": "", "onnxruntime": "onnxruntime-gpu", "ffmpeg": "ffmpeg-python", "whisper": "openai-whisper"}
 
 
 class _Shared(NamedTuple):
@@ -48,7 +48,7 @@ def _matters(context: CheckContext, path: str) -> bool:
     """Whether a file can be imported as a part of a package of interest."""
     entry = next((each.path for each in context.environment.sites if path.startswith(each.path + os.sep)), None)
     top = os.path.relpath(path, entry).split(os.sep)[0].partition(".")[0] if entry else ""
-    return top in _MODULES or top in STACK or top in ("_soundfile", "_soundfile_data")
+    return top in TWINS or top in STACK or top in ("_soundfile", "_soundfile_data")
 
 
 def _compared(context: CheckContext, names: tuple[str, str], paths: list[str]) -> _Shared | None:
@@ -67,8 +67,8 @@ def _is_meant(context: CheckContext, first: Distribution, second: Distribution, 
     if {first.name, second.name} & set(STACK):
         return first.name in STACK
     top = os.path.relpath(path, first.entry.path).split(os.sep)[0].partition(".")[0]
-    if _MODULES.get(top) in (first.name, second.name):
-        return _MODULES[top] == first.name
+    if TWINS.get(top) in (first.name, second.name):
+        return TWINS[top] == first.name
     return _is_required(context, first.name) or not _is_required(context, second.name)
 
 

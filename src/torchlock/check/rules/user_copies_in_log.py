@@ -1,0 +1,51 @@
+"""TL606: the process of a log imported a package from the folder of the user, before that of the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check.fix.commands import is_windows
+from torchlock.check.log_place import copy_of_user
+from torchlock.check.log_state import contradiction_in
+from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.registry import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+
+_VARIABLE = "PYTHONNOUSERSITE=1"
+
+
+@rule("TL606", on="log")
+def copy_of_the_user(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The copy of the user, if the copy that is installed here has what the log shows to be missing."""
+    used = copy_of_user(log, [each.path for each in context.environment.sites])
+    if used is None or log.first is None or context.copy(used[0]) is None or not contradiction_in(context, log):
+        return
+    if any(each.rule == "TL606" and each.severity != "note" for each in found):
+        return
+    name, folder = used
+    yield context.finding(
+        "TL606",
+        "error",
+        f"the process of the log imported {name} from {folder}, the folder of the user, in place of "
+        f"{context.named(name)}, which is installed here",
+        name,
+        because="a Python outside of a virtual environment searches this folder before its own; the copy that is "
+        "installed here has what the log shows to be missing",
+        expected_error=log.first.text,
+        remedy=_remedy(context, name),
+        sources=("python-import-system",),
+        strength=Strength.RAN,
+    )
+
+
+def _remedy(context: CheckContext, name: str) -> Remedy:
+    """Let Python leave the folder of the user out."""
+    line = f"set {_VARIABLE}" if is_windows(context) else f"export {_VARIABLE}"
+    words = f"Let Python leave the folder of the user out; or uninstall {name} in it, with the Python of the log."
+    return Remedy(words, commands=(Command("shell", line),))
