@@ -9,6 +9,7 @@ import pytest
 from support.check import bad, run, torch_files
 from support.check import site as site
 from support.site_folder import install, write
+from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.log import read_log
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ FFmpeg version 6: libavutil.so.58: cannot open shared object file: No such file 
         # It may be of this one, whose files do not show it.
         ("Import error: undefined symbol: _ZNK2at10TensorBase8data_ptrIdEEPT_v", "TL611", "C++ interface"),
         ("OSError: libcusparse.so.11: cannot open shared object file: No such file", "TL610", "a library of CUDA"),
+        ("OSError: libmpi_cxx.so.40: cannot open shared object file: No such file", "TL610", "of Open MPI"),
+        ("ImportError: libopenblas.so.0: cannot open shared object file: No such file", "TL610", "of BLAS"),
+        ("ImportError: libcblas.so.3: cannot open shared object file: No such file", "TL610", "of ATLAS"),
+        (
+            "ImportError: libiomp5.so: cannot open shared object file: No such file",
+            "TL610",
+            "OpenMP library of Intel",
+        ),
         ("OSError: cannot load library 'libsndfile.so': libsndfile.so", "TL301", "does not find libsndfile"),
     ],
 )
@@ -128,3 +137,19 @@ def test_a_missing_module_over_lines() -> None:
 @pytest.mark.parametrize("log", ["all symbols of it:\nundefined\nsymbol", "libx.so:\nloaded", "no module\nfound"])
 def test_lines_that_belong_to_no_message_stay(log: str) -> None:
     assert read_log(log).text == log
+
+
+@pytest.mark.parametrize("library", ["libmpi.so.12", "libGL.so.1", "libopenblas64_p-r0-0cf96a72.3.23.dev.so"])
+def test_a_library_that_is_not_known_has_no_meaning(
+    library: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = f"ImportError: {library}: cannot open shared object file: No such file or directory\n"
+    report = run(capsys, "--path", site, "--log", write(site.parent / "log", line), code=0)
+    assert bad(report) == []
+    assert "does not explain the log" in report["summary"]
+
+
+def test_a_group_of_its_name_stands_in_the_words() -> None:
+    found = meaning_of_missing("libgfortran.so.4")
+    assert found is not None
+    assert "libgfortran4" in found.look
