@@ -25,6 +25,7 @@ from compiling.conda import read_conda
 from compiling.declared import read_declared
 from compiling.images import read_images
 from compiling.index_pages import read_index_pages
+from compiling.libraries import read_libraries
 from compiling.names import read_names
 from compiling.python import read_python
 from compiling.registry import compile_registry
@@ -66,6 +67,7 @@ def compile_all(data: Path) -> dict[str, str]:
         "images.json": dump({"date": max(_dates(images["families"]), default=max(checked)), **images}),
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
+        "libraries.json": dump(read_libraries(data / "libraries.toml", sources)),
         "names.json": dump(read_names(data / "names.toml", sources)),
         "python.json": dump(read_python(data / "python.toml", sources)),
         "registry.json": dump(registry),

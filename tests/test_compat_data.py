@@ -91,6 +91,7 @@ def real() -> Tables:
     more = [
         *sorted((DATA / "builds").glob("*.toml")),
         DATA / "conda.toml",
+        DATA / "libraries.toml",
         DATA / "names.toml",
         DATA / "python.toml",
     ]

@@ -159,6 +159,17 @@ kind = "declared"
 sources = ["s"]
 """
 
+LIBRARY = """
+[[library]]
+name = 'libx\\.so'
+what = ", a library"
+because = "it is needed"
+look = "Install it."
+kind = "measured"
+sources = ["s"]
+checked = 2026-11-23
+"""
+
 
 def folder(
     path: Path,
@@ -173,6 +184,7 @@ def folder(
     pages: str = PAGES,
     images: str = IMAGES,
     python: str = "",
+    libraries: str = "",
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
@@ -181,6 +193,7 @@ def folder(
     (path / "builds" / "index_pages.toml").write_text(pages, encoding="utf-8")
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "conda.toml").write_text("", encoding="utf-8")
+    (path / "libraries.toml").write_text(libraries, encoding="utf-8")
     (path / "names.toml").write_text("", encoding="utf-8")
     (path / "python.toml").write_text(python, encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
@@ -235,6 +248,11 @@ def test_statements_may_stand_in_the_table_of_drivers(tmp_path: Path) -> None:
         (["build-cuda", "<13,>=12", 'sys_platform == "linux"'], [["host-cuda-driver", ">=525.60.13"]]),
         (["build-cuda", "<13,>=12", 'sys_platform == "win32"'], [["host-cuda-driver", ">=525"]]),
     ]
+
+
+def test_a_library_keeps_its_words_and_its_grounds(tmp_path: Path) -> None:
+    (row,) = compiled(folder(tmp_path, libraries=LIBRARY), "libraries.json")["libraries"]
+    assert (row["name"], row["look"], row["sources"]) == ("libx\\.so", "Install it.", ["s"])
 
 
 def test_a_system_keeps_its_libraries(tmp_path: Path) -> None:
@@ -301,6 +319,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         "images.json",
         "index.json",
         "index_pages.json",
+        "libraries.json",
         "names.json",
         "python.json",
         "registry.json",
@@ -325,6 +344,12 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         ),
         pytest.param(
             {"python": PYTHON + '[backports]\nother = "it"\n'}, "'other' is not a removed module", id="no removal"
+        ),
+        pytest.param(
+            {"libraries": LIBRARY.replace("libx", "lib(x")}, "libraries.toml: name: not a pattern", id="no pattern"
+        ),
+        pytest.param(
+            {"libraries": LIBRARY.replace('["s"]', '["t"]')}, "unknown source 't'", id="no source of a library"
         ),
         pytest.param(
             {"pages": PAGES.replace('"numpy"', '"torch"')}, "is not allowed: ['torch']", id="a project on no page"

@@ -79,6 +79,10 @@ GIVEN = {
     ("src/torchlock/knowledge/images.py", "_of_family: family['tag']"): lambda module: [
         family["tag"] for family in module._table()["families"] if "tag" in family
     ],
+    ("src/torchlock/check/library_origins.py", "_rows: row['name']"): lambda module: [
+        row["name"] for row in module.tables.load_compiled("libraries.json")["libraries"]
+    ],
+    ("scripts/compiling/libraries.py", "_row: texts['name']"): lambda module: [],
     ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
     ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD

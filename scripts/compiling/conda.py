@@ -45,7 +45,7 @@ def _last(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     refuse_unknown(row, {"channel", "releases"} | _EVIDENCE)
     if not isinstance(row.get("releases"), dict):
         raise TableError("must be a table: package and release", "releases")
-    return {"channel": text_of(row, "channel"), "releases": dict(row["releases"]), **_evidence(row, sources)}
+    return {"channel": text_of(row, "channel"), "releases": dict(row["releases"]), **evidence_of(row, sources)}
 
 
 def _feedstock(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
@@ -58,20 +58,25 @@ def _feedstock(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
             name: texts_of(build, name) if build[name] else [] for name in PLATFORMS if name in build
         }
     named = {"channel": text_of(row, "channel"), "package": text_of(row, "package")}
-    return {**named, "builds": [[release, builds[release]] for release in builds], **_evidence(row, sources)}
+    return {**named, "builds": [[release, builds[release]] for release in builds], **evidence_of(row, sources)}
 
 
 def _selector(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     refuse_unknown(row, {"torch", "cuda"} | _EVIDENCE)
-    return {"torch": specifier_of(row, "torch"), "cuda": texts_of(row, "cuda"), **_evidence(row, sources)}
+    return {"torch": specifier_of(row, "torch"), "cuda": texts_of(row, "cuda"), **evidence_of(row, sources)}
 
 
 def _string_abi(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     refuse_unknown(row, {"channel", "below"} | _EVIDENCE)
-    return {"channel": text_of(row, "channel"), "below": text_of(row, "below"), **_evidence(row, sources)}
+    return {"channel": text_of(row, "channel"), "below": text_of(row, "below"), **evidence_of(row, sources)}
 
 
-def _evidence(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+def evidence_of(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    """The kind, the sources and the date of a row.
+
+    Raises:
+        TableError: one is missing, or a source is unknown.
+    """
     named = texts_of(row, "sources")
     unknown = next((name for name in named if name not in sources), None)
     if unknown is not None:

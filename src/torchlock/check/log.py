@@ -10,10 +10,11 @@ from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_o
 from torchlock.check.log_facts import Facts
 from torchlock.check.log_handled import LACK, handled_lines, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
+from torchlock.check.log_wrapped import unwrapped
 from torchlock.knowledge.registry import group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.check.log_signatures import Known
 
@@ -30,6 +31,8 @@ _MOST_AFTER = 20
 _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
+# A program prints the reason within this many lines below its own words.
+_BELOW = 40
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
 # A link of Markdown to a line of code, as VS Code copies a traceback.
 _LINK = re.compile(
@@ -126,6 +129,7 @@ class Log(NamedTuple):
         """The first failure, even if it is a build that failed because the installed torch does not load."""
         real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
         real = [each for each in real if not self._is_expected(each)]
+        real = real[1:] if _is_cover(real) else real
         if not real or real[0].weight == CAUSE:
             return real[0] if real else None
         near = [each for each in real if each.line <= real[0].line + _ATTEMPTS]
@@ -204,6 +208,15 @@ class Log(NamedTuple):
         return len(places) == 2 and not places["torch"] & places["torchaudio"]
 
 
+def _is_cover(real: Sequence[Signature]) -> bool:
+    """Whether the first failure only sums up the one that a library prints below it."""
+    first = real[0] if real else None
+    if first is None or first.library or first.symbol or first.weight != CAUSE:
+        return False
+    near = [each for each in real[1:] if each.line <= first.line + _BELOW and each.rules[0] in first.rules]
+    return any(each.library or each.symbol or each.weight < CAUSE for each in near)
+
+
 def decoded(head: bytes, lines: int = 0, tail: bytes = b"") -> str:
     """Decode a log: UTF-8, or UTF-16 as PowerShell writes it. Invalid bytes are replaced.
 
@@ -220,6 +233,7 @@ def decoded(head: bytes, lines: int = 0, tail: bytes = b"") -> str:
 
 def read_log(text: str) -> Log:
     """Read a log line by line: its known failures, its tracebacks, and what it says about its environment."""
+    text = unwrapped(text)
     facts, failures, chains = Facts(), _Failures(text.count("\n")), Chains()
     lines = list(plain_lines(text))
     handled, first_handled = handled_lines(lines), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
@@ -13,6 +14,7 @@ from torchlock.runtime.files import Tree
 
 if TYPE_CHECKING:
     from torchlock.check.log import Log
+    from torchlock.finding import Finding
     from torchlock.target import Platform
 
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
@@ -40,3 +42,23 @@ def described(log: Log) -> str:
     where = " on ".join(filter(None, (python, system)))
     places = dict.fromkeys(prefix for _, prefix in log.prefixes)
     return ", ".join(filter(None, (where, *list(places)[:1])))
+
+
+def unshown(finding: Finding) -> Finding:
+    """What a log means alone, as a note on an environment that does not show it.
+
+    A command of its remedy is for the environment of the log. It stands in the words, so that nobody runs it here.
+    """
+    remedy = finding.remedy
+    if remedy is not None:
+        command = f" Its command: {remedy.commands[0].line}" if remedy.commands else ""
+        remedy = replace(
+            remedy, summary=f"In the environment of the log: {remedy.summary}{command}", commands=(), edits=()
+        )
+    return replace(
+        finding,
+        severity="note",
+        message=f"the log alone shows: {finding.message}; this environment does not show it",
+        remedy=remedy,
+        consequences=(),
+    )

@@ -9,7 +9,7 @@ from torchlock.check import by_log, examine, fenced, healthy, ranked, unexamined
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
-from torchlock.cli.log_environment import context_with_log, folders_of, take_environment_of
+from torchlock.cli.log_environment import context_with_log, folders_of, meant_alone, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
 from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             findings, remarks = _by_log(context, findings, log, strange, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
-    fine = "not everything was examined" if context.broken else healthy(context, findings, is_open=bool(remarks))
+    own = [each for each in findings if each.message not in remarks]
+    fine = "not everything was examined" if context.broken else healthy(context, own, is_open=bool(remarks))
     if ignored and not context.broken:
         fine = f"nothing is wrong except the ignored rules ({', '.join(ignored)}){unexamined_text(context)}"
     result = verdict(findings, "; ".join([*remarks, fine]), is_open=bool(remarks))
@@ -187,7 +188,8 @@ def _by_log(
 ) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and remarks for the first line of the report.
 
-    A log from another environment is ignored; ``strange`` says why it is from another one.
+    A log from another environment does not change them; ``strange`` says why it is from another one. What a log
+    that is not explained means alone is added as notes.
     """
     from torchlock.check.log_order import remarks
     from torchlock.check.log_place import taken_as
@@ -201,10 +203,14 @@ def _by_log(
                 console.say("note", remark)
         findings = by_log(context, log, findings)
     said = remarks(log, findings, strange)
-    for remark in said:
-        console.say("note", remark)
     explained = [each.message for each in findings if each.message in said]
     is_open = bool(said) and not (log.is_handled and not strange)
+    if is_open and not explained:
+        alone = meant_alone(context, log, arguments)
+        findings, explained = [*findings, *alone], [each.message for each in alone]
+    is_bad = any(each.severity != "note" for each in findings)
+    for remark in dict.fromkeys([*said, *(explained if is_bad else [])]):
+        console.say("note", remark)
     return findings, explained or (["this check does not explain the log"] if is_open else [])
 
 

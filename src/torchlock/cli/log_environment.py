@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.check.log import Log
     from torchlock.cli.streams import Console
+    from torchlock.finding import Finding
 
 
 def take_environment_of(log: Log, arguments: argparse.Namespace, console: Console) -> None:
@@ -69,6 +70,24 @@ def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Console) 
     its = f" ({named})" if named else ""
     console.say("note", f"{why}; so the log is judged alone{its}, and nothing of this machine was looked at")
     return context_of_log(log, arguments)
+
+
+def meant_alone(context: CheckContext, log: Log, arguments: argparse.Namespace) -> list[Finding]:
+    """What a log means without an environment, as notes, if the examined one does not explain it.
+
+    Raises:
+        InputError: a stated platform, GPU or build is unknown.
+    """
+    from torchlock.check import by_log
+    from torchlock.check.fix.remedies import add_remedies
+    from torchlock.check.log_alone import unshown
+
+    if log.first is None or not context.environment.path:
+        return []
+    alone = context_of_log(log, arguments)
+    found = [each for each in by_log(alone, log, []) if each.severity != "note"]
+    add_remedies(alone, found)
+    return [unshown(each) for each in found]
 
 
 def why_elsewhere(context: CheckContext, log: Log, arguments: argparse.Namespace) -> str:

@@ -28,19 +28,21 @@ def text(
 ) -> str:
     """The whole report; notes and all consequences are shown only if ``verbose``.
 
-    ``is_open``: a log shows a failure that the findings do not explain. ``paint`` puts a style (``error``,
+    ``is_open``: a log shows a failure that the findings do not explain. A note that the first line then quotes is
+    shown in any case. ``paint`` puts a style (``error``,
     ``warning``, ``note``, ``hint``, ``bold``) around a text.
     """
     file = report.files[0]
-    findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
-    notes = sum(finding.severity == "note" for finding in file.findings)
+    quoted = [finding for finding in file.findings if is_open and finding.message in sentence]
+    findings = [each for each in file.findings if verbose or each.severity != "note" or each in quoted]
+    notes = len(file.findings) - len(findings)
     # The report does not say "ok" about parts that were not examined, nor where a log shows another failure.
     unknown = file.status == "ok" and (is_open or any(finding.rule == "TL907" for finding in file.findings))
     lines = [_first("note" if unknown else file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
     told: dict[str, None] = {}
     for finding in findings:
         lines += ["", *_finding(finding, paint, told, verbose=verbose)]
-    if notes and not verbose:
+    if notes:
         lines += ["", f"{notes} note{'' if notes == 1 else 's'} (-v shows {'it' if notes == 1 else 'them'})"]
     return "\n".join(lines) + "\n"
 

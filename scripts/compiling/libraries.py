@@ -1,0 +1,37 @@
+"""``libraries.toml``: what the libraries are that a log may show to be missing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from compiling.conda import evidence_of
+from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of
+
+_KEYS = {"name", "what", "because", "look", "kind", "sources", "checked"}
+
+
+def read_libraries(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
+    """The rows in their order, validated.
+
+    Raises:
+        TableError: the table is not of the form.
+    """
+    try:
+        table = read_toml(path)
+        refuse_unknown(table, {"library"})
+        return {"libraries": [_row(row, sources) for row in tables_of(table, "library")]}
+    except TableError as error:
+        error.file = error.file or path.name
+        raise
+
+
+def _row(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    refuse_unknown(row, _KEYS)
+    texts = {key: text_of(row, key) for key in ("name", "what", "because", "look")}
+    try:
+        re.compile(texts["name"])
+    except re.error as error:
+        raise TableError(f"not a pattern: {error}", "name") from error
+    return {**texts, **evidence_of(row, sources)}
