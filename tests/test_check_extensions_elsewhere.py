@@ -39,6 +39,7 @@ def test_a_module_on_a_mac_for_another_torch(ground: Ground) -> None:
     done = ground.check(of_mac(ground, PARALLEL, name="natten_ext.cpython-311-darwin.so"), root=True)
     assert (done.first.rule, done.first.severity) == ("TL611", "warning")
     assert "natten 0.17.5 uses at::internal::_parallel_run, which torch 2.9.1 does not have" in done.first.message
+    assert "dlopen(/Users/u/.venv/lib/python3.11/site-packages/natten_ext.cpython-311-darwin.so" in done.first.says
 
 
 @pytest.mark.sketched

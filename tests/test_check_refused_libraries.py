@@ -324,3 +324,21 @@ def test_linux_passes_over_a_library_of_another_machine(ground: Ground) -> None:
     write(site.path / "torch" / "lib" / "libopenblas.so.0", elf("libopenblas.so.0", machine=183))
     done = ground.check(site, root=True)
     assert (done.first.rule, done.first.message.count("libopenblas.so.0")) == ("TL610", 1)
+
+
+@pytest.mark.sketched
+def test_a_log_of_a_mac_about_a_library_that_is_named_by_its_place(ground: Ground) -> None:
+    site = ground.mac("Users/u/.venv")
+    ground.wheel(site, "torchaudio==2.5.1")
+    ground.torch(site, "2.5.1", made_for=["torchaudio==2.5.1"])
+    folder = site.path / "torchaudio" / "lib"
+    write(folder / "libtorchaudio.so", dylib())
+    write(folder / "_torchaudio.so", dylib("", ["@loader_path/libtorchaudio.so"]))
+    for name in ("libtorchaudio.so", "_torchaudio.so"):
+        ground.unrecord(site, f"torchaudio/lib/{name}")
+    path = "/Users/u/.venv/lib/python3.11/site-packages/torchaudio/lib/_torchaudio.so"
+    log = f"OSError: dlopen({path}, 6): Library not loaded: @loader_path/libtorchaudio.so\n"
+    done = ground.check(site, root=True, log=log + f"  Referenced from: {path}\n")
+    assert "_torchaudio.so of torchaudio 2.5.1 needs @loader_path/libtorchaudio.so" in done.first.message
+    assert "the process of the log had no such library there" in done.first.because
+    assert "LC_RPATH" not in done.first.because

@@ -389,7 +389,7 @@ class CheckContext:
             packages=tuple((name, self.version(name)) for name in names),
             sources=tuple(each for each in cited if each.system in ("", self.operating_system or each.system)),
             path=path,
-            expected_error=expected_error,
+            expected_error=self.search_path.said(expected_error) if self.search_path else expected_error,
             remedy=remedy,
             strength=strength,
             lacks=lacks,

@@ -98,7 +98,7 @@ def _why(user: str, name: str) -> str:
     """The reason: ``@rpath`` stands for the folders of LC_RPATH, any other name for one place."""
     if name.startswith("@rpath/"):
         return f"no LC_RPATH of {user} leads to a folder with {os.path.basename(name)}"
-    return f"{user} names a place where that library is not"
+    return f"{user} names one place for it, and the process of the log had no such library there"
 
 
 def _asks(context: CheckContext, path: str, name: str) -> bool:

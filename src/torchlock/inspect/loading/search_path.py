@@ -24,7 +24,8 @@ _LONGEST = 1000
 _PYTHON_OF_HOMEBREW = re.compile(
     r"(/opt/homebrew|/usr/local|/.+/\.?(?:home)?brew)/(?:opt|Cellar|Frameworks)/.*python", re.I
 )
-# Pythons whose LC_RPATH names no folder of Homebrew: those of conda, uv, python.org and Apple.
+# Pythons whose LC_RPATH names no folder of Homebrew: those of conda, uv, python.org and Apple. Those of pyenv and
+# asdf are of neither kind: their python-build leads to Homebrew's folder if it finds Homebrew outside /usr/local.
 _OTHER_PYTHON = re.compile(
     r"conda|miniforge|mambaforge|mamba|/uv/python/|^/Library/(?:Frameworks/Python|Developer)|^/Applications/Xcode|^/usr$"
 )
@@ -69,6 +70,11 @@ class SearchPath(NamedTuple):
     def name(self, path: str) -> str:
         """A path as its own machine names it."""
         return Root(self.root).name(path)
+
+    def said(self, text: str) -> str:
+        """A text as its own machine says it: paths below the root folder are those of that machine."""
+        there = Root(self.root)
+        return text if there.is_here else text.replace(there.folder + os.path.sep, os.path.sep)
 
 
 def of_windows(prefixes: Iterable[str], environ: Mapping[str, str]) -> SearchPath:
