@@ -80,3 +80,23 @@ def test_a_package_with_a_copy_of_its_own(package: str, ground: Ground) -> None:
     copy.unlink()
     copy.symlink_to(site.path / "torch/lib/libomp.dylib")
     assert "TL613" not in {each.rule for each in ground.check(site, root=True).findings}
+
+
+WINDOWS_15 = "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.\n"
+
+
+@pytest.mark.parametrize("package", ["ctranslate2", "mkl"])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_two_runtimes_without_torch(ground: Ground, package: str, copies: int) -> None:
+    """https://github.com/harry0703/MoneyPrinterTurbo/issues/90"""
+    site = ground.windows("3.10", "envs/e")
+    prefix = site.path.parents[1]
+    write(prefix / "conda-meta/python-3.10.1-0.json", "{}")
+    install(site.path, package, "4.1.0", {f"{package}/libiomp5md.dll": b"MZ" + bytes(5000)})
+    if copies == 2:
+        write(prefix / "Library/bin/libiomp5md.dll", b"MZ" + bytes(5000))
+    assert not ground.check(site, platform="windows-amd64").bad
+    done = ground.check(site, log=WINDOWS_15, platform="windows-amd64")
+    assert done.first.rule == "TL613"
+    named = "there are 2 copies of libiomp5md.dll: " in done.first.message
+    assert named is (copies == 2)

@@ -25,6 +25,8 @@ def with_fbgemm(ground: Ground, version: str) -> Site:
     write(site.path / "torch/lib/fbgemm.dll", pe({"libomp140.x86_64.dll": ["omp_get_num_threads"], "c10.dll": []}))
     write(site.path / "torch/__init__.py", 'dlls = glob.glob(os.path.join(th_dll_path, "*.dll"))\n')
     ground.unrecord(site, "torch/__init__.py")
+    (record,) = site.path.glob("torch-*.dist-info/RECORD")
+    write(record, f"{record.read_text()}torch/lib/fbgemm.dll,,\n")
     return site
 
 

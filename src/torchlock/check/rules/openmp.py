@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import shell
+from torchlock.check.relevance import owner_of_file
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.root import Root
@@ -41,11 +42,18 @@ _REMEDY_OUTSIDE = Remedy(
 @rule("TL613")
 def openmp(context: CheckContext) -> Iterator[Finding]:
     """It is a note, because most programs work; a log shows if this one did not."""
-    if context.target is None or context.target.platform.system == "linux" or context.copy("torch") is None:
+    if context.copy("torch") is not None:
+        yield from _copies(context)
+
+
+def _copies(context: CheckContext) -> Iterator[Finding]:
+    """The note on the copies of the environment, about torch or else about a package that installed one."""
+    if context.operating_system in ("", "linux"):
         return
     outside = list(_named_outside(context))
     paths = list(_distinct([*_runtimes(context), *outside]))
-    if len(paths) < 2:
+    about = "torch" if context.copy("torch") is not None else _owner(context, paths)
+    if len(paths) < 2 or not about:
         return
     outside = [each for each in outside if each in paths]
     names = list(dict.fromkeys(map(os.path.basename, paths)))
@@ -54,12 +62,17 @@ def openmp(context: CheckContext) -> Iterator[Finding]:
         "TL613",
         "note",
         f"there are {len(paths)} {what}: {_listed([_named(context, each) for each in paths])}",
-        "torch",
+        about,
         path=paths[1],
         because="a process that loads two of them can end, or compute wrong results",
         expected_error="" if outside else _error_of(names[-1], names[0]),
         remedy=_REMEDY_OUTSIDE if outside else _linked(context, paths) or _REMEDY,
     )
+
+
+def _owner(context: CheckContext, paths: Iterable[str]) -> str:
+    """The first package that installed one of the copies; "" if none did."""
+    return next(filter(None, (owner_of_file(context, path) for path in paths)), "")
 
 
 def _linked(context: CheckContext, paths: Sequence[str]) -> Remedy | None:
@@ -89,7 +102,12 @@ def openmp_shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     """The two copies that a log names, if the files do not show them."""
     first = log.first
     match = _SAYS.search(first.text) if first is not None else None
-    if first is None or match is None or "TL613" in {each.rule for each in found} or "torch" not in context.pins:
+    if first is None or match is None or "TL613" in {each.rule for each in found}:
+        return
+    if "torch" not in context.pins:
+        for copies in _copies(context):
+            copies.severity, copies.expected_error = severity_of(fails=False), first.text
+            yield copies
         return
     again, loaded = match.groups()
     yield context.finding(
