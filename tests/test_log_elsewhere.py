@@ -106,6 +106,7 @@ def test_a_summary_above_the_reason_is_a_headline(cover: str) -> None:
     ("log", "library", "symbol"),
     [
         (f"{CUT}\n    cudaGetX, version libcudart.so.12", "libc10_cuda.so", "cudaGetX"),
+        (f"> {CUT}\n> cudaGetX", "libc10_cuda.so", "cudaGetX"),
         (f"{CUT[:-18]}\nundefined symbol: cudaGetX", "libc10_cuda.so", "cudaGetX"),
         (f"{CUT[:-8]}\nsymbol:\ncudaGetX", "libc10_cuda.so", "cudaGetX"),
         (
