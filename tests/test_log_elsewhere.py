@@ -11,6 +11,7 @@ from support.check import site as site
 from support.site_folder import install, write
 from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.log import read_log
+from torchlock.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +65,7 @@ def test_its_meaning_and_the_state_are_said(
     ]
     assert note["remedy"]["summary"].startswith("In the environment of the log: ")
     assert note["remedy"]["commands"] == []
+    assert note["sources"] or rule not in ("TL610", "TL612")
 
 
 def test_the_fault_of_the_environment_comes_first(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,6 +106,7 @@ def test_a_summary_above_the_reason_is_a_headline(cover: str) -> None:
     ("log", "library", "symbol"),
     [
         (f"{CUT}\n    cudaGetX, version libcudart.so.12", "libc10_cuda.so", "cudaGetX"),
+        (f"> {CUT}\n> cudaGetX", "libc10_cuda.so", "cudaGetX"),
         (f"{CUT[:-18]}\nundefined symbol: cudaGetX", "libc10_cuda.so", "cudaGetX"),
         (f"{CUT[:-8]}\nsymbol:\ncudaGetX", "libc10_cuda.so", "cudaGetX"),
         (
@@ -153,3 +156,14 @@ def test_a_group_of_its_name_stands_in_the_words() -> None:
     found = meaning_of_missing("libgfortran.so.4")
     assert found is not None
     assert "libgfortran4" in found.look
+
+
+def test_the_note_that_the_first_line_quotes_is_shown_without_v(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = write(site.parent / "log", "OSError: libmpi_cxx.so.40: cannot open shared object file: No such file\n")
+    assert main(["check", "--path", str(site), "--log", str(log), "--color", "never"]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    assert lines[0].startswith("note: the log alone shows: ")
+    assert any(line.startswith("note TL610 the log alone shows: ") for line in lines)
+    assert any(line.startswith("  Fix: In the environment of the log: Install Open MPI") for line in lines)

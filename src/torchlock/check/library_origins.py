@@ -12,11 +12,15 @@ from torchlock.knowledge import tables
 
 
 class Meaning(NamedTuple):
-    """What a line of a log means: ``what`` the library is, after its name; the reason; and what to do."""
+    """What a line of a log means: ``what`` the library is, after its name; the reason; and what to do.
+
+    ``sources`` are the identifiers of those that say so.
+    """
 
     what: str
     because: str
     look: str
+    sources: tuple[str, ...] = ()
 
 
 _UTIL = re.compile(r"(?:lib)?avutil(?:\.so\.|-|\.)(\d{1,3})", re.IGNORECASE)
@@ -46,7 +50,8 @@ def meaning_of_missing(library: str) -> Meaning | None:
     for pattern, words in _rows():
         if (match := pattern.fullmatch(library)) is not None:
             groups = {"ffmpeg": _ffmpeg_of(library), **match.groupdict()}
-            return Meaning(*(text.format(**groups) if "{" in text else text for text in words))
+            what, because, look = (text.format(**groups) if "{" in text else text for text in words[:3])
+            return Meaning(what, because, look, words.sources)
     origin = origin_of_dll(library)
     return Meaning("", origin, advice_for_dll(library)) if origin else None
 
@@ -67,7 +72,10 @@ def meaning_of_opened(library: str) -> Meaning:
 def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
     """The libraries of ``compat_data/libraries.toml``; the groups of a name are filled into the words."""
     return [
-        (re.compile(row["name"], re.IGNORECASE), Meaning(row["what"], row["because"], row["look"]))
+        (
+            re.compile(row["name"], re.IGNORECASE),
+            Meaning(row["what"], row["because"], row["look"], tuple(row["sources"])),
+        )
         for row in tables.load_compiled("libraries.json")["libraries"]
     ]
 

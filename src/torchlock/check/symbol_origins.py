@@ -47,7 +47,7 @@ _ROWS = (
     (
         re.compile(r"__?ZN?K?\d{0,2}\w{0,200}?(?:3c10|2at)4cuda\w{1,400}"),
         Meaning(
-            "a symbol that only CUDA builds of torch have",
+            "which only CUDA builds of torch have",
             "the package was built for CUDA, or for another release of torch, and the torch that was loaded does "
             "not fit",
             _PAIR,

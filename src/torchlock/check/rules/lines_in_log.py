@@ -132,7 +132,7 @@ def _finding(
         because=meaning.because,
         expected_error=first.text,
         remedy=Remedy(meaning.look),
-        sources=("ld-so-manual",) if ".so" in first.text else (),
+        sources=(*meaning.sources, *(("ld-so-manual",) if ".so" in first.text else ())),
         strength=Strength.RAN,
         lacks=(lacking,) if lacking else (),
     )
