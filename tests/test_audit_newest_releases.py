@@ -520,3 +520,22 @@ def test_numpy_has_no_release_for_a_python(tmp_path: Path) -> None:
     (finding,) = audit(tmp_path, text, "pyproject.toml")
     assert "has no release for Python 3.7" in finding.message
     assert "wheels" not in finding.because
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("torch\ntorchaudio<2.2\n", False),
+        ("torch>=1.8.1\ntorchaudio>=0.8,<2.2\n", False),
+        ("torch\ntorchaudio~=2.1.0\n", False),
+        ("torch\ntorchvision<0.15\n", False),
+        ("torch\ntorchaudio<=2.11\n", True),
+        ("torch>=2\ntorchvision<0.15\n", True),
+        ("torch<2.4\ntorchaudio\n", True),
+    ],
+)
+def test_a_companion_with_an_upper_bound_may_be_chosen_before_torch(
+    tmp_path: Path, text: str, broken: bool
+) -> None:
+    """An installer that chooses torch first takes an old companion that declares no torch; others do not."""
+    assert bool(worse(audit(tmp_path, text, platform="linux-aarch64"))) is broken
