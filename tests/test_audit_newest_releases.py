@@ -528,7 +528,6 @@ def test_numpy_has_no_release_for_a_python(tmp_path: Path) -> None:
         ("torch\ntorchaudio<2.2\n", False),
         ("torch>=1.8.1\ntorchaudio>=0.8,<2.2\n", False),
         ("torch\ntorchaudio~=2.1.0\n", False),
-        ("torch\ntorchvision<0.15\n", False),
         ("torch\ntorchaudio<=2.11\n", True),
         ("torch>=2\ntorchvision<0.15\n", True),
         ("torch<2.4\ntorchaudio\n", True),
