@@ -538,3 +538,29 @@ def test_a_companion_with_an_upper_bound_may_be_chosen_before_torch(
 ) -> None:
     """An installer that chooses torch first takes an old companion that declares no torch; others do not."""
     assert bool(worse(audit(tmp_path, text, platform="linux-aarch64"))) is broken
+
+
+CU118 = f" --index-url {PAGE.format('cu118')}"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "stays"),
+    [
+        ("torch torchvision torchaudio" + CU118, '"torch<2.4" "torchaudio<2.4"', "torchvision 0.22.1"),
+        ("torch torchaudio" + CU118, '"torch<2.4"', "torchaudio 2.7.1"),
+        ("torch torchvision" + CU118, '"torch<2.8"', ""),
+        ("torch torchvision" + CU118, '"torch<2.4" torchvision==0.18.1', ""),
+    ],
+)
+def test_a_later_range_replaces_the_torch_of_a_bare_command(
+    tmp_path: Path, first: str, later: str, stays: str
+) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text(f"FROM python:3.10\nRUN pip install {first}\nRUN pip install {later}\n", encoding="utf-8")
+    told = [each for each in auditor().report(str(path)).findings if each.rule in ("TL101", "TL103", "TL201")]
+    assert len(told) == bool(stays)
+    for finding in told:
+        assert f"torch<2.4 replaces the torch of an earlier command, and {stays} of" in finding.message
+        assert finding.remedy is not None
+        assert finding.remedy.summary == "Write torch<2.4 in the earlier command too."
+    assert auditor().fixed(str(path), ("error", "warning")) is None
