@@ -564,3 +564,18 @@ def test_a_later_range_replaces_the_torch_of_a_bare_command(
         assert finding.remedy is not None
         assert finding.remedy.summary == "Write torch<2.4 in the earlier command too."
     assert auditor().fixed(str(path), ("error", "warning")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "read"),
+    [
+        ('PIP="pip install -U"\n$PIP torch==2.1.0\n', "i.sh", True),
+        ('PIP="pip install -U"\n"$PIP" torch==2.1.0\n', "i.sh", False),
+        ('FROM python:3.10\nENV P="python3 -m pip install"\nRUN ${P} torch==2.1.0\n', "Dockerfile", True),
+    ],
+)
+def test_a_command_in_one_variable_is_split_unless_it_is_quoted(
+    tmp_path: Path, text: str, name: str, read: bool
+) -> None:
+    told = audit(tmp_path, text.replace("torch==2.1.0", "torch==2.1.0 torchaudio==2.2.0"), name)
+    assert any(each.rule == "TL101" for each in told) is read
