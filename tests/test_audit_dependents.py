@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from torchlock.audit import Auditor
+from torchlock.audit import Auditor, Options
+from torchlock.target import PythonVersion
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,3 +218,19 @@ def test_a_later_command_that_replaces_torch(first: str, second: str, says: str,
 def test_a_later_command_that_leaves_torch(commands: list[str], tmp_path: Path) -> None:
     text = "FROM python:3.11\n" + "".join(f"RUN pip install {each}\n" for each in commands)
     assert not [each for each in found(tmp_path, text, "Dockerfile") if each.rule == "TL530"]
+
+
+@pytest.mark.parametrize("package", ["matplotlib>=3.3.0", "scikit-learn>=0.20", "pandas>=1.0"])
+def test_where_a_pin_has_no_wheel_an_older_release_may_be_built_beside_it(tmp_path: Path, package: str) -> None:
+    """On Windows (arm64) numpy 1.20.3 has no wheel, and the wheels of the others ask for a newer one."""
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"numpy==1.20.3\n{package}\n", encoding="utf-8")
+    for python in (None, "3.11"):
+        chosen = Options(pythons=(PythonVersion.parse(python),)) if python else None
+        findings = Auditor(chosen).report(str(path)).findings
+        assert not [each for each in findings if each.rule == "TL530"]
+
+
+def test_no_release_of_a_range_takes_a_pin_built_or_not(tmp_path: Path) -> None:
+    (bad,) = found(tmp_path, "numpy==1.20.3\nmatplotlib>=3.9\n")
+    assert (bad.rule, bad.severity) == ("TL530", "error")

@@ -520,3 +520,62 @@ def test_numpy_has_no_release_for_a_python(tmp_path: Path) -> None:
     (finding,) = audit(tmp_path, text, "pyproject.toml")
     assert "has no release for Python 3.7" in finding.message
     assert "wheels" not in finding.because
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("torch\ntorchaudio<2.2\n", False),
+        ("torch>=1.8.1\ntorchaudio>=0.8,<2.2\n", False),
+        ("torch\ntorchaudio~=2.1.0\n", False),
+        ("torch\ntorchaudio<=2.11\n", True),
+        ("torch>=2\ntorchvision<0.15\n", True),
+        ("torch<2.4\ntorchaudio\n", True),
+    ],
+)
+def test_a_companion_with_an_upper_bound_may_be_chosen_before_torch(
+    tmp_path: Path, text: str, broken: bool
+) -> None:
+    """An installer that chooses torch first takes an old companion that declares no torch; others do not."""
+    assert bool(worse(audit(tmp_path, text, platform="linux-aarch64"))) is broken
+
+
+CU118 = f" --index-url {PAGE.format('cu118')}"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "stays"),
+    [
+        ("torch torchvision torchaudio" + CU118, '"torch<2.4" "torchaudio<2.4"', "torchvision 0.22.1"),
+        ("torch torchaudio" + CU118, '"torch<2.4"', "torchaudio 2.7.1"),
+        ("torch torchvision" + CU118, '"torch<2.8"', ""),
+        ("torch torchvision" + CU118, '"torch<2.4" torchvision==0.18.1', ""),
+    ],
+)
+def test_a_later_range_replaces_the_torch_of_a_bare_command(
+    tmp_path: Path, first: str, later: str, stays: str
+) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text(f"FROM python:3.10\nRUN pip install {first}\nRUN pip install {later}\n", encoding="utf-8")
+    told = [each for each in auditor().report(str(path)).findings if each.rule in ("TL101", "TL103", "TL201")]
+    assert len(told) == bool(stays)
+    for finding in told:
+        assert f"torch<2.4 replaces the torch of an earlier command, and {stays} of" in finding.message
+        assert finding.remedy is not None
+        assert finding.remedy.summary == "Write torch<2.4 in the earlier command too."
+    assert auditor().fixed(str(path), ("error", "warning")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "read"),
+    [
+        ('PIP="pip install -U"\n$PIP torch==2.1.0\n', "i.sh", True),
+        ('PIP="pip install -U"\n"$PIP" torch==2.1.0\n', "i.sh", False),
+        ('FROM python:3.10\nENV P="python3 -m pip install"\nRUN ${P} torch==2.1.0\n', "Dockerfile", True),
+    ],
+)
+def test_a_command_in_one_variable_is_split_unless_it_is_quoted(
+    tmp_path: Path, text: str, name: str, read: bool
+) -> None:
+    told = audit(tmp_path, text.replace("torch==2.1.0", "torch==2.1.0 torchaudio==2.2.0"), name)
+    assert any(each.rule == "TL101" for each in told) is read

@@ -521,3 +521,12 @@ def test_an_environment_of_uv_without_a_machine_means_the_usual_one(
         f'[project]\nname = "x"\nversion = "1"\ndependencies = ["torch"]\n[tool.uv]\nenvironments = ["{marker}"]\n'
     )
     assert doc(text).platforms == platforms
+
+
+@pytest.mark.parametrize(
+    ("limits", "platforms"), [("", ()), ("environments = [\"sys_platform == 'linux'\"]\n", ("linux-x86_64",))]
+)
+def test_required_environments_of_uv_limit_nothing(limits: str, platforms: tuple[str, ...]) -> None:
+    text = '[project]\nname = "x"\nversion = "1"\ndependencies = ["torch"]\n[tool.uv]\n'
+    required = "required-environments = [\"sys_platform == 'darwin'\"]\n"
+    assert doc(text + limits + required).platforms == platforms

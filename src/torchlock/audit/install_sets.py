@@ -307,9 +307,9 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
 
 
 def _left_behind(standing: dict[str, list[Demand]], active: Sequence[Demand]) -> Iterator[LeftBehind]:
-    """The companions that a command chose for its torch, if a later command pins another torch."""
+    """The companions that a command chose for its torch, if a later command pins or limits another torch."""
     torch = standing.get("torch", [])[-1:]
-    if not torch or not torch[0].exact or torch[0].releases is None or not torch[0].entry.step:
+    if not torch or not torch[0].entry.specifier or torch[0].releases is None or not torch[0].entry.step:
         return
     for name in ("torchaudio", "torchvision"):
         companion = next(iter(standing.get(name, [])[-1:]), None)
@@ -318,7 +318,11 @@ def _left_behind(standing: dict[str, list[Demand]], active: Sequence[Demand]) ->
         step = companion.entry.step
         if any(one.name == name and one.entry.step == torch[0].entry.step for one in active):
             continue  # The later command names it, so pip takes one for the torch of that command.
-        earlier = [one for one in active if one.name == "torch" and one.entry.step == step and _chooses(one, name)]
+        earlier = [
+            one
+            for one in active
+            if one.name == "torch" and one.entry.step == step and _chooses(one, name, torch[0])
+        ]
         if (
             step
             and step < torch[0].entry.step
@@ -328,9 +332,10 @@ def _left_behind(standing: dict[str, list[Demand]], active: Sequence[Demand]) ->
             yield LeftBehind(companion, earlier[0], torch[0])
 
 
-def _chooses(torch: Demand, companion: str) -> bool:
-    """Whether a command certainly takes the companion for this torch: a pin, or the newest torchvision."""
-    return torch.exact or (companion == "torchvision" and not torch.entry.specifier and torch.entry.url is None)
+def _chooses(torch: Demand, companion: str, later: Demand) -> bool:
+    """Whether a command certainly takes the companion for this torch: a pin, or the newest one of a bare torch."""
+    bare = not torch.entry.specifier and torch.entry.url is None
+    return torch.exact or (bare and (companion == "torchvision" or not later.exact))
 
 
 def _standing(demands: Sequence[Demand]) -> list[Demand]:

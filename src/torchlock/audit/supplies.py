@@ -50,7 +50,7 @@ def supplies_of(context: AuditContext, install_set: InstallSet, name: str) -> li
     if demand.entry.url is not None:
         return [Supply(mask & _for(demand.entry.url, context, place), 0, demand.label, offer) for place in places]
     if not demand.exact and not offer.public:
-        return [Supply(*_on_pages(context, name, mask, offer, place), demand.label, offer) for place in places]
+        return [Supply(*on_pages(context, name, mask, offer, place), demand.label, offer) for place in places]
     if demand.entry.channel == "conda":
         return [Supply(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
     if offer.only_public and not demand.label and _labels_from_elsewhere(context, install_set):
@@ -92,7 +92,7 @@ def _labels_from_elsewhere(context: AuditContext, install_set: InstallSet) -> bo
     )
 
 
-def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
+def on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
     """The releases that the named pages have for a platform, and those that the table of builds does not cover."""
     there = maybe = 0
     package, place = context.stack.packages[name], context.stack.platforms[platform]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from itertools import combinations
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
@@ -118,6 +120,8 @@ def _of_entry(
         if first is None or fine == there:
             return
     bad = there & ~fine
+    if first is not None and bad:
+        bad &= ~_unproven(context, entry, releases, named, bad & ~installs_on(context, first.entry))
     if first is not None and bad and len(releases) < _MOST:
         elsewhere = context.target_grid & ~cells_where(entry, context.stack)
         severity = _severity(context, there & installs_on(context, first.entry) | elsewhere, bad)
@@ -126,6 +130,22 @@ def _of_entry(
         if first.release.of_sdist:
             finding.severity = softened(finding.severity)
         yield finding
+
+
+def _unproven(
+    context: AuditContext,
+    entry: Entry,
+    releases: Sequence[DeclaringRelease],
+    named: Mapping[str, list[Entry]],
+    cells: int,
+) -> int:
+    """The cells, of some where a pin is built from its source, where an older release may be built beside it."""
+    found = 0
+    for release in releases:
+        left = cells & ~found
+        clashes = clashes_of(context, entry, release, named, left) if left else ()
+        found |= left & ~reduce(or_, (clash.cells for clash in clashes), 0)
+    return found
 
 
 def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -262,7 +282,8 @@ def _finding(
         own = Demand(bringing, None, exact=True)
         of_it = f"which declares {declared}" if one else f"and {subject}"
         subject = f"{asked(own)} declares {entry.name}{readable_specifier(entry.specifier)}, {of_it}"
-    where = "" if severity == "error" else f" on {_where(context, entry, clash)}"
+    whole = severity == "error" and clash.cells & context.mainstream
+    where = "" if whole else f" on {_where(context, entry, clash)}"
     message = f"{subject}, and this file asks for {asked(other)}: pip refuses them together{where}"
     demands = [own, other] if clash.entry.name in FAMILY else [other, own]
     return context.finding("TL530", severity, message, demands)

@@ -157,12 +157,23 @@ def outcome(known: Knowledge, supplies: Supplies, cells: int, order: Order = ONE
             answer = (
                 _answer(known, here, chosen, name, cell, stays=name in order.earlier) if name in here else True
             )
+            if answer is False and _is_open(known, here, name, cell, order):
+                continue
             if isinstance(answer, Unknown):
                 unclear[name, str(answer)] = unclear.get((name, str(answer)), 0) | 1 << cell
             elif not answer:
                 pair = name, chosen[name], chosen["torch"]
                 broken[pair] = broken.get(pair, 0) | 1 << cell
     return Outcome(broken, unclear, installed, replaced)
+
+
+def _is_open(known: Knowledge, here: Mapping[str, Supply], name: str, cell: int, order: Order) -> bool:
+    """Whether an installer that chooses companions with an upper bound before torch takes another pair."""
+    if not order.bounded & here.keys():
+        return False
+    first = order._replace(free=order.free | order.bounded, bounded=frozenset())
+    chosen = _chosen(known.stack, here, cell, first)
+    return not chosen or _answer(known, here, chosen, name, cell, stays=False) is not False
 
 
 def _replacing(stack: CompatibilityTable, here: Mapping[str, Supply], cell: int, order: Order) -> Pair | None:

@@ -240,20 +240,20 @@ class _Uv:
             self._builder.document.conflicts.append((place, scopes))
 
     def _environments(self) -> None:
-        """The platforms that the project is locked for, else those that need wheels."""
+        """The platforms that the project is locked for; those that need wheels only add to the others."""
         document = self._builder.document
-        for key in ("environments", "required-environments"):
-            strings = self._builder.strings(*_OWN, key)
-            markers = [(marker, at) for marker, at in strings if self._valid(marker, f"tool.uv.{key}", at)]
-            if key == "environments":
-                document.environments += [
-                    Origin(self._builder.path, self._builder.place(at).line or None, marker)
-                    for marker, at in markers
-                ]
-            if markers:
-                meant = {platform for marker, _ in markers for platform in _meant(marker)}
-                document.platforms = tuple(platform for platform in PLATFORMS if platform in meant)
-                return
+        limits, _ = (self._markers(key) for key in ("environments", "required-environments"))
+        document.environments += [
+            Origin(self._builder.path, self._builder.place(at).line or None, marker) for marker, at in limits
+        ]
+        meant = {platform for marker, _ in limits for platform in _meant(marker)}
+        if meant:
+            document.platforms = tuple(platform for platform in PLATFORMS if platform in meant)
+
+    def _markers(self, key: str) -> list[tuple[str, int | None]]:
+        """The valid markers of a key, and where they are."""
+        strings = self._builder.strings(*_OWN, key)
+        return [(marker, at) for marker, at in strings if self._valid(marker, f"tool.uv.{key}", at)]
 
     def _valid(self, marker: str, where: str, at: int | None) -> bool:
         """Whether a marker is valid, as uv requires; an issue (TL501) if it is not."""

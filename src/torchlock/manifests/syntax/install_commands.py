@@ -166,7 +166,7 @@ class Installer:
     def take(self, command: Command) -> None:
         """Add the packages that one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
-        words = _bare(words)
+        words = _bare(_split(words, self._builder.document.text))
         if words and self._state.environments is not None:
             self._in_environment(words, command, self._state.environments)
         else:
@@ -672,6 +672,18 @@ def _module(words: list[Word]) -> list[Word] | None:
     while at < len(words) and words[at].value.startswith("-") and words[at].value != "-m":
         at += 1
     return words[at + 1 :] if at < len(words) and words[at].value == "-m" else None
+
+
+def _split(words: list[Word], text: str) -> list[Word]:
+    """The words of a command, of which a shell splits the first if it is a variable without quotes."""
+    if (
+        not words
+        or words[0].unknown
+        or not text.startswith("$", words[0].start)
+        or text[words[0].end - 1 : words[0].end] == '"'
+    ):
+        return words
+    return [*(replace(words[0], value=part, content=None) for part in words[0].value.split()), *words[1:]]
 
 
 def _bare(words: list[Word]) -> list[Word]:
