@@ -112,13 +112,17 @@ def test_names_that_python_removed(site: Path, error: str, name: str, capsys: py
 @pytest.mark.parametrize("site", ["3.12"], indirect=True)
 def test_a_python_that_still_has_the_module(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     error = "ModuleNotFoundError: No module named 'aifc'"
-    assert "TL405" not in str(logged(capsys, site, "audioread/rawread.py", "import aifc", error))
+    assert "TL405" not in [
+        rule for _, rule in bad(logged(capsys, site, "audioread/rawread.py", "import aifc", error))
+    ]
 
 
 def test_a_module_that_is_back(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     install(site, "standard-aifc", "3.13.0", {"aifc/__init__.py": ""})
     error = "ModuleNotFoundError: No module named 'aifc'"
-    assert "TL405" not in str(logged(capsys, site, "audioread/rawread.py", "import aifc", error))
+    assert "TL405" not in [
+        rule for _, rule in bad(logged(capsys, site, "audioread/rawread.py", "import aifc", error))
+    ]
 
 
 @pytest.mark.parametrize(

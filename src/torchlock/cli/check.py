@@ -206,7 +206,7 @@ def _by_log(
     explained = [each.message for each in findings if each.message in said]
     is_open = bool(said) and not (log.is_handled and not strange)
     if is_open and not explained:
-        alone = meant_alone(context, log, arguments)
+        alone = meant_alone(context, log, findings, arguments)
         findings, explained = [*findings, *alone], [each.message for each in alone]
     is_bad = any(each.severity != "note" for each in findings)
     for remark in dict.fromkeys([*said, *(explained if is_bad else [])]):

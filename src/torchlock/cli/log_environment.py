@@ -12,6 +12,7 @@ from torchlock.runtime import files
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from torchlock.check import CheckContext
     from torchlock.check.log import Log
@@ -72,22 +73,33 @@ def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Console) 
     return context_of_log(log, arguments)
 
 
-def meant_alone(context: CheckContext, log: Log, arguments: argparse.Namespace) -> list[Finding]:
+def meant_alone(
+    context: CheckContext, log: Log, found: Sequence[Finding], arguments: argparse.Namespace
+) -> list[Finding]:
     """What a log means without an environment, as notes, if the examined one does not explain it.
+
+    ``found`` are the findings about the examined environment. What an installer printed is past where the packages
+    are installed.
 
     Raises:
         InputError: a stated platform, GPU or build is unknown.
     """
     from torchlock.check import by_log
     from torchlock.check.fix.remedies import add_remedies
-    from torchlock.check.log_alone import unshown
+    from torchlock.check.log_alone import has_stack, unshown
+    from torchlock.check.log_order import predicts
+    from torchlock.knowledge.registry import group
 
     if log.first is None or not context.environment.path:
         return []
+    if any(each.rule in log.first.rules or predicts(each, log) for each in found):
+        return []
+    if log.first.rules[0] in group("installers") and has_stack(context):
+        return []
     alone = context_of_log(log, arguments)
-    found = [each for each in by_log(alone, log, []) if each.severity != "note"]
-    add_remedies(alone, found)
-    return [unshown(each) for each in found]
+    meant = [each for each in by_log(alone, log, []) if each.severity != "note"]
+    add_remedies(alone, meant)
+    return [unshown(each) for each in meant]
 
 
 def why_elsewhere(context: CheckContext, log: Log, arguments: argparse.Namespace) -> str:

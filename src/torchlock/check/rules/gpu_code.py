@@ -181,4 +181,4 @@ def needless_warning(context: CheckContext, log: Log, found: Sequence[Finding]) 
     gpu = gpus.named_gpu(told[1].strip(), told[2])
     if gpu.arch not in flags and serves(flags, gpu) is True:
         message = f"{context.named('torch')} runs on {gpu}; its warning about this GPU is wrong"
-        yield context.finding("TL224", "note", message, "torch")
+        yield context.finding("TL224", "note", message, "torch", expected_error=told.string)
