@@ -62,9 +62,7 @@ def test_what_is_not_known_to_cure_is_not_offered(name: str, text: str, tmp_path
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        pytest.param(
-            "torch\ntorchvision\ntorchaudio\n", "torch<2.1\ntorchvision\ntorchaudio<2.1\n", id="all bare"
-        ),
+        pytest.param("torch\ntorchvision\ntorchaudio\n", "torch\ntorchvision\ntorchaudio<2.1\n", id="all bare"),
         pytest.param("torch>=2.0\n", "torch>=2.0,<2.1\n", id="a range"),
     ],
 )
