@@ -470,7 +470,7 @@ def test_a_bitsandbytes_without_cuda_12_9(ground: Ground) -> None:
     files |= {"bitsandbytes/libbitsandbytes_cuda129.so": elf()}
     ground.uninstall(site, "bitsandbytes")
     install(site.path, "bitsandbytes", "0.48.2", files)
-    assert all(each.rule != "TL232" for each in ground.check(site, log=log).findings)
+    assert all(each.rule != "TL232" for each in ground.check(site, log=log).bad)
 
 
 @pytest.mark.sketched
@@ -490,7 +490,7 @@ def test_no_triton_on_windows(ground: Ground, torch: str, command: str) -> None:
         "3.3.1.post19" if "2.7" in torch else "3.5.1.post21",
         {"triton/__init__.py": ""},
     )
-    assert all(each.rule != "TL233" for each in ground.check(site, log=log).findings)
+    assert all(each.rule != "TL233" for each in ground.check(site, log=log).bad)
 
 
 @pytest.mark.sketched

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         for output in (arguments.output, arguments.report):
             guard_report(output, [] if arguments.log is None else [arguments.log])
-    log = None if arguments.log is None else _log(arguments.log, console)
+    log, unread = (None, None) if arguments.log is None else _log(arguments.log, console)
     if log is not None:
         take_environment_of(log, arguments, console)
     _refuse_root_alone(arguments)
@@ -63,8 +63,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.clear()
     findings = ranked(found)
     remarks: list[str] = []
-    if log is not None:
-        with fenced(context, findings, "in the log, so the log is ignored"):
+    with fenced(context, findings, "in the log, so the log is ignored"):
+        if unread is not None:
+            raise unread
+        if log is not None:
             findings, remarks = _by_log(context, findings, log, strange, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
@@ -84,8 +86,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _log(path: str, console: Console) -> Log:
-    """A log; of a very large one its beginning and its end are read, which a note says.
+def _log(path: str, console: Console) -> tuple[Log | None, Exception | None]:
+    """A log, or the bug of its reader; of a very large one its two ends are read, which a note says.
 
     Raises:
         InputError: it cannot be read.
@@ -97,7 +99,10 @@ def _log(path: str, console: Console) -> Log:
     if skipped:
         size = f"{len(head) + skipped + len(tail):,} bytes"
         console.say("note", f"the log has {size}: its first and last {len(head) >> 20} MB are read")
-    return read_log(decoded(head, lines, tail))
+    try:
+        return read_log(decoded(head, lines, tail)), None
+    except Exception as error:
+        return None, error
 
 
 def _write_support_report(
