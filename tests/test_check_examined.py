@@ -489,6 +489,13 @@ def test_a_torchcodec_without_cuda_decodes_on_no_gpu(site: Path, capsys: pytest.
     assert report["summary"] == "torchcodec 0.7.0 is a CPU build and cannot decode on a GPU"
 
 
+@pytest.mark.leaves_alone("TL210")
+def test_nobody_asked_a_torchcodec_for_a_gpu(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_codec(site, "0.7.0", [])
+    image(site, *FFMPEG_6)
+    assert bad(run(capsys, "--path", site)) == []
+
+
 def test_a_torchcodec_with_cuda_is_not_called_a_cpu_build(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bad(decoding_refused(site, capsys, "libnppicc.so.12")) == []
 
