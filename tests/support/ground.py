@@ -23,7 +23,15 @@ from support.skeletons import MACHINES, Site, Uses, uses_of
 from torchlock.cli.main import main
 
 # The files of a machine that every library of a wheel needs.
-_OF_GLIBC = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1")
+_OF_GLIBC = (
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+    "libmvec.so.1",
+)
 _OF_GCC = ("libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1")
 _LOADERS = {"x86_64": "ld-linux-x86-64.so.2", "aarch64": "ld-linux-aarch64.so.1"}
 COMPANIONS = ("torchaudio", "torchvision", "torchcodec", "torchtext")

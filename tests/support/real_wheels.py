@@ -137,7 +137,15 @@ def image(site: Path, *libraries: str) -> None:
     """Make a machine of the folder around an environment: Debian 12, with these libraries besides."""
     root = site.parents[2]
     write(root / "etc" / "os-release", "ID=debian\nVERSION_ID=12\n")
-    for name in ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"):
+    for name in (
+        "libc.so.6",
+        "libm.so.6",
+        "libpthread.so.0",
+        "libdl.so.2",
+        "librt.so.1",
+        "libmvec.so.1",
+        "ld-linux-x86-64.so.2",
+    ):
         write(root / "lib64" / name, elf(name))
     for name in ("libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1", *libraries):
         write(root / "lib64" / name, elf(name))
