@@ -102,9 +102,13 @@ def _functions_report_only_their_rules() -> Iterator[None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that is marked ``sketched`` runs twice: with real wheels, and without an index with sketches."""
-    if metafunc.definition.get_closest_marker("sketched"):
-        kinds = [pytest.param("real", marks=pytest.mark.network), "sketch"]
+    """A test that is marked ``sketched`` runs twice: with real wheels, and without an index with sketches.
+
+    ``sketched(real=False)``: the test replaces libraries, so a real wheel would lack more than it stages.
+    """
+    if marker := metafunc.definition.get_closest_marker("sketched"):
+        real = [pytest.param("real", marks=pytest.mark.network)] if marker.kwargs.get("real", True) else []
+        kinds = [*real, "sketch"]
         metafunc.parametrize("wheels", kinds, indirect=True)
 
 

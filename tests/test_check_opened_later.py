@@ -74,7 +74,7 @@ def of_user(done: Checked) -> list[str]:
     return [each.message for each in done.findings if each.rule == "TL230"]
 
 
-@pytest.mark.sketched
+@pytest.mark.sketched(real=False)
 @pytest.mark.triggers("TL230")
 @pytest.mark.parametrize(
     ("torch", "user", "there", "lost"),

@@ -208,7 +208,7 @@ def test_libcxx_by_an_rpath_that_leads_nowhere(ground: Ground) -> None:
 # A function that another library than torch lacks.
 
 
-@pytest.mark.sketched
+@pytest.mark.sketched(real=False)
 @pytest.mark.parametrize("library", ["msvcp140.dll", "VCRUNTIME140.dll"])
 def test_an_older_runtime_is_blamed_and_not_torch(ground: Ground, library: str) -> None:
     site = ground.windows("3.12", "envs/a")

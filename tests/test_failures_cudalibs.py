@@ -270,7 +270,7 @@ RuntimeError: Library libcublas.so.12 is not found or cannot be loaded
 """
 
 
-@pytest.mark.sketched
+@pytest.mark.sketched(real=False)
 @pytest.mark.parametrize("log", [CUDNN + HANDLE, CUDNN, HANDLE, f"factory  | {CUDNN}factory  | {HANDLE}"])
 def test_a_cudnn_that_ctranslate2_does_not_find(ground: Ground, inside: None, log: str) -> None:
     """https://github.com/SYSTRAN/faster-whisper/issues/1182, https://github.com/m-bain/whisperX/issues/1297"""

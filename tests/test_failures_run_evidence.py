@@ -202,7 +202,7 @@ def test_the_first_failure_of_a_log_is_the_first_finding(ground: Ground, log: st
     assert {"torchaudio", "soundfile"} <= set(packages(done))
 
 
-@pytest.mark.sketched
+@pytest.mark.sketched(real=False)
 def test_the_second_failure_has_its_own_finding(ground: Ground) -> None:
     """Nothing but the log shows that macOS refused the second library."""
     site = ground.linux()
@@ -215,7 +215,7 @@ def test_the_second_failure_has_its_own_finding(ground: Ground) -> None:
     assert "TL621" in [each.rule for each in done.bad]
 
 
-@pytest.mark.sketched
+@pytest.mark.sketched(real=False)
 def test_the_reason_says_what_the_log_says(ground: Ground) -> None:
     """The files lack libraries, too; the log names a symbol."""
     done = ground.check(mismatched(ground), root=True, log=OF_TORCHAUDIO)
