@@ -70,10 +70,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             findings, remarks = _by_log(context, findings, log, strange, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
-    own = [each for each in findings if each.message not in remarks]
-    fine = "not everything was examined" if context.broken else healthy(context, own, is_open=bool(remarks))
-    if ignored and not context.broken:
-        fine = f"nothing is wrong except the ignored rules ({', '.join(ignored)}){unexamined_text(context)}"
+    fine = _fine(context, findings, remarks, ignored)
     result = verdict(findings, "; ".join([*remarks, fine]), is_open=bool(remarks))
     report = _report(context, result)
     if arguments.format == "json" and report.target is not None:
@@ -84,6 +81,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.report != "-":
         write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
     return code
+
+
+def _fine(context: CheckContext, findings: list[Finding], remarks: list[str], ignored: list[str]) -> str:
+    """What the first line says if no finding is worse than a note; the remarks are said before it."""
+    if context.broken:
+        return "not everything was examined"
+    if ignored:
+        return f"nothing is wrong except the ignored rules ({', '.join(ignored)}){unexamined_text(context)}"
+    own = [each for each in findings if each.message not in remarks]
+    return healthy(context, own, is_open=bool(remarks))
 
 
 def _log(path: str, console: Console) -> tuple[Log | None, Exception | None]:
