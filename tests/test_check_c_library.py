@@ -24,6 +24,7 @@ FILES = {
 def test_a_part_of_glibc_that_is_not_there(ground: Ground, name: str, library: str) -> None:
     site = ground.linux()
     root = ground.image()
+    (root / "lib64" / library).unlink(missing_ok=True)
     ground.torch(site, "2.8.0+cpu", made_for=[])
     files: dict[str, bytes | str] = {FILES[name]: elf("", [library, "libc.so.6"])}
     if name == "soundfile":
