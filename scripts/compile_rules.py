@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from compiling.accelerators import driver_statements, read_accelerators
+from compiling.build_failures import read_build_failures
 from compiling.build_index import read_index
 from compiling.builds import read_builds
 from compiling.conda import read_conda
@@ -61,6 +62,7 @@ def compile_all(data: Path) -> dict[str, str]:
     }
     return {
         "accelerators.json": dump(accelerators),
+        "build_failures.json": dump(read_build_failures(data / "build_failures.toml", sources)),
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
         "conda.json": dump(read_conda(data / "conda.toml", sources)),
         "declared.json": dump(read_declared(data)),

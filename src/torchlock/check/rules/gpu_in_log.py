@@ -84,7 +84,7 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     label = context.label("torch") or ""
     if "torch" not in context.pins or kind_of(label) != "cuda" or context.target is None:
         return
-    if "PTX" in first.text or "Ptx" in first.text:
+    if re.search(r"PTX|Ptx|Triton", first.text):
         yield _of_later_code(context, first.text)
         return
     match = OF_CUDA.search(log.text)
