@@ -20,7 +20,7 @@ _MEANINGS = (
     (
         re.compile(
             (
-                r"CUDA out of memory|HIP out of memory|CUDA error: out of memory"
+                r"(?:CUDA|HIP) out of memory|MPS backend out of memory|CUDA error: out of memory"
                 r"|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED"
             )
         ),
@@ -44,7 +44,9 @@ _MEANINGS = (
         "Run the program with CUDA_LAUNCH_BLOCKING=1, or on the CPU: the traceback then shows the line.",
     ),
     (
-        re.compile(r"Expected all tensors to be on the same device"),
+        re.compile(
+            r"Expected all tensors to be on the same device|Placeholder storage has not been allocated on MPS"
+        ),
         "the program mixes tensors of the CPU and of a GPU",
         "Move them to one device.",
     ),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.check.conda import conda_install, conda_remove
+from torchlock.check.conda_files import MOST, content_of, libraries_of
 from torchlock.finding import Command, Remedy
-from torchlock.inspect.library import is_library
 from torchlock.knowledge.registry import rule
-from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.environment import CondaRecord
 
-# The limits on the records that are read, and on the size of one.
-_MOST, _LARGEST = 1000, 8 << 20
 # The packages that say which runtime library they mean.
 _MEANING = ("pytorch", "libtorch", "mkl")
 
@@ -41,10 +37,10 @@ def shared_conda_files(context: CheckContext) -> Iterator[Finding]:
     if not context.environment.conda or not loaded:
         return
     owners, needs = dict[str, list[_Owner]](), set[str]()
-    for record in islice(context.environment.conda, _MOST):
-        content = _content(record)
+    for record in islice(context.environment.conda, MOST):
+        content = content_of(record)
         needs |= set(_named(content, "depends")) if record.name in _MEANING else set()
-        for path, found in _libraries(record, content):
+        for path, found in libraries_of(record, content):
             if os.path.normcase(path) in loaded:
                 owners.setdefault(path, []).append(_Owner(record, found))
     for path, mine in owners.items():
@@ -52,32 +48,11 @@ def shared_conda_files(context: CheckContext) -> Iterator[Finding]:
             yield _found(context, path, mine[0].record, mine[1].record, needs)
 
 
-def _content(record: CondaRecord) -> dict[str, Any]:
-    try:
-        content = json.loads(files.read(record.path, _LARGEST))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _named(content: dict[str, Any], key: str) -> Iterator[str]:
     """The names of packages in a list of a record."""
     listed = content.get(key)
     for each in listed if isinstance(listed, list) else ():
         yield str(each).partition(" ")[0]
-
-
-def _libraries(record: CondaRecord, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The paths of the libraries of a package, with their hashes."""
-    prefix = os.path.dirname(os.path.dirname(record.path))
-    data = content.get("paths_data")
-    listed = data.get("paths") if isinstance(data, dict) else None
-    rows = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    hashes = {str(each.get("_path")): str(each.get("sha256") or "") for each in rows}
-    named = content.get("files")
-    for name in dict.fromkeys([*hashes, *map(str, named if isinstance(named, list) else ())]):
-        if is_library(os.path.basename(name)):
-            yield os.path.normpath(os.path.join(prefix, name)), hashes.get(name, "")
 
 
 def _found(context: CheckContext, path: str, first: CondaRecord, second: CondaRecord, needs: set[str]) -> Finding:
