@@ -232,14 +232,9 @@ class CheckContext:
 
     def _floor(self) -> tuple[int, int] | None:
         """The glibc version of another machine, from the symbol versions that its glibc defines."""
-        if self.root is None or self.root.is_here or self.root.glibc is None:
+        if self.root is None or self.root.is_here or len(self.root.glibc_version) != 2:
             return None
-        from torchlock.inspect.binaries import Binary, read_binary
-
-        binary = read_binary(self.root.glibc)
-        names = binary.version_definitions if isinstance(binary, Binary) else ()
-        found = [match for name in names if (match := re.fullmatch(r"GLIBC_(\d{1,2})\.(\d{1,3})(?:\.\d+)?", name))]
-        return max(((int(match[1]), int(match[2])) for match in found), default=None)
+        return self.root.glibc_version
 
     def _guessed_python(self) -> PythonVersion | None:
         """A Python version from the tags of the installed wheels, if nothing else shows it."""

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of, version_of
+from torchlock.check.other_copies import fits_as
 from torchlock.finding import Remedy
-from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CORE, FAMILY, MEMBERS, STACK
@@ -276,16 +276,8 @@ def _is_about(finding: Finding, name: str) -> bool:
 def _fits_hidden(context: CheckContext, name: str) -> bool:
     """Whether the rules allow the first hidden copy in place of the imported one."""
     hidden = next((copy for copy in context.copies[name].hidden if copy.build is not None), None)
-    version = version_of(hidden.build.version) if hidden and hidden.build else None
-    if hidden is None or hidden.build is None or version is None or context.target is None:
-        return False
-    pin = NamedVersion(name, version, build=hidden.build.label or None)
-    pins = {**context.pins, name: pin}
-    found = violations(pins, context.target, context.matrix, complete=False)
-    about = [
-        each for each in found if each.pinned.name == name or (each.dependency and each.dependency.name == name)
-    ]
-    return not [each for each in about if each.statement is not None and each.statement.effect == "import"]
+    build = hidden.build if hidden is not None else None
+    return build is not None and fits_as(context, name, build.version, build.label)
 
 
 def _same_place(one: ModuleCopy, other: ModuleCopy) -> bool:

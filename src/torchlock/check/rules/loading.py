@@ -75,7 +75,7 @@ def unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
                 message,
                 *(dict.fromkeys([owner or name, name])),
                 path=path,
-                because=why_damaged(kind) or None,
+                because=why_damaged(kind or reason.reason) or None,
                 expected_error=no_library(context, path, attempt.path, kind),
             )
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import version_of
+from torchlock.check.other_copies import fitting_record
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.inspect.ownership import is_whole
 from torchlock.knowledge.registry import rule
@@ -118,8 +119,12 @@ def _twice(context: CheckContext, duplicate: Duplicate) -> Finding:
     message = f"{duplicate.name} is recorded twice in one folder, as {several}"
     whole = [each for each in duplicate.distributions if is_whole(each)]
     severity = severity_of(fails=not whole and duplicate.name in CORE, partly=not whole)
+    build = context.build(duplicate.name)
+    unlisted = [each for each in duplicate.distributions if not each.has_record]
     if whole:
         message += f", and its files are those of {whole[0].version}"
+    elif build is not None and any(_same(each.version, build.version) for each in unlisted):
+        message += f", and its version.py is that of {build.version}"
     else:
         message += ": their files are mixed"
     because = "an installer that did not remove the old release unpacked the other one over it"
@@ -134,16 +139,18 @@ def _is_left(context: CheckContext, duplicate: Duplicate) -> bool:
     return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
 
 
-def blame_records(findings: list[Finding]) -> list[Finding]:
+def blame_records(context: CheckContext, findings: list[Finding]) -> list[Finding]:
     """Make two records, or a record of other files, the cause of the errors of these files.
 
-    An installer asks the record. It takes a release for installed whose files are not there.
+    An installer asks the record. It takes a release for installed whose files are not there. If the other one of
+    two records is of the release that the rest needs, the files that are there are the ones that are wrong.
     """
     for finding in findings:
         if finding.rule == "TL605" and finding.severity != "error" and finding.packages:
             name, is_note = finding.packages[0][0], finding.severity == "note"
             others = [each for each in findings if each.severity == "error" and each.rule != "TL605"]
-            blamed = {other for each in others for other, _ in (each.packages[:1] if is_note else each.packages)}
+            is_first = is_note and not fitting_record(context, name)
+            blamed = {other for each in others for other, _ in (each.packages[:1] if is_first else each.packages)}
             if name in CORE and name in blamed:
                 finding.severity = "error"
     return findings

@@ -15,6 +15,7 @@ from torchlock.inspect.loading.outcome import (
     MissingVersion,
     NotExamined,
     Outcome,
+    Refusal,
     ShadowedLibrary,
     UndefinedSymbol,
     unknown_file,
@@ -38,6 +39,8 @@ _OF_EVERY_MACHINE = re.compile(
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
 _OF_PYTHON = "PyModule_Create2"
+# From which glibc on a library may not make the stack executable, and until which one it checked p_align.
+_STACK_SINCE, _ALIGNED_BEFORE = (2, 41), (2, 35)
 # Symbols that the loader or the compiler adds; no library needs to define them.
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
 # The C interfaces of NVIDIA's libraries: each has its prefix, and at most one symbol version, its own name.
@@ -114,6 +117,7 @@ class ElfProcess(LoaderProcess):
         before = dict(self._loaded)
         library = _Library(path, binary, self._main, [])
         found = _Found(request.preloaded)
+        found.refused += self._refused(path, binary)
         self._loaded.setdefault(binary.soname or os.path.basename(path), library)
         self._fill(library, found)
         undefined = list(self._undefined(library, bool(found.missing), found)) if request.symbols else []
@@ -173,12 +177,22 @@ class ElfProcess(LoaderProcess):
             return None
         binary = self._binary(path)
         if isinstance(binary, Binary):
+            found.refused += self._refused(path, binary)
             return _Library(path, binary, library, [])
         if unseen := unknown_file(binary, self._real(path), library.path):
             found.unseen.insert(0, unseen)
         else:
             found.broken.append(Unreadable(path, binary.reason))
         return None
+
+    def _refused(self, path: str, binary: Binary) -> Iterator[Refusal]:
+        """Why the glibc of the machine does not map a whole library; nothing if that glibc is unknown."""
+        glibc = self._root.glibc_version if self._root is not None else ()
+        is_running = self._main is not None and self._main.binary.executable_stack
+        if binary.executable_stack and glibc >= _STACK_SINCE and not is_running:
+            yield Refusal(path, True, glibc)
+        elif not binary.is_aligned and () < glibc < _ALIGNED_BEFORE:
+            yield Refusal(path, False, glibc)
 
     def _is_unknown(self, name: str) -> bool:
         """Whether the machine may still have a library that was not found."""
@@ -424,6 +438,7 @@ class _Found:
         self.shadowed: list[ShadowedLibrary] = []
         self.broken: list[Unreadable] = []
         self.unseen: list[NotExamined] = []
+        self.refused: list[Refusal] = []
         self.preloaded = preloaded
 
     def outcome(self, path: str, undefined: Iterable[UndefinedSymbol]) -> Outcome:
@@ -435,6 +450,7 @@ class _Found:
             tuple(self.shadowed),
             self.broken[0] if self.broken else None,
             tuple(self.unseen),
+            self.refused[0] if self.refused else None,
         )
 
 

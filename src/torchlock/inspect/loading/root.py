@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import struct
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -138,6 +139,16 @@ class Root:
         found = [self.file(path) for path in self.cache.get("libc.so.6", ())]
         found += [self.file(f"{folder}/libc.so.6") for folder in self.folders]
         return next(filter(None, found), None)
+
+    @cached_property
+    def glibc_version(self) -> tuple[int, ...]:
+        """The version of its glibc, by the symbol versions that this defines; () if it is unknown."""
+        from torchlock.inspect.binaries import Binary, read_binary
+
+        binary = read_binary(self.glibc) if self.glibc is not None else None
+        names = binary.version_definitions if isinstance(binary, Binary) else ()
+        found = (re.fullmatch(r"GLIBC_(\d{1,2})\.(\d{1,3})(?:\.\d{1,3})?", name) for name in names)
+        return max(((int(match[1]), int(match[2])) for match in found if match), default=())
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
