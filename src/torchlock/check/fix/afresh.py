@@ -12,6 +12,7 @@ from torchlock.check.fix.fitting import steps
 from torchlock.check.fix.plan import Plan, of_build, planned
 from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.relevance import module_of
+from torchlock.check.rules.import_path import has_open_files
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
 from torchlock.inspect.build import read_build
@@ -46,7 +47,8 @@ def afresh(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy
     if not delete:
         return None
     listed = ", ".join(os.path.basename(path) for path in paths)
-    close = _CLOSE if finding.rule == "TL603" else ""
+    leftovers = any(each.meant == name for each in context.installed.leftovers)
+    close = _CLOSE if leftovers or has_open_files(context, paths[0]) else ""
     words = f"delete {listed}, and install {steps(context, plan)}, without the installer's cache"
     summary = f"{close}{words if close else words[0].upper() + words[1:]}."
     return Remedy(summary, commands=tuple(_after(delete, install(context, plan, again=True, fresh=True))))

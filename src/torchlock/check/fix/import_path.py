@@ -23,8 +23,8 @@ def deleted(context: CheckContext, finding: Finding) -> Remedy:
 def moved(context: CheckContext, finding: Finding) -> Remedy:
     """Remove the copy that hides the right package."""
     name = finding.packages[0][0]
-    copies = context.copies[name]
-    imported = copies.imported
+    copies = context.copies.get(name)
+    imported = copies.imported if copies is not None else None
     if imported is None or finding.path != imported.path:
         return _renamed(context, finding.path)
     kind = imported.entry.kind if imported.entry else ""

@@ -225,8 +225,18 @@ def shadows(context: CheckContext) -> Iterator[Finding]:
             yield from _remains(context, copies.imported)
         elif copies.hidden:
             yield from _hiding(context, copies, copies.imported)
-        elif _is_other_module(context, copies.imported) and copies.imported.entry is not None:
+        elif is_other_module(context, copies.imported) and copies.imported.entry is not None:
             yield _other_module(context, copies.imported, None)
+
+
+_OPEN = "a program still uses files in it, which NFS keeps as .nfs files until the program ends"
+
+
+def has_open_files(context: CheckContext, folder: str) -> bool:
+    """Whether a server of NFS keeps deleted files of a package, because a program uses them."""
+    tree = context.environment.tree
+    places = (folder, os.path.join(folder, "lib"))
+    return any(name.startswith(".nfs") for place in places for name in tree.names(place))
 
 
 def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
@@ -235,7 +245,8 @@ def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
     if in_site and not _is_recorded(context, copy.name):
         message = f"only a folder without __init__.py is left of {copy.name}"
         severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
-        yield context.finding("TL604", severity, message, copy.name, path=copy.path)
+        because = _OPEN if has_open_files(context, copy.path) else None
+        yield context.finding("TL604", severity, message, copy.name, path=copy.path, because=because)
     elif not in_site and copy.name == "numpy" and is_there(context, "torch"):
         message = f"your folder {copy.path} is imported as numpy, which is not installed"
         expected_error = "AttributeError: module 'numpy' has no attribute 'ndarray'"
@@ -246,7 +257,7 @@ def _hiding(context: CheckContext, copies: ModuleCopies, imported: ModuleCopy) -
     others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, imported)]
     if not others:
         return
-    if _is_other_module(context, imported):
+    if is_other_module(context, imported):
         yield _other_module(context, imported, others[0])
         return
     version, hidden = _version(imported), _version(others[0])
@@ -288,7 +299,7 @@ def _times(number: int) -> str:
     return "twice" if number == 2 else f"{number} times"
 
 
-def _is_other_module(context: CheckContext, copy: ModuleCopy) -> bool:
+def is_other_module(context: CheckContext, copy: ModuleCopy) -> bool:
     """Whether it is another module with that name: a script torch.py, or a clone that was never built."""
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False

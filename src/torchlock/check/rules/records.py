@@ -46,24 +46,6 @@ def records_without_package(context: CheckContext) -> Iterator[Finding]:
             yield _unreadable(context, checked)
 
 
-@rule("TL604")
-def without_package(context: CheckContext) -> Iterator[Finding]:
-    """An editable installation whose checkout, or the file that leads to it, is missing."""
-    if not context.live or _has_archives(context) or any(context.environment.unreadable):
-        return
-    mapped = {item.module for item in context.environment.editables}
-    for distribution in context.installed.distributions:
-        name, source = distribution.name, distribution.source
-        editable = name in mapped or (source is not None and source.editable)
-        if name in FAMILY and editable and context.copy(name) is None:
-            message = f"{name} {distribution.version} is installed in editable mode, and its folder does not exist"
-            expected_error = f"ModuleNotFoundError: No module named '{name}'"
-            severity = severity_of(fails=is_vital(name))
-            yield context.finding(
-                "TL604", severity, message, name, path=distribution.path, expected_error=expected_error
-            )
-
-
 def _is_importable(context: CheckContext, distribution: Distribution) -> bool:
     """Whether the module of a package that torch needs still exists, from another record or without one."""
     if distribution.name not in STACK:
@@ -163,7 +145,7 @@ def _same(one: str, other: str) -> bool:
 
 def _other_release(context: CheckContext) -> Iterator[Finding]:
     """A record and a version file of different releases."""
-    for name in FAMILY:
+    for name in (*FAMILY, "numpy"):
         record, build = context.record(name), context.build(name)
         if record is None or build is None or record.kind == "conda" or not build.version:
             continue

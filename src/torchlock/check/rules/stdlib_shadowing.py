@@ -138,7 +138,9 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
     )
     remedy = None
     if record is not None:
-        upgrade = Remedy(f"Install a later release of {record.name}.", commands=add(context, record.name, "", "-U"))
+        upgrade = Remedy(
+            f"Install a later release of {record.name}.", commands=add(context, record.name, "", "-U")
+        )
         remedy = off_path(context, entry) or upgrade
     elif inside:
         summary = f"Start Python outside of {entry.path}, which is the folder of a package."

@@ -84,6 +84,8 @@ class ElfProcess(LoaderProcess):
         self._has_python = False
         self._versions: dict[str, frozenset[str]] = {}
         self._shadows: list[ShadowedLibrary] = []
+        if root is not None:
+            self._preload(root)
         if executable is not None:
             self._start(os.path.realpath(self._real(executable)))
 
@@ -93,6 +95,20 @@ class ElfProcess(LoaderProcess):
             self._main = _Library(executable, binary, None, [])
             self._fill(self._main, _Found())
             self._has_python = self._defines_python()
+
+    def _preload(self, root: Root) -> None:
+        """Load what every program loads first. The loader goes on without one that does not load."""
+        for name, _ in root.preloaded:
+            path = root.file(name) if "/" in name else root.search(name)
+            binary = self._binary(path) if path is not None else None
+            if path is None or not isinstance(binary, Binary) or not self._is_for_process(binary):
+                continue
+            before, found = dict(self._loaded), _Found()
+            library = _Library(path, binary, None, [])
+            self._loaded.setdefault(binary.soname or os.path.basename(path), library)
+            self._fill(library, found)
+            if found.missing or found.broken:
+                self._loaded = before
 
     def _defines_python(self) -> bool:
         """Whether the program or a library of it defines the functions of Python."""
