@@ -7,9 +7,9 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torchlock.check.fix.commands import shell
 from torchlock.check.loader_messages import no_library
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
+from torchlock.check.rules.letter_case import in_other_case
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries.elf_tables import MISALIGNED, NO_DYNAMIC, NO_NAMES
@@ -79,9 +79,9 @@ def _is_description(fault: Fault) -> bool:
 
 def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
     """Missing files: an error if the import needs one of them, a warning if it may."""
-    if not faults:
-        return
     name = checked.distribution.name
+    if not faults or in_other_case(context, name):
+        return
     needed, perhaps = _read_at_import(context, name, faults)
     first = (needed or perhaps or list(faults))[0]
     count = max(checked.missing, len(faults))
@@ -91,9 +91,6 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         of = f" of {checked.recorded}" if checked.recorded else ""
         short = _short(context, first.path)
         message = f"{name} lacks {count}{of} files that were installed with it, {short} among them"
-    if other := _in_other_case(context, name):
-        yield _renamed(context, name, other)
-        return
     core = next(filter(_is_core_of_numpy, faults), None)
     if core is not None:
         expected_error = (
@@ -110,31 +107,6 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
     else:
         message += f"; its import does not need {'it' if count == 1 else 'them'}"
         yield context.finding("TL601", "note", message, name, path=first.path)
-
-
-def _in_other_case(context: CheckContext, name: str) -> str:
-    """The path of the folder of a package, if only upper and lower case of its name differ; "" if it is right."""
-    module, record = module_of(name), context.installed.get(name)
-    if context.copy(name) is not None or record is None:
-        return ""
-    names = context.environment.tree.names(record.entry.path)
-    found = (each for each in names if each.lower() == module and each != module and names[each] == "folder")
-    return next((os.path.join(record.entry.path, each) for each in found), "")
-
-
-def _renamed(context: CheckContext, name: str, path: str) -> Finding:
-    """A copy from or by a system that takes upper and lower case for the same."""
-    right = os.path.join(os.path.dirname(path), module_of(name))
-    return context.finding(
-        "TL601",
-        severity_of(fails=is_vital(name)),
-        f"the folder of {name} is named {os.path.basename(path)}, and Python looks for {module_of(name)}",
-        name,
-        path=path,
-        because="a copy through a system that does not tell upper from lower case changed the name",
-        expected_error=f"ModuleNotFoundError: No module named '{module_of(name)}'",
-        remedy=Remedy("Rename the folder.", commands=shell(context, "mv", path, right)),
-    )
 
 
 def _is_core_of_numpy(fault: Fault) -> bool:

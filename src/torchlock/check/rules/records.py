@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.context import version_of
 from torchlock.check.other_copies import fitting_record
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
+from torchlock.check.rules.letter_case import in_other_case
 from torchlock.inspect.ownership import is_whole
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -29,6 +30,8 @@ def records_without_package(context: CheckContext) -> Iterator[Finding]:
         if is_hidden(context, distribution) or distribution.name not in (*STACK, *needed_by_stack(context)):
             continue
         nothing = checked.is_hollow or (checked.recorded is None and _is_plain_install(context, distribution))
+        if in_other_case(context, distribution.name):
+            continue
         if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = severity_of(fails=is_vital(distribution.name))
