@@ -377,3 +377,33 @@ def test_a_link_of_conda_that_became_a_text(ground: Ground) -> None:
     done = check(ground, site)
     assert done.first.rule == "TL607"
     assert done.command == f"ln -sf libstdc++.so.6.0.34 {library}"
+
+
+# Projects that do not say which torch they need
+
+
+@pytest.mark.sketched(real=False)
+@pytest.mark.triggers("TL611")
+def test_a_build_of_pyg_for_another_torch(ground: Ground) -> None:
+    """Its metadata requires nothing, and its import loads its modules."""
+    site = whole(ground)
+    module = elf("", ["libtorch_cpu.so"], [], ["_ZN3c1016of_another_torchEv"], runpath="$ORIGIN/../torch/lib")
+    install(site.path, "torch_scatter", "2.1.2+pt25cu124", scatter(module))
+    done = check(ground, site)
+    assert (done.first.rule, done.first.severity) == ("TL611", "warning")
+    assert done.first.message.startswith("_scatter_cpu.so of torch-scatter 2.1.2")
+    assert done.first.because == "its version says that it was built for torch 2.5"
+    assert done.first.remedy.startswith("Install the build of torch-scatter that was made for torch 2.8.0")
+
+
+@pytest.mark.sketched(real=False)
+@pytest.mark.leaves_alone("TL611")
+def test_a_build_of_pyg_for_this_torch(ground: Ground) -> None:
+    site = whole(ground)
+    module = elf("", ["libtorch_cpu.so"], runpath="$ORIGIN/../torch/lib")
+    install(site.path, "torch_scatter", "2.1.2+pt28cu128", scatter(module))
+    assert not check(ground, site).bad
+
+
+def scatter(module: bytes) -> dict[str, bytes | str]:
+    return {"torch_scatter/__init__.py": "", "torch_scatter/_scatter_cpu.so": module}
