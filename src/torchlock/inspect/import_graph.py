@@ -166,6 +166,18 @@ def lost_modules(package: str) -> list[str]:
     return list(lost)
 
 
+def imports_of(package: str, most: int) -> Iterator[tuple[str, ast.Module, list[Import]]]:
+    """The first modules that the import of a package or a single module certainly loads, with their imports.
+
+    ``package`` is its folder, or the file of a single module; ``most`` limits the modules.
+    """
+    reading = _Reading(package.removesuffix(".py"), ())
+    walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
+    for module, tree, found in islice(walk.visits(), most):
+        if tree is not None:
+            yield module.path, tree, found
+
+
 def _may_make(tree: ast.Module, name: str) -> bool:
     """Whether a module may bind a name by more than one import of a module with this name."""
     imported = 0
