@@ -113,7 +113,9 @@ def _owner_of(context: CheckContext, module: str) -> tuple[Distribution | None, 
     named = re.compile(rf"(?:^|/){re.escape(module)}(?:\.cp\d{{2,4}}t?-win\w{{2,10}})?\.pyd$", re.IGNORECASE)
     for distribution in context.installed.distributions:
         record = read_record(distribution)
-        for row in record.rows(endings=(".pyd",)) if isinstance(record, Record) else ():
+        if not isinstance(record, Record):
+            continue
+        for row in record.rows(endings=(".pyd",)):
             if named.search(row.path):
                 return distribution, os.path.normpath(os.path.join(record.base, row.path))
     return None, ""
