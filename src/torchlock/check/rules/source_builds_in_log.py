@@ -57,6 +57,7 @@ class _Cause(NamedTuple):
     words: tuple[str, ...] = ()
     command: str = ""
     packages: tuple[str, ...] = ()  # of Debian and Ubuntu
+    formula: str = ""  # of Homebrew
 
 
 _CAUSES = (
@@ -116,12 +117,14 @@ _CAUSES = (
         "its build needs the header files of PortAudio",
         "Install PortAudio with its header files.",
         packages=("portaudio19-dev",),
+        formula="portaudio",
     ),
     _Cause(
         re.compile(r"sndfile\.h: No such file"),
         "its build needs the header files of libsndfile",
         "Install libsndfile with its header files.",
         packages=("libsndfile1-dev",),
+        formula="libsndfile",
     ),
     _Cause(
         re.compile(
@@ -239,6 +242,10 @@ def _of_cause(context: CheckContext, asked: Installation, cause: _Cause) -> Reme
     system = system_of(context)
     if cause.packages and system is not None and system.install.startswith("apt-get"):
         return Remedy(cause.remedy, commands=package_command(context, system, Library("", cause.packages, "")))
+    if cause.formula and context.operating_system == "macos":
+        line = f"brew install {cause.formula}"
+        summary = f"{cause.remedy.rstrip('.')}, with Homebrew; then run the same command again."
+        return Remedy(summary, commands=(Command("system", line),))
     named = f" (on Debian and Ubuntu: {' '.join(cause.packages)})." if cause.packages else "."
     commands = (Command("system", cause.command),) if cause.command else ()
     return Remedy(cause.remedy.removesuffix(".") + named, commands=commands)
