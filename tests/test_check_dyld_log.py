@@ -9,7 +9,7 @@ import pytest
 
 from support.ground import Checked, Ground
 from support.site_folder import install, write
-from support.skeletons import Site, dylib
+from support.skeletons import Site, Uses, dylib
 
 PREFIX = "Users/d/miniforge3/envs/a"
 pytestmark = pytest.mark.sketched(real=False)
@@ -371,3 +371,46 @@ def test_a_sounddevice_without_portaudio(ground: Ground, line: str, command: str
     """https://github.com/spatialaudio/python-sounddevice/issues/363"""
     done = ground.check(with_torch(ground), log=f"{line}\n")
     assert (done.first.rule, done.command) == ("TL610", command)
+
+
+def test_another_libtorch(ground: Ground) -> None:
+    """The torch here has the symbol, and the log is of this environment all the same."""
+    site = ground.mac("Users/d/venv", "3.11")
+    ground.wheel(site, "torchaudio==2.2.2")
+    symbol, inner = "__ZN2at4_ops10zeros_like4callEv", "torchaudio/lib/libtorchaudio.so"
+    ground.torch(site, "2.2.2", uses=Uses({"libtorch_cpu.dylib": {symbol}}, set()))
+    write(site.path / inner, dylib("", ["@rpath/libtorch_cpu.dylib"], uses=[symbol]))
+    ground.unrecord(site, inner)
+    log = no_symbol(inside(site, inner), symbol, "/opt/homebrew/lib/libtorch_cpu.dylib")
+    done = ground.check(site, log=log)
+    assert (done.first.rule, done.command) == ("TL613", "unset DYLD_LIBRARY_PATH")
+    assert "took libtorch_cpu.dylib from /opt/homebrew/lib" in done.first.message
+    own = inside(site, "torch/lib/libtorch_cpu.dylib")
+    silent(ground.check(site, log=log.replace("/opt/homebrew/lib/libtorch_cpu.dylib", own)))
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("xcrun: error: invalid active developer path (/Library/x), missing xcrun", "xcode-select --install"),
+        ("clang: error: unsupported option '-fopenmp'", "brew install llvm libomp"),
+        ("src/a.c:9:10: fatal error: 'portaudio.h' file not found", "brew install portaudio"),
+        ("error: command '/x/croot/python/_build_env/bin/llvm-ar' failed: No such file or directory", ""),
+    ],
+)
+def test_a_build_on_a_mac(ground: Ground, line: str, command: str) -> None:
+    log = (
+        "  Building wheel for pyworld (pyproject.toml) ... error\n  error: subprocess-exited-with-error\n"
+        f"      {line}\n      [end of output]\n  ERROR: Failed building wheel for pyworld\n"
+    )
+    done = ground.check(with_torch(ground), log=log)
+    assert done.first.rule == "TL524"
+    assert "its output in the log says why" not in done.first.message
+    assert done.command == command
+
+
+def test_a_wheel_for_a_later_macos(ground: Ground) -> None:
+    """https://github.com/oobabooga/textgen/issues/5329"""
+    name = "llama_cpp_python-0.2.26-cp311-cp311-macosx_26_0_arm64.whl"
+    done = ground.check(with_torch(ground), log=f"ERROR: {name} is not a supported wheel on this platform.\n")
+    assert done.first.message == f"{name} is for macOS 26.0 and later, and the macOS of the log is earlier"

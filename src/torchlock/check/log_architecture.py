@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # not name that of the process.
 _NEED = re.compile(r"architecture \(have [('\"]{0,2}[\w,]{2,40}[)'\"]{0,2}, need [('\"]{0,2}(?P<need>\w{2,20})")
 _WRONG = re.compile(r"mach-o, but wrong architecture")
+_PROGRAM = re.compile(r"(?:python|pypy)[\d.]{0,5}t?")
 # Names of slices for some processors of an architecture.
 _PLAIN = {"arm64e": "arm64", "x86_64h": "x86_64"}
 _ALL = ("arm64", "x86_64")
@@ -56,7 +57,7 @@ def platform_of(context: CheckContext, log: Log) -> str:
     own, platform = context.environment.interpreter, context.known_platform
     if context.live or platform is None or platform.system != "macos":
         return ""
-    is_by_program = any(os.path.basename(each).startswith(("python", "pypy")) for each in own.evidence)
+    is_by_program = any(_PROGRAM.fullmatch(os.path.basename(each)) for each in own.evidence)
     refused = refused_in(context, log)
     if is_by_program or refused is None or refused.need != "arm64" or platform.machine == "arm64":
         return ""

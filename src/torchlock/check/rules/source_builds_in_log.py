@@ -104,6 +104,25 @@ _CAUSES = (
         packages=("python3-dev",),
     ),
     _Cause(
+        re.compile(r"xcrun: error: invalid active developer path"),
+        "the command line tools of Xcode, which have the compiler, are not there any more",
+        "Install the command line tools again, which an update of macOS may remove.",
+        command="xcode-select --install",
+    ),
+    _Cause(
+        re.compile(r"clang(?:\+\+)?: error: unsupported option '-fopenmp'"),
+        "its build asks for OpenMP, which the compiler of Apple does not have",
+        "Install the compiler of LLVM and libomp with Homebrew, and let the build use it: set CC to "
+        "$(brew --prefix llvm)/bin/clang and CXX to $(brew --prefix llvm)/bin/clang++.",
+        command="brew install llvm libomp",
+    ),
+    _Cause(
+        re.compile(r"command '[^'\n]{0,300}/_build_env/bin/[\w.-]{1,60}' failed: No such file"),
+        "the Python of conda names a tool of the machine that built it, which is not here",
+        "Install the compilers of conda-forge in this environment (conda install -c conda-forge compilers), or "
+        "set AR, CC and CXX to the tools of the system, such as AR=/usr/bin/ar.",
+    ),
+    _Cause(
         re.compile(
             r"command '?[^'\n]{0,60}(?:gcc|g\+\+|cc|c\+\+|clang)'? failed: No such file|(?:gcc|g\+\+"
             r"|cc): (?:command )?not found|unable to execute '?[^'\n]{0,40}(?:gcc|g\+\+|cc)'?"
@@ -138,6 +157,7 @@ _CAUSES = (
             *("libavformat-dev", "libavcodec-dev", "libavdevice-dev", "libavutil-dev", "libavfilter-dev"),
             *("libswscale-dev", "libswresample-dev"),
         ),
+        formula="pkg-config ffmpeg",
     ),
     _Cause(
         re.compile(
