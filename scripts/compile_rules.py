@@ -31,7 +31,7 @@ from compiling.names import read_names
 from compiling.python import read_python
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
-from compiling.stack import read_members
+from compiling.stack import read_extensions, read_members
 from compiling.systems import read_systems
 from compiling.values import TableError
 
@@ -74,7 +74,12 @@ def compile_all(data: Path) -> dict[str, str]:
         "python.json": dump(read_python(data / "python.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
-        "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),
+        "stack.json": dump(
+            {
+                "members": read_members(data / "stack.toml", rules),
+                "extensions": read_extensions(data / "stack.toml"),
+            }
+        ),
         "stories.json": dump(stories),
         "systems.json": dump(
             {"date": max(_dates(list(systems.values())), default=max(checked)), "systems": systems}

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
-from torchlock.check.fix.commands import add, add_all
+from torchlock.check.fix.commands import add, add_all, shell
 from torchlock.check.system_packages import install_library
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import kind_of
@@ -134,6 +134,11 @@ def is_windows(context: CheckContext) -> bool:
     return context.target is not None and context.target.platform.system == "windows"
 
 
+def is_of_amd(context: CheckContext) -> bool:
+    """Whether torch is a ROCm build for Windows, which AMD makes: the PyTorch index has none."""
+    return is_windows(context) and kind_of(context.label("torch") or "") == "rocm"
+
+
 def install_vc_runtime(context: CheckContext) -> Remedy:
     """Install the newest Visual C++ runtime: conda's in an environment of conda, which has its own."""
     if context.environment.conda:
@@ -142,6 +147,21 @@ def install_vc_runtime(context: CheckContext) -> Remedy:
     return Remedy(
         f"Install the newest Microsoft Visual C++ Redistributable (x64), {ADDRESS}; the same command updates it.",
         commands=(Command("system", f"winget install -e --id {_REDISTRIBUTABLE}"),),
+    )
+
+
+def renew_vc_runtime(context: CheckContext, path: str) -> Remedy:
+    """Install the newest Visual C++ runtime, and take away an older copy that Windows would load before it."""
+    remedy = install_vc_runtime(context)
+    if context.environment.conda:
+        return remedy
+    words = f"{remedy.summary.partition(';')[0]}, and delete {path}: Windows takes a copy beside python.exe first."
+    deletion = shell(context, "del /q", path)
+    return Remedy(
+        words,
+        commands=tuple(
+            Command("system", f"{each.line} && {deletion[0].line}") for each in remedy.commands if deletion
+        ),
     )
 
 

@@ -6,9 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.inspect.frozen import frozen_at
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.machine import suffix_of
-from torchlock.inspect.tree_platform import FIRST, extensions, is_made_here, platform_of
+from torchlock.inspect.tree_platform import FIRST, OF_WINDOWS, extensions, is_made_here, platform_of
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 
@@ -34,7 +35,7 @@ def find_sites(path: str, tree: Tree) -> list[str]:
     """
     path = os.path.abspath(path)
     if is_site(path, tree):
-        return [path, *_beside(path)]
+        return _of_debian(path, tree) or [path, *_beside(path)]
     path = _around(path, tree) or path
     found = [sites for prefix in _prefixes(path, tree) if (sites := list(_sites_of(prefix, tree)))]
     for sites in found:
@@ -55,9 +56,28 @@ def _beside(site: str) -> Iterator[str]:
         yield folder
 
 
+def _of_debian(site: str, tree: Tree) -> list[str]:
+    """Both folders of Debian's Python: that of pip in ``local``, then that of apt; [] for any other folder.
+
+    The folder of apt is for all versions of Python 3, so that of pip shows the version, if there is one only.
+    """
+    library = os.path.join("lib", "python3", "dist-packages")
+    prefix = site.removesuffix(os.sep + library)
+    if prefix == site:
+        local = re.fullmatch(r"(.+)[/\\]local[/\\]lib[/\\]python3\.\d+[/\\]dist-packages", site)
+        other = os.path.join(local[1], library) if local else ""
+        return [site, other] if other and files.is_folder(other) else []
+    places = os.path.join(prefix, "local", "lib")
+    named = [os.path.join(places, each, "dist-packages") for each in tree.names(places) if _PYTHON.fullmatch(each)]
+    there = [each for each in named if files.is_folder(each)]
+    return [there[0], site] if len(there) == 1 else []
+
+
 def _same_version(chosen: str, sites: list[str]) -> list[str]:
     """Those that the Python of the chosen one searches, each folder once: ``lib64`` is often a link."""
-    version, name = _version_of_folder(chosen), os.path.basename(chosen)
+    name = os.path.basename(chosen)
+    known = (_version_of_folder(site) for site in (chosen, *sites) if os.path.basename(site) == name)
+    version = next(filter(None, known), "")
     alike = [
         site for site in sites if _version_of_folder(site) in (version, "") and os.path.basename(site) == name
     ]
@@ -67,9 +87,10 @@ def _same_version(chosen: str, sites: list[str]) -> list[str]:
 def is_site(path: str, tree: Tree) -> bool:
     """Whether packages are installed into this folder, by its name or its content."""
     names = tree.names(path)
-    return os.path.basename(path) in _SITES or any(
+    is_named = os.path.basename(path) in _SITES or any(
         name.endswith((".dist-info", ".egg-info")) or name in _PACKAGES for name in names
     )
+    return is_named or frozen_at(path, tree) is not None
 
 
 def _around(path: str, tree: Tree) -> str:
@@ -213,7 +234,7 @@ def _version(site: str, prefix: str, settings: dict[str, str], tree: Tree) -> tu
         match = re.match(r"python-(\d\.\d+\.\d+)\D.*\.json$", name)
         if match:
             return match[1], f"conda-meta{os.sep}{name}"
-    by_folder = _version_of_folder(site)
+    by_folder = _version_of_folder(site) or _version_of_user(site)
     if by_folder:
         return by_folder, f"the folder is {site}"
     for name in tree.names(prefix) if prefix else ():
@@ -226,6 +247,12 @@ def _version(site: str, prefix: str, settings: dict[str, str], tree: Tree) -> tu
 def _version_of_folder(site: str) -> str:
     match = re.search(r"[/\\](?:python|pypy)(\d\.\d+)t?[/\\][^/\\]+$", site)
     return match[1] if match else ""
+
+
+def _version_of_user(site: str) -> str:
+    """The version in the name of the folder that Windows has for the packages of one user."""
+    match = OF_WINDOWS.fullmatch(os.path.basename(os.path.dirname(site)))
+    return f"{match['major']}.{match['minor']}" if match else ""
 
 
 def _version_by_files(site: str, tags: list[str], tree: Tree) -> tuple[str, str]:

@@ -182,7 +182,7 @@ def _git(line: str) -> Told:
             "git did not fetch the source of a package: the network, a proxy or the server ended the transfer"
         )
         summary = (
-            "Run the same command again; behind a proxy, tell git its address (git config --global http.proxy). "
+            "Run the same command again; behind a proxy, set its address with git config --global http.proxy. "
             "Less is transferred by git clone --depth 1 and pip install of that folder, or for an archive (.zip)."
         )
     return Told("TL526", message, Remedy(summary))

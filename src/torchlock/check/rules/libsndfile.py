@@ -9,6 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.check import mac_libraries, msys2
 from torchlock.check.fix.commands import with_binary
 from torchlock.check.rules.foreign_wheels import SYSTEMS
+from torchlock.check.rules.import_path import is_other_module
 from torchlock.check.soundfile_data import folder_of, opened, there
 from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Remedy
@@ -39,10 +40,13 @@ _NAMES = {
 _IN_PREFIX = {"windows": ("Library", "bin")}
 # Systems without libsndfile; soundfile's wheels for them contain it.
 _NONE = {"macos": "macOS does not include one", "windows": "Windows does not include one"}
+# A Python of 32 bits, for which no torch is made.
+_WIN32 = "win32"
 # The releases whose wheels contain it there, of all on the public index (2026-11-28).
 _CARRYING = {
     ("windows", "amd64"): ">=0.8",
     ("windows", "arm64"): ">=0.14",
+    ("windows", _WIN32): ">=0.9",
     ("macos", "x86_64"): ">=0.8",
     ("macos", "arm64"): ">=0.11",
 }
@@ -60,7 +64,7 @@ _SAYS = {
 def soundfile(context: CheckContext) -> Iterator[Finding]:
     """soundfile without libsndfile: its wheel is the one for every platform, or its library does not fit."""
     copy = context.copy("soundfile")
-    if copy is None or copy.kind != "module":
+    if copy is None or copy.kind != "module" or is_other_module(context, copy):
         return
     if bundled := _bundled(context, copy):
         yield from _other_machine(context, bundled)
@@ -106,7 +110,8 @@ def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
 
 
 def _system(context: CheckContext) -> str:
-    return context.operating_system or ("windows" if msys2.environment_of(context) else "linux")
+    is_windows = msys2.environment_of(context) or context.environment.interpreter.platform == _WIN32
+    return context.operating_system or ("windows" if is_windows else "linux")
 
 
 def _brings(context: CheckContext) -> bool:
@@ -118,6 +123,8 @@ def _brings(context: CheckContext) -> bool:
 def _with_library(context: CheckContext) -> str:
     """The releases whose wheels for this platform contain libsndfile; "" if this is not the rule there."""
     platform = context.known_platform
+    if platform is None and context.environment.interpreter.platform == _WIN32:
+        return _CARRYING["windows", _WIN32]
     return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 

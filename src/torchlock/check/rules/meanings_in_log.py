@@ -109,9 +109,13 @@ def _finding(context: CheckContext, meaning: Meaning, facts: Mapping[str, str], 
         because=_filled(meaning.because, facts),
         sources=None if meaning.because == context.matrix.because(meaning.rule) else (),
         expected_error=line,
-        remedy=Remedy(_filled(meaning.fix, facts), commands=(Command("pip", command),) if command else ()),
+        remedy=Remedy(_filled(meaning.fix, facts), commands=(_command(command),) if command else ()),
         strength=Strength.RAN,
     )
+
+
+def _command(line: str) -> Command:
+    return Command("pip" if " pip " in line else "shell", line)
 
 
 def _is_known(text: str, facts: Mapping[str, str]) -> bool:

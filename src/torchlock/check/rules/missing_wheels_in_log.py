@@ -29,6 +29,7 @@ from torchlock.check.other_machines import (
     is_only_for_other_machines,
     no_wheels_for,
     on_page_only,
+    on_windows_arm64,
     other_platform,
 )
 from torchlock.check.partly_known import partly_known
@@ -147,11 +148,8 @@ def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told
         words = requirement_words(asked.name, there[-1])
         summary = f"Use {asked.name} {there[0]} to {there[-1]}, which have wheels here; or a Python of that time."
         return Told("TL403", what, Remedy(summary, commands=install_again(context, words)))
-    return Told(
-        "TL403",
-        what,
-        Remedy(f"Use another Python: no {asked.name} is known for Python {pinned.target.python} here."),
-    )
+    otherwise = Remedy(f"Use another Python: no {asked.name} is known for Python {pinned.target.python} here.")
+    return Told("TL403", what, on_windows_arm64(asked.name, pinned.target) or otherwise)
 
 
 def _allowed_elsewhere(asked: Installation, pinned: Asked) -> tuple[str, str]:

@@ -208,9 +208,11 @@ def _with_wheels(context: CheckContext, asked: Installation, target: Target | No
 def _older_python(context: CheckContext, asked: Installation, what: str, why: str) -> Told:
     message = f"{what} was compiled here and did not build: {why}"
     words = words_of(asked)
-    own = context.target.python.minor if context.target is not None else 12
-    best = f"3.{min(11, own - 1)}"
-    summary = f"Use Python {best}, or a later release of {asked.name or 'this package'}."
+    own, later = context.environment.interpreter.python, f"or a later release of {asked.name or 'this package'}."
+    if own is None:
+        return Told("TL524", message, Remedy(f"Use an earlier Python than that of the log, {later}"))
+    best = f"3.{min(11, own.minor - 1)}"
+    summary = f"Use Python {best}, {later}"
     return Told(
         "TL524", message, Remedy(summary, commands=in_python(context, best, words, asked.tool) if words else ())
     )
