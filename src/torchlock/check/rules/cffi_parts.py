@@ -38,8 +38,18 @@ class _Module(NamedTuple):
 def cffi_parts(context: CheckContext) -> Iterator[Finding]:
     """A warning if ``import cffi`` works and its first use does not: torch does without soundfile."""
     python = context.environment.interpreter
-    package = _package(context)
-    if package is None or context.copy("soundfile") is None or python.implementation != "cpython":
+    if context.copy("soundfile") is None or python.implementation != "cpython":
+        return
+    package, record = _package(context), context.installed.get("cffi")
+    if package is None:
+        if record is not None and _is_gone(context):
+            message = (
+                f"cffi {record.version}, with which soundfile opens libsndfile, is recorded, and is not there"
+            )
+            severity, expected_error = severity_of(fails=False), "ModuleNotFoundError: No module named 'cffi'"
+            yield context.finding(
+                "TL601", severity, message, "cffi", path=record.path, expected_error=expected_error
+            )
         return
     version, entry = package
     found, others = _modules(context)
@@ -47,6 +57,12 @@ def cffi_parts(context: CheckContext) -> Iterator[Finding]:
         yield _without_module(context, version, entry, others)
     elif (theirs := _version_of(found.path, version)) != version:
         yield _of_two_releases(context, version, theirs, entry, found)
+
+
+def _is_gone(context: CheckContext) -> bool:
+    """Whether no folder of the path has the package, and all of them could be looked at."""
+    environment = context.environment
+    return not environment.has_module("cffi") and not any(environment.unreadable) and not environment.conda
 
 
 def _package(context: CheckContext) -> tuple[str, PathEntry] | None:
