@@ -10,6 +10,7 @@ from torchlock.check.fix.import_path import off_path
 from torchlock.inspect.build import read_build
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import suffix_of
+from torchlock.inspect.ownership import rows_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.runtime import files
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.environment import PathEntry
 
 _MODULE = "_cffi_backend"
@@ -42,7 +44,7 @@ def cffi_parts(context: CheckContext) -> Iterator[Finding]:
         return
     package, record = _package(context), context.installed.get("cffi")
     if package is None:
-        if record is not None and _is_gone(context):
+        if record is not None and _is_gone(context, record):
             message = (
                 f"cffi {record.version}, with which soundfile opens libsndfile, is recorded, and is not there"
             )
@@ -59,9 +61,11 @@ def cffi_parts(context: CheckContext) -> Iterator[Finding]:
         yield _of_two_releases(context, version, theirs, entry, found)
 
 
-def _is_gone(context: CheckContext) -> bool:
-    """Whether no folder of the path has the package, and all of them could be looked at."""
+def _is_gone(context: CheckContext, record: Distribution) -> bool:
+    """Whether no folder of the path has the package that a record lists, and all of them could be looked at."""
     environment = context.environment
+    if not any(f"{os.sep}cffi{os.sep}" in path for path in rows_of(record)):
+        return False
     return not environment.has_module("cffi") and not any(environment.unreadable) and not environment.conda
 
 
