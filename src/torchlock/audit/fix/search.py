@@ -201,6 +201,7 @@ class FixSearch:
                 and entry.path == document.path
                 and entry.url is None
                 and not entry.constraint
+                and not entry.is_of_image
             ):
                 lines.setdefault((entry.place, entry.version), []).append(index)
         # The lines of the findings come first.
