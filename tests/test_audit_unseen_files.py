@@ -130,3 +130,23 @@ def test_the_torch_of_an_image_is_no_line_to_change(tmp_path: Path) -> None:
     (found,) = worse(tmp_path / "Dockerfile", text)
     assert found.remedy is not None
     assert "torchcodec 0.0.1, 0.0.2 or 0.0.3 with torch 2.4.0" in found.remedy.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("requirements-mac.txt", set()),
+        ("requirements_linux.txt", {"TL101"}),
+        ("requirements-win-mac.txt", {"TL101"}),
+        ("requirements-machine.txt", {"TL101"}),
+    ],
+)
+def test_the_system_in_the_name_of_a_file(tmp_path: Path, name: str, found: set[str]) -> None:
+    # On macOS torchaudio 2.11 works with torch 2.10.
+    assert rules(tmp_path / name, "torch==2.10.0\ntorchaudio\n") == found
+
+
+def test_a_cuda_page_in_a_file_for_macos(tmp_path: Path) -> None:
+    text = f"--index-url {PAGE}/cu121\ntorch==2.5.1\n"
+    assert rules(tmp_path / "requirements-mac.txt", text) == {"TL212"}
+    assert not rules(tmp_path / "requirements.txt", text)
