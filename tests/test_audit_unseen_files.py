@@ -150,3 +150,12 @@ def test_a_cuda_page_in_a_file_for_macos(tmp_path: Path) -> None:
     text = f"--index-url {PAGE}/cu121\ntorch==2.5.1\n"
     assert rules(tmp_path / "requirements-mac.txt", text) == {"TL212"}
     assert not rules(tmp_path / "requirements.txt", text)
+
+
+def test_an_error_that_becomes_a_warning_is_not_fixed(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    text = "torch==2.7.1; sys_platform == 'win32'\ntorch==2.7.0; sys_platform == 'linux'\n"
+    text += "torch>=2.9.1; sys_platform == 'darwin'\ntorchcodec>=0.9.1\n"
+    assert "TL102" in rules(path, text)
+    after = auditor().fixed(str(path), ("error",))
+    assert after is None or not rules(path, after.decode())
