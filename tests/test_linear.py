@@ -258,9 +258,7 @@ def test_contradictions_of_one_package_are_one_finding_with_few_of_its_lines() -
 
 
 def test_more_sets_of_requirements_than_can_be_judged_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "torchlock.audit.install_sets._MOST", -15_000
-    )  # its size adds to this
+    monkeypatch.setattr("torchlock.audit.install_sets._MOST", -15_000)  # its size adds to this
     base = ",".join(f"'torch!=2.0.{n}9'" for n in range(150))
     extras = "".join(f"e{n} = ['torchaudio=={VERSIONS[n % 8]}']\n" for n in range(150))
     content = f"[project]\nname='x'\ndependencies=[{base}]\n[project.optional-dependencies]\n{extras}"
