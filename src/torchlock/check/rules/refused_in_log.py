@@ -36,6 +36,7 @@ _WINDOWS = re.compile(
 )
 _INNER = re.compile(r"[/\\](?P<package>\w{1,60})[/\\](?:lib[/\\])?(?P<file>[\w.+-]{1,100})$")
 _OF_SYSTEM = re.compile(r"api-ms-|kernel32|ucrt", re.IGNORECASE)
+_OF_CUDA = re.compile(r"cudnn|cublas|cufft|cusparse|cusolver|curand|nvrtc", re.IGNORECASE)
 # Names of slices for some processors of an architecture.
 _PLAIN = {"arm64e": "arm64", "x86_64h": "x86_64"}
 
@@ -168,7 +169,10 @@ def _remedy(context: CheckContext, refusal: Refusal, path: str) -> Remedy:
         runtime = install_vc_runtime(context)
         words = f"{runtime.summary.rstrip('.')}; and import torch before all other packages."
         return Remedy(words, commands=runtime.commands)
-    return Remedy(refusal.remedy.format(copies=_copies(path)))
+    words = refusal.remedy.format(copies=_copies(path))
+    if refusal.by_copy and _OF_CUDA.match(os.path.basename(path)):
+        words = f"Take the folders of other CUDA and cuDNN installations from PATH and CUDA_PATH. {words}"
+    return Remedy(words)
 
 
 def _copies(path: str) -> str:
