@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # dyld names the library that it opens first, and then the one that uses the symbol.
 _USER = re.compile(r"Referenced from: {0,8}(?:<[\w-]{1,40}> )?(?P<path>[^\s(][^\n(]{0,400})")
+_FLAT = re.compile(r"symbol not found in flat namespace", re.IGNORECASE)
 _INNER = re.compile(r"[/\\](?:site|dist)-packages[/\\]([^\s'\":,()]{1,300})")
 
 
@@ -47,6 +48,8 @@ def looked_up(context: CheckContext, log: Log) -> LookedUp | None:
         return None
     spelled = {first.symbol, f"_{first.symbol}", first.symbol.removeprefix("_")}
     symbol = next((each.name for each in used if each.name in spelled), "")
+    if not symbol and _FLAT.search(first.text) and _USER.search(log.text) is None:
+        return None  # dyld names the library that it opens, and one that this needs may use the symbol.
     defining = (path for path, each in zip(paths, torchs, strict=True) if symbol and each.defines(symbol) is True)
     return LookedUp(attempt, symbol, next(defining, ""))
 

@@ -165,7 +165,7 @@ def places_of(context: CheckContext, library: str) -> list[str]:
         installed = [path for inner in folders for path in copies_of(context, library, inner)]
         return [*found, *installed, *_in_conda(context, library)]
     prefixes = (context.environment.interpreter.prefix, context.environment.interpreter.base_prefix)
-    own = (os.path.join(each, *inner, library) for each in prefixes if each for inner in _OF_CONDA)
+    of_conda = (os.path.join(each, *inner, library) for each in prefixes if each for inner in _OF_CONDA)
     machine = copies_on_machine(context, library)
-    found = [*copies_of(context, library), *found, *machine, *filter(files.is_file, own)]
+    found = [*copies_of(context, library), *found, *machine, *filter(files.is_file, of_conda)]
     return found or [path for _, path in [recorded(context, library)] if path and files.is_file(path)]

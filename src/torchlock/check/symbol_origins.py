@@ -63,6 +63,16 @@ _ROWS = (
         ),
     ),
     (
+        re.compile(r"_{1,2}Pa(?:Mac|Util|_)\w{0,60}"),
+        Meaning(
+            "a function of PortAudio",
+            "PyAudio was compiled on this machine while its PortAudio was not there, or was for another processor",
+            "Install PortAudio for this processor (brew install portaudio, with the Homebrew in /opt/homebrew on "
+            "Apple silicon), and then compile PyAudio again without the cache: python -m pip install "
+            "--force-reinstall --no-deps --no-cache-dir pyaudio",
+        ),
+    ),
+    (
         re.compile(r"_{0,2}Py[A-Z_]\w{1,80}"),
         Meaning(
             "a symbol of Python",

@@ -56,12 +56,27 @@ def context_with_log(log: Log, arguments: argparse.Namespace, console: Console) 
         if is_asked:
             raise
         return _alone(log, arguments, str(error), console), ""
+    context = _on_machine_of(log, context, arguments, console)
     strange = why_elsewhere(context, log, arguments)
     is_empty = not has_stack(context)
     why = strange or (in_another_place(log, folders_of(context, arguments)) if is_empty else "")
     if is_asked or not why or (is_named and not is_empty):
         return context, strange
     return _alone(log, arguments, why, console), ""
+
+
+def _on_machine_of(
+    log: Log, context: CheckContext, arguments: argparse.Namespace, console: Console
+) -> CheckContext:
+    """The context on the machine that a log shows, if only the libraries of the tree show another one."""
+    from torchlock.check.log_files import files_of_line
+    from torchlock.check.log_machine import other_machine
+
+    platform = other_machine(context, log) if arguments.platform is None else ""
+    if not platform or next(files_of_line(context, log), None) is None:
+        return context
+    arguments.platform = platform
+    return context_of(arguments, console)
 
 
 def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Console) -> CheckContext:

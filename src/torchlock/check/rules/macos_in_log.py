@@ -7,8 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.quoting import quoted
+from torchlock.check.log_alone import has_stack
+from torchlock.check.log_files import file_here
 from torchlock.check.rules.ffmpeg import is_mac
-from torchlock.finding import Command, Remedy
+from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import MEMBERS
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
+# Up to macOS 11 dyld puts the path in parentheses, and from then on in quotes, after a number.
 _REFUSED = re.compile(
-    r"code signature in [^'\n]{1,80}'(?P<path>[^'\n]{1,400})' not valid for use in process[^:\n]{0,40}: "
-    r"(?P<why>[^'\n]{1,160})"
+    r"code signature in (?:<[^>\n]{1,80}> ?)?['(](?P<path>/[^'()\n]{1,400})['(), ]{1,3}not valid for use in "
+    r"process[^:\n]{0,40}: (?P<why>[^'\n]{1,160})"
 )
 _INVALID = re.compile(r"'(?P<path>[^'\n]{1,400})' \((?P<why>code signature invalid[^)\n]{0,80})")
 _LATER = re.compile(
@@ -31,6 +34,12 @@ _LATER = re.compile(
 )
 # The loader has to know each load command whose number has the highest bit (LC_REQ_DYLD); a later macOS has more.
 _COMMAND = re.compile(r": cannot load '[^'\n]{0,400}' \(load command (?P<command>0x8[0-9a-fA-F]{7}) is unknown")
+# A function of macOS itself that is not there. GCC's own functions are not those of a later macOS.
+_OF_MACOS = re.compile(
+    r"ymbol not found: (?P<symbol>_(?!__emutls)\w{1,300})\n"
+    r"[^\n]{0,20}Referenced from: {0,8}(?:<[\w-]{1,40}> )?['\"]?(?P<path>/[^\n'\"(]{1,400})[^\n]{0,80}\n"
+    r"[^\n]{0,20}Expected in: {0,8}(?:<[\w-]{1,40}> )?['\"]?(?P<library>/(?:usr/lib|System)/[^\n'\"]{1,300})"
+)
 _PACKAGE = re.compile(r"(?:site|dist)-packages/(\w{1,80})")
 _SITE = re.compile(r"(?P<site>.{1,400}?/(?:site|dist)-packages)/(?P<package>\w{1,80})")
 
@@ -85,17 +94,41 @@ def later_macos(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         return
     if "/System/" not in log.text and "/usr/lib/" not in log.text and "newer than running" not in log.text:
         return
-    name, version = _package(match["path"]), match["version"]
-    library = os.path.basename(match["path"].strip())
-    package = name if name in context.pins else "torch"
+    path, version = match["path"].strip(), match["version"]
+    if not (package := _package_of(context, path)):
+        return
     yield context.finding(
         "TL312",
         severity_of(fails=package in MEMBERS and MEMBERS[package].effect == "import"),
-        f"{library} of {context.named(package)} was built for macOS {version}, and this macOS is older",
+        f"{os.path.basename(path)} of {context.named(package)} was built for macOS {version}, and this macOS is "
+        "older",
         package,
         expected_error=first.text,
         remedy=Remedy(f"Update macOS to {version} or later, or install an earlier release of {package}."),
         lacks=(first.symbol,) if first.symbol else (),
+    )
+
+
+@rule("TL312", on="log")
+def later_function(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A library that uses a function of macOS which this macOS does not have, and does not say its release."""
+    match, first = _OF_MACOS.search(log.text), log.first
+    if match is None or first is None or not is_mac(context) or _LATER.search(log.text):
+        return
+    path = match["path"].strip()
+    if not (package := _package_of(context, path)):
+        return
+    library = os.path.basename(match["library"])
+    yield context.finding(
+        "TL312",
+        severity_of(fails=package in MEMBERS and MEMBERS[package].effect == "import"),
+        f"{os.path.basename(path)} of {context.named(package)} uses {match['symbol'].removeprefix('_')}, which "
+        f"{library} of this macOS does not have: this macOS is older than the one of that build",
+        package,
+        expected_error=first.text,
+        remedy=Remedy(f"Update macOS, or install an earlier release of {package}."),
+        strength=Strength.RAN,
+        lacks=(match["symbol"],),
     )
 
 
@@ -119,6 +152,14 @@ def later_format(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         sources=("dyld-load-commands",),
         lacks=(first.library,) if first.library else (),
     )
+
+
+def _package_of(context: CheckContext, path: str) -> str:
+    """The installed package of a file that a log names; "" if it is of none that is known here."""
+    if (named := file_here(context, path)) is not None:
+        return named.package
+    name = _package(path)
+    return name if name in context.pins or (name in MEMBERS and not has_stack(context)) else ""
 
 
 def _package(path: str) -> str:

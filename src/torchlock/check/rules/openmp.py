@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import shell
+from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.relevance import owner_of_file
 from torchlock.check.windows_libraries import OPENMP, without_openmp
 from torchlock.finding import Command, Remedy, Strength
@@ -67,8 +68,19 @@ def _copies(context: CheckContext) -> Iterator[Finding]:
         path=paths[1],
         because="a process that loads two of them can end, or compute wrong results",
         expected_error="" if outside else _error_of(names[-1], names[0]),
-        remedy=_REMEDY_OUTSIDE if outside else _linked(context, paths) or _REMEDY,
+        remedy=_shared(context, outside, names) if outside else _linked(context, paths) or _REMEDY,
     )
+
+
+def _shared(context: CheckContext, outside: Sequence[str], names: Sequence[str]) -> Remedy:
+    """One copy for all: dyld takes one from DYLD_LIBRARY_PATH in place of others of its file name."""
+    search = context.search_path
+    folders = list(dict.fromkeys(os.path.dirname(_named(context, each)) for each in outside))
+    if len(names) != 1 or len(folders) != 1 or search is None or search.is_apples or not is_one_line(folders[0]):
+        return _REMEDY_OUTSIDE
+    line = f"export DYLD_LIBRARY_PATH={quoted(folders[0])}"
+    summary = f"{_REMEDY_OUTSIDE.summary.rstrip('.')}; or let dyld take the copy of {folders[0]} for all of them."
+    return Remedy(summary, commands=(Command("shell", line),))
 
 
 def _owner(context: CheckContext, paths: Iterable[str]) -> str:
@@ -161,7 +173,7 @@ def _named_outside(context: CheckContext) -> Iterator[str]:
         os.path.join(folder, name)
         for folder in _folders(context)
         for name in context.environment.tree.names(folder)
-        if name.endswith(".dylib") and not _RUNTIME.fullmatch(name)
+        if name.endswith((".dylib", ".so")) and not _RUNTIME.fullmatch(name)
     )
     for path in islice(libraries, _MOST_READ):
         binary = read_binary(path)

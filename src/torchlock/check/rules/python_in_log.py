@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.python_library import WHY_PYTHON
 from torchlock.check.relevance import owners_by_depth
 from torchlock.check.rules.loading import found_missing
-from torchlock.finding import Remedy, Strength
+from torchlock.finding import Command, Remedy, Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.imports import extension_of_python
 from torchlock.inspect.loading.outcome import MissingLibrary
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
 
-# The library behind each module of Python that a build omits without its headers, and Debian's package of these.
+# The library behind each module of Python that a build omits without its headers, Debian's package of these, and
+# the formula of Homebrew.
 _HEADERS = {
-    "_bz2": ("bzip2", "libbz2-dev"),
-    "_ctypes": ("libffi", "libffi-dev"),
-    "_lzma": ("liblzma", "liblzma-dev"),
-    "_sqlite3": ("SQLite", "libsqlite3-dev"),
-    "_ssl": ("OpenSSL", "libssl-dev"),
+    "_bz2": ("bzip2", "libbz2-dev", "bzip2"),
+    "_ctypes": ("libffi", "libffi-dev", "libffi"),
+    "_lzma": ("liblzma", "liblzma-dev", "xz"),
+    "_sqlite3": ("SQLite", "libsqlite3-dev", "sqlite"),
+    "_ssl": ("OpenSSL", "libssl-dev", "openssl@3"),
 }
 _LACKED = re.compile(rf"No module named .?(?P<name>{'|'.join(_HEADERS)})\b")
 _OF_PYENV = re.compile(r"[/\\]\.pyenv[/\\]versions[/\\](?P<version>3[\w.]{1,20})[/\\]lib[/\\]python3")
@@ -48,14 +49,7 @@ def unbuilt_modules(context: CheckContext, log: Log, found: Sequence[Finding]) -
     taker = _taker(context, log, name)
     if not taker:
         return
-    library, package = _HEADERS[name]
-    pyenv = _OF_PYENV.search(log.text)
-    again = f" (pyenv install --force {pyenv['version']})" if pyenv else ""
-    summary = (
-        f"Install the headers of {library} (Debian and Ubuntu: {package}), and build this Python again{again}."
-    )
-    if context.environment.conda:
-        summary = f"Reinstall Python and {library} in this environment of conda."
+    library = _HEADERS[name][0]
     yield context.finding(
         "TL610",
         "error",
@@ -63,11 +57,26 @@ def unbuilt_modules(context: CheckContext, log: Log, found: Sequence[Finding]) -
         taker,
         because=f"a build of Python omits the module if it does not find the headers of {library}",
         expected_error=log.first.text,
-        remedy=Remedy(summary),
+        remedy=_built_again(context, log, name),
         sources=("python-devguide",),
         strength=Strength.RAN,
         lacks=(name,),
     )
+
+
+def _built_again(context: CheckContext, log: Log, name: str) -> Remedy:
+    """The headers that a build of this Python needs, and the build."""
+    library, package, formula = _HEADERS[name]
+    if context.environment.conda:
+        return Remedy(f"Reinstall Python and {library} in this environment of conda.")
+    found = _OF_PYENV.search(log.text)
+    pyenv = f"pyenv install --force {found['version']}" if found else ""
+    again = f"build this Python again{f' ({pyenv})' if pyenv else ''}"
+    if context.operating_system == "macos":
+        line = f"brew install {formula} && {pyenv}"
+        commands = (Command("system", line),) if pyenv else ()
+        return Remedy(f"Install {formula} of Homebrew, and {again}.", commands=commands)
+    return Remedy(f"Install the headers of {library} (Debian and Ubuntu: {package}), and {again}.")
 
 
 def _has_extension(context: CheckContext, name: str) -> bool:
