@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from compiling.accelerators import driver_statements, read_accelerators
+from compiling.build_failures import read_build_failures
 from compiling.build_index import read_index
 from compiling.builds import read_builds
 from compiling.conda import read_conda
@@ -30,7 +31,7 @@ from compiling.names import read_names
 from compiling.python import read_python
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
-from compiling.stack import read_members
+from compiling.stack import read_extensions, read_members
 from compiling.systems import read_systems
 from compiling.values import TableError
 
@@ -61,6 +62,7 @@ def compile_all(data: Path) -> dict[str, str]:
     }
     return {
         "accelerators.json": dump(accelerators),
+        "build_failures.json": dump(read_build_failures(data / "build_failures.toml", sources)),
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
         "conda.json": dump(read_conda(data / "conda.toml", sources)),
         "declared.json": dump(read_declared(data)),
@@ -72,7 +74,12 @@ def compile_all(data: Path) -> dict[str, str]:
         "python.json": dump(read_python(data / "python.toml", sources)),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
-        "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),
+        "stack.json": dump(
+            {
+                "members": read_members(data / "stack.toml", rules),
+                "extensions": read_extensions(data / "stack.toml"),
+            }
+        ),
         "stories.json": dump(stories),
         "systems.json": dump(
             {"date": max(_dates(list(systems.values())), default=max(checked)), "systems": systems}

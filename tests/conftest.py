@@ -36,6 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.network)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays to the end, so that looking for garbage in it meanwhile is in vain."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
     """What is imported and collected by now stays to the end: no collection of garbage need look at it."""
     gc.collect()
@@ -44,9 +54,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _tables_closed() -> None:
-    """A run keeps its tables open; one of many runs in a process leaves them to the garbage collector."""
+    """A run keeps its tables open; one of many runs in a process leaves them to the garbage collector.
+
+    What is still there between two tests is kept for all of them: no later collection need look at it.
+    """
     if next(_tests) % 40 == 0:
         gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import pytest
 from support.amount import amount
 from torchlock.audit import Auditor
 from torchlock.audit.fix.remedies import rewritten
+from torchlock.manifests import read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ def fix(tmp_path: Path, text: str, *severities: str, name: str = "requirements.t
 
 
 def errors(text: str) -> int:
-    findings = auditor().report("requirements.txt", text.encode(), "requirements").findings
+    findings = auditor().judge(read_document("requirements.txt", raw=text.encode(), kind="requirements"))
     return sum(finding.severity == "error" for finding in findings)
 
 

@@ -9,7 +9,9 @@ import pytest
 from support.check import bad, run
 from support.check import site as site
 from support.site_folder import write
+from torchlock.check import by_log
 from torchlock.check.log import read_log
+from torchlock.check.log_alone import context_of
 
 HEAD = "  error: subprocess-exited-with-error\n  × Getting requirements to build wheel did not run successfully.\n"
 SITE = "/home/u/env/lib/python3.11/site-packages"
@@ -74,3 +76,57 @@ def test_a_torch_of_the_build_is_another_one(folder: str, site: Path, capsys: py
         "the torch that the installer put into the environment of the build does not load"
     )
     assert "--no-build-isolation flash-attn==2.5.8" in report["command"]
+
+
+# What a build prints, and a part of what is said about it.
+FAILURES = (
+    ("error: can't find Rust compiler", "the Rust compiler"),
+    ("Compatibility with CMake < 3.5 has been removed from CMake.", "older than CMake 4 accepts"),
+    ("FileNotFoundError: [Errno 2] No such file or directory: 'llvm-config'", "LLVM (llvm-config)"),
+    ("./build_bundled.sh: 21: cmake: Permission denied", "its build needs CMake"),
+    ("CMake Error: CMAKE_CXX_COMPILER not set, after EnableLanguage", "a C compiler"),
+    ("src/a.c:9:10: fatal error: 'Python.h' file not found", "the header files of Python"),
+    ("src/a.c:9:10: fatal error: portaudio.h: No such file or directory", "the header files of PortAudio"),
+    ("a.c:1:10: fatal error: foo/bar.h: No such file or directory", "the header file foo/bar.h"),
+    ("a.cpp(3): fatal error C1083: Cannot open include file: 'foo.h': No such file", "the header file foo.h"),
+    ("/usr/bin/ld: cannot find -lfoo: No such file or directory", "the library foo"),
+    ("LINK : fatal error LNK1181: cannot open input file 'foo.lib'", "the library foo"),
+    ("a.c:5: fatal error: numpy/arrayobject.h: No such file or directory", "an isolated build has no NumPy"),
+    ("ModuleNotFoundError: No module named 'numpy'", "imports numpy, which an isolated build does not have"),
+    ("ModuleNotFoundError: No module named 'torch'", "imports torch, which an isolated build does not have"),
+    (
+        "the configured Python interpreter version (3.14) is newer than PyO3's maximum supported version (3.13)",
+        "does not know Python 3.14",
+    ),
+    ("a.c:196:12: fatal error: longintrepr.h: No such file or directory", "an interface that this Python"),
+    ("error in x setup command: use_2to3 is invalid.", "code for Python 2"),
+    ("AttributeError: cython_sources", "for the Cython that the build took"),
+    ("nvcc fatal   : Unsupported gpu architecture 'compute_120'", "the GPU architecture sm_120"),
+    (
+        "The detected CUDA version (12.0) mismatches the version that was used to compile\n      PyTorch (11.6)",
+        "is 12.0, and torch was built for CUDA 11.6",
+    ),
+    ("RuntimeError: PyTorch does not currently provide packages for PyPI (see status)", "took a file of 2017"),
+    ('Exception: You tried to install "pytorch". The package named for PyTorch is "torch"', "is called torch"),
+    ("xcrun: error: invalid active developer path (/Library/Developer/CommandLineTools)", "compiler of Xcode"),
+)
+
+
+@pytest.mark.parametrize(("line", "said"), FAILURES, ids=[said for _, said in FAILURES])
+@pytest.mark.parametrize("is_tail", [False, True], ids=["whole", "the end only"])
+def test_why_it_did_not_build(line: str, said: str, is_tail: bool) -> None:
+    if is_tail and "No module named" in line:
+        return  # Only the head says that it is a build.
+    head = "" if is_tail else f"Collecting foo==1.0\n{HEAD}"
+    text = f"{head}      {line}\n      [end of output]\n  ERROR: Failed building wheel for foo\n"
+    log = read_log(text)
+    found = by_log(context_of(log), log, [])
+    assert [each.rule for each in found] == ["TL524"]
+    assert said in found[0].message and "{" not in found[0].message
+
+
+def test_the_next_build_is_another_one() -> None:
+    text = f"Collecting foo==1.0\n{HEAD}      error: x\n      [end of output]\nerror: can't find Rust compiler\n"
+    log = read_log(text)
+    (finding,) = by_log(context_of(log), log, [])
+    assert finding.message.endswith("its output in the log says why")

@@ -326,12 +326,12 @@ MPS: Mapping[str, str] = {
 }
 
 
-@pytest.mark.triggers("TL234")
+@pytest.mark.triggers("TL236")
 @pytest.mark.parametrize("line", MPS)
 def test_what_mps_does_not_have(ground: Ground, line: str) -> None:
     """https://github.com/pytorch/pytorch/issues/77764"""
     done = ground.check(with_torch(ground), log=f"NotImplementedError: {line}\n")
-    assert done.first.rule == "TL234"
+    assert done.first.rule == "TL236"
     assert MPS[line] in done.first.message
     assert done.command == ("export PYTORCH_ENABLE_MPS_FALLBACK=1" if "operator" in line else "")
 
@@ -344,7 +344,7 @@ def test_a_file_of_a_gpu_on_a_mac(ground: Ground) -> None:
     assert "docker" not in done.text
 
 
-@pytest.mark.leaves_alone("TL234")
+@pytest.mark.leaves_alone("TL236")
 @pytest.mark.parametrize(
     "line",
     [

@@ -104,7 +104,7 @@ def test_an_ffmpeg_of_conda_on_linux(ground: Ground) -> None:
     prefix = site.path.parents[2]
     write(prefix / "conda-meta/python-3.11.9-0.json", "{}")
     ground.wheel(site, "torchaudio==2.5.1")
-    ground.torch(site, "2.5.1+cpu", made_for=["torchaudio==2.5.1"])
+    ground.torch(site, "2.5.1+cu124", made_for=["torchaudio==2.5.1"])
     ground.image()
     for name in ffmpeg(6):
         needed = ["libopenh264.so.5"] if "avcodec" in name else []

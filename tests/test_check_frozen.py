@@ -11,6 +11,7 @@ from support.ground import Checked, Ground
 from support.libraries import elf, pe
 from support.site_folder import install, write
 from support.skeletons import Site, dylib
+from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.frozen import frozen_at
 from torchlock.runtime.files import Tree
 
@@ -29,8 +30,20 @@ def packages(ground: Ground, site: Site, torch: str = "2.5.1", companion: str = 
     """A torch and a companion as a freezer takes them: without records."""
     ground.wheel(site, companion)
     ground.torch(site, torch, made_for=[companion])
+    run_time(site)
     for record in site.path.glob("*.dist-info"):
         shutil.rmtree(record)
+
+
+def run_time(site: Site) -> None:
+    """Let Python and the libraries of the C++ compiler in the application have what torchaudio uses of them."""
+    exports: dict[str, set[str]] = {path.name.lower(): set() for path in site.path.glob("*.dll")}
+    for path in (site.path / "torchaudio").rglob("*.pyd"):
+        used = getattr(read_binary(str(path)), "symbols", None)
+        for each in getattr(used, "undefined", ()):
+            exports.get(each.library.lower(), set()).add(each.name)
+    for path in site.path.glob("*.dll"):
+        write(path, pe(exports=sorted(exports[path.name.lower()])))
 
 
 def alone(ground: Ground, site: Site, torch: str) -> None:
@@ -88,6 +101,7 @@ def test_pyinstaller_copies_records_whose_files_are_in_its_archive(ground: Groun
     site = of_pyinstaller(ground)
     ground.wheel(site, "torchaudio==2.5.1")
     ground.torch(site, "2.5.1", made_for=["torchaudio==2.5.1"])
+    run_time(site)
     archive(site)
     healthy(ground.check(site))
 

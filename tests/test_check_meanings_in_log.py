@@ -46,7 +46,7 @@ def test_what_a_line_means(row: dict[str, str]) -> None:
     assert [each.line for each in finding.remedy.commands] == ([row["command"]] if "command" in row else [])
     words = " ".join([finding.message, finding.because, finding.remedy.summary])
     assert not set("{}[]") & set(words)
-    assert finding.severity == "warning"
+    assert finding.severity == ("note" if finding.rule == "TL229" else "warning")
 
 
 def test_every_meaning_is_in_a_log() -> None:
@@ -175,3 +175,28 @@ def test_a_log_without_any_environment(
     assert main(["check", "--log", str(write(tmp_path / "log", "nothing\n")), "--report", "-"]) == 0
     assert "only the log was read" in capsys.readouterr().out
     assert main(["check", "--probe", "--log", str(tmp_path / "log")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "line"),
+    [
+        pytest.param(
+            "TL234",
+            "torch._inductor.exc.InvalidCxxCompiler: No working C++ compiler found",
+            marks=pytest.mark.triggers("TL234"),
+        ),
+        pytest.param(
+            "TL235",
+            "RuntimeError: Error 803: system has unsupported display driver / cuda driver combination",
+            marks=pytest.mark.triggers("TL235"),
+        ),
+        pytest.param(
+            "TL236", "AssertionError: Torch not compiled with XPU enabled", marks=pytest.mark.triggers("TL236")
+        ),
+        pytest.param("", "class InvalidCxxCompiler is not used", marks=pytest.mark.leaves_alone("TL234")),
+        pytest.param("", "RuntimeError: Error 803 of another service", marks=pytest.mark.leaves_alone("TL235")),
+        pytest.param("", "AssertionError: compiled with XPU", marks=pytest.mark.leaves_alone("TL236")),
+    ],
+)
+def test_a_line_that_proves_everything(rule: str, line: str) -> None:
+    assert [each.rule for each in judged(f"{line}\n")] == ([rule] if rule else [])

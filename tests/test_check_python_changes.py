@@ -183,3 +183,44 @@ def test_a_module_that_is_here(site: Path, capsys: pytest.CaptureFixture[str]) -
     asking(site, "")
     install(site, "k2", "1.24.4", {"k2/__init__.py": ""})
     assert bad(logged(capsys, site, "speechbrain/k2.py", "import k2", K2)) == []
+
+
+GUARDED = "try:\n    import audioop\nexcept ImportError:\n    import {0} as audioop\n"
+
+
+@pytest.mark.triggers("TL405")
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (GUARDED.format("pyaudioop"), "audioop"),
+        ("import cgi\n", "cgi"),
+        ("from lib2to3 import pytree\n", "lib2to3"),
+        ("from collections import Mapping\n", "collections.Mapping"),
+    ],
+)
+def test_an_import_that_fails_without_a_log(
+    site: Path, text: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(site / "pydub" / "__init__.py", "from .utils import mediainfo\n")
+    write(site / "pydub" / "utils.py", f"{text}mediainfo = None\n")
+    report = run(capsys, "--path", site)
+    assert bad(report)[0] == ("warning", "TL405")
+    assert first(report)["message"].startswith(f"pydub 0.25.1 uses {name}, which Python 3.13 ")
+
+
+@pytest.mark.leaves_alone("TL405")
+@pytest.mark.parametrize(
+    "text",
+    [
+        GUARDED.format("wave"),
+        "try:\n    import audioop\nexcept ImportError:\n    audioop = None\n",
+        "import sys\nif sys.version_info < (3, 13):\n    import audioop\n",
+        "def later():\n    import audioop\n",
+        "import distutils\n",  # setuptools brings it
+    ],
+)
+def test_imports_that_work(site: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, "setuptools", "80.9.0", {"setuptools/__init__.py": ""})
+    write(site / "wave.py", "")
+    write(site / "pydub" / "__init__.py", text)
+    assert not bad(run(capsys, "--path", site))

@@ -159,6 +159,15 @@ kind = "declared"
 sources = ["s"]
 """
 
+FAILURE = """
+[[failure]]
+line = "x.h"
+says = "its build needs x.h"
+fix = "Install it."
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-30
+"""
 LIBRARY = """
 [[library]]
 name = 'libx\\.so'
@@ -185,6 +194,7 @@ def folder(
     images: str = IMAGES,
     python: str = "",
     libraries: str = "",
+    failures: str = "",
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
@@ -194,6 +204,7 @@ def folder(
     (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "conda.toml").write_text("", encoding="utf-8")
     (path / "libraries.toml").write_text(libraries, encoding="utf-8")
+    (path / "build_failures.toml").write_text(failures, encoding="utf-8")
     (path / "names.toml").write_text("", encoding="utf-8")
     (path / "python.toml").write_text(python, encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
@@ -313,6 +324,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert compile_rules.main(["--check", "--data", str(path)]) == 0
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
         "accelerators.json",
+        "build_failures.json",
         "builds.json",
         "conda.json",
         "declared.json",
@@ -350,6 +362,12 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         ),
         pytest.param(
             {"libraries": LIBRARY.replace('["s"]', '["t"]')}, "unknown source 't'", id="no source of a library"
+        ),
+        pytest.param(
+            {"failures": FAILURE.replace("x.h", "(x.h")}, "build_failures.toml: line: not a pattern", id="no line"
+        ),
+        pytest.param(
+            {"failures": FAILURE.replace("it.", "it")}, "fix: must end with a full stop", id="no full stop"
         ),
         pytest.param(
             {"pages": PAGES.replace('"numpy"', '"torch"')}, "is not allowed: ['torch']", id="a project on no page"

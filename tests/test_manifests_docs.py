@@ -30,7 +30,7 @@ def test_a_block_of_another_language(language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["$ ", "(venv) $ ", "user@host:~/x$ ", "# ", "PS C:\\x> ", "C:\\x> ", "> ", "% "]
+    "prompt", ["$ ", "(venv) $ ", "user@host:~/x$ ", "root@host:/# ", "PS C:\\x> ", "C:\\x> ", "> ", "% "]
 )
 def test_a_prompt_is_no_part_of_a_command_and_output_is_left_out(prompt: str) -> None:
     document = fenced(
@@ -38,6 +38,20 @@ def test_a_prompt_is_no_part_of_a_command_and_output_is_left_out(prompt: str) ->
     )
     assert asked(document) == [("torch", "==2.0.1"), ("torchaudio", "")]
     assert not document.issues
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        pytest.param(("# CUDA 11.8", "pip install torch==2.0.1"), ["torch"], id="a comment"),
+        pytest.param(("pip install torch", "# or pip install numpy"), ["torch"], id="a comment behind"),
+        pytest.param(("# pip install numpy", "pip install torch"), ["torch"], id="an alternative in a comment"),
+        pytest.param(("# pip install torch", "Collecting torch"), ["torch"], id="the prompt of root"),
+        pytest.param(("# Then", "$ pip install torch"), ["torch"], id="a comment beside prompts"),
+    ],
+)
+def test_a_comment_is_no_prompt(lines: tuple[str, ...], names: list[str]) -> None:
+    assert [name for name, _ in asked(fenced(*lines))] == names
 
 
 def test_commands_of_a_notebook() -> None:

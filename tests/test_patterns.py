@@ -83,6 +83,13 @@ GIVEN = {
         row["name"] for row in module.tables.load_compiled("libraries.json")["libraries"]
     ],
     ("scripts/compiling/libraries.py", "_row: texts['name']"): lambda module: [],
+    ("src/torchlock/knowledge/build_failures.py", "_rows: row['line']"): lambda module: [
+        row["line"] for row in module.tables.load_compiled("build_failures.json")["failures"]
+    ],
+    ("scripts/compiling/build_failures.py", "_row: found['line']"): lambda module: [],
+    ("src/torchlock/check/rules/not_ours_in_log.py", "not_ours: meaning.line"): lambda module: [
+        meaning.line for meaning in module.meanings()
+    ],
     ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
     ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD

@@ -25,7 +25,7 @@ def read_python(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         table = read_toml(path)
-        refuse_unknown(table, {"removed", "refused", "backports"})
+        refuse_unknown(table, {"removed", "refused", "backports", "looked_at"})
         removed: dict[str, list[Any]] = {}
         for row in tables_of(table, "removed"):
             refuse_unknown(row, {"release", "names", "kind", "sources"})
@@ -35,7 +35,8 @@ def read_python(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
         backports = {name: text_of(table["backports"], name) for name in table.get("backports", {})}
         if strange := [name for name in backports if name not in removed]:
             raise TableError(f"{strange[0]!r} is not a removed module", "backports")
-        return {"removed": removed, "refused": refused, "backports": backports}
+        looked_at = texts_of(table, "looked_at") if "looked_at" in table else []
+        return {"removed": removed, "refused": refused, "backports": backports, "looked_at": looked_at}
     except TableError as error:
         error.file = error.file or path.name
         raise

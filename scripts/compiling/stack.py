@@ -90,7 +90,7 @@ def read_members(path: Path, rules: dict[str, dict[str, Any]]) -> list[dict[str,
     members: list[dict[str, Any]] = []
     table = read_toml(path)
     try:
-        refuse_unknown(table, {"member"})
+        refuse_unknown(table, {"member", "extension"})
         for number, item in enumerate(tables_of(table, "member")):
             try:
                 member = _member(item)
@@ -105,3 +105,30 @@ def read_members(path: Path, rules: dict[str, dict[str, Any]]) -> list[dict[str,
         error.file = path.name
         raise
     return members
+
+
+def read_extensions(path: Path) -> list[dict[str, Any]]:
+    """``stack.toml``: the projects outside the stack that compile modules against torch.
+
+    Raises:
+        TableError: it is not of the form, or the names are not in order.
+    """
+    table = read_toml(path)
+    try:
+        found = [_extension(item) for item in tables_of(table, "extension")] if "extension" in table else []
+        names = [each["name"] for each in found]
+        if names != sorted(set(names)):
+            raise TableError("the names must be in order, each once", "extension")
+    except TableError as error:
+        error.file = path.name
+        raise
+    return found
+
+
+def _extension(table: dict[str, Any]) -> dict[str, Any]:
+    """One project that compiles modules against torch."""
+    refuse_unknown(table, {"name", "source", "undeclared"})
+    name = text_of(table, "name")
+    if canonicalize_name(name) != name:
+        raise TableError(f"{name!r} is not a normalised name", "name")
+    return {"name": name} | {key: true_of(table, key) for key in ("source", "undeclared") if key in table}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
@@ -185,6 +185,42 @@ class Platform(NamedTuple):
             yield f"win_{self.machine}"
 
 
+class _Ranks(dict[str, "int | None"]):
+    """The ranks of wheels by their (compressed) tags, each worked out once; ``of_tags``: those of single tags."""
+
+    def __init__(self, of_tags: dict[str, int]) -> None:
+        super().__init__()
+        self.of_tags = of_tags
+
+    def __missing__(self, tags: str) -> int | None:
+        parts = tags.split("-")
+        if len(parts) < 3:
+            return None
+        interpreters, abis, platforms = parts[-3:]
+        ranks = [
+            rank
+            for interpreter in interpreters.split(".")
+            for abi in abis.split(".")
+            for platform in platforms.split(".")
+            if (rank := self.of_tags.get(f"{interpreter}-{abi}-{platform}")) is not None
+        ]
+        found = self[tags] = min(ranks, default=None)
+        return found
+
+
+@lru_cache(maxsize=128)
+def _ranks(major: int, minor: int, free_threaded: bool, platform: Platform) -> _Ranks:
+    """The ranks of wheels for one Python on one platform, shared by all targets of these."""
+    from packaging.tags import compatible_tags, cpython_tags
+
+    version = (major, minor)
+    suffix = "t" if free_threaded else "m" if version < (3, 8) else ""
+    platforms = list(platform.tags())
+    ranked = [*cpython_tags(version, [f"cp{major}{minor}{suffix}"], platforms)]
+    ranked += compatible_tags(version, f"cp{major}{minor}", platforms)
+    return _Ranks({str(tag): rank for rank, tag in reversed(list(enumerate(ranked)))})
+
+
 @dataclass(frozen=True)
 class Target:
     """The Python and the machine on which a lock must load.
@@ -225,33 +261,18 @@ class Target:
             "extra": "",
         }
 
-    @cached_property
-    def tag_ranks(self) -> dict[str, int]:
+    @property
+    def tag_ranks(self) -> Mapping[str, int]:
         """Every wheel tag that installs here, with its rank: installers prefer a lower rank."""
-        from packaging.tags import compatible_tags, cpython_tags
-
-        version = self.python[:2]
-        suffix = "t" if self.python.free_threaded else "m" if version < (3, 8) else ""
-        abis = [f"cp{version[0]}{version[1]}{suffix}"]
-        platforms = list(self.platform.tags())
-        ranked = [*cpython_tags(version, abis, platforms)]
-        ranked += compatible_tags(version, f"cp{version[0]}{version[1]}", platforms)
-        return {str(tag): rank for rank, tag in reversed(list(enumerate(ranked)))}
+        return self._ranks.of_tags
 
     def rank(self, tags: str) -> int | None:
         """The rank of a wheel whose name ends in these (compressed) tags; None if it does not install."""
-        parts = tags.split("-")
-        if len(parts) < 3:
-            return None
-        interpreters, abis, platforms = parts[-3:]
-        ranks = [
-            rank
-            for interpreter in interpreters.split(".")
-            for abi in abis.split(".")
-            for platform in platforms.split(".")
-            if (rank := self.tag_ranks.get(f"{interpreter}-{abi}-{platform}")) is not None
-        ]
-        return min(ranks, default=None)
+        return self._ranks[tags]
+
+    @cached_property
+    def _ranks(self) -> _Ranks:
+        return _ranks(*self.python[:2], self.python.free_threaded, self.platform)
 
     def holds(self, marker: str, extra: str = "") -> bool:
         """Whether an environment marker (PEP 508) is true here, with this extra.

@@ -63,6 +63,20 @@ def elf(
     return (head + segments).ljust(at, b"\0") + body + rows
 
 
+def with_segment(
+    library: bytes, kind: int, flags: int, offset: int = 0, address: int = 0, align: int = 16
+) -> bytes:
+    """An ELF library with one more segment of eight bytes, which its table lists last."""
+    start, count = struct.unpack_from("<Q", library, 32)[0], struct.unpack_from("<H", library, 56)[0]
+    whole = bytearray(library.ljust(max(len(library), offset + 8), b"\0"))
+    whole += bytes(-len(whole) % 8)
+    table = whole[start : start + 56 * count]
+    table += struct.pack("<IIQQQQQQ", kind, flags, offset, address, address, 8, 8, align)
+    struct.pack_into("<Q", whole, 32, len(whole))
+    struct.pack_into("<H", whole, 56, count + 1)
+    return bytes(whole + table)
+
+
 _PE_AT, _PE_FILE = 0x1000, 512
 
 

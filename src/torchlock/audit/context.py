@@ -49,10 +49,18 @@ class Knowledge:
     wanted_by_machine: bool = False
     """Whether these are the builds that a machine runs."""
 
-    @property
+    @cached_property
     def date(self) -> str:
         """The date of the catalogue (a snapshot of the public index)."""
         return self.matrix.source("catalogue").date or self.matrix.date
+
+    @cached_property
+    def with_current_pythons(self) -> int:
+        """The cells of Pythons that were supported within the year before the date of the tables."""
+        year, month = self.date[:4], self.date[4:7]
+        since = f"{int(year) - 1}{month}"
+        current = [index for index, minor in enumerate(self.stack.pythons) if SUPPORT_ENDS[minor] > since]
+        return self.stack.on_pythons(current)
 
     def forbidding(self, name: str) -> list[Statement]:
         """The statements about a package that forbid another package."""
@@ -228,15 +236,7 @@ class AuditContext:
         A file that installs on outdated Pythons only is for these; a base image has one that is not known.
         """
         named = self.pythons_given or self.document.python or self.document.hidden_python
-        return cells if named else cells & self._with_current_pythons or cells
-
-    @cached_property
-    def _with_current_pythons(self) -> int:
-        """The cells of Pythons that were supported within the year before the date of the tables."""
-        year, month = self.known.date[:4], self.known.date[4:7]
-        since = f"{int(year) - 1}{month}"
-        current = [index for index, minor in enumerate(self.stack.pythons) if SUPPORT_ENDS[minor] > since]
-        return self.stack.on_pythons(current)
+        return cells if named else cells & self.known.with_current_pythons or cells
 
     def statement(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -21,7 +21,7 @@ from torchlock.knowledge.rules import BUILD_CUDA, cuda_version, specifier_set
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Iterable, Iterator, Sequence, Set
 
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import InstallSet
@@ -76,9 +76,11 @@ class Takes:
             found |= taken.cells
         return found
 
-    def _of(self, name: str) -> Iterator[Taken]:
+    def _of(self, name: str) -> Iterable[Taken]:
         if name == BUILD_CUDA:
             return self._of_build()
+        if name not in self._mentioned:
+            return ()
         return self._of_stack(name) if name in self._context.stack.packages else self._of_other(name)
 
     def _of_stack(self, name: str) -> Iterator[Taken]:
@@ -206,6 +208,11 @@ class Takes:
         build = build_of(self._context.known, "torch", index, place, supply)
         found = Unknown("") if isinstance(build, Unknown) else cuda_version(build)
         return None if isinstance(found, Unknown) or found == "0" else found
+
+    @cached_property
+    def _mentioned(self) -> frozenset[str]:
+        """The packages that the file names, and of those that are asked for what its packages bring."""
+        return self._context.sides.names.union(self._set.demands, (one.entry.name for one in self._brought))
 
     @property
     def _brought(self) -> list[Brought]:

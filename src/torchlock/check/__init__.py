@@ -47,7 +47,7 @@ def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding
         with fenced(context, found, f"in its rule {rule.name}, so this rule was not checked"):
             found.extend(rule.function(context))
     with fenced(context, found, "while it looked for root causes"):
-        found = records.blame_records(import_path.blame_second_copies(context, found))
+        found = records.blame_records(context, import_path.blame_second_copies(context, found))
     return [finding for finding in found if finding.rule not in ignore]
 
 

@@ -1,4 +1,4 @@
-"""Which package of conda has a library of this environment, by the records of conda."""
+"""The files of conda's packages, by the records in ``conda-meta``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.check.conda import conda_install
 from torchlock.finding import Remedy
-from torchlock.inspect.library import is_library
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ def content_of(record: CondaRecord) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def libraries_of(record: CondaRecord, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The paths of the libraries of a package, with their hashes."""
+def files_of(record: CondaRecord, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The paths of the files of a package, each with its hash; "" if the record has none."""
     prefix = os.path.dirname(os.path.dirname(record.path))
     data = content.get("paths_data")
     listed = data.get("paths") if isinstance(data, dict) else None
@@ -40,8 +39,7 @@ def libraries_of(record: CondaRecord, content: dict[str, Any]) -> Iterator[tuple
     hashes = {str(each.get("_path")): str(each.get("sha256") or "") for each in rows}
     named = content.get("files")
     for name in dict.fromkeys([*hashes, *map(str, named if isinstance(named, list) else ())]):
-        if is_library(os.path.basename(name)):
-            yield os.path.normpath(os.path.join(prefix, name)), hashes.get(name, "")
+        yield os.path.normpath(os.path.join(prefix, name)), hashes.get(name, "")
 
 
 def owner_in_conda(context: CheckContext, path: str) -> CondaRecord | None:
@@ -54,7 +52,7 @@ def owner_in_conda(context: CheckContext, path: str) -> CondaRecord | None:
     if not prefix or not is_of_this or not os.path.lexists(here):
         return None
     for record in islice(context.environment.conda, MOST):
-        if any(each == os.path.normpath(here) for each, _ in libraries_of(record, content_of(record))):
+        if any(each == os.path.normpath(here) for each, _ in files_of(record, content_of(record))):
             return record
     return None
 

@@ -19,7 +19,7 @@ from torchlock.knowledge.build_labels import cuda_label, describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited
-from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, projects
 from torchlock.standards.core_metadata import dependency_of
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 
@@ -189,11 +189,13 @@ class CheckContext:
         return extensions(self.users_of_torch(), self.python_minor)
 
     def users_of_torch(self) -> list[Distribution]:
-        """The distributions outside the stack that require torch."""
+        """The distributions outside the stack that require torch, or are known to without saying so."""
         others = (each for each in self.installed.distributions if each.name not in STACK)
         return [each for each in others if self._asks_for_torch(each)]
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
+        if distribution.name in projects() and projects()[distribution.name].undeclared:
+            return True
         if not any(line.startswith("torch") for line in distribution.metadata.requires):
             return False
         wanted = [each for each in dependencies_of(distribution) if each.name == "torch"]
@@ -232,14 +234,9 @@ class CheckContext:
 
     def _floor(self) -> tuple[int, int] | None:
         """The glibc version of another machine, from the symbol versions that its glibc defines."""
-        if self.root is None or self.root.is_here or self.root.glibc is None:
+        if self.root is None or self.root.is_here or len(self.root.glibc_version) != 2:
             return None
-        from torchlock.inspect.binaries import Binary, read_binary
-
-        binary = read_binary(self.root.glibc)
-        names = binary.version_definitions if isinstance(binary, Binary) else ()
-        found = [match for name in names if (match := re.fullmatch(r"GLIBC_(\d{1,2})\.(\d{1,3})(?:\.\d+)?", name))]
-        return max(((int(match[1]), int(match[2])) for match in found), default=None)
+        return self.root.glibc_version
 
     def _guessed_python(self) -> PythonVersion | None:
         """A Python version from the tags of the installed wheels, if nothing else shows it."""

@@ -57,7 +57,7 @@ _LISTED = re.compile(
 )
 # The tags of the files that uv saw instead.
 _TAGS = re.compile(
-    r"(?:only has wheels for|only found wheels for [^\n]{1,120} with) the following (platforms|Python ABI tags?"
+    r"(?:only has wheels for|only found wheels for [^\n]{1,120} with) the following (platforms?|Python ABI tags?"
     r"|Python implementation tags?|Python tags?|platform tags?): ((?:`[\w.]{1,60}`,? ?){1,60})"
 )
 _POETRY = re.compile(r"([\w.-]{1,80}) ?\(([\w.+!-]{1,60})\)")

@@ -18,8 +18,10 @@ from torchlock.knowledge.stack import FAMILY
 if TYPE_CHECKING:
     from torchlock.check.asked_releases import Asked
     from torchlock.check.context import CheckContext
+    from torchlock.check.installer_log import Installation
     from torchlock.finding import Command
 
+_PAGE = re.compile(r"https://download\.pytorch\.org/whl/(cpu|cu\d{2,3}|xpu|rocm[\d.]{1,5})(?=[/\s)]|$)")
 # A step of a Dockerfile, as docker and BuildKit show it.
 _IMAGE = re.compile(
     r"\bRUN (?:--\S+ )*\S|^[ \t]{0,40}(?:#\d+ |Step \d+/\d+)|[Dd]ockerfile|\bdocker (?:compose|build)",
@@ -193,6 +195,20 @@ def _other_image(asked: Asked) -> str:
         return ""
     there = build_table().published(asked.name, asked.version, asked.label, "linux-x86_64")
     return "; or build the image for x86-64: docker build --platform linux/amd64" if there is True else ""
+
+
+def plain_version(asked: Installation) -> Told | None:
+    """A release without a label on the page of one build, where such wheels are those for macOS; else None."""
+    page = _PAGE.search(asked.near)
+    is_for_macos = bool(asked.tags) and all(each.startswith("macosx") for each in asked.tags)
+    if page is None or not is_for_macos or asked.name not in FAMILY or "+" in asked.version:
+        return None
+    message = (
+        f"on the page {page[0]}, the wheels of {asked.requirement} without a label are those for macOS: "
+        f"the others are {asked.requirement}+{page[1]}"
+    )
+    again = f"uv lock --upgrade-package {asked.name}" if asked.tool == "uv" else "with a current installer"
+    return Told("TL212", message, Remedy(f"Ask for {asked.requirement}+{page[1]}, or lock again ({again})."))
 
 
 def of_page(context: CheckContext, asked: Asked, label: str) -> Told | None:

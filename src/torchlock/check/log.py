@@ -186,6 +186,9 @@ class Log(NamedTuple):
             start = part.first
             if first is None or start is None or start.weight != CAUSE or start.line <= first.line:
                 continue
+            own = traceback_of(self.tracebacks, start.line)
+            if own is not None and own.is_isolated:
+                continue  # The installer says that this build failed.
             if chain != self._chain_of(first) and start.rules[0] != first.rules[0]:
                 frames = frames_to(self.tracebacks, start.line)
                 found.append(part._replace(frames=frames, text=self._text_of(chain)))

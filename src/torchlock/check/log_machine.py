@@ -33,6 +33,8 @@ _BANNER = re.compile(r"\[MSC v\.\d{4} (32|64) bit \((Intel|AMD64|ARM64)\)\] on w
 _FOLDER = re.compile(r"[/\\]Python3\d{1,2}-(32|arm64)(?=[/\\])", re.I)
 # What pip prints of its environment: "platform_machine": "ARM64".
 _MARKER = re.compile(r"['\"](platform_machine|sys_platform)['\"]: ['\"]([\w-]{2,20})['\"]")
+# uv: "No solution found ... for split (platform_machine == 'x86_64' and sys_platform == 'darwin')".
+_SPLIT = re.compile(r"dependencies for split \([^)]{0,200}?sys_platform == '(\w{1,10})'")
 # A Mac whose release is not stated.
 _ANY_MACOS = "macosx-11.0"
 _SYSTEMS = {"macos": _ANY_MACOS, "windows": "win", "linux": "linux", "darwin": _ANY_MACOS, "win32": "win"}
@@ -52,6 +54,19 @@ _BITS_32 = {"win-x86": "win32", "win-i686": "win32"}
 def system_of(text: str) -> str:
     """The operating system that printed a log: ``linux``, ``macos`` or ``windows``; "" if unknown."""
     return next((name for name, sign in _SIGNS if sign.search(text[-_MOST:])), "")
+
+
+def systems_stated(text: str) -> frozenset[str]:
+    """The operating systems that installers in a log say they run on: ``linux``, ``macos``, ``windows``."""
+    names = {"macosx": "macos", "win": "windows", "win32": "windows", "linux": "linux"}
+    found = (names.get(each.partition("-")[0]) for each in _platforms(text[-_MOST:]))
+    return frozenset(filter(None, found))
+
+
+def system_of_split(near: str) -> str:
+    """The operating system for which uv found no solution, if it says so; "" if not."""
+    match = _SPLIT.search(" ".join(near.split()))
+    return {"darwin": "macos", "win32": "windows", "linux": "linux"}.get(match[1], "") if match else ""
 
 
 def interpreter_of(context: CheckContext, log: Log) -> Interpreter:

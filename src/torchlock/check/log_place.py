@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.log import plain_path
 from torchlock.check.log_facts import PYTHON, python_in
+from torchlock.check.log_machine import systems_stated
 from torchlock.check.rules.import_path import OF_USER
 from torchlock.knowledge.build_labels import cuda_label
+from torchlock.knowledge.registry import group
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torchlock.check.log import Log
+
+_NAMES = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
 
 
 def site_of(log: Log, root: str = "") -> str:
@@ -56,9 +60,13 @@ def elsewhere(
     above the environment may have other names, as where a log hides them. ``system`` is the one that it is for.
     """
     if system and (there := _system_of(log)) and (there == "windows") != (system == "windows"):
-        names = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
-        theirs = names.get(there, "a Linux or a Mac")
-        return f"the log is from another environment: its paths are of {theirs}, this is for {names[system]}"
+        theirs = _NAMES.get(there, "a Linux or a Mac")
+        return f"the log is from another environment: its paths are of {theirs}, this is for {_NAMES[system]}"
+    if system and (stated := systems_stated(log.text)) and system not in stated:
+        return (
+            f"the log is from another environment: its installer says that it runs on {_NAMES[min(stated)]}, "
+            f"this is for {_NAMES[system]}"
+        )
     own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
     strange = _strange(log, folders, moved, root)
     if strange and (exact or not moved or any(_is_here(prefix, name, root) for name, prefix in strange)):
@@ -124,7 +132,9 @@ def _is_own(folder: str, prefix: str) -> bool:
 
 def _system_of(log: Log) -> str:
     """The system whose paths a log names: windows or posix; "" if there are none, or both."""
-    kinds = {"windows" if re.match(r"[A-Za-z]:|\\", prefix) else "posix" for _, prefix in log.prefixes}
+    is_installers = log.first is not None and log.first.rules[0] in group("installers")
+    paths = [prefix for _, prefix in log.prefixes] or (log.sites if is_installers else ())
+    kinds = {"windows" if re.match(r"[A-Za-z]:|\\", path) else "posix" for path in paths}
     return kinds.pop() if len(kinds) == 1 else ""
 
 

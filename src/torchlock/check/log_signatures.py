@@ -52,5 +52,6 @@ WORDS = (
     "but you", "fault", "sigsegv", "violation", "illegal", "changed", "neither", "0xc0000005", "is required",
     "killed", "denied", "137", "signal", "externally", "too long", "long path", "conflict", "unsatisfiable",
     "weights only", "refused", "provides", "__kmp_", "has blocked", "0x800711c7", "bad_alloc",
-    "timed out", "not found", "notfound", "exit", "pip<", "load command",
+    "timed out", "not found", "notfound", "exit", "pip<", "load command", "bootstrapping", "mismatch", "ptxas",
+    "cuda_home", "expected one of",
 )  # fmt: skip

@@ -76,6 +76,8 @@ _OPENERS = {
 }
 # The folders of libraries in an environment of conda.
 _OF_CONDA = (("lib",), ("targets", "x86_64-linux", "lib"))
+# The folder of DLLs in the packages for CUDA 13.
+_OF_CUDA_13 = os.path.join("bin", "x86_64")
 # The driver has these, and a container gets each kind of them only if it asks for it.
 _OF_DRIVER, _DRIVER = re.compile(r"libnv(cuvid|idia)[\w-]{0,40}\.so"), "libcuda.so.1"
 
@@ -144,6 +146,13 @@ def _is_examined(context: CheckContext) -> bool:
     return context.root is not None and not context.root.is_partial
 
 
+def _in_conda(context: CheckContext, library: str) -> list[str]:
+    """The copy in the folder of DLLs of an environment of conda, which it puts on the PATH."""
+    folder = os.path.join(context.environment.interpreter.prefix, "Library", "bin")
+    names = context.environment.tree.names(folder) if context.environment.conda else ()
+    return [os.path.join(folder, name) for name in names if name.lower() == library.lower()]
+
+
 def places_of(context: CheckContext, library: str) -> list[str]:
     """The copies of a library in the installed packages, and on the machine."""
     is_dll = library.endswith(".dll")
@@ -152,9 +161,10 @@ def places_of(context: CheckContext, library: str) -> list[str]:
     names = context.environment.tree.names(folder) if folder else {}
     found = [os.path.join(folder, name) for name in names if name.lower() == library.lower()]
     if is_dll:
-        return [*found, *copies_of(context, library, "bin")]
+        own = _in_conda(context, library)
+        return [*found, *copies_of(context, library, "bin"), *copies_of(context, library, _OF_CUDA_13), *own]
     prefixes = (context.environment.interpreter.prefix, context.environment.interpreter.base_prefix)
-    own = (os.path.join(each, *inner, library) for each in prefixes if each for inner in _OF_CONDA)
+    of_conda = (os.path.join(each, *inner, library) for each in prefixes if each for inner in _OF_CONDA)
     machine = copies_on_machine(context, library)
-    found = [*copies_of(context, library), *found, *machine, *filter(files.is_file, own)]
+    found = [*copies_of(context, library), *found, *machine, *filter(files.is_file, of_conda)]
     return found or [path for _, path in [recorded(context, library)] if path and files.is_file(path)]

@@ -8,7 +8,7 @@ from torchlock.check.log import candidates, read_log
 from torchlock.check.rules.not_examined import not_examined
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
-from torchlock.knowledge.registry import rule, shown_by
+from torchlock.knowledge.registry import group, rule, shown_by
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import CORE, FAMILY, MEMBERS
 
@@ -36,7 +36,7 @@ def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -
     context.ran |= {
         step.name.removeprefix("import ").partition(".")[0] for step in probe.steps if step.state == "ok"
     }
-    found = [*(each for each in findings if each.rule != "TL907"), *not_examined(context)]
+    found = [*(each for each in findings if each.rule not in group("unexamined")), *not_examined(context)]
     for name in sorted({name for each in found for name, _ in each.packages[:1]}):
         _weigh(name, found, probe)
     if probe.problem:
@@ -70,7 +70,7 @@ def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
     failed = next((step for step in steps if step.state == "failed"), None)
     likely = candidates(read_log(failed.text)) if failed else ()
     for finding in bare:
-        if failed is not None and finding.rule in likely and finding.rule != "TL609":
+        if failed is not None and finding.rule in likely and finding.rule not in group("requirements"):
             finding.severity = "error" if name in CORE else finding.severity
             finding.strength, finding.expected_error = Strength.RAN, said(failed)
 
@@ -85,7 +85,7 @@ def _used(name: str, probe: Probe) -> list[Step]:
 def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> Iterator[Finding]:
     torch = probe.step("import torch")
     for finding in findings if torch is not None and torch.state == "ok" else ():
-        if finding.rule == "TL615" and finding.severity != "note":
+        if finding.rule in group("absence") and finding.severity != "note":
             finding.severity, finding.message = "note", "torchaudio is not installed in this environment"
             message = "import torch works in this interpreter, although no file of it was found"
             because = "code that runs at its start may add folders"
@@ -96,7 +96,7 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
             continue
         # A user's module with the name torch may import, but it is not torch.
         foretold = [each for each in findings if each.severity == "error" and _is_about(each, name)]
-        foretold = [each for each in foretold if each.rule != "TL606" or step.state != "ok"]
+        foretold = [each for each in foretold if each.rule not in group("path") or step.state != "ok"]
         if step.state == "ok" and foretold and (name == "torchaudio" or probe.step("import torchaudio") is None):
             yield from _wrong(context, name, foretold)
         elif step.state != "ok" and name == "torchaudio" and _is_absent(context, name):

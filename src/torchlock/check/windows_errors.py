@@ -6,13 +6,18 @@ from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
-    """What Windows says with an error of its loader: the meaning of the number, and what can be done."""
+    """What Windows says with an error of its loader: the meaning of the number, and what can be done.
+
+    ``by_copy``: it happens if the process has loaded another DLL of the same name before.
+    """
 
     means: str
     because: str
     remedy: str
+    by_copy: bool = False
 
 
+_KEPT = "a process keeps the first DLL that it loads under a name, which may be that of another package"
 _ELSEWHERE = "the files of this package are right here, so the log does not show more"
 REFUSALS = {
     5: Refusal(
@@ -21,11 +26,18 @@ REFUSALS = {
         "Let this user read and run the files of the environment, or create it in a folder of the user. Look in "
         "the virus scanner for a file that it blocks.",
     ),
+    127: Refusal(
+        "a function that it asks for is not in the DLL that is loaded under that name",
+        _KEPT,
+        "Let the right copy be found: {copies}. Import torch before the packages that contain a DLL of that name.",
+        by_copy=True,
+    ),
     182: Refusal(
         "a function that it asks for by number is not in the DLL that is loaded under that name",
         "another DLL of the same name is found first, or the DLL was replaced by that of another package",
         "Let the right copy be found: {copies}. Remove the package whose copy does not belong to this torch, and "
         "install the other one once more.",
+        by_copy=True,
     ),
     193: Refusal(
         "it is for another machine, or damaged",

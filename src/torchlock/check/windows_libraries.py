@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
-from torchlock.check.fix.commands import add, add_all
+from torchlock.check.fix.commands import add, add_all, shell
 from torchlock.check.system_packages import install_library
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import kind_of
@@ -142,6 +142,21 @@ def install_vc_runtime(context: CheckContext) -> Remedy:
     return Remedy(
         f"Install the newest Microsoft Visual C++ Redistributable (x64), {ADDRESS}; the same command updates it.",
         commands=(Command("system", f"winget install -e --id {_REDISTRIBUTABLE}"),),
+    )
+
+
+def renew_vc_runtime(context: CheckContext, path: str) -> Remedy:
+    """Install the newest Visual C++ runtime, and take away an older copy that Windows would load before it."""
+    remedy = install_vc_runtime(context)
+    if context.environment.conda:
+        return remedy
+    words = f"{remedy.summary.partition(';')[0]}, and delete {path}: Windows takes a copy beside python.exe first."
+    deletion = shell(context, "del /q", path)
+    return Remedy(
+        words,
+        commands=tuple(
+            Command("system", f"{each.line} && {deletion[0].line}") for each in remedy.commands if deletion
+        ),
     )
 
 

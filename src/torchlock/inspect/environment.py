@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.frozen import frozen_at
-from torchlock.inspect.pth import Editable, PthLine, editables_of, lines_of
+from torchlock.inspect.pth import Editable, PthLine, added_at_start, editables_of, lines_of
 from torchlock.inspect.tree_python import base_sites_of, derive, find_sites
 from torchlock.runtime import files
 from torchlock.runtime.files import Tree
@@ -192,7 +192,8 @@ class _Path:
             self.tree.unreadable.append(files.Unreadable(site, f"more than {_DEPTH} .pth files lead to it"))
             return
         self.read.add(site)
-        lines = [self._placed(line, site) for line in lines_of(site, self.tree)]
+        found = (*lines_of(site, self.tree), *added_at_start(site, self.tree))
+        lines = [self._placed(line, site) for line in found]
         for line in lines:
             because = f"line {line.line} of {os.path.basename(line.path)} adds it"
             if line.how == "site":

@@ -6,21 +6,25 @@ One walk over imports, with two users: ``files_read`` says which files of a pack
 
 from __future__ import annotations
 
+import ast
 import os
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect.source import imports, parsed, uses
+from torchlock.inspect.source import defined_names, imports, parsed, uses
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.inspect.source import Import
 
 # torch has about 900 modules, and with those of Python that it imports about 1,300.
 _MOST_MODULES = 5000
+_FIRST_MODULES = 40
+# The endings of modules that may contain others, which no file shows.
+_COMPILED = frozenset({"so", "pyd"})
 # Python loads these before it searches any folder: no other file of that name replaces them.
 _LOADED_AT_START = frozenset(
     {"abc", "codecs", "encodings", "genericpath", "io", "ntpath", "os", "posixpath", "site", "stat"}
@@ -91,6 +95,7 @@ class _Reading:
         self._wanted = {os.path.normpath(path) for path in wanted}
         self.found: set[str] = set()
         self.lost_inits: set[str] = set()
+        self._listed: dict[str, dict[str, frozenset[str]]] = {}
 
     def locate(self, name: str) -> Module:
         """A module of the package; its path is the wanted one if no file is there."""
@@ -117,6 +122,73 @@ class _Reading:
     def _is_module(self, name: str) -> bool:
         module = self._on_disk(name)
         return module.is_package or files.is_file(module.path)
+
+    def has(self, name: str) -> bool:
+        """Whether a module is there as source, as bytecode, or in or as an extension module."""
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            folder, stem = os.path.split(os.path.normpath(os.path.join(self._root, *parts[:end])))
+            endings = self._endings(folder).get(stem, frozenset())
+            if not endings:
+                return False
+            if endings & _COMPILED:
+                return True
+        return True
+
+    def _endings(self, folder: str) -> dict[str, frozenset[str]]:
+        """The modules that a folder may have, each with the endings of its files; a folder has none."""
+        if folder not in self._listed:
+            found: dict[str, frozenset[str]] = {}
+            for item in files.Tree().names(folder):
+                stem, _, rest = item.partition(".")
+                found[stem] = found.get(stem, frozenset()) | {rest.rpartition(".")[2]}
+            self._listed[folder] = found
+        return self._listed[folder]
+
+
+def lost_modules(package: str) -> list[str]:
+    """The modules of its own that the import of a package certainly loads, and that are not there, by full names.
+
+    ``package`` is its folder. Imports in ``try``, under a condition or in a function are not followed, and only
+    the first modules are read: an interrupted installation leaves whole folders out.
+    """
+    reading = _Reading(package, ())
+    walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
+    lost: dict[str, None] = {}
+    for module, tree, found in islice(walk.visits(), _FIRST_MODULES):
+        for each in found:
+            if each.module.partition(".")[0] != reading.name:
+                continue
+            named = [each.module]
+            if each.module == module.name and tree is not None:
+                named += [f"{each.module}.{name}" for name in each.names if not _may_make(tree, name)]
+            lost.update(dict.fromkeys(name for name in named if not reading.has(name)))
+    return list(lost)
+
+
+def imports_of(package: str, most: int) -> Iterator[tuple[str, ast.Module, list[Import]]]:
+    """The first modules that the import of a package or a single module certainly loads, with their imports.
+
+    ``package`` is its folder, or the file of a single module; ``most`` limits the modules.
+    """
+    reading = _Reading(package.removesuffix(".py"), ())
+    walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
+    for module, tree, found in islice(walk.visits(), most):
+        if tree is not None:
+            yield module.path, tree, found
+
+
+def _may_make(tree: ast.Module, name: str) -> bool:
+    """Whether a module may bind a name by more than one import of a module with this name."""
+    imported = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            imported += sum((alias.asname or alias.name) == name for alias in node.names)
+        is_stored = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+        is_defined = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
+        if is_stored or is_defined:
+            return True
+    return imported != 1 or defined_names(tree) is None
 
 
 class MissingName(NamedTuple):

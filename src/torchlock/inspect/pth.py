@@ -73,6 +73,17 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
                 yield PthLine(path, number, line, os.path.abspath(os.path.join(site, line.rstrip())), how)
 
 
+def added_at_start(site: str, tree: Tree) -> Iterator[PthLine]:
+    """The folders that ``sitecustomize`` and ``usercustomize`` of a site folder plainly add, as literals."""
+    names = tree.names(site)
+    for name in ("sitecustomize.py", "usercustomize.py"):
+        path = os.path.join(site, name)
+        text = tree.text(path, _LIMIT) if names.get(name) == "file" else ""
+        for number, line in enumerate(text.splitlines()[:_LINES], 1):
+            if line[:1] in ("s", "i"):  # at the top level: no condition and no function around it
+                yield from _added_by_code(path, number, line)
+
+
 _ADDED = re.compile(
     r"(addsitedir|sys\.path\.append|sys\.path\.insert)\(\s*(?:\d+\s*,\s*)?r?(['\"])([^'\"\\]{1,4096})\2\s*\)"
 )

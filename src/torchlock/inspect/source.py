@@ -54,6 +54,17 @@ def imports(
             yield Import(base, tuple(alias.name for alias in node.names))
 
 
+def fallbacks(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Pairs of modules of which a file imports the second if the first is missing, outside of functions."""
+    for node in _statements(tree.body, conditional=False):
+        if isinstance(node, ast.Try) and not node.orelse:
+            first = [alias.name for each in node.body if isinstance(each, ast.Import) for alias in each.names]
+            others = [each.body[0] for each in node.handlers if len(each.body) == 1]
+            second = [alias.name for each in others if isinstance(each, ast.Import) for alias in each.names]
+            if len(first) == len(second) == len(node.handlers) == len(node.body) == 1:
+                yield first[0], second[0]
+
+
 def _statements(body: list[ast.stmt], *, conditional: bool) -> Iterator[ast.stmt]:
     """Statements outside functions and classes: in ``with`` blocks too, and with ``conditional`` under ``if``."""
     left = body[::-1]

@@ -34,7 +34,7 @@ def find_sites(path: str, tree: Tree) -> list[str]:
     """
     path = os.path.abspath(path)
     if is_site(path, tree):
-        return [path, *_beside(path)]
+        return _of_debian(path, tree) or [path, *_beside(path)]
     path = _around(path, tree) or path
     found = [sites for prefix in _prefixes(path, tree) if (sites := list(_sites_of(prefix, tree)))]
     for sites in found:
@@ -55,9 +55,28 @@ def _beside(site: str) -> Iterator[str]:
         yield folder
 
 
+def _of_debian(site: str, tree: Tree) -> list[str]:
+    """Both folders of Debian's Python: that of pip in ``local``, then that of apt; [] for any other folder.
+
+    The folder of apt is for all versions of Python 3, so that of pip shows the version, if there is one only.
+    """
+    library = os.path.join("lib", "python3", "dist-packages")
+    prefix = site.removesuffix(os.sep + library)
+    if prefix == site:
+        local = re.fullmatch(r"(.+)[/\\]local[/\\]lib[/\\]python3\.\d+[/\\]dist-packages", site)
+        other = os.path.join(local[1], library) if local else ""
+        return [site, other] if other and files.is_folder(other) else []
+    places = os.path.join(prefix, "local", "lib")
+    named = [os.path.join(places, each, "dist-packages") for each in tree.names(places) if _PYTHON.fullmatch(each)]
+    there = [each for each in named if files.is_folder(each)]
+    return [there[0], site] if len(there) == 1 else []
+
+
 def _same_version(chosen: str, sites: list[str]) -> list[str]:
     """Those that the Python of the chosen one searches, each folder once: ``lib64`` is often a link."""
-    version, name = _version_of_folder(chosen), os.path.basename(chosen)
+    name = os.path.basename(chosen)
+    known = (_version_of_folder(site) for site in (chosen, *sites) if os.path.basename(site) == name)
+    version = next(filter(None, known), "")
     alike = [
         site for site in sites if _version_of_folder(site) in (version, "") and os.path.basename(site) == name
     ]

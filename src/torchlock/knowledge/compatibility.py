@@ -219,7 +219,12 @@ class CompatibilityTable:
 
     def on_pythons(self, indices: Iterable[int]) -> int:
         """The cells of some Pythons."""
-        return sum(self.cell(platform, python) for platform in range(len(self.platforms)) for python in indices)
+        return sum(1 << python for python in set(indices)) * self._first_of_each
+
+    @cached_property
+    def _first_of_each(self) -> int:
+        """The cells of the first Python on every platform."""
+        return sum(self.cell(platform, 0) for platform in range(len(self.platforms)))
 
     def coordinates(self, cell: int) -> tuple[int, int]:
         """The platform and the Python (as indices) of the cell with this bit number."""

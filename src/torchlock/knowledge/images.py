@@ -11,6 +11,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from packaging.specifiers import SpecifierSet
+
 from torchlock.knowledge import tables
 
 if TYPE_CHECKING:
@@ -179,6 +181,13 @@ def companions_of(torch: str) -> Mapping[str, str]:
     """The companions of a release of torch with their versions; 2.8 means 2.8.0."""
     trains: Mapping[str, Mapping[str, str]] = _table()["trains"]
     return trains.get(torch) or trains.get(f"{torch}.0") or {}
+
+
+def fits_a_torch_of(name: str, version: str, specifier: str) -> bool:
+    """Whether a companion of this version belongs to a known release of torch that a specifier set allows."""
+    allowed = SpecifierSet(specifier)
+    trains: Mapping[str, Mapping[str, str]] = _table()["trains"]
+    return any(each.get(name) == version and allowed.contains(torch) for torch, each in trains.items())
 
 
 @cache

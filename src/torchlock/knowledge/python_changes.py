@@ -30,6 +30,11 @@ def removed_names() -> frozenset[str]:
     return frozenset(_table()["removed"])
 
 
+def looked_at() -> frozenset[str]:
+    """Projects of audio code outside the stack of which releases import removed modules."""
+    return frozenset(_table().get("looked_at", ()))
+
+
 def refused(line: str) -> Change | None:
     """The change that makes Python print a line; None if none is known."""
     rows = (row for row in _table()["refused"] if re.search(row[1], line))

@@ -102,8 +102,15 @@ def functions(package: str, on: str = "") -> list[Registered]:
         DataError: the bundled registry is damaged.
     """
     _load(package, logs=on in ("log", "unexplained"))
-    mine = [each for each in _registered if each.on == on and each.function.__module__.startswith(f"{package}.")]
-    return sorted(mine, key=lambda each: (get(each.rules[0]).rank, len(each.rules)))
+    return list(_sorted(package, on, len(_registered), _registered[-1]))
+
+
+@cache
+def _sorted(package: str, on: str, count: int, _last: Registered) -> tuple[Registered, ...]:
+    """The functions of a package, of so many registered ones, of which this is the last."""
+    those = (each for each in _registered[:count] if each.on == on)
+    mine = [each for each in those if each.function.__module__.startswith(f"{package}.")]
+    return tuple(sorted(mine, key=lambda each: (get(each.rules[0]).rank, len(each.rules))))
 
 
 @cache

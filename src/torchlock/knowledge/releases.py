@@ -22,7 +22,7 @@ from torchlock.standards.dependency import Dependency
 from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
@@ -105,16 +105,23 @@ class Release(Protocol):
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (see ``Release``)."""
 
-    __slots__ = ("_record", "_table", "name", "version")
+    __slots__ = ("_names", "_record", "_table", "name", "version")
 
     live = False
     unversioned = False
 
-    def __init__(self, table: _Table, version: str, record: dict[str, Any]) -> None:
+    def __init__(
+        self, table: _Table, version: str, record: dict[str, Any], names: Collection[str] | None = None
+    ) -> None:
         self._table = table
         self._record = record
+        self._names = names
         self.name: str = table.name
         self.version = version
+
+    def among(self, names: Collection[str]) -> CatalogueRelease:
+        """The same release without its requirements on any other packages than these."""
+        return CatalogueRelease(self._table, self.version, self._record, names)
 
     @property
     def tags(self) -> Sequence[str]:
@@ -188,7 +195,8 @@ class CatalogueRelease:
         """
         index = self._per_wheel("requires", wheel) if wheel >= 0 else self._of_wheels
         if index is not None:
-            return self._table.requirement_set(index)
+            found = self._table.requirement_set(index)
+            return found if self._names is None else [each for each in found if each.name in self._names]
         if wheel >= 0:
             unread = "its metadata was not available when the catalogue was made"
             return Unknown(unread if self._table.build is None else "no source says what this build requires")
@@ -262,7 +270,7 @@ class _Table:
             self._requirements: list[list[Any]] = table["requirements"]
             self._requires: list[list[int]] = table["requires"]
             self._sets: dict[int, list[Dependency]] = {}
-            self._ranks: dict[int, tuple[Callable[[str], int | None], list[int | None]]] = {}
+            self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
             records = table["releases"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(path)) from error
@@ -276,10 +284,10 @@ class _Table:
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each of ``tags``, computed once for each ranking function."""
-        known = self._ranks.get(id(rank))
+        known = self._ranks.get(rank)
         if known is None:
-            known = self._ranks[id(rank)] = rank, [rank(tags) for tags in self.tags]
-        return known[1]
+            known = self._ranks[rank] = [rank(tags) for tags in self.tags]
+        return known
 
     def requirement_set(self, index: int) -> list[Dependency]:
         known = self._sets.get(index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from packaging.specifiers import SpecifierSet
@@ -204,12 +204,13 @@ class Matrix:
 
         Statements about calls that fail are left out, because a lock may violate them.
         """
-        return [statement for statement in self.all_forbidding() if statement.refuse]
+        return [statement for statement in self.all_forbidding if statement.refuse]
 
-    def all_forbidding(self) -> list[Statement]:
+    @cached_property
+    def all_forbidding(self) -> tuple[Statement, ...]:
         """The statements that forbid another package, with those about calls that fail."""
         names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
-        return [statement for name in names for statement in self.about(name) if statement.forbids]
+        return tuple(statement for name in names for statement in self.about(name) if statement.forbids)
 
     def _refuses(self, row: dict[str, Any]) -> bool:
         rule = self._rules[row["rule"]]

@@ -5,6 +5,7 @@ Each is one row of ``compat_data/stack.toml``.
 
 from __future__ import annotations
 
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,6 +84,32 @@ FAMILY = frozenset(name for name, member in MEMBERS.items() if member.role in ("
 PAIR_RULES = tuple(member.rule for member in MEMBERS.values() if member.rule)
 # Conda's other names of members.
 CONDA_NAMES = {conda: name for name, member in MEMBERS.items() for conda in member.conda}
+
+
+class Project(NamedTuple):
+    """A project outside the stack that compiles modules against one torch.
+
+    ``source``: the public index has source distributions of it. ``undeclared``: its metadata does not require
+    torch, and its import loads its modules.
+    """
+
+    name: str
+    source: bool = False
+    undeclared: bool = False
+
+
+@cache
+def projects() -> Mapping[str, Project]:
+    """The projects that compile modules against torch, by name; those that declare torch may be left out.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    path = tables.ROOT / "compiled" / "stack.json"
+    try:
+        return {row["name"]: Project(**row) for row in tables.load_json(path)["extensions"]}
+    except (KeyError, TypeError) as error:
+        raise DataError(f"damaged ({error})", path=str(path)) from error
 
 
 def cuda_check_of(name: str) -> tuple[str, ...]:

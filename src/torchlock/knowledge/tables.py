@@ -20,7 +20,7 @@ def load_compiled(name: str) -> dict[str, Any]:
     Raises:
         DataError: the file is missing or damaged.
     """
-    return _table(ROOT / "compiled" / name)
+    return _table(f"{ROOT}/compiled/{name}")
 
 
 def load_json(path: Path) -> Any:
@@ -38,8 +38,8 @@ def load_json(path: Path) -> Any:
 
 
 @cache
-def _table(path: Path) -> dict[str, Any]:
-    table = load_json(path)
+def _table(path: str) -> dict[str, Any]:
+    table = load_json(Path(path))
     if not isinstance(table, dict):
-        raise DataError("damaged (not an object)", path=str(path))
+        raise DataError("damaged (not an object)", path=path)
     return table

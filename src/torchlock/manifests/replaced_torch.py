@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
-from torchlock.knowledge.images import companions_of
+from torchlock.knowledge.images import companions_of, fits_a_torch_of
 from torchlock.manifests.already_satisfied import pinned_version
 from torchlock.manifests.document import ParseIssue
 
@@ -26,20 +26,31 @@ def warn_of_left_companions(
 ) -> None:
     """Warn about each companion of an image that is for another torch than the one that a command installs.
 
-    ``entries`` are what the commands install, ``held`` what they leave of the image. Only a pin shows which torch
-    that is, and only of known releases is known which companions work with it.
+    ``entries`` are what the commands install, ``held`` what they leave of the image. Which companions work with a
+    torch is known only of known releases; of a range, that it allows no torch that a companion is for.
     """
     new = [entry for entry in entries if entry.name == "torch" and entry.step and not entry.constraint]
-    if not new or new[-1].scope or (release := pinned_version(new[-1].specifier)) is None:
+    if not new or new[-1].scope or new[-1].url is not None or not new[-1].specifier:
         return
-    if SpecifierSet(f"=={release}").contains(image.torch_version, prereleases=True):
+    release = pinned_version(new[-1].specifier)
+    if _contains(f"=={release}" if release else new[-1].specifier, image.torch_version) is not False:
         return
-    known = companions_of(release.partition("+")[0])
+    known = companions_of(release.partition("+")[0]) if release else {}
     for name, rule in _RULES.items():
-        version, fitting = held.get(name, ""), known.get(name, "")
+        version, fitting = held.get(name, "").partition("+")[0], known.get(name, "")
         again = any(entry.name == name and not entry.constraint for entry in entries)
-        if version and fitting and not again and version.partition("+")[0] != fitting:
-            builder.document.issues.append(_issue(rule, name, version, fitting, new[-1], image))
+        if not version or again or version == fitting or (release and not fitting):
+            continue
+        if release or not fits_a_torch_of(name, version, new[-1].specifier):
+            builder.document.issues.append(_issue(rule, name, held[name], fitting, new[-1], image))
+
+
+def _contains(specifier: str, version: str) -> bool | None:
+    """Whether a specifier set allows a version; None if one of them has no meaning."""
+    try:
+        return SpecifierSet(specifier).contains(version, prereleases=True)
+    except ValueError:
+        return None
 
 
 def _issue(rule: str, name: str, version: str, fitting: str, torch: Entry, image: Image) -> ParseIssue:
@@ -48,7 +59,8 @@ def _issue(rule: str, name: str, version: str, fitting: str, torch: Entry, image
         f"{text} replaces torch {image.torch_version} of {image.name}, and {name} {version} of that image stays, "
         "which is built for the torch that is replaced"
     )
-    remedy = f"Install {name}=={fitting} in the same command, or take an image that has this torch."
+    which = f"{name}=={fitting}" if fitting else name
+    remedy = f"Install {which} in the same command, or take an image that has this torch."
     place = torch.place
     if torch.via.line:  # It is in an included file.
         message += f"; torch is in {os.path.normpath(torch.path)}:{torch.place.line}"

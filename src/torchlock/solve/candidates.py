@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -141,6 +142,12 @@ class Policy:
     kept: Mapping[str, str] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=32768)
+def parsed(version: str) -> Version:
+    """Parse a version, cached: each universe asks for those of all releases. Raises ValueError."""
+    return Version(version)
+
+
 def withdrawal(candidate: Candidate) -> str:
     """The message about a withdrawn release; it follows name and version."""
     reason = one_line((candidate.release.yanked if candidate.release else None) or "")
@@ -247,7 +254,7 @@ class CandidateFilter:
         if release.invalid:
             return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
         try:
-            version = Version(release.version)
+            version = parsed(release.version)
         except ValueError:
             return None
         wheel = _preferred(release, usable, ranks)
@@ -291,7 +298,7 @@ class CandidateFilter:
         if release.invalid:
             return Rejected(release.version, "unreadable", release.invalid[0])
         try:
-            return Candidate(name, Version(release.version), release)
+            return Candidate(name, parsed(release.version), release)
         except ValueError:
             return Rejected(release.version, "unreadable", f"its version {release.version} is not valid (PEP 440)")
 

@@ -8,7 +8,8 @@ from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.complete import MOST_CONFLICTS, solvable
 from torchlock.solve.problem import GaveUp
-from torchlock.solve.propagate import DomainWipeout, propagate, traced
+from torchlock.solve.propagate import DomainWipeout, propagate, shave, traced
+from torchlock.solve.search import search
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -54,12 +55,19 @@ def anchors(universe: Universe, units: Iterable[UserRequirement]) -> Problem:
 def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MOST_CONFLICTS) -> bool:
     """Whether these lines have a solution.
 
+    As in ``resolve``, a search without a conflict is the answer for most; only the others look at every candidate
+    within reach.
+
     Raises:
         GaveUp: the search met more than ``most`` conflicts.
     """
+    roots, limits = demands(units)
     try:
-        propagate(anchors(problem, units), *demands(units))
-        domains = propagate(problem, *demands(units))
+        near = propagate(anchors(problem, units), roots, limits)
+        shave(near, dict.fromkeys(root.identifier for root in roots))
+        if search(problem, roots, {**limits, **near.left}, learn=False) is not None:
+            return True
+        domains = propagate(problem, roots, limits)
     except DomainWipeout:
         return False
     return solvable(domains, most) is not None

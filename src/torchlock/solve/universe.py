@@ -30,7 +30,7 @@ from torchlock.knowledge.rules import (
     substitute_cuda,
 )
 from torchlock.knowledge.stack import FAMILY
-from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
+from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact, parsed
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
@@ -430,9 +430,9 @@ class Universe:
 
 def _version(release: Release) -> Version:
     try:
-        return Version(release.version)
+        return parsed(release.version)
     except ValueError:
-        return Version("0")
+        return parsed("0")
 
 
 def _names_later(specifier: str, latest: Version) -> bool:

@@ -77,6 +77,8 @@ def _first(context: AuditContext, demand: Demand) -> tuple[str, bool]:
 
 
 def _feedstock(channel: str, package: str) -> Feedstock | None:
+    if not channel:
+        return None
     rows = tables.load_compiled("conda.json")["feedstock"]
     found = next((row for row in rows if (row["channel"], row["package"]) == (channel, package)), None)
     return None if found is None else {**found, "builds": dict(found["builds"])}

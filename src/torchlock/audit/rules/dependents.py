@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.audit.install_sets import InstallSet
     from torchlock.audit.taken import Taken
     from torchlock.finding import Finding
-    from torchlock.knowledge.rules import Statement
+    from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.standards.dependency import Dependency
 
 _RULES = ("TL106", "TL207", "TL230", "TL701", "TL702", "TL703", "TL704", "TL705", "TL710")
@@ -44,15 +45,26 @@ class Pair(NamedTuple):
 @rule(*_RULES)
 def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Packages beside a release that a statement forbids: pins, newest releases, and what packages bring."""
-    statements = [each for each in context.known.matrix.all_forbidding() if each.rule in _RULES]
-    wanted = {each.when.name for each in statements} | {item.name for each in statements for item in each.forbids}
+    about, wanted = _statements(context.known.matrix)
     takes = Takes(context, install_set, wanted)
-    for statement in statements:
-        if _is_met_by_system(context, statement):
-            continue
-        for forbidden in statement.forbids if takes.of(statement.when.name) else ():
-            pairs = list(_pairs(context, takes, statement, forbidden))
-            yield from (_finding(context, pair) for pair in _certain(context, takes, pairs))
+    for name, statements in about.items():
+        for statement in statements if takes.of(name) else ():
+            if _is_met_by_system(context, statement):
+                continue
+            for forbidden in statement.forbids:
+                pairs = list(_pairs(context, takes, statement, forbidden))
+                yield from (_finding(context, pair) for pair in _certain(context, takes, pairs))
+
+
+@lru_cache(maxsize=4)
+def _statements(matrix: Matrix) -> tuple[dict[str, list[Statement]], frozenset[str]]:
+    """The statements of these rules, by the package that they are about; and all packages that they name."""
+    about: dict[str, list[Statement]] = {}
+    for each in matrix.all_forbidding:
+        if each.rule in _RULES:
+            about.setdefault(each.when.name, []).append(each)
+    forbidden = {item.name for statements in about.values() for each in statements for item in each.forbids}
+    return about, frozenset(about) | forbidden
 
 
 def _is_met_by_system(context: AuditContext, statement: Statement) -> bool:

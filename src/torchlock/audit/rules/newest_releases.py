@@ -10,14 +10,13 @@ from torchlock.answers import Unknown
 from torchlock.audit.command_order import ONE_COMMAND, order_of
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.other_limits import Limits, limits_on, unless_limited
+from torchlock.audit.pair_loading import loads
 from torchlock.audit.phrasing import as_of, asked, listed, platforms, where
 from torchlock.audit.rules.replacing_companions import replacements
-from torchlock.audit.rules.versions import LENIENT, RULES, UNBOUND, differ_in_patch, newest, why
+from torchlock.audit.rules.versions import LENIENT, RULES, UNBOUND, newest, why
 from torchlock.audit.supplies import Supplies, Supply, all_supplies, build_of
-from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
 
@@ -236,7 +235,7 @@ def _answer(
     ``stays``: an earlier command installed it, so that its metadata does not limit torch.
     """
     pairs = islice(_alternatives(known.stack, here, chosen, name, cell, stays=stays), _MOST)
-    answers = [_loads(known, here, name, *pair, cell) for pair in pairs]
+    answers = [loads(known, here, name, *pair, cell) for pair in pairs]
     if all(answer is True for answer in answers):
         return True  # All combinations load; or nothing can be installed, which other rules report.
     if name in chosen and all(answer is False for answer in answers):
@@ -267,65 +266,6 @@ def _alternatives(
     for torch, index in product(candidates("torch"), candidates(name)):
         if stays or stack.declared_beside(name, torch, platform) & 1 << index:
             yield index, torch
-
-
-def _loads(
-    known: Knowledge, here: Mapping[str, Supply], name: str, index: int, torch: int, cell: int
-) -> bool | Unknown:
-    """Whether a release of a companion loads with one of torch, in the builds that their supplies have."""
-    stack = known.stack
-    if not stack.fits(name, 1 << index) & 1 << torch:
-        if name in FAMILY and differ_in_patch(stack, {"torch": 1 << torch, name: 1 << index}):
-            return Unknown("they differ only in the patch release of torch")
-        return False
-    platform = stack.coordinates(cell)[0]
-    as_public = bool(stack.loads(name, 1 << index, platform) & 1 << torch)
-    if name not in FAMILY:
-        return as_public  # The package has no builds for accelerators.
-    if here[name].label and here["torch"].label:
-        return True  # Another rule compares the labels that the file pins.
-    if _own(here[name]) and _own(here["torch"]) and not as_public:
-        return False
-    mine = build_of(known, name, index, platform, here[name])
-    theirs = build_of(known, "torch", torch, platform, here["torch"])
-    return _agree(known, name, index, mine, torch, theirs, platform)
-
-
-def _own(supply: Supply) -> bool:
-    """Whether a package comes from the public index, which has one build of each release."""
-    return supply.offer.only_public and not supply.label
-
-
-@lru_cache(maxsize=8192)
-def _agree(
-    known: Knowledge,
-    name: str,
-    index: int,
-    build: str | Unknown,
-    torch: int,
-    torch_build: str | Unknown,
-    platform: int,
-) -> bool | Unknown:
-    """Whether the rules on builds allow these two; unknown if one of the builds is unknown."""
-    stack = known.stack
-    version = stack.packages[name].parsed_versions[index]
-    rules = [
-        statement
-        for statement in known.matrix.about(name)
-        if statement.rule == "TL201" and specifier_set(statement.when.specifier).contains(version)
-    ]
-    if not rules or stack.platforms[platform].startswith("macos"):
-        return True
-    for made in (build, torch_build):
-        if isinstance(made, Unknown):
-            return made
-    pins = {
-        name: NamedVersion(name, version, build=str(build)),
-        "torch": NamedVersion("torch", stack.packages["torch"].parsed_versions[torch], build=str(torch_build)),
-    }
-    target = stack.target(stack.on_platform(platform).bit_length() - 1)
-    found = violations(pins, target, known.matrix, complete=False)
-    return not any(each.statement is not None and each.statement.rule == "TL201" for each in found)
 
 
 def choice(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from torchlock.audit.context import AuditContext
     from torchlock.finding import Finding
+    from torchlock.knowledge.declared import DeclaringRelease
     from torchlock.manifests.document import Entry
     from torchlock.standards.dependency import Dependency
 
@@ -61,8 +62,16 @@ def _of_entry(context: AuditContext, entry: Entry, there: Sequence[Entry]) -> It
                     wrong.setdefault(other.name, (other, dependency))
         left = [each for name, entries in named.items() if name not in wrong for each in entries[:1]]
         if wrong and left:
-            yield _finding(context, entry, f"{release.name} {release.version}", [*wrong.values()], left)
+            yield _finding(context, entry, _taken(context, entry, release), [*wrong.values()], left)
             return
+
+
+def _taken(context: AuditContext, entry: Entry, release: DeclaringRelease) -> str:
+    """The release that a command takes; the releases of another index than the public one are not known."""
+    text = f"{release.name} {release.version}"
+    if context.offer(entry).public or pinned(entry.specifier) is not None:
+        return text
+    return f"the newest {release.name} of its index (on the public index {text})"
 
 
 def _finding(

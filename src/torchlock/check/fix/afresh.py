@@ -12,7 +12,9 @@ from torchlock.check.fix.fitting import steps
 from torchlock.check.fix.plan import Plan, of_build, planned
 from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.relevance import module_of
+from torchlock.check.rules.import_path import has_open_files
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
+from torchlock.check.soundfile_data import opened
 from torchlock.finding import Remedy
 from torchlock.inspect.build import read_build
 from torchlock.knowledge.build_labels import kind_of
@@ -29,30 +31,35 @@ _CLOSE = "Close all programs that use this Python (Jupyter, servers, editors), "
 
 
 def afresh(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
-    """Delete what is there of a package, and install it again; None for findings with another remedy.
+    """Delete what is there of a package, and install it again; None if a part of it must stay.
 
     Installers remove only the files of one record, and write over the others.
     """
-    if not finding.packages:
+    if not finding.packages or is_managed(context):  # the files of a distribution stay
         return None
-    if finding.rule == "TL620":
-        return _only_one(context, finding)
     name = finding.packages[0][0]
-    paths = list(_remains(context, name)) if _is_mixed(context, finding) else []
-    plan = _moved_aside(context, finding) or plan
+    paths = list(_remains(context, name))
+    plan = _moved_aside(context, name) or plan
     if name not in STACK or not paths or plan is None or name not in plan.versions:
         return None
     delete = deletion(context, paths, name)
     if not delete:
         return None
     listed = ", ".join(os.path.basename(path) for path in paths)
-    close = _CLOSE if finding.rule == "TL603" else ""
+    leftovers = any(each.meant == name for each in context.installed.leftovers)
+    close = _CLOSE if leftovers or has_open_files(context, paths[0]) else ""
     words = f"delete {listed}, and install {steps(context, plan)}, without the installer's cache"
     summary = f"{close}{words if close else words[0].upper() + words[1:]}."
     return Remedy(summary, commands=tuple(_after(delete, install(context, plan, again=True, fresh=True))))
 
 
-def _only_one(context: CheckContext, finding: Finding) -> Remedy:
+def of_rest(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
+    """The same for the rest of a package; None if its first module is there, or nothing of it."""
+    copy = context.copy(finding.packages[0][0]) if finding.packages else None
+    return afresh(context, finding, plan) if copy is not None and copy.kind == "namespace" else None
+
+
+def one_of_two(context: CheckContext, finding: Finding) -> Remedy:
     """Uninstall both packages that have the same files, and install the one that is needed."""
     (name, _), (other, _) = finding.packages[:2]
     record = context.installed.get(name)
@@ -69,15 +76,6 @@ def _only_one(context: CheckContext, finding: Finding) -> Remedy:
 def _after(delete: tuple[Command, ...], installs: tuple[Command, ...]) -> Iterator[Command]:
     for each in installs:
         yield each._replace(line=f"{delete[0].line} && {each.line}")
-
-
-def _is_mixed(context: CheckContext, finding: Finding) -> bool:
-    """Whether files of several installations are there, or the rest of one. The distribution's files stay."""
-    if is_managed(context):
-        return False
-    copy = context.copy(finding.packages[0][0])
-    is_rest = finding.rule == "TL604" and copy is not None and copy.kind == "namespace"
-    return is_rest or finding.rule in ("TL603", "TL605")
 
 
 def _remains(context: CheckContext, name: str) -> Iterator[str]:
@@ -105,17 +103,20 @@ def with_library(context: CheckContext, finding: Finding, plan: Plan | None) -> 
     name = finding.packages[0][0]
     if name != "soundfile" or plan is None or not specifier_set("<0.12.1").contains(plan.versions.get(name, "1")):
         return plan
-    if finding.rule != "TL608" and machine_has_libsndfile(context) is True:
+    copy = context.copy(name)
+    takes_own = copy is not None and copy.kind == "module" and bool(opened(context, copy))
+    if not takes_own and machine_has_libsndfile(context) is True:
         return plan
     return planned(context, {name}, asked=["soundfile>=0.12.1"]) or plan
 
 
-def _moved_aside(context: CheckContext, finding: Finding) -> Plan | None:
+def _moved_aside(context: CheckContext, name: str) -> Plan | None:
     """The release and build that an interrupted installation moved aside, if no other is there."""
-    name, target = finding.packages[0][0], context.target
-    if finding.rule != "TL603" or target is None or name in context.pins:
+    target = context.target
+    if target is None or name in context.pins:
         return None
-    builds = (read_build(each.path, context.environment.tree) for each in context.installed.leftovers)
+    mine = (each for each in context.installed.leftovers if each.meant == name)
+    builds = (read_build(each.path, context.environment.tree) for each in mine)
     version = next((version_of(each.version) for each in builds if each is not None), None)
     if version is None:
         return None

@@ -10,6 +10,7 @@ from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.fix.bounds import opposed
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
+from torchlock.check.fix.windows_cuda import for_dll
 from torchlock.check.nvidia import copies_of
 from torchlock.check.opened_later import places_of
 from torchlock.finding import Command, Remedy
@@ -40,6 +41,8 @@ def found_library(context: CheckContext, finding: Finding) -> Remedy:
     if there:
         return _searched(context, user, library, there)
     release = _other_release(context, user, library)
+    if release is None and library.endswith(".dll"):
+        return for_dll(context, user, library, _cuda_of(library, _cuda_of_torch(context)))
     return release or _installed(context, user, finding.lacks)
 
 
@@ -111,7 +114,7 @@ def _installed(context: CheckContext, user: str, libraries: Sequence[str]) -> Re
     else:
         named = [each for each in map(_named, libraries) if each[0]]
         wanted = {_package(name, cuda): f"=={each}.*" if name == "cudnn" else "" for name, each in named}
-    if (major and major != cuda and any("cudnn" in name for name in wanted)) or library.endswith(".dll"):
+    if major and major != cuda and any("cudnn" in name for name in wanted):
         return Remedy(f"Use {user} with a torch for CUDA {cuda}, or a release of {user} for CUDA {major or cuda}.")
     record = context.installed.get(user)
     site = record.entry.path if record is not None else ""

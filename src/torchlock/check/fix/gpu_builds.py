@@ -24,26 +24,22 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.knowledge.gpus import Gpu
 
-RULES = frozenset({"TL202", "TL208", "TL209", "TL210", "TL222", "TL223"})
-"""The rules whose findings another build fixes."""
 
-
-def other_build(context: CheckContext, finding: Finding) -> Remedy:
-    """The remedy for a finding of one of ``RULES``."""
-    if finding.rule == "TL210":
-        return _of_torchcodec(context)
-    if finding.rule == "TL209":
-        return _for_cuda(context)
-    gpus = [gpu for gpu in seen_gpus(context) if str(gpu) in finding.message]
-    remedy = next(filter(None, (_installing(context, offer) for offer in _offers(context, gpus))), None)
-    remedy = remedy or of_gpu(context, gpus)
-    if finding.rule == "TL202":
-        return _for_driver(context, remedy)
+def for_gpu(context: CheckContext, finding: Finding) -> Remedy:
+    """A build with code for the GPUs that the finding names."""
+    remedy = _of_gpus(context, finding)
     if remedy is not None:
         return remedy
     driver = context.libraries.get("cuda-driver")
     limit = f" and runs with the NVIDIA driver {driver}" if driver else ""
     return Remedy(f"Compute on the CPU: no build is known that has code for this GPU{limit}.")
+
+
+def _of_gpus(context: CheckContext, finding: Finding) -> Remedy | None:
+    """Another build that serves the GPUs which a finding names; None if none is known."""
+    gpus = [gpu for gpu in seen_gpus(context) if str(gpu) in finding.message]
+    remedy = next(filter(None, (_installing(context, offer) for offer in _offers(context, gpus))), None)
+    return remedy or of_gpu(context, gpus)
 
 
 def _offers(context: CheckContext, gpus: list[Gpu]) -> Iterator[Offer]:
@@ -62,8 +58,9 @@ def _installing(context: CheckContext, offer: Offer) -> Remedy | None:
     return fitting(context, plan) if plan is not None else None
 
 
-def _for_driver(context: CheckContext, remedy: Remedy | None) -> Remedy:
+def for_driver(context: CheckContext, finding: Finding) -> Remedy:
     """A newer driver, or a build that runs with the installed one."""
+    remedy = _of_gpus(context, finding)
     system = context.operating_system or "linux"
     where = " of Windows" if context.live and is_wsl() else ""
     update = f"Update the NVIDIA driver{where} to {driver_floor(context.label('torch') or '', system)} or newer"
@@ -72,7 +69,7 @@ def _for_driver(context: CheckContext, remedy: Remedy | None) -> Remedy:
     return replace(remedy, summary=f"{update}; or {remedy.summary[0].lower()}{remedy.summary[1:]}")
 
 
-def _for_cuda(context: CheckContext) -> Remedy:
+def for_cuda(context: CheckContext, _: Finding) -> Remedy:
     """The newest CUDA build of the installed releases that the GPU and the driver run; it needs an NVIDIA GPU."""
     wanted = context.accelerator or ""
     gpus = [gpu for gpu in seen_gpus(context) if gpu.vendor == "nvidia"]
@@ -90,7 +87,7 @@ def _for_cuda(context: CheckContext) -> Remedy:
     )
 
 
-def _of_torchcodec(context: CheckContext) -> Remedy:
+def of_torchcodec(context: CheckContext, _: Finding) -> Remedy:
     """torchcodec of the same release, of the build of torch."""
     label, target = context.label("torch") or "", context.target
     pin = context.pins["torchcodec"]

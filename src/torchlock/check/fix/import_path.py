@@ -12,6 +12,7 @@ from torchlock.finding import Command, Remedy
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
+    from torchlock.inspect.environment import PathEntry
 
 
 def deleted(context: CheckContext, finding: Finding) -> Remedy:
@@ -22,8 +23,8 @@ def deleted(context: CheckContext, finding: Finding) -> Remedy:
 def moved(context: CheckContext, finding: Finding) -> Remedy:
     """Remove the copy that hides the right package."""
     name = finding.packages[0][0]
-    copies = context.copies[name]
-    imported = copies.imported
+    copies = context.copies.get(name)
+    imported = copies.imported if copies is not None else None
     if imported is None or finding.path != imported.path:
         return _renamed(context, finding.path)
     kind = imported.entry.kind if imported.entry else ""
@@ -32,19 +33,25 @@ def moved(context: CheckContext, finding: Finding) -> Remedy:
             f"Remove the copy of {name} that comes first, or run Python with -s.",
             commands=uninstall(context, [name]),
         )
-    if kind == "pth" and imported.entry is not None and imported.entry.origin is not None:
-        origin = imported.entry.origin
-        return Remedy(f"Remove line {origin.line} of {origin.path}, which adds {imported.entry.path}.")
-    if kind == "pythonpath":
-        return Remedy(
-            "Remove its folder from PYTHONPATH.", commands=(Command("shell", unset(context, "PYTHONPATH")),)
-        )
+    if imported.entry is not None and (off := off_path(context, imported.entry)) is not None:
+        return off
     if os.path.isdir(imported.path):
         return Remedy(
             f"Start Python outside of the folder {os.path.dirname(imported.path)}.",
             commands=(Command("shell", "cd .."),),
         )
     return _renamed(context, imported.path)
+
+
+def off_path(context: CheckContext, entry: PathEntry) -> Remedy | None:
+    """Take away what adds a folder to the path; None if Python itself adds it."""
+    if entry.kind == "pth" and entry.origin is not None:
+        return Remedy(f"Remove line {entry.origin.line} of {entry.origin.path}, which adds {entry.path}.")
+    if entry.kind == "pythonpath":
+        return Remedy(
+            "Remove its folder from PYTHONPATH.", commands=(Command("shell", unset(context, "PYTHONPATH")),)
+        )
+    return None
 
 
 def _renamed(context: CheckContext, path: str) -> Remedy:

@@ -19,33 +19,49 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
-def required_releases(context: CheckContext, finding: Finding) -> Remedy | None:
-    """The remedy for a finding about NVIDIA packages; None for all other findings."""
-    if finding.rule == "TL617":
-        (mine, _), (other, _) = finding.packages[1:3]
-        return _separated(context, mine, other)
+def separated(context: CheckContext, finding: Finding) -> Remedy | None:
+    """The remedy for two packages that wrote the same files; the finding names them after torch."""
+    (mine, _), (other, _) = finding.packages[1:3]
+    return _apart(context, mine, other)
+
+
+def of_release(context: CheckContext, finding: Finding) -> Remedy | None:
+    """The remedy for packages in another release than torch requires."""
+    return _as_required(context, {name for name, _ in finding.packages})
+
+
+def of_symbols(context: CheckContext, finding: Finding) -> Remedy | None:
+    """The remedy for symbols that a library of NVIDIA lacks; None for symbols of other libraries."""
     names = {name for name, _ in finding.packages}
-    if finding.rule == "TL611" and (pair := _overwritten(context, names)) is not None:
-        return _separated(context, *pair)
-    if finding.rule == "TL610" and finding.packages[0][0] == "torch":
-        names = {package_for(context, library) for library in finding.lacks}
-    elif finding.rule not in ("TL611", "TL616"):
+    if (pair := _overwritten(context, names)) is not None:
+        return _apart(context, *pair)
+    if (found := _as_required(context, names)) is not None:
+        return found
+    theirs = " and ".join(sorted(name for name in names if name.startswith("nvidia-")))
+    return Remedy(f"Install releases of {theirs} that belong to one release of CUDA.") if theirs else None
+
+
+def of_library(context: CheckContext, finding: Finding) -> Remedy | None:
+    """The remedy for a library of NVIDIA that torch does not find; None for all others."""
+    if finding.packages[0][0] != "torch":
         return None
-    wanted = {each.name: each.specifier for each in unmet(context) if each.name in names}
-    if wanted:
-        listed = ", ".join(f"{name}{specifier}" for name, specifier in wanted.items())
-        return Remedy(f"Install {listed}, as torch requires.", commands=add_all(context, wanted))
-    if finding.rule == "TL610" and (found := of_other_folder(context, finding)) is not None:
+    names = {package_for(context, library) for library in finding.lacks}
+    found = _as_required(context, names) or of_other_folder(context, finding) or without_cache(context, names)
+    if found is not None:
         return found
-    if finding.rule == "TL610" and (found := without_cache(context, names)) is not None:
-        return found
-    if finding.rule == "TL610" and (name := next((each for each in names if each in required(context)), "")):
+    if name := next((each for each in names if each in required(context)), ""):
         again = reinstall(context, name, required(context)[name])
         return Remedy(f"Install {name} once more: its record is there, and the library is not.", commands=again)
-    if finding.rule == "TL611" and any(name.startswith("nvidia-") for name in names):
-        theirs = " and ".join(sorted(name for name in names if name.startswith("nvidia-")))
-        return Remedy(f"Install releases of {theirs} that belong to one release of CUDA.")
     return None
+
+
+def _as_required(context: CheckContext, names: Set[str]) -> Remedy | None:
+    """Install those of some packages that are not there as torch requires them; None if all are."""
+    wanted = {each.name: each.specifier for each in unmet(context) if each.name in names}
+    if not wanted:
+        return None
+    listed = ", ".join(f"{name}{specifier}" for name, specifier in wanted.items())
+    return Remedy(f"Install {listed}, as torch requires.", commands=add_all(context, wanted))
 
 
 def _overwritten(context: CheckContext, names: Set[str]) -> tuple[str, str] | None:
@@ -59,7 +75,7 @@ def _overwritten(context: CheckContext, names: Set[str]) -> tuple[str, str] | No
     return None
 
 
-def _separated(context: CheckContext, mine: str, other: str) -> Remedy:
+def _apart(context: CheckContext, mine: str, other: str) -> Remedy:
     """Remove the package for another CUDA version, and write the files of the required one again."""
     version = required(context)[mine]
     users = [

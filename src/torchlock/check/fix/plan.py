@@ -12,6 +12,7 @@ from torchlock.check.index_wheels import has_wheels, labels_of, likely_has_wheel
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.releases import CatalogueRelease
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.lock import Lock, Options, lock
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # Packages whose wheels have no label: torchtext, and all packages that are not compiled against torch.
 _LABELLED = frozenset(name for name in FAMILY if MEMBERS[name].labels)
+# What a plan chooses, and torchdata, by which torchtext requires a torch.
+_PLANNED = frozenset({*STACK, "torchdata"})
 
 
 class Plan(NamedTuple):
@@ -65,10 +68,10 @@ def planned(
         return None
     target = replace(target, libraries={**target.libraries, **(libraries or {})})
     names = [name for name in STACK if name in context.pins or name in broken or name in wanted]
-    own = _constraints(context, names)
+    own, source = _constraints(context, names), Sources(offline=True)
     for constraints in [[*own, *asked], [*asked]] if own else [[*asked]]:
         goals = [
-            _Goal(target, names, firm, label, constraints, broken, certain)
+            _Goal(target, names, firm, label, constraints, broken, certain, source)
             for firm, label, certain in _attempts(context, target)
         ]
         others: list[Plan] = []
@@ -104,7 +107,7 @@ class _Goal(NamedTuple):
     """What one attempt keeps and allows.
 
     ``firm`` is the package that keeps its version, "" for none; all packages are of the build ``label``.
-    ``certain``: only wheels that are known to exist.
+    ``certain``: only wheels that are known to exist. ``source`` has the releases of all builds.
     """
 
     target: Target
@@ -114,6 +117,7 @@ class _Goal(NamedTuple):
     constraints: Sequence[str]
     broken: Collection[str]
     certain: bool
+    source: ReleaseSource
 
 
 def _is_open(context: CheckContext, firm: str, label: str, certain: bool) -> bool:
@@ -158,8 +162,8 @@ def _solved(context: CheckContext, goal: _Goal) -> Plan | None:
     lines = [f"{name}=={kept[name]}" if name == goal.firm else name for name in names]
     inputs = Inputs([_written(line) for line in lines], [_written(line) for line in goal.constraints])
     options = Options(preferred={name: version for name, version in kept.items() if name != goal.firm})
-    matrix = _WithoutBuildStatements() if label else context.matrix
-    published = _ReleasesOfBuild(Sources(offline=True), label, target, goal.certain)
+    matrix = _WithoutBuildStatements(context.matrix) if label else context.matrix
+    published = _ReleasesOfBuild(goal.source, label, target, goal.certain)
     if label:  # The driver is for the builds of the public index here; whoever chose the label asked about it.
         target = replace(target, libraries={k: v for k, v in target.libraries.items() if k != "cuda-driver"})
     found = None
@@ -224,6 +228,11 @@ def _locked(
     return found if isinstance(found, Lock) else None
 
 
+def _planned(release: Release) -> Release:
+    """A release whose other requirements are left to the installer, so that their tables are not read."""
+    return release.among(_PLANNED) if isinstance(release, CatalogueRelease) else release
+
+
 class _ReleasesOfBuild(DelegatingSource):
     """Only the releases that were published for one build; "" is the build of the public index.
 
@@ -237,7 +246,7 @@ class _ReleasesOfBuild(DelegatingSource):
         self._certain = certain
 
     def releases(self, name: str) -> Sequence[Release]:
-        return [each for each in self.source.releases(name) if self._has(name, each.version)]
+        return [_planned(each) for each in self.source.releases(name) if self._has(name, each.version)]
 
     def _has(self, name: str, version: str) -> bool:
         if not self._label or name not in _LABELLED:
@@ -288,6 +297,9 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
 
 class _WithoutBuildStatements(Matrix):
     """The rules without statements on builds: all packages from the page of one build agree."""
+
+    def __init__(self, rules: Matrix) -> None:
+        vars(self).update(vars(rules))  # what they have parsed is not parsed again
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         for statement in super().statements_for(pinned, target):

@@ -13,20 +13,11 @@ from torchlock.check.index_wheels import likely_has_wheels
 from torchlock.finding import Remedy
 from torchlock.index.sources import Sources
 from torchlock.knowledge.build_labels import kind_of
-from torchlock.knowledge.stack import CONDA_NAMES, FAMILY, STACK
+from torchlock.knowledge.stack import CONDA_NAMES, FAMILY, STACK, projects
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
-
-# Projects that compile modules against torch and have source distributions on the public index (2026-11-29).
-# Others have wheels only (k2, sgl-kernel), so that no option makes an installer compile them.
-_WITH_SOURCE = frozenset(
-    (
-        *("causal-conv1d", "deepspeed", "fairseq", "flash-attn", "mamba-ssm", "mmcv", "natten"),
-        *("torch-cluster", "torch-scatter", "torch-sparse", "xformers"),
-    )
-)
 
 
 def again(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
@@ -93,7 +84,7 @@ def rebuilt(context: CheckContext, finding: Finding) -> Remedy | None:
     words = f"Install the build of {name} that was made for {context.named('torch')}"
     if "+" in recorded(context, name):  # no index for all has a build with a label of its authors
         return Remedy(f"{words}, from where {version} came; or compile it here.")
-    if name not in _WITH_SOURCE:
+    if name not in projects() or not projects()[name].source:
         return Remedy(f"{words}, from its authors; or compile it here, from its repository.")
     return Remedy(f"{words}, or compile it here.", commands=compiled(context, name, version))
 

@@ -14,6 +14,7 @@ from torchlock.check.fix.requirements import lacks_one_of_the_stack, pins_anothe
 from torchlock.check.fix.system_libraries import is_library_of_the_machine
 from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.fix.vendor_builds import companion
+from torchlock.check.other_copies import fitting_record
 from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
@@ -43,7 +44,9 @@ def shared_plan(context: CheckContext, bad: Sequence[Finding]) -> Plan | None:
     is_versions = any(each.rule in fixed_by("versions") or pins_another(context, each) for each in bad)
     if not (lacking or again or is_versions):
         return None
-    plan = planned(context, again | built_apart, wanted) or (same(context, again) if again else None)
+    asked = [f"{name}=={each}" for name in sorted(again) if (each := fitting_record(context, name))]
+    plan = planned(context, again | built_apart, wanted, asked) if asked else None
+    plan = plan or planned(context, again | built_apart, wanted) or (same(context, again) if again else None)
     return plan or _of_public_index(context, again | built_apart, wanted)
 
 

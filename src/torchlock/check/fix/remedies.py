@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from torchlock.check.fix.afresh import afresh, with_library
+from torchlock.check.fix.afresh import afresh, of_rest, one_of_two, with_library
 from torchlock.check.fix.application import of_application
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import where_to_run
 from torchlock.check.fix.cuda_libraries import found_library
 from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
-from torchlock.check.fix.gpu_builds import RULES, other_build
+from torchlock.check.fix.gpu_builds import for_cuda, for_driver, for_gpu, of_torchcodec
 from torchlock.check.fix.import_path import deleted, moved
 from torchlock.check.fix.left_libraries import without_left
-from torchlock.check.fix.nvidia_packages import required_releases
+from torchlock.check.fix.nvidia_packages import of_library, of_release, of_symbols, separated
 from torchlock.check.fix.packaged_libraries import of_other_folder
 from torchlock.check.fix.partners import other_release
 from torchlock.check.fix.reinstall import again, complete, rebuilt
@@ -44,13 +44,16 @@ def _alone(function: _Alone) -> _WithPlan:
 
 # The functions that are asked for the remedy of a rule, in this order; the first answer counts.
 _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
-    **dict.fromkeys(RULES, (_alone(other_build),)),
+    **dict.fromkeys(("TL208", "TL222", "TL223"), (_alone(for_gpu),)),
+    "TL202": (_alone(for_driver),),
+    "TL209": (_alone(for_cuda),),
+    "TL210": (_alone(of_torchcodec),),
     "TL104": (without_torchtext,),
     "TL230": (_alone(found_library),),
     **dict.fromkeys(("TL231", "TL232", "TL233"), (_alone(of_cuda_package),)),
     "TL304": (_alone(other_ffmpeg),),
     "TL603": (afresh, _alone(deleted)),
-    "TL604": (afresh,),
+    "TL604": (of_rest,),
     "TL605": (afresh,),
     "TL606": (_alone(moved),),
     "TL608": (_alone(later_soundfile),),
@@ -62,7 +65,14 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL611": (*map(_alone, (without_left, of_xformers, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),
-    "TL620": (afresh,),
+    "TL620": (_alone(one_of_two),),
+}
+# Those about packages of NVIDIA, which are asked before a plan is made.
+_OF_NVIDIA: Mapping[str, _Alone] = {
+    "TL610": of_library,
+    "TL611": of_symbols,
+    "TL616": of_release,
+    "TL617": separated,
 }
 # Those for all rules of one kind (``remedy`` in compat_data/rules), which are asked after those of the rule.
 _BY_KIND: Mapping[str, tuple[_WithPlan, ...]] = {
@@ -81,7 +91,7 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     An error or a warning for which nothing can be done gets a sentence that says so.
     """
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
-    found = {id(finding): required_releases(context, finding) for finding in bad}
+    found = {id(finding): _of_nvidia(context, finding) for finding in bad}
     plan = shared_plan(context, [finding for finding in bad if found[id(finding)] is None])
     for finding in bad:
         finding.remedy = found[id(finding)] or _remedy(context, finding, plan)
@@ -90,6 +100,12 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
             finding.remedy = of_application(context, finding, finding.remedy)
         elif finding.remedy is not None and finding.severity != "note":
             where_to_run(context, finding.remedy)
+
+
+def _of_nvidia(context: CheckContext, finding: Finding) -> Remedy | None:
+    """The remedy for a finding about packages of NVIDIA; None for all other findings."""
+    function = _OF_NVIDIA.get(finding.rule)
+    return function(context, finding) if function is not None else None
 
 
 def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:

@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING
 from torchlock.check.fix.bounds import asked_range
 from torchlock.check.fix.commands import add
 from torchlock.check.fix.fitting import fitting
+from torchlock.check.fix.plan import Plan
 from torchlock.finding import Remedy
 from torchlock.knowledge.stack import FAMILY, STACK
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
-    from torchlock.check.fix.plan import Plan
     from torchlock.finding import Finding
 
 
 def of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
-    """Releases that work together, for a requirement on a member of the stack."""
-    if plan is not None and (lacks_one_of_the_stack(context, finding) or pins_another(context, finding)):
-        return fitting(context, plan)
-    return None
+    """Releases that work together, for a requirement on a member of the stack.
+
+    Any torch works with what is not compiled against it, so that this alone is installed.
+    """
+    if plan is not None and lacks_one_of_the_stack(context, finding):
+        asked = finding.packages[1][0]
+        is_alone = asked not in FAMILY and asked in plan.versions
+        return fitting(context, Plan({asked: plan.versions[asked]}) if is_alone else plan)
+    return fitting(context, plan) if plan is not None and pins_another(context, finding) else None
 
 
 def required(context: CheckContext, finding: Finding) -> Remedy | None:

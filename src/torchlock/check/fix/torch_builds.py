@@ -45,9 +45,11 @@ def change_of_build(context: CheckContext, torch: str, label: str, target: Targe
 
 
 def is_of_conda(context: CheckContext) -> bool:
-    """Whether conda installed this torch."""
+    """Whether conda installed this torch, and no other installer has a record of it in the same folder."""
     record = context.record("torch")
-    by_other = record is not None and record.installer not in ("", "conda")
+    named = [each for each in context.installed.distributions if each.name == "torch"]
+    beside = [each for each in named if record is not None and each.entry.path == record.entry.path]
+    by_other = any(each.installer not in ("", "conda") for each in beside)
     return not by_other and any(CONDA_NAMES.get(each.name) == "torch" for each in context.environment.conda)
 
 

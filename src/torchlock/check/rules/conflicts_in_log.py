@@ -54,6 +54,13 @@ _ASKS = re.compile(
 )
 
 
+# What libmamba, the solver of conda, prints.
+_UNMET = re.compile(
+    r"package (?P<who>[\w.+-]{1,100}) requires (?P<what>[a-z][\w.-]{0,60}(?: [\w.*,<>=|!+]{1,60})?),? "
+    r"but none of the providers can be installed"
+)
+
+
 @rule("TL527", on="log")
 def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """What excludes what; for the torch family, the companion of the pinned torch."""
@@ -133,10 +140,29 @@ def _in_words(near: str) -> Told:
     if asks := _asks(" ".join(near.split())):
         summary = "Loosen one of these requirements, or take another release of a package that has one of them."
         return Told("TL527", asks, Remedy(summary))
+    if told := _of_conda(near):
+        return told
     between = _BETWEEN.search(near)
     names = between[1].strip() if between and re.search(r",| and ", between[1]) else ""
     message = f"the requirements of {names or 'this installation'} exclude each other"
     return Told("TL527", message, Remedy("Loosen one of the pins that the log names."))
+
+
+def _of_conda(near: str) -> Told | None:
+    """The package whose requirement conda could not meet, and what was asked for in its place."""
+    found = _UNMET.search(near)
+    if found is None:
+        return None
+    what = found["what"].rstrip(",")
+    name = what.split(" ")[0]
+    asked = re.search(
+        rf"[├└]─ {re.escape(name)} (?:={{1,2}}|>=)? ?([\w.*]{{1,40}})[^\n]{{0,60}} is requested", near
+    )
+    other = f", and {name} {asked[1]} is asked for" if asked else ", and what else is asked for excludes it"
+    message = f"{found['who']} requires {what}{other}"
+    package = re.split(r"-\d", found["who"])[0]
+    summary = f"Ask for {what.removesuffix('.*')} in its place, or for another release of {package}."
+    return Told("TL527", message, Remedy(summary))
 
 
 def _asks(text: str) -> str:

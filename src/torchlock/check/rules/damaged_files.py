@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.loader_messages import no_library
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
+from torchlock.check.rules.letter_case import in_other_case
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
+from torchlock.inspect.binaries.elf_tables import MISALIGNED, NO_DYNAMIC, NO_NAMES
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
@@ -77,9 +79,9 @@ def _is_description(fault: Fault) -> bool:
 
 def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
     """Missing files: an error if the import needs one of them, a warning if it may."""
-    if not faults:
-        return
     name = checked.distribution.name
+    if not faults or in_other_case(context, name):
+        return
     needed, perhaps = _read_at_import(context, name, faults)
     first = (needed or perhaps or list(faults))[0]
     count = max(checked.missing, len(faults))
@@ -212,6 +214,9 @@ _WHY = {
     "link": "a copy without symbolic links has such texts in place of the links",
     "page": "a download saves the error page of a proxy or a server under the name of the file",
     "truncated": "a full disk, an interrupted download or copy leaves a part of the file",
+    MISALIGNED: "strip after patchelf or auditwheel writes such files; no release of glibc maps them",
+    NO_DYNAMIC: "a full disk or a crash of the machine leaves zeros in place of a part of a file",
+    NO_NAMES: "a full disk or a crash of the machine leaves zeros in place of a part of a file",
 }
 
 
@@ -221,7 +226,7 @@ def in_place_of_library(kind: str) -> str:
 
 
 def why_damaged(kind: str) -> str:
-    """How such damage comes about; "" if it is unknown."""
+    """How such damage, or a file that is unreadable for this reason, comes about; "" if it is unknown."""
     return _WHY.get(kind, "")
 
 

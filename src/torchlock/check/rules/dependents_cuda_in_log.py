@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.nvidia import copies_of
 from torchlock.check.opened_later import places_of
 from torchlock.finding import Strength
+from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
@@ -28,8 +29,13 @@ USERS = {
 }
 _LIBRARY = re.compile(
     r"(?P<linux>lib(?:cublas(?:Lt)?|cudnn(?:_\w{1,40})?|cufft|curand|cudart)\.so\.\d{1,3}(?:\.0)?)(?!\.?\d)"
-    r"|(?P<windows>(?:cublas(?:Lt)?64|cudnn(?:_\w{1,40}?)?64|cufft64|cudart64)_\d{1,3}\.dll)"
+    r"|(?P<windows>(?:cublas(?:Lt)?64|cudnn(?:_\w{1,40}?)?64|cufft64|cudart64)_\d{1,3}\.dll|zlibwapi\.dll)"
 )
+# A library of onnxruntime that Windows does not load: it does not say which one of CUDA is missing.
+_PROVIDER = re.compile(r"onnxruntime_providers_(?:cuda|tensorrt)\.dll")
+# The parts of cuDNN 8 for Windows need zlib under this name, which neither cuDNN nor Windows contains.
+ZLIB = "zlibwapi.dll"
+_OF_CUDNN_8 = re.compile(r"cudnn_\w{1,40}64_8\.dll|zlibwapi\.dll", re.IGNORECASE)
 # A line of cuDNN without a library: the part that has the function.
 _SYMBOL = re.compile(r"Cannot load symbol cudnn(\w{1,80})")
 _PARTS = (("Convolution", "cnn"), ("Backend", "graph"), ("RNN", "adv"), ("Attn", "adv"))
@@ -55,6 +61,17 @@ def unfound(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     there = places_of(context, library)
     opens = f"{context.named(user)} opens {library} when it computes on a GPU"
     message, because = f"{opens}, and no package here contains it", also_there(context, library)
+    sources: tuple[str, ...] | None = None
+    if not there and _OF_CUDNN_8.fullmatch(library):
+        opens = f"{context.named(user)} opens cuDNN 8 when it computes on a GPU"
+        what = ZLIB if library == ZLIB else f"{library}, or {ZLIB} for it"
+        message = f"{opens}, and Windows does not find {what}: no package here contains it"
+        because = f"the parts of cuDNN 8 for Windows need {ZLIB}, which neither cuDNN nor Windows contains"
+        sources = ("builder-955", "onnxruntime-17510")
+    elif not because and not context.build("torch"):
+        because = "no torch is installed here, whose CUDA build would bring it"
+    elif not because and context.label("torch") == "cpu":
+        because = f"{context.named('torch')} brings no library of CUDA"
     if there:
         message = f"{opens}; it is in {os.path.dirname(there[0])}, where the loader does not search"
         because = "torch opens the libraries of these packages by their paths, and other packages do not"
@@ -66,6 +83,7 @@ def unfound(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         path=there[0] if there else "",
         because=because or None,
         expected_error=first.text,
+        sources=sources,
         strength=Strength.RAN,
         lacks=(library,),
     )
@@ -86,6 +104,8 @@ def _user(context: CheckContext, log: Log, text: str) -> str:
 
 def _library(context: CheckContext, text: str, user: str) -> str:
     """The library that a line names. cuDNN lists names of one library, from the exact to the general one."""
+    if _PROVIDER.search(text) and (lost := _needed_by_provider(context, text)):
+        return lost
     if match := _LIBRARY.search(text):
         return match[0]
     symbol = _SYMBOL.search(text)
@@ -95,6 +115,17 @@ def _library(context: CheckContext, text: str, user: str) -> str:
     windows = context.target is not None and context.target.platform.system == "windows"
     major = _cudnn_of(context, user)
     return f"cudnn_{part}64_{major}.dll" if windows else f"libcudnn_{part}.so.{major}"
+
+
+def _needed_by_provider(context: CheckContext, text: str) -> str:
+    """The first library of CUDA that a library of onnxruntime needs and no package has; "" if that is unknown."""
+    record, named = context.installed.get("onnxruntime-gpu"), _PROVIDER.search(text)
+    if record is None or named is None:
+        return ""
+    binary = read_binary(os.path.join(record.entry.path, "onnxruntime", "capi", named[0]))
+    needed = [each.name for each in binary.needed] if isinstance(binary, Binary) else []
+    mine = [name for name in needed if _LIBRARY.fullmatch(name)]
+    return next((name for name in mine if not places_of(context, name)), mine[0] if mine else "")
 
 
 def _cudnn_of(context: CheckContext, user: str) -> str:

@@ -48,7 +48,8 @@ def needs_of_ffmpeg(context: CheckContext) -> Iterator[Finding]:
         if not broken:
             return  # This one works.
         lacking += broken
-    known = {each.name for attempt in context.attempts for each in attempt.outcome.missing}
+    told = (attempt for attempt in context.attempts if attempt.role != "optional")
+    known = {each.name for attempt in told for each in attempt.outcome.missing}
     if lacking and lacking[0].outcome.missing[0].name not in known:
         yield _finding(context, lacking[0], "warning" if package == "torchcodec" else "note")
 

@@ -48,12 +48,12 @@ def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
 
 def _of_gpu(context: CheckContext, line: str) -> Iterator[Finding]:
     """What the tables say about this GPU; the remedy is computed for it."""
-    from torchlock.check.fix.gpu_builds import other_build
+    from torchlock.check.fix.gpu_builds import for_gpu
 
     for finding in lacking_code(context):
         finding.expected_error = line
         finding.strength = Strength.RAN
-        finding.remedy = other_build(context, finding)
+        finding.remedy = for_gpu(context, finding)
         yield finding
 
 
@@ -84,7 +84,7 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     label = context.label("torch") or ""
     if "torch" not in context.pins or kind_of(label) != "cuda" or context.target is None:
         return
-    if "PTX" in first.text or "Ptx" in first.text:
+    if re.search(r"PTX|Ptx|Triton", first.text):
         yield _of_later_code(context, first.text)
         return
     match = OF_CUDA.search(log.text)
@@ -188,9 +188,9 @@ def no_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
 
 def _on_cpu(context: CheckContext, finding: Finding) -> Remedy:
     """A file that was saved on a GPU can be loaded without one; or the build for CUDA."""
-    from torchlock.check.fix.gpu_builds import other_build
+    from torchlock.check.fix.gpu_builds import for_cuda
 
-    remedy = other_build(context, finding)
+    remedy = for_cuda(context, finding)
     summary = (
         f"Pass map_location='cpu' to torch.load, to compute on the CPU; or "
         f"{remedy.summary[0].lower()}{remedy.summary[1:]}"

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of, version_of
+from torchlock.check.other_copies import fits_as
 from torchlock.finding import Remedy
-from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CORE, FAMILY, MEMBERS, STACK
@@ -225,8 +225,18 @@ def shadows(context: CheckContext) -> Iterator[Finding]:
             yield from _remains(context, copies.imported)
         elif copies.hidden:
             yield from _hiding(context, copies, copies.imported)
-        elif _is_other_module(context, copies.imported) and copies.imported.entry is not None:
+        elif is_other_module(context, copies.imported) and copies.imported.entry is not None:
             yield _other_module(context, copies.imported, None)
+
+
+_OPEN = "a program still uses files in it, which NFS keeps as .nfs files until the program ends"
+
+
+def has_open_files(context: CheckContext, folder: str) -> bool:
+    """Whether a server of NFS keeps deleted files of a package, because a program uses them."""
+    tree = context.environment.tree
+    places = (folder, os.path.join(folder, "lib"))
+    return any(name.startswith(".nfs") for place in places for name in tree.names(place))
 
 
 def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
@@ -235,7 +245,8 @@ def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
     if in_site and not _is_recorded(context, copy.name):
         message = f"only a folder without __init__.py is left of {copy.name}"
         severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
-        yield context.finding("TL604", severity, message, copy.name, path=copy.path)
+        because = _OPEN if has_open_files(context, copy.path) else None
+        yield context.finding("TL604", severity, message, copy.name, path=copy.path, because=because)
     elif not in_site and copy.name == "numpy" and is_there(context, "torch"):
         message = f"your folder {copy.path} is imported as numpy, which is not installed"
         expected_error = "AttributeError: module 'numpy' has no attribute 'ndarray'"
@@ -246,7 +257,7 @@ def _hiding(context: CheckContext, copies: ModuleCopies, imported: ModuleCopy) -
     others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, imported)]
     if not others:
         return
-    if _is_other_module(context, imported):
+    if is_other_module(context, imported):
         yield _other_module(context, imported, others[0])
         return
     version, hidden = _version(imported), _version(others[0])
@@ -276,16 +287,8 @@ def _is_about(finding: Finding, name: str) -> bool:
 def _fits_hidden(context: CheckContext, name: str) -> bool:
     """Whether the rules allow the first hidden copy in place of the imported one."""
     hidden = next((copy for copy in context.copies[name].hidden if copy.build is not None), None)
-    version = version_of(hidden.build.version) if hidden and hidden.build else None
-    if hidden is None or hidden.build is None or version is None or context.target is None:
-        return False
-    pin = NamedVersion(name, version, build=hidden.build.label or None)
-    pins = {**context.pins, name: pin}
-    found = violations(pins, context.target, context.matrix, complete=False)
-    about = [
-        each for each in found if each.pinned.name == name or (each.dependency and each.dependency.name == name)
-    ]
-    return not [each for each in about if each.statement is not None and each.statement.effect == "import"]
+    build = hidden.build if hidden is not None else None
+    return build is not None and fits_as(context, name, build.version, build.label)
 
 
 def _same_place(one: ModuleCopy, other: ModuleCopy) -> bool:
@@ -296,7 +299,7 @@ def _times(number: int) -> str:
     return "twice" if number == 2 else f"{number} times"
 
 
-def _is_other_module(context: CheckContext, copy: ModuleCopy) -> bool:
+def is_other_module(context: CheckContext, copy: ModuleCopy) -> bool:
     """Whether it is another module with that name: a script torch.py, or a clone that was never built."""
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False

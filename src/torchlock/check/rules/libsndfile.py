@@ -9,6 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.check import mac_libraries, msys2
 from torchlock.check.fix.commands import with_binary
 from torchlock.check.rules.foreign_wheels import SYSTEMS
+from torchlock.check.rules.import_path import is_other_module
 from torchlock.check.soundfile_data import folder_of, opened, there
 from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Remedy
@@ -60,7 +61,7 @@ _SAYS = {
 def soundfile(context: CheckContext) -> Iterator[Finding]:
     """soundfile without libsndfile: its wheel is the one for every platform, or its library does not fit."""
     copy = context.copy("soundfile")
-    if copy is None or copy.kind != "module":
+    if copy is None or copy.kind != "module" or is_other_module(context, copy):
         return
     if bundled := _bundled(context, copy):
         yield from _other_machine(context, bundled)

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check import known_wheels as wheels
+from torchlock.check.executable_stack import WHY, unmark
 from torchlock.check.relevance import owners_by_depth
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
@@ -29,8 +29,6 @@ _OLD = re.compile(
     r"(?P<provider>[\w./+-]{1,300}\.so[\w.]{0,20}): version .(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20})"
     r".{0,3} not found \(required by (?P<user>[^)\s]{1,300})\)"
 )
-# The first releases whose libraries ask for no executable stack.
-_WITHOUT_STACK = {"ctranslate2": "4.6.0"}
 
 
 @rule("TL621", on="log")
@@ -66,26 +64,17 @@ def _without_room(context: CheckContext, path: str, line: str) -> Finding:
 
 def _with_stack(context: CheckContext, log: Log, path: str, line: str) -> Finding:
     """glibc 2.41 and security modules of the kernel do not make the stack executable."""
-    from torchlock.check.fix.commands import add
-
     library = os.path.basename(path)
     owner = next(iter(_about(context, path) or owners_by_depth(context, log.frames)), "")
-    known = _WITHOUT_STACK.get(owner, "")
-    clear = f"patchelf --clear-execstack, with the path of {library}, takes the mark away"
-    summary = f"Install a later release of {owner or 'that package'}, whose library is not marked; or {clear}."
-    commands: tuple[Command, ...] = ()
-    if known and (context.target is None or wheels.installs(owner, known, "", context.target) is not False):
-        summary = f"Install {owner} {known} or later, whose library is not marked; or {clear}."
-        commands = add(context, owner, f">={known}")
     return context.finding(
         "TL621",
         "error",
         f"{library}{f' of {context.named(owner)}' if owner else ''} is marked to need an executable stack, "
         "which this system refuses",
         *filter(None, [owner]),
-        because="glibc 2.41 and later load no such library into a running process, nor does SELinux allow it",
+        because=WHY,
         expected_error=line,
-        remedy=Remedy(summary, commands=commands),
+        remedy=unmark(context, owner, path),
         sources=("ctranslate2-1849",),
         strength=Strength.RAN,
     )

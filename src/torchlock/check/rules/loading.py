@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.c_library import WHY_GLIBC, is_of_glibc, use_whole_glibc
 from torchlock.check.conda import is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
@@ -16,6 +17,7 @@ from torchlock.check.mkl import without_jit
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
+from torchlock.check.preloaded_libraries import not_preloaded, preloaded_by
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
@@ -30,6 +32,7 @@ from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,10 +78,17 @@ def unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
                 message,
                 *(dict.fromkeys([owner or name, name])),
                 path=path,
-                because=why_damaged(kind) or None,
+                because=why_damaged(kind or reason.reason) or None,
                 expected_error=no_library(context, path, attempt.path, kind),
+                remedy=None if owner or _is_packaged(context, path) else replace_library(context, path, kind),
             )
             return
+
+
+def _is_packaged(context: CheckContext, path: str) -> bool:
+    """Whether a file is in a folder of packages, so that one of them brought it."""
+    place = os.path.normpath(path)
+    return any(place.startswith(entry.path + os.sep) for entry in context.environment.sites)
 
 
 def _damage_of(path: str) -> str:
@@ -140,6 +150,9 @@ def found_missing(
     )
 
 
+_COPIED = "it was copied from another machine: no installer takes a wheel for glibc on one with musl"
+
+
 def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing: MissingLibrary) -> Finding:
     """A wheel for glibc on a machine with musl; an installer would not choose it."""
     return context.finding(
@@ -148,9 +161,11 @@ def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing
         f"{context.named(name)} was built for glibc, and this machine has musl",
         name,
         path=missing.wanted_by,
-        because="no release of torch has wheels for musl (Alpine)",
+        because="no release of torch has wheels for musl (Alpine)" if name in FAMILY else _COPIED,
         expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
-        remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine."),
+        remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine.")
+        if name in FAMILY
+        else Remedy(f"Install {name} once more on this machine, or use one with glibc, such as Debian."),
         lacks=(os.path.basename(missing.name),),
     )
 
@@ -167,9 +182,12 @@ def _listed(names: Sequence[str]) -> str:
 
 def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | None:
     if name == "torch" and (owner := recorded(context, missing.name))[1]:
+        if not files.is_file(owner[1]):
+            return f"the record of {owner[0]} has it, and it is not there: another installation removed it"
         return f"it is in {os.path.dirname(owner[1])} (of {owner[0]}), where torch does not search"
-    is_built_for_one = re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip)", missing.name)
-    if is_built_for_one and (reason := _built_apart(context, name)):
+    if name == "torch" and is_of_torch(missing.name) and not _built_for_one(missing.name):
+        return "every build of torch contains it: the installation did not end, or its file was deleted"
+    if _built_for_one(missing.name) and (reason := _built_apart(context, name)):
         return reason
     if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):
         return "only CUDA (or ROCm) builds of torch contain that library" + (
@@ -182,6 +200,11 @@ def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | Non
     if missing.name.startswith("libpython"):
         return WHY_PYTHON
     return WHY_GLIBC if is_of_glibc(missing.name) else None
+
+
+def _built_for_one(library: str) -> bool:
+    """Whether only builds for one kind of accelerator contain or need a library."""
+    return re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip|xpu)", library) is not None
 
 
 def _of_nvidia(context: CheckContext, library: str) -> list[str]:
@@ -302,11 +325,21 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         name,
         "torch",
         path=first.wanted_by,
-        because=BECAUSE_OF_ABI if abi is not None else None,
+        because=BECAUSE_OF_ABI if abi is not None else _nightly(context, name),
         expected_error=expected_error,
         sources=LOADER_MANUALS if abi is None else (*LOADER_MANUALS, "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
+
+
+def _nightly(context: CheckContext, name: str) -> str | None:
+    """A sentence if only one of a package and torch is a nightly build."""
+    pins = {each: context.pins[each] for each in (name, "torch") if each in context.pins}
+    early = [each for each, pin in pins.items() if pin.version.is_devrelease]
+    if len(pins) != 2 or len(early) != 1:
+        return None
+    other = next(each for each in pins if each not in early)
+    return f"{context.named(early[0])} is a nightly build, which is made for the {other} of its day"
 
 
 def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:
@@ -336,12 +369,15 @@ def too_old(context: CheckContext, name: str, attempts: Sequence[Attempt], sever
     there = f", and {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
+    named = preloaded_by(context, first.provider)
     return context.finding(
         "TL612",
         severity,
         message,
         name,
         path=first.wanted_by,
+        because=f"{named} names {first.provider}, so that every program loads it first" if named else None,
         expected_error=expected_error,
+        remedy=not_preloaded(context, first.provider, named) if named else None,
         lacks=tuple(dict.fromkeys(each.version for each in lost)),
     )

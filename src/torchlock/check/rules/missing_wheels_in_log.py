@@ -23,16 +23,18 @@ from torchlock.check.installer_findings import (
     requirement_words,
 )
 from torchlock.check.installer_log import read_installation
-from torchlock.check.labelled_releases import of_page, with_label
-from torchlock.check.log_machine import interpreter_of, target_of
+from torchlock.check.labelled_releases import of_page, plain_version, with_label
+from torchlock.check.log_machine import interpreter_of, system_of, system_of_split, target_of
 from torchlock.check.other_machines import (
     is_only_for_other_machines,
     no_wheels_for,
     on_page_only,
     other_platform,
 )
+from torchlock.check.partly_known import partly_known
 from torchlock.check.refused_files import refused_file
 from torchlock.finding import Remedy
+from torchlock.inspect.interpreter import Interpreter
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.indexes import BUILDS, PUBLIC, classify_index
@@ -54,7 +56,7 @@ _GLIBC = r"manylinux_(\d{1,2})_(\d{1,3})_(\w{1,20})"
 _SHOWN_BY = ("TL403", "TL528", "TL527")
 
 
-@rule("TL403", "TL204", "TL205", "TL212", "TL502", "TL507", "TL528", on="log")
+@rule("TL403", "TL204", "TL205", "TL212", "TL502", "TL507", "TL511", "TL528", on="log")
 def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """Why an installer found no file of a release, and the command that finds one."""
     first = log.first
@@ -78,10 +80,19 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
     target = target_of(context, interpreter)
     if _NOT_SUPPORTED in asked.near and asked.file.endswith(".whl"):
         return refused_file(context, asked, interpreter, target) or _unknown(context, asked, target)
+    if _is_refused(asked):
+        return _refused(asked)
+    if split := system_of_split(asked.near):
+        return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None)
+    if target is None:
+        told = no_wheels_for(asked, interpreter.platform) or plain_version(asked)
+        return (
+            told
+            or partly_known(context, asked, interpreter, system_of(log.text))
+            or _unknown(context, asked, target)
+        )
     if asked.name not in FAMILY:
         return _unknown(context, asked, target)
-    if target is None:
-        return no_wheels_for(asked, interpreter.platform) or _unknown(context, asked, target)
     version, _, label = asked.version.partition("+")
     pinned = Asked(asked.name, version, label, target, asked)
     if target.platform.libc == "musl":
@@ -92,6 +103,17 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
         return other_platform(context, pinned)
     told = with_label(context, pinned) if label else _without_label(context, pinned)
     return told or _of_source_build(context, pinned) or _unknown(context, asked, target)
+
+
+def _is_refused(asked: Installation) -> bool:
+    """Whether pip lists the very release that it did not take: it refuses its metadata."""
+    return asked.tool == "pip" and bool(asked.version) and asked.version in (asked.offered or ())
+
+
+def _refused(asked: Installation) -> Told:
+    message = f"pip lists {asked.name} {asked.version} and refuses it: pip 24.1 and later read only valid metadata"
+    summary = f'Install it with pip 24.0 (python -m pip install "pip<24.1"), or a later release of {asked.name}.'
+    return Told("TL511", message, Remedy(summary))
 
 
 def _musl(asked: Asked) -> Told:
@@ -208,6 +230,12 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
         summary = (
             f"The public index has {asked.name} {there[-1]} for {target}: update {asked.tool or 'the installer'}, "
             "ask the public index, and use a 64-bit CPython."
+        )
+    elif asked.offered == ():
+        message = f"{tool} saw no file of {asked.name} at all for this Python and platform"
+        summary = (
+            f"See for which Pythons and platforms {asked.name} has files, on its page of the index. A Python that "
+            "is newer than all of them is the usual reason: use an earlier one, of 64 bits; else check the name."
         )
     else:
         summary = "Check the name, the Python, and which index is asked."

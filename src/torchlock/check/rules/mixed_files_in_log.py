@@ -7,6 +7,7 @@ package is not at fault.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import is_lacking, shadowing_file
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from torchlock.check.tracebacks import MissingName
     from torchlock.finding import Finding
 
+_OF_COMPILED = re.compile(
+    r"torch[/\\]__init__\.py\", line \d{1,6}, in <module>\n {1,12}_C\._\w{1,60}\([^\n]{0,200}\n"
+    r"(?: {1,12}[~^]{1,200}\n)?"
+    r"AttributeError: partially initialized module 'torch' has no attribute '(?P<name>\w{1,60})'"
+)
 _ALIVE = "If it was changed while this notebook or program ran, restart that: it has files of both in memory."
 
 
@@ -57,6 +63,25 @@ def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         because="the files of one release have each name that they take from each other",
         expected_error=missing.text,
         remedy=None if is_here else Remedy(f"{_ALIVE} Else install {package} again with all its files."),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL602", on="log")
+def torn(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The compiled part of torch asks its Python files for a name that they do not have."""
+    match = _OF_COMPILED.search(log.text) if log.first is not None and "partially" in log.first.text else None
+    if match is None or log.first is None or any(each.severity != "note" for each in found):
+        return
+    yield context.finding(
+        "TL602",
+        "warning",
+        f"files of two releases of torch are mixed: its compiled part needs torch.{match['name']}, which its "
+        "Python files lack",
+        "torch",
+        because="the files of one release have each name that they take from each other",
+        expected_error=log.first.text,
+        remedy=Remedy("Uninstall torch until no copy of it is left, delete its folder, and install it once more."),
         strength=Strength.RAN,
     )
 

@@ -56,10 +56,12 @@ def printed_by_numba(context: CheckContext, log: Log, found: Sequence[Finding]) 
 def other_numpy(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A compiled package for another NumPy, or code that uses a name which this NumPy does not have."""
     first = log.first
-    if first is None or first.rules[0] not in ("TL105", "TL106", "TL703") or "numpy" not in context.pins:
+    if first is None or first.rules[0] not in ("TL105", "TL106", "TL703"):
         return
     if _is_of_itself(log):
         yield _replaced(context, first.text)
+        return
+    if "numpy" not in context.pins:
         return
     if any(each.rule in ("TL105", "TL106", "TL109", "TL703") and each.severity != "note" for each in found):
         return

@@ -6,11 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.fix.commands import add_all
 from torchlock.check.lacking_names import owner_of
 from torchlock.check.log_signatures import ECHO
+from torchlock.check.removed_modules import bring_back, is_there, message, number
 from torchlock.check.rules.names_in_log import who_calls
-from torchlock.check.rules.not_examined import listed
 from torchlock.check.tracebacks import Frame, last_caller
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.python_changes import backport, refused, removed, removed_names
@@ -46,15 +45,19 @@ def changed_in_python(context: CheckContext, log: Log, found: Sequence[Finding])
     if first is None or first.weight == ECHO or "TL405" not in first.rules:
         return
     change, version = _change(first.text), context.environment.interpreter.version
-    if change is None or _number(version) < _number(change.release) or _is_there(context, change.what):
+    if change is None or number(version) < number(change.release) or is_there(context, change.what):
         return
     caller = _caller(log, first.line)
     owner = owner_of(context, caller)
+    known = (each for each in found if each.lacks == (change.what,) and owner in dict(each.packages))
+    if (same := next(known, None)) is not None:  # the files show it, too
+        same.strength, same.expected_error = Strength.RAN, first.text
+        return
     is_removed = removed(change.what) is not None
     yield context.finding(
         "TL405",
         "warning",
-        _message(who_calls(context, caller, owner), change, ".".join(version.split(".")[:2])),
+        message(who_calls(context, caller, owner), change, ".".join(version.split(".")[:2])),
         *([owner] if owner and owner not in STACK else []),
         because=f"the line is: {caller.code}" if caller is not None and caller.code else None,
         expected_error=first.text,
@@ -73,15 +76,6 @@ def _caller(log: Log, line: int) -> Frame | None:
     return Frame(f"/site-packages/{log.frames[-1]}")
 
 
-def _message(user: str, change: Change, here: str) -> str:
-    if removed(change.what) is None:
-        since = f" since {change.release}" if change.release != here else ""
-        return f"{user} does not work with Python {here}, which {change.what}{since}"
-    if change.release == here:
-        return f"{user} uses {change.what}, which Python {here} removed"
-    return f"{user} uses {change.what}, which Python {here} does not have: {change.release} removed it"
-
-
 def _change(line: str) -> Change | None:
     if (match := _NO_MODULE.search(line)) is not None:
         name = _OTHER_NAMES.get(match["module"], match["module"])
@@ -91,26 +85,10 @@ def _change(line: str) -> Change | None:
     return refused(line)
 
 
-def _is_there(context: CheckContext, name: str) -> bool:
-    """Whether an installed package brings a removed module back: then the log is from before."""
-    names = (context.environment.tree.names(entry.path) for entry in context.environment.path)
-    return any(name in each or f"{name}.py" in each for each in names)
-
-
 def _remedy(context: CheckContext, change: Change, owner: str, caller: Frame | None) -> Remedy:
     """The projects that bring back the modules which the file imports; else an earlier Python, in words."""
-    before = f"3.{int(change.release.split('.')[1]) - 1}"
-    named = context.named(owner) if owner else "that code"
-    later = f"use a later release of {owner}, if one supports this Python" if owner else "change that line"
-    other = f"or {later}, or Python {before} (uv venv --python {before})"
     modules = [change.what, *_imported(context, caller)] if backport(change.what) else []
-    projects = dict.fromkeys(filter(None, map(backport, modules)))
-    if not projects:
-        return Remedy(f"Use Python {before} for {named} (uv venv --python {before}); or {later}.")
-    summary = (
-        f"Install {listed(list(projects))}, which {'brings' if len(projects) == 1 else 'bring'} it back; {other}."
-    )
-    return Remedy(summary, commands=add_all(context, dict.fromkeys(projects, "")))
+    return bring_back(context, change, owner, modules)
 
 
 def _imported(context: CheckContext, caller: Frame | None) -> list[str]:
@@ -121,11 +99,6 @@ def _imported(context: CheckContext, caller: Frame | None) -> list[str]:
     text = next((text for path in paths if (text := files.text(path, _LARGEST)) is not None), "")
     version = context.environment.interpreter.version
     lost = {
-        each for each in removed_names() if (found := removed(each)) and _number(found.release) <= _number(version)
+        each for each in removed_names() if (found := removed(each)) and number(found.release) <= number(version)
     }
-    return [each for each in _IMPORTS.findall(text) if each in lost and not _is_there(context, each)]
-
-
-def _number(version: str) -> tuple[int, ...]:
-    """``(3, 13)`` of ``3.13.1``; ``(0,)`` if the version is unknown."""
-    return tuple(int(each) for each in re.findall(r"\d{1,3}", version)[:2]) or (0,)
+    return [each for each in _IMPORTS.findall(text) if each in lost and not is_there(context, each)]

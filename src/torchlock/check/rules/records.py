@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import version_of
+from torchlock.check.other_copies import fitting_record
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
+from torchlock.check.rules.letter_case import in_other_case
 from torchlock.inspect.ownership import is_whole
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -28,6 +30,8 @@ def records_without_package(context: CheckContext) -> Iterator[Finding]:
         if is_hidden(context, distribution) or distribution.name not in (*STACK, *needed_by_stack(context)):
             continue
         nothing = checked.is_hollow or (checked.recorded is None and _is_plain_install(context, distribution))
+        if in_other_case(context, distribution.name):
+            continue
         if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = severity_of(fails=is_vital(distribution.name))
@@ -43,24 +47,6 @@ def records_without_package(context: CheckContext) -> Iterator[Finding]:
             )
         elif checked.problem and distribution.name in STACK:
             yield _unreadable(context, checked)
-
-
-@rule("TL604")
-def without_package(context: CheckContext) -> Iterator[Finding]:
-    """An editable installation whose checkout, or the file that leads to it, is missing."""
-    if not context.live or _has_archives(context) or any(context.environment.unreadable):
-        return
-    mapped = {item.module for item in context.environment.editables}
-    for distribution in context.installed.distributions:
-        name, source = distribution.name, distribution.source
-        editable = name in mapped or (source is not None and source.editable)
-        if name in FAMILY and editable and context.copy(name) is None:
-            message = f"{name} {distribution.version} is installed in editable mode, and its folder does not exist"
-            expected_error = f"ModuleNotFoundError: No module named '{name}'"
-            severity = severity_of(fails=is_vital(name))
-            yield context.finding(
-                "TL604", severity, message, name, path=distribution.path, expected_error=expected_error
-            )
 
 
 def _is_importable(context: CheckContext, distribution: Distribution) -> bool:
@@ -118,8 +104,12 @@ def _twice(context: CheckContext, duplicate: Duplicate) -> Finding:
     message = f"{duplicate.name} is recorded twice in one folder, as {several}"
     whole = [each for each in duplicate.distributions if is_whole(each)]
     severity = severity_of(fails=not whole and duplicate.name in CORE, partly=not whole)
+    build = context.build(duplicate.name)
+    unlisted = [each for each in duplicate.distributions if not each.has_record]
     if whole:
         message += f", and its files are those of {whole[0].version}"
+    elif build is not None and any(_same(each.version, build.version) for each in unlisted):
+        message += f", and its version.py is that of {build.version}"
     else:
         message += ": their files are mixed"
     because = "an installer that did not remove the old release unpacked the other one over it"
@@ -134,16 +124,18 @@ def _is_left(context: CheckContext, duplicate: Duplicate) -> bool:
     return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
 
 
-def blame_records(findings: list[Finding]) -> list[Finding]:
+def blame_records(context: CheckContext, findings: list[Finding]) -> list[Finding]:
     """Make two records, or a record of other files, the cause of the errors of these files.
 
-    An installer asks the record. It takes a release for installed whose files are not there.
+    An installer asks the record. It takes a release for installed whose files are not there. If the other one of
+    two records is of the release that the rest needs, the files that are there are the ones that are wrong.
     """
     for finding in findings:
         if finding.rule == "TL605" and finding.severity != "error" and finding.packages:
             name, is_note = finding.packages[0][0], finding.severity == "note"
             others = [each for each in findings if each.severity == "error" and each.rule != "TL605"]
-            blamed = {other for each in others for other, _ in (each.packages[:1] if is_note else each.packages)}
+            is_first = is_note and not fitting_record(context, name)
+            blamed = {other for each in others for other, _ in (each.packages[:1] if is_first else each.packages)}
             if name in CORE and name in blamed:
                 finding.severity = "error"
     return findings
@@ -156,7 +148,7 @@ def _same(one: str, other: str) -> bool:
 
 def _other_release(context: CheckContext) -> Iterator[Finding]:
     """A record and a version file of different releases."""
-    for name in FAMILY:
+    for name in (*FAMILY, "numpy"):
         record, build = context.record(name), context.build(name)
         if record is None or build is None or record.kind == "conda" or not build.version:
             continue

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.dll_copies import rivals
 from torchlock.check.log_files import file_here, is_explained
 from torchlock.check.windows_errors import REFUSALS
 from torchlock.check.windows_libraries import install_vc_runtime
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
+    from torchlock.check.dll_copies import Rival
     from torchlock.check.log import Log
     from torchlock.check.windows_errors import Refusal
     from torchlock.finding import Finding
@@ -41,19 +43,29 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
         blamed.severity, blamed.strength = named.severity, Strength.RAN
         blamed.expected_error = first.text
         return
+    rival = next(iter(rivals(context, path, log)), None) if refusal.by_copy else None
+    there = f"; {rival.package} contains {' and '.join(rival.names[:2])}, too" if rival is not None else ""
     yield context.finding(
         "TL621",
         named.severity,
         f"Windows refuses {os.path.basename(path)} of {context.named(name)}, or a DLL that it needs: "
-        f"{refusal.means} (WinError {said['number']})",
+        f"{refusal.means} (WinError {said['number']}){there}",
         name,
         path=path,
         because=refusal.because,
         expected_error=first.text,
-        remedy=_remedy(context, refusal, path),
-        sources=("windows-error-codes",),
+        remedy=_imported_first(name, rival) if rival is not None else _remedy(context, refusal, path),
+        sources=("windows-error-codes", *(("paddleocr-14979",) if rival is not None else ())),
         strength=Strength.RAN,
         lacks=(os.path.basename(path),),
+    )
+
+
+def _imported_first(name: str, rival: Rival) -> Remedy:
+    """Let the package load its own DLLs before another one loads copies of the same names."""
+    return Remedy(
+        f"Import {name} before {rival.folder} (import {name} as the first line of the program): Windows keeps the "
+        f"first DLL that a process loads under a name. Or uninstall {rival.package} or {name}, if it is not used."
     )
 
 

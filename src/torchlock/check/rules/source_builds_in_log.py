@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -18,8 +18,11 @@ from torchlock.check.installer_findings import (
     words_of,
 )
 from torchlock.check.installer_log import read_installation
+from torchlock.check.log_machine import interpreter_of, target_of
+from torchlock.check.log_machine import system_of as os_of_log
 from torchlock.check.system_packages import package_command, system_of
 from torchlock.finding import Command, Remedy
+from torchlock.knowledge.build_failures import failure_in
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.systems import Library
 from torchlock.standards.names import normalise
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from torchlock.check.installer_log import Installation
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
+    from torchlock.knowledge.build_failures import BuildFailure
+    from torchlock.target import Target
 
 # The package that was compiled, as the lines around the failure name it.
 _NAMED = (
@@ -48,134 +53,10 @@ _NAMED = (
 )
 
 
-class _Cause(NamedTuple):
-    """A line of a build that shows why it failed: the sentence, and the remedy."""
-
-    line: re.Pattern[str]
-    says: str
-    remedy: str
-    words: tuple[str, ...] = ()
-    command: str = ""
-    packages: tuple[str, ...] = ()  # of Debian and Ubuntu
-    formula: str = ""  # of Homebrew
-
-
-_CAUSES = (
-    _Cause(
-        re.compile(
-            r"[/\\](?:pip-build-env-\w{1,20}|builds-v\d{1,3})[/\\].{0,200}[/\\]torch[/\\].{0,200}"
-            r"(?:undefined symbol|cannot open shared object|WinError|Library not loaded|[Ss]ymbol not found)"
-            r"|(?:WinError 12[67]|Library not loaded).{0,200}[/\\](?:pip-build-env-\w{1,20}|builds-v\d{1,3})[/\\]"
-        ),
-        "the torch that the installer put into the environment of the build does not load",
-        "Install torch first, in the release that this package is made for, then the package without isolation.",
-        ("--no-build-isolation",),
-    ),
-    _Cause(
-        re.compile(r"No module named '?torch'?\b"),
-        "its build imports torch, which an isolated build does not have",
-        "Install torch first, in the release that this package is made for, then the package without isolation.",
-        ("--no-build-isolation",),
-    ),
-    _Cause(
-        re.compile(
-            r"CUDA_HOME environment variable is not set|nvcc was not found"
-            r"|No such file or directory: '[^'\n]{0,80}nvcc"
-        ),
-        "its build needs the CUDA toolkit (nvcc), which the wheels of torch do not contain",
-        (
-            "Install the CUDA toolkit of the version that torch was built for and set CUDA_HOME, or use a "
-            "wheel of this package."
-        ),
-    ),
-    _Cause(
-        re.compile(r"Microsoft Visual C\+\+ 14|Unable to find vcvarsall|command '?cl\.exe'? failed: No such"),
-        "its build needs the C++ compiler of Visual Studio",
-        (
-            "Install the Microsoft C++ Build Tools (workload: desktop development with C++), or use a "
-            "Python for which a wheel exists."
-        ),
-        command="winget install Microsoft.VisualStudio.2022.BuildTools",
-    ),
-    _Cause(
-        re.compile(r"Python\.h: No such file"),
-        "its build needs the header files of Python",
-        "Install the header files of this Python.",
-        packages=("python3-dev",),
-    ),
-    _Cause(
-        re.compile(r"xcrun: error: invalid active developer path"),
-        "the command line tools of Xcode, which have the compiler, are not there any more",
-        "Install the command line tools again, which an update of macOS may remove.",
-        command="xcode-select --install",
-    ),
-    _Cause(
-        re.compile(r"clang(?:\+\+)?: error: unsupported option '-fopenmp'"),
-        "its build asks for OpenMP, which the compiler of Apple does not have",
-        "Install the compiler of LLVM and libomp with Homebrew, and let the build use it: set CC to "
-        "$(brew --prefix llvm)/bin/clang and CXX to $(brew --prefix llvm)/bin/clang++.",
-        command="brew install llvm libomp",
-    ),
-    _Cause(
-        re.compile(r"command '[^'\n]{0,300}/_build_env/bin/[\w.-]{1,60}' failed: No such file"),
-        "the Python of conda names a tool of the machine that built it, which is not here",
-        "Install the compilers of conda-forge in this environment (conda install -c conda-forge compilers), or "
-        "set AR, CC and CXX to the tools of the system, such as AR=/usr/bin/ar.",
-    ),
-    _Cause(
-        re.compile(
-            r"command '?[^'\n]{0,60}(?:gcc|g\+\+|cc|c\+\+|clang)'? failed: No such file|(?:gcc|g\+\+"
-            r"|cc): (?:command )?not found|unable to execute '?[^'\n]{0,40}(?:gcc|g\+\+|cc)'?"
-        ),
-        "its build needs a C compiler",
-        "Install a C compiler.",
-        packages=("build-essential",),
-    ),
-    _Cause(
-        re.compile(r"portaudio\.h: No such file|portaudio\.h' file not found"),
-        "its build needs the header files of PortAudio",
-        "Install PortAudio with its header files.",
-        packages=("portaudio19-dev",),
-        formula="portaudio",
-    ),
-    _Cause(
-        re.compile(r"sndfile\.h: No such file"),
-        "its build needs the header files of libsndfile",
-        "Install libsndfile with its header files.",
-        packages=("libsndfile1-dev",),
-        formula="libsndfile",
-    ),
-    _Cause(
-        re.compile(
-            r"libav(?:format|codec|device|util)[^\n]{0,60}(?:not found|No such file)"
-            r"|pkg-config[^\n]{0,40}(?:not found|is required)"
-        ),
-        "its build needs FFmpeg with its header files and pkg-config",
-        "Install FFmpeg's header files and pkg-config, or a release that has a wheel.",
-        packages=(
-            "pkg-config",
-            *("libavformat-dev", "libavcodec-dev", "libavdevice-dev", "libavutil-dev", "libavfilter-dev"),
-            *("libswscale-dev", "libswresample-dev"),
-        ),
-        formula="pkg-config ffmpeg",
-    ),
-    _Cause(
-        re.compile(
-            r"(?:can't find|No such file or directory:? ?'?|requires? a?) ?[Rr]ust|rustc"
-            r"|cargo[^\n]{0,30}not (?:found|installed)"
-        ),
-        "its build needs the Rust compiler",
-        "Use a Python for which a wheel exists, or install Rust.",
-    ),
-    _Cause(
-        re.compile(
-            r"CMake must be installed|cmake[^\n]{0,20}(?:not found|No such file)"
-            r"|No such file or directory: '?cmake"
-        ),
-        "its build needs CMake",
-        "Install CMake, then run the same command again.",
-    ),
-)
+# The lines of a build: this many before the failure, which may be pasted without its head, and behind it.
+_BEFORE, _BEHIND, _LONGEST = 60, 600, 2000
+# What pip says below the output of a build.
+_END = re.compile(r"\[end of output\]|note: This error originates|ERROR: Could not build wheels")
 _NO_DISTUTILS = re.compile(
     r"'pkgutil' has no attribute 'ImpImporter'|No module named '?distutils|attribute 'ImpImporter'"
 )
@@ -207,7 +88,11 @@ def _of_line(context: CheckContext, log: Log, first: Signature, found: Sequence[
     asked = _of_build(read_installation(log.text, first.line))
     if is_there(context, asked):
         return
-    told = _metadata(context, asked) if first.rules[0] == "TL511" else _told(context, asked)
+    if first.rules[0] == "TL511":
+        told = _metadata(context, asked)
+    else:
+        target = target_of(context, interpreter_of(context, log))
+        told = _told(context, asked, _output(log.text, first.line), target)
     yield finding_of(context, found, asked, first.text, told)
 
 
@@ -228,9 +113,9 @@ def _version_of(name: str, asked: Installation) -> str:
     return found[1] if found else (asked.version if asked.name == name else "")
 
 
-def _told(context: CheckContext, asked: Installation) -> Told:
+def _told(context: CheckContext, asked: Installation, output: str, target: Target | None) -> Told:
     what = f"{asked.name} {asked.version}".strip() or "a package"
-    other = _with_wheels(context, asked)
+    other = _with_wheels(context, asked, target)
     if other is not None:
         return other
     if _NO_DISTUTILS.search(asked.near):
@@ -241,10 +126,12 @@ def _told(context: CheckContext, asked: Installation) -> Told:
         return _older_python(context, asked, what, why)
     if _NO_PKG_RESOURCES.search(asked.near):
         return _without_pkg_resources(context, asked, what)
-    for cause in _CAUSES:
-        if cause.line.search(asked.near):
-            message = f"{what} was compiled here and did not build: {cause.says}"
-            return Told("TL524", message, _of_cause(context, asked, cause))
+    cause = failure_in(output)
+    if cause is not None and cause.is_older:
+        return _older_python(context, asked, what, cause.says)
+    if cause is not None:
+        message = f"{what} was compiled here and did not build: {cause.says}"
+        return Told("TL524", message, _of_cause(context, asked, cause), sources=cause.sources)
     if _ONLY_PYTHONS.search(asked.near):
         return _older_python(context, asked, what, "it does not support this Python")
     message = f"{what} was compiled here and did not build; its output in the log says why"
@@ -255,38 +142,43 @@ def _told(context: CheckContext, asked: Installation) -> Told:
     )
 
 
-def _of_cause(context: CheckContext, asked: Installation, cause: _Cause) -> Remedy:
+def _output(text: str, line: int) -> str:
+    """The output of the build whose failure is in this line."""
+    lines = text.split("\n")
+    start = max(0, line - _BEFORE)
+    end = next((number for number in range(line, len(lines)) if _END.search(lines[number])), len(lines))
+    return "\n".join(each[:_LONGEST] for each in lines[start : min(end, line + _BEHIND)])
+
+
+def _of_cause(context: CheckContext, asked: Installation, cause: BuildFailure) -> Remedy:
     """The remedy of a known cause; packages of Debian as a command on such a system only, else in words."""
-    if cause.words:
-        return Remedy(cause.remedy, commands=_without_isolation(context, asked, cause.words))
+    if cause.options:
+        return Remedy(cause.fix, commands=_without_isolation(context, asked, cause))
     system = system_of(context)
-    if cause.packages and system is not None and system.install.startswith("apt-get"):
-        return Remedy(cause.remedy, commands=package_command(context, system, Library("", cause.packages, "")))
-    if cause.formula and context.operating_system == "macos":
-        line = f"brew install {cause.formula}"
-        summary = f"{cause.remedy.rstrip('.')}, with Homebrew; then run the same command again."
-        return Remedy(summary, commands=(Command("system", line),))
-    named = f" (on Debian and Ubuntu: {' '.join(cause.packages)})." if cause.packages else "."
+    if cause.apt and system is not None and system.install.startswith("apt-get"):
+        return Remedy(cause.fix, commands=package_command(context, system, Library("", cause.apt, "")))
+    is_mac = (os_of_log(asked.near) or context.operating_system) == "macos"
+    if cause.brew and is_mac:
+        again = f"{cause.fix.removesuffix('.')}; then run the same command again."
+        return Remedy(again, commands=(Command("system", f"brew install {' '.join(cause.brew)}"),))
+    named = f" (on Debian and Ubuntu: {' '.join(cause.apt)})." if cause.apt else "."
     commands = (Command("system", cause.command),) if cause.command else ()
-    return Remedy(cause.remedy.removesuffix(".") + named, commands=commands)
+    return Remedy(cause.fix.removesuffix(".") + named, commands=commands)
 
 
-def _without_isolation(
-    context: CheckContext, asked: Installation, options: tuple[str, ...]
-) -> tuple[Command, ...]:
+def _without_isolation(context: CheckContext, asked: Installation, cause: BuildFailure) -> tuple[Command, ...]:
     """Install what the build needs, then the package itself."""
     words = requirement_words(asked.name, asked.version, asked.specifier)
     if not words:
         return ()
-    needs = ["setuptools", "wheel", *([] if "torch" in context.pins else ["torch"])]
+    needs = [each for each in cause.first if each not in context.pins or each in ("setuptools", "wheel")]
     first = {each.tool: each.line for each in install_again(context, needs)}
-    second = install_again(context, [*options, *words])
+    second = install_again(context, [*cause.options, *words])
     return tuple(each._replace(line=f"{first[each.tool]} && {each.line}") for each in second if each.tool in first)
 
 
-def _with_wheels(context: CheckContext, asked: Installation) -> Told | None:
+def _with_wheels(context: CheckContext, asked: Installation, target: Target | None) -> Told | None:
     """A package of the catalogue whose release has wheels for other Pythons than this one."""
-    target = context.target
     if target is None or not asked.version or wheels.installs(asked.name, asked.version, "", target) is not False:
         return None
     pythons = wheels.pythons_with(asked.name, asked.version, "", target)
@@ -304,7 +196,7 @@ def _with_wheels(context: CheckContext, asked: Installation) -> Told | None:
         return Told(
             "TL524",
             message,
-            Remedy(f"Use Python {best}{later}.", commands=in_python(context, best, words, asked.tool)),
+            Remedy(f"Use Python {best}{later}.", commands=in_python(context, best, words, asked.tool, target)),
         )
     if not there:
         return None
@@ -317,9 +209,11 @@ def _with_wheels(context: CheckContext, asked: Installation) -> Told | None:
 def _older_python(context: CheckContext, asked: Installation, what: str, why: str) -> Told:
     message = f"{what} was compiled here and did not build: {why}"
     words = words_of(asked)
-    own = context.target.python.minor if context.target is not None else 12
-    best = f"3.{min(11, own - 1)}"
-    summary = f"Use Python {best}, or a later release of {asked.name or 'this package'}."
+    own, later = context.environment.interpreter.python, f"or a later release of {asked.name or 'this package'}."
+    if own is None:
+        return Told("TL524", message, Remedy(f"Use an earlier Python than that of the log, {later}"))
+    best = f"3.{min(11, own.minor - 1)}"
+    summary = f"Use Python {best}, {later}"
     return Told(
         "TL524", message, Remedy(summary, commands=in_python(context, best, words, asked.tool) if words else ())
     )

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
+from torchlock.check.fix.commands import add
+from torchlock.check.fix.import_path import off_path
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.import_graph import MissingName, first_missing
 from torchlock.inspect.loading.imports import extension_of_python
-from torchlock.inspect.source import defined_names, parsed
+from torchlock.inspect.source import LARGEST, bound_names, defined_names, parsed
 from torchlock.knowledge.registry import rule
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.environment import PathEntry
 
 # Modules of Python, and two others, that the import of some release of torch loads.
@@ -36,6 +41,8 @@ _LOADED = frozenset((
     "traceback", "types", "typing", "unittest", "urllib", "uuid", "warnings", "weakref", "zipfile", "zlib",
     "typing_extensions", "torchgen",
 ))  # fmt: skip
+# It sets names that its source does not show, of its own and of typing.
+_REEXPORTS = "typing_extensions"
 # Functions call these during the import of torch; the list was compared with a real import.
 _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
@@ -80,8 +87,8 @@ def _own(context: CheckContext, site: str) -> Iterator[tuple[str, tuple[str, Pat
 
 def _defined(context: CheckContext, path: str) -> frozenset[str] | None:
     if path.endswith(".py"):
-        return _names_in(path)
-    names = _names_in(os.path.join(path, "__init__.py"))
+        return _names_in(context, path)
+    names = _names_in(context, os.path.join(path, "__init__.py"))
     return (
         None
         if names is None
@@ -89,9 +96,24 @@ def _defined(context: CheckContext, path: str) -> frozenset[str] | None:
     )
 
 
-def _names_in(path: str) -> frozenset[str] | None:
+def _names_in(context: CheckContext, path: str) -> frozenset[str] | None:
     tree = parsed(path)
-    return None if tree is None else defined_names(tree)
+    names = None if tree is None else defined_names(tree)
+    if names is None and tree is not None and os.path.basename(path) == f"{_REEXPORTS}.py":
+        return _words_in(path) | _typing(context)
+    return names
+
+
+def _words_in(path: str) -> frozenset[str]:
+    """All words of a file, of which it may define each."""
+    return frozenset(re.findall(r"[A-Za-z_]\w*", files.text(path, LARGEST) or ""))
+
+
+def _typing(context: CheckContext) -> frozenset[str]:
+    """What Python's own module typing may define, which typing_extensions hands on."""
+    folders = [entry.path for entry in context.environment.path if entry.kind == "stdlib"]
+    found = (parsed(path) for each in folders if files.is_file(path := os.path.join(each, "typing.py")))
+    return next((bound_names(tree) for tree in found if tree is not None), frozenset())
 
 
 def _lacks(has: Mapping[str, frozenset[str]], name: str) -> bool:
@@ -104,15 +126,23 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
     whose = "the module" if lack.module in ("typing_extensions", "torchgen") else "Python's module"
     taker = f", which {lack.path} uses" if lack.path else ""
     inside = "__init__.py" in context.environment.tree.names(entry.path)
+    record = next((each for each in _records(context, lack.module) if each.entry.path == entry.path), None)
     of = shown if inside else f"{path}, of your own,"
     message = f"{of} is imported in place of {whose} {lack.module}, and lacks {lack.name}{taker}"
+    if record is not None:
+        message = f"{record.name} {record.version} in {entry.path} is imported, and lacks {lack.name}{taker}"
     expected_error = (
         f"ImportError: cannot import name '{lack.name}' from '{lack.module}' ({path})"
         if lack.is_import
         else f"AttributeError: module '{lack.module}' has no attribute '{lack.name}'"
     )
     remedy = None
-    if inside:
+    if record is not None:
+        upgrade = Remedy(
+            f"Install a later release of {record.name}.", commands=add(context, record.name, "", "-U")
+        )
+        remedy = off_path(context, entry) or upgrade
+    elif inside:
         summary = f"Start Python outside of {entry.path}, which is the folder of a package."
         remedy = Remedy(summary, commands=(Command("shell", "cd .."),) if entry.kind == "current" else ())
     because = f"it comes first: {entry.because}"
@@ -128,13 +158,19 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
     )
 
 
+def _records(context: CheckContext, module: str) -> list[Distribution]:
+    """The distributions with the name of a module."""
+    name = module.replace("_", "-")
+    return [each for each in context.installed.distributions if each.name == name]
+
+
 def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
     """The name that an installed module lacks and the import of torch uses; "" if there is none."""
     torch = context.copy("torch")
     if torch is None or torch.kind != "package":
         return ""
     site = os.path.dirname(torch.path)
-    names = _names_in(os.path.join(site, f"{module}.py"))
+    names = _names_in(context, os.path.join(site, f"{module}.py"))
     lack = None if names is None else first_missing([site], "torch", {module: names})
     return "" if lack is None else lack.name
 

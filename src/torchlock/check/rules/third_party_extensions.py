@@ -14,6 +14,7 @@ from torchlock.inspect.loading.bundle_process import is_of_torch
 from torchlock.inspect.loading.names_of_torch import is_of_cuda, is_of_cuda_build, is_torchs_symbol
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import projects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def extensions(context: CheckContext) -> Iterator[Finding]:
 def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     """Why one extension module does not load with this torch."""
     name, library = attempt.package, os.path.basename(attempt.path)
-    severity = severity_of(fails=False, partly=_is_top(context, attempt))
+    severity = severity_of(fails=False, partly=_is_top(context, attempt) or _is_loaded(name))
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or is_of_cuda(each.name)]
     lost = [each for each in attempt.outcome.undefined if _is_torchs(context, each.symbol)]
     undefined = list(dict.fromkeys(each.symbol for each in lost))
@@ -94,6 +95,7 @@ def _is_torchs(context: CheckContext, symbol: str) -> bool:
 
 _ANOTHER = "it was built for another release of torch"
 # Authors name the torch of a build in its version: k2 1.24.4+cuda12.1.torch2.1.2.
+_SHORT = re.compile(r"pt([12])(\d{1,2})(?=cpu|cu\d)")  # torch_scatter 2.1.2+pt25cu124
 _LABEL = re.compile(r"torch(\d\.\d{1,2}(?:\.\d{1,2})?)")
 
 
@@ -106,8 +108,15 @@ def _built_for(context: CheckContext, name: str) -> str | None:
     if torch:
         return f"its cpp_lib.json says that it was built for torch {torch}"
     record = context.installed.get(name)
-    label = _LABEL.search(record.version.partition("+")[2]) if record is not None else None
-    return f"its version says that it was built for torch {label[1]}" if label else None
+    own = record.version.partition("+")[2] if record is not None else ""
+    label, short = _LABEL.search(own), _SHORT.match(own)
+    theirs = label[1] if label else f"{short[1]}.{short[2]}" if short else ""
+    return f"its version says that it was built for torch {theirs}" if theirs else None
+
+
+def _is_loaded(name: str) -> bool:
+    """Whether the import of a package is known to load its modules."""
+    return name in projects() and projects()[name].undeclared
 
 
 def _is_top(context: CheckContext, attempt: Attempt) -> bool:

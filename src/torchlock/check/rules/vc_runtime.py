@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.windows_libraries import install_vc_runtime, is_windows
-from torchlock.finding import Remedy
+from torchlock.check.windows_libraries import install_vc_runtime, is_windows, renew_vc_runtime
+from torchlock.finding import Remedy, Strength
 from torchlock.inspect.dll_version import version_of_dll
 from torchlock.inspect.record import Record, read_record
 from torchlock.knowledge.registry import rule
@@ -18,27 +19,34 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
     from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
 
 _DLL = "msvcp140.dll"
 _NEEDED = (14, 40)
 _SINCE = ">=2.9"
+_MODULE = re.compile(r"DLL load failed while importing (?P<name>\w{1,100})")
 
 
 @rule("TL618")
 def vc_runtime(context: CheckContext) -> Iterator[Finding]:
     """The runtime beside python.exe, which Windows takes before its own."""
-    prefix = context.environment.interpreter.prefix
-    if not _is_affected(context) or not prefix or (copy := context.copy("torch")) is None:
-        return
-    for folder in (os.path.join(copy.path, "lib"), prefix):
+    if _is_affected(context) and (older := _older_copy(context)) is not None:
+        path, version = older
+        there = f"{_DLL} of this environment is {version[0]}.{version[1]}"
+        yield _outdated(context, there, path, renew_vc_runtime(context, path))
+
+
+def _older_copy(context: CheckContext) -> tuple[str, tuple[int, int]] | None:
+    """An older runtime in the folder of torch or beside python.exe, which Windows takes before its own."""
+    copy, prefix = context.copy("torch"), context.environment.interpreter.prefix
+    own = os.path.join(copy.path, "lib") if copy is not None else ""
+    for folder in filter(None, (own, prefix)):
         names = context.environment.tree.names(folder)
         path = next((os.path.join(folder, name) for name in names if name.lower() == _DLL), "")
-        version = version_of_dll(path) if path else None
-        if version is not None and version < _NEEDED:
-            there = f"{_DLL} of this environment is {version[0]}.{version[1]}"
-            yield _outdated(context, there, path, install_vc_runtime(context))
         if path:
-            return
+            version = version_of_dll(path)
+            return (path, version) if version is not None and version < _NEEDED else None
+    return None
 
 
 @rule("TL618", on="log")
@@ -59,6 +67,58 @@ def shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         return
     there = f"{first.library or 'a DLL of torch'} fails when it is initialised, as with an older one"
     yield _outdated(context, there, "", install_vc_runtime(context))
+
+
+@rule("TL618", on="log")
+def shown_by_others(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A log in which a module of another package is found and fails when it is initialised."""
+    first = log.first
+    match = _MODULE.search(first.text) if first is not None else None
+    if first is None or match is None or first.rules[:1] != ("TL618",) or not is_windows(context):
+        return
+    owner, module = _owner_of(context, match["name"])
+    if owner is None or any(finding.rule == "TL618" for finding in found):
+        return
+    older, brought = _older_copy(context), next(_brought(context), None)
+    path, remedy = "", install_vc_runtime(context)
+    message = f"{os.path.basename(module)} of {owner.name} {owner.version} fails when it is initialised, "
+    if older is not None:
+        path, version = older
+        message += f"and {_DLL} of this environment is {version[0]}.{version[1]}"
+        remedy = renew_vc_runtime(context, path)
+    elif brought is not None:
+        name, version, path = brought
+        message += f"and {name} contains {_DLL} {version[0]}.{version[1]}"
+        words = f"Import {owner.name} before {name}: a process keeps the first {_DLL} that it loads. If that does "
+        remedy = Remedy(f"{words}not help: {_lower(remedy.summary)}", commands=remedy.commands)
+    else:
+        message += f"as with a Visual C++ runtime before {_NEEDED[0]}.{_NEEDED[1]}"
+    yield context.finding(
+        "TL618",
+        "warning",
+        message,
+        owner.name,
+        path=path or module,
+        because=f"libraries that Visual Studio 17.10 and later built need {_DLL} 14.40 or later",
+        expected_error=first.text,
+        remedy=remedy,
+        sources=("onnxruntime-21005", "triton-6483"),
+        strength=Strength.RAN,
+        lacks=(os.path.basename(module),),
+    )
+
+
+def _owner_of(context: CheckContext, module: str) -> tuple[Distribution | None, str]:
+    """The package that recorded an extension module of this name, and its file."""
+    named = re.compile(rf"(?:^|/){re.escape(module)}(?:\.cp\d{{2,4}}t?-win\w{{2,10}})?\.pyd$", re.IGNORECASE)
+    for distribution in context.installed.distributions:
+        record = read_record(distribution)
+        if not isinstance(record, Record):
+            continue
+        for row in record.rows(endings=(".pyd",)):
+            if named.search(row.path):
+                return distribution, os.path.normpath(os.path.join(record.base, row.path))
+    return None, ""
 
 
 @rule("TL311", on="log")

@@ -84,7 +84,8 @@ class Binary:
     ``win32`` (PE); ``machines`` are all that a universal file has. ``soname`` is the name by which others
     ask for it: SONAME, install name, or the name in the export table. ``rpath`` is DT_RPATH or LC_RPATH,
     ``runpath`` DT_RUNPATH; both unexpanded. ``interpreter`` is the loader that an ELF program names.
-    ``least_macos`` is the release of macOS that a Mach-O file was made for.
+    ``least_macos`` is the release of macOS that a Mach-O file was made for. ``executable_stack``: an ELF file asks
+    for a stack from which code runs; ``is_aligned``: its segments have the alignment that they name.
     """
 
     path: str
@@ -102,6 +103,8 @@ class Binary:
     version_definitions: tuple[str, ...] = ()
     truncated: tuple[Truncation, ...] = ()
     least_macos: tuple[int, int] | None = None
+    executable_stack: bool = False
+    is_aligned: bool = True
     read_symbols: Callable[[], Symbols | Unreadable] = field(
         default=lambda: Unreadable("", "has no symbols"), repr=False
     )

@@ -22,7 +22,12 @@ from torchlock.inspect.binaries.elf_tables import (
     DT_SONAME,
     MANY,
     MANY_NAMES,
+    MISALIGNED,
+    NO_DYNAMIC,
+    NO_NAMES,
+    PF_X,
     PT_DYNAMIC,
+    PT_GNU_STACK,
     PT_INTERP,
     PT_LOAD,
     Layout,
@@ -40,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DF_1_NODEFLIB = 0x800
+# The smallest page of all machines that have wheels of torch.
+_PAGE = 4096
 
 
 def read_elf(path: str, raw: Raw, head: bytes) -> Binary:
@@ -58,6 +65,8 @@ def read_elf(path: str, raw: Raw, head: bytes) -> Binary:
     layout = Layout(wide, segments, dict(entries))
     strings = Strings(raw, layout)
     named = {tag: strings.all(entries, tag) for tag in (DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH)}
+    if not all(named[DT_NEEDED]):
+        raise Broken(NO_NAMES)
     return Binary(
         path=path,
         format="elf",
@@ -72,6 +81,8 @@ def read_elf(path: str, raw: Raw, head: bytes) -> Binary:
         version_needs=tuple(need for need, _ in version_needs(raw, layout, strings)),
         version_definitions=tuple(name for name, _, base in version_definitions(raw, layout, strings) if not base),
         truncated=tuple(_truncations(raw, head, wide, segments)),
+        executable_stack=any(each.kind == PT_GNU_STACK and each.flags & PF_X for each in segments),
+        is_aligned=all(each.is_aligned(each.alignment) for each in segments if each.kind == PT_LOAD),
         read_symbols=partial(read_symbols, path, raw.order == "big", layout),
     )
 
@@ -92,12 +103,19 @@ def _segments(raw: Raw, head: bytes, wide: bool) -> list[Segment]:
     if count and width != least:
         raise Broken(f"entries of {width} bytes in the table of segments")
     table = raw.take(start, width * count, "the table of segments")
-    form = form_of(raw, "I4xQQ8xQ16x" if wide else "IIIxxxxI12x")
+    form = form_of(raw, "IIQQ8xQ8xQ" if wide else "III4xI4xII")
     found = []
     for at in range(0, width * count, width or 1):
         fields = struct.unpack_from(form, table, at)
-        found.append(Segment(*fields))
+        found.append(Segment(*fields) if wide else _narrow(*fields))
+    if not all(each.is_aligned(_PAGE) for each in found if each.kind == PT_LOAD):
+        raise Broken(MISALIGNED)
     return found
+
+
+def _narrow(kind: int, offset: int, address: int, size: int, flags: int, alignment: int) -> Segment:
+    """A segment of a file of 32 bits, which has the flags in another place."""
+    return Segment(kind, flags, offset, address, size, alignment)
 
 
 def _dynamic_entries(raw: Raw, segments: list[Segment], wide: bool) -> list[tuple[int, int]]:
@@ -115,6 +133,8 @@ def _dynamic_entries(raw: Raw, segments: list[Segment], wide: bool) -> list[tupl
         if tag == 0:
             break
         found.append((tag, value))
+    if size and not found:
+        raise Broken(NO_DYNAMIC)
     return found
 
 

@@ -11,13 +11,18 @@ from torchlock.inspect.binaries.raw import Broken, BudgetExceeded, Raw
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK = 1, 2, 3, 0x6474E551
+PF_X: Final = 1
 DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ = 1, 4, 5, 6, 10
 DT_SONAME, DT_RPATH, DT_RUNPATH, DT_GNU_HASH = 14, 15, 29, 0x6FFFFEF5
 DT_VERSYM, DT_FLAGS_1, DT_VERDEF, DT_VERNEED = 0x6FFFFFF0, 0x6FFFFFFB, 0x6FFFFFFC, 0x6FFFFFFE
 # The bit of a symbol version that only a reference to this very version is bound to.
 HIDDEN: Final = 0x8000
 _VER_FLG_BASE, _VER_FLG_WEAK = 1, 2
+# Why no loader takes a file whose headers were whole once.
+MISALIGNED: Final = "its segments are not aligned to pages"
+NO_DYNAMIC: Final = "its dynamic section has only zeros in it"
+NO_NAMES: Final = "the names of the libraries that it needs are lost"
 # More entries than any linker writes; a loader tries every folder for every library.
 MANY: Final = 1 << 16
 MANY_NAMES: Final = 1000
@@ -26,9 +31,15 @@ _MANY_VERSIONS: Final = 1 << 14
 
 class Segment(NamedTuple):
     kind: int
+    flags: int
     offset: int
     address: int
     size: int
+    alignment: int
+
+    def is_aligned(self, to: int) -> bool:
+        """Whether the loader can map it by units of this size: the file and the memory begin at the same place."""
+        return to == 0 or (self.address - self.offset) % to == 0
 
 
 class Layout(NamedTuple):

@@ -15,6 +15,7 @@ from torchlock.inspect.loading.outcome import (
     MissingVersion,
     NotExamined,
     Outcome,
+    Refusal,
     ShadowedLibrary,
     UndefinedSymbol,
     unknown_file,
@@ -38,6 +39,8 @@ _OF_EVERY_MACHINE = re.compile(
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
 _OF_PYTHON = "PyModule_Create2"
+# From which glibc on a library may not make the stack executable, and until which one it checked p_align.
+_STACK_SINCE, _ALIGNED_BEFORE = (2, 41), (2, 35)
 # Symbols that the loader or the compiler adds; no library needs to define them.
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
 # The C interfaces of NVIDIA's libraries: each has its prefix, and at most one symbol version, its own name.
@@ -81,6 +84,8 @@ class ElfProcess(LoaderProcess):
         self._has_python = False
         self._versions: dict[str, frozenset[str]] = {}
         self._shadows: list[ShadowedLibrary] = []
+        if root is not None:
+            self._preload(root)
         if executable is not None:
             self._start(os.path.realpath(self._real(executable)))
 
@@ -90,6 +95,20 @@ class ElfProcess(LoaderProcess):
             self._main = _Library(executable, binary, None, [])
             self._fill(self._main, _Found())
             self._has_python = self._defines_python()
+
+    def _preload(self, root: Root) -> None:
+        """Load what every program loads first. The loader goes on without one that does not load."""
+        for name, _ in root.preloaded:
+            path = root.file(name) if "/" in name else root.search(name)
+            binary = self._binary(path) if path is not None else None
+            if path is None or not isinstance(binary, Binary) or not self._is_for_process(binary):
+                continue
+            before, found = dict(self._loaded), _Found()
+            library = _Library(path, binary, None, [])
+            self._loaded.setdefault(binary.soname or os.path.basename(path), library)
+            self._fill(library, found)
+            if found.missing or found.broken:
+                self._loaded = before
 
     def _defines_python(self) -> bool:
         """Whether the program or a library of it defines the functions of Python."""
@@ -114,6 +133,7 @@ class ElfProcess(LoaderProcess):
         before = dict(self._loaded)
         library = _Library(path, binary, self._main, [])
         found = _Found(request.preloaded)
+        found.refused += self._refused(path, binary)
         self._loaded.setdefault(binary.soname or os.path.basename(path), library)
         self._fill(library, found)
         undefined = list(self._undefined(library, bool(found.missing), found)) if request.symbols else []
@@ -173,12 +193,22 @@ class ElfProcess(LoaderProcess):
             return None
         binary = self._binary(path)
         if isinstance(binary, Binary):
+            found.refused += self._refused(path, binary)
             return _Library(path, binary, library, [])
         if unseen := unknown_file(binary, self._real(path), library.path):
             found.unseen.insert(0, unseen)
         else:
             found.broken.append(Unreadable(path, binary.reason))
         return None
+
+    def _refused(self, path: str, binary: Binary) -> Iterator[Refusal]:
+        """Why the glibc of the machine does not map a whole library; nothing if that glibc is unknown."""
+        glibc = self._root.glibc_version if self._root is not None else ()
+        is_running = self._main is not None and self._main.binary.executable_stack
+        if binary.executable_stack and glibc >= _STACK_SINCE and not is_running:
+            yield Refusal(path, True, glibc)
+        elif not binary.is_aligned and () < glibc < _ALIGNED_BEFORE:
+            yield Refusal(path, False, glibc)
 
     def _is_unknown(self, name: str) -> bool:
         """Whether the machine may still have a library that was not found."""
@@ -424,6 +454,7 @@ class _Found:
         self.shadowed: list[ShadowedLibrary] = []
         self.broken: list[Unreadable] = []
         self.unseen: list[NotExamined] = []
+        self.refused: list[Refusal] = []
         self.preloaded = preloaded
 
     def outcome(self, path: str, undefined: Iterable[UndefinedSymbol]) -> Outcome:
@@ -435,6 +466,7 @@ class _Found:
             tuple(self.shadowed),
             self.broken[0] if self.broken else None,
             tuple(self.unseen),
+            self.refused[0] if self.refused else None,
         )
 
 

@@ -228,7 +228,7 @@ class _Preloaded:
             if entry.state != "folder" or tree.names(entry.path).get("nvidia") != "folder":
                 continue
             nvidia = os.path.join(entry.path, "nvidia")
-            for package in tree.names(nvidia):
+            for package in (each for each in tree.names(nvidia) if not each.startswith("~")):
                 for inner in ("lib", "bin", os.path.join("lib", "x86_64")):
                     folder = os.path.join(nvidia, package, inner)
                     if self._is_opened(tree.names(folder)):

@@ -55,6 +55,17 @@ class ShadowedLibrary(NamedTuple):
     meant: str
 
 
+class Refusal(NamedTuple):
+    """A whole library that the glibc of the machine does not map.
+
+    ``stack``: it asks for an executable stack; else its segments have not the alignment that they name.
+    """
+
+    path: str
+    stack: bool
+    glibc: tuple[int, ...]
+
+
 class NotExamined(NamedTuple):
     """A library that was not examined: its name, the path of the library that needs it, and the reason.
 
@@ -81,11 +92,12 @@ class Outcome(NamedTuple):
     shadowed: tuple[ShadowedLibrary, ...] = ()
     unreadable: Unreadable | None = None
     unseen: tuple[NotExamined, ...] = ()
+    refused: Refusal | None = None
 
     @property
     def loads(self) -> bool:
         """Whether no examined fact prevents loading."""
-        return not (self.missing or self.undefined or self.versions or self.unreadable)
+        return not (self.missing or self.undefined or self.versions or self.unreadable or self.refused)
 
     @property
     def answer(self) -> bool | Unknown:

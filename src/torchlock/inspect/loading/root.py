@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import struct
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -15,6 +16,7 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+PRELOAD = "/etc/ld.so.preload"
 _CACHE = b"glibc-ld.so.cache1.1"
 _OLD_CACHE = b"ld.so-1.7.0"
 _LARGEST = 32 << 20
@@ -44,6 +46,7 @@ class Root:
         self.machine = machine
         path = (environ or {}).get("LD_LIBRARY_PATH", "")
         # An empty part is the current folder of the program (ld.so(8)).
+        self._preload = (environ or {}).get("LD_PRELOAD", "")
         self.library_path = tuple(part or "." for part in path.replace(";", ":").split(":")) if path else ()
 
     @property
@@ -138,6 +141,25 @@ class Root:
         found = [self.file(path) for path in self.cache.get("libc.so.6", ())]
         found += [self.file(f"{folder}/libc.so.6") for folder in self.folders]
         return next(filter(None, found), None)
+
+    @cached_property
+    def glibc_version(self) -> tuple[int, ...]:
+        """The version of its glibc, by the symbol versions that this defines; () if it is unknown."""
+        from torchlock.inspect.binaries import Binary, read_binary
+
+        binary = read_binary(self.glibc) if self.glibc is not None else None
+        names = binary.version_definitions if isinstance(binary, Binary) else ()
+        found = (re.fullmatch(r"GLIBC_(\d{1,2})\.(\d{1,3})(?:\.\d{1,3})?", name) for name in names)
+        return max(((int(match[1]), int(match[2])) for match in found if match), default=())
+
+    @cached_property
+    def preloaded(self) -> tuple[tuple[str, str], ...]:
+        """The libraries that each program loads first, and what names them: LD_PRELOAD or a file (ld.so(8))."""
+        listed = files.text(self.real(PRELOAD), 1 << 16) or "" if files.is_file(self.real(PRELOAD)) else ""
+        named = [(each, "LD_PRELOAD") for each in re.split(r"[:\s]+", self._preload)]
+        lines = (line.partition("#")[0] for line in listed.splitlines())
+        named += [(each, PRELOAD) for line in lines for each in re.split(r"[:\s]+", line)]
+        return tuple((each, what) for each, what in named[:_PATTERNS] if each)
 
     @cached_property
     def folders(self) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ class _Stage:
     @property
     def entries(self) -> list[Entry]:
         """What the stage has, and what it installs into virtual environments."""
-        return [*self.state.entries, *(entry for each in self.environments.entries.values() for entry in each)]
+        return [*self.state.entries, *self.environments.installed()]
 
     def beneath(self) -> list[_Stage]:
         """The stages that this one names."""

@@ -55,7 +55,12 @@ _SHELLS: dict[str, Words] = dict.fromkeys(
 }
 # A prompt of a shell, with the name of an environment or a folder in front of it.
 _PROMPT = re.compile(
-    r"[ \t]*(?:\([\w. -]+\)[ \t]*)?(?:PS [^>\r\n]*>|[A-Z]:\\[^>\r\n]*>|[\w.@:~/-]*[$#%]|>)[ \t]+(?=\S)"
+    r"[ \t]*(?:\([\w. -]+\)[ \t]*)?(?:PS [^>\r\n]*>|[A-Z]:\\[^>\r\n]*>|[\w.@:~/-]+#|[\w.@:~/-]*[$%]|>)[ \t]+(?=\S)"
+)
+# ``# `` begins a comment, or it is the prompt of root in front of a command.
+_ROOT = re.compile(r"[ \t]*(?:\([\w. -]+\)[ \t]*)?#[ \t]+(?=\S)")
+_COMMAND = re.compile(
+    r"[ \t]*(?:sudo|pip3?|python3?|py|apt|apt-get|brew|conda|mamba|uv|git|dnf|yum|cd|docker|export|source)[ \t]"
 )
 _MAGIC = re.compile(r"[ \t]*(?:!|%(?=(?:uv[ \t]+)?(?:pip|conda)\b))[ \t]*")
 # A word that the reader of the text replaces: <version>, [version], X.Y.Z, {version}, ...
@@ -84,14 +89,22 @@ def read(text: str, path: str) -> Document:
         words = _SHELLS.get(block.language.lower())
         code = _commands(block) if words and block.lines else MappedText()
         if words and code.text:
-            state = Installed(step=step)
+            state, known = Installed(step=step), len(builder.document.indexes)
             EmbeddedBuilder(builder, code.text, code.pieces).install(state, words)
+            _limit_indexes(builder.document, known, range(step + 1, state.step + 1))
             step = state.step
             entries = [replace(entry, marker=both(entry.marker, state.marker)) for entry in state.entries]
             parts[f"line-{builder.place(block.lines[0].start).line}"] = entries
     _soften(builder.document)
     builder.add(scoped_parts(parts))
     return builder.document
+
+
+def _limit_indexes(document: Document, known: int, steps: range) -> None:
+    """The indexes that a block sets count for its own commands; without commands they are for other blocks."""
+    if steps:
+        new = [line if line.steps else line._replace(steps=tuple(steps)) for line in document.indexes[known:]]
+        document.indexes[known:] = new
 
 
 def _markdown(lines: list[_Line]) -> Iterator[_Block]:
@@ -133,13 +146,22 @@ def _commands(block: _Block) -> MappedText:
     """The commands of a block without their prompts; with a prompt, the other lines are output."""
     kept, going = MappedText(), False
     magic = block.language.lower() in ("python", "py") or any(_MAGIC.match(line.text) for line in block.lines)
-    mark = _MAGIC if magic else _PROMPT if any(_PROMPT.match(line.text) for line in block.lines) else None
+    mark = _MAGIC if magic else _prompt([line.text for line in block.lines])
     for text, start in block.lines:
         prompt = mark.match(text) if mark and not going else None
         if mark is None or prompt or going:
             _copy(text, start, prompt.end() if prompt else 0, kept)
             going = text.rstrip("\r\n \t").endswith(("\\", "`", "^"))
     return kept
+
+
+def _prompt(lines: list[str]) -> re.Pattern[str] | None:
+    """The prompt of a block, None if it has none."""
+    if any(_PROMPT.match(line) for line in lines):
+        return _PROMPT
+    behind = [match for line in lines if (match := _ROOT.match(line))]
+    as_root = any(_COMMAND.match(match.string, match.end()) for match in behind)
+    return _ROOT if as_root and not any(_COMMAND.match(line) for line in lines) else None
 
 
 def _copy(text: str, start: int, at: int, kept: MappedText) -> None:

@@ -97,6 +97,10 @@ class Environments:
         self.entered.add(made.path or "")
         return self.entries.setdefault(made.path or "", [])
 
+    def installed(self) -> list[Entry]:
+        """What this stage installs into its environments; a branch of an environment with all else in it."""
+        return [entry for path, entries in self.entries.items() for entry in _with_branches(path, entries)]
+
     @property
     def is_unused(self) -> bool:
         """Whether there is an environment, and no command is known to use one."""
@@ -146,6 +150,16 @@ class Environments:
             if known and path and (known == path or _ends(known, path) or _ends(path, known)):
                 return made
         return None
+
+
+def _with_branches(path: str, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries of an environment, those that are always installed once more for each branch of a command."""
+    whole = f"alone:{path}"
+    branches = dict.fromkeys(entry.scope for entry in entries if entry.scope.startswith(f"{whole}-"))
+    joined = [
+        replace(entry, scope=branch) for branch in branches for entry in entries if entry.scope in (whole, branch)
+    ]
+    return [*(entry for entry in entries if entry.scope not in branches), *joined]
 
 
 def _ends(path: str, part: str) -> bool:

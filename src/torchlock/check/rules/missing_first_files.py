@@ -1,12 +1,17 @@
-"""TL601: a torch without the files that its import opens first, if no record lists them."""
+"""TL601: packages without the files that their import opens first, if no record lists them."""
 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.relevance import is_hidden, is_vital
+from torchlock.inspect.import_graph import lost_modules
 from torchlock.inspect.library import is_library
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import STACK
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -38,6 +43,43 @@ def without_first_files(context: CheckContext) -> Iterator[Finding]:
         expected_error = f"OSError: {path}: cannot open shared object file: No such file or directory"
         message = "torch lacks libtorch_global_deps, which its import opens first"
         yield context.finding("TL601", "error", message, "torch", path=path, expected_error=expected_error)
+
+
+@rule("TL601")
+def without_modules(context: CheckContext) -> Iterator[Finding]:
+    """A package of which modules are missing that its own import loads, and whose record lists no files."""
+    if context.environment.frozen is not None:
+        return
+    for checked in context.integrity.checked:
+        name = checked.distribution.name
+        copy = context.copy(name) if name in STACK else None
+        if copy is None or copy.kind != "package" or checked.recorded or is_hidden(context, checked.distribution):
+            continue
+        lost = lost_modules(copy.path) or _without_core(context, copy)
+        if lost:
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            yield context.finding(
+                "TL601",
+                severity_of(fails=is_vital(name)),
+                f"{name} lacks {lost[0]}{more}, which its own import loads",
+                name,
+                path=copy.path,
+                because="no RECORD lists its files, and installers write that last: its installation did not end",
+                expected_error=f"ModuleNotFoundError: No module named '{lost[0]}'",
+            )
+
+
+def _without_core(context: CheckContext, copy: ModuleCopy) -> list[str]:
+    """The extension module of NumPy, if that is missing: its import loads it under a condition."""
+    if copy.name != "numpy":
+        return []
+    tree = context.environment.tree
+    text = tree.text(os.path.join(copy.path, "__init__.py"), 4 << 20)
+    core = next((each for each in ("_core", "core") if re.search(rf"\bimport {each}\b", text)), "")
+    names = tree.names(os.path.join(copy.path, core)) if core else {"_multiarray_umath": "file"}
+    return (
+        [] if any(each.startswith("_multiarray_umath") for each in names) else [f"numpy.{core}._multiarray_umath"]
+    )
 
 
 def _is_cut(context: CheckContext, copy: ModuleCopy) -> bool:

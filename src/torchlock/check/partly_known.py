@@ -1,0 +1,136 @@
+"""A release of which an installer found no file, where the log shows the Python or the system, or neither.
+
+The tables say for which Pythons and systems the release has wheels. The message says what is known, and no more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.check import known_wheels as wheels
+from torchlock.check.asked_releases import Asked, place_of
+from torchlock.check.installer_findings import Told
+from torchlock.check.labelled_releases import with_label
+from torchlock.finding import Remedy
+from torchlock.knowledge.build_labels import kind_of
+from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
+
+if TYPE_CHECKING:
+    from torchlock.check.context import CheckContext
+    from torchlock.check.installer_log import Installation
+    from torchlock.inspect.interpreter import Interpreter
+
+_ELSEWHERE = (
+    "On another system leave it out: lock again with a release of the package that asks for it which requires it "
+    "on these systems only (torch 1.13.0 asks for the NVIDIA packages everywhere, 1.13.1 and later on Linux)."
+)
+_SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
+
+
+def partly_known(context: CheckContext, asked: Installation, interpreter: Interpreter, system: str) -> Told | None:
+    """What the wheels of a pinned release say about a Python or a system that the log does not show.
+
+    ``system`` is the operating system that the log shows; "" if it does not.
+    """
+    version, _, label = asked.version.partition("+")
+    if version not in wheels.public_tags(asked.name) or interpreter.bits == 32:
+        return None
+    own = interpreter.target_platform
+    names = [str(own)] if own is not None else [each for each in PLATFORMS if each.startswith(system)]
+    targets = [Target(interpreter.python or PythonVersion(3, 12, 0), Platform.parse(each)) for each in names]
+    if label and all(each.platform.system == "macos" for each in targets):
+        return _labelled_for_macos(context, asked, targets, version, label)
+    if label and kind_of(label) is None:
+        return None
+    there = {place_of(each): wheels.pythons_with(asked.name, version, "", each) for each in targets}
+    python = interpreter.python
+    if python is None:
+        return _of_system(asked, targets, there, is_known=bool(system) or own is not None)
+    return _of_python(asked, there, str(python))
+
+
+def _labelled_for_macos(
+    context: CheckContext, asked: Installation, targets: list[Target], version: str, label: str
+) -> Told | None:
+    """A build with a label, which no release has for macOS."""
+    for target in reversed(targets):
+        if pythons := wheels.pythons_with(asked.name, version, "", target):
+            there = Target(PythonVersion.parse(pythons[-1]), target.platform)
+            return with_label(context, Asked(asked.name, version, label, there, asked))
+    return None
+
+
+def _of_python(asked: Installation, there: dict[str, list[str]], python: str) -> Told | None:
+    """The Python is known: no wheel is for it, or only some systems have one."""
+    places = [place for place, pythons in there.items() if python in pythons]
+    if len(places) == len(there):
+        return None
+    if len({tuple(each) for each in there.values() if each}) == 1 and places:
+        message = f"{asked.requirement} has wheels for {' and '.join(places)} only"
+        return Told("TL403", message, Remedy(_ELSEWHERE))
+    every = sorted({each for pythons in there.values() for each in pythons}, key=Version)
+    if not every:
+        return None
+    best = [each for each in every if Version(each) < Version(python)][-1:] or every[:1]
+    summary = f"Use Python {best[0]}, or a release of {asked.name} that has wheels for Python {python}."
+    if not places:
+        message = f"{asked.requirement} has no wheel for Python {python}: it has wheels for {_said(every)}"
+        return Told("TL403", message, Remedy(summary))
+    message = f"{asked.requirement} has wheels for Python {python} on {' and '.join(places)} only"
+    return Told("TL403", message, Remedy(f"On another system: {summary[0].lower()}{summary[1:]}"))
+
+
+def _of_system(
+    asked: Installation, targets: list[Target], there: dict[str, list[str]], *, is_known: bool
+) -> Told | None:
+    """The Python is not known: for which Pythons this system has wheels, or which systems have any."""
+    having = {place: pythons for place, pythons in there.items() if pythons}
+    if is_known and not having:
+        return _for_no_python(asked, targets)
+    if not having:
+        return None
+    parts = [f"{place}: {_said(pythons)}" for place, pythons in having.items()]
+    message = (
+        f"{asked.requirement} has wheels for {'; '.join(dict.fromkeys(parts))}; the installer needs another one"
+    )
+    if len(set(map(tuple, having.values()))) == 1 and len(having) == len(there):
+        message = f"{asked.requirement} has wheels for {_said(next(iter(having.values())))} only"
+    newest = max((pythons[-1] for pythons in having.values()), key=Version)
+    summary = (
+        f"Look which Python the installer uses (it may be newer, or one of 32 bits): use Python {newest} of 64 "
+        f"bits, or a release of {asked.name} for that Python; then lock again."
+    )
+    return Told("TL403", message, Remedy(summary))
+
+
+def _for_no_python(asked: Installation, targets: list[Target]) -> Told:
+    """No wheel of the release is for this system: the releases that have one."""
+    places = " and ".join(dict.fromkeys(place_of(each) for each in targets))
+    message = f"{asked.requirement} has no wheel for {places}"
+    having = [
+        each
+        for each in wheels.final_releases(asked.name)
+        if any(wheels.pythons_with(asked.name, each, "", target) for target in targets)
+    ]
+    if not having:
+        others = dict.fromkeys(
+            _SYSTEMS[name.partition("-")[0]]
+            for name in PLATFORMS
+            if wheels.pythons_with(
+                asked.name,
+                asked.version.partition("+")[0],
+                "",
+                Target(PythonVersion(3, 12, 0), Platform.parse(name)),
+            )
+        )
+        only = f": it has wheels for {' and '.join(others)} only" if others else ""
+        return Told("TL403", f"{message}{only}", Remedy(_ELSEWHERE))
+    nearest = wheels.nearest(having, asked.version.partition("+")[0])
+    span = f"{having[0]} to {having[-1]}" if len(having) > 1 else having[0]
+    return Told("TL403", message, Remedy(f"Install {asked.name} {nearest}: there, releases {span} have wheels."))
+
+
+def _said(pythons: list[str]) -> str:
+    return f"Python {wheels.ranges(pythons)}"
