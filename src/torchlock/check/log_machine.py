@@ -41,7 +41,13 @@ _SYSTEMS = {"macos": _ANY_MACOS, "windows": "win", "linux": "linux", "darwin": _
 _MACHINES = {_ANY_MACOS: {"aarch64": "arm64"}, "win": {"x86_64": "amd64", "aarch64": "arm64"}}
 # What shows the operating system, in a path or in the words of its loader.
 _SIGNS = (
-    ("macos", re.compile(r"\.dylib\b|(?<![:\w])/Users/|(?<!\w)dlopen\(/|-darwin\.so|macosx[-_]")),
+    (
+        "macos",
+        re.compile(
+            r"\.dylib\b|(?<![:\w])/Users/|(?<!\w)dlopen\(/|-darwin\.so|macosx[-_]"
+            r"|/opt/homebrew/|/usr/local/Cellar/|/Python\.framework/"
+        ),
+    ),
     (
         "windows",
         re.compile(r"\.(?:dll|pyd)\b|(?<![a-z])[a-z]:\\|\\(?:site-packages|scripts)\\|\bwinerror\b", re.I),
