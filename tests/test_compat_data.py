@@ -92,6 +92,7 @@ def real() -> Tables:
         *sorted((DATA / "builds").glob("*.toml")),
         DATA / "conda.toml",
         DATA / "libraries.toml",
+        DATA / "modules.toml",
         DATA / "names.toml",
         DATA / "python.toml",
     ]

@@ -133,10 +133,22 @@ def _in_words(near: str) -> Told:
     if asks := _asks(" ".join(near.split())):
         summary = "Loosen one of these requirements, or take another release of a package that has one of them."
         return Told("TL527", asks, Remedy(summary))
+    if wanted := _only_want(" ".join(near.split())):
+        message = (
+            f"the installer found no {wanted} for its Python and machine, and each release that it tried needs it"
+        )
+        summary = f"Use a Python for which {wanted} has wheels (look at python --version, and at the system)."
+        return Told("TL527", message, Remedy(summary))
     between = _BETWEEN.search(near)
     names = between[1].strip() if between and re.search(r",| and ", between[1]) else ""
     message = f"the requirements of {names or 'this installation'} exclude each other"
     return Told("TL527", message, Remedy("Loosen one of the pins that the log names."))
+
+
+def _only_want(text: str) -> str:
+    """The one requirement that all which the installer tried have, so that it excludes nothing; else ""."""
+    found = {(normalise(match["what"]), match["specifier"].rstrip(",")) for match in _ASKS.finditer(text)}
+    return "".join(next(iter(found))) if len(found) == 1 and len(_ASKS.findall(text)) > 1 else ""
 
 
 def _asks(text: str) -> str:
