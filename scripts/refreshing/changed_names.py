@@ -31,7 +31,7 @@ _PLAIN = frozenset({"staticmethod", "classmethod", "abstractmethod", "no_grad", 
 }
 _DEEPEST = 3
 # The deepest level of projects with very many modules.
-_DEEPEST_OF = {"transformers": 2}
+_DEEPEST_OF = {"transformers": 1}
 _DEEPEST_STAR = 8
 
 

@@ -7,6 +7,7 @@ of pytest. Without a traceback only the error is known.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log import plain_lines
@@ -107,6 +108,11 @@ class MissingName(NamedTuple):
 
 def missing_names(text: str, *, of_others: bool = False) -> list[MissingName]:
     """The names of the stack, or of other packages, that a log shows to be missing, in its order, each once."""
+    return list(_missing_names(text, of_others=of_others))
+
+
+@lru_cache(maxsize=4)
+def _missing_names(text: str, *, of_others: bool) -> tuple[MissingName, ...]:
     patterns = _OF_OTHERS if of_others else _OF_STACK
     found: dict[str, MissingName] = {}
     for number, line, frames in _lines_with_frames(text):
@@ -117,7 +123,7 @@ def missing_names(text: str, *, of_others: bool = False) -> list[MissingName]:
                 found[missing.name] = first._replace(
                     caller=_caller(frames, missing.package), asker=_asker(frames, missing.package)
                 )
-    return list(found.values())
+    return tuple(found.values())
 
 
 def last_caller(text: str, number: int, package: str) -> Frame | None:
