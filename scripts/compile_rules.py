@@ -27,6 +27,7 @@ from compiling.declared import read_declared
 from compiling.images import read_images
 from compiling.index_pages import read_index_pages
 from compiling.libraries import read_libraries
+from compiling.modules import read_modules
 from compiling.names import read_names
 from compiling.python import read_python
 from compiling.registry import compile_registry
@@ -70,6 +71,7 @@ def compile_all(data: Path) -> dict[str, str]:
         "index.json": dump(read_index(data / "builds" / "index.toml", sources)),
         "index_pages.json": dump(read_index_pages(data / "builds" / "index_pages.toml", sources)),
         "libraries.json": dump(read_libraries(data / "libraries.toml", sources)),
+        "modules.json": dump(read_modules(data / "modules.toml", sources)),
         "names.json": dump(read_names(data / "names.toml", sources)),
         "python.json": dump(read_python(data / "python.toml", sources)),
         "registry.json": dump(registry),

@@ -93,6 +93,7 @@ def real() -> Tables:
         DATA / "conda.toml",
         DATA / "libraries.toml",
         DATA / "build_failures.toml",
+        DATA / "modules.toml",
         DATA / "names.toml",
         DATA / "python.toml",
     ]

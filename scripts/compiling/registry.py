@@ -31,7 +31,7 @@ _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _MEANING_KEYS = {"line", "near", "system", "absent", "says", "because", "fix", "command"}
 _MEANING = {"near": "", "system": "", "absent": "", "command": ""}
 _SYSTEMS = ("", "linux", "macos", "windows")
-_WEIGHTS = ("echo", "headline", "attempt", "cause")
+_WEIGHTS = ("echo", "general", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.
 _WORDS = {
     "@failure": (

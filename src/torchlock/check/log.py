@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
 from torchlock.check.log_facts import Facts
 from torchlock.check.log_handled import LACK, handled_lines, without
-from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, HEADLINE, WORDS, signatures
+from torchlock.check.log_signatures import ATTEMPT, CAUSE, GENERAL, HEADLINE, WORDS, signatures
 from torchlock.check.log_wrapped import unwrapped
 from torchlock.knowledge.registry import group
 
@@ -63,6 +63,8 @@ _CELL = re.compile(
 )
 # A warning of Python: an error that follows soon counts more.
 _WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
+# The line of code that warned, which Python prints below its warning.
+_WARNS = re.compile(r"\s{0,20}(?:warnings\.)?warn\(")
 # The head of a frame in Python's own tracebacks: its code follows.
 _HEAD = re.compile(r'File "[^"]{1,500}", line \d{1,7}(?:, in |\s{0,8}$)')
 _SOURCE = re.compile(r"\s{0,8}(?:-{1,8}> ?)?\d{1,7}(?: |$)|\s{0,8}\(\.\.\.\)")
@@ -127,7 +129,7 @@ class Log(NamedTuple):
     @property
     def start(self) -> Signature | None:
         """The first failure, even if it is a build that failed because the installed torch does not load."""
-        real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
+        real = [each for each in self.signatures if each.weight > GENERAL] or _most(self.signatures)
         real = [each for each in real if not self._is_expected(each)]
         real = real[1:] if _is_cover(real) else real
         if not real or real[0].weight == CAUSE:
@@ -211,6 +213,12 @@ class Log(NamedTuple):
         return len(places) == 2 and not places["torch"] & places["torchaudio"]
 
 
+def _most(signatures: Sequence[Signature]) -> list[Signature]:
+    """The lines of the greatest weight."""
+    most = max((each.weight for each in signatures), default=0)
+    return [each for each in signatures if each.weight == most]
+
+
 def _is_cover(real: Sequence[Signature]) -> bool:
     """Whether the first failure only sums up the one that a library prints below it."""
     first = real[0] if real else None
@@ -278,7 +286,7 @@ class _Failures:
         """Compare one line with the known failures, unless it is code in a traceback."""
         self._in_source = bool(_CELL.match(line)) or (self._in_source and bool(_SOURCE.match(line)))
         self._frame_at = _frame_at(line, self._frame_at)
-        if self._in_source or self._frame_at >= 0 or not self._is_tried(number, line):
+        if self._in_source or self._frame_at >= 0 or _WARNS.match(line) or not self._is_tried(number, line):
             return
         if (row := _known(line)) is not None and len(self.found) < _MOST_FOUND:
             index, known = row

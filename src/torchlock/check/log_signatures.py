@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from torchlock.knowledge import registry
 
-# The weight of a line. An echo follows an earlier failure. A headline starts a list of attempts. Each attempt may
-# fail for its own reason; the cause is the attempt that was expected to work.
-ECHO, HEADLINE, ATTEMPT, CAUSE = range(4)
-_WEIGHTS = {"echo": ECHO, "headline": HEADLINE, "attempt": ATTEMPT, "cause": CAUSE}
+# The weight of a line. An echo follows an earlier failure. A general one is what any program may print: it counts
+# only if no other line does. A headline starts a list of attempts. Each attempt may fail for its own reason; the
+# cause is the attempt that was expected to work.
+ECHO, GENERAL, HEADLINE, ATTEMPT, CAUSE = range(5)
+_WEIGHTS = {"echo": ECHO, "general": GENERAL, "headline": HEADLINE, "attempt": ATTEMPT, "cause": CAUSE}
 
 
 class Known(NamedTuple):

@@ -7,6 +7,7 @@ of pytest. Without a traceback only the error is known.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log import plain_lines
@@ -37,6 +38,9 @@ def _errors(module: str) -> tuple[re.Pattern[str], ...]:
 
 _OF_STACK = _errors(_MODULE)
 _OF_OTHERS = _errors(rf"(?!(?:{_MODULE}|numpy)(?!\w))[A-Za-z]\w{{0,60}}")
+# The same before Python 3.7: the line of code has the module.
+_NAMELESS = re.compile(r"cannot import name ['\"]?(?P<name>\w{1,100})['\"]?\s{0,9}$")
+_FROM = re.compile(r"from (?P<module>[A-Za-z_][\w.]{0,200}) import ")
 _RENAMING = re.compile(r"consider renaming '([^']{1,300})'")
 _NO_PACKAGE = re.compile(rf"'({_MODULE})' is not a package")
 _FRAMES = (
@@ -104,17 +108,22 @@ class MissingName(NamedTuple):
 
 def missing_names(text: str, *, of_others: bool = False) -> list[MissingName]:
     """The names of the stack, or of other packages, that a log shows to be missing, in its order, each once."""
+    return list(_missing_names(text, of_others=of_others))
+
+
+@lru_cache(maxsize=4)
+def _missing_names(text: str, *, of_others: bool) -> tuple[MissingName, ...]:
     patterns = _OF_OTHERS if of_others else _OF_STACK
     found: dict[str, MissingName] = {}
     for number, line, frames in _lines_with_frames(text):
-        missing = _missing(line, number, patterns)
+        missing = _missing(line, number, patterns) or _by_code(line, number, patterns, frames)
         if missing is not None and len(found) < _MOST:
             first = found.setdefault(missing.name, missing)
             if first.caller is None:
                 found[missing.name] = first._replace(
                     caller=_caller(frames, missing.package), asker=_asker(frames, missing.package)
                 )
-    return list(found.values())
+    return tuple(found.values())
 
 
 def last_caller(text: str, number: int, package: str) -> Frame | None:
@@ -170,6 +179,18 @@ def _missing(line: str, number: int, patterns: tuple[re.Pattern[str], ...]) -> M
             by_import = "has no attribute" not in match[0]
             return MissingName(name, by_import, text.strip(), number, None, file, bool(parts.get("partly")))
     return None
+
+
+def _by_code(
+    line: str, number: int, patterns: tuple[re.Pattern[str], ...], frames: list[Frame]
+) -> MissingName | None:
+    """A name whose module only the line of code shows."""
+    match = _NAMELESS.search(line) if "cannot import name" in line and frames else None
+    code = _FROM.match(frames[-1].code) if match is not None else None
+    if match is None or code is None:
+        return None
+    found = _missing(f"cannot import name '{match['name']}' from '{code['module']}'", number, patterns)
+    return None if found is None else found._replace(text=line.strip())
 
 
 def _asker(frames: list[Frame], package: str) -> str:

@@ -50,7 +50,13 @@ def removed_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         return
     for missing in missing_names(log.text):
         is_here = missing.package in context.pins or context.copy(missing.package) is not None
-        if is_here or missing.partly or is_mixed(missing) or (missing.file and "-packages" not in missing.file):
+        if (
+            is_here
+            or missing.partly
+            or missing.asker
+            or is_mixed(missing)
+            or (missing.file and "-packages" not in missing.file)
+        ):
             continue
         if (finding := _of_name(context, missing, log.text)) is not None:
             yield finding

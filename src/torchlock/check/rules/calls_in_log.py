@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check.lacking_names import owner_of
+from torchlock.check.log_alone import has_stack
 from torchlock.check.rules.names_in_log import who_calls
 from torchlock.check.tracebacks import last_caller
-from torchlock.finding import Remedy, Strength
+from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.names import changed_calls
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.stack import STACK
+from torchlock.knowledge.stack import FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +43,22 @@ def changed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
             return
 
 
+@rule("TL709", on="unexplained")
+def changed_in_some(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The same without the environment of the log: a call that only some releases accept."""
+    first = log.first
+    if first is None or "TL709" not in first.rules or has_stack(context):
+        return
+    for row in changed_calls():
+        if re.search(row.error, first.text) is None:
+            continue
+        caller = last_caller(log.text, first.line, row.package)
+        code = caller.code if caller is not None else ""
+        if not row.line or re.search(row.line, code):
+            yield _finding(context, row, caller, first.text)
+            return
+
+
 def _fails(row: Changed, version: Version) -> bool:
     """Whether a release refuses the call."""
     is_new = not row.since or version >= Version(row.since)
@@ -55,13 +72,22 @@ def _finding(context: CheckContext, row: Changed, caller: Frame | None, line: st
         "warning",
         f"{who_calls(context, caller, owner)} {row.text}, {_when(row)}",
         *([owner] if owner and owner not in STACK else []),
-        row.package,
+        *([row.package] if row.package in context.pins else []),
         because=f"the line is: {caller.code}" if caller and caller.code else None,
         expected_error=line,
-        remedy=Remedy(f"Change that line: {row.instead}. Or use {row.package}{_other(row)}."),
+        remedy=Remedy(
+            f"Change that line: {row.instead}. Or use {row.package}{_other(row)}.",
+            commands=_commands(context, row),
+        ),
         sources=row.sources,
         strength=Strength.RAN,
     )
+
+
+def _commands(context: CheckContext, row: Changed) -> tuple[Command, ...]:
+    """The command for the environment of a log; none for the torch family, whose releases belong together."""
+    is_free = row.package not in context.pins and row.package not in FAMILY
+    return (Command("pip", f'python -m pip install "{row.package}{_other(row)}"'),) if is_free else ()
 
 
 def _when(row: Changed) -> str:

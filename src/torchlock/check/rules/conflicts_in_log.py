@@ -142,6 +142,12 @@ def _in_words(near: str) -> Told:
         return Told("TL527", asks, Remedy(summary))
     if told := _of_conda(near):
         return told
+    if wanted := _only_want(" ".join(near.split())):
+        message = (
+            f"the installer found no {wanted} for its Python and machine, and each release that it tried needs it"
+        )
+        summary = f"Use a Python for which {wanted} has wheels (look at python --version, and at the system)."
+        return Told("TL527", message, Remedy(summary))
     between = _BETWEEN.search(near)
     names = between[1].strip() if between and re.search(r",| and ", between[1]) else ""
     message = f"the requirements of {names or 'this installation'} exclude each other"
@@ -163,6 +169,12 @@ def _of_conda(near: str) -> Told | None:
     package = re.split(r"-\d", found["who"])[0]
     summary = f"Ask for {what.removesuffix('.*')} in its place, or for another release of {package}."
     return Told("TL527", message, Remedy(summary))
+
+
+def _only_want(text: str) -> str:
+    """The one requirement that all which the installer tried have, so that it excludes nothing; else ""."""
+    found = {(normalise(match["what"]), match["specifier"].rstrip(",")) for match in _ASKS.finditer(text)}
+    return "".join(next(iter(found))) if len(found) == 1 and len(_ASKS.findall(text)) > 1 else ""
 
 
 def _asks(text: str) -> str:

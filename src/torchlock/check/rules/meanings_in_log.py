@@ -36,7 +36,7 @@ _OPTIONAL = re.compile(r"\[([^\[\]]{1,300})\]")
 # Python prints a warning of a library and goes on. torch warns of a GPU that is there and that it cannot use.
 _WARNING = re.compile(r"\b(?:User|Runtime|Future|Deprecation)?Warning: (?!CUDA initialization: Unexpected error)")
 # The last frame of these is the messenger, and not the package that the message is about.
-_LOADERS = ("torch", "numpy", "importlib_metadata", "ctypes")
+_LOADERS = ("torch", "numpy", "importlib_metadata", "ctypes", "google")
 
 
 # The functions about single lines come first: the rule with the highest rank decides when this one is asked.

@@ -1,0 +1,126 @@
+"""TL609, TL532: modules that a log shows to be missing, and the project that has each.
+
+It is asked if no finding explains the line. A module that no table (``compat_data/modules.toml``) has may be the
+user's own: nothing is said of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.log_alone import has_stack
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.rules.changed_names_in_log import command_for
+from torchlock.check.rules.names_in_log import who_calls
+from torchlock.check.tracebacks import last_caller, missing_names
+from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.other_names import built, known_projects, mistaken, project_of
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import FAMILY, STACK
+from torchlock.standards.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.finding import Finding
+
+_NO_MODULE = re.compile(r"No module named ['\"]?(?P<module>[A-Za-z_][\w.]{0,80}\w)")
+_LEFT = re.compile(
+    r"(?P<user>[\w.-]{2,60}) (?P<version>\d[\w.+]{0,30}) requires (?P<needed>[\w.-]{2,60}(?:\[[\w,-]{1,60}\])?"
+    r"(?:[<>=!~]{1,2}[\w.*+!]{1,30},?){1,6}), but you have (?P<have>[\w.-]{2,60} \d[\w.+]{0,30}) which is incompat"
+)
+_MEMBER = re.compile(r"type object '(?P<owner>\w{1,60})' has no attribute '(?P<member>\w{1,60})'")
+
+
+@rule("TL609", on="unexplained")
+def absent(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The module of a known project that the process of a log did not find."""
+    first = log.first
+    match = _NO_MODULE.search(first.text) if first is not None and first.weight != ECHO else None
+    if first is None or match is None or has_stack(context):
+        return
+    module, compiled = match["module"], built(match["module"])
+    project = project_of(module)
+    if compiled is not None:
+        message = f"the code of the log did not find {module}: {compiled.text}"
+        remedy = Remedy(compiled.fix, commands=(Command("shell", compiled.command),))
+    elif project and ("." not in module or project_of(module.rpartition(".")[0]) != project):
+        message = f"the environment of the log has no module {module}, which the project {project} has"
+        words = f"Install {project} with the Python that ran the code."
+        remedy = Remedy(words, commands=command_for(context, project))
+    else:
+        return
+    yield context.finding(
+        "TL609",
+        "warning",
+        message,
+        because="no folder of the import path has this module",
+        expected_error=first.text,
+        remedy=remedy,
+        sources=compiled.sources if compiled is not None else (),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL609", on="unexplained")
+def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A package that pip left beside another one that does not accept it, if both are of this field."""
+    first = log.first
+    match = _LEFT.search(first.text) if first is not None else None
+    if first is None or match is None or has_stack(context):
+        return
+    user, needed = match["user"], match["needed"]
+    names = {normalise(user), normalise(re.split(r"[\[<>=!~ ]", needed)[0])}
+    if not names <= known_projects() | set(STACK) or names & FAMILY:
+        return
+    yield context.finding(
+        "TL609",
+        "warning",
+        f"the installation of the log left {match['have']} beside {user} {match['version']}, which declares "
+        f"{needed}",
+        because="pip installs what it was asked for, and says afterwards which packages lack what they declare",
+        expected_error=first.text,
+        remedy=Remedy(
+            f"Install {needed} again; or a release of {user} that declares the other one; or install the two in "
+            "environments of their own.",
+            commands=(Command("pip", f'python -m pip install "{needed}"'),),
+        ),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL532", on="unexplained")
+def mixed_up(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A project that was installed for another one with a module of the same name."""
+    first = log.first
+    if first is None or has_stack(context):
+        return
+    rows = [each for each in missing_names(log.text, of_others=True) if each.line >= first.line]
+    names = [each.name for each in rows if not each.by_import and not each.partly]
+    if match := _MEMBER.search(first.text):
+        names.append(f"{match['owner']}.{match['member']}")
+    other = next((row for each in names if (row := mistaken(each))), None)
+    if other is None:
+        return
+    caller = last_caller(log.text, first.line, "python")
+    yield context.finding(
+        "TL532",
+        "warning",
+        f"{who_calls(context, caller, '')} was written for {other.wanted}, and the environment of the log has "
+        f"{other.wrong}: {other.text}",
+        because="both have a module of this name, and only one of them has what the log shows to be missing",
+        expected_error=first.text,
+        remedy=Remedy(
+            f"Uninstall {other.wrong}, and install {other.wanted}.",
+            commands=(
+                Command(
+                    "pip", f"python -m pip uninstall -y {other.wrong} && python -m pip install {other.wanted}"
+                ),
+            ),
+        ),
+        sources=other.sources,
+        strength=Strength.RAN,
+    )

@@ -1,0 +1,148 @@
+"""What a log alone shows of packages that do not fit: to themselves (TL601), to torch (TL101 to TL104).
+
+It is asked if no finding explains the line, and nothing of the stack is installed here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.log_alone import has_stack
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.rules.names_in_log import who_calls
+from torchlock.check.tracebacks import missing_names
+from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.names import history, is_module
+from torchlock.knowledge.other_names import project_of
+from torchlock.knowledge.registry import group, rule
+from torchlock.knowledge.stack import FAMILY, STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.check.tracebacks import MissingName
+    from torchlock.finding import Finding
+
+_PAIRS = {"torchaudio": "TL101", "torchcodec": "TL102", "torchvision": "TL103", "torchtext": "TL104"}
+# They import what a file names, which another release may have written.
+_READERS = ("torch/serialization.py",)
+_OF_PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](?P<package>\w{1,60})[/\\]")
+
+
+@rule("TL601", on="unexplained")
+def own_part(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A package that does not find a part of itself, which no release can have left out."""
+    missing = _first(context, log)
+    if missing is None or not missing.asker or missing.partly or not missing.by_import:
+        return
+    if missing.asker in _READERS:
+        return
+    package = missing.package
+    project = package if package in STACK else project_of(package)
+    if not project:
+        return
+    line = f"python -m pip install --force-reinstall --no-deps --no-cache-dir {project}"
+    yield context.finding(
+        "TL601",
+        "warning",
+        f"{package} does not find a part of itself: {missing.asker} imports {missing.name}",
+        because="its installation is incomplete, has files of two releases, or was made for another Python",
+        expected_error=missing.text,
+        remedy=Remedy(
+            f"Install {project} again with the Python that runs the code, in the release that the other packages "
+            "need.",
+            commands=() if package in FAMILY else (Command("pip", line),),
+        ),
+        strength=Strength.RAN,
+        lacks=(missing.name,),
+    )
+
+
+@rule("TL101", "TL102", "TL103", "TL104", on="unexplained")
+def other_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A companion whose own code takes a name from torch that this torch does not have."""
+    missing = _first(context, log)
+    if missing is None or missing.package != "torch" or missing.caller is None or missing.partly:
+        return
+    match = _OF_PACKAGE.search(missing.caller.path)
+    companion = match["package"] if match is not None else ""
+    if companion not in _PAIRS:
+        return
+    yield context.finding(
+        _PAIRS[companion],
+        "warning",
+        f"the {companion} of the log was made for another torch: its own code uses {missing.name}, which the "
+        "torch of the log does not have",
+        because=f"the line is: {missing.caller.code}" if missing.caller.code else "the traceback shows it",
+        expected_error=missing.text,
+        remedy=Remedy(
+            f"Compare the two releases (python -m pip list) with those that belong together (torchlock lock torch "
+            f"{companion}), and install the {companion} for that torch, or the torch for that {companion}."
+        ),
+        sources=(),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL606", on="log")
+def two_places(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """torch and torchaudio from two environments, in a log in which a library of them does not load."""
+    first = log.first
+    if first is None or has_stack(context) or not log.split or not set(first.rules) & set(_loading()):
+        return
+    places = dict(log.prefixes)
+    is_users = "/.local/" in f"{places['torch']}/" or "AppData\\Roaming\\Python" in places["torch"]
+    user = " Or start Python with PYTHONNOUSERSITE=1, or uninstall torch from that folder of the user."
+    yield context.finding(
+        "TL606",
+        "warning",
+        f"the process of the log mixes two environments: torch is from {places['torch']}, and torchaudio from "
+        f"{places['torchaudio']}",
+        because="a torchaudio loads only with the torch that it was made for",
+        expected_error=first.text,
+        remedy=Remedy(
+            "Install both in one environment, and start Python without the other (look at PYTHONPATH)."
+            + (user if is_users else "")
+        ),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL606", "TL707", on="unexplained")
+def never_missing(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A name of the stack that all releases have: it was not imported, or Python imported something else."""
+    missing = _first(context, log)
+    known = history(missing.name) if missing is not None and not missing.by_import else None
+    if missing is None or known is None or known.lacking or missing.partly or missing.package == "torch":
+        return
+    package = missing.package
+    look = f"Look where it is (print({package}.__file__)): rename a file or folder of your own with this name."
+    yield context.finding(
+        "TL707" if is_module(missing.name) else "TL606",
+        "warning",
+        f"{who_calls(context, missing.caller, '')} does not find {missing.name}, which all releases of {package} "
+        "have",
+        because="the module was not imported, or something else has this name"
+        if is_module(missing.name)
+        else "Python imported something else under this name, or the installation is incomplete",
+        expected_error=missing.text,
+        remedy=Remedy(f"Add `import {missing.name}`. {look}" if is_module(missing.name) else look),
+        sources=known.sources,
+        strength=Strength.RAN,
+    )
+
+
+def _loading() -> frozenset[str]:
+    return frozenset(group("loading", "builds", "versions"))
+
+
+def _first(context: CheckContext, log: Log) -> MissingName | None:
+    """The missing name of the first failure, of the stack or of another package, with nothing installed here."""
+    first = log.first
+    if first is None or first.weight == ECHO or has_stack(context):
+        return None
+    rows = (*missing_names(log.text), *missing_names(log.text, of_others=True))
+    return next((each for each in rows if each.line == first.line), None)
