@@ -9,7 +9,7 @@ import pytest
 
 from support.ground import Checked, Ground
 from support.site_folder import install, write
-from support.skeletons import Site, dylib
+from support.skeletons import Site, Uses, dylib
 
 PREFIX = "Users/d/miniforge3/envs/a"
 pytestmark = pytest.mark.sketched(real=False)
@@ -65,17 +65,23 @@ def test_a_package_for_another_architecture(
     assert remedy in done.first.remedy
 
 
-def test_a_log_shows_that_the_python_is_for_apple_silicon(ground: Ground) -> None:
+OLD = "ImportError: dlopen({0}, 2): no suitable image found.  Did find:\n\t{0}: mach-o, but wrong architecture\n"
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_log_shows_that_the_python_is_for_apple_silicon(ground: Ground, is_old: bool) -> None:
     """https://github.com/invoke-ai/InvokeAI/issues/2152: other packages in the folder are for that machine."""
     site = with_torch(ground, machine="x86_64")
     package(site, "pyyaml", "yaml/_yaml.cpython-311-darwin.so", dylib())
     path = inside(site, f"torch/_C.{site.tag}.so")
-    done = ground.check(site, log=refused(path, "x86_64", "arm64"))
+    done = ground.check(site, log=OLD.format(path) if is_old else refused(path, "x86_64", "arm64"))
     assert done.first.message == "torch 2.2.2 was built for macOS (x86_64), this Python is for macOS (arm64)"
     assert "torch==2.2.2" in done.command
 
 
 # Libraries that are not found.
+
+BREW = "/opt/homebrew/opt/libomp/lib"
 
 
 def not_loaded(user: str, name: str) -> str:
@@ -89,20 +95,53 @@ def not_loaded(user: str, name: str) -> str:
     ("name", "remedy", "command"),
     [
         ("/usr/local/opt/libomp/lib/libomp.dylib", "Install libomp of Homebrew", "brew install libomp"),
-        ("@rpath/libwhisper.1.dylib", "another release of onnxruntime", ""),
-        ("@rpath/libz.1.dylib", "a later release of onnxruntime", ""),
+        ("@rpath/libomp.dylib", "Install libomp of Homebrew", "brew install libomp"),
+        ("/opt/x/libwhisper.1.dylib", "another release of onnxruntime", ""),
+        ("/opt/x/libz.1.dylib", "a later release of onnxruntime", ""),
     ],
 )
 def test_a_library_that_another_package_asks_for(ground: Ground, name: str, remedy: str, command: str) -> None:
     """https://github.com/rhasspy/larynx/issues/1"""
     site = with_torch(ground)
-    path = package(site, "onnxruntime", "onnxruntime/capi/state.so", dylib("", [name]))
+    path = package(site, "onnxruntime", "onnxruntime/capi/state.so", dylib("", [name], [], [BREW]))
     done = ground.check(site, log=not_loaded(path, name))
     assert (done.first.rule, done.first.packages) == ("TL610", ("onnxruntime",))
     assert f"needs {name}, which dyld did not find" in done.first.message
     assert remedy in done.first.remedy
     assert done.command == command
     assert "this environment does not show it" not in done.text
+
+
+def test_a_formula_that_homebrew_updated(ground: Ground) -> None:
+    """The folder of the formula is there, and has another release of the library."""
+    site = with_torch(ground)
+    name = "/opt/homebrew/opt/ffmpeg/lib/libavformat.60.dylib"
+    path = package(site, "av", "av/_core.cpython-311-darwin.so", dylib("", [name]))
+    write(site.root / "opt/homebrew/opt/ffmpeg/lib/libavformat.61.dylib", dylib())
+    done = ground.check(site, root=True, log=not_loaded(path, name))
+    assert done.first.packages == ("av",)
+    assert "--only-binary av av" in done.command
+
+
+@pytest.mark.parametrize(
+    ("formula", "library", "command"),
+    [
+        ("xz", "liblzma.5.dylib", "brew install xz"),
+        ("openssl@1.1", "libssl.1.1.dylib", "pyenv install --force 3.11.4"),
+    ],
+)
+def test_a_module_of_python_whose_library_is_gone(
+    ground: Ground, formula: str, library: str, command: str
+) -> None:
+    site = with_torch(ground)
+    base = "/Users/d/.pyenv/versions/3.11.4/lib/python3.11"
+    name = f"/opt/homebrew/opt/{formula}/lib/{library}"
+    frame = f'  File "{inside(site, "torch/hub.py")}", line 4, in <module>\n    import lzma\n'
+    lost = not_loaded(f"{base}/lib-dynload/_lzma.cpython-311-darwin.so", name)
+    log = f"Traceback (most recent call last):\n{frame}{lost}"
+    done = ground.check(site, log=log)
+    assert done.first.message == f"the module _lzma of this Python needs {name}, which dyld did not find"
+    assert done.command == command
 
 
 def test_a_library_that_no_file_here_asks_for(ground: Ground) -> None:
@@ -223,6 +262,19 @@ def test_a_signature_as_earlier_releases_of_dyld_describe_it(ground: Ground) -> 
     assert (done.first.rule, done.command) == ("TL619", f"xattr -dr com.apple.quarantine {inside(site)}")
 
 
+def test_a_process_that_macos_ended(ground: Ground) -> None:
+    """The memory did not run out."""
+    site = with_torch(ground)
+    path = inside(site, "torch/lib/libtorch_cpu.dylib")
+    log = (
+        "Exception Type:        EXC_BAD_ACCESS (SIGKILL (Code Signature Invalid))\n"
+        "Termination Reason:    Namespace CODESIGNING, Code 2 Invalid Page\n"
+        f"    __LINKEDIT   1023b4000-1023c0000 r--/rwx SM=COW  {path}\nzsh: killed     python run.py\n"
+    )
+    done = ground.check(site, root=True, log=log)
+    assert (done.first.rule, done.command) == ("TL619", f"codesign --force --sign - {path}")
+
+
 FRAME = (
     'Fatal Python error: Segmentation fault\n\nThread 0x1 (most recent call first):\n  File "{}/x.py", line 4\n'
 )
@@ -245,10 +297,10 @@ def test_a_crash_beside_two_openmp_runtimes(ground: Ground, log: str, is_shown: 
     package(site, "wxpython", "wx/_core.so", dylib())
     write(site.root / brew.strip("/") / "libomp.dylib", dylib("libomp.dylib"))
     silent(ground.check(site, root=True))
-    done = ground.check(site, root=True, log=log)
-    assert [each.rule for each in done.bad] == (["TL613"] if is_shown else [])
-    if is_shown:
-        assert done.command == f"export DYLD_LIBRARY_PATH={brew}"
+    for root in (True, ""):
+        done = ground.check(site, root=root, log=log)
+        assert [each.rule for each in done.bad] == (["TL613"] if is_shown else [])
+        assert done.command == (f"export DYLD_LIBRARY_PATH={brew}" if is_shown and root else "")
 
 
 @pytest.mark.parametrize(("name", "is_shown"), [("tensorflow", True), ("tensorboard", False)])
@@ -268,6 +320,7 @@ def test_a_lock_beside_tensorflow(ground: Ground, name: str, is_shown: bool) -> 
 MPS: Mapping[str, str] = {
     "The operator 'aten::_fft_r2c' is not currently implemented for the MPS device. If you want": "aten::_fft_r2c",
     "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64.": "64 bits",
+    "The MPS backend is supported on MacOS 13.0+.Current OS version can be queried using `sw_vers`": "macOS 13.0",
     "MPS BFloat16 is only supported on MacOS 14 or newer": "bfloat16",
     "Output channels > 65536 not supported at the MPS device.": "an operation",
 }
@@ -281,6 +334,14 @@ def test_what_mps_does_not_have(ground: Ground, line: str) -> None:
     assert done.first.rule == "TL236"
     assert MPS[line] in done.first.message
     assert done.command == ("export PYTORCH_ENABLE_MPS_FALLBACK=1" if "operator" in line else "")
+
+
+def test_a_file_of_a_gpu_on_a_mac(ground: Ground) -> None:
+    line = "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False."
+    done = ground.check(with_torch(ground), log=f"RuntimeError: {line}\n")
+    assert done.first.rule == "TL209"
+    assert "map_location='cpu'" in done.first.remedy
+    assert "docker" not in done.text
 
 
 @pytest.mark.leaves_alone("TL236")
@@ -310,3 +371,46 @@ def test_a_sounddevice_without_portaudio(ground: Ground, line: str, command: str
     """https://github.com/spatialaudio/python-sounddevice/issues/363"""
     done = ground.check(with_torch(ground), log=f"{line}\n")
     assert (done.first.rule, done.command) == ("TL610", command)
+
+
+def test_another_libtorch(ground: Ground) -> None:
+    """The torch here has the symbol, and the log is of this environment all the same."""
+    site = ground.mac("Users/d/venv", "3.11")
+    ground.wheel(site, "torchaudio==2.2.2")
+    symbol, inner = "__ZN2at4_ops10zeros_like4callEv", "torchaudio/lib/libtorchaudio.so"
+    ground.torch(site, "2.2.2", uses=Uses({"libtorch_cpu.dylib": {symbol}}, set()))
+    write(site.path / inner, dylib("", ["@rpath/libtorch_cpu.dylib"], uses=[symbol]))
+    ground.unrecord(site, inner)
+    log = no_symbol(inside(site, inner), symbol, "/opt/homebrew/lib/libtorch_cpu.dylib")
+    done = ground.check(site, log=log)
+    assert (done.first.rule, done.command) == ("TL613", "unset DYLD_LIBRARY_PATH")
+    assert "took libtorch_cpu.dylib from /opt/homebrew/lib" in done.first.message
+    own = inside(site, "torch/lib/libtorch_cpu.dylib")
+    silent(ground.check(site, log=log.replace("/opt/homebrew/lib/libtorch_cpu.dylib", own)))
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("xcrun: error: invalid active developer path (/Library/x), missing xcrun", "xcode-select --install"),
+        ("clang: error: unsupported option '-fopenmp'", "brew install llvm libomp"),
+        ("src/a.c:9:10: fatal error: 'portaudio.h' file not found", "brew install portaudio"),
+        ("error: command '/x/croot/python/_build_env/bin/llvm-ar' failed: No such file or directory", ""),
+    ],
+)
+def test_a_build_on_a_mac(ground: Ground, line: str, command: str) -> None:
+    log = (
+        "  Building wheel for pyworld (pyproject.toml) ... error\n  error: subprocess-exited-with-error\n"
+        f"      {line}\n      [end of output]\n  ERROR: Failed building wheel for pyworld\n"
+    )
+    done = ground.check(with_torch(ground), log=log)
+    assert done.first.rule == "TL524"
+    assert "its output in the log says why" not in done.first.message
+    assert done.command == command
+
+
+def test_a_wheel_for_a_later_macos(ground: Ground) -> None:
+    """https://github.com/oobabooga/textgen/issues/5329"""
+    name = "llama_cpp_python-0.2.26-cp311-cp311-macosx_26_0_arm64.whl"
+    done = ground.check(with_torch(ground), log=f"ERROR: {name} is not a supported wheel on this platform.\n")
+    assert done.first.message == f"{name} is for macOS 26.0 and later, and the macOS of the log is earlier"

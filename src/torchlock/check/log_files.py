@@ -30,6 +30,9 @@ _OF_STACK = re.compile(r"[/\\](?P<package>\w{1,60})[/\\](?:lib[/\\])?[\w.+-]{1,1
 # dyld names the file that it opens, and then the one that asks for the library or the symbol.
 _USER = re.compile(r"Referenced from: {0,8}(?:<[\w-]{1,40}> )?['\"]?(?P<path>/[^'\"\n(]{1,400})")
 _OPENED = re.compile(r"(?:tried: |dlopen\()'?(?P<path>/[^'(),]{1,400})")
+# As up to macOS 11 it describes the file that it found.
+_REFUSED = re.compile(r"'(?P<path>/[^'\n]{1,400})'\s{0,8}\(mach-o")
+_FOUND = re.compile(r"(?:Did find:\s{1,8}|^\s{0,8})(?P<path>/[^:\n]{1,400}): ")
 
 
 class NamedFile(NamedTuple):
@@ -55,6 +58,9 @@ def files_of_line(context: CheckContext, log: Log) -> Iterator[NamedFile]:
     lines = log.text.split("\n")[log.first.line - 1 : log.first.line + _BELOW]
     users = [match["path"] for match in _USER.finditer("\n".join(lines))][:1]
     opened = [match["path"] for match in _OPENED.finditer(log.first.text)]
+    before = log.text.split("\n")[max(0, log.first.line - 2) : log.first.line]
+    opened += [match["path"] for match in _REFUSED.finditer("\n".join(before))]
+    opened += [match["path"] for match in _FOUND.finditer("\n".join(lines[:_BELOW]))]
     for path in (*users, *reversed(opened[:2]), *opened[2:]):
         if (found := file_here(context, path.strip())) is not None:
             yield found

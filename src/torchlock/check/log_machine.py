@@ -5,7 +5,6 @@ It is asked about an environment whose own files do not show them. Statements th
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
@@ -49,36 +48,12 @@ _SIGNS = (
     ),
     ("linux", re.compile(r"/home/|/root/|/usr/lib/|x86_64-linux|\.so\.\d|cannot open shared object file")),
 )
-# What dyld says of a file that is for another processor than the process: need 'arm64e'.
-_NEED = re.compile(r"architecture \(have [('\"]{0,2}[\w,]{2,40}[)'\"]{0,2}, need [('\"]{0,2}(?P<need>\w{2,20})")
-# Names of slices for some processors of an architecture.
-_PLAIN = {"arm64e": "arm64", "x86_64h": "x86_64"}
 _BITS_32 = {"win-x86": "win32", "win-i686": "win32"}
 
 
 def system_of(text: str) -> str:
     """The operating system that printed a log: ``linux``, ``macos`` or ``windows``; "" if unknown."""
     return next((name for name, sign in _SIGNS if sign.search(text[-_MOST:])), "")
-
-
-def needed_machine(text: str) -> str:
-    """The architecture of a Mac's process that refused a library for another one; "" if a log shows none."""
-    said = _NEED.search(text)
-    return _PLAIN.get(said["need"], said["need"]) if said is not None else ""
-
-
-def other_machine(context: CheckContext, log: Log) -> str:
-    """The platform on which a log shows that the Python of this tree runs, where the tree does not show it; or "".
-
-    The program of a tree decides; its packages may be for Intel, which is what the log is about. Packages for
-    Apple silicon are on such a machine: their Python was started by translation, and they are not at fault.
-    """
-    need, own = needed_machine(log.text), context.environment.interpreter
-    platform = context.known_platform
-    if context.live or need != "arm64" or platform is None or platform.system != "macos":
-        return ""
-    is_by_program = any(os.path.basename(each).startswith(("python", "pypy")) for each in own.evidence)
-    return "" if is_by_program or platform.machine == need else f"macos-{need}"
 
 
 def systems_stated(text: str) -> frozenset[str]:

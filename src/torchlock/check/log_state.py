@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import contradiction
 from torchlock.check.log_place import copy_of_user
-from torchlock.check.log_symbols import looked_up
+from torchlock.check.log_symbols import looked_up, other_provider
 from torchlock.check.rules.import_path_in_log import is_other_copy
 from torchlock.check.tracebacks import missing_names
 
@@ -35,7 +35,7 @@ def contradiction_in(context: CheckContext, log: Log) -> str:
     missing = next(iter(missing_names(log.text)), None)
     if missing is not None and missing.line <= first.line:
         return contradiction(context, missing)
-    return "" if _OF_MACOS.search(log.text) else _has_symbol(context, log)
+    return "" if _OF_MACOS.search(log.text) or other_provider(context, log) else _has_symbol(context, log)
 
 
 def _has_symbol(context: CheckContext, log: Log) -> str:

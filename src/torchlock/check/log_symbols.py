@@ -24,6 +24,13 @@ _FLAT = re.compile(r"symbol not found in flat namespace", re.IGNORECASE)
 _INNER = re.compile(r"[/\\](?:site|dist)-packages[/\\]([^\s'\":,()]{1,300})")
 
 
+# Where dyld looked for a symbol of torch.
+_EXPECTED = re.compile(
+    r"Expected in: {0,8}(?:<[\w-]{1,40}> )?['\"]?"
+    r"(?P<path>/[^\n'\"(]{0,400}/lib(?:torch|torch_cpu|torch_python|c10)\.dylib)"
+)
+
+
 class LookedUp(NamedTuple):
     """A library that lacks a symbol in a log, as this environment has it.
 
@@ -52,6 +59,16 @@ def looked_up(context: CheckContext, log: Log) -> LookedUp | None:
         return None  # dyld names the library that it opens, and one that this needs may use the symbol.
     defining = (path for path, each in zip(paths, torchs, strict=True) if symbol and each.defines(symbol) is True)
     return LookedUp(attempt, symbol, next(defining, ""))
+
+
+def other_provider(context: CheckContext, log: Log) -> str:
+    """The path of a libtorch that is not of this environment, in which dyld looked for a symbol; "" if none."""
+    found = _EXPECTED.search(log.text)
+    if found is None or _INNER.search(found["path"]) is not None:
+        return ""
+    prefix = context.environment.interpreter.prefix
+    is_of_conda = bool(context.environment.conda) and f"/{os.path.basename(prefix)}/lib/" in found["path"]
+    return "" if is_of_conda else found["path"]
 
 
 def _named(context: CheckContext, log: Log) -> Attempt | None:

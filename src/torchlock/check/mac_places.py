@@ -15,6 +15,7 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import ffmpeg_in
 from torchlock.inspect.loading.root import Root
+from torchlock.knowledge.stack import MEMBERS
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
 
 _OF_MACOS = ("/usr/lib/", "/System/")
+_PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](\w{1,80})[/\\]")
 _NOT_LOADED = re.compile(r"Library not loaded: ['\"]?(/[^'\"\n]{1,400}?\.dylib)")
 BECAUSE = "dyld looks for a whole path in that place and in its fallback folders only, whatever LC_RPATH says"
 
@@ -45,8 +47,16 @@ def in_log(log: Log) -> Named | None:
     match = _NOT_LOADED.search(log.text)
     if match is None or match[1].startswith(_OF_MACOS) or not is_ffmpeg(os.path.basename(match[1])):
         return None
+    if is_of_another(log):
+        return None
     asking = log.first.library if log.first is not None else ""
     return Named(asking or "a library", match[1])
+
+
+def is_of_another(log: Log) -> bool:
+    """Whether the first failure of a log names a library of a package that is not of the stack."""
+    packages = _PACKAGE.findall(log.first.text) if log.first is not None else []
+    return any(each not in MEMBERS and each != "torio" for each in packages)
 
 
 def in_files(context: CheckContext, package: str) -> Named | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check import known_wheels as wheels
@@ -31,6 +33,10 @@ def refused_file(
     tags = "-".join(asked.file.removesuffix(".whl").split("-")[-3:])
     if target is not None and target.rank(tags) is not None:
         return None
+    if target is not None and (later := _later_macos(tags, target)):
+        message = f"{asked.file} is for macOS {later} and later, and the macOS of the log is earlier"
+        summary = f"Update macOS to {later} or later, or use a wheel of {asked.name} for an earlier macOS."
+        return Told("TL403", message, Remedy(summary))
     made_for, own = python_in(tags), interpreter.python
     if target is not None:
         said = f"is not for Python {target.python} on {place_of(target)}: its tags are {tags}"
@@ -40,6 +46,20 @@ def refused_file(
     else:
         said = f"is for another Python or machine than this one: its tags are {tags}"
     return Told("TL403", f"{asked.file} {said}", _other_wheel(context, asked, target, made_for))
+
+
+def _later_macos(tags: str, target: Target) -> str:
+    """The release of macOS that a wheel asks for, if that is all that does not fit; else "".
+
+    The release of the machine is that of a tree at least, and the installer that refused the wheel knows it.
+    """
+    found = re.fullmatch(r"macosx_(\d{1,2})_(\d{1,2})_\w{3,12}", tags.rpartition("-")[2])
+    platform = target.platform
+    if found is None or platform.system != "macos":
+        return ""
+    floor = int(found[1]), int(found[2])
+    other = replace(target, platform=platform._replace(floor=floor))
+    return f"{floor[0]}.{floor[1]}" if floor > platform.floor and other.rank(tags) is not None else ""
 
 
 def _on_machine_of(tags: str, python: PythonVersion) -> Target | None:

@@ -69,11 +69,10 @@ def _on_machine_of(
     log: Log, context: CheckContext, arguments: argparse.Namespace, console: Console
 ) -> CheckContext:
     """The context on the machine that a log shows, if only the libraries of the tree show another one."""
-    from torchlock.check.log_files import files_of_line
-    from torchlock.check.log_machine import other_machine
+    from torchlock.check.log_architecture import platform_of
 
-    platform = other_machine(context, log) if arguments.platform is None else ""
-    if not platform or next(files_of_line(context, log), None) is None:
+    platform = platform_of(context, log) if arguments.platform is None else ""
+    if not platform:
         return context
     arguments.platform = platform
     return context_of(arguments, console)

@@ -6,32 +6,31 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.conda import conda_install
 from torchlock.check.fix.commands import install
+from torchlock.check.fix.linked_again import linked_again
 from torchlock.check.fix.plan import Plan
 from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.packaged_libraries import recorded
 from torchlock.finding import Command, Remedy
+from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.bundle_process import is_of_macos
+from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.stack import STACK
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
+    from torchlock.check.log_files import NamedFile
 
-_OF_FORMULA = re.compile(r"(?:/opt/homebrew|/usr/local)/opt/(?P<formula>[\w.@+-]{1,60})/lib/")
+_OF_FORMULA = re.compile(r"(?P<folder>(?:/opt/homebrew|/usr/local)/opt/(?P<formula>[\w.@+-]{1,60})/lib)(?:/|$)")
 
 
-def of_library(context: CheckContext, package: str, name: str) -> Remedy | None:
-    """What brings a library by its name in the file of its user; None if the usual remedies are asked.
-
-    A path in the folder of a formula says what Homebrew has to install.
-    """
-    if found := _OF_FORMULA.match(name):
-        line = f"brew install {found['formula']}"
-        summary = (
-            f"Install {found['formula']} of Homebrew, which that path belongs to; or a later release of {package}."
-        )
-        return Remedy(summary, commands=(Command("system", line),))
-    library = os.path.basename(name)
+def of_library(context: CheckContext, user: NamedFile, name: str) -> Remedy | None:
+    """What brings a library by its name in the file of its user; None if the usual remedies are asked."""
+    package, library = user.package, os.path.basename(name)
+    if found := _formula(user, name):
+        return _of_formula(context, package, found)
     meaning = meaning_of_missing(library)
     if package in STACK:
         return Remedy(meaning.look) if meaning is not None else None
@@ -40,13 +39,44 @@ def of_library(context: CheckContext, package: str, name: str) -> Remedy | None:
             f"Install a later release of {package}, or use a Python of conda: {library} is in /usr/lib, and only "
             "macOS 11 and later also look there."
         )
-    _, own = recorded(context, library)
+    return _of_package(context, package, library, meaning.look if meaning is not None else "")
+
+
+def _formula(user: NamedFile, name: str) -> re.Match[str] | None:
+    """The formula of Homebrew in whose folder its user looks for a library."""
+    if not name.startswith("@rpath/"):
+        return _OF_FORMULA.match(name)
+    binary = read_binary(user.path)
+    folders = binary.rpath if isinstance(binary, Binary) else ()
+    return next(filter(None, map(_OF_FORMULA.match, folders)), None)
+
+
+def _of_formula(context: CheckContext, package: str, found: re.Match[str]) -> Remedy:
+    """A folder of a formula says what Homebrew has to install, if it did not install a later release of it."""
+    formula, search = found["formula"], context.search_path
+    if search is not None and files.is_folder(Root(search.root).real(found["folder"])):
+        return linked_again(context, package, why=f"the {formula} that Homebrew has now is another release")
+    summary = f"Install {formula} of Homebrew, to whose folder it leads; or a later release of {package}."
+    return Remedy(summary, commands=(Command("system", f"brew install {formula}"),))
+
+
+def _of_package(context: CheckContext, package: str, library: str, look: str) -> Remedy:
     record = context.installed.get(package)
+    if record is not None and record.installer == "conda":
+        commands = tuple(
+            each._replace(line=each.line.replace("conda install", "conda update", 1))
+            for each in conda_install(context, "--all")
+        )
+        return Remedy(
+            f"Let conda install what {package} needs: update all packages of this environment, or make it anew.",
+            commands=commands,
+        )
+    _, own = recorded(context, library)
     if own and not os.path.exists(own) and record is not None:
         commands = install(context, Plan({package: record.version}, alone=True), again=True, fresh=True)
         return Remedy(f"Install {package} once more, without the installer's cache.", commands=commands)
-    if meaning is not None:
-        return Remedy(f"{meaning.look} Or install another release of {package}, whose wheel contains it.")
+    if look:
+        return Remedy(f"{look} Or install another release of {package}, whose wheel contains it.")
     return Remedy(
         f"Install another release of {package}, whose wheel contains {library}; or build it on this machine."
     )

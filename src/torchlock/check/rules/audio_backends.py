@@ -163,6 +163,8 @@ def ffmpeg_shown(context: CheckContext, log: Log) -> Iterator[Finding]:
     has_known = not isinstance(ffmpeg_of(context), Unknown)
     if not _is_one_of(context, ">=0.12,<2.9") or (has_known and not is_mac(context)):
         return
+    if is_mac(context) and mac_places.is_of_another(log):
+        return
     if is_mac(context) and (named := mac_places.in_log(log)) is not None:
         yield _named_by_place(context, named, "warning")
         return

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from torchlock.check.fix.mac_libraries import of_library
 from torchlock.check.fix.mac_machines import for_machine, is_tagged_for
 from torchlock.check.linking import is_ffmpeg
+from torchlock.check.log_architecture import refused_in
 from torchlock.check.log_files import files_of_line, is_explained
-from torchlock.check.log_machine import needed_machine
 from torchlock.check.packaged_libraries import in_folders_of
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.machine import machine_in
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,24 +26,22 @@ if TYPE_CHECKING:
     from torchlock.check.log_files import NamedFile
     from torchlock.finding import Finding
 
-_NOT_LOADED = re.compile(r"Library not loaded: ['\"]?(?P<name>[@/][^'\"\n]{1,300})")
+_NOT_LOADED = re.compile(r"Library not loaded: ['\"]?(?P<name>[@/][^'\"\n\\]{1,300})")
 
 
 @rule("TL608", on="log")
 def other_architecture(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A library that is right for the machine of its package, loaded by a Python of another one."""
-    first, need = log.first, needed_machine(log.text)
-    if first is None or not need or any(each.rule == "TL608" and each.severity != "note" for each in found):
+    first, refused = log.first, refused_in(context, log)
+    if first is None or refused is None:
         return
-    named = next(files_of_line(context, log), None)
-    machine = machine_in(named.path) if named is not None else None
-    if named is None or machine is None or need in machine.machines:
+    if any(each.rule == "TL608" and each.severity != "note" for each in found):
         return
-    theirs = ", ".join(machine.machines)
-    package = context.named(named.package)
-    message = f"{named.name} of {package} is for {theirs}, and the Python of the log is for {need}"
-    if is_tagged_for(context, named.package, need):
-        message = f"the wheel of {package} is tagged for {need}, and its {named.name} is for {theirs} only"
+    named, package = refused.file, context.named(refused.file.package)
+    message = f"{named.name} of {package} is for {refused.theirs}, and the Python of the log is for {refused.need}"
+    if is_tagged_for(context, named.package, refused.need):
+        message = f"the wheel of {package} is tagged for {refused.need}, "
+        message += f"and its {named.name} is for {refused.theirs} only"
     yield context.finding(
         "TL608",
         named.severity,
@@ -51,7 +49,7 @@ def other_architecture(context: CheckContext, log: Log, found: Sequence[Finding]
         named.package,
         path=named.path,
         expected_error=first.text,
-        remedy=for_machine(context, named.package, need, theirs),
+        remedy=for_machine(context, named.package, refused.need, refused.theirs),
         strength=Strength.RAN,
         lacks=(named.name,),
     )
@@ -68,6 +66,8 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     if named is None:
         return
     library = os.path.basename(name)
+    if any(library in part.message for each in found if each.severity != "note" for part in _parts(each)):
+        return
     there = in_folders_of(context, library)
     where = f"; a copy is in {os.path.dirname(there)}" if there else ""
     is_optional = any(each.path == named.path and each.role == "optional" for each in context.attempts)
@@ -79,10 +79,14 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         path=named.path,
         because=_why(named.name, name),
         expected_error=first.text,
-        remedy=of_library(context, named.package, name),
+        remedy=of_library(context, named, name),
         strength=Strength.RAN,
         lacks=(library,),
     )
+
+
+def _parts(finding: Finding) -> tuple[Finding, ...]:
+    return (finding, *finding.consequences)
 
 
 def _why(user: str, name: str) -> str:
@@ -98,7 +102,7 @@ def _asks(context: CheckContext, file: NamedFile, name: str) -> bool:
     FFmpeg and libsox have rules of their own, and so has what the import of the stack needs and was not seen.
     """
     user, library = read_binary(file.path), os.path.basename(name)
-    if name.startswith("/") and is_ffmpeg(library):
+    if name.startswith("/") and is_ffmpeg(library) and file.package in STACK:
         return False
     if not isinstance(user, Binary) or not any(each.name == name for each in user.needed):
         return False

@@ -163,12 +163,14 @@ def no_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
     if any(each.rule in ("TL202", "TL221", "TL209") and each.severity != "note" for each in found):
         return
     label = context.label("torch") or ""
-    if kind_of(label) == "cpu":
+    is_mac = context.operating_system == "macos"
+    if kind_of(label) == "cpu" or is_mac:
         message = f"{context.named('torch')} was not built for CUDA, which the program asks for"
         finding = context.finding(
             "TL209", "warning", message, "torch", expected_error=first.text, strength=Strength.RAN
         )
-        finding.remedy = _on_cpu(context, finding) if "deserialize" in first.text else None
+        is_file = "deserialize" in first.text and not is_mac
+        finding.remedy = _on_cpu(context, finding) if is_file else None
         yield finding
     if kind_of(label) != "cuda":
         return

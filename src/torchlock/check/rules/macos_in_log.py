@@ -28,6 +28,9 @@ _REFUSED = re.compile(
     r"process[^:\n]{0,40}: (?P<why>[^'\n]{1,160})"
 )
 _INVALID = re.compile(r"'(?P<path>[^'\n]{1,400})' \((?P<why>code signature invalid[^)\n]{0,80})")
+# A crash report of a process that the kernel ended for a page whose signature did not fit.
+_KILLED = re.compile(r"Namespace CODESIGNING")
+_MAPPED = re.compile(r"(?P<path>/[^\n'()]{1,400}?\.(?:dylib|so))\b")
 _LATER = re.compile(
     r"Referenced from: [^/\n]{0,80}(?P<path>/[^\n(]{1,400}?) "
     r"\((?:which was )?built for (?:macOS|Mac OS X) (?P<version>\d{1,2}(?:\.\d{1,2})?)"
@@ -51,8 +54,8 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     first = log.first
     if match is None or first is None or not is_mac(context):
         return
-    path, why = match["path"], match["why"].rstrip("), ")
-    name = _package(path)
+    path, why = match["path"], match["why"].partition(" (errno")[0].rstrip("), ")
+    name = _package_of(context, path) or _package(path)
     yield context.finding(
         "TL619",
         severity_of(fails=name in MEMBERS and MEMBERS[name].effect == "import"),
@@ -62,6 +65,31 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         remedy=_allowed(path, why),
         sources=("pytorch-120606", "librarian-55"),
         lacks=(os.path.basename(path),),
+    )
+
+
+@rule("TL619", on="log")
+def killed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A process that macOS ended, because a library was changed after it was signed."""
+    first = log.first
+    if first is None or not is_mac(context) or not _KILLED.search(log.text):
+        return
+    files = (file_here(context, match["path"]) for match in _MAPPED.finditer(log.text))
+    named = next(filter(None, files), None)
+    if named is None:
+        return
+    yield context.finding(
+        "TL619",
+        named.severity,
+        f"macOS ended the process of the log, because a library was changed after it was signed: the report names "
+        f"{named.name} of {context.named(named.package)}",
+        named.package,
+        path=named.path,
+        expected_error=first.text,
+        remedy=_allowed(context.search_path.name(named.path) if context.search_path else named.path, "invalid"),
+        sources=("pytorch-120606", "librarian-55"),
+        strength=Strength.RAN,
+        lacks=(named.name,),
     )
 
 

@@ -30,6 +30,7 @@ _INSIDE = ("", "lib", ".dylibs")
 _MOST = 2000
 _MOST_READ = 300
 _OWN = "libomp.dylib"
+_BREWS = ("/opt/homebrew/", "/usr/local/", "/opt/local/")
 _SAYS = re.compile(r"Error #15: Initializing ([\w.-]{3,60}), but found ([\w.-]{3,60}) already")
 _REMEDY = Remedy(
     "Install these packages all with pip or all with conda, or keep one copy. "
@@ -45,14 +46,17 @@ _REMEDY_OUTSIDE = Remedy(
 def openmp(context: CheckContext) -> Iterator[Finding]:
     """It is a note, because most programs work; a log shows if this one did not."""
     if context.copy("torch") is not None:
-        yield from _copies(context)
+        yield from copies_of(context)
 
 
-def _copies(context: CheckContext) -> Iterator[Finding]:
-    """The note on the copies of the environment, about torch or else about a package that installed one."""
+def copies_of(context: CheckContext, *, assumed: bool = False) -> Iterator[Finding]:
+    """The note on the copies of the environment, about torch or else about a package that installed one.
+
+    ``assumed``: the process ran, so what its libraries name outside of the environment was there.
+    """
     if context.operating_system in ("", "linux"):
         return
-    outside = list(_named_outside(context))
+    outside = list(_named_outside(context, assumed=assumed))
     paths = list(_distinct([*_runtimes(context), *outside]))
     about = "torch" if context.copy("torch") is not None else _owner(context, paths)
     if len(paths) < 2 or not about:
@@ -118,7 +122,7 @@ def openmp_shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     if first is None or match is None or _is_shown(match.groups(), found):
         return
     if "torch" not in context.pins:
-        for copies in _copies(context):
+        for copies in copies_of(context):
             copies.severity, copies.expected_error = severity_of(fails=False), first.text
             yield copies
         return
@@ -164,11 +168,12 @@ def _runtimes(context: CheckContext) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
 
-def _named_outside(context: CheckContext) -> Iterator[str]:
+def _named_outside(context: CheckContext, *, assumed: bool) -> Iterator[str]:
     """The copies of package managers that the libraries of packages reach by LC_RPATH, or name by a whole path."""
-    if context.search_path is None or context.operating_system != "macos":
+    search = context.search_path
+    if (search is None and not assumed) or context.operating_system != "macos":
         return
-    there = Root(context.search_path.root)
+    there = Root(search.root) if search is not None else None
     libraries = (
         os.path.join(folder, name)
         for folder in _folders(context)
@@ -181,7 +186,11 @@ def _named_outside(context: CheckContext) -> Iterator[str]:
             continue
         for needed in binary.needed:
             if _RUNTIME.fullmatch(os.path.basename(needed.name)):
-                found = (there.real(each) for each in _places(needed.name, path, binary))
+                places = _places(needed.name, path, binary)
+                if there is None:
+                    yield from islice((each for each in places if each.startswith(_BREWS)), 1)
+                    continue
+                found = (there.real(each) for each in places)
                 yield from islice((each for each in found if files.is_file(each)), 1)
 
 

@@ -34,6 +34,11 @@ _HEADERS = {
     "_ssl": ("OpenSSL", "libssl-dev", "openssl@3"),
 }
 _LACKED = re.compile(rf"No module named .?(?P<name>{'|'.join(_HEADERS)})\b")
+# A module of the standard library, and the library of a formula that it was linked with.
+_UNLOADED = re.compile(
+    r"dlopen\([^\n()]{1,300}/lib-dynload/(?P<module>_?\w{1,40})\.[^\n()]{1,60}\): Library not loaded: ['\"]?"
+    r"(?P<library>(?:/opt/homebrew|/usr/local)/opt/(?P<formula>[\w.@+-]{1,60})/lib/[\w.+-]{1,80}\.dylib)"
+)
 _OF_PYENV = re.compile(r"[/\\]\.pyenv[/\\]versions[/\\](?P<version>3[\w.]{1,20})[/\\]lib[/\\]python3")
 
 
@@ -77,6 +82,40 @@ def _built_again(context: CheckContext, log: Log, name: str) -> Remedy:
         commands = (Command("system", line),) if pyenv else ()
         return Remedy(f"Install {formula} of Homebrew, and {again}.", commands=commands)
     return Remedy(f"Install the headers of {library} (Debian and Ubuntu: {package}), and {again}.")
+
+
+@rule("TL610", on="log")
+def module_without_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A module of Python itself whose library Homebrew removed or replaced after this Python was built."""
+    match = _UNLOADED.search(log.first.text) if log.first is not None else None
+    if match is None or log.first is None or context.operating_system != "macos":
+        return
+    taker = _taker(context, log, match["module"]) or next(iter(context.pins), "")
+    if not taker or any(match["module"] in part for each in found for part in (each.message,)):
+        return
+    formula = match["formula"]
+    pyenv = _OF_PYENV.search(log.text)
+    again = f"pyenv install --force {pyenv['version']}" if pyenv else ""
+    line = f"brew install {formula}"
+    if "@" in formula:  # Homebrew does not keep each earlier release.
+        summary = f"Build this Python again with the {formula.partition('@')[0]} that is there now"
+        line = again
+    else:
+        summary = f"Install {formula} of Homebrew, or build this Python again"
+    yield context.finding(
+        "TL610",
+        "error",
+        f"the module {match['module']} of this Python needs {match['library']}, which dyld did not find",
+        taker,
+        because="this Python was compiled with a library of Homebrew, which is not there any more in that release",
+        expected_error=log.first.text,
+        remedy=Remedy(
+            f"{summary}{f' ({again})' if again else ''}.", commands=(Command("system", line),) if line else ()
+        ),
+        sources=("python-devguide",),
+        strength=Strength.RAN,
+        lacks=(os.path.basename(match["library"]),),
+    )
 
 
 def _has_extension(context: CheckContext, name: str) -> bool:

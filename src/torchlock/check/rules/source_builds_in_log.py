@@ -158,6 +158,10 @@ def _of_cause(context: CheckContext, asked: Installation, cause: BuildFailure) -
     if cause.apt and system is not None and system.install.startswith("apt-get"):
         return Remedy(cause.fix, commands=package_command(context, system, Library("", cause.apt, "")))
     is_mac = bool(cause.brew) and os_of_log(asked.near) == "macos"
+    if cause.brew and context.operating_system == "macos":
+        line = f"brew install {' '.join(cause.brew)}"
+        summary = f"{cause.fix.rstrip('.')}, with Homebrew; then run the same command again."
+        return Remedy(summary, commands=(Command("system", line),))
     named = f" (with Homebrew: {' '.join(cause.brew)})." if is_mac else "."
     if cause.apt and not is_mac:
         named = f" (on Debian and Ubuntu: {' '.join(cause.apt)})."
