@@ -101,6 +101,11 @@ FAILURES = (
     ("a.c:196:12: fatal error: longintrepr.h: No such file or directory", "an interface that this Python"),
     ("error in x setup command: use_2to3 is invalid.", "code for Python 2"),
     ("AttributeError: cython_sources", "for the Cython that the build took"),
+    ("UnicodeDecodeError: 'gbk' codec can't decode byte 0xa6 in position 812: illegal", "file of its own as gbk"),
+    (
+        "ATen.h:4:2: error: #error C++17 or later compatible compiler is required to use ATen.",
+        "need, which is C++17",
+    ),
     ("nvcc fatal   : Unsupported gpu architecture 'compute_120'", "the GPU architecture sm_120"),
     (
         "The detected CUDA version (12.0) mismatches the version that was used to compile\n      PyTorch (11.6)",

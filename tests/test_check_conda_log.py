@@ -51,6 +51,12 @@ def test_a_package_that_no_channel_has(tmp_path: Path, capsys: pytest.CaptureFix
     assert lines == ([] if log == OF_PIXI else ["conda install -y -c conda-forge torchaudio"])
 
 
+def test_a_build_with_dots_in_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = OF_CONDA.replace("torchaudio", "pytorch==1.7.1=py3.8_cuda11.0.221_cudnn8.0.5_0")
+    message = found(tmp_path, capsys, log)["message"]
+    assert "has pytorch 1.7.1 py3.8_cuda11.0.221_cudnn8.0.5_0 for this platform" in message
+
+
 def test_a_package_of_which_the_recipes_are_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = found(tmp_path, capsys, OF_MAMBA.replace("torchaudio", "torchtext"))
     assert first["remedy"]["commands"] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # What the solvers of conda, mamba and pixi say of a package that no channel has: its name, version and build.
-_VERSION = r"(?: ?=?=? ?(?P<version>\d[\w.*]{0,40})(?: (?!needed\b)(?P<build>\w{1,60}))?)?"
+_VERSION = r"(?: ?=?=? ?(?P<version>\d[\w.*]{0,40})(?: (?!needed\b)(?P<build>[\w.]{0,59}\w))?)?"
 _NOT_PROVIDED = (
     re.compile(rf"nothing provides (?:requested )?(?P<name>[\w.-]{{1,80}}){_VERSION}(?=\s|$)"),
     re.compile(r"(?P<name>[\w.-]{1,80})(?: =?(?P<version>[\w.*]{1,40}))?(?: \*)? does not exist \(perhaps"),
@@ -15,7 +15,7 @@ NO_CANDIDATES = re.compile(
     r"No candidates were found for (?P<name>[\w.-]{1,80})(?: [=<>!~]*(?P<version>\d[\w.*]{0,40}))?"
 )
 # The list after ResolvePackageNotFound.
-_LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=(\w{1,60}))?\s*")
+_LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=([\w.]{0,59}\w))?\s*")
 # The list of conda if a package is there, and for other Pythons only.
 _FOR_PYTHONS = re.compile(r"^\s{0,8}- (?P<name>[\w.-]{1,80})[^\n]{0,300}-> python\[", re.MULTILINE)
 _OWN_PYTHON = re.compile(r"Your python: [^\n]{0,100}\bpython={1,2}(?P<version>\d\.\d{1,2})")
