@@ -181,7 +181,7 @@ def test_an_editable_install_whose_checkout_is_gone(
     report = run(capsys, "--python", wrapper, code=1)
     assert first(report)["rule"] == "TL604"
     message = first(report)["message"]
-    assert "torchaudio 2.8.0+cpu is installed in editable mode, and its folder does not exist" in message
+    assert "torchaudio 2.8.0+cpu is installed in editable mode, and its folder /audio does not exist" in message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the loader of Linux")

@@ -43,14 +43,14 @@ def test_a_wheel_of_another_python_after_something_was_collected(ground: Ground)
         "ERROR: torch-2.1.2+cu121-cp311-cp311-win_amd64.whl is not a supported wheel on this platform.\n"
     )
     done = in_windows(ground, log)
-    assert done.first.message.endswith("-win_amd64.whl is for Python 3.11, and this Python is 3.10")
+    assert done.first.message.endswith("for Python 3.10 on Windows (amd64): its tags are cp311-cp311-win_amd64")
     assert done.command == f"python -m pip install --index-url {PAGE}/cu121 torch==2.1.2+cu121"
 
 
 def test_a_refused_wheel_of_somebody_else_names_its_tags(ground: Ground) -> None:
     log = "ERROR: flash_attn-2.7.4-cp312-cp312-win_amd64.whl is not a supported wheel on this platform.\n"
     done = in_windows(ground, log)
-    assert done.first.message.endswith("is for Python 3.12, and this Python is 3.10")
+    assert done.first.message.endswith("for Python 3.10 on Windows (amd64): its tags are cp312-cp312-win_amd64")
     assert done.first.remedy.startswith(
         "Use the wheel of flash-attn for this Python and machine, or use Python 3.12."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,25 +62,50 @@ def imported(tree: ast.Module) -> Iterator[Imported]:
                 yield Imported(node.lineno, module.split(".")[1], names)
 
 
+class Contents(NamedTuple):
+    """What a file imports from this package, the attributes that it takes of names, and what its top imports."""
+
+    imported: tuple[Imported, ...]
+    attributes: frozenset[tuple[str, str]]
+    top: frozenset[str]
+
+
+@cache
+def contents(path: Path) -> Contents:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    attributes = {
+        (node.value.id, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    top = {
+        name.split(".")[0]
+        for node in tree.body
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    return Contents(tuple(imported(tree)), frozenset(attributes), frozenset(top))
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_run_downwards(path: Path) -> None:
     """Types included: what a function takes belongs to a floor that it may know."""
     here = room_of(path)
-    for each in imported(ast.parse(path.read_text(encoding="utf-8"))):
+    for each in contents(path).imported:
         is_below = HEIGHT[each.room] < HEIGHT[here]
         assert each.room == here or is_below, f"line {each.line} of {path} imports from {each.room}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_private_names_stay_in_their_room(path: Path) -> None:
-    here, tree = room_of(path), ast.parse(path.read_text(encoding="utf-8"))
-    foreign = [each for each in imported(tree) if each.room != here]
-    taken = {name for each in foreign for name in each.names}
-    taken |= {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in taken
-    }
+    here, found = room_of(path), contents(path)
+    taken = {name for each in found.imported if each.room != here for name in each.names}
+    taken |= {attribute for name, attribute in found.attributes if name in taken}
     assert not {name for name in taken if name.startswith("_") and not name.startswith("__")}
 
 
@@ -89,18 +115,7 @@ def test_every_room_has_a_floor() -> None:
 
 def test_neither_torch_nor_the_network_is_imported_at_the_top_of_a_file() -> None:
     for path in FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        names = {
-            name.split(".")[0]
-            for node in tree.body
-            for name in (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-        }
+        names = contents(path).top
         assert not names & {"torch", "torchaudio"}, path
         if room_of(path) != "index":
             assert not names & {"requests", "pypi_simple"}, path

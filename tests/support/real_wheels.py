@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -9,16 +10,26 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.libraries import elf
+from support.shop import wheel_of
 from support.site_folder import install, write
+from torchlock.errors import TorchlockError
+from torchlock.index import Index, read_settings
+from torchlock.index.transport import Transport
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.knowledge.releases import Catalogue
 from torchlock.runtime.files import Unreadable
+from torchlock.target import Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from support.skeletons import Uses
+    from torchlock.index import IndexSettings
 
 PYTHON = "3.11"
 MODULE = "cpython-311-x86_64-linux-gnu"
@@ -43,8 +54,39 @@ def _also(platform: str) -> list[str]:
     return []
 
 
+@cache
+def _index() -> IndexSettings:
+    """The settings for the index of the catalogue, without those that may have something else."""
+    return replace(read_settings(), extra_index_urls=(), find_links=())
+
+
+@cache
+def _page(name: str) -> dict[str, str]:
+    """The files of a project on that index: their names and addresses."""
+    return {file.filename: file.url for file in Index(_index()).files(name)}
+
+
+def _fetched(requirement: str, platform: str, python: str, place: Path) -> list[Path]:
+    """The wheel of a release in the catalogue, without the second that pip takes; none of any other release."""
+    name, _, version = requirement.partition("==")
+    releases = Catalogue().releases(name.lower().replace("_", "-").replace(".", "-")) if version else None
+    release = next((each for each in releases or () if each.version == version), None)
+    at = wheel_of(release, Target(PythonVersion.parse(python), Platform.parse(platform))) if release else None
+    if release is None or at is None:
+        return []
+    file = release.files()[at]
+    address = _page(release.name).get(file.filename)
+    answer = Transport(_index()).get(address, {}, limit=1 << 30) if address else None
+    if answer is None or hashlib.sha256(answer.body).hexdigest() != file.hashes.get("sha256"):
+        return []
+    place.mkdir(parents=True, exist_ok=True)
+    own = place / f".{os.getpid()}"
+    own.write_bytes(answer.body)
+    return [own.replace(place / file.filename)]  # Another process may have done the same.
+
+
 class Wheels:
-    """Real wheels, fetched by pip once and kept in a folder; TORCHLOCK_TEST_WHEELS names one that lasts."""
+    """Real wheels, fetched once and kept in a folder; TORCHLOCK_TEST_WHEELS names one that lasts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(os.environ.get("TORCHLOCK_TEST_WHEELS") or folder)
@@ -55,6 +97,9 @@ class Wheels:
         """The wheel of one release for one platform."""
         place = self.folder / f"{requirement}-{platform}-{python}"
         found = list(place.glob("*.whl"))
+        if not found:
+            with suppress(TorchlockError):  # pip tries what cannot be had so
+                found = _fetched(requirement, platform, python, place)
         if not found:
             platforms = [platform, *_also(platform)]
             words = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]

@@ -161,8 +161,9 @@ def places_of(context: CheckContext, library: str) -> list[str]:
     names = context.environment.tree.names(folder) if folder else {}
     found = [os.path.join(folder, name) for name in names if name.lower() == library.lower()]
     if is_dll:
-        own = _in_conda(context, library)
-        return [*found, *copies_of(context, library, "bin"), *copies_of(context, library, _OF_CUDA_13), *own]
+        folders = ("bin", _OF_CUDA_13)
+        installed = [path for inner in folders for path in copies_of(context, library, inner)]
+        return [*found, *installed, *_in_conda(context, library)]
     prefixes = (context.environment.interpreter.prefix, context.environment.interpreter.base_prefix)
     of_conda = (os.path.join(each, *inner, library) for each in prefixes if each for inner in _OF_CONDA)
     machine = copies_on_machine(context, library)

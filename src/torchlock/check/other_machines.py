@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torchlock.check.asked_releases import Asked
     from torchlock.check.context import CheckContext
     from torchlock.check.installer_log import Installation
+    from torchlock.target import Target
 
 # The build that the PyTorch index has for machines of which the public index has none.
 _PAGE = "cpu"
@@ -37,6 +38,19 @@ def no_wheels_for(asked: Installation, platform: str) -> Told | None:
     if platform != "win32":
         summary = "Use a 64-bit system with a 64-bit Python."
     return Told("TL403", message, Remedy(summary))
+
+
+def on_windows_arm64(name: str, target: Target) -> Remedy | None:
+    """What a Windows for ARM64 can do, which also runs a Python for x64; None on other machines."""
+    if (target.platform.system, target.platform.machine) != ("windows", "arm64"):
+        return None
+    releases = [each for each in wheels.public_tags(name) if wheels.is_final(each)]
+    newest = next((each for each in reversed(releases) if wheels.pythons_with(name, each, _PAGE, target)), "")
+    pythons = wheels.pythons_with(name, newest, _PAGE, target) if newest else []
+    other = f"; or Python {pythons[-1]} for ARM64, with {page_of(_PAGE)}" if pythons else ""
+    return Remedy(
+        f"Use a Python for x64 (of python.org: Windows installer, 64-bit), which this Windows runs, too{other}."
+    )
 
 
 def is_only_for_other_machines(asked: Asked) -> bool:
@@ -95,6 +109,8 @@ def other_platform(context: CheckContext, asked: Asked) -> Told:
 
 
 def _leave_out(asked: Asked, message: str) -> Told:
+    if remedy := on_windows_arm64(asked.name, asked.target):
+        return Told("TL403", message, remedy)
     summary = f"{_on_apple_silicon(asked)}Leave {asked.name} out: no release of it has a wheel for {asked.place}."
     return Told("TL403", message, Remedy(summary))
 

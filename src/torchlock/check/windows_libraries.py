@@ -134,6 +134,11 @@ def is_windows(context: CheckContext) -> bool:
     return context.target is not None and context.target.platform.system == "windows"
 
 
+def is_of_amd(context: CheckContext) -> bool:
+    """Whether torch is a ROCm build for Windows, which AMD makes: the PyTorch index has none."""
+    return is_windows(context) and kind_of(context.label("torch") or "") == "rocm"
+
+
 def install_vc_runtime(context: CheckContext) -> Remedy:
     """Install the newest Visual C++ runtime: conda's in an environment of conda, which has its own."""
     if context.environment.conda:

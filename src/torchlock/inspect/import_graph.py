@@ -47,27 +47,43 @@ class _Walk:
 
     def __init__(self, start: str, locate: Callable[[str], Module], follows: Callable[[str], bool]) -> None:
         self._seen = {start: None}
+        self._conditional: dict[str, list[Import]] = {}
         self._locate = locate
         self._follows = follows
 
-    def visits(self, *, conditional: bool = False) -> Iterator[tuple[Module, ast.Module | None, list[Import]]]:
-        """Each module with its syntax tree (None if it cannot be read) and its imports.
-
-        A second call starts from all modules of the first: with ``conditional`` it also follows imports under
-        conditions.
-        """
+    def visits(self) -> Iterator[tuple[Module, ast.Module | None, list[Import]]]:
+        """Each module with its syntax tree (None if it cannot be read) and its imports."""
         queue = deque(self._seen)
         while queue and len(self._seen) < _MOST_MODULES:
             module = self._locate(queue.popleft())
-            tree = parsed(module.path) if module.path else None
-            found: list[Import] = []
-            if tree is not None:
-                found += imports(tree, module.name, is_package=module.is_package, conditional=conditional)
+            tree = self._parsed(module)
+            found = [] if tree is None else list(imports(tree, module.name, is_package=module.is_package))
             yield module, tree, found
-            for name in (name for each in found for name in each.modules()):
-                if name not in self._seen and self._follows(name):
-                    self._seen[name] = None
-                    queue.append(name)
+            self._go_on(found, queue)
+
+    def conditional_visits(self) -> Iterator[tuple[Module, list[Import]]]:
+        """After ``visits``: all its modules once more, and those that only imports under conditions load."""
+        queue = deque(self._seen)
+        while queue and len(self._seen) < _MOST_MODULES:
+            module = self._locate(queue.popleft())
+            if module.name not in self._conditional:
+                self._parsed(module)
+            found = self._conditional.pop(module.name, [])
+            yield module, found
+            self._go_on(found, queue)
+
+    def _parsed(self, module: Module) -> ast.Module | None:
+        """The syntax tree of a module, whose conditional imports are kept for later."""
+        tree = parsed(module.path) if module.path else None
+        found = () if tree is None else imports(tree, module.name, is_package=module.is_package, conditional=True)
+        self._conditional[module.name] = list(found)
+        return tree
+
+    def _go_on(self, found: Iterable[Import], queue: deque[str]) -> None:
+        for name in (name for each in found for name in each.modules()):
+            if name not in self._seen and self._follows(name):
+                self._seen[name] = None
+                queue.append(name)
 
 
 def files_read(package: str, wanted: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -81,9 +97,13 @@ def files_read(package: str, wanted: Iterable[str]) -> tuple[set[str], set[str]]
     walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
     for module, _, found in walk.visits():
         reading.add(module, found)
+        if reading.wanted <= reading.found:
+            return reading.found, set()
     certain = set(reading.found)
-    for module, _, found in walk.visits(conditional=True):
+    for module, found in walk.conditional_visits():
         reading.add(module, found)
+        if reading.wanted <= reading.found | reading.lost_inits:
+            break
     return certain, (reading.found | reading.lost_inits) - certain
 
 
@@ -92,7 +112,7 @@ class _Reading:
 
     def __init__(self, package: str, wanted: Iterable[str]) -> None:
         self._root, self.name = os.path.split(package)
-        self._wanted = {os.path.normpath(path) for path in wanted}
+        self.wanted = {os.path.normpath(path) for path in wanted}
         self.found: set[str] = set()
         self.lost_inits: set[str] = set()
         self._listed: dict[str, dict[str, frozenset[str]]] = {}
@@ -101,7 +121,7 @@ class _Reading:
         """A module of the package; its path is the wanted one if no file is there."""
         module = self._on_disk(name)
         init = os.path.join(module.path.removesuffix(".py"), "__init__.py")
-        return Module(name, init, False) if not module.is_package and init in self._wanted else module
+        return Module(name, init, False) if not module.is_package and init in self.wanted else module
 
     def _on_disk(self, name: str) -> Module:
         base = os.path.normpath(os.path.join(self._root, *name.split(".")))
@@ -111,12 +131,12 @@ class _Reading:
 
     def add(self, module: Module, found: Iterable[Import]) -> None:
         """Note what the visit of a module reads."""
-        if module.path in self._wanted:
+        if module.path in self.wanted:
             is_namespace = module.is_package and module.name != self.name and not files.is_file(module.path)
             (self.lost_inits if is_namespace else self.found).add(module.path)
         for each in found:
             path = self.locate(each.module).path
-            if path in self._wanted and any(not self._is_module(f"{each.module}.{name}") for name in each.names):
+            if path in self.wanted and any(not self._is_module(f"{each.module}.{name}") for name in each.names):
                 self.found.add(path)
 
     def _is_module(self, name: str) -> bool:

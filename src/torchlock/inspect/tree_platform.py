@@ -30,6 +30,8 @@ _VOTES = 50
 _OF_ONE = 12
 _LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
 _SCRIPT = 64 << 10
+# The folder of a Python for Windows that has the packages of one user: Python311, Python311-32.
+OF_WINDOWS = re.compile(r"Python(?P<major>3)(?P<minor>\d{1,2})(?:-(?:32|arm64))?")
 _PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe", "bin/pypy3")
 
 
@@ -45,7 +47,8 @@ def platform_of(
 
     ``prefix`` is the installation around ``site``, ``settings`` its ``pyvenv.cfg``, ``tags`` those of the wheels
     in it. Asked in turn: the interpreter, if it lies here or this environment was made here; the libraries, most
-    of which agree; the tags; the interpreter that a link leads to; the C library of the tree below ``root``.
+    of which agree; the tags; the interpreter that a link leads to; the C library of the tree below ``root``; the
+    names of the folders.
     """
     python, machine, is_firm = _interpreter(prefix, settings, tree, root)
     if machine is not None and is_firm:
@@ -58,7 +61,18 @@ def platform_of(
             return told, f"wheels here are for {tag.rpartition('-')[2]}"
     if machine is None:
         python, machine = _of_machine(root)
-    return (_platform_text(machine, tags), python) if machine is not None else ("", "")
+    return (_platform_text(machine, tags), python) if machine is not None else _by_layout(site)
+
+
+def _by_layout(site: str) -> tuple[str, str]:
+    """Windows, if the folder of packages is where only its Pythons have one; most of these are for amd64."""
+    folder, name = os.path.split(site)
+    prefix, above = os.path.split(folder)
+    if name != "site-packages" or not (above == "Lib" or OF_WINDOWS.fullmatch(above)):
+        return "", ""
+    ending = re.search(r"-(32|arm64)$", prefix if above == "Lib" else above)
+    platforms = {"32": "win32", "arm64": "win-arm64"}
+    return platforms.get(ending[1] if ending else "", "win-amd64"), f"the folder is {above}{os.sep}{name}"
 
 
 # The C library, and the shell, of a distribution.

@@ -6,9 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.inspect.frozen import frozen_at
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.machine import suffix_of
-from torchlock.inspect.tree_platform import FIRST, extensions, is_made_here, platform_of
+from torchlock.inspect.tree_platform import FIRST, OF_WINDOWS, extensions, is_made_here, platform_of
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 
@@ -86,9 +87,10 @@ def _same_version(chosen: str, sites: list[str]) -> list[str]:
 def is_site(path: str, tree: Tree) -> bool:
     """Whether packages are installed into this folder, by its name or its content."""
     names = tree.names(path)
-    return os.path.basename(path) in _SITES or any(
+    is_named = os.path.basename(path) in _SITES or any(
         name.endswith((".dist-info", ".egg-info")) or name in _PACKAGES for name in names
     )
+    return is_named or frozen_at(path, tree) is not None
 
 
 def _around(path: str, tree: Tree) -> str:
@@ -232,7 +234,7 @@ def _version(site: str, prefix: str, settings: dict[str, str], tree: Tree) -> tu
         match = re.match(r"python-(\d\.\d+\.\d+)\D.*\.json$", name)
         if match:
             return match[1], f"conda-meta{os.sep}{name}"
-    by_folder = _version_of_folder(site)
+    by_folder = _version_of_folder(site) or _version_of_user(site)
     if by_folder:
         return by_folder, f"the folder is {site}"
     for name in tree.names(prefix) if prefix else ():
@@ -245,6 +247,12 @@ def _version(site: str, prefix: str, settings: dict[str, str], tree: Tree) -> tu
 def _version_of_folder(site: str) -> str:
     match = re.search(r"[/\\](?:python|pypy)(\d\.\d+)t?[/\\][^/\\]+$", site)
     return match[1] if match else ""
+
+
+def _version_of_user(site: str) -> str:
+    """The version in the name of the folder that Windows has for the packages of one user."""
+    match = OF_WINDOWS.fullmatch(os.path.basename(os.path.dirname(site)))
+    return f"{match['major']}.{match['minor']}" if match else ""
 
 
 def _version_by_files(site: str, tags: list[str], tree: Tree) -> tuple[str, str]:

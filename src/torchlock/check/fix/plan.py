@@ -9,6 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of
 from torchlock.check.fix.torch_builds import change_of_build, labels_to_try, public_build, public_of
 from torchlock.check.index_wheels import has_wheels, labels_of, likely_has_wheels, wheel_version
+from torchlock.check.windows_libraries import is_of_amd
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
 from torchlock.knowledge.build_labels import kind_of
@@ -132,6 +133,8 @@ def _is_open(context: CheckContext, firm: str, label: str, certain: bool) -> boo
 def _is_vendors(context: CheckContext) -> bool:
     label = context.label("torch")
     pin = context.pins.get("torch")
+    if is_of_amd(context):
+        return True
     return bool(label and kind_of(label) is None) or bool(
         pin and not pin.unversioned and pin.version.is_prerelease
     )

@@ -11,10 +11,11 @@ from torchlock.check.fix.commands import add
 from torchlock.check.rules.ffmpeg import ffmpeg_of, is_mac
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_library, stated
-from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg
+from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg, is_of_amd
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsox
+from torchlock.knowledge.compatibility import newest_beside
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
@@ -33,7 +34,7 @@ _STREAMS = 4
 # What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
 _FFMPEG, _SOX = ">=4.1,<7", ">=14.4.2"
 _SOX_OF_MACOS = "libsox.dylib"
-_SHARED = "Install FFmpeg 6 as a shared build, and lead Python to its DLLs"
+_SHARED = "Install FFmpeg {major} as a shared build, and lead Python to its DLLs"
 
 
 @rule("TL306", "TL305", "TL303", "TL302")
@@ -48,7 +49,19 @@ def backends(context: CheckContext) -> Iterator[Finding]:
     elif _is_one_of(context, ">=2.9") and context.copy("torchcodec") is None:
         message = f"{context.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
         expected_error = "ImportError: TorchCodec is required for load_with_torchcodec."
-        yield context.finding("TL305", "note", message, "torchaudio", "torchcodec", expected_error=expected_error)
+        remedy = _codec_of_cpu(context) if is_of_amd(context) else None
+        yield context.finding(
+            "TL305", "note", message, "torchaudio", "torchcodec", expected_error=expected_error, remedy=remedy
+        )
+
+
+def _codec_of_cpu(context: CheckContext) -> Remedy | None:
+    """The torchcodec for a torch that AMD built for Windows: its CPU build asks nothing of the device."""
+    version = newest_beside("torchcodec", context.pins["torch"].version.public)
+    if not version:
+        return None
+    words = f"Install torchcodec {version}, whose CPU build decodes beside each build of this torch release."
+    return Remedy(words, commands=add(context, "torchcodec", f"=={version}", "--no-deps"))
 
 
 def _is_one_of(context: CheckContext, releases: str) -> bool:
@@ -173,7 +186,7 @@ def ffmpeg_shown(context: CheckContext, log: Log) -> Iterator[Finding]:
         remedy = (
             installed
             if context.environment.conda
-            else Remedy(f"{_SHARED}: {BY_HAND}.", commands=installed.commands)
+            else Remedy(f"{_SHARED.format(major=majors[-1])}: {BY_HAND}.", commands=installed.commands)
         )
     if context.copy("soundfile") is None and _is_one_of(context, ">=2.1"):
         remedy = _or_soundfile(context, remedy if is_off_path else None)

@@ -6,19 +6,24 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.fix.commands import add
+from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
-    from torchlock.finding import Finding
+    from torchlock.check.log import Log
+    from torchlock.finding import Command, Finding
 
 _LIBRARY = re.compile(r"libbitsandbytes_cuda(\d{2,3})\.(?:so|dll)")
 # Releases since 0.43 build the name of the library from the CUDA version of torch.
 _BY_TORCH = re.compile(rb"cuda_version_string")
 _LARGEST = 1 << 20
+# A build for Windows from the time when bitsandbytes had none.
+_OTHER = "bitsandbytes-windows"
 
 
 def libraries_of(context: CheckContext) -> list[str]:
@@ -62,3 +67,34 @@ def _is_by_torch(folder: str) -> bool:
     except OSError:
         return False
     return _BY_TORCH.search(source) is not None
+
+
+@rule("TL232", on="log")
+def of_another_project(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A build for Windows of another project under the same module name; bitsandbytes has its own since 0.43."""
+    first, record = log.first, context.installed.get(_OTHER)
+    if first is None or record is None or "TL232" not in first.rules:
+        return
+    yield context.finding(
+        "TL232",
+        "warning",
+        f"{_OTHER} {record.version} is an old build of another project, and its library does not load",
+        _OTHER,
+        path=os.path.join(record.entry.path, "bitsandbytes"),
+        because="it is of the time when bitsandbytes had no wheels for Windows, which it has since 0.43",
+        expected_error=first.text,
+        remedy=_official(context),
+        sources=("bitsandbytes-935",),
+        strength=Strength.RAN,
+    )
+
+
+def _official(context: CheckContext) -> Remedy:
+    """Replace the other project's build: both write the same files, so it goes first."""
+    commands = add(context, "bitsandbytes", ">=0.43")
+    lines = tuple(each._replace(line=f"{_uninstall(each)} && {each.line}") for each in commands)
+    return Remedy(f"Uninstall {_OTHER}, and install bitsandbytes 0.43 or later.", commands=lines)
+
+
+def _uninstall(command: Command) -> str:
+    return f"uv pip uninstall {_OTHER}" if command.tool == "uv" else f"python -m pip uninstall -y {_OTHER}"

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import mac_libraries, msys2
+from torchlock.check.damage import why_damaged
 from torchlock.check.fix.commands import with_binary
 from torchlock.check.rules.foreign_wheels import SYSTEMS
 from torchlock.check.rules.import_path import is_other_module
 from torchlock.check.soundfile_data import folder_of, opened, there
 from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Remedy
+from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.knowledge.registry import rule
@@ -40,10 +42,13 @@ _NAMES = {
 _IN_PREFIX = {"windows": ("Library", "bin")}
 # Systems without libsndfile; soundfile's wheels for them contain it.
 _NONE = {"macos": "macOS does not include one", "windows": "Windows does not include one"}
+# A Python of 32 bits, for which no torch is made.
+_WIN32 = "win32"
 # The releases whose wheels contain it there, of all on the public index (2026-11-28).
 _CARRYING = {
     ("windows", "amd64"): ">=0.8",
     ("windows", "arm64"): ">=0.14",
+    ("windows", _WIN32): ">=0.9",
     ("macos", "x86_64"): ">=0.8",
     ("macos", "arm64"): ">=0.11",
 }
@@ -57,7 +62,7 @@ _SAYS = {
 }
 
 
-@rule("TL301", "TL608")
+@rule("TL301", "TL607", "TL608")
 def soundfile(context: CheckContext) -> Iterator[Finding]:
     """soundfile without libsndfile: its wheel is the one for every platform, or its library does not fit."""
     copy = context.copy("soundfile")
@@ -65,6 +70,7 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
         return
     if bundled := _bundled(context, copy):
         yield from _other_machine(context, bundled)
+        yield from _damaged(context, bundled)
         return
     if not stated(context, "libsndfile")[0] and context.search_path is not None:
         yield from _of_another_architecture(context, _searched(context))
@@ -73,6 +79,17 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
         yield without_libsndfile(
             context, why_none(context, "this machine has none" if is_absent else _NONE[_system(context)])
         )
+
+
+def _damaged(context: CheckContext, bundled: Sequence[str]) -> Iterator[Finding]:
+    """A library of the wheel whose inner tables are lost; the record shows other damage."""
+    for path in bundled:
+        binary = read_binary(path)
+        why = "" if isinstance(binary, Binary) or binary.unknown else why_damaged(binary.reason)
+        if why and not isinstance(binary, Binary):
+            message = f"{os.path.basename(path)} of soundfile cannot be loaded: {binary.reason}"
+            severity = severity_of(fails=False)
+            yield context.finding("TL607", severity, message, "soundfile", path=path, because=why)
 
 
 def why_none(context: CheckContext, otherwise: str) -> str:
@@ -107,7 +124,8 @@ def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
 
 
 def _system(context: CheckContext) -> str:
-    return context.operating_system or ("windows" if msys2.environment_of(context) else "linux")
+    is_windows = msys2.environment_of(context) or context.environment.interpreter.platform == _WIN32
+    return context.operating_system or ("windows" if is_windows else "linux")
 
 
 def _brings(context: CheckContext) -> bool:
@@ -119,6 +137,8 @@ def _brings(context: CheckContext) -> bool:
 def _with_library(context: CheckContext) -> str:
     """The releases whose wheels for this platform contain libsndfile; "" if this is not the rule there."""
     platform = context.known_platform
+    if platform is None and context.environment.interpreter.platform == _WIN32:
+        return _CARRYING["windows", _WIN32]
     return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 

@@ -29,10 +29,12 @@ from torchlock.check.other_machines import (
     is_only_for_other_machines,
     no_wheels_for,
     on_page_only,
+    on_windows_arm64,
     other_platform,
 )
 from torchlock.check.partly_known import partly_known
 from torchlock.check.refused_files import refused_file
+from torchlock.check.required_pythons import required_python
 from torchlock.finding import Remedy
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.knowledge.build_labels import kind_of
@@ -65,9 +67,12 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     asked = read_installation(log.text, first.line)
     if first.rules[0] == "TL527" and not asked.is_absent:
         return
-    if not asked.name or is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
+    if is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
         return
-    yield finding_of(context, found, asked, first.text, _told(context, log, asked))
+    told = required_python(context, log, asked)
+    if told is None and not asked.name:
+        return
+    yield finding_of(context, found, asked, first.text, told or _told(context, log, asked))
 
 
 def _is_of_conda(asked: Installation, line: str) -> bool:
@@ -143,11 +148,8 @@ def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told
         words = requirement_words(asked.name, there[-1])
         summary = f"Use {asked.name} {there[0]} to {there[-1]}, which have wheels here; or a Python of that time."
         return Told("TL403", what, Remedy(summary, commands=install_again(context, words)))
-    return Told(
-        "TL403",
-        what,
-        Remedy(f"Use another Python: no {asked.name} is known for Python {pinned.target.python} here."),
-    )
+    otherwise = Remedy(f"Use another Python: no {asked.name} is known for Python {pinned.target.python} here.")
+    return Told("TL403", what, on_windows_arm64(asked.name, pinned.target) or otherwise)
 
 
 def _allowed_elsewhere(asked: Installation, pinned: Asked) -> tuple[str, str]:

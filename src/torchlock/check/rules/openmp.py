@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from torchlock.check.fix.commands import shell
 from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.relevance import owner_of_file
-from torchlock.finding import Command, Remedy
+from torchlock.check.windows_libraries import OPENMP, without_openmp
+from torchlock.finding import Command, Remedy, Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.registry import rule
@@ -118,7 +119,7 @@ def openmp_shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     """The two copies that a log names, if the files do not show them."""
     first = log.first
     match = _SAYS.search(first.text) if first is not None else None
-    if first is None or match is None or "TL613" in {each.rule for each in found}:
+    if first is None or match is None or _is_shown(match.groups(), found):
         return
     if "torch" not in context.pins:
         for copies in copies_of(context):
@@ -126,15 +127,33 @@ def openmp_shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
             yield copies
         return
     again, loaded = match.groups()
+    user = next((f"; {each} of {context.named('torch')} needs {loaded}" for each in _users(context, loaded)), "")
     yield context.finding(
         "TL613",
         severity_of(fails=False),
-        f"the process of this log loaded {loaded}, and then {again}: two OpenMP runtimes",
+        f"the process of this log loaded {loaded}, and then {again}: two OpenMP runtimes{user}",
         "torch",
         because="a process that loads two of them can end, or compute wrong results",
         expected_error=first.text,
-        remedy=_REMEDY,
+        remedy=without_openmp(context) if user and loaded.startswith(OPENMP) else _REMEDY,
+        strength=Strength.RAN,
     )
+
+
+def _is_shown(names: Sequence[str], found: Sequence[Finding]) -> bool:
+    """Whether a finding is about copies of both runtimes that a log names."""
+    return any(each.rule == "TL613" and all(name in each.message for name in names) for each in found)
+
+
+def _users(context: CheckContext, library: str) -> Iterator[str]:
+    """The DLLs of torch that need a runtime which is not in their folder."""
+    copy = context.copy("torch")
+    folder = os.path.join(copy.path, "lib") if copy is not None else ""
+    names = context.environment.tree.names(folder) if folder and context.operating_system == "windows" else {}
+    for name in names if library not in names else ():
+        binary = read_binary(os.path.join(folder, name)) if name.endswith(".dll") else None
+        if isinstance(binary, Binary) and any(each.name.lower() == library.lower() for each in binary.needed):
+            yield name
 
 
 def _runtimes(context: CheckContext) -> Iterator[str]:

@@ -1,13 +1,17 @@
-"""TL605 for soundfile: its module and its library are from different releases, or its folder is hollow."""
+"""TL605 and TL608 for soundfile: parts of different releases, a hollow folder, or bindings for another system."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from torchlock.check.fix.commands import with_binary
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.check.soundfile_data import asked_by, folder_of, is_hollow, opened, there
+from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,4 +50,36 @@ def soundfile_parts(context: CheckContext) -> Iterator[Finding]:
         path=folder_of(copy),
         because=because,
         expected_error=_SAYS if specifier_set(">=0.12").contains(context.pins["soundfile"].version) else "",
+    )
+
+
+# The function that soundfile calls on Windows only, and that its bindings have only if they were made there.
+_OF_WINDOWS = "sf_wchar_open"
+_BINDINGS, _LARGEST = "_soundfile.py", 1 << 20
+
+
+@rule("TL608")
+def bindings(context: CheckContext) -> Iterator[Finding]:
+    """The bindings of a wheel for any platform, which was made on another system, on Windows."""
+    copy = context.copy("soundfile")
+    if copy is None or copy.kind != "module" or context.operating_system != "windows":
+        return
+    path = os.path.join(os.path.dirname(copy.path), _BINDINGS)
+    text = files.text(path, _LARGEST)
+    if not text or _OF_WINDOWS in text or _OF_WINDOWS not in (files.text(copy.path, _LARGEST) or ""):
+        return
+    yield context.finding(
+        "TL608",
+        "warning",
+        f"{_BINDINGS} of {context.named('soundfile')} was not made for Windows: it lacks {_OF_WINDOWS}, which "
+        "soundfile calls there to open a file",
+        "soundfile",
+        path=path,
+        because="it is from a wheel for any platform, or was built or copied from another system",
+        expected_error=f"has no function, constant or global variable named '{_OF_WINDOWS}'",
+        remedy=Remedy(
+            "Install a soundfile wheel for Windows in place of this one.",
+            commands=with_binary(context, "soundfile", ""),
+        ),
+        sources=("soundfile-253",),
     )

@@ -157,11 +157,14 @@ def _of_cause(context: CheckContext, asked: Installation, cause: BuildFailure) -
     system = system_of(context)
     if cause.apt and system is not None and system.install.startswith("apt-get"):
         return Remedy(cause.fix, commands=package_command(context, system, Library("", cause.apt, "")))
-    is_mac = (os_of_log(asked.near) or context.operating_system) == "macos"
-    if cause.brew and is_mac:
-        again = f"{cause.fix.removesuffix('.')}; then run the same command again."
-        return Remedy(again, commands=(Command("system", f"brew install {' '.join(cause.brew)}"),))
-    named = f" (on Debian and Ubuntu: {' '.join(cause.apt)})." if cause.apt else "."
+    is_mac = bool(cause.brew) and os_of_log(asked.near) == "macos"
+    if cause.brew and context.operating_system == "macos":
+        line = f"brew install {' '.join(cause.brew)}"
+        summary = f"{cause.fix.rstrip('.')}, with Homebrew; then run the same command again."
+        return Remedy(summary, commands=(Command("system", line),))
+    named = f" (with Homebrew: {' '.join(cause.brew)})." if is_mac else "."
+    if cause.apt and not is_mac:
+        named = f" (on Debian and Ubuntu: {' '.join(cause.apt)})."
     commands = (Command("system", cause.command),) if cause.command else ()
     return Remedy(cause.fix.removesuffix(".") + named, commands=commands)
 

@@ -121,9 +121,26 @@ def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None
         return f"{origin}{none}", None
     user = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
     if not files.is_file(path):
+        if folder := _of_target(context, library):
+            return f"it is in {folder} (of {owner}), where {user} does not search", _by_hand(folder)
         return f"the record of {owner} names {path}, which is not there", None
     return f"it is in {os.path.dirname(path)} (of {owner}), where {user} does not search", (
         None if _OF_RUNTIME.match(library) else _beside(context)
+    )
+
+
+def _of_target(context: CheckContext, library: str) -> str:
+    """The folder of DLLs inside of a folder of packages, where an installation with --target puts them."""
+    folders = (os.path.join(entry.path, "Library", "bin") for entry in context.environment.sites)
+    names = ((folder, context.environment.tree.names(folder)) for folder in folders)
+    return next((folder for folder, there in names if library.lower() in {name.lower() for name in there}), "")
+
+
+def _by_hand(folder: str) -> Remedy:
+    """Lead torch to the DLLs, or a torch that contains what it needs."""
+    return Remedy(
+        f'Call os.add_dll_directory(r"{folder}") before the import of torch; or install torch 2.4.1 or later in '
+        "the same way, which does not need these DLLs."
     )
 
 
