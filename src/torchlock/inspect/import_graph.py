@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # torch has about 900 modules, and with those of Python that it imports about 1,300.
 _MOST_MODULES = 5000
-_FIRST_MODULES = 40
+_FIRST_MODULES = 12
 # The endings of modules that may contain others, which no file shows.
 _COMPILED = frozenset({"so", "pyd"})
 # Python loads these before it searches any folder: no other file of that name replaces them.
