@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections import deque
+from collections import Counter, deque
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # torch has about 900 modules, and with those of Python that it imports about 1,300.
 _MOST_MODULES = 5000
-_FIRST_MODULES = 40
+_FIRST_MODULES = 12
 # The endings of modules that may contain others, which no file shows.
 _COMPILED = frozenset({"so", "pyd"})
 # Python loads these before it searches any folder: no other file of that name replaces them.
@@ -176,12 +176,14 @@ def lost_modules(package: str) -> list[str]:
     walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
     lost: dict[str, None] = {}
     for module, tree, found in islice(walk.visits(), _FIRST_MODULES):
+        certain: frozenset[str] | None = None
         for each in found:
             if each.module.partition(".")[0] != reading.name:
                 continue
             named = [each.module]
             if each.module == module.name and tree is not None:
-                named += [f"{each.module}.{name}" for name in each.names if not _may_make(tree, name)]
+                certain = _only_imported(tree) if certain is None else certain
+                named += [f"{each.module}.{name}" for name in each.names if name in certain]
             lost.update(dict.fromkeys(name for name in named if not reading.has(name)))
     return list(lost)
 
@@ -198,17 +200,19 @@ def imports_of(package: str, most: int) -> Iterator[tuple[str, ast.Module, list[
             yield module.path, tree, found
 
 
-def _may_make(tree: ast.Module, name: str) -> bool:
-    """Whether a module may bind a name by more than one import of a module with this name."""
-    imported = 0
+def _only_imported(tree: ast.Module) -> frozenset[str]:
+    """The names that a module binds by one ``from … import`` only; none if its code may bind others."""
+    imported: Counter[str] = Counter()
+    made: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            imported += sum((alias.asname or alias.name) == name for alias in node.names)
-        is_stored = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        is_defined = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
-        if is_stored or is_defined:
-            return True
-    return imported != 1 or defined_names(tree) is None
+            imported.update(alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            made.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+    once = frozenset(name for name, count in imported.items() if count == 1) - made
+    return once if once and defined_names(tree) is not None else frozenset()
 
 
 class MissingName(NamedTuple):
