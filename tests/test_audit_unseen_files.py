@@ -87,3 +87,75 @@ def test_the_newest_of_an_index_that_is_not_the_public_one(tmp_path: Path) -> No
     text += f"pip install -U xformers --index-url {PAGE}/cu118\n```\n"
     (found,) = worse(tmp_path / "README.md", text)
     assert "the newest xformers of its index" in found.message
+
+
+def test_two_virtual_environments_of_a_script(tmp_path: Path) -> None:
+    one = "python3 -m venv {0}\nsource {0}/bin/activate\npip install {1}\ndeactivate\n"
+    script = tmp_path / "install.sh"
+    assert not rules(script, one.format("a", "torch==2.1.0 torchaudio==2.1.0") + one.format("b", "torch==2.4.0"))
+    assert rules(script, one.format("a", "torch==2.1.0 torchaudio==2.0.1") + one.format("b", "torch==2.4.0"))
+    same = one.format("a", "torch==2.1.0 torchaudio==2.1.0") + one.format("a", "torch==2.4.0")
+    assert "TL101" in rules(script, same)
+
+
+def test_torch_on_another_platform_only(tmp_path: Path) -> None:
+    text = "torch==2.11.0; sys_platform == 'linux'\ntorchaudio==2.11.0\n"
+    (found,) = worse(tmp_path / "requirements.txt", text)
+    assert found.message.endswith("does not request it on Windows, Windows (arm64) and macOS")
+
+
+@pytest.mark.triggers("TL502")
+def test_a_build_from_source_in_requirements(tmp_path: Path) -> None:
+    (found,) = worse(tmp_path / "requirements.txt", "torch==1.7.1\ntorchaudio==0.7.0a0+a853dff\n")
+    assert found.rule == "TL502"
+    assert "of commit a853dff" in found.message
+
+
+@pytest.mark.leaves_alone("TL502")
+def test_a_build_from_source_of_another_index(tmp_path: Path) -> None:
+    text = "--index-url https://pkg.example.org/simple\ntorch==1.7.1\ntorchaudio==0.7.0a0+a853dff\n"
+    assert not rules(tmp_path / "requirements.txt", text)
+
+
+def test_a_pin_that_a_later_command_repeats(tmp_path: Path) -> None:
+    text = f"FROM python:3.11\nRUN pip install torch==2.7.0 torchaudio --index-url {PAGE}/cu128\n"
+    (found,) = worse(tmp_path / "Dockerfile", text + "RUN pip install torch==2.7.0 numpy\n")
+    assert found.remedy is not None
+    assert found.remedy.summary == "Write torchaudio<2.7.1 in place of torchaudio."
+
+
+def test_the_torch_of_an_image_is_no_line_to_change(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torchcodec\n")
+    text = "FROM pytorch/pytorch:2.4.0-cuda12.4-cudnn9-devel\nCOPY . .\nRUN pip install -r requirements.txt\n"
+    (found,) = worse(tmp_path / "Dockerfile", text)
+    assert found.remedy is not None
+    assert "torchcodec 0.0.1, 0.0.2 or 0.0.3 with torch 2.4.0" in found.remedy.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("requirements-mac.txt", set()),
+        ("requirements_linux.txt", {"TL101"}),
+        ("requirements-win-mac.txt", {"TL101"}),
+        ("requirements-machine.txt", {"TL101"}),
+    ],
+)
+def test_the_system_in_the_name_of_a_file(tmp_path: Path, name: str, found: set[str]) -> None:
+    # On macOS torchaudio 2.11 works with torch 2.10.
+    assert rules(tmp_path / name, "torch==2.10.0\ntorchaudio\n") == found
+
+
+def test_a_cuda_page_in_a_file_for_macos(tmp_path: Path) -> None:
+    text = f"--index-url {PAGE}/cu121\ntorch==2.5.1\n"
+    assert rules(tmp_path / "requirements-mac.txt", text) == {"TL212"}
+    assert not rules(tmp_path / "requirements.txt", text)
+
+
+def test_an_error_that_becomes_a_warning_is_not_fixed(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    text = "torch==2.7.1; sys_platform == 'win32'\ntorch==2.7.0; sys_platform == 'linux'\n"
+    text += "torch>=2.9.1; sys_platform == 'darwin'\ntorchcodec>=0.9.1\n"
+    assert "TL102" in rules(path, text)
+    after = auditor().fixed(str(path), ("error",))
+    assert after is None or not rules(path, after.decode())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.appliers import ffmpeg
 from support.ground import Checked, Ground
 from support.installed import record_of
 from support.libraries import elf, with_segment
@@ -109,6 +110,45 @@ def test_what_this_glibc_takes(kind: tuple[int, ...], ground: Ground) -> None:
     change(site, "torch/lib/libtorch_cpu.so", *kind)
     ground.unrecord(site, "torch/lib/libtorch_cpu.so")
     assert not check(ground, site).bad
+
+
+@pytest.mark.sketched(real=False)
+def test_zeros_in_place_of_an_export_table(ground: Ground) -> None:
+    site = ground.windows()
+    ground.wheel(site, "torchaudio==2.8.0")
+    ground.torch(site, "2.8.0+cpu", made_for=["torchaudio==2.8.0"], recorded="2.8.0")
+    library = site.path / "torch" / "lib" / "torch_cpu.dll"
+    data = library.read_bytes()
+    write(library, data[:512] + bytes(len(data) - 512))
+    done = ground.check(site)
+    assert done.first.rule == "TL607"
+    assert done.first.message.endswith("its export table has only zeros in it")
+
+
+@pytest.mark.sketched(real=False)
+@pytest.mark.triggers("TL607")
+def test_zeros_inside_of_the_library_of_soundfile(ground: Ground) -> None:
+    site = whole(ground)
+    with_cffi(site)
+    library = site.path / "_soundfile_data" / "libsndfile_x86_64.so"
+    data = elf("libsndfile.so.1")
+    write(library, data[:200] + bytes(len(data) - 200))
+    ground.unrecord(site, "_soundfile_data/.*")
+    assert check(ground, site).first.message.startswith("libsndfile_x86_64.so of soundfile cannot be loaded: ")
+
+
+@pytest.mark.sketched(real=False)
+@pytest.mark.parametrize("has_ffmpeg", [True, False])
+def test_a_torchcodec_that_glibc_refuses(has_ffmpeg: bool, ground: Ground) -> None:
+    """FFmpeg is what is missing, as long as it is not there."""
+    site = whole(ground)
+    ground.image(*(ffmpeg(7, "linux") if has_ffmpeg else ()))
+    glibc(site, 41)
+    ground.wheel(site, "torchcodec==0.7.0")
+    for path in site.path.glob("torchcodec/libtorchcodec_core*.so"):
+        write(path, with_segment(path.read_bytes(), _STACK, 7))
+    ground.unrecord(site, "torchcodec/.*")
+    assert [each.rule for each in check(ground, site).bad] == ["TL621" if has_ffmpeg else "TL304"]
 
 
 # Halves of packages
@@ -250,6 +290,28 @@ def test_a_cffi_without_its_module(ground: Ground) -> None:
     with_cffi(site)
     next(site.path.glob("_cffi_backend*")).unlink()
     assert check(ground, site).first.message.endswith("lacks its extension module _cffi_backend")
+
+
+@pytest.mark.sketched(real=False)
+@pytest.mark.triggers("TL601")
+def test_a_record_of_cffi_without_its_files(ground: Ground) -> None:
+    site = whole(ground)
+    with_cffi(site)
+    shutil.rmtree(site.path / "cffi")
+    assert check(ground, site).first.message.endswith(", is recorded, and is not there")
+
+
+@pytest.mark.sketched(real=False)
+@pytest.mark.triggers("TL601")
+def test_a_first_file_of_another_numpy(ground: Ground) -> None:
+    """https://github.com/numpy/numpy/issues/12736"""
+    site = whole(ground)
+    own = {"numpy/__init__.py": "from . import core\n", "numpy/core/__init__.py": ""}
+    install(site.path, "numpy", "1.26.4", {**own, "numpy/core/_multiarray_umath.so": elf()})
+    write(site.path / "numpy" / "__init__.py", "from . import _core\nfrom ._expired_attrs import names\n")
+    done = check(ground, site)
+    assert done.first.message == "numpy lacks numpy._core and 1 more, which its own import loads"
+    assert "the files of two releases are mixed" in done.first.because
 
 
 @pytest.mark.sketched(real=False)

@@ -128,10 +128,10 @@ PROVIDER = (
 )
 
 
-def onnxruntime(site: Site, *needs: str) -> None:
+def onnxruntime(site: Site, *needs: str, version: str = "1.19.0") -> None:
     libraries = {each: ["x"] for each in needs}
     provider = {"onnxruntime/capi/onnxruntime_providers_cuda.dll": pe(libraries)}
-    user(site, "onnxruntime-gpu", "1.19.0", {"onnxruntime/__init__.py": "", **provider})
+    user(site, "onnxruntime-gpu", version, {"onnxruntime/__init__.py": "", **provider})
 
 
 @pytest.mark.triggers("TL230")
@@ -182,6 +182,27 @@ def test_a_provider_of_onnxruntime(ground: Ground, torch: str, there: str, lost:
         == f"onnxruntime-gpu 1.19.0 opens {lost} when it computes on a GPU, and no package here contains it"
     )
     assert command in done.command
+
+
+def test_a_cudnn_beside_the_package_says_which_one_it_needs(ground: Ground) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/575"""
+    site = ground.windows()
+    user(site, "ctranslate2", "4.0.0", {**CTRANSLATE2, "ctranslate2/cudnn64_8.dll": pe()})
+    log = "Could not locate cublasLt64_12.dll. Please make sure it is in your library path!\n"
+    done = ground.check(site, log=log, platform="windows-amd64")
+    assert done.first.rule == "TL230"
+    assert '"nvidia-cudnn-cu12==8.*"' in done.command
+
+
+@pytest.mark.parametrize("torch", ["2.1.2+cu121", "2.5.1+cu121"])
+def test_a_provider_for_cuda_11_beside_a_torch_for_cuda_12(ground: Ground, torch: str) -> None:
+    """https://github.com/microsoft/onnxruntime/issues/21501: the releases for CUDA 12 need cuDNN 9."""
+    site = with_torch(ground, torch, "cublas64_12.dll", "cublasLt64_12.dll")
+    onnxruntime(site, "cublasLt64_11.dll", version="1.18.1")
+    done = ground.check(site, log=PROVIDER)
+    assert done.first.rule == "TL230"
+    assert "onnxruntime-gpu>=1.19" in done.command
+    assert ("torch==2.4.1+cu121" in done.command) is (torch == "2.1.2+cu121")
 
 
 @pytest.mark.parametrize("place", ["torch/lib", "nvidia/cudnn/bin", "nvidia/cu13/bin/x86_64"])
@@ -390,3 +411,36 @@ def test_torchaudio_013_takes_ffmpeg_4(ground: Ground) -> None:
     done = ground.check(site, log="ImportError: FFmpeg libraries are not found. Please install FFmpeg.\n")
     assert done.first.rule == "TL303"
     assert done.first.remedy.startswith("Install FFmpeg 4 as a shared build")
+
+
+# Functions that a DLL does not have.
+
+
+def test_a_cudnn_of_another_installation(ground: Ground) -> None:
+    """https://github.com/marcelotduarte/cx_Freeze/issues/1787"""
+    site = with_torch(ground, "1.13.1+cu117", "cudnn_adv_infer64_8.dll", python="3.10")
+    done = ground.check(
+        site, log=lacking(127, "cudnn_adv_infer64_8.dll", "The specified procedure could not be found.")
+    )
+    assert done.first.remedy.startswith("Take the folders of other CUDA and cuDNN installations from PATH")
+
+
+def test_a_module_for_another_torch_that_windows_names_without_a_path(ground: Ground) -> None:
+    """https://github.com/kijai/ComfyUI-WanVideoWrapper/issues/1090"""
+    site = with_torch(ground, "2.6.0+cpu")
+    own = {"c10.dll": ["?oldName@detail@c10@@YAXXZ"], "torch_cpu.dll": ["?other@at@@YAXXZ"]}
+    path = "nunchaku/_C.cp311-win_amd64.pyd"
+    files: dict[str, bytes | str] = {"nunchaku/__init__.py": "", path: pe({**own, "torch_python.dll": []})}
+    install(site.path, "nunchaku", "0.3.1", files, headers="Requires-Dist: torch\n", tag="cp311-cp311-win_amd64")
+    log = "Cannot import ComfyUI-nunchaku module: DLL load failed while importing _C: 找不到指定的程序。\n"
+    done = ground.check(site, log=log)
+    assert done.first.rule == "TL611"
+    assert done.first.severity != "note"
+    silent(ground.check(site))
+
+
+def test_a_module_of_a_package_without_torch(ground: Ground) -> None:
+    site = ground.windows()
+    module(site, "PyQt6", "PyQt6/QtCore.pyd")
+    log = "ImportError: DLL load failed while importing QtCore: The specified procedure could not be found.\n"
+    silent(ground.check(site, log=log, platform="windows-amd64"))

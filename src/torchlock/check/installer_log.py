@@ -83,7 +83,8 @@ _WORKING = re.compile(
     r"|Prepared \d|Looking in (?:indexes|links)|Solving environment|Installing dependencies from lock file)"
     r"|Could not install packages|pip[._/\\](?:_vendor|_internal)|Failed to (?:install|extract|download|build)"
     r"|No matching distribution|Long Path support|enable-long-paths|externally-managed"
-    r"|DO NOT MATCH THE HASHES|Consider using the .--user"
+    r"|DO NOT MATCH THE HASHES|Consider using the .--user|pip-req-build-|Running command git|git clone --filter"
+    r"|Request failed after \d{1,3} retries"
 )
 _DONE = re.compile(
     r"Successfully installed |^\s{0,4}Installed \d{1,5} packages?|Requirement already satisfied: pip "

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.check.installer_log import Installation
     from torchlock.finding import Command
 
-_PAGE = re.compile(r"https://download\.pytorch\.org/whl/(cpu|cu\d{2,3}|xpu|rocm[\d.]{1,5})(?=[/\s)]|$)")
+_PAGE = re.compile(r"https://download\.pytorch\.org/whl/(cpu|cu\d{2,3}|xpu|rocm[\d.]{1,5})(?=[/\s)`'\"]|$)")
 # A step of a Dockerfile, as docker and BuildKit show it.
 _IMAGE = re.compile(
     r"\bRUN (?:--\S+ )*\S|^[ \t]{0,40}(?:#\d+ |Step \d+/\d+)|[Dd]ockerfile|\bdocker (?:compose|build)",

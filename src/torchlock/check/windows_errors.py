@@ -54,7 +54,8 @@ REFUSALS = {
         "its start-up code reads memory that is not there",
         _ELSEWHERE,
         "Install the package once more without the cache of the installer. If that does not help, turn off "
-        "programs that load themselves into others (virus scanners, overlays), and test this machine's memory.",
+        "programs that load themselves into others (virus scanners, overlays), and test this machine's memory. In "
+        "an application of PyInstaller: build it without UPX (--noupx), which can damage these DLLs.",
     ),
     1114: Refusal(
         "its start-up code fails",

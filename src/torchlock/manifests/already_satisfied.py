@@ -64,10 +64,9 @@ def drop_satisfied(
     image to their versions ("": unknown); companions stay if torch stays. Exact pins of torch without a label, and
     exact pins that only earlier commands satisfy, are always yielded: they determine the result.
     """
-    torches = (entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch")
-    pins = [pin for entry in torches if (pin := pinned_version(entry.specifier))]
+    torches = [entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch"]
     renews = _renews_torch(asked, there)
-    stays = all(_meets(held.get("torch"), f"=={pin}") for pin in pins)
+    stays = all(_meets(held.get("torch"), _public(entry)) for entry in torches if not entry.constraint)
     for entry in asked:
         apart = entry.constraint or entry.url is not None
         pin = pinned_version(entry.specifier)
@@ -78,6 +77,12 @@ def drop_satisfied(
         again = renews and entry.name in FAMILY
         if apart or pin is not None or again or not _is_there(entry, there.get(entry.name, ())):
             yield entry
+
+
+def _public(torch: Entry) -> str:
+    """The specifier of an entry of torch, of which a pin accepts any build of its release."""
+    pin = pinned_version(torch.specifier)
+    return torch.specifier if pin is None else f"=={pin}"
 
 
 def _renews_torch(asked: Sequence[Entry], there: Mapping[str, Collection[Entry]]) -> bool:

@@ -72,6 +72,11 @@ class Entry:
     pip_only: bool = False
     channels: tuple[str, ...] = ()
 
+    @property
+    def is_of_image(self) -> bool:
+        """Whether a base image has the package, so that only another image changes it."""
+        return not self.shell and self.text.startswith("FROM ")
+
 
 class IndexLine(NamedTuple):
     """An index address in a file.

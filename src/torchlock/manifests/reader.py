@@ -45,10 +45,12 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
     Raises:
         InputError: it cannot be read, or there is no reader for this kind of file.
     """
+    from torchlock.manifests.named_platforms import assume_platforms
     from torchlock.manifests.refinement import refine
 
     document, decoded = _read(path, raw, kind, None)
     refine(document)
+    assume_platforms(document)
     # Commands also use settings outside of the file.
     if BY_KIND[document.kind].role == "commands" and document.entries:
         from torchlock.manifests.installer_settings import apply_settings

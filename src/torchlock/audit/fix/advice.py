@@ -33,6 +33,8 @@ def advice_of(context: AuditContext, finding: Finding) -> Remedy | None:
         return next(_of_wheels(context, demands), None)
     if finding.rule == "TL201" and context.document.kind == "uv.lock":
         return _of_sources(demands)
+    if finding.rule == "TL102":
+        return _of_codec(context, demands)
     return _of_pairs(context, demands) if finding.rule in ("TL101", "TL103") else None
 
 
@@ -98,6 +100,28 @@ def _of_pairs(context: AuditContext, demands: list[Demand]) -> Remedy | None:
         if 0 < len(found) <= _SHOWN:
             said.append(f"torch {listed(found, 'or')} goes with {name} {_version(context, demand)}")
     return Remedy(f"Write releases that work together: {'; '.join(said)}.") if said else None
+
+
+def _of_codec(context: AuditContext, demands: list[Demand]) -> Remedy | None:
+    """The releases of torchcodec that work with the pinned torch."""
+    stack = context.stack
+    torch = next(
+        (demand for demand in demands if demand.name == "torch" and demand.exact and demand.releases), None
+    )
+    codec = next((demand for demand in demands if demand.name != "torch"), None)
+    if torch is None or codec is None:
+        return None
+    package = stack.packages[codec.name]
+    fitting = stack.fits_torch(codec.name, torch.releases or 0) & package.everything
+    final = list(bits(fitting & ~package.prereleases & ~package.yanked))[-_SHOWN:]
+    if not final:
+        return Remedy(
+            f"No release of {codec.name} works with torch {_version(context, torch)}: take another torch."
+        )
+    versions = listed([package.versions[index] for index in final], "or")
+    return Remedy(
+        f"Write a release for this torch: {codec.name} {versions} with torch {_version(context, torch)}."
+    )
 
 
 _SHOWN = 3

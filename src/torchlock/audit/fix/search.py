@@ -44,19 +44,31 @@ _USUAL = ("linux-x86_64", "windows-amd64")
 
 
 class Known(NamedTuple):
-    """The findings that a fix starts from: how much they weigh, and which are as severe as those to remove."""
+    """The findings that a fix starts from: how much they weigh, and which are as severe as those to remove.
+
+    ``faults`` are the rules and places of those to remove, where nothing milder was found beside them.
+    """
 
     weight: tuple[int, int]
     severities: frozenset[str]
     found: frozenset[tuple[str, Place]]
+    faults: frozenset[tuple[str, Place]]
 
     @classmethod
     def of(cls, findings: Sequence[Finding], faults: Sequence[Finding]) -> Known:
         """The findings of a document, of which the faults are to be removed."""
         severities = {"error"} if all(fault.severity == "error" for fault in faults) else {"error", "warning"}
+        other = {(each.rule, each.place) for each in findings if not any(each is fault for fault in faults)}
         return cls(
-            weighed(findings), frozenset(severities), frozenset((each.rule, each.place) for each in findings)
+            weighed(findings),
+            frozenset(severities),
+            frozenset((each.rule, each.place) for each in findings),
+            frozenset((fault.rule, fault.place) for fault in faults) - other,
         )
+
+    def keeps_a_fault(self, findings: Sequence[Finding]) -> bool:
+        """Whether a finding to remove is only milder than before: it fails on fewer targets."""
+        return any(each.severity != "note" and (each.rule, each.place) in self.faults for each in findings)
 
     def has_new(self, findings: Sequence[Finding]) -> bool:
         """Whether there is a finding as severe as those to remove that was not there before."""
@@ -141,7 +153,8 @@ class FixSearch:
     ) -> bool:
         """Whether these changes remove all wanted findings and cause nothing worse."""
         left = self._tried(document, changes, _TRIAL)
-        return not any(map(wanted, left)) and weighed(left) < known.weight and not known.has_new(left)
+        gone = not any(map(wanted, left)) and not known.keeps_a_fault(left)
+        return gone and weighed(left) < known.weight and not known.has_new(left)
 
     def _smallest(
         self,
@@ -201,6 +214,7 @@ class FixSearch:
                 and entry.path == document.path
                 and entry.url is None
                 and not entry.constraint
+                and not entry.is_of_image
             ):
                 lines.setdefault((entry.place, entry.version), []).append(index)
         # The lines of the findings come first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.audit.phrasing import as_of, asked
+from torchlock.audit.phrasing import as_of, asked, platforms, where
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
@@ -49,10 +49,19 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         certain = context.document.locked and demand.exact
         severity = severity_of(fails=certain, partly=(alone or not others) and not beside)
         which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(context.known.date)}),"
-        message = f"{which} does not declare torch, and this file does not request it"
+        elsewhere = context.sides.has("torch", install_set.scope)
+        there = f" {_targets(context, install_set)}" if elsewhere else ""
+        message = f"{which} does not declare torch, and this file does not request it{there}"
         finding = context.finding("TL108", severity, message, [demand])
         finding.remedy = Remedy("Add torch on its own line.")
         yield finding
+
+
+def _targets(context: AuditContext, install_set: InstallSet) -> str:
+    """The targets of a set in words: its platforms, or its Pythons if it is for every platform."""
+    stack, cells = context.stack, install_set.target_grid
+    named = platforms(stack, cells)
+    return f"for {where(stack, cells)}" if named == "every platform" else f"on {named}"
 
 
 @rule("TL306", "TL305")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -32,10 +33,32 @@ def never_published(context: AuditContext, install_set: InstallSet) -> Iterator[
         for demand in demands:
             if demand.releases is None and not demand.entry.constraint:
                 found = (
-                    _absent(context, install_set, demand) if demand.why == "absent" else _unjudged(context, demand)
+                    _absent(context, install_set, demand)
+                    if demand.why == "absent"
+                    else _of_source_build(context, install_set, demand) or _unjudged(context, demand)
                 )
                 if found is not None:
                     yield found
+
+
+# Versions of builds from source: ``0.7.0a0+a853dff``.
+_SOURCE_BUILD = re.compile(r"===?\s*(?P<release>\d[\d.]*)a0\+(?:git)?(?P<commit>[0-9a-f]{7,12})")
+
+
+def _of_source_build(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:
+    """A pin on somebody's build from source, which pip looks for on the public index alone."""
+    match = _SOURCE_BUILD.fullmatch(demand.entry.specifier.strip())
+    alone = context.offer(demand.entry).only_public and demand.entry.channel == "pip" and demand.entry.url is None
+    if match is None or not alone or install_set.locked:
+        return None
+    made = f"is a build from source, of commit {match['commit']}"
+    message = f"{asked(demand)} {made}: the public index does not have it"
+    finding = context.finding("TL502", "warning", message, [demand])
+    release = match["release"]
+    known = release in context.stack.packages[demand.name].versions
+    text = f"Write {demand.name}=={release}, the release of that source." if known else "Write a release."
+    finding.remedy = Remedy(text)
+    return finding
 
 
 def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:

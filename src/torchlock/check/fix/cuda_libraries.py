@@ -10,7 +10,7 @@ from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.fix.bounds import opposed
 from torchlock.check.fix.commands import add_all
 from torchlock.check.fix.search_path import exported, put_first
-from torchlock.check.fix.windows_cuda import for_dll
+from torchlock.check.fix.windows_cuda import for_dll, with_cudnn_9
 from torchlock.check.nvidia import copies_of
 from torchlock.check.opened_later import places_of
 from torchlock.finding import Command, Remedy
@@ -85,7 +85,10 @@ def _other_release(context: CheckContext, user: str, library: str) -> Remedy | N
     broken = opposed(context, user, wanted[user])
     if broken is not None and broken[0] not in wanted:
         words += f"; this breaks the requirement of {broken[0]}, {user}{broken[1]}"
-    return Remedy(f"Install {listed}, {words}.", commands=add_all(context, wanted))
+    commands = add_all(context, wanted)
+    plain = Remedy(f"Install {listed}, {words}.", commands=commands)
+    needs_cudnn = user == "onnxruntime-gpu" and major == "12" and library.endswith(".dll")
+    return (with_cudnn_9(context, plain) if needs_cudnn else None) or plain
 
 
 def _is_before(context: CheckContext, release: str) -> bool:

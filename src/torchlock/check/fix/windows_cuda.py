@@ -69,11 +69,33 @@ def _number(label: str) -> tuple[int, ...]:
     return build.version if build is not None else ()
 
 
+def _cudnn_of(context: CheckContext, user: str) -> str:
+    """The major version of the cuDNN whose first library a package contains (``cudnn64_8.dll``)."""
+    record = context.installed.get(user)
+    folder = os.path.join(record.entry.path, user.partition("-")[0]) if record is not None else ""
+    names = context.environment.tree.names(folder) if folder else {}
+    found = [match[1] for name in names if (match := re.fullmatch(r"cudnn64_(\d{1,2})\.dll", name))]
+    return found[0] if found else "9"
+
+
+def with_cudnn_9(context: CheckContext, remedy: Remedy) -> Remedy | None:
+    """A release for cuDNN 9 together with the first torch that has it; None for a torch that has it."""
+    is_old = specifier_set(f"<{_WITH_CUDNN_9}").contains(context.pins["torch"].version.base_version)
+    torch = next(_of_torch(context, "cudnn64_9.dll", "12"), None) if is_old else None
+    if torch is None or not torch.commands:
+        return None
+    pairs = [(one, other) for one in torch.commands for other in remedy.commands if one.tool == other.tool]
+    lines = tuple(one._replace(line=f"{one.line} && {other.line}") for one, other in pairs)
+    return Remedy(
+        f"{torch.summary} torch {_WITH_CUDNN_9} and later contain cuDNN 9. {remedy.summary}", commands=lines
+    )
+
+
 def _packages(context: CheckContext, user: str, library: str, cuda: str) -> Remedy:
     """The packages of NVIDIA with cuBLAS and cuDNN, and their folders on the PATH."""
     record = context.installed.get(user)
     number = re.search(r"64_(\d{1,2})\.dll", library)
-    cudnn = number[1] if number is not None and library.startswith("cudnn") else "9"
+    cudnn = number[1] if number is not None and library.startswith("cudnn") else _cudnn_of(context, user)
     names = {f"nvidia-cublas-cu{cuda}": "", f"nvidia-cudnn-cu{cuda}": f"=={cudnn}.*"}
     site = record.entry.path if record is not None else ""
     folders = [os.path.join(site, "nvidia", part, "bin") for part in ("cublas", "cudnn")]

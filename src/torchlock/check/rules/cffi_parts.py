@@ -10,6 +10,7 @@ from torchlock.check.fix.import_path import off_path
 from torchlock.inspect.build import read_build
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import suffix_of
+from torchlock.inspect.ownership import rows_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.runtime import files
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.environment import PathEntry
 
 _MODULE = "_cffi_backend"
@@ -38,8 +40,18 @@ class _Module(NamedTuple):
 def cffi_parts(context: CheckContext) -> Iterator[Finding]:
     """A warning if ``import cffi`` works and its first use does not: torch does without soundfile."""
     python = context.environment.interpreter
-    package = _package(context)
-    if package is None or context.copy("soundfile") is None or python.implementation != "cpython":
+    if context.copy("soundfile") is None or python.implementation != "cpython":
+        return
+    package, record = _package(context), context.installed.get("cffi")
+    if package is None:
+        if record is not None and _is_gone(context, record):
+            message = (
+                f"cffi {record.version}, with which soundfile opens libsndfile, is recorded, and is not there"
+            )
+            severity, expected_error = severity_of(fails=False), "ModuleNotFoundError: No module named 'cffi'"
+            yield context.finding(
+                "TL601", severity, message, "cffi", path=record.path, expected_error=expected_error
+            )
         return
     version, entry = package
     found, others = _modules(context)
@@ -47,6 +59,14 @@ def cffi_parts(context: CheckContext) -> Iterator[Finding]:
         yield _without_module(context, version, entry, others)
     elif (theirs := _version_of(found.path, version)) != version:
         yield _of_two_releases(context, version, theirs, entry, found)
+
+
+def _is_gone(context: CheckContext, record: Distribution) -> bool:
+    """Whether no folder of the path has the package that a record lists, and all of them could be looked at."""
+    environment = context.environment
+    if not any(f"{os.sep}cffi{os.sep}" in path for path in rows_of(record)):
+        return False
+    return not environment.has_module("cffi") and not any(environment.unreadable) and not environment.conda
 
 
 def _package(context: CheckContext) -> tuple[str, PathEntry] | None:

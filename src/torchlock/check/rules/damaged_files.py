@@ -7,12 +7,12 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from torchlock.check.damage import in_place_of_library, why_damaged
 from torchlock.check.loader_messages import no_library
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.letter_case import in_other_case
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
-from torchlock.inspect.binaries.elf_tables import MISALIGNED, NO_DYNAMIC, NO_NAMES
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
@@ -193,41 +193,10 @@ def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         severity = severity_of(fails=vital)
         expected_error = no_library(context, fault.path, kind=fault.kind)
         message = f"{_short(context, fault.path)} of {name} {what}"
-        because = _WHY.get(fault.kind)
+        because = why_damaged(fault.kind) or None
         yield context.finding(
             "TL607", severity, message, name, path=fault.path, because=because, expected_error=expected_error
         )
-
-
-_IN_PLACE = {
-    "empty": "is empty",
-    "zeros": "has only zeros in it",
-    "pointer": "is a Git LFS pointer, not the library itself",
-    "link": "is a text with the name of another file, not the library itself",
-    "page": "is a web page, not the library itself",
-    "truncated": "is truncated",
-}
-_WHY = {
-    "empty": "a full disk or an interrupted copy leaves empty files",
-    "zeros": "a full disk or a crash of the machine leaves files of zeros",
-    "pointer": "Git without Git LFS writes a pointer in place of a large file (git lfs pull fetches the content)",
-    "link": "a copy without symbolic links has such texts in place of the links",
-    "page": "a download saves the error page of a proxy or a server under the name of the file",
-    "truncated": "a full disk, an interrupted download or copy leaves a part of the file",
-    MISALIGNED: "strip after patchelf or auditwheel writes such files; no release of glibc maps them",
-    NO_DYNAMIC: "a full disk or a crash of the machine leaves zeros in place of a part of a file",
-    NO_NAMES: "a full disk or a crash of the machine leaves zeros in place of a part of a file",
-}
-
-
-def in_place_of_library(kind: str) -> str:
-    """What is there in place of a library, by the kind of damage: ``is empty``."""
-    return _IN_PLACE[kind]
-
-
-def why_damaged(kind: str) -> str:
-    """How such damage, or a file that is unreadable for this reason, comes about; "" if it is unknown."""
-    return _WHY.get(kind, "")
 
 
 def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.relevance import owners_of
 from torchlock.check.rules.loading import unreadable
 from torchlock.check.rules.third_party_extensions import judged
+from torchlock.finding import Strength
 from torchlock.inspect.loading.imports import Attempt
 from torchlock.knowledge.registry import rule
 from torchlock.runtime import files
@@ -59,3 +60,21 @@ def _place(context: CheckContext, inner: str) -> str:
 def _inner(context: CheckContext, path: str) -> str:
     folder = next(entry.path for entry in context.environment.sites if path.startswith(entry.path + os.sep))
     return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+_IMPORTED = re.compile(r"DLL load failed while importing (?P<module>\w{1,100})")
+
+
+@rule("TL611", "TL610", on="log")
+def imported(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A module that Windows names without its path: a note that says why it does not load becomes a warning."""
+    first = log.first
+    match = _IMPORTED.search(first.text) if first is not None else None
+    if first is None or match is None:
+        return
+    notes = [each for each in found if each.rule in ("TL611", "TL610") and each.severity == "note"]
+    mine = [each for each in notes if os.path.basename(each.path).partition(".")[0] == match["module"]]
+    named = [each for each in mine if any(name in log.text.lower() for name, _ in each.packages[:1])]
+    for each in named or (mine if len(mine) == 1 else []):
+        each.severity, each.strength, each.expected_error = "warning", Strength.RAN, first.text
+    yield from ()

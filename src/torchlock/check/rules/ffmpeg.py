@@ -221,9 +221,10 @@ def _what_is_there(context: CheckContext, majors: list[int], cores: list[int]) -
 
 
 def _is_refused(context: CheckContext) -> bool:
-    """Whether a library of torchcodec finds all that it needs, but symbols or their versions are not there."""
-    mine = (attempt.outcome for attempt in context.attempts if attempt.role == "choice")
-    return any(each.undefined or each.versions for each in mine)
+    """Whether a library of torchcodec finds all that it needs, and does not load for another reason."""
+    mine = [attempt.outcome for attempt in context.attempts if attempt.role == "choice"]
+    is_whole = any((each.refused or each.unreadable) and not each.missing for each in mine)
+    return is_whole or any(each.undefined or each.versions for each in mine)
 
 
 def _cores(context: CheckContext) -> Iterator[int]:

@@ -23,6 +23,8 @@ _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
 # A path in the folder where an installer unpacks a source.
 _UNPACKED = re.compile(r"[\\/](?:pip-(?:install|req-build|build-env|unpack)-|builds-v0[\\/])")
 
+_GIT = re.compile(r"RPC failed|fatal: |git clone |Cannot find command|executing command git|Git executable")
+
 
 @rule("TL520", "TL521", "TL522", "TL523", "TL525", "TL526", "TL529", on="log")
 def stopped(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
@@ -134,8 +136,9 @@ def _managed(context: CheckContext, asked: Installation, first: Signature) -> To
 
 
 def _network(context: CheckContext, asked: Installation, first: Signature) -> Told:
-    is_certificate = re.search(r"SSL|CERTIFICATE", first.text)
-    if is_certificate:
+    if _GIT.search(first.text):
+        return _git(first.text)
+    if re.search(r"SSLError|SSLCert|CERTIFICATE_VERIFY|invalid peer certificate", f"{first.text}\n{asked.near}"):
         message = (
             "the installer does not trust the certificate of the index: a proxy or an old set of "
             "certificates; the packages are not at fault"
@@ -162,6 +165,27 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
             "Run the same command again with a longer time limit; check the network and the proxy.", commands=lines
         ),
     )
+
+
+def _git(line: str) -> Told:
+    """git, which fetches the source of a package, is missing, or did not reach its server, or was refused."""
+    if re.search(r"Cannot find command|executing command git|executable not found", line):
+        message = "the installer fetches the source of a package with git, which it does not find"
+        summary = (
+            "Install git and start a new shell; or give the installer the address of an archive (.zip) instead."
+        )
+    elif re.search(r"could not read", line):
+        message = "git may not read the source of a package: its address is wrong, or it is private"
+        summary = "Look at the address in a browser; a private one needs a key or a token."
+    else:
+        message = (
+            "git did not fetch the source of a package: the network, a proxy or the server ended the transfer"
+        )
+        summary = (
+            "Run the same command again; behind a proxy, set its address with git config --global http.proxy. "
+            "Less is transferred by git clone --depth 1 and pip install of that folder, or for an archive (.zip)."
+        )
+    return Told("TL526", message, Remedy(summary))
 
 
 def _long_path(context: CheckContext, asked: Installation, first: Signature) -> Told:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import mac_libraries, msys2
+from torchlock.check.damage import why_damaged
 from torchlock.check.fix.commands import with_binary
 from torchlock.check.rules.foreign_wheels import SYSTEMS
 from torchlock.check.rules.import_path import is_other_module
 from torchlock.check.soundfile_data import folder_of, opened, there
 from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Remedy
+from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.knowledge.registry import rule
@@ -60,7 +62,7 @@ _SAYS = {
 }
 
 
-@rule("TL301", "TL608")
+@rule("TL301", "TL607", "TL608")
 def soundfile(context: CheckContext) -> Iterator[Finding]:
     """soundfile without libsndfile: its wheel is the one for every platform, or its library does not fit."""
     copy = context.copy("soundfile")
@@ -68,6 +70,7 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
         return
     if bundled := _bundled(context, copy):
         yield from _other_machine(context, bundled)
+        yield from _damaged(context, bundled)
         return
     if not stated(context, "libsndfile")[0] and context.search_path is not None:
         yield from _of_another_architecture(context, _searched(context))
@@ -76,6 +79,17 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
         yield without_libsndfile(
             context, why_none(context, "this machine has none" if is_absent else _NONE[_system(context)])
         )
+
+
+def _damaged(context: CheckContext, bundled: Sequence[str]) -> Iterator[Finding]:
+    """A library of the wheel whose inner tables are lost; the record shows other damage."""
+    for path in bundled:
+        binary = read_binary(path)
+        why = "" if isinstance(binary, Binary) or binary.unknown else why_damaged(binary.reason)
+        if why and not isinstance(binary, Binary):
+            message = f"{os.path.basename(path)} of soundfile cannot be loaded: {binary.reason}"
+            severity = severity_of(fails=False)
+            yield context.finding("TL607", severity, message, "soundfile", path=path, because=why)
 
 
 def why_none(context: CheckContext, otherwise: str) -> str:

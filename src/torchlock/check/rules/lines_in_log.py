@@ -73,7 +73,7 @@ def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) 
     if first is not None and meaning is not None:
         by = f"{first.library} lacks" if first.library else "a library lacks"
         yield _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
-    elif first is not None and _number(first) == "127":
+    elif first is not None and _number(first) == "127" and (_opened(first) or "torch" in log.text.lower()):
         opened = _opened(first)
         message = f"{opened or 'a library'} uses a function that the libraries of the log's process do not have"
         yield _finding(context, "TL611", message, _OTHER_TORCH, first, opened)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.c_library import WHY_GLIBC, is_of_glibc, use_whole_glibc
 from torchlock.check.conda import is_wheel_beside_conda
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.damage import in_place_of_library, why_damaged
 from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
@@ -19,7 +20,6 @@ from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.preloaded_libraries import not_preloaded, preloaded_by
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
-from torchlock.check.rules.damaged_files import in_place_of_library, why_damaged
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
@@ -27,6 +27,7 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.elf_process import is_of_torch, numbers_of
+from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
@@ -51,13 +52,21 @@ def loading(context: CheckContext) -> Iterator[Finding]:
     """Why libraries of the stack do not load: one finding for each package and kind of fault."""
     for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
-        yield from unreadable(context, name, mine)
+        yield from unreadable(context, name, [*mine, *chosen(context, name)])
         yield from missing_libraries(context, name, mine)
         yield from undefined_symbols(context, name, mine)
         yield from unmet_versions(context, name, mine)
     core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
     yield from unreadable(context, "numpy", core)
     yield from missing_libraries(context, "numpy", core)
+
+
+def chosen(context: CheckContext, name: str) -> list[Attempt]:
+    """Of libraries of which one must load, those that find all others that they need, if none of them loads."""
+    groups = choices([each for each in context.attempts if each.package == name]).values()
+    if any(all(each.outcome.loads for each in group) for group in groups):
+        return []
+    return [each for group in groups for each in group if not each.outcome.missing]
 
 
 def unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:

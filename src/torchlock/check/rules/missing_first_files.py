@@ -53,7 +53,9 @@ def without_modules(context: CheckContext) -> Iterator[Finding]:
     for checked in context.integrity.checked:
         name = checked.distribution.name
         copy = context.copy(name) if name in STACK else None
-        if copy is None or copy.kind != "package" or checked.recorded or is_hidden(context, checked.distribution):
+        if copy is None or copy.kind != "package" or is_hidden(context, checked.distribution):
+            continue
+        if checked.recorded and (checked.missing or not _is_changed(context, copy)):
             continue
         lost = lost_modules(copy.path) or _without_core(context, copy)
         if lost:
@@ -64,9 +66,19 @@ def without_modules(context: CheckContext) -> Iterator[Finding]:
                 f"{name} lacks {lost[0]}{more}, which its own import loads",
                 name,
                 path=copy.path,
-                because="no RECORD lists its files, and installers write that last: its installation did not end",
+                because=_MIXED if checked.recorded else _UNENDED,
                 expected_error=f"ModuleNotFoundError: No module named '{lost[0]}'",
             )
+
+
+_UNENDED = "no RECORD lists its files, and installers write that last: its installation did not end"
+_MIXED = "its first file is not the one that was recorded: the files of two releases are mixed"
+
+
+def _is_changed(context: CheckContext, copy: ModuleCopy) -> bool:
+    """Whether the first file of a package is not the recorded one."""
+    first = os.path.join(copy.path, "__init__.py")
+    return any(each.path == first and each.kind in ("size", "hash") for each in context.integrity.faults)
 
 
 def _without_core(context: CheckContext, copy: ModuleCopy) -> list[str]:

@@ -34,6 +34,7 @@ from torchlock.check.other_machines import (
 )
 from torchlock.check.partly_known import partly_known
 from torchlock.check.refused_files import refused_file
+from torchlock.check.required_pythons import required_python
 from torchlock.finding import Remedy
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.knowledge.build_labels import kind_of
@@ -66,9 +67,12 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     asked = read_installation(log.text, first.line)
     if first.rules[0] == "TL527" and not asked.is_absent:
         return
-    if not asked.name or is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
+    if is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
         return
-    yield finding_of(context, found, asked, first.text, _told(context, log, asked))
+    told = required_python(context, log, asked)
+    if told is None and not asked.name:
+        return
+    yield finding_of(context, found, asked, first.text, told or _told(context, log, asked))
 
 
 def _is_of_conda(asked: Installation, line: str) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _WINDOWS = re.compile(
     r"\[WinError (?P<number>\d{1,5})\](?P<said>[^\"\n]{0,300}?)\.? Error loading \"(?P<path>[^\"\n]{1,400})\""
 )
+_OF_CUDA = re.compile(r"cudnn|cublas|cufft|cusparse|cusolver|curand|nvrtc", re.IGNORECASE)
 
 
 @rule("TL621", on="log")
@@ -82,7 +83,10 @@ def _remedy(context: CheckContext, refusal: Refusal, path: str) -> Remedy:
         runtime = install_vc_runtime(context)
         words = f"{runtime.summary.rstrip('.')}; and import torch before all other packages."
         return Remedy(words, commands=runtime.commands)
-    return Remedy(refusal.remedy.format(copies=_copies(path)))
+    words = refusal.remedy.format(copies=_copies(path))
+    if refusal.by_copy and _OF_CUDA.match(os.path.basename(path)):
+        words = f"Take the folders of other CUDA and cuDNN installations from PATH and CUDA_PATH. {words}"
+    return Remedy(words)
 
 
 def _copies(path: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.executable_stack import WHY, unmark
 from torchlock.check.fix.commands import reinstall
 from torchlock.check.relevance import is_vital, owner_of_file
+from torchlock.check.rules.loading import chosen
 from torchlock.finding import Remedy
 from torchlock.inspect.ownership import all_have_content, rows_of
 from torchlock.knowledge.registry import rule
@@ -28,7 +29,8 @@ _WHY_ALIGNED = "glibc before 2.35 checks this alignment; patchelf 0.18 writes fi
 def refused_by_glibc(context: CheckContext) -> Iterator[Finding]:
     """One finding for each package whose import opens a library that glibc refuses."""
     for name in STACK:
-        mine = (each for each in context.attempts if each.package == name and each.role == "import")
+        mine = [each for each in context.attempts if each.package == name and each.role == "import"]
+        mine += chosen(context, name)
         refused = next((each.outcome.refused for each in mine if each.outcome.refused is not None), None)
         if refused is not None:
             yield _found(context, name, refused)

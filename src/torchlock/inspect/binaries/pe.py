@@ -34,6 +34,7 @@ _COUNT = {0x10B: 92, 0x20B: 108}
 _MANY_SECTIONS, _MANY_LIBRARIES, _MANY_SYMBOLS = 96, 4096, 1 << 17
 _BLOCK = 1 << 16
 _PIECE = 1 << 10
+NO_EXPORTS = "its export table has only zeros in it"
 
 
 def read_pe(path: str, raw: Raw, head: bytes) -> Binary:
@@ -43,6 +44,9 @@ def read_pe(path: str, raw: Raw, head: bytes) -> Binary:
         Broken: the headers cannot be followed.
     """
     image = _Image(raw, head)
+    exported = image.directory(_EXPORTS)
+    if exported and not image.take(exported, 40, "the export table").strip(b"\0"):
+        raise Broken(NO_EXPORTS)
     _count_imports(image)
     needed = [Needed(entry.library) for entry in _imports(image)]
     needed += [Needed(library, delayed=True) for library in _delayed(image)]

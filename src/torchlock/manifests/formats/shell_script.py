@@ -10,6 +10,7 @@ from torchlock.manifests.detection import kind_by_name
 from torchlock.manifests.formats.dockerfile import read_stages
 from torchlock.manifests.syntax.install_commands import Installed, Installer
 from torchlock.manifests.syntax.shell import commands
+from torchlock.manifests.syntax.virtual_environments import Environments
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
@@ -19,6 +20,8 @@ _OTHER_PYTHON = re.compile(
     r"(?:(?:conda|mamba)[ \t]+create|virtualenv|uv[ \t]+(?:venv|python))\b"
     r"[^\n;&]{0,300}?(?:python|-p)[ =\"']*(\d\.\d+)"
 )
+# A command that makes a virtual environment.
+_VENV = re.compile(r"\bvirtualenv[ \t]|-m[ \t]+(?:venv|virtualenv)[ \t]|\buv[ \t]+venv\b")
 _FROM = re.compile(r"(?:[ \t]*(?:(?:#|ARG[ \t])[^\n]*\n|\r?\n))*[ \t]*FROM[ \t]", re.IGNORECASE)
 
 
@@ -30,16 +33,27 @@ def read(text: str, path: str) -> Document:
     kind = kind_by_name(path)
     if kind not in ("dockerfile", "shell"):
         kind = "dockerfile" if _FROM.match(text) else "shell"
-    builder = DocumentBuilder(text, path, kind)
     if kind == "dockerfile":
+        builder = DocumentBuilder(text, path, kind)
         read_stages(builder)
         return _of_one_python(builder.document, text)
-    state = Installed()
+    apart = Environments()
+    document = _read_commands(text, path, apart) if len(_VENV.findall(text)) > 1 else None
+    # One environment is where the script installs everything; only several have to be told apart.
+    if document is None or len(apart.entered) < 2:
+        document = _read_commands(text, path, None)
+    return _of_one_python(document, text)
+
+
+def _read_commands(text: str, path: str, environments: Environments | None) -> Document:
+    """The commands of a shell script; with ``environments``, each virtual environment apart from the rest."""
+    builder = DocumentBuilder(text, path, "shell")
+    state = Installed(environments=environments)
     installer = Installer(builder, state)
     for command in commands(text, 0, len(text), state.variables):
         installer.take(command)
-    builder.add(state.entries)
-    return _of_one_python(builder.document, text)
+    builder.add([*state.entries, *(environments.installed() if environments is not None else ())])
+    return builder.document
 
 
 def _of_one_python(document: Document, text: str) -> Document:

@@ -1,0 +1,28 @@
+"""The system that the name of a file is for: ``environment-cpu-osx.yml``, ``requirements-mac.txt``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document
+
+_KINDS = ("requirements", "constraints", "conda")
+_MAC, _LINUX, _WINDOWS = ("macos-arm64", "macos-x86_64"), ("linux-x86_64", "linux-aarch64"), ("windows-amd64",)
+_SYSTEMS = {
+    **dict.fromkeys(("osx", "macos", "mac", "darwin"), _MAC),
+    "linux": _LINUX,
+    **dict.fromkeys(("windows", "win", "win64"), _WINDOWS),
+}
+
+
+def assume_platforms(document: Document) -> None:
+    """Give a file that declares no platforms those of the one system in its name."""
+    if document.platforms or document.locked or document.kind not in _KINDS:
+        return
+    words = re.split(r"[\W_]+", PurePath(document.path).name.lower())
+    named = {_SYSTEMS[word] for word in words if word in _SYSTEMS}
+    if len(named) == 1:
+        document.platforms, document.assumed = named.pop(), True
