@@ -39,7 +39,7 @@ def read(text: str, path: str) -> Document:
         return _of_one_python(builder.document, text)
     apart = Environments()
     document = _read_commands(text, path, apart) if len(_VENV.findall(text)) > 1 else None
-    # One environment is where the script installs everything; only several have to be told apart.
+    # If there is one environment, everything is installed there.
     if document is None or len(apart.entered) < 2:
         document = _read_commands(text, path, None)
     return _of_one_python(document, text)
