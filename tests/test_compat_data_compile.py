@@ -168,6 +168,12 @@ kind = "declared"
 sources = ["s"]
 checked = 2026-11-30
 """
+MODULES = """
+[modules]
+same = ["soundfile"]
+[modules.other]
+cv2 = "opencv-python"
+"""
 LIBRARY = """
 [[library]]
 name = 'libx\\.so'
@@ -195,6 +201,7 @@ def folder(
     python: str = "",
     libraries: str = "",
     failures: str = "",
+    modules: str = MODULES,
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds").mkdir()
@@ -205,6 +212,7 @@ def folder(
     (path / "conda.toml").write_text("", encoding="utf-8")
     (path / "libraries.toml").write_text(libraries, encoding="utf-8")
     (path / "build_failures.toml").write_text(failures, encoding="utf-8")
+    (path / "modules.toml").write_text(modules, encoding="utf-8")
     (path / "names.toml").write_text("", encoding="utf-8")
     (path / "python.toml").write_text(python, encoding="utf-8")
     (path / "builds" / "accelerators.toml").write_text(accelerators, encoding="utf-8")
@@ -332,6 +340,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         "index.json",
         "index_pages.json",
         "libraries.json",
+        "modules.json",
         "names.json",
         "python.json",
         "registry.json",
@@ -366,6 +375,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         pytest.param(
             {"failures": FAILURE.replace("x.h", "(x.h")}, "build_failures.toml: line: not a pattern", id="no line"
         ),
+        pytest.param({"modules": MODULES + "[x]\n"}, "modules.toml: x: unknown key", id="no table of modules"),
         pytest.param(
             {"failures": FAILURE.replace("it.", "it")}, "fix: must end with a full stop", id="no full stop"
         ),

@@ -27,6 +27,15 @@ GIVEN = {
     ("src/torchlock/check/rules/calls_in_log.py", "changed: row.line"): lambda module: [
         row.line for row in module.changed_calls()
     ],
+    ("src/torchlock/check/rules/calls_in_log.py", "changed_in_some: row.error"): lambda module: [
+        row.error for row in module.changed_calls()
+    ],
+    ("src/torchlock/check/rules/calls_in_log.py", "changed_in_some: row.line"): lambda module: [
+        row.line for row in module.changed_calls() if row.line
+    ],
+    ("src/torchlock/knowledge/other_names.py", "mistaken: names"): lambda module: [
+        row[1] for row in module._rows()["mistaken"]
+    ],
     ("src/torchlock/check/log_signatures.py", "signatures: line"): lambda module: [
         known.line.pattern for known in module.signatures()
     ],

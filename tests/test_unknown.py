@@ -29,6 +29,7 @@ from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.install_sets import InstallSet
 from torchlock.audit.page_choice import beside_the_rest, newest_on_page
+from torchlock.audit.pair_loading import loads
 from torchlock.audit.rules.host_libraries import build_taken
 from torchlock.audit.taken_build import taken_builds
 from torchlock.check import CheckContext, linking, msys2
@@ -314,6 +315,14 @@ def _(ground: Ground) -> object:
     context, install_set = pinned(ground.folder, "--index-url https://example.org/simple\ntorch==2.9.1\n")
     (answer,) = taken_builds(context, install_set, install_set.first("torch"), install_set.target_grid)
     return answer
+
+
+@row("audit.pair_loading:loads", "they differ only in the patch release of torch")
+def _(ground: Ground) -> object:
+    context, install_set = pinned(ground.folder, "torch==2.5.0\ntorchaudio==2.5.1\n")
+    here = {name: supplies.supplies_of(context, install_set, name)[0] for name in ("torch", "torchaudio")}
+    torch, audio = (supply.there.bit_length() - 1 for supply in here.values())
+    return loads(context.known, here, "torchaudio", audio, torch, 0)
 
 
 @row("audit.rules.host_libraries:build_taken", "not recorded")

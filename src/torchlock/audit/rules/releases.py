@@ -48,9 +48,12 @@ _SOURCE_BUILD = re.compile(r"===?\s*(?P<release>\d[\d.]*)a0\+(?:git)?(?P<commit>
 def _of_source_build(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:
     """A pin on somebody's build from source, which pip looks for on the public index alone."""
     match = _SOURCE_BUILD.fullmatch(demand.entry.specifier.strip())
-    alone = context.offer(demand.entry).only_public and demand.entry.channel == "pip" and demand.entry.url is None
-    if match is None or not alone or install_set.locked:
+    if match is None or install_set.locked:
         return None
+    alone = context.offer(demand.entry).only_public and demand.entry.channel == "pip" and demand.entry.url is None
+    beside_vendor = any(each.why == "vendor" for each in install_set.demands.get("torch", ()))
+    if not alone or beside_vendor:
+        return None  # The image of a vendor has it, beside a torch of that vendor.
     made = f"is a build from source, of commit {match['commit']}"
     message = f"{asked(demand)} {made}: the public index does not have it"
     finding = context.finding("TL502", "warning", message, [demand])
