@@ -169,7 +169,7 @@ TORN = (
     (
         f"{TORCH}    from ._utils import classproperty\nModuleNotFoundError: No module named 'torch._utils'",
         "TL601",
-        "does not find torch._utils",
+        "torch does not find a part of itself: torch/__init__.py imports torch._utils",
     ),
 )
 

@@ -14,10 +14,8 @@ from torchlock.check.lacking_names import is_lacking, shadowing_file
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
-from torchlock.knowledge.names import history
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,9 +29,6 @@ _OF_COMPILED = re.compile(
     r"torch[/\\]__init__\.py\", line \d{1,6}, in <module>\n {1,12}_C\._\w{1,60}\([^\n]{0,200}\n"
     r"(?: {1,12}[~^]{1,200}\n)?"
     r"AttributeError: partially initialized module 'torch' has no attribute '(?P<name>\w{1,60})'"
-)
-_OWN_MODULE = re.compile(
-    rf"No module named .(?P<module>(?P<package>{'|'.join(sorted(STACK, key=len, reverse=True))})\.\w[\w.]{{0,80}})"
 )
 _ALIVE = "If it was changed while this notebook or program ran, restart that: it has files of both in memory."
 
@@ -87,32 +82,6 @@ def torn(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
         because="the files of one release have each name that they take from each other",
         expected_error=log.first.text,
         remedy=Remedy("Uninstall torch until no copy of it is left, delete its folder, and install it once more."),
-        strength=Strength.RAN,
-    )
-
-
-@rule("TL601", on="unexplained")
-def incomplete(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A module that a package of the stack imports from itself, and that the process of the log did not find."""
-    first = log.first
-    match = _OWN_MODULE.search(first.text) if first is not None and first.weight != ECHO else None
-    if first is None or match is None or not log.frames or match["package"] in context.pins:
-        return
-    package = match["package"]
-    if not log.frames[-1].startswith(f"{package}/") or history(match["module"]) is not None:
-        return
-    yield context.finding(
-        "TL601",
-        "warning",
-        f"{package} of the log is incomplete, or its files are of two releases: {log.frames[-1]} does not find "
-        f"{match['module']}, which belongs to the same package",
-        package,
-        because="each release contains the modules that its own files import",
-        expected_error=first.text,
-        remedy=Remedy(
-            f"Uninstall {package} until no copy of it is left, delete its folder, and install it once more "
-            "without the cache."
-        ),
         strength=Strength.RAN,
     )
 

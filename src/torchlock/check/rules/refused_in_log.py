@@ -12,7 +12,7 @@ from torchlock.check.windows_errors import REFUSALS
 from torchlock.check.windows_libraries import install_vc_runtime
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.knowledge.registry import rule
+from torchlock.knowledge.registry import group, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +40,8 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
     if named is None:
         return
     name, path = named
+    if refusal.by_copy and _is_damaged(found, name):
+        return  # A copy from elsewhere is loaded only because the package's own file is gone or was replaced.
     if blamed := _about_a_need(found, path):
         blamed.severity, blamed.strength = named.severity, Strength.RAN
         blamed.expected_error = first.text
@@ -60,6 +62,12 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
         strength=Strength.RAN,
         lacks=(os.path.basename(path),),
     )
+
+
+def _is_damaged(found: Sequence[Finding], package: str) -> bool:
+    """Whether files of a package are known to be missing or changed, so that it does not load."""
+    bad = (each for each in found if each.severity == "error" and package in dict(each.packages))
+    return any(each.rule in group("damage") for each in bad)
 
 
 def _imported_first(name: str, rival: Rival) -> Remedy:

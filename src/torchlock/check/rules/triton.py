@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of
@@ -16,17 +17,28 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
+# Lines of other packages may have the same form: "No module named 'peculiar.inner'".
+_NAMED = re.compile(r"triton", re.IGNORECASE)
+# The process found a triton, and not this part of it.
+_OF_PART = re.compile(r"cannot import name .{1,60} from .triton\b|No module named .?triton\.")
 # The names of the package, by platform and build.
 _NAMES = ("triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows", "pytorch-triton-xpu", "triton-rocm")
 
 
 @rule("TL233", on="log")
 def without_triton(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """triton is missing, or of another release than torch requires."""
+    """triton is missing, or of another release than torch requires.
+
+    A log in which triton is there is of another state than an environment without one.
+    """
     first, target = log.first, context.target
     if first is None or "TL233" not in first.rules or target is None or "torch" not in context.pins:
         return
+    if _NAMED.search(first.text) is None:
+        return
     there = next((record for name in _NAMES if (record := context.installed.get(name)) is not None), None)
+    if there is None and _OF_PART.search(first.text):
+        return
     name, specifier = required(context)
     if there is not None and (
         there.name != name or specifier_set(specifier).contains(there.version, prereleases=True)
