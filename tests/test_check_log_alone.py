@@ -22,6 +22,8 @@ RuntimeError: CUDA error: no kernel image is available for execution on the devi
 OLD = "/p/software/torchaudio/0.11.0-gcc/lib/python3.11/site-packages/torchaudio"
 NEW = ["the module is there", "a release in a path", "a release that was printed", "a function"]
 
+GPUS = ["a GPU", "an older GPU", "a GPU of CUDA 11"]
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
@@ -92,9 +94,22 @@ def bad(site: Path, capsys: pytest.CaptureFixture[str], log: str) -> list[dict[s
             "Use torchaudio>=2.1 with",
         ),
         (TOO_OLD, "TL202", "supports CUDA 11.4", "/whl/cu118"),
-        (NO_KERNEL, "TL208", "no code for NVIDIA GeForce RTX 5090 (sm_120), only for sm_50", "/whl/cu1"),
+        (NO_KERNEL, "TL208", "no code for NVIDIA GeForce RTX 5090 (sm_120), only for sm_50", "/whl/cu128."),
+        (
+            "NVIDIA GeForce GTX 1080 with CUDA capability sm_61 is not compatible with the current PyTorch "
+            "installation.\n",
+            "TL208",
+            "no code for NVIDIA GeForce GTX 1080 (sm_61)",
+            "/whl/cu126.",
+        ),
+        (
+            "Tesla K80 with CUDA capability sm_37 is not compatible with the current PyTorch installation.\n",
+            "TL208",
+            "no code for Tesla K80 (sm_37)",
+            "Install torch 2.0.0 to 2.7.1 and its companions from https://download.pytorch.org/whl/cu118.",
+        ),
     ],
-    ids=["torchaudio", "a module", "torch", "torchvision", "a new name", *NEW, "a driver", "a GPU"],
+    ids=["torchaudio", "a module", "torch", "torchvision", "a new name", *NEW, "a driver", *GPUS],
 )
 def test_a_cause_that_the_log_names(
     site: Path, capsys: pytest.CaptureFixture[str], log: str, rule: str, message: str, remedy: str

@@ -18,7 +18,7 @@ from torchlock.check.rules.names_in_log import REMOVED, named_caller
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge import accelerators, gpus
-from torchlock.knowledge.build_labels import parse_label
+from torchlock.knowledge.build_labels import kind_of, parse_label
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.names import history, instead_of, is_module, release_of
 from torchlock.knowledge.registry import rule
@@ -39,6 +39,10 @@ _RELEASE = re.compile(
     r"(?<![\w.-])(?P<package>torch(?:audio|vision|codec|text)?|soundfile)(?:==|[-/]|:?\s{1,30}(?:version )?)"
     r"v?(?P<release>\d{1,2}\.\d{1,2})(?=[.\s+,)-]|$)"
 )
+# The CUDA major version that all drivers since 525 run.
+_USUAL = 12
+# Older releases are proposed only for a GPU that no later one serves.
+_RECENT = Version("2.10")
 _NOT_HERE = "the log shows it; the files of its environment were not read"
 
 
@@ -125,8 +129,11 @@ def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     gpu = gpus.named_gpu(told[1].strip(" :-"), told[2])
     listed = GPU_CODE.search(log.text)
     only = f", only for {' '.join(listed[1].split())}" if listed else ""
-    label = _label_for(context, gpu)
-    remedy = f"Install torch and its companions from {page_of(label)}" if label else "Install a build for this GPU"
+    label, releases = _build_for(context, gpu)
+    if label:
+        remedy = f"Install torch {releases} and its companions from {page_of(label)}"
+    else:
+        remedy = "Install a build for this GPU"
     yield context.finding(
         "TL208",
         "warning",
@@ -139,15 +146,39 @@ def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     )
 
 
-def _label_for(context: CheckContext, gpu: Gpu) -> str:
-    """The newest build of the newest release that serves a GPU; "" if none is known."""
+def _build_for(context: CheckContext, gpu: Gpu) -> tuple[str, str]:
+    """A build with code for a GPU that most drivers run, and its releases; empty if none is known.
+
+    A driver runs all builds of its CUDA major version: it is one for the first of these from CUDA 12 on, and there
+    the oldest build that one of the last releases has.
+    """
     platform = str(context.known_platform or "linux-x86_64")
-    releases = [each for each in wheels.public_tags("torch") if wheels.is_final(each)]
-    for version in reversed(releases):
+    having: dict[str, list[str]] = {}
+    for version in filter(wheels.is_final, wheels.public_tags("torch")):
         for label in accelerators.labels():
-            if accelerators.serves("torch", version, label, platform, gpu).answer is True:
-                return label
-    return ""
+            if _serves(version, label, platform, gpu):
+                having.setdefault(label, []).append(version)
+    if not having:
+        return "", ""
+    majors = sorted({_cuda(each)[0] for each in having})
+    major = next((each for each in majors if each >= _USUAL), majors[-1])
+    there = sorted((each for each in having if _cuda(each)[0] == major), key=_cuda)
+    recent = [each for each in there if Version(having[each][-1]) >= _RECENT]
+    label = (recent or there[-1:])[0]
+    first, last = having[label][0], having[label][-1]
+    return label, first if first == last else f"{first} to {last}"
+
+
+def _serves(version: str, label: str, platform: str, gpu: Gpu) -> bool:
+    if kind_of(label) != gpu.kind:
+        return False
+    return accelerators.serves("torch", version, label, platform, gpu).answer is True
+
+
+def _cuda(label: str) -> tuple[int, ...]:
+    """The CUDA version of a build."""
+    build = parse_label(label)
+    return build.version if build is not None else ()
 
 
 @rule("TL202", on="log")
