@@ -157,6 +157,54 @@ def test_a_machine_that_the_environment_shows_counts_more_than_the_log(ground: G
     assert done.command == "uv pip install torch==2.11.0"
 
 
+OF_UV = """\
+  × No solution found when resolving dependencies:
+  ╰─▶ Because there is no version of {0} and you require {0}, we can conclude that your
+      requirements are unsatisfiable.
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "label", "message", "remedy"),
+    [
+        (
+            "torch==2.8.0",
+            "cu118",
+            "cu118 does not have torch 2.8.0",
+            "from https://download.pytorch.org/whl/cu126",
+        ),
+        (
+            "torchaudio==2.6.0",
+            "cu121",
+            "cu121 does not have torchaudio 2.6.0",
+            "/whl/cu124; or install torchaudio 2.5.1",
+        ),
+        (
+            "torch==2.8.0",
+            "rocm6.2",
+            "rocm6.2 is not known to have torch 2.8.0",
+            "/whl/rocm6.3; or install torch 2.5.1",
+        ),
+        ("torch==2.2.0", "cu129", "cu129 does not have torch 2.2.0", "/whl/cu121; or install torch 2.8.0"),
+    ],
+)
+def test_a_page_without_the_release_where_nothing_is_known_of_the_machine(
+    asked: str, label: str, message: str, remedy: str, ground: Ground
+) -> None:
+    """https://github.com/debpalash/VoiceStudio/issues/972: the log names the page, and no Python."""
+    site = bare(ground, "nowhere/site-packages", "3.12", "linux")
+    done = ground.check(site, log=f"installing torch from {PAGE}/{label}\n{OF_UV.format(asked)}")
+    assert (done.first.rule, message in done.first.message) == ("TL205", True), done.first.message
+    assert remedy in done.first.remedy
+
+
+@pytest.mark.parametrize("said", [f"Looking in indexes: {PAGE}/cu128", f"{PAGE}/cu118 or {PAGE}/cu121", ""])
+def test_a_page_that_is_not_the_reason(said: str, ground: Ground) -> None:
+    site = bare(ground, "nowhere/site-packages", "3.12", "linux")
+    done = ground.check(site, log=f"{said}\n{OF_UV.format('torch==2.8.0')}")
+    assert done.first.rule != "TL205"
+
+
 MODULE = "import os\n_libname = 'libsndfile64bit.dll'\n"
 NOT_FOUND = (
     'File "C:/msys64/mingw64/lib/python3.9/site-packages/soundfile.py"\nOSError: sndfile library not found\n'

@@ -99,13 +99,13 @@ def other_labels(name: str, version: str, label: str, target: Target) -> list[st
     known = [] if isinstance(labels, Unknown) else [each for each in labels if each and kind_of(each)]
     same = [each for each in known if kind_of(each) == kind_of(label)]
     there = [each for each in same if has_wheels(name, version, each, target) is True]
-    return sorted(there, key=lambda each: (_distance(each, label), label_order(each)))
+    return sorted(there, key=lambda each: distance(each, label))
 
 
-def _distance(label: str, wanted: str) -> tuple[int, int]:
-    """How far apart two builds are: first by their major version."""
+def distance(label: str, wanted: str) -> tuple[int, int, object]:
+    """A key that puts the builds of one kind that are nearest to a label first: by their major version."""
     one, other = _number(label), _number(wanted)
-    return abs(one // 10 - other // 10), abs(one - other)
+    return abs(one // 10 - other // 10), abs(one - other), label_order(label)
 
 
 def _number(label: str) -> int:

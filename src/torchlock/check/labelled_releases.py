@@ -211,6 +211,56 @@ def plain_version(asked: Installation) -> Told | None:
     return Told("TL212", message, Remedy(f"Ask for {asked.requirement}+{page[1]}, or lock again ({again})."))
 
 
+def page_without(asked: Installation) -> Told | None:
+    """The log names the page of one build alone, and that page never had this release: for no Python or platform.
+
+    It is asked where the Python or the platform is not known; None if the page has it or may have it.
+    """
+    named = {classify_index(match[0]).label for match in _PAGE.finditer(asked.near)}
+    pages = [classify_index(each) for each in asked.indexes]
+    labels = named | {each.label for each in pages if each.kind == BUILDS}
+    version, _, own = asked.version.partition("+")
+    if asked.name not in FAMILY or not version or own or len(labels) != 1:
+        return None
+    if any(each.kind != BUILDS for each in pages) or re.search(r"--extra-index-url", asked.near):
+        return None
+    label = labels.pop()
+    has = build_table().serves(asked.name, version, label) if label else True
+    page = f"the page {page_of(label)}"
+    if has is False:
+        return Told("TL205", f"{page} does not have {asked.name} {version}", _of_other_page(asked, label))
+    if isinstance(has, Unknown) and _on_page(asked.name, label) and _builds_like(asked, label):
+        message = f"{page} is not known to have {asked.name} {version}, and the installer found none there"
+        return Told("TL205", message, _of_other_page(asked, label))
+    return None
+
+
+def _on_page(name: str, label: str) -> list[str]:
+    """The releases with the label of a build that are known, oldest first."""
+    return [each for each in wheels.final_releases(name) if build_table().published(name, each, label) is True]
+
+
+def _builds_like(asked: Installation, label: str) -> list[str]:
+    """The known builds of the asked release of the kind of another one, the nearest to that first."""
+    labels = build_table().labels(asked.name, asked.version)
+    known = [] if isinstance(labels, Unknown) else [each for each in labels if each and each != label]
+    same = [each for each in known if kind_of(each) == kind_of(label)]
+    return sorted(same, key=lambda each: wheels.distance(each, label))
+
+
+def _of_other_page(asked: Installation, label: str) -> Remedy:
+    """Another build of the same kind that the release has, or a release that the page has."""
+    ways = [
+        f"install {asked.name} {asked.version} from {page_of(each)}" for each in _builds_like(asked, label)[:1]
+    ]
+    if there := _on_page(asked.name, label):
+        span = f"{there[0]} to {there[-1]}" if len(there) > 1 else there[0]
+        nearest = wheels.nearest(there, asked.version)
+        ways.append(f"install {asked.name} {nearest} from that page, which has {span}")
+    words = "; or ".join(ways) or "install it from the public index"
+    return Remedy(f"{words[0].upper()}{words[1:]}.")
+
+
 def of_page(context: CheckContext, asked: Asked, label: str) -> Told | None:
     """Only the page of one build was asked."""
     build = asked._replace(label=label)

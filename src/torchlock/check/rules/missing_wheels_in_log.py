@@ -23,7 +23,7 @@ from torchlock.check.installer_findings import (
     requirement_words,
 )
 from torchlock.check.installer_log import read_installation
-from torchlock.check.labelled_releases import of_page, plain_version, with_label
+from torchlock.check.labelled_releases import of_page, page_without, plain_version, with_label
 from torchlock.check.log_machine import interpreter_of, system_of, system_of_split, target_of
 from torchlock.check.other_machines import (
     is_only_for_other_machines,
@@ -90,7 +90,7 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
     if split := system_of_split(asked.near):
         return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None)
     if target is None:
-        told = no_wheels_for(asked, interpreter.platform) or plain_version(asked)
+        told = no_wheels_for(asked, interpreter.platform) or plain_version(asked) or page_without(asked)
         return (
             told
             or partly_known(context, asked, interpreter, system_of(log.text))
