@@ -142,12 +142,18 @@ def test_other_words_for_the_same(said: str, ground: Ground) -> None:
     assert "has wheels for Macs with Apple silicon (arm64) only" in done.first.message
 
 
-def test_statements_that_differ_say_nothing(ground: Ground) -> None:
+def test_statements_that_differ_do_not_say_which_machine_it_is(ground: Ground) -> None:
     site = bare(ground, "Users/j/.venv/lib/python3.12/site-packages", "3.12", "macos")
     log = "You're on macOS (`macosx_14_0_x86_64`)\nYou're on macOS (`macosx_14_0_arm64`)\n" + missing(
         "torch==2.8.0"
     )
-    assert ground.check(site, log=log).first.rule == "TL528"
+    done = ground.check(site, log=log)
+    assert done.first.message == "on macOS, torch==2.8.0 has wheels of Python 3.12 for arm64 only"
+    assert done.first.remedy == (
+        "On a machine with arm64, use a Python that was built for it. On macOS (x86_64), install torch 2.2.2 and "
+        "numpy<2."
+    )
+    assert not done.command
 
 
 def test_a_machine_that_the_environment_shows_counts_more_than_the_log(ground: Ground, tmp_path: Path) -> None:

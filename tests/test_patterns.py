@@ -121,6 +121,8 @@ HOW = {
     "src/torchlock/check/soundfile_data.py: asked_by": ("fullmatch", "on the name of a file"),
     "src/torchlock/manifests/formats/text_document.py: _MAGIC": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/text_document.py: _PROMPT": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/formats/text_document.py: _ROOT": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/formats/text_document.py: _COMMAND": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/corrections.py: _INSIDE": ("fullmatch", "on a whole line"),
     "src/torchlock/manifests/corrections.py: HEAD": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _LAZY = re.compile(r"__getattr__|LazyModule|attach_stub|_attach\(|lazy_loader")
 _OPEN = re.compile(r"^def __getattr__|\bglobals\(\)|\bexec\(", re.MULTILINE)
-_SETS = re.compile(r"\bself\.(\w+)(?:, self\.\w+)*(?: ?:[^=\n]{1,200})? = ")
+_SETS = re.compile(r"\bself\.(\w+)(?:, self\.\w+){0,9}(?: ?:[^=\n]{1,200})? = ")
 _WORD = re.compile(r"\w+")
-_ALL = re.compile(r"^__all__ = \[([^\]]*)\]", re.MULTILINE)
+_ALL = re.compile(r"^__all__ = \[([^\]=]*)\]", re.MULTILINE)
 # Folders whose modules are too many to read each, and those that nobody imports from.
 _SKIPPED = frozenset({"models", "pipelines", "tests", "test", "docs", "examples", "benchmarks"})
 # Decorators after which a function still has its own arguments.

@@ -80,20 +80,22 @@ def interpreter_of(context: CheckContext, log: Log) -> Interpreter:
     own = context.environment.interpreter
     folders = [own.base_prefix, *(f"{entry.path}/" for entry in context.environment.sites)]
     text = "\n".join([*folders, log.text[-_MOST:]])
-    if not own.platform:
-        own = _with_platform(own, set(_platforms(text)))
+    if not own.platform or own.assumed:
+        stated = {each for each in _platforms(text) if not own.assumed or each.startswith("win")}
+        own = _with_platform(own, stated)
     if not own.version:
-        stated = {python_in(match) for match in PYTHON.finditer("\n".join(folders))}
-        found = stated or {*_USING.findall(text)} or {*log.pythons}
+        named = {python_in(match) for match in PYTHON.finditer("\n".join(folders))}
+        found = named or {*_USING.findall(text)} or {*log.pythons}
         own = own._replace(version=min(found)) if len(found) == 1 else own
     return own
 
 
 def target_of(context: CheckContext, interpreter: Interpreter) -> Target | None:
     """The target of the rules; None if its Python or its machine is not known, or one without any wheels."""
-    if context.target is not None:
+    is_own = context.platform is not None or interpreter.platform == context.environment.interpreter.platform
+    if is_own and context.target is not None:
         return context.target
-    platform = context.known_platform or interpreter.target_platform
+    platform = context.platform or interpreter.target_platform
     python = interpreter.python
     if platform is None or python is None:
         return None
@@ -107,7 +109,7 @@ def _with_platform(interpreter: Interpreter, stated: set[str]) -> Interpreter:
     platform = max(stated, key=lambda each: [int(number) for number in re.findall(r"\d+", each)])
     release = platform.split("-")[1] if platform.startswith("macosx-") and platform[:11] != _ANY_MACOS else ""
     bits = 32 if is_32_bit(platform) else 64
-    return interpreter._replace(platform=platform, macos=release, bits=bits)
+    return interpreter._replace(platform=platform, macos=release, bits=bits, assumed=False)
 
 
 def is_32_bit(platform: str) -> bool:

@@ -102,7 +102,7 @@ def other_platform(context: CheckContext, asked: Asked) -> Told:
         f"Install {asked.name} {other}: on {asked.place}, releases {span} have wheels for Python "
         f"{asked.target.python}."
     )
-    words = [f"{asked.name}=={other}", *_numpy_beside(asked, other)]
+    words = [f"{asked.name}=={other}", *numpy_beside(asked.name, other)]
     return Told(
         "TL403", message, Remedy(_on_apple_silicon(asked) + summary, commands=install_again(context, words))
     )
@@ -134,6 +134,6 @@ def _on_apple_silicon(asked: Asked) -> str:
     return words if _is_for_apple_silicon(asked) else ""
 
 
-def _numpy_beside(asked: Asked, version: str) -> list[str]:
+def numpy_beside(name: str, version: str) -> list[str]:
     """NumPy 1 for a torch that was compiled against it."""
-    return ["numpy<2"] if asked.name == "torch" and Version(version) < Version("2.3") else []
+    return ["numpy<2"] if name == "torch" and Version(version) < Version("2.3") else []

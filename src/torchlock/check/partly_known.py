@@ -13,6 +13,7 @@ from torchlock.check import known_wheels as wheels
 from torchlock.check.asked_releases import Asked, place_of
 from torchlock.check.installer_findings import Told
 from torchlock.check.labelled_releases import with_label
+from torchlock.check.other_machines import numpy_beside
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
@@ -48,7 +49,24 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
     python = interpreter.python
     if python is None:
         return _of_system(asked, targets, there, is_known=bool(system) or own is not None)
+    machines = [each.platform.machine for each in targets if str(python) in there[place_of(each)]]
+    if system and 0 < len(machines) < len(targets):
+        return _of_machines(asked, targets, machines, system)
     return _of_python(asked, there, str(python))
+
+
+def _of_machines(asked: Installation, targets: list[Target], machines: list[str], system: str) -> Told:
+    """The system and the Python are known, and only some machines of that system have a wheel."""
+    python, these = targets[0].python, " and ".join(machines)
+    message = f"on {_SYSTEMS[system]}, {asked.requirement} has wheels of Python {python} for {these} only"
+    parts = [f"On a machine with {' or '.join(machines)}, use a Python that was built for it."]
+    for target in targets:
+        having = wheels.releases_with(asked.name, "", target)
+        if target.platform.machine not in machines and having:
+            release = wheels.nearest(having, asked.version.partition("+")[0])
+            words = " and ".join((f"{asked.name} {release}", *numpy_beside(asked.name, release)))
+            parts.append(f"On {place_of(target)}, install {words}.")
+    return Told("TL403", message, Remedy(" ".join(parts)))
 
 
 def _labelled_for_macos(

@@ -82,7 +82,7 @@ class Interpreter(NamedTuple):
     ``user_site`` that of the user, empty where it can never count. ``system_site`` says whether a virtual
     environment also sees ``base_sites``. ``variables`` are those of the process that answered which say where
     to look: a script that starts the interpreter may have set them. ``evidence`` says, for one that was not
-    asked, the source of each part.
+    asked, the source of each part. ``assumed``: the machine of ``platform`` is only the usual one of that system.
     """
 
     executable: str = ""
@@ -106,6 +106,7 @@ class Interpreter(NamedTuple):
     system_site: bool = True
     variables: tuple[tuple[str, str], ...] = ()
     evidence: tuple[str, ...] = ()
+    assumed: bool = False
 
     @property
     def free_threaded(self) -> bool:

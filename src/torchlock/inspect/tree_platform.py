@@ -47,8 +47,7 @@ def platform_of(
 
     ``prefix`` is the installation around ``site``, ``settings`` its ``pyvenv.cfg``, ``tags`` those of the wheels
     in it. Asked in turn: the interpreter, if it lies here or this environment was made here; the libraries, most
-    of which agree; the tags; the interpreter that a link leads to; the C library of the tree below ``root``; the
-    names of the folders.
+    of which agree; the tags; the interpreter that a link leads to; the C library of the tree below ``root``.
     """
     python, machine, is_firm = _interpreter(prefix, settings, tree, root)
     if machine is not None and is_firm:
@@ -61,11 +60,14 @@ def platform_of(
             return told, f"wheels here are for {tag.rpartition('-')[2]}"
     if machine is None:
         python, machine = _of_machine(root)
-    return (_platform_text(machine, tags), python) if machine is not None else _by_layout(site)
+    return (_platform_text(machine, tags), python) if machine is not None else ("", "")
 
 
-def _by_layout(site: str) -> tuple[str, str]:
-    """Windows, if the folder of packages is where only its Pythons have one; most of these are for amd64."""
+def platform_by_layout(site: str) -> tuple[str, str]:
+    """Windows, if the folder of packages is where only its Pythons have one; both "" if it is not.
+
+    A folder that does not name its machine may be for any: most are for amd64, so ``win-amd64`` is an assumption.
+    """
     folder, name = os.path.split(site)
     prefix, above = os.path.split(folder)
     if name != "site-packages" or not (above == "Lib" or OF_WINDOWS.fullmatch(above)):

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from torchlock.inspect.frozen import frozen_at
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.machine import suffix_of
-from torchlock.inspect.tree_platform import FIRST, OF_WINDOWS, extensions, is_made_here, platform_of
+from torchlock.inspect.tree_platform import (
+    FIRST,
+    OF_WINDOWS,
+    extensions,
+    is_made_here,
+    platform_by_layout,
+    platform_of,
+)
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 
@@ -160,6 +167,9 @@ def derive(site: str, tree: Tree, root: Root | None = None) -> Interpreter:
     if not version:
         version, because = _version_by_files(site, tags, tree)
     platform, because_platform = platform_of(site, prefix, settings, tags, tree, root)
+    is_shown = bool(platform)
+    if not is_shown:
+        platform, because_platform = platform_by_layout(site)
     implementation, threads = _implementation(site, tags, settings)
     return Interpreter(
         version=version,
@@ -175,6 +185,7 @@ def derive(site: str, tree: Tree, root: Root | None = None) -> Interpreter:
         virtual="home" in settings,
         system_site=settings.get("include-system-site-packages", "true").lower() == "true",
         evidence=tuple(filter(None, (because, because_platform))),
+        assumed=platform == "win-amd64" and not is_shown,
     )
 
 
