@@ -204,6 +204,50 @@ def test_a_page_without_the_release_where_nothing_is_known_of_the_machine(
     assert remedy in done.first.remedy
 
 
+def offered(requirement: str, versions: str) -> str:
+    return missing(requirement).replace("from versions: none", f"from versions: {versions}")
+
+
+@pytest.mark.parametrize(
+    ("log", "message", "remedy"),
+    [
+        (
+            offered("torch==2.3.0", "2.1.2, 2.2.0, 2.2.2"),
+            "no wheel for macOS (x86_64), and 2.2.2",
+            "torch 2.2.2 and numpy<2.",
+        ),
+        (
+            offered("torchaudio==2.5.1", "2.1.2, 2.2.2"),
+            "no wheel for macOS (x86_64), and 2.2.2",
+            "torchaudio 2.2.2.",
+        ),
+        (
+            f"macOS 13.6 x86_64, version 3\n{missing('torch==2.5.1')}",
+            "no wheel for macOS (x86_64)",
+            "torch 2.2.2 and numpy<2:",
+        ),
+        (
+            f"OS: macOS 14.6 (x86_64)\n{missing('torch==2.5.1')}",
+            "no wheel for macOS (x86_64)",
+            "torch 2.2.2 and numpy<2:",
+        ),
+        (missing("torch==2.5.1"), "found none of these", "For macOS (x86_64), torch 2.2.2 is the last one."),
+        # The list of another index, or of an old one: nothing follows.
+        (
+            offered("torch==2.5.1", "2.1.2, 2.4.0"),
+            "found none of these",
+            "Compare this with the Python, the machine",
+        ),
+    ],
+)
+def test_a_machine_that_the_list_or_the_words_show(log: str, message: str, remedy: str, ground: Ground) -> None:
+    """https://github.com/KlingAIResearch/LivePortrait/issues/295, https://github.com/mindverse/Second-Me/issues/32"""
+    done = ground.check(bare(ground, "nowhere/site-packages", "", ""), log=log)
+    assert done.first.rule == "TL403"
+    assert message in done.first.message and remedy in done.first.remedy
+    assert "64 bits" not in done.first.remedy
+
+
 @pytest.mark.parametrize("said", [f"Looking in indexes: {PAGE}/cu128", f"{PAGE}/cu118 or {PAGE}/cu121", ""])
 def test_a_page_that_is_not_the_reason(said: str, ground: Ground) -> None:
     site = bare(ground, "nowhere/site-packages", "3.12", "linux")

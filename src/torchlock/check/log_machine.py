@@ -33,6 +33,9 @@ _BANNER = re.compile(r"\[MSC v\.\d{4} (32|64) bit \((Intel|AMD64|ARM64)\)\] on w
 _FOLDER = re.compile(r"[/\\]Python3\d{1,2}-(32|arm64)(?=[/\\])", re.I)
 # What pip prints of its environment: "platform_machine": "ARM64".
 _MARKER = re.compile(r"['\"](platform_machine|sys_platform)['\"]: ['\"]([\w-]{2,20})['\"]")
+# What people add, and what platform.platform() and the report of torch print: "macOS 13.6 x86_64",
+# "macOS-14.6-arm64", "OS: macOS 14.6 (arm64)".
+_MAC = re.compile(r"\bmac ?OS[ -](\d{2})(?:\.(\d{1,2}))?(?:\.\d{1,2})?[ ,(-]{1,3}(x86_64|arm64|Intel)\b", re.I)
 # uv: "No solution found ... for split (platform_machine == 'x86_64' and sys_platform == 'darwin')".
 _SPLIT = re.compile(r"dependencies for split \([^)]{0,200}?sys_platform == '(\w{1,10})'")
 # A Mac whose release is not stated.
@@ -127,6 +130,9 @@ def _platforms(text: str) -> Iterator[str]:
         yield "win32" if match[1] == "32" else f"win-{match[2].lower()}"
     for match in _FOLDER.finditer(text):
         yield "win32" if match[1] == "32" else "win-arm64"
+    for match in _MAC.finditer(text):
+        machine = match[3].lower().replace("intel", "x86_64")
+        yield f"macosx-{match[1]}.{match[2] or 0}-{machine}"
     markers = dict(_MARKER.findall(text))
     if len(markers) == 2:
         yield _spelled(markers["sys_platform"], markers["platform_machine"].lower())

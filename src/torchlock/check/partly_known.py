@@ -47,12 +47,14 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
         return None
     there = {place_of(each): wheels.pythons_with(asked.name, version, "", each) for each in targets}
     python = interpreter.python
+    if not label and (told := _of_offered(asked, targets, is_of_python=python is not None)):
+        return told
     if python is None:
         return _of_system(asked, targets, there, is_known=bool(system) or own is not None)
     machines = [each.platform.machine for each in targets if str(python) in there[place_of(each)]]
     if system and 0 < len(machines) < len(targets):
         return _of_machines(asked, targets, machines, system)
-    return _of_python(asked, there, str(python))
+    return _of_python(asked, targets, there, str(python))
 
 
 def _of_machines(asked: Installation, targets: list[Target], machines: list[str], system: str) -> Told:
@@ -60,13 +62,47 @@ def _of_machines(asked: Installation, targets: list[Target], machines: list[str]
     python, these = targets[0].python, " and ".join(machines)
     message = f"on {_SYSTEMS[system]}, {asked.requirement} has wheels of Python {python} for {these} only"
     parts = [f"On a machine with {' or '.join(machines)}, use a Python that was built for it."]
+    parts += _releases_for(asked, [each for each in targets if each.platform.machine not in machines])
+    return Told("TL403", message, Remedy(" ".join(parts)))
+
+
+def _of_offered(asked: Installation, targets: list[Target], *, is_of_python: bool) -> Told | None:
+    """The newest release that the installer lists is the last one for a single platform: it is that of the log."""
+    final = [each for each in asked.offered or () if wheels.is_final(each)]
+    newest = max(final, key=Version, default="")
+    if not newest or Version(newest) >= Version(asked.version.partition("+")[0]):
+        return None
+    there = [each for each in targets if _last(asked.name, each, is_of_python=is_of_python) == newest]
+    if len(there) != 1:
+        return None
+    place = place_of(there[0])
+    message = (
+        f"{asked.requirement} has no wheel for {place}, and {newest}, the newest release that the installer "
+        "lists, is the last one for it"
+    )
+    is_intel = place == "macOS (x86_64)"
+    start = "On Apple silicon, use a Python for arm64. On a Mac with Intel: i" if is_intel else "I"
+    words = " and ".join((f"{asked.name} {newest}", *numpy_beside(asked.name, newest)))
+    return Told("TL403", message, Remedy(f"{start}nstall {words}."))
+
+
+def _last(name: str, target: Target, *, is_of_python: bool) -> str:
+    """The last final release with a wheel for the platform of a target, and for its Python if that is known."""
+    if is_of_python:
+        return next(reversed(wheels.releases_with(name, "", target)), "")
+    releases = reversed(wheels.final_releases(name))
+    return next((each for each in releases if wheels.pythons_with(name, each, "", target)), "")
+
+
+def _releases_for(asked: Installation, targets: list[Target]) -> list[str]:
+    """What to install on platforms for which the release has no wheel, in words."""
+    parts = []
     for target in targets:
-        having = wheels.releases_with(asked.name, "", target)
-        if target.platform.machine not in machines and having:
+        if having := wheels.releases_with(asked.name, "", target):
             release = wheels.nearest(having, asked.version.partition("+")[0])
             words = " and ".join((f"{asked.name} {release}", *numpy_beside(asked.name, release)))
             parts.append(f"On {place_of(target)}, install {words}.")
-    return Told("TL403", message, Remedy(" ".join(parts)))
+    return parts
 
 
 def _labelled_for_macos(
@@ -80,14 +116,17 @@ def _labelled_for_macos(
     return None
 
 
-def _of_python(asked: Installation, there: dict[str, list[str]], python: str) -> Told | None:
+def _of_python(
+    asked: Installation, targets: list[Target], there: dict[str, list[str]], python: str
+) -> Told | None:
     """The Python is known: no wheel is for it, or only some systems have one."""
     places = [place for place, pythons in there.items() if python in pythons]
     if len(places) == len(there):
         return None
     if len({tuple(each) for each in there.values() if each}) == 1 and places:
         message = f"{asked.requirement} has wheels for {' and '.join(places)} only"
-        return Told("TL403", message, Remedy(_ELSEWHERE))
+        others = _releases_for(asked, [each for each in targets if place_of(each) not in places])
+        return Told("TL403", message, Remedy(" ".join(others) or _ELSEWHERE))
     every = sorted({each for pythons in there.values() for each in pythons}, key=Version)
     if not every:
         return None
@@ -111,14 +150,19 @@ def _of_system(
         return None
     parts = [f"{place}: {_said(pythons)}" for place, pythons in having.items()]
     message = (
-        f"{asked.requirement} has wheels for {'; '.join(dict.fromkeys(parts))}; the installer needs another one"
+        f"{asked.requirement} has wheels for {'; '.join(dict.fromkeys(parts))}; the installer found none of these"
     )
     if len(set(map(tuple, having.values()))) == 1 and len(having) == len(there):
         message = f"{asked.requirement} has wheels for {_said(next(iter(having.values())))} only"
-    newest = max((pythons[-1] for pythons in having.values()), key=Version)
+    others = "".join(
+        f" For {place_of(each)}, {asked.name} {last} is the last one."
+        for each in targets
+        if place_of(each) not in having and (last := _last(asked.name, each, is_of_python=False))
+    )
     summary = (
-        f"Look which Python the installer uses (it may be newer, or one of 32 bits): use Python {newest} of 64 "
-        f"bits, or a release of {asked.name} for that Python; then lock again."
+        "Compare this with the Python, the machine and the index of the installer: another Python, one of 32 "
+        f"bits, another machine, or an index without {asked.requirement} is the reason.{others} Take what has a "
+        "wheel, then lock again."
     )
     return Told("TL403", message, Remedy(summary))
 
@@ -147,7 +191,8 @@ def _for_no_python(asked: Installation, targets: list[Target]) -> Told:
         return Told("TL403", f"{message}{only}", Remedy(_ELSEWHERE))
     nearest = wheels.nearest(having, asked.version.partition("+")[0])
     span = f"{having[0]} to {having[-1]}" if len(having) > 1 else having[0]
-    return Told("TL403", message, Remedy(f"Install {asked.name} {nearest}: there, releases {span} have wheels."))
+    words = " and ".join((f"{asked.name} {nearest}", *numpy_beside(asked.name, nearest)))
+    return Told("TL403", message, Remedy(f"Install {words}: there, releases {span} have wheels."))
 
 
 def _said(pythons: list[str]) -> str:
