@@ -363,6 +363,20 @@ def test_onnxruntime_for_cuda_11(ground: Ground, inside: None) -> None:
 
 
 @pytest.mark.sketched
+@pytest.mark.parametrize(("version", "lacks"), [("1.18.0", "libcublasLt.so.11"), ("1.19.2", "libcudnn.so.9")])
+def test_onnxruntime_beside_a_torch_with_cudnn_8(version: str, lacks: str, ground: Ground, inside: None) -> None:
+    """https://github.com/microsoft/onnxruntime/issues/22198: what needs cuDNN 9 would take away that of torch."""
+    site = ground.linux("3.10")
+    ground.torch(site, "2.2.2+cu121", made_for=[])
+    install(site.path, "onnxruntime-gpu", version, {"onnxruntime/__init__.py": ""})
+    ground.image()
+    done = ground.check(site, root=True, log=ONNX.format(lacks))
+    assert done.first.message.startswith(f"onnxruntime-gpu {version} opens {lacks}")
+    assert "--no-deps onnxruntime-gpu==1.18.0 --index-url " in done.command
+    assert "/onnxruntime-cuda-12/" in done.command and "nvidia-cudnn" not in done.command
+
+
+@pytest.mark.sketched
 def test_onnxruntime_for_cuda_12_beside_cuda_13(ground: Ground, inside: None) -> None:
     """https://github.com/pykeio/ort/issues/548: the extra "cuda" of 1.28 requires the packages for CUDA 13."""
     site = ground.linux("3.11")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.fix.bounds import opposed
-from torchlock.check.fix.commands import add_all
+from torchlock.check.fix.commands import add_all, reinstall
 from torchlock.check.fix.search_path import exported, put_first
 from torchlock.check.fix.windows_cuda import for_dll, with_cudnn_9
 from torchlock.check.nvidia import copies_of
@@ -30,6 +30,12 @@ _OF_SEVERAL = ("curand", "cusparse", "cusolver")
 # onnxruntime-gpu of the public index by CUDA version: 1.19 is the first for CUDA 12 (its issue 21684). The extra
 # "cuda" of the releases up to 1.26 requires packages for CUDA 12, that of 1.28 and later packages for CUDA 13.
 _ONNXRUNTIME_FOR = {"12": ">=1.19,<1.27", "13": ">=1.28"}
+# The last one for CUDA 12 and cuDNN 8, which is only on an index of its own: by the table of requirements on
+# onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider, 1.18.1 and later for CUDA 12 need cuDNN 9.
+_ONNXRUNTIME_CUDNN_8 = "==1.18.0"
+_ONNXRUNTIME_CUDA_12 = (
+    "https://aiinfra.pkgs.visualstudio.com/PublicPackages/_packaging/onnxruntime-cuda-12/pypi/simple/"
+)
 # ctranslate2 for CUDA 12 and cuDNN 9, and its first release that does not use cuDNN.
 _FOR_CUDNN_8, _FOR_CUDNN_9, _WITHOUT_CUDNN = "==4.4.0", ">=4.5", ">=4.6.3"
 
@@ -71,6 +77,9 @@ def _other_release(context: CheckContext, user: str, library: str) -> Remedy | N
     major = _cuda_of_torch(context)
     cuda, (family, number) = _cuda_of(library, major), _named(library)
     others = {_named(os.path.basename(path))[1] for path in others_of(context, library)}
+    if user == "onnxruntime-gpu" and major == "12" and library.startswith("lib") and _is_before(context, "2.4"):
+        is_other = cuda == "11" if family != "cudnn" else number == "9"
+        return _for_cudnn_8(context, user) if is_other else None
     if user == "onnxruntime-gpu" and major != cuda and major in _ONNXRUNTIME_FOR:
         wanted, words = {user: _ONNXRUNTIME_FOR[major]}, f"for CUDA {major} and cuDNN 9"
     elif user == "ctranslate2" and family == "cudnn" and (number, others) == ("9", {"8"}):
@@ -89,6 +98,19 @@ def _other_release(context: CheckContext, user: str, library: str) -> Remedy | N
     plain = Remedy(f"Install {listed}, {words}.", commands=commands)
     needs_cudnn = user == "onnxruntime-gpu" and major == "12" and library.endswith(".dll")
     return (with_cudnn_9(context, plain) if needs_cudnn else None) or plain
+
+
+def _for_cudnn_8(context: CheckContext, user: str) -> Remedy:
+    """The onnxruntime-gpu for CUDA 12 that uses the cuDNN 8 of this torch; its requirements stay as they are."""
+    commands = reinstall(context, user, _ONNXRUNTIME_CUDNN_8)
+    index = f" --index-url {_ONNXRUNTIME_CUDA_12}"
+    broken = opposed(context, user, _ONNXRUNTIME_CUDNN_8)
+    breaks = f"; this breaks the requirement of {broken[0]}, {user}{broken[1]}" if broken is not None else ""
+    return Remedy(
+        f"Install {user} {_ONNXRUNTIME_CUDNN_8[2:]} of its index for CUDA 12, which uses the cuDNN 8 of this "
+        f"torch{breaks}; or torch 2.4 or later, with {user}{_ONNXRUNTIME_FOR['12']} for cuDNN 9.",
+        commands=tuple(each._replace(line=each.line + index) for each in commands),
+    )
 
 
 def _is_before(context: CheckContext, release: str) -> bool:
