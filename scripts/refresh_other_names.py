@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     folder, *wanted = arguments
     DATA.mkdir(exist_ok=True)
     for project in wanted or sorted(path.stem for path in DATA.glob("*.json")):
-        places = [path for path in Path(folder, project).iterdir() if any(path.glob("*/__init__.py"))]
+        places = [path for path in Path(folder, project).iterdir() if any(path.rglob("__init__.py"))]
         places.sort(key=lambda path: Version(path.name))
         table = changed([read_release(path) for path in places])
         table["releases"] = [path.name for path in places]

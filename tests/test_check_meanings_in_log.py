@@ -46,7 +46,14 @@ def test_what_a_line_means(row: dict[str, str]) -> None:
     assert [each.line for each in finding.remedy.commands] == ([row["command"]] if "command" in row else [])
     words = " ".join([finding.message, finding.because, finding.remedy.summary])
     assert not set("{}[]") & set(words)
+    assert "  " not in words  # An empty fact.
     assert finding.severity == ("note" if finding.rule == "TL229" else "warning")
+
+
+@pytest.mark.parametrize(("got", "named"), [(". Got NumPy 2.5.", "NumPy 2.5"), ("", "its NumPy")])
+def test_numba_without_an_environment(got: str, named: str) -> None:
+    (finding,) = judged(f"ImportError: Numba needs NumPy 2.4 or less{got}\n")
+    assert finding.message == f"numba does not work with {named}: it needs numpy<2.5"
 
 
 def test_every_meaning_is_in_a_log() -> None:
@@ -79,6 +86,10 @@ def _starts(says: str, message: str) -> bool:
         "google-colab 1.0.0 requires requests==2.32.3, but you have requests 2.32.4 which is incompatible.",
         "TypeError: argument of type 'bool' is not iterable",
         "/e/a.py:7: UserWarning: No audio backend is available.\n  warnings.warn('No audio backend is available')",
+        # Libraries that another package uses.
+        "ImportError: dlopen(/e/site-packages/x/libx.so, 6): Library not loaded: /opt/lib/libavcodec.60.dylib",
+        'File "/e/site-packages/cv2/a.py", line 8\nImportError: libavcodec.so.58: cannot open shared object file',
+        'File "/e/site-packages/sox/core.py", line 8\nOSError: libsox.so.3: cannot open shared object file',
         # Failures of the program.
         "AttributeError: 'SynthesizerTrn' object has no attribute 'foo'",
         "TypeError: train() got an unexpected keyword argument 'gpus'",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from compiling.conda import evidence_of
-from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of
+from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of
 
-_KEYS = {"name", "what", "because", "look", "kind", "sources", "checked"}
+_KEYS = {"name", "what", "because", "look", "users", "kind", "sources", "checked"}
 
 
 def read_libraries(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
@@ -34,4 +34,5 @@ def _row(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
         re.compile(texts["name"])
     except re.error as error:
         raise TableError(f"not a pattern: {error}", "name") from error
-    return {**texts, **evidence_of(row, sources)}
+    users = {"users": texts_of(row, "users")} if "users" in row else {}
+    return {**texts, **users, **evidence_of(row, sources)}

@@ -30,8 +30,8 @@ _PLAIN = frozenset({"staticmethod", "classmethod", "abstractmethod", "no_grad", 
     "_defaults_from_env_vars"  # That of Lightning's Trainer passes all on.
 }
 _DEEPEST = 3
-# The deepest level of projects with very many modules.
-_DEEPEST_OF = {"transformers": 1}
+# The deepest level of a project with very many modules, and of one inside of a namespace.
+_DEEPEST_OF = {"transformers": 1, "pyannote": 4}
 _DEEPEST_STAR = 8
 
 
@@ -85,7 +85,8 @@ def read_release(folder: Path) -> Release:
 
 def _packages(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if (path / "__init__.py").is_file() and path.name not in _SKIPPED:
+        is_code = (path / "__init__.py").is_file() or any(path.glob("*/__init__.py"))  # A namespace has none.
+        if is_code and path.name not in _SKIPPED:
             yield path
 
 

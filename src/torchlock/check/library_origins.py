@@ -14,13 +14,14 @@ from torchlock.knowledge import tables
 class Meaning(NamedTuple):
     """What a line of a log means: ``what`` the library is, after its name; the reason; and what to do.
 
-    ``sources`` are the identifiers of those that say so.
+    ``sources`` are the identifiers of those that say so. ``users``: the reason is about these; () for any user.
     """
 
     what: str
     because: str
     look: str
     sources: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
 
 
 _UTIL = re.compile(r"(?:lib)?avutil(?:\.so\.|-|\.)(\d{1,3})", re.IGNORECASE)
@@ -51,7 +52,7 @@ def meaning_of_missing(library: str) -> Meaning | None:
         if (match := pattern.fullmatch(library)) is not None:
             groups = {"ffmpeg": _ffmpeg_of(library), **match.groupdict()}
             what, because, look = (text.format(**groups) if "{" in text else text for text in words[:3])
-            return Meaning(what, because, look, words.sources)
+            return Meaning(what, because, look, words.sources, words.users)
     origin = origin_of_dll(library)
     return Meaning("", origin, advice_for_dll(library)) if origin else None
 
@@ -74,7 +75,7 @@ def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
     return [
         (
             re.compile(row["name"], re.IGNORECASE),
-            Meaning(row["what"], row["because"], row["look"], tuple(row["sources"])),
+            Meaning(row["what"], row["because"], row["look"], tuple(row["sources"]), tuple(row.get("users", ()))),
         )
         for row in tables.load_compiled("libraries.json")["libraries"]
     ]

@@ -20,6 +20,9 @@ _FOLDER = tables.ROOT / "names" / "others"
 # A function with a name like this is in many programs.
 _COMMON = re.compile(r"[a-z]{1,9}|__init__")
 
+# A shorter name is a part of many.
+_SHORT = 2
+
 
 class Lack(NamedTuple):
     """What some releases of a project lack: the first release with it, if earlier ones lack it, and without it.
@@ -159,6 +162,7 @@ def lacks_of_argument(function: str, argument: str, code: str = "") -> list[Lack
     found = [each for name in names for each in _parts("arguments", name, argument, f"{name}({argument})")]
     if not found and function == "__init__" and not code:
         found = _of_any_class(argument)
+    found = [each._replace(instead=_renamed(each.project, function, argument)) for each in found]
     return [each for each in found if not is_common or function == "__init__" or _is_named(each.project, code)]
 
 
@@ -195,6 +199,15 @@ def _of_any_class(argument: str) -> list[Lack]:
         for each in _parts("arguments", name, argument, f"{name}({argument})")
     ]
     return found if len({(each.project, each.removed) for each in found}) == 1 else []
+
+
+def _renamed(project: str, function: str, argument: str) -> str:
+    """What to write in place of an argument: one of the other releases, whose name has it, or is a part of it."""
+    row = _table(project)["arguments"].get(function, {})
+    having, lacking = row.get(argument, ((), ()))
+    names = [name for name, spans in row.items() if tuple(spans) == (lacking, having) and len(name) > _SHORT]
+    alike = [each for each in names if each in argument or argument in each]
+    return f"write {alike[0]} in place of {argument}" if len(alike) == 1 and len(argument) > _SHORT else ""
 
 
 def _is_named(project: str, code: str) -> bool:

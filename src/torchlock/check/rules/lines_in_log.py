@@ -37,6 +37,8 @@ _OF_FAMILY = re.compile(
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"version .?(?P<version>(?P<kind>GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20}\d).{0,3} not found")
+# The file that uses a library which macOS did not find.
+_USER = re.compile(r"\bdlopen\([^,)\n]{1,300}|Referenced from: {0,4}\S")
 # The loader names the user of a library of the system; a program is not part of an environment.
 _OF_PROGRAM = re.compile(r"\(required by (?![^)\n]{0,300}\.so)")
 _OTHER_TORCH = Meaning(
@@ -56,6 +58,8 @@ def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -
     match = _NOT_FOUND.search(first.text) if first is not None else None
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
+    if meaning is not None and _is_of_others(log, meaning):
+        return
     if first is not None and meaning is not None:
         message = f"the process of the log did not find {library}{meaning.what}"
         yield _finding(context, "TL610", message, meaning, first, library)
@@ -102,6 +106,13 @@ def _line(context: CheckContext, log: Log) -> Signature | None:
     first = log.first
     is_alone = first is not None and first.weight != ECHO and "torch" not in context.pins
     return first if is_alone and not _OF_PROGRAM.search(log.text) else None
+
+
+def _is_of_others(log: Log, meaning: Meaning) -> bool:
+    """Whether a log shows who uses a library, and names none of those that its meaning is about."""
+    text = log.text.lower()
+    is_shown = bool(log.frames) or _USER.search(log.text) is not None
+    return bool(meaning.users) and is_shown and not any(each in text for each in meaning.users)
 
 
 def _number(first: Signature) -> str:

@@ -58,13 +58,17 @@ def _wanted(context: CheckContext, numba: Distribution, limits: list[tuple[str, 
     return shortest(",".join(filter(None, [asked_range(context, numba, "numpy"), *ends])))
 
 
-def of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool) -> Finding:
-    """The finding: the NumPy that numba needs, and what it prints. ``shown``: its files or a log show it."""
+def of_numba(context: CheckContext, wanted: str, printed: str, *, shown: bool, numpy: str = "") -> Finding:
+    """The finding: the NumPy that numba needs, and what it prints. ``shown``: its files or a log show it.
+
+    ``numpy`` is the release of NumPy that a log names.
+    """
+    release = context.version("numpy") or numpy
     return context.finding(
         "TL109",
         "warning" if shown else "note",
-        f"numba {context.version('numba')} does not work with NumPy {context.version('numpy')}: it needs "
-        f"numpy{wanted}",
+        f"{context.named('numba')} does not work with {f'NumPy {release}' if release else 'its NumPy'}: "
+        f"it needs numpy{wanted}",
         "numba",
         "numpy",
         expected_error=printed,

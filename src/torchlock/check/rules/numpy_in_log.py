@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 # What numba prints.
-_PRINTED = re.compile(r"Numba needs NumPy (\d{1,2})\.(\d{1,3}) or (less|greater)")
+_PRINTED = re.compile(
+    r"Numba needs NumPy (\d{1,2})\.(\d{1,3}) or (less|greater)\.?(?: Got NumPy (\d{1,2}\.\d{1,3}))?"
+)
 # What the C interface of NumPy prints: before 2.0, and since.
 _API_VERSIONS = re.compile(
     r"compiled against (?:NumPy C-)?(?:API|ABI) version 0x([0-9a-fA-F]{1,8})(?: \(NumPy [\d.]{1,8}\))? but "
@@ -49,7 +51,7 @@ def printed_by_numba(context: CheckContext, log: Log, found: Sequence[Finding]) 
         return
     major, minor = int(match[1]), int(match[2])
     bound = f"<{major}.{minor + 1}" if match[3] == "less" else f">={major}.{minor}"
-    yield of_numba(context, bound, first.text, shown=True)
+    yield of_numba(context, bound, first.text, shown=True, numpy=match[4] or "")
 
 
 @rule("TL106", "TL703", on="log")
