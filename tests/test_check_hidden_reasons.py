@@ -54,6 +54,7 @@ def test_a_program_asks_for_the_torchcodec_that_is_not_installed(ground: Ground)
     done = ground.check(site, log=f"{ASKED[2]}\n")
     assert done.first.rule == "TL305"
     assert "torchcodec" in done.command
+    assert "a shared build of FFmpeg" in done.first.remedy
 
 
 @pytest.mark.sketched
