@@ -78,6 +78,7 @@ def _starts(says: str, message: str) -> bool:
         "AttributeError: partially initialized module 'utils' has no attribute 'x' (likely a circular import)",
         "google-colab 1.0.0 requires requests==2.32.3, but you have requests 2.32.4 which is incompatible.",
         "TypeError: argument of type 'bool' is not iterable",
+        "SyntaxError: source code string cannot contain null bytes",
         "/e/a.py:7: UserWarning: No audio backend is available.\n  warnings.warn('No audio backend is available')",
         # Failures of the program.
         "AttributeError: 'SynthesizerTrn' object has no attribute 'foo'",
