@@ -58,6 +58,13 @@ def test_a_program_asks_for_the_torchcodec_that_is_not_installed(ground: Ground)
 
 
 @pytest.mark.sketched
+def test_a_note_says_what_helps_if_the_machine_has_no_ffmpeg(ground: Ground) -> None:
+    done = ground.check(codec(ground, ground.windows("3.12")))
+    (note,) = [each for each in done.findings if each.rule == "TL907" and "libtorchcodec" in each.message]
+    assert note.remedy.startswith("If the machine does not have shared libraries of FFmpeg: install FFmpeg")
+
+
+@pytest.mark.sketched
 def test_nothing_is_said_of_an_ffmpeg_that_is_there(ground: Ground) -> None:
     site = ground.linux("3.12")
     ground.wheel(site, "torchcodec==0.10.0")
