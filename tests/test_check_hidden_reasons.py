@@ -54,6 +54,14 @@ def test_a_program_asks_for_the_torchcodec_that_is_not_installed(ground: Ground)
     done = ground.check(site, log=f"{ASKED[2]}\n")
     assert done.first.rule == "TL305"
     assert "torchcodec" in done.command
+    assert "a shared build of FFmpeg" in done.first.remedy
+
+
+@pytest.mark.sketched
+def test_a_note_says_what_helps_if_the_machine_has_no_ffmpeg(ground: Ground) -> None:
+    done = ground.check(codec(ground, ground.windows("3.12")))
+    (note,) = [each for each in done.findings if each.rule == "TL907" and "libtorchcodec" in each.message]
+    assert note.remedy.startswith("If the machine does not have shared libraries of FFmpeg: install FFmpeg")
 
 
 @pytest.mark.sketched

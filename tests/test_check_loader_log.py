@@ -9,6 +9,8 @@ import pytest
 from support.ground import Ground
 from support.site_folder import install, write
 from support.skeletons import Site
+from torchlock.check.rules.import_path import import_error
+from torchlock.inspect.modules import ModuleCopy
 
 
 @pytest.fixture
@@ -80,6 +82,23 @@ ModuleNotFoundError: No module named 'torch.version'
 def test_a_checkout_that_a_log_shows(ground: Ground, site: Site) -> None:
     done = ground.check(site, log=CHECKOUT.format("/workspace/torch/__init__.py"))
     assert (done.first.rule, done.command) == ("TL606", "cd ..")
+
+
+@pytest.mark.parametrize(
+    ("first", "version", "lost"),
+    [
+        ("from torch._C import *", "", "_C"),
+        ("from torch._C import *", "from .version import __version__", "version"),
+        ("", "", ""),
+    ],
+)
+def test_what_python_says_of_a_checkout(site: Site, first: str, version: str, lost: str) -> None:
+    folder = site.path.parent / "torch"
+    write(folder / "__init__.py", f"{first}\n")
+    write(folder / "torch_version.py", f"{version}\n")
+    said = import_error(ModuleCopy("torch", str(folder), "package", None, ""))
+    expected = f"ModuleNotFoundError: No module named 'torch.{lost}'" if lost else "AttributeError: partially"
+    assert said.startswith(expected)
 
 
 @pytest.mark.triggers("TL606")

@@ -85,6 +85,7 @@ def _starts(says: str, message: str) -> bool:
         "AttributeError: partially initialized module 'utils' has no attribute 'x' (likely a circular import)",
         "google-colab 1.0.0 requires requests==2.32.3, but you have requests 2.32.4 which is incompatible.",
         "TypeError: argument of type 'bool' is not iterable",
+        "SyntaxError: source code string cannot contain null bytes",
         "/e/a.py:7: UserWarning: No audio backend is available.\n  warnings.warn('No audio backend is available')",
         # Libraries that another package uses.
         "ImportError: dlopen(/e/site-packages/x/libx.so, 6): Library not loaded: /opt/lib/libavcodec.60.dylib",

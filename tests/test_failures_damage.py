@@ -121,6 +121,23 @@ def test_an_interrupted_pip_left_a_part_of_torch(ground: Ground) -> None:
 
 
 @pytest.mark.sketched
+@pytest.mark.parametrize("rest", ["torch/lib", ""])
+def test_what_was_moved_aside_says_which_build_was_there(ground: Ground, rest: str) -> None:
+    """https://github.com/bmaltais/kohya_ss/issues/1562: the record in the name of a folder."""
+    site = ground.linux()
+    ground.wheel(site, "torchvision==0.19.1")
+    ground.torch(site, "2.4.1+cu118", made_for=["torchvision==0.19.1"])
+    ground.uninstall(site, "torch")
+    (site.path / "~orch-2.4.1+cu118.dist-info").mkdir()
+    (site.path / rest).mkdir(parents=True, exist_ok=True)
+    done = check(ground, site)
+    assert (done.first.rule, done.first.severity) == ("TL603", "error")
+    assert "torch==2.4.1" in done.command
+    assert "/cu118" in done.command
+    assert "torchaudio" not in done.command
+
+
+@pytest.mark.sketched
 def test_a_leftover_beside_a_whole_torch_is_harmless(ground: Ground) -> None:
     site = whole(ground)
     write(site.path / "~orch" / "__init__.py")

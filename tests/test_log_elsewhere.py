@@ -152,6 +152,16 @@ def test_a_library_that_is_not_known_has_no_meaning(
     assert "does not explain the log" in report["summary"]
 
 
+@pytest.mark.parametrize(
+    ("library", "words"),
+    [("libjpeg.9.dylib", "both of conda-forge"), ("libjpeg.8.dylib", "install libjpeg-turbo")],
+)
+def test_jpeg_9_is_not_the_library_of_libjpeg_turbo(library: str, words: str) -> None:
+    found = meaning_of_missing(library)
+    assert found is not None
+    assert words in found.look
+
+
 def test_a_group_of_its_name_stands_in_the_words() -> None:
     found = meaning_of_missing("libgfortran.so.4")
     assert found is not None

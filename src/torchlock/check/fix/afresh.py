@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import version_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Command, Finding
 
+_RECORD = re.compile(r"-([\w.+!]{1,60})\.dist-info$")  # the version in the name of a record
 _CLOSE = "Close all programs that use this Python (Jupyter, servers, editors), "
 
 
@@ -115,9 +117,11 @@ def _moved_aside(context: CheckContext, name: str) -> Plan | None:
     target = context.target
     if target is None or name in context.pins:
         return None
-    mine = (each for each in context.installed.leftovers if each.meant == name)
-    builds = (read_build(each.path, context.environment.tree) for each in mine)
-    version = next((version_of(each.version) for each in builds if each is not None), None)
+    mine = [each.path for each in context.installed.leftovers if each.meant == name]
+    builds = (read_build(path, context.environment.tree) for path in mine)
+    spelled = [each.version for each in builds if each is not None]
+    spelled += [match[1] for path in mine if (match := _RECORD.search(path))]
+    version = next((version_of(each) for each in spelled), None)
     if version is None:
         return None
     label = version.local or ""

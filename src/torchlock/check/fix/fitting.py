@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.fix.commands import install, is_managed, whole
+from torchlock.check.fix.commands import install, is_managed, is_windows, whole
 from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.index_wheels import has_wheels
+from torchlock.check.rules.ffmpeg import ffmpeg_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import describe_build, parse_label
 from torchlock.knowledge.drivers import driver_floor
@@ -29,7 +30,19 @@ def fitting(context: CheckContext, plan: Plan, *, decodes_on_gpu: bool = False) 
     )
     page = f", from {page_of(plan.label)}" if plan.label else ""
     summary = f"Install {steps(context, plan)}{page}{_doubt(plan)}{_beside(context, plan)}{_driver(context, plan)}"
-    return Remedy(f"{summary}{for_more_devices(context, plan)}{build}.", commands=install(context, plan))
+    words = f"{summary}{for_more_devices(context, plan)}{build}.{_with_ffmpeg(context, plan)}"
+    return Remedy(words, commands=install(context, plan))
+
+
+def _with_ffmpeg(context: CheckContext, plan: Plan) -> str:
+    """What a torchcodec that comes anew needs besides, if no FFmpeg is known to be there."""
+    if "torchcodec" not in plan.versions or context.copy("torchcodec") is not None:
+        return ""
+    there = ffmpeg_of(context, "torchcodec")
+    if not isinstance(there, Unknown) and there:
+        return ""
+    build = "a shared build of FFmpeg" if is_windows(context) else "the shared libraries of FFmpeg"
+    return f" torchcodec needs {build} on the machine, too: no wheel contains them."
 
 
 def steps(context: CheckContext, plan: Plan) -> str:

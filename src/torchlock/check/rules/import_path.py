@@ -84,9 +84,8 @@ def absent(context: CheckContext) -> Iterator[Finding]:
         yield _without_torchaudio(context)
         return
     asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(context, name)), None)
-    torch = context.copy("torch")
-    is_rest = torch is not None and torch.entry is not None and torch.entry.is_site  # TL604 reports it
-    if asking and not is_there(context, "torch") and not _is_recorded(context, "torch") and not is_rest:
+    is_lost = not is_there(context, "torch") and not _is_recorded(context, "torch")
+    if asking and is_lost and not _is_rest(context):
         message = f"{context.named(asking)} is installed without torch, which its import needs"
         expected_error = "ModuleNotFoundError: No module named 'torch'"
         because = _REMOVED if _requires_torch(context, asking) else None
@@ -107,6 +106,17 @@ _PART = "it is the folder of a user; the Python may have torch in its own folder
 _REMOVED = "its metadata requires torch: torch was removed, or this package was installed without its requirements"
 
 
+def _is_rest(context: CheckContext) -> bool:
+    """Whether a folder of packages has a part of torch, which TL604 reports."""
+    torch = context.copy("torch")
+    return torch is not None and torch.entry is not None and torch.entry.is_site
+
+
+def _is_moved_aside(context: CheckContext) -> bool:
+    """Whether an interrupted installation moved torch aside: TL603 reports it, and the release that it had."""
+    return any(each.meant == "torch" for each in context.installed.leftovers)
+
+
 def _requires_torch(context: CheckContext, name: str) -> bool:
     record = context.record(name)
     return record is not None and any(each.name == "torch" for each in dependencies_of(record))
@@ -116,7 +126,7 @@ def _without_torchaudio(context: CheckContext) -> Finding:
     """A note: an environment does not have to use torch. It is an error if something in it needs torch."""
     names, message, because = ["torchaudio"], "torchaudio is not installed in this environment", None
     severity = "note"
-    if not (is_there(context, "torch") or _is_recorded(context, "torch")):
+    if not (is_there(context, "torch") or _is_recorded(context, "torch") or _is_moved_aside(context)):
         names, message = ["torchaudio", "torch"], "neither torch nor torchaudio is installed in this environment"
         severity = severity_of(fails=_needs_torch(context), partly=False)
         if is_of_user(context):
@@ -325,9 +335,6 @@ def _other_module(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | No
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
     message = f"your {what} {copy.path} is imported{hidden}"
     severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
-    expected_error = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
-    if copy.kind == "package" and copy.name != "torch":
-        expected_error = f"ModuleNotFoundError: No module named '{copy.name}.version'"
     return context.finding(
         "TL606",
         severity,
@@ -335,8 +342,20 @@ def _other_module(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | No
         copy.name,
         path=copy.path,
         because=f"it comes first: {copy.because}",
-        expected_error=expected_error,
+        expected_error=import_error(copy),
     )
+
+
+def import_error(copy: ModuleCopy) -> str:
+    """What Python says of a user's own module; a checkout of torch lacks files that its build makes."""
+    lost = "version"
+    if copy.name == "torch":
+        is_checkout = copy.kind == "package" and _mentions(os.path.join(copy.path, "__init__.py"), b"torch._C")
+        asks = _mentions(os.path.join(copy.path, "torch_version.py"), b"version import")
+        lost = "" if not is_checkout else lost if asks else "_C"
+    if copy.kind == "package" and lost:
+        return f"ModuleNotFoundError: No module named '{copy.name}.{lost}'"
+    return f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
 
 
 def _version(copy: ModuleCopy | None) -> str:

@@ -213,7 +213,7 @@ def without_libsndfile(context: CheckContext, because_none: str, system: str = "
         path=copy.path if copy else "",
         because="it is a binding for libsndfile, and opens no library of its own here" if unused else None,
         expected_error=expected_error,
-        remedy=_remedy(context),
+        remedy=with_wheel(context),
     )
 
 
@@ -223,7 +223,7 @@ def _is_imported(context: CheckContext) -> bool:
     return pin is not None and not pin.unversioned and specifier_set(">=0.6,<0.10").contains(pin.version)
 
 
-def _remedy(context: CheckContext) -> Remedy:
+def with_wheel(context: CheckContext) -> Remedy:
     """A wheel with the library, if this Python takes one for macOS or Windows; else the machine's package."""
     if msys2.environment_of(context):
         return msys2.install_soundfile(context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,16 @@ from torchlock.check.rules.audio_backends import (
     may_lack_sox,
     without_sox,
 )
-from torchlock.check.rules.ffmpeg import cores_of, ffmpeg_of_tree, is_mac, lacking_ffmpeg, majors_of, off_the_path
-from torchlock.check.rules.libsndfile import has_library, why_none, without_libsndfile
+from torchlock.check.rules.ffmpeg import (
+    cores_of,
+    earlier,
+    ffmpeg_of_tree,
+    is_mac,
+    lacking_ffmpeg,
+    majors_of,
+    off_the_path,
+)
+from torchlock.check.rules.libsndfile import has_library, why_none, with_wheel, without_libsndfile
 from torchlock.check.rules.libsndfile_loading import loaded
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.rules.unmet_requirements import lacking
@@ -117,7 +126,7 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
         copy = context.copy(names[0])
         remedy = None
         if not context.live and context.root is None:
-            remedy = _if_without_openmp(context) if f" {OPENMP}" in why else Remedy(_ON_THE_MACHINE)
+            remedy = _if_it_lacks(context, names, why)
         yield context.finding(
             "TL907",
             "note",
@@ -128,10 +137,20 @@ def not_examined(context: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _if_without_openmp(context: CheckContext) -> Remedy:
-    remedy = without_openmp(context)
-    summary = f"{remedy.summary[:1].lower()}{remedy.summary[1:]}"
-    return replace(remedy, summary=f"If the machine does not have the OpenMP library of Visual C++: {summary}")
+def _if_it_lacks(context: CheckContext, names: Sequence[str], why: str) -> Remedy:
+    """What to do if the machine does not have the library that was not examined; else where to run the check."""
+    if f" {OPENMP}" in why:
+        return _if_without("the OpenMP library of Visual C++", without_openmp(context))
+    if "soundfile" in names and isinstance(has_library(context), Unknown):
+        return _if_without("libsndfile", with_wheel(context))
+    if names[0] == "torchcodec" and cores_of(context) and _needs_ffmpeg_unseen(context):
+        return _if_without("shared libraries of FFmpeg", earlier(context, cores_of(context)))
+    return Remedy(_ON_THE_MACHINE)
+
+
+def _if_without(library: str, remedy: Remedy) -> Remedy:
+    summary = re.sub(r"^(?=Install )I", "i", remedy.summary)
+    return replace(remedy, summary=f"If the machine does not have {library}: {summary}")
 
 
 def _grouped(unknown: dict[str, Unknown]) -> dict[str, list[str]]:
