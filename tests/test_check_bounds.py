@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.check import bad, first, run, site, stage_torch  # noqa: F401
+from support.check import bad, first, run, site, stage_torch  # noqa: F401 - site is a fixture
 from support.site_folder import install, write
 from torchlock.check.fix.bounds import is_satisfiable, shortest
 
@@ -33,13 +33,13 @@ def test_one_lower_and_one_upper_end() -> None:
     assert shortest(">=1.23,<3,>=1.17,<2.0,!=1.24") == ">=1.23,<2.0,!=1.24"
 
 
-def stage_numpy(site: Path, version: str) -> None:  # noqa: F811
+def stage_numpy(site: Path, version: str) -> None:
     files: dict[str, bytes | str] = {"numpy/__init__.py": "", "numpy/version.py": f"version = '{version}'\n"}
     install(site, "numpy", version, files)
 
 
 def test_a_later_numpy_below_the_end_that_another_package_sets(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     stage_numpy(site, "1.21.6")
@@ -50,7 +50,7 @@ def test_a_later_numpy_below_the_end_that_another_package_sets(
 
 
 def test_a_later_numpy_that_another_package_excludes(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     stage_numpy(site, "1.21.6")
@@ -67,7 +67,7 @@ def test_a_later_numpy_that_another_package_excludes(
     ids=["nobody pins it", "whisperx pins it"],
 )
 def test_a_pyannote_that_needs_an_earlier_numpy(
-    site: Path,  # noqa: F811
+    site: Path,
     headers: str,
     command: str,
     capsys: pytest.CaptureFixture[str],
@@ -106,7 +106,7 @@ def test_the_libsndfile_of_a_conda_environment(
 
 
 def test_a_torch_for_rocm_compares_no_cuda_version(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = site / "torch" / "version.py"
@@ -132,7 +132,7 @@ def test_a_torchcodec_that_needs_npp_is_not_said_to_work_with_no_torch(
 
 
 def test_conda_and_another_installer_wrote_the_same_release(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write(site.parents[2] / "conda-meta" / "pytorch-2.8.0-cpu_0.json", "{}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.check import run, site  # noqa: F401
+from support.check import run, site  # noqa: F401 - a fixture
 from support.site_folder import install, write
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ OF_LOAD = (
 )
 
 
-def told(site: Path, capsys: pytest.CaptureFixture[str], code: str, error: str) -> list[dict[str, Any]]:  # noqa: F811
+def told(site: Path, capsys: pytest.CaptureFixture[str], code: str, error: str) -> list[dict[str, Any]]:
     text = f'Traceback (most recent call last):\n  File "app/use.py", line 34, in run\n    {code}\n'
     text += f"TypeError: {error}\n"
     report = run(capsys, "--path", site, "--ignore", "TL602", "--log", write(site.parent / "log", text))
@@ -69,7 +69,7 @@ def told(site: Path, capsys: pytest.CaptureFixture[str], code: str, error: str) 
 )
 @pytest.mark.triggers("TL709")
 def test_a_call_that_changed(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
     call: tuple[str, str],
     words: str,
@@ -97,7 +97,7 @@ def test_a_call_that_changed(
 )
 @pytest.mark.leaves_alone("TL709")
 def test_a_call_of_something_else(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
     code: str,
     error: str,
@@ -109,7 +109,7 @@ def test_a_call_of_something_else(
 
 @pytest.mark.parametrize("call", [OF_MEL, OF_GRID], ids=["librosa", "torchvision"])
 def test_a_call_that_the_installed_release_accepts(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
     call: tuple[str, str],
 ) -> None:

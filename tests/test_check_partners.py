@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.check import first, run, site, stage_torch  # noqa: F401
+from support.check import first, run, site, stage_torch  # noqa: F401 - site is a fixture
 from support.site_folder import install
 from torchlock.knowledge.registry import fixed_by
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def stage(site: Path, *packages: str) -> None:  # noqa: F811
+def stage(site: Path, *packages: str) -> None:
     for each in packages:
         name, _, version = each.partition("==")
         install(site, name, version, {f"{name}/__init__.py": "", f"{name}/version.py": f"version = '{version}'\n"})
@@ -37,7 +37,7 @@ def stage(site: Path, *packages: str) -> None:  # noqa: F811
     ids=lambda each: "+".join(each) if isinstance(each, list) else None,
 )
 def test_the_release_of_the_other_package(
-    site: Path,  # noqa: F811
+    site: Path,
     capsys: pytest.CaptureFixture[str],
     python: str,
     packages: list[str],
