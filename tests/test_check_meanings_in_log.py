@@ -92,6 +92,13 @@ def _starts(says: str, message: str) -> bool:
         'File "/e/site-packages/cv2/a.py", line 8\nImportError: libavcodec.so.58: cannot open shared object file',
         'File "/e/site-packages/sox/core.py", line 8\nOSError: libsox.so.3: cannot open shared object file',
         # Failures of the program.
+        "TypeError: Step._run() takes 2 positional arguments but 3 were given",
+        'File "/e/site-packages/transformers/a.py", line 1, in a\n    b()\nFile "/w/m.py", line 2, in b\n    c()\n'
+        "TypeError: GenerationMixin.run() takes 2 positional arguments but 3 were given",
+        'File "/w/m.py", line 2, in b\n    from utils.parts import X\n'
+        "ImportError: cannot import name 'X' from 'utils.parts' (/e/site-packages/utils/parts.py)",
+        'File "/w/m.py", line 2, in b\n    from einops.parts import X\n'
+        "ImportError: cannot import name 'X' from 'einops.parts' (/w/einops/parts.py)",
         "AttributeError: 'SynthesizerTrn' object has no attribute 'foo'",
         "TypeError: train() got an unexpected keyword argument 'gpus'",
         "TypeError: mix() takes 0 positional arguments but 2 were given",

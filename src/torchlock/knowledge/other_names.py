@@ -166,6 +166,19 @@ def lacks_of_argument(function: str, argument: str, code: str = "") -> list[Lack
     return [each for each in found if not is_common or function == "__init__" or _is_named(each.project, code)]
 
 
+def module_of_class(name: str) -> str:
+    """The main module of the one project whose main module has a class; "" if none or several have.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    mains = [(module, _table(project)) for module, project in _rows()["projects"].items() if _table(project)]
+    found = [
+        module for module, table in mains if any(f"{module}.{name}" in table[part] for part in ("always", "names"))
+    ]
+    return found[0] if len(found) == 1 else ""
+
+
 def mistaken(dotted: str) -> Mistaken | None:
     """The project that a name shows to be another one than the code was written for; None for none.
 

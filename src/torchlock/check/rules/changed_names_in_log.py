@@ -45,7 +45,7 @@ _TABLES = "the tables of its releases show it; the files of the log's environmen
 def name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The name of another project's module that the first failure of a log shows to be missing."""
     first = log.first
-    missing = _missing(log, first) if first is not None and "TL710" in first.rules else None
+    missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
     if first is None or missing is None or missing.partly or missing.asker or missing.file == _NO_CODE:
         return
     lack = lack_of(missing.name)
@@ -62,7 +62,7 @@ def name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
 def nowhere(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A name that no known release of a project has: of an earlier one, or of a changed copy."""
     first = log.first
-    missing = _missing(log, first) if first is not None and "TL710" in first.rules else None
+    missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
     if first is None or missing is None or missing.partly or missing.asker or missing.file == _NO_CODE:
         return
     project, oldest, newest = never_in(missing.name)
@@ -115,7 +115,7 @@ def argument(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         yield _finding(context, "TL709", lacks[0], caller, first.text, what)
 
 
-def _missing(log: Log, first: Signature) -> MissingName | None:
+def first_missing(log: Log, first: Signature) -> MissingName | None:
     """The missing name of the first failure; of lines that sum it up, the one whose traceback is known."""
     rows = [each for each in missing_names(log.text, of_others=True) if each.line >= first.line]
     return next((each for each in rows if each.text and each.name.rpartition(".")[2] in first.text), None)
@@ -202,7 +202,7 @@ def _other_module(context: CheckContext, missing: MissingName, lack: Lack) -> Fi
 def hidden(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A known module in place of which Python imported a folder without code, or a file of the user."""
     first = log.first
-    missing = _missing(log, first) if first is not None else None
+    missing = first_missing(log, first) if first is not None else None
     if first is None or missing is None or has_stack(context):
         return
     module = missing.name.partition(".")[0]

@@ -1,0 +1,118 @@
+"""TL710 and TL709: code that was made for another release of a project outside the stack; no table shows which.
+
+It is asked if nothing else explains the line. The traceback names both: the package that lacks something, by its
+file or the name of its class, and the code that asked for it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.log_alone import has_stack
+from torchlock.check.rules.changed_names_in_log import first_missing
+from torchlock.check.rules.meanings_in_log import meant
+from torchlock.check.rules.names_in_log import who_calls
+from torchlock.check.tracebacks import last_caller
+from torchlock.finding import Remedy, Strength
+from torchlock.knowledge.other_names import lack_of, module_of_class, project_of
+from torchlock.knowledge.registry import rule
+from torchlock.standards.names import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.check.tracebacks import Frame
+    from torchlock.finding import Finding
+
+_CALL = re.compile(
+    r"\b(?P<owner>[A-Z]\w{1,80})\.(?P<function>_?[A-Za-z]\w{1,80})\(\) "
+    r"(?:takes (?:from )?\d{1,2} |missing \d{1,2} required |got an unexpected keyword argument )"
+)
+_TOP = re.compile(r"[/\\](?:site|dist)-packages[/\\](\w{1,80})[/\\.]")
+
+# A package with its release, as lists of pip and programs show it.
+_SHOWN = re.compile(r"(?<![\w.-])([A-Za-z][\w.-]{1,60})(?:==| {1,20}|: )(\d{1,4}(?:\.\d{1,4}){1,2})(?=\s|$)")
+_MOST = 200_000
+
+
+@rule("TL710", on="unexplained")
+def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A name that an installed file of a known project lacks, and that other code imports from it."""
+    first = log.first
+    missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
+    if first is None or missing is None or missing.caller is None or has_stack(context):
+        return
+    is_of_file = missing.by_import and not missing.partly and not missing.asker and "-packages" in missing.file
+    project = project_of(missing.name)
+    if not project or not is_of_file or lack_of(missing.name) is not None:
+        return
+    if _is_explained(context, log, found):
+        return
+    what = f"imports {missing.name}, which the {_named(log, project)} of the log does not have"
+    yield _finding(context, "TL710", missing.caller, project, what, first.text)
+
+
+@rule("TL709", on="unexplained")
+def other_call(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A call of a method of a known project with arguments that this one does not take.
+
+    The code is that of another package, or it uses an internal method: what a user writes may be a slip.
+    """
+    first = log.first
+    match = _CALL.search(first.text) if first is not None and "TL709" in first.rules else None
+    if first is None or match is None or has_stack(context):
+        return
+    module = module_of_class(match["owner"])
+    caller = _caller(log, match[0], module) if module else None
+    if caller is None or f"-packages/{module}/" not in log.text.replace("\\", "/"):
+        return
+    if not caller.is_installed and not match["function"].startswith("_"):
+        return
+    if _is_explained(context, log, found):
+        return
+    project = project_of(module)
+    call = f"{match['owner']}.{match['function']}"
+    what = f"calls {call} with other arguments than the {_named(log, project)} of the log takes"
+    yield _finding(context, "TL709", caller, project, what, first.text)
+
+
+def _is_explained(context: CheckContext, log: Log, found: Sequence[Finding]) -> bool:
+    """Whether something else explains the first failure, or its meaning is known."""
+    is_said = any(log.first and each.expected_error == log.first.text for each in found)
+    return is_said or next(iter(meant(context, log, found)), None) is not None
+
+
+def _caller(log: Log, error: str, module: str) -> Frame | None:
+    """The line of code that led to an error: that of the traceback which ends with it."""
+    numbers = [number for number, line in enumerate(log.text.split("\n"), 1) if error in line]
+    return next(filter(None, (last_caller(log.text, each, module) for each in numbers)), None)
+
+
+def _named(log: Log, project: str) -> str:
+    """A project with the release that a log shows as installed, if it shows one."""
+    rows = _SHOWN.findall(log.text[-_MOST:])
+    versions = {version for name, version in rows if normalise(name) == project}
+    return f"{project} {versions.pop()}" if len(versions) == 1 else project
+
+
+def _finding(context: CheckContext, rule_id: str, caller: Frame, project: str, what: str, line: str) -> Finding:
+    top = _TOP.search(caller.path)
+    who = top[1] if top is not None else who_calls(context, caller, "")
+    code = "this code" if top is None else who
+    return context.finding(
+        rule_id,
+        "warning",
+        f"{who} {what}: it was made for another release of {project}",
+        because=f"the line is: {caller.code}" if caller.code else "the log shows it",
+        expected_error=line,
+        remedy=Remedy(
+            f"Install the release of {project} that {code} was made for: look in its requirements, and whether "
+            f"python -m pip check names {project}. Or install a later release of {code}, one that was made for "
+            f"this {project}."
+        ),
+        sources=(),
+        strength=Strength.RAN,
+    )
