@@ -215,14 +215,14 @@ def without_duplicates(entries: Sequence[Entry]) -> list[Entry]:
 def effective(entries: Sequence[Entry]) -> list[Entry]:
     """The entries without those that a later command of the same script certainly replaces."""
     steps: dict[tuple[str, str], dict[int, bool]] = {}
-    pins: dict[tuple[str, str], set[str]] = {}
+    pins: dict[tuple[str, str], set[tuple[str, str | None]]] = {}
     for entry in entries:
         key = entry.name, entry.scope
         known = steps.setdefault(key, {})
         stays = _may_keep(entry) or _repeats(entry, pins.get(key, set()))
         known[entry.step] = known.get(entry.step, True) and stays
         if (version := pinned(entry.specifier)) is not None and not entry.constraint:
-            pins.setdefault(key, set()).update((version.public, str(version)))
+            pins.setdefault(key, set()).add((version.public, version.local or entry.index))
     first = {key: _standing_since(known) for key, known in steps.items()}
     return [entry for entry in entries if entry.constraint or entry.step >= first[entry.name, entry.scope]]
 
@@ -232,10 +232,16 @@ def _may_keep(entry: Entry) -> bool:
     return entry.keeps and entry.url is None and not entry.constraint and not _EXACT.fullmatch(entry.specifier)
 
 
-def _repeats(entry: Entry, pins: set[str]) -> bool:
-    """Whether a pin is that of an earlier command, of which any build fits: ``==2.7.0`` accepts 2.7.0+cu128."""
+def _repeats(entry: Entry, pins: set[tuple[str, str | None]]) -> bool:
+    """Whether a pin is that of an earlier command, of which any build fits: ``==2.7.0`` accepts 2.7.0+cu128.
+
+    ``pins`` are the releases that earlier commands pin, each with its label or index. A pin that is written once
+    more, with the same index, is one pin.
+    """
     version = pinned(entry.specifier) if entry.keeps and entry.url is None and not entry.constraint else None
-    return version is not None and not entry.specifier.strip().startswith("===") and str(version) in pins
+    if version is None or version.local is not None or entry.specifier.strip().startswith("==="):
+        return False
+    return any(public == str(version) and source != entry.index for public, source in pins)
 
 
 def _standing_since(steps: dict[int, bool]) -> int:

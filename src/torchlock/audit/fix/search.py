@@ -19,7 +19,6 @@ from torchlock.audit.fix.specifiers import capped, nearest, respelled, written
 from torchlock.audit.fix.weight import weighed
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, without_duplicates
-from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
@@ -358,7 +357,7 @@ class FixSearch:
 
     def _platforms(self, cells: int) -> set[str]:
         stack = self._known.stack
-        return {stack.platforms[stack.coordinates(cell)[0]] for cell in bits(cells)}
+        return {name for place, name in enumerate(stack.platforms) if cells & stack.on_platform(place)}
 
 
 def _weight(entry: Entry, named: set[str]) -> int:
