@@ -22,9 +22,10 @@ from torchlock.check.fix.reinstall import again, complete, rebuilt
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
 from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
-from torchlock.check.fix.system_libraries import later_soundfile, later_system, other_ffmpeg
+from torchlock.check.fix.system_libraries import later_soundfile, later_system, of_system, other_ffmpeg
 from torchlock.check.fix.vendor_builds import of_vendor
 from torchlock.check.fix.xformers import of_xformers
+from torchlock.check.library_origins import meaning_of_missing
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 
@@ -59,7 +60,7 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL608": (_alone(later_soundfile),),
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
     "TL610": (
-        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_vendor)),
+        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_system, of_vendor)),
         *map(_alone, (rebuilt, of_vendors_torch, complete)),
     ),
     "TL611": (*map(_alone, (without_left, of_xformers, of_vendor, rebuilt)), of_one_source),
@@ -122,6 +123,9 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 def without_command(finding: Finding) -> Remedy:
     """A sentence for a finding that no command repairs."""
     if finding.lacks and finding.rule == "TL610":
+        known = meaning_of_missing(finding.lacks[0])
+        if known is not None and known.look:
+            return Remedy(known.look)
         return Remedy(
             f"Install what contains {finding.lacks[0]}, or add its folder to the search path of the loader. There "
             "is no command, because no package with this library is known."
