@@ -13,9 +13,9 @@ from torchlock.check.fix.commands import add, shell
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import planned
 from torchlock.check.fix.search_path import put_first
-from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.packaged_libraries import recorded
+from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.system_packages import package_command, shipped, system_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.systems import Library

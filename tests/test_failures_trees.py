@@ -1,0 +1,230 @@
+"""Damaged and foreign trees: what the files show of causes that public reports confirm, and what cures them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.ground import Checked, Ground
+from support.site_folder import digest, install, write
+from support.skeletons import Site
+
+pytestmark = pytest.mark.sketched(real=False)
+
+
+def silent(done: Checked) -> None:
+    assert done.bad == [], done.bad
+
+
+def record(site: Site, distribution: str, path: str, data: bytes | None = None) -> Path:
+    """Add a file to a package and to its record; without ``data`` only to the record."""
+    (info,) = site.path.glob(f"{distribution}-*.dist-info")
+    rows = re.sub(rf"(?m)^{re.escape(path)},.*\n", "", (info / "RECORD").read_text())
+    content = b"x = 1\n" if data is None else data
+    (info / "RECORD").write_text(f"{path},{digest(content)},{len(content)}\n{rows}")
+    return write(site.path / path, data) if data is not None else site.path / path
+
+
+# Libraries that a build of a vendor, or from source, takes from the system.
+
+
+def of_vendor(ground: Ground, version: str, *libraries: str, machine: str = "aarch64") -> Site:
+    site = ground.linux("3.10", "dist-packages", machine)
+    ground.torch(site, version, cuda="", made_for=[], needs={"libtorch_cpu.so": list(libraries)})
+    return site
+
+
+@pytest.mark.parametrize("version", ["2.5.0a0+872d972e41.nv24.08", "2.3.0", "2.7.0a0+gitabcdef1"])
+@pytest.mark.parametrize(
+    ("library", "package"),
+    [
+        ("libopenblas.so.0", "libopenblas0"),
+        ("libmpi.so.40", "openmpi-bin"),
+        ("libnuma.so.1", "libnuma1"),
+        ("libgfortran.so.5", "libgfortran5"),
+    ],
+)
+def test_a_system_library_that_a_vendors_torch_needs(
+    ground: Ground, version: str, library: str, package: str
+) -> None:
+    """https://github.com/pytorch/TensorRT/pull/3885: the torch stays, and the system gets its package."""
+    site = of_vendor(ground, version, library)
+    ground.image(system="ubuntu-22.04", machine="aarch64")
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity) == ("TL610", "error")
+    assert library in done.first.message
+    assert done.command == f"apt-get install -y {package}"
+
+    def installed() -> None:
+        ground.image(library, system="ubuntu-22.04", machine="aarch64")
+
+    ground.cure(done, installed)
+
+
+def test_a_system_library_on_a_system_without_a_known_package(ground: Ground) -> None:
+    site = of_vendor(ground, "2.3.0", "libnuma.so.1", machine="x86_64")
+    ground.image(system="fedora-42")
+    done = ground.check(site, root=True)
+    assert not done.command
+    assert done.first.remedy.startswith("Install libnuma1 of Debian and Ubuntu, or numactl-libs.")
+
+
+def test_a_library_that_the_record_of_torch_has_is_no_system_library(ground: Ground) -> None:
+    site = of_vendor(ground, "2.3.0", "libopenblas.so.0")
+    record(site, "torch", "torch/lib/libopenblas.so.0")
+    ground.image(system="ubuntu-22.04", machine="aarch64")
+    done = ground.check(site, root=True)
+    assert done.first.rule == "TL601"
+    assert "apt-get" not in done.command
+
+
+# Modules that are missing within torch.
+
+
+def with_modules(ground: Ground, first: str) -> Site:
+    """A torch whose __init__ imports a module, which imports from a package within torch."""
+    site = ground.linux()
+    ground.image()
+    ground.torch(site, "2.8.0+cu128", made_for=[])
+    record(site, "torch", "torch/__init__.py", b"from torch._utils_internal import x\n")
+    record(site, "torch", "torch/_utils_internal.py", first.encode())
+    return site
+
+
+PROFILER = "from torch._strobelight.compile_time_profiler import Profiler\nx = 1\n"
+NO = "ModuleNotFoundError: No module named 'torch._strobelight"
+
+
+@pytest.mark.parametrize("has_record", [True, False])
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [(None, f"{NO}'"), ([], f"{NO}.compile_time_profiler'"), (["__init__.py"], f"{NO}.compile_time_profiler'")],
+)
+def test_python_names_the_first_package_that_is_missing(
+    ground: Ground, there: list[str] | None, said: str, has_record: bool
+) -> None:
+    site = with_modules(ground, PROFILER)
+    folder = "torch/_strobelight"
+    for name in ("compile_time_profiler.py", "__init__.py"):
+        record(site, "torch", f"{folder}/{name}", b"Profiler = 1\n")
+        if name not in (there or ()):
+            (site.path / folder / name).unlink()
+    if there is None:
+        shutil.rmtree(site.path / folder)
+    if not has_record:
+        next(site.path.glob("torch-*.dist-info/RECORD")).unlink()
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity, done.first.says) == ("TL601", "error", said)
+    assert "torch==2.8.0" in done.command
+
+
+@pytest.mark.parametrize("has_record", [True, False])
+def test_a_name_that_is_imported_from_a_package(ground: Ground, has_record: bool) -> None:
+    site = with_modules(ground, "x = 1\n")
+    record(site, "torch", "torch/__init__.py", b"from torch import functional\n")
+    record(site, "torch", "torch/functional.py")
+    if not has_record:
+        next(site.path.glob("torch-*.dist-info/RECORD")).unlink()
+    done = ground.check(site, root=True)
+    assert done.first.rule == "TL601"
+    assert done.first.says.startswith("ImportError: cannot import name 'functional' from 'torch' (")
+
+
+# Path files that Python cannot decode.
+
+OF_MACOS = b"\0\5\x16\7\0\2\0\0Mac OS X        \0\2\0\0\0\x09\0\0\0\x32\0\0\0\xb0\0\0"
+DECODED = "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xb0 in position 37: invalid start byte"
+START = (
+    "Fatal Python error: init_import_site: Failed to import the site module\nPython runtime state: initialized\n"
+    'Traceback (most recent call last):\n  File "/opt/venv/lib/python3.10/site.py", line 179, in addpackage\n'
+    f"    for n, line in enumerate(f):\n{DECODED}\n"
+)
+
+
+def with_path_file(ground: Ground, version: str, name: str, data: bytes) -> Site:
+    site = ground.mac(python=".".join(version.split(".")[:2]))
+    ground.torch(site, "2.8.0", made_for=[])
+    write(site.path.parents[2] / "pyvenv.cfg", f"home = /usr/local/bin\nversion = {version}\n")
+    write(site.path / name, data)
+    return site
+
+
+@pytest.mark.triggers("TL622")
+@pytest.mark.parametrize("version", ["3.10.11", "3.11.7", "3.12.1"])
+def test_a_file_that_macos_writes_beside_a_path_file(ground: Ground, version: str) -> None:
+    """https://github.com/python/cpython/issues/113356, https://github.com/LykosAI/StabilityMatrix/issues/658"""
+    site = with_path_file(ground, version, "._distutils-precedence.pth", OF_MACOS)
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity, done.first.says) == ("TL622", "error", DECODED)
+    assert done.command == f"rm {site.path / '._distutils-precedence.pth'}"
+    ground.cure(done)
+
+
+@pytest.mark.triggers("TL622")
+def test_a_python_whose_release_is_not_known(ground: Ground) -> None:
+    site = with_path_file(ground, "3.11", "._a.pth", OF_MACOS)
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity) == ("TL622", "warning")
+    assert "before 3.8.19, 3.9.19, 3.10.14, 3.11.8 or 3.12.2" in done.first.message
+    with_log = ground.check(site, root=True, log=START.replace("3.10", "3.11"))
+    assert (with_log.first.rule, with_log.first.severity) == ("TL622", "error")
+
+
+@pytest.mark.leaves_alone("TL622")
+@pytest.mark.parametrize(
+    ("version", "name", "data"),
+    [
+        ("3.11.8", "._a.pth", OF_MACOS),
+        ("3.13.1", "._a.pth", OF_MACOS),
+        ("3.10.11", "a.pth", "/opt/Müller\n".encode()),
+        ("3.10.11", "._a.pth", b"\0\5\x16\7"),
+    ],
+)
+def test_path_files_that_do_not_end_python(ground: Ground, version: str, name: str, data: bytes) -> None:
+    silent(ground.check(with_path_file(ground, version, name, data), root=True))
+
+
+def test_a_path_file_in_another_encoding(ground: Ground) -> None:
+    site = with_path_file(ground, "3.12.4", "editable.pth", "/opt/Müller\n".encode("latin-1"))
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity) == ("TL622", "error")
+    assert "write it again in UTF-8" in done.first.remedy and not done.command
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_path_file_of_windows_by_its_log(ground: Ground, is_there: bool) -> None:
+    """https://github.com/python/cpython/issues/117793: the code page of that machine decides."""
+    site = ground.windows()
+    ground.torch(site, "2.8.0+cpu", made_for=[])
+    write(site.path / "project.pth", "C:\\テスト\\src\n".encode("cp932") if is_there else b"C:\\src\n")
+    silent(ground.check(site))
+    said = "UnicodeDecodeError: 'cp932' codec can't decode byte 0x86 in position 35: illegal multibyte sequence"
+    done = ground.check(site, log=START.replace(DECODED, said).replace("/opt/venv/lib/python3.10", "C:\\Python"))
+    assert [each.rule for each in done.bad] == (["TL622"] if is_there else [])
+
+
+# Libraries for another processor, of other programs.
+
+DLOPEN = "dlopen({0}, 0x0001): tried: '{0}' (mach-o file, but is an incompatible architecture (have 'x86_64'))"
+
+
+@pytest.mark.parametrize(
+    ("log", "is_ours"),
+    [
+        (DLOPEN.format("/Users/u/.rbenv/gems/ffi-1.15.5/lib/ffi_c.bundle") + " (LoadError)", False),
+        ("Error: " + DLOPEN.format("/Users/u/app/node_modules/better-sqlite3/build/better_sqlite3.node"), False),
+        ("java.lang.UnsatisfiedLinkError: " + DLOPEN.format("/Users/u/Library/libjffi-1.2.jnilib"), False),
+        ("bash: ./tool: cannot execute binary file: Exec format error", False),
+        ("./app: error while loading shared libraries: libfoo.so.1: wrong ELF class: ELFCLASS32", False),
+        ("ImportError: " + DLOPEN.format("/Users/u/v/site-packages/_cffi_backend.cpython-311-darwin.so"), True),
+        ("OSError: [WinError 193] %1 is not a valid Win32 application", True),
+    ],
+)
+def test_a_library_of_another_program_for_another_processor(ground: Ground, log: str, is_ours: bool) -> None:
+    site = ground.mac()
+    install(site.path, "pip", "24.0")
+    done = ground.check(site, log=log)
+    assert [each.rule for each in done.bad] == (["TL608"] if is_ours else [])
