@@ -228,3 +228,75 @@ def test_a_library_of_another_program_for_another_processor(ground: Ground, log:
     install(site.path, "pip", "24.0")
     done = ground.check(site, log=log)
     assert [each.rule for each in done.bad] == (["TL608"] if is_ours else [])
+
+
+# Two distributions with one module.
+
+FIRST = {"cv2/__init__.py": "a = 1\n", "cv2/cv2.abi3.so": b"\x7fELF" + b"a" * 400, "cv2/version.py": "v = 1\n"}
+LATER: dict[str, bytes | str] = {
+    "cv2/__init__.py": "b = 12\n",
+    "cv2/cv2.abi3.so": b"\x7fELF" + b"b" * 500,
+    "cv2/version.py": "v = 22\n",
+    "cv2/mat_wrapper/__init__.py": "x = 1\n",
+}
+LACKING = "AttributeError: partially initialized module 'cv2' has no attribute '_registerMatType'\n"
+ABSENT = "ModuleNotFoundError: No module named 'cv2'\n"
+
+
+def with_opencv(ground: Ground, first: str = "4.5.1.48", later: str = "4.10.0.84") -> Site:
+    site = ground.linux()
+    ground.image()
+    ground.torch(site, "2.8.0+cu128", made_for=[])
+    install(site.path, "opencv-python", first, dict(FIRST))
+    install(site.path, "opencv-python-headless", later, LATER)
+    return site
+
+
+@pytest.mark.parametrize("versions", [("4.5.1.48", "4.10.0.84"), ("4.10.0.84", "4.10.0.84")])
+def test_two_of_opencv_work_where_the_later_one_wrote_all_files(ground: Ground, versions: tuple[str, str]) -> None:
+    site = with_opencv(ground, *versions)
+    silent(ground.check(site, root=True))
+    silent(ground.check(site, root=True, log=ABSENT))
+    done = ground.check(site, root=True, log=LACKING)
+    assert (done.first.rule, done.first.severity, done.first.says) == ("TL620", "warning", LACKING.strip())
+    assert done.first.message.endswith("it is that of opencv-python-headless 4.10.0.84")
+
+
+@pytest.mark.triggers("TL620")
+def test_the_files_of_two_releases_of_opencv_are_mixed(ground: Ground) -> None:
+    """https://github.com/opencv/opencv-python/issues/591"""
+    site = with_opencv(ground)
+    write(site.path / "cv2/cv2.abi3.so", FIRST["cv2/cv2.abi3.so"])
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity) == ("TL620", "warning")
+    assert done.first.message.endswith("and the files of both are mixed")
+    assert "uninstall -y opencv-python opencv-python-headless && " in done.command
+    assert done.command.endswith("opencv-python-headless==4.10.0.84")
+
+
+def test_two_builds_of_one_release_of_opencv_are_mixed(ground: Ground) -> None:
+    site = with_opencv(ground, "4.10.0.84")
+    write(site.path / "cv2/cv2.abi3.so", FIRST["cv2/cv2.abi3.so"])
+    silent(ground.check(site, root=True))
+
+
+@pytest.mark.parametrize("log", [LACKING, ABSENT])
+def test_one_of_two_was_uninstalled_and_took_the_files_along(ground: Ground, log: str) -> None:
+    site = with_opencv(ground)
+    assert ground.uninstall(site, "opencv-python")
+    shutil.rmtree(site.path / "cv2")
+    silent(ground.check(site, root=True))
+    done = ground.check(site, root=True, log=log)
+    assert (done.first.rule, done.first.severity, done.first.says) == ("TL604", "warning", log.strip())
+    assert "--force-reinstall --no-deps --no-cache-dir opencv-python-headless==4.10.0.84" in done.command
+
+
+def test_any_module_of_two_distributions(ground: Ground) -> None:
+    site = with_opencv(ground)
+    install(site.path, "python-jose", "3.3.0", {"jose/__init__.py": "a = 1\n", "jose/jwt.py": "x = 1\n"})
+    install(site.path, "jose", "1.0.0", {"jose/__init__.py": "print 'x'\n"})
+    silent(ground.check(site, root=True))
+    log = "ImportError: cannot import name 'jwt' from 'jose' (/opt/venv/site-packages/jose/__init__.py)\n"
+    done = ground.check(site, root=True, log=log)
+    assert done.first.rule == "TL620"
+    assert done.first.message.startswith("jose 1.0.0 overwrote python-jose 3.3.0")
