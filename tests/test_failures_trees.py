@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from support.appliers import ffmpeg
 from support.ground import Checked, Ground
+from support.libraries import pe
 from support.site_folder import digest, install, write
 from support.skeletons import Site
 
@@ -300,3 +302,108 @@ def test_any_module_of_two_distributions(ground: Ground) -> None:
     done = ground.check(site, root=True, log=log)
     assert done.first.rule == "TL620"
     assert done.first.message.startswith("jose 1.0.0 overwrote python-jose 3.3.0")
+
+
+# DLLs of torch and of FFmpeg on Windows.
+
+LOADING = (
+    'OSError: [WinError 126] The specified module could not be found. Error loading "C:\\venv\\Lib\\'
+    'site-packages\\torch\\lib\\torch_cuda.dll" or one of its dependencies.\n'
+)
+
+
+def of_windows(ground: Ground) -> Site:
+    site = ground.windows()
+    libraries = ["cudart64_12.dll", "cudnn64_9.dll", "cublas64_12.dll"]
+    ground.torch(site, "2.8.0+cu128", made_for=[], needs={"torch_cuda.dll": libraries})
+    for name in [*libraries, "cudnn_ops64_9.dll"]:
+        record(site, "torch", f"torch/lib/{name}", pe())
+    return site
+
+
+@pytest.mark.parametrize("log", ["", LOADING])
+def test_a_dll_of_cudnn_was_deleted(ground: Ground, log: str) -> None:
+    site = of_windows(ground)
+    silent(ground.check(site))
+    (site.path / "torch/lib/cudnn64_9.dll").unlink()
+    done = ground.check(site, log=log)
+    assert (done.first.rule, done.first.severity) == (("TL610", "error") if log else ("TL601", "warning"))
+    assert "cudnn64_9.dll" in done.first.message and "torch_cuda.dll" in done.first.message
+    assert "torch==2.8.0+cu128" in done.command
+
+    def installed() -> None:
+        record(site, "torch", "torch/lib/cudnn64_9.dll", pe())
+
+    ground.cure(done, installed)
+
+
+def test_a_dll_that_cudnn_opens_later_was_deleted(ground: Ground) -> None:
+    site = of_windows(ground)
+    (site.path / "torch/lib/cudnn_ops64_9.dll").unlink()
+    log = "Could not locate cudnn_ops64_9.dll. Please make sure it is in your library path!\n"
+    done = ground.check(site, log=log)
+    assert done.first.rule == "TL601"
+    assert "TL230" not in [each.rule for each in done.findings]
+
+
+def with_codec(ground: Ground, folder: str, major: int, *without: str) -> tuple[Site, Path]:
+    """torchcodec beside an FFmpeg: in a folder of conda, or copied into the folder of torchcodec."""
+    is_conda = folder == "Library/bin"
+    site = ground.windows("3.12", "env" if is_conda else "venv")
+    for each in ("torchcodec==0.9.1", "torchaudio==2.9.1"):
+        ground.wheel(site, each)
+    ground.torch(site, "2.9.1+cpu")
+    if is_conda:
+        write(site.path.parents[1] / "conda-meta/python-3.12.1-0.json", "{}")
+    place = (site.path.parents[1] if is_conda else site.path) / folder
+    for name in ffmpeg(major, "windows"):
+        if not name.startswith(without or "-"):
+            write(place / name, pe())
+    return site, place
+
+
+def codecs() -> str:
+    place = "C:\\venv\\Lib\\site-packages\\torchcodec\\libtorchcodec_core"
+    lines = [
+        f"FFmpeg version {each}: Could not find module '{place}{each}.dll' (or one of its dependencies)."
+        for each in (8, 7, 6, 5, 4)
+    ]
+    head = "RuntimeError: Could not load libtorchcodec. Likely causes:\n[start of libtorchcodec loading traceback]"
+    return "\n".join([head, *lines, "[end of libtorchcodec loading traceback]."])
+
+
+@pytest.mark.parametrize("folder", ["Library/bin", "torchcodec"])
+def test_a_dll_that_the_ffmpeg_of_torchcodec_needs(ground: Ground, folder: str) -> None:
+    site, place = with_codec(ground, folder, 7)
+    silent(ground.check(site))
+    write(place / "avcodec-61.dll", pe({"libx264-164.dll": ["x"]}))
+    alone = ground.check(site)
+    silent(alone)
+    assert "avcodec-61.dll needs libx264-164.dll" in alone.text
+    done = ground.check(site, log=codecs())
+    assert (done.first.rule, done.first.severity) == ("TL610", "warning")
+    assert done.first.message == "avcodec-61.dll of FFmpeg needs libx264-164.dll, which is not found"
+    is_conda = folder != "torchcodec"
+    assert ("--force-reinstall ffmpeg" if is_conda else "Gyan.FFmpeg.Shared") in done.command
+
+
+@pytest.mark.parametrize(
+    ("major", "without", "shown"),
+    [
+        (9, (), "the folder of torchcodec has FFmpeg 9"),
+        (
+            7,
+            ("avformat", "avdevice"),
+            "the folder of torchcodec has FFmpeg 7 without avformat-61.dll, avdevice-61.dll",
+        ),
+    ],
+)
+def test_an_ffmpeg_in_the_folder_of_torchcodec(
+    ground: Ground, major: int, without: tuple[str, ...], shown: str
+) -> None:
+    """https://github.com/meta-pytorch/torchcodec/issues/1108"""
+    site, _ = with_codec(ground, "torchcodec", major, *without)
+    silent(ground.check(site))
+    done = ground.check(site, log=codecs())
+    assert done.first.rule == "TL304"
+    assert done.first.message.endswith(shown)

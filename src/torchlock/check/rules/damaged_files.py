@@ -102,11 +102,26 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         expected_error = _no_module(context, checked, first.path) if first.path.endswith(".py") else ""
         yield context.finding("TL601", severity, message, name, path=first.path, expected_error=expected_error)
     elif perhaps:
-        message += "; its import may work without it"
-        yield context.finding("TL601", "warning", message, name, path=first.path)
+        user = _unseen_by(context, first.path)
+        message += f"; {user} needs it" if user else "; its import may work without it"
+        because = (
+            f"{_UNENDED}; Windows may find another {os.path.basename(first.path)} on the PATH" if user else None
+        )
+        lacks = tuple(os.path.basename(each.path) for each in perhaps if is_library(each.path))
+        yield context.finding("TL601", "warning", message, name, path=first.path, because=because, lacks=lacks)
     else:
         message += f"; its import does not need {'it' if count == 1 else 'them'}"
         yield context.finding("TL601", "note", message, name, path=first.path)
+
+
+_UNENDED = "an interrupted install or deleted files left only a part of the package"
+
+
+def _unseen_by(context: CheckContext, path: str) -> str:
+    """The library of the stack that needs a missing one, if the machine may have another; "" if none does."""
+    lost = os.path.basename(path).lower()
+    unseen = (each for attempt in context.attempts for each in attempt.outcome.unseen)
+    return next((os.path.basename(each.wanted_by) for each in unseen if each.name.lower() == lost), "")
 
 
 def _is_core_of_numpy(fault: Fault) -> bool:
