@@ -9,7 +9,7 @@ from torchlock.check.fix.afresh import afresh, of_rest, one_of_two, with_library
 from torchlock.check.fix.application import of_application
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import where_to_run
-from torchlock.check.fix.cuda_libraries import found_library
+from torchlock.check.fix.cuda_libraries import beside_later_cuda, found_library
 from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.gpu_builds import for_cuda, for_driver, for_gpu, of_torchcodec
@@ -47,6 +47,7 @@ def _alone(function: _Alone) -> _WithPlan:
 _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     **dict.fromkeys(("TL208", "TL222", "TL223"), (_alone(for_gpu),)),
     "TL202": (_alone(for_driver),),
+    "TL207": (_alone(beside_later_cuda),),
     "TL209": (_alone(for_cuda),),
     "TL210": (_alone(of_torchcodec),),
     "TL104": (without_torchtext,),
