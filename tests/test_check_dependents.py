@@ -227,7 +227,8 @@ def test_a_ctranslate2_beside_a_torch_for_cuda_13(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], cuda: str, is_later: bool
 ) -> None:
     """https://github.com/SYSTRAN/faster-whisper/issues/1431: every release opens libcublas.so.12."""
-    site = site_of(tmp_path / "env")
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
     stage_torch(site, f"2.12.0+cu{cuda.replace('.', '')}", cuda=repr(cuda))
     install(site, "ctranslate2", "4.4.0")
     report = run(capsys, "--path", site, "--platform", "linux-x86_64")

@@ -24,6 +24,7 @@ from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
 from torchlock.check.fix.system_libraries import later_soundfile, later_system, of_system, other_ffmpeg
 from torchlock.check.fix.vendor_builds import of_vendor
+from torchlock.check.fix.vendor_cuda import of_machines_cuda
 from torchlock.check.fix.xformers import of_xformers
 from torchlock.check.library_origins import meaning_of_missing
 from torchlock.finding import Remedy
@@ -61,7 +62,8 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL608": (_alone(later_soundfile),),
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
     "TL610": (
-        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_system, of_vendor)),
+        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_system)),
+        *map(_alone, (of_machines_cuda, of_vendor)),
         *map(_alone, (rebuilt, of_vendors_torch, complete)),
     ),
     "TL611": (*map(_alone, (without_left, of_xformers, of_vendor, rebuilt)), of_one_source),

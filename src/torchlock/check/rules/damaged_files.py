@@ -104,9 +104,8 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
     elif perhaps:
         user = _unseen_by(context, first.path)
         message += f"; {user} needs it" if user else "; its import may work without it"
-        because = (
-            f"{_UNENDED}; Windows may find another {os.path.basename(first.path)} on the PATH" if user else None
-        )
+        on_path = f"; Windows may find another {os.path.basename(first.path)} on the PATH"
+        because = f"{_UNENDED}{on_path}" if user and context.operating_system == "windows" else None
         lacks = tuple(os.path.basename(each.path) for each in perhaps if is_library(each.path))
         yield context.finding("TL601", "warning", message, name, path=first.path, because=because, lacks=lacks)
     else:
