@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from compiling.conda import evidence_of
-from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of
+from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of, true_of
 
-_KEYS = {"name", "what", "because", "look", "users", "kind", "sources", "checked"}
+_KEYS = {"name", "what", "because", "look", "users", "shown", "kind", "sources", "checked"}
 
 
 def read_libraries(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
@@ -34,5 +34,9 @@ def _row(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
         re.compile(texts["name"])
     except re.error as error:
         raise TableError(f"not a pattern: {error}", "name") from error
-    users = {"users": texts_of(row, "users")} if "users" in row else {}
+    users: dict[str, Any] = {"users": texts_of(row, "users")} if "users" in row else {}
+    if "shown" in row:
+        users["shown"] = true_of(row, "shown")
+        if "users" not in row:
+            raise TableError("needs users", "shown")
     return {**texts, **users, **evidence_of(row, sources)}

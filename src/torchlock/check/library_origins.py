@@ -15,6 +15,7 @@ class Meaning(NamedTuple):
     """What a line of a log means: ``what`` the library is, after its name; the reason; and what to do.
 
     ``sources`` are the identifiers of those that say so. ``users``: the reason is about these; () for any user.
+    ``shown``: they are modules, and the log must show that one of them is imported.
     """
 
     what: str
@@ -22,6 +23,7 @@ class Meaning(NamedTuple):
     look: str
     sources: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    shown: bool = False
 
 
 _UTIL = re.compile(r"(?:lib)?avutil(?:\.so\.|-|\.)(\d{1,3})", re.IGNORECASE)
@@ -52,7 +54,7 @@ def meaning_of_missing(library: str) -> Meaning | None:
         if (match := pattern.fullmatch(library)) is not None:
             groups = {"ffmpeg": _ffmpeg_of(library), **match.groupdict()}
             what, because, look = (text.format(**groups) if "{" in text else text for text in words[:3])
-            return Meaning(what, because, look, words.sources, words.users)
+            return Meaning(what, because, look, *words[3:])
     origin = origin_of_dll(library)
     return Meaning("", origin, advice_for_dll(library)) if origin else None
 
@@ -75,7 +77,14 @@ def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
     return [
         (
             re.compile(row["name"], re.IGNORECASE),
-            Meaning(row["what"], row["because"], row["look"], tuple(row["sources"]), tuple(row.get("users", ()))),
+            Meaning(
+                row["what"],
+                row["because"],
+                row["look"],
+                tuple(row["sources"]),
+                tuple(row.get("users", ())),
+                row.get("shown", False),
+            ),
         )
         for row in tables.load_compiled("libraries.json")["libraries"]
     ]
