@@ -118,8 +118,8 @@ AS_JSON = (
     "'torchaudio.utils' (/env/lib/python3.10/site-packages/torchaudio/utils/__init__.py)\"}"
 )
 AS_BYTES = (
-    'failed: b\'Traceback (most recent call last):\\n  File "/w.py", line 1, in <module>\\n    import torchaudio\\n'
-    "ModuleNotFoundError: No module named \\'torchaudio\\'\\n'"
+    'failed: b\'Traceback (most recent call last):\\n  File "/w.py", line 1, in <module>\\n    import torchaudio'
+    "\\nModuleNotFoundError: No module named \\'torchaudio\\'\\n'"
 )
 
 
