@@ -241,6 +241,10 @@ class Matrix:
         """The reason for the rule, as a clause; empty for an unknown rule."""
         return str(self._rules.get(rule, {}).get("because", ""))
 
+    def kind(self, rule: str) -> str:
+        """The kind of the evidence for a rule; that of a statement may differ."""
+        return str(self._rules[rule]["kind"])
+
     def sources_of(self, rule: str) -> tuple[str, ...]:
         """The identifiers of the sources of a rule."""
         return tuple(self._rules.get(rule, {}).get("sources", ()))
