@@ -132,7 +132,9 @@ def _build(name: str, platforms: Sequence[str]) -> str:
     if name in (EVERY, PUBLIC):
         return name
     if name == "auto":
-        raise InputError("--accelerator auto: the matrix does not examine this machine", hint="name a build, or all")
+        raise InputError(
+            "--accelerator auto: the matrix does not examine this machine", hint="name a build, or all"
+        )
     return accelerator_of(name, Platform.parse(platforms[0]) if len(platforms) == 1 else None)
 
 

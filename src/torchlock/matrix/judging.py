@@ -17,6 +17,7 @@ from torchlock.matrix.values import FAILS, LOADS, UNKNOWN, Judgement
 
 if TYPE_CHECKING:
     from torchlock.knowledge.judge import Violation
+    from torchlock.knowledge.proofs import Cell, Proofs
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.target import Target
 
@@ -25,7 +26,7 @@ BUILDS = "TL203"
 
 
 class Pair(NamedTuple):
-    """A build of a companion beside a build of torch. ``public``: the public index serves both. A build may be ""."""
+    """A build of a companion beside one of torch, "" if not known. ``public``: the public index serves both."""
 
     package: str
     version: str
@@ -36,13 +37,32 @@ class Pair(NamedTuple):
 
 
 class PairJudge:
-    """Judges pairs by the rules (``knowledge/judge.py``)."""
+    """Judges pairs by the proofs from their wheels; without a proof, by the rules (``knowledge/judge.py``)."""
 
-    def __init__(self, matrix: Matrix) -> None:
+    def __init__(self, matrix: Matrix, proven: Proofs) -> None:
         self._matrix = matrix
+        self._proven = proven
+        self._proofs: dict[tuple[str, str], dict[tuple[Version, Version], Cell]] = {}
 
     def judge(self, pair: Pair, target: Target) -> Judgement:
-        """The judgement of a pair on a Python and a platform. Without a statement about it, it is unknown."""
+        """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown."""
+        proof = self._proof(pair, str(target.platform))
+        if proof is not None and proof.verdict != UNKNOWN:
+            return _proven(proof)
+        found = self._by_rules(pair, target)
+        return found if proof is None or found.verdict == FAILS else _proven(proof)
+
+    def _proof(self, pair: Pair, platform: str) -> Cell | None:
+        """The proof for exactly these two builds."""
+        key = pair.package, platform
+        if key not in self._proofs:
+            cells = self._proven.cells(pair.package, platform=platform)
+            self._proofs[key] = {(cell.version, cell.torch): cell for cell in cells}
+        cell = self._proofs[key].get((parsed(pair.version), parsed(pair.torch)))
+        builds = (pair.build, pair.torch_build)
+        return cell if cell is not None and (cell.build, cell.torch_build) == builds else None
+
+    def _by_rules(self, pair: Pair, target: Target) -> Judgement:
         broken = self._violation(pair, target)
         if broken is not None:
             return _failure(pair, broken)
@@ -51,7 +71,9 @@ class PairJudge:
             return Judgement(UNKNOWN, "", f"The build of {which} is not known.")
         positive = self._positive(pair, target)
         if positive is None:
-            return Judgement(UNKNOWN, "", f"No rule is about {pair.package} {pair.version} and torch {pair.torch}.")
+            return Judgement(
+                UNKNOWN, "", f"No rule is about {pair.package} {pair.version} and torch {pair.torch}."
+            )
         return self._by_labels(pair) or _success(pair, positive)
 
     def _violation(self, pair: Pair, target: Target) -> Violation | None:
@@ -112,6 +134,17 @@ def requirement_in_words(name: str, specifier: str) -> str:
     return f"a torch that is built for CUDA {exact.removesuffix('.*')}"
 
 
+def _proven(cell: Cell) -> Judgement:
+    return Judgement(
+        cell.verdict,
+        cell.kind,
+        f"{cell.reason[:1].upper()}{cell.reason[1:].rstrip('.')}.",
+        symbol=cell.symbol or "",
+        sources=cell.sources,
+        evidence=cell.evidence,
+    )
+
+
 def _failure(pair: Pair, broken: Violation) -> Judgement:
     statement = broken.statement
     assert statement is not None
@@ -134,8 +167,8 @@ def _success(pair: Pair, statement: Statement) -> Judgement:
     return Judgement(
         LOADS,
         statement.kind,
-        f"{pair.package} {pair.version} needs torch{need.specifier}, because {statement.because}; torch {pair.torch} "
-        "is such a release.",
+        f"{pair.package} {pair.version} needs torch{need.specifier}, because {statement.because}; "
+        f"torch {pair.torch} is such a release.",
         statement.rule,
         sources=statement.sources,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import MEMBERS
@@ -22,8 +22,8 @@ PUBLIC, EVERY = "pypi", "all"
 class Selection:
     """The filters of one request.
 
-    ``ranges`` maps a package to a specifier set ("" for all of its releases); companions that it lacks are left out
-    unless it names none. ``platforms`` are names like linux-x86_64. ``python`` is a minor release of Python 3, or
+    ``ranges`` maps a package to a specifier set ("" for all of its releases); if it names companions, only these
+    are shown. ``platforms`` are names like linux-x86_64. ``python`` is a minor release of Python 3, or
     None for all. ``build`` is ``pypi``, ``all`` or a label. Empty ``kinds`` and ``verdicts`` mean all of them.
     """
 
@@ -41,3 +41,9 @@ class Selection:
         """The columns."""
         named = tuple(name for name in COMPANIONS if name in self.ranges)
         return named or COMPANIONS
+
+    def on_one_platform(self) -> Selection:
+        """The rows that the page shows first: all companions on the first platform, from torch 2.0 on."""
+        build = PUBLIC if self.build == EVERY else self.build
+        first = Selection({"torch": ">=2.0"}, self.platforms[:1], self.python, build, gpu=self.gpu)
+        return replace(first, driver=self.driver)

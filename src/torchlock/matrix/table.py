@@ -8,6 +8,7 @@ from torchlock.answers import Unknown
 from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits, lowest
+from torchlock.knowledge.proofs import proofs
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.matrix.fitness import fitness_of
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class _Place(NamedTuple):
-    """One platform of a request: its index, its name, and the cells (one for each Python) that are asked about."""
+    """One platform of a request: its number, its name, and the cells (one for each Python) asked about."""
 
-    index: int
+    number: int
     name: str
     cells: int
 
@@ -41,7 +42,8 @@ class Table:
         self.stack = CompatibilityTable()
         self.builds = build_table()
         self.date = self.matrix.date
-        self._judge = PairJudge(self.matrix)
+        self.proofs = proofs()
+        self._judge = PairJudge(self.matrix, self.proofs)
         self._judged: dict[tuple[Pair, int], Judgement] = {}
 
     def entries(self, selection: Selection) -> Iterator[Entry]:
@@ -51,24 +53,11 @@ class Table:
             InvalidSpecifier: a range is not a specifier set.
         """
         for platform in selection.platforms:
-            index = self.stack.platforms.index(platform)
-            cells = self.stack.on_platform(index)
+            number = self.stack.platforms.index(platform)
+            cells = self.stack.on_platform(number)
             if selection.python is not None:
                 cells &= self.stack.on_pythons([self.stack.pythons.index(selection.python)])
-            yield from self._on_place(selection, _Place(index, platform, cells))
-
-    def torches(self, selection: Selection, platform: str) -> list[tuple[str, str]]:
-        """The releases of torch that install on one platform, newest first, each with a build that is asked for."""
-        index = self.stack.platforms.index(platform)
-        cells = self.stack.on_platform(index)
-        if selection.python is not None:
-            cells &= self.stack.on_pythons([self.stack.pythons.index(selection.python)])
-        place = _Place(index, platform, cells)
-        return [
-            (self.stack.packages["torch"].versions[torch], build)
-            for torch in self._releases("torch", selection, place)
-            for build in self.builds_of("torch", torch, selection.build, place.index)
-        ]
+            yield from self._on_place(selection, _Place(number, platform, cells))
 
     def builds_of(self, name: str, release: int, wanted: str, platform: int) -> list[str]:
         """The builds of a release (by its index) on a platform that are asked for; "" for one that is not known.
@@ -105,7 +94,7 @@ class Table:
     def _on_place(self, selection: Selection, place: _Place) -> Iterator[Entry]:
         companions = {name: self._releases(name, selection, place) for name in selection.companions}
         for torch in self._releases("torch", selection, place):
-            for torch_build in self.builds_of("torch", torch, selection.build, place.index):
+            for torch_build in self.builds_of("torch", torch, selection.build, place.number):
                 fitness = self._fitness(torch, torch_build, selection, place)
                 for name, releases in companions.items():
                     for release in releases:
@@ -120,14 +109,14 @@ class Table:
         cells = torches.cells[torch[0]] & package.cells[release] & place.cells
         if not cells:
             return
-        public_torch = self.public_build("torch", torch[0], place.index)
-        for build in self.builds_of(name, release, selection.build, place.index):
-            public = build == self.public_build(name, release, place.index) and torch[1] == public_torch
+        public_torch = self.public_build("torch", torch[0], place.number)
+        for build in self.builds_of(name, release, selection.build, place.number):
+            public = build == self.public_build(name, release, place.number) and torch[1] == public_torch
             pair = Pair(name, package.versions[release], build, torches.versions[torch[0]], torch[1], public)
             judged = self.judged(pair, lowest(cells))
             if _is_asked_for(judged, selection):
                 pythons = tuple(f"3.{self.stack.pythons[self.stack.coordinates(cell)[1]]}" for cell in bits(cells))
-                allowed = bool(self.stack.declared_beside(name, torch[0], place.index) >> release & 1)
+                allowed = bool(self.stack.declared_beside(name, torch[0], place.number) >> release & 1)
                 yield Entry(*pair[:2], pair.torch, place.name, build, torch[1], public, pythons, allowed, judged)
 
     def judged(self, pair: Pair, cell: int) -> Judgement:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torchlock.knowledge.proofs import Evidence
 
 LOADS, FAILS, UNKNOWN = VERDICTS = ("loads", "fails", "unknown")
 KINDS = ("measured", "declared", "reported")
-
-
-class Wheel(NamedTuple):
-    """A wheel that was read as evidence: its file name, its hash, and the day on which it was read."""
-
-    file: str
-    sha256: str
-    date: str
 
 
 class Judgement(NamedTuple):
     """Whether one build of a companion loads with one build of torch.
 
     ``kind`` is that of the evidence: ``measured``, ``declared`` or ``reported``; "" if there is no evidence.
-    ``reason`` is one sentence. ``rule`` is the rule that decides, "" for a proof from the wheels. ``symbol`` is the
-    first symbol that torch lacks. ``sources`` are keys of ``compat_data/sources.toml``; ``evidence`` are wheels.
+    ``reason`` is one sentence. ``rule`` is the rule that decides, "" for a proof from the wheels. ``symbol`` is
+    the first symbol that torch lacks. ``sources`` are keys of ``compat_data/sources.toml``; ``evidence`` are the
+    wheels that were read.
     """
 
     verdict: str
@@ -30,11 +26,11 @@ class Judgement(NamedTuple):
     rule: str = ""
     symbol: str = ""
     sources: tuple[str, ...] = ()
-    evidence: tuple[Wheel, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Fitness(NamedTuple):
-    """Whether a build of torch runs on a GPU with a driver: ``yes``, ``no`` or ``unknown``, and a clause that says why."""
+    """Whether a build of torch runs on a GPU with a driver: ``yes``, ``no`` or ``unknown``, and why (a clause)."""
 
     answer: str
     because: str
@@ -44,8 +40,8 @@ class Fitness(NamedTuple):
 class Entry(NamedTuple):
     """One entry of the matrix.
 
-    ``build`` and ``torch_build`` are labels (``cpu``, ``cu130``), "" if the build is not known. ``public``: both are
-    what the public index serves. ``pythons`` are the Pythons on which both releases install. ``allowed``: the
+    ``build`` and ``torch_build`` are labels (``cpu``, ``cu130``), "" if the build is not known. ``public``: both
+    are what the public index serves. ``pythons`` are the Pythons on which both releases install. ``allowed``: the
     metadata of the companion allows this torch, so that an installer accepts the pair. ``fitness`` is None if no
     GPU and no driver were stated.
     """

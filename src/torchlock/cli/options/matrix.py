@@ -52,15 +52,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="only cells with this kind of evidence (repeatable)",
     )
     group.add_argument(
-        "--verdict", choices=VERDICTS, action="append", default=[], help="only cells with this verdict (repeatable)"
+        "--verdict",
+        choices=VERDICTS,
+        action="append",
+        default=[],
+        help="only cells with this verdict (repeatable)",
     )
     add = parser.add_argument_group("report").add_argument
     add(
         "--format",
         choices=("text", "json", "csv", "html"),
         default="text",
-        help="a table of 80 columns; json or csv, one record for each cell; or html, one page that filters, shows "
-        "evidence and judges a pasted requirements file or log, and loads nothing from the network (default: text)",
+        help="a table of 80 columns; json or csv, one record for each cell; or html, one page that filters, "
+        "shows evidence, judges a pasted requirements file or log, and needs no network (default: text)",
     )
     add("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     add("-o", "--output", metavar="FILE", help="write the report here (default: standard output)")
@@ -70,9 +74,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     from torchlock.target import PLATFORMS
 
     add = parser.add_argument_group("target").add_argument
-    add(
-        "--python", metavar="VERSION", help="only releases that install on this Python, like 3.12 (default: any)"
-    )
+    add("--python", metavar="VERSION", help="only releases that install on this Python, like 3.12 (default: any)")
     add(
         "--platform",
         choices=("host", "all", *PLATFORMS),
@@ -84,14 +86,14 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         "--accelerator",
         metavar="BUILD",
         default="pypi",
-        help="pypi: the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu: that build of "
-        "the PyTorch index; all: every known build of torch beside every known build of the companion "
+        help="pypi: the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu: that build "
+        "of the PyTorch index; all: every known build of torch beside every known build of the companion "
         "(default: pypi)",
     )
     add(
         "--gpu",
         metavar="NAME",
-        help="also say which builds of torch have code for this GPU: a product like 'RTX 4090', or its architecture "
-        "(sm_89, gfx1100, xpu)",
+        help="also say which builds of torch have code for this GPU: a product like 'RTX 4090', or its "
+        "architecture (sm_89, gfx1100, xpu)",
     )
     add("--driver", metavar="VERSION", help="also say which builds this NVIDIA driver runs, like 550.54.14")
