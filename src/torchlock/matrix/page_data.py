@@ -75,6 +75,7 @@ def _package(table: Table, name: str, builds: Pool) -> dict[str, Any]:
         "versions": package.versions,
         "cells": _shared(cells),
         "builds": _shared(known),
+        "earlier": spans_of(package.everything & ~package.comparable),
         "yanked": spans_of(package.yanked),
         "prereleases": spans_of(package.prereleases),
     }

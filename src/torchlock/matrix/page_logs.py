@@ -28,7 +28,8 @@ def log_data(matrix: Matrix) -> dict[str, Any]:
         for each in meanings()
     ]  # fmt: skip
     named = {rule for row in known for rule in row[3]} | {each.rule for each in meanings()}
-    return {"prints": known, "meanings": said, "titles": {rule: matrix.title(rule) for rule in sorted(named)}}
+    titles = {rule: matrix.title(rule) for rule in sorted(named)}
+    return {"prints": known, "meanings": said, "titles": titles}
 
 
 def browser_pattern(pattern: str) -> str:

@@ -85,9 +85,10 @@ def _overview(table: Table, selection: Selection) -> str:
     rows = []
     for (torch, build), entries in groupby(table.entries(wanted), key=lambda each: (each.torch, each.torch_build)):
         found = list(entries)
+        columns = ([each for each in found if each.package == name] for name in COMPANIONS)
         cells = "".join(
-            f"<td>{_cell([each for each in found if each.package == name], table.stack.packages[name].versions)}</td>"
-            for name in COMPANIONS
+            f"<td>{_cell(each, table.stack.packages[name].versions)}</td>"
+            for name, each in zip(COMPANIONS, columns, strict=True)
         )
         rows.append(f'<tr><th scope="row">{torch} <small>{html.escape(build or "?")}</small></th>{cells}</tr>')
     return f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"

@@ -154,11 +154,11 @@ function logAnswer(view, text) {
   view.logs = view.logs || new LogReader(view.data);
   const found = view.logs.read(text).slice(0, 8);
   const items = found.map((each) => {
-    const said = each.meaning ? `${each.meaning.says}.` : `Possible causes: ${each.rules.map((rule) => `${view.logs.titles[rule] || rule} (${rule})`).join("; ")}.`;
+    const said = each.meaning ? `${each.meaning.says}.` : `May be: ${each.rules.map((rule) => `${view.logs.titles[rule] || rule} (${rule})`).join("; or: ")}. The files decide.`;
     return make("li", {}, make("b", { class: "mark unknown" }, "?"), make("span", {}, `line ${each.number}: `, make("code", {}, each.line.slice(0, 200)), make("br"), said,
       each.meaning && each.meaning.fix ? ` ${each.meaning.fix}` : "", each.meaning && each.meaning.command ? make("pre", {}, each.meaning.command) : ""));
   });
-  const summary = found.length ? "Lines of this log that torchlock knows; which one is the cause needs the files:" : "No line of this log is known to this page.";
+  const summary = found.length ? "What these lines mean by themselves. Which one is the cause needs the files:" : "No line of this log is known to this page.";
   return [make("p", {}, make("strong", {}, summary)), make("ol", {}, ...items),
     make("p", { class: "note" }, make("code", {}, "torchlock check --log FILE"), " orders the causes, and reads the libraries of the environment.")];
 }

@@ -2,6 +2,8 @@
 /* What a pasted text says: a list of requirements, or a log. Nothing here touches the document. */
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,80}[A-Za-z0-9])?/;
+const COMMAND = /^.*?\bpip3?\s+install\b/;
+const VALUED = /^(--index-url|--extra-index-url|-i|-f|--find-links|-c|-r|--constraint|--requirement|--target|-t|--python|-p)$/;
 const PAGE = /download(?:-r2)?\.pytorch\.org\/whl\/(?:test\/)?((?:cu|rocm)[\d.]{1,8}|cpu|xpu)\b/;
 
 /* A version of PEP 440 as a key that compares; null if the text is not one. */
@@ -83,10 +85,10 @@ function readRequirements(data, text) {
   let label = "", others = 0;
   for (const [number, raw] of text.split(/\r?\n/).entries()) {
     const page = PAGE.exec(raw);
-    const line = raw.replace(/(^|\s)#.*$/, "").replace(/^\s*(?:RUN\s+)?(?:uv\s+|python3?\s+-m\s+)?pip3?\s+install\b/, "").trim();
-    if (page && /^\s*(-i|--index-url|--extra-index-url|--find-links|-f)\b/.test(line)) label = page[1];
-    else if (page && /pip/.test(raw)) label = page[1];
-    for (const word of words(line)) {
+    const plain = raw.replace(/(^|\s)#.*$/, "").trim(), isCommand = COMMAND.test(plain);
+    const line = isCommand ? plain.replace(COMMAND, "").trim() : plain;
+    if (page && (isCommand || /^(-i|--index-url|--extra-index-url|--find-links|-f)\b/.test(line))) label = page[1];
+    for (const word of words(line, isCommand)) {
       const name = NAME.exec(word);
       const known = name && name[0].toLowerCase().replace(/[-_.]+/g, "-");
       if (!known || !names.includes(known)) { others += word && !word.startsWith("-") ? 1 : 0; continue; }
@@ -105,16 +107,13 @@ function readRequirements(data, text) {
 }
 
 /* The requirements of a line: a requirements file has one in a line, a command several. */
-function words(line) {
-  if (!line) return [];
-  if (/^-/.test(line)) return [];
-  const quoted = line.match(/"[^"]*"|'[^']*'|\S+/g) || [];
-  const isList = quoted.length > 1 && !/[;@]/.test(line) && !/^[A-Za-z0-9._-]+(\[[^\]]*\])?\s*[<>=!~]/.test(line);
-  if (!isList) return [line.replace(/\s+--hash.*$/, "").replace(/\\$/, "").replace(/^["']|["'],?$/g, "").trim()];
-  const found = [];
-  for (let at = 0; at < quoted.length; at += 1) {
+function words(line, isCommand) {
+  if (!line || /^-/.test(line)) return [];
+  if (!isCommand) return [line.replace(/\s+--\w.*$/, "").replace(/\\$/, "").replace(/^["']|["'],?$/g, "").trim()];
+  const found = [], quoted = line.match(/"[^"]*"|'[^']*'|[^\s;&|]+|[;&|]/g) || [];
+  for (let at = 0; at < quoted.length && !/^[;&|]$/.test(quoted[at]); at += 1) {
     const word = quoted[at].replace(/^["']|["']$/g, "");
-    if (/^(--index-url|--extra-index-url|-i|-f|--find-links|-c|-r|--target|-t)$/.test(word)) at += 1;
+    if (VALUED.test(word)) at += 1;
     else if (!word.startsWith("-") && word !== "\\") found.push(word);
   }
   return found;
@@ -155,6 +154,10 @@ function judgePair(judge, torch, entry, target, isAsked) {
   const pinned = /==\s*[\d.]+(\+\w+)?$/.test(entry.specifier);
   if (!entry.places.length) return { verdict: "unknown", text: `${entry.name}${entry.specifier}: no such release is in the data of ${data.date}.` };
   if (isAsked && !torch.places.length) return { verdict: "unknown", text: `torch${torch.specifier}: no such release is in the data of ${data.date}.` };
+  const earlier = spans(data.packages[entry.name].earlier);
+  if (entry.places.every((place) => earlier.has(place))) {
+    return { verdict: "unknown", text: `${entry.name}${entry.specifier}: the matrix does not cover these early releases.` };
+  }
   if (!mine.length || !theirs.length) {
     const which = mine.length ? `torch${torch.specifier}` : `${entry.name}${entry.specifier}`;
     return { verdict: "fails", text: `${which}: no release installs on this Python and platform.` };
@@ -178,9 +181,16 @@ function judgePair(judge, torch, entry, target, isAsked) {
   if (!good.length) return { verdict: "unknown", text: `${subject}: ${open[0].reason}`, judged: open[0] };
   const newest = newestPair(found);
   const choice = good.reduce((best, each) => (each.torch > best.torch || (each.torch === best.torch && each.release > best.release) ? each : best));
-  const pair = `torch ${data.packages.torch.versions[choice.torch]} with ${entry.name} ${data.packages[entry.name].versions[choice.release]}`;
+  const pair = pairInWords(data, entry.name, choice);
   if (newest && newest.verdict === "loads") return { verdict: "loads", text: `${subject}: the newest releases load together (${pair}); not every allowed pair does.`, judged: newest };
-  return { verdict: "unknown", text: `${subject}: some pairs load and others do not; pin them: ${pair}.`, judged: choice };
+  const taken = newest && newest.verdict === "fails"
+    ? `an installer takes the newest releases, ${pairInWords(data, entry.name, newest)}, which do not load together`
+    : "some pairs load and others do not";
+  return { verdict: "unknown", text: `${subject}: ${taken}. These load: ${pair}.`, judged: choice };
+}
+
+function pairInWords(data, name, { torch, release }) {
+  return `torch ${data.packages.torch.versions[torch]} with ${name} ${data.packages[name].versions[release]}`;
 }
 
 /* The pair that an installer takes on an empty machine: the newest of each that the metadata allows. */
@@ -205,6 +215,12 @@ function range(data, name, places) {
   return places.length === 1 ? first : `${first} to ${last}`;
 }
 
+/* A warning of Python: the program goes on. */
+const WARNED = /\b(?:User|Runtime|Future|Deprecation)?Warning: /;
+
+/* A line without a meaning of its own is shown only if it names the stack, or a library of it. */
+const OURS = /torch|c10|sndfile|libav|libsw/i;
+
 /* The lines of a log that a rule knows: [{line, number, rules, meaning}], each set of rules once. */
 class LogReader {
   constructor(data) {
@@ -224,12 +240,15 @@ class LogReader {
   read(text) {
     const lines = text.split(/\r?\n/), found = [], seen = new Set();
     for (const [number, whole] of lines.entries()) {
-      const line = whole.slice(0, 2000), known = this.signature(line);
-      if (!known || known.weight === "general" || known.weight === "echo" || seen.has(known.rules[0])) continue;
+      const line = whole.slice(0, 2000), known = WARNED.test(line) ? null : this.signature(line);
+      if (!known || known.weight === "echo" || seen.has(known.rules[0])) continue;
+      const meaning = this.meaning(known, line, lines, number);
+      if (!meaning && !OURS.test(line)) continue;
       seen.add(known.rules[0]);
-      found.push({ number: number + 1, line: line.trim(), rules: known.rules, meaning: this.meaning(known, line, lines, number) });
+      found.push({ number: number + 1, line: line.trim(), rules: known.rules, weight: known.weight, meaning });
     }
-    return found;
+    const real = found.filter((each) => each.weight !== "general");
+    return real.length ? real : found;
   }
 
   meaning(known, line, lines, number) {
