@@ -181,6 +181,20 @@ def test_a_pasted_list_is_judged(driver: Any, text: str, verdict: str) -> None:
     assert answer["verdict"] == verdict, answer
 
 
+@pytest.mark.parametrize(
+    ("text", "pins"),
+    [
+        ("Successfully installed torch-2.9.1+cu128 torchaudio-2.8.0\n", "torch==2.9.1+cu128\ntorchaudio==2.8.0"),
+        ("torch                 2.9.1\ntorchaudio            2.8.0\n", "torch==2.9.1\ntorchaudio==2.8.0"),
+        ("Found torch 2.9.1\ntorchaudio 2.8.0 requires torch==2.8.0\n", ""),
+        ("torchaudio 2.8.0\n", ""),
+        ("torch-audiomentations 0.11.0, pytorch-lightning 2.0.1, torchaudio 2.1.0", ""),
+    ],
+)
+def test_releases_that_a_log_names_are_judged_if_there_is_one_of_each(driver: Any, text: str, pins: str) -> None:
+    assert driver.execute_script("return pinsOfLog(torchlockView.data, arguments[0])", text) == pins
+
+
 def test_the_page_knows_the_lines_of_logs_that_check_knows(driver: Any) -> None:
     """Every line of the signatures' own cases: the same signature answers in the browser and in Python."""
     text = (Path(__file__).parent / "scenarios" / "log" / "signatures.toml").read_text(encoding="utf-8")

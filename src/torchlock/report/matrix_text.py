@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Paint = Callable[[str, str], str]
 
 _WIDTH = 80
-_FIRST = 15  # the columns of torch and of its build
+_FIRST = 16  # the columns of torch and of its build
 # More entries are shown with their reasons only if the reader asks for them.
 _FEW = 8
 _STYLES = {LOADS: "hint", FAILS: "error", UNKNOWN: "warning"}
@@ -48,8 +48,8 @@ def text(
         parts.append("\n".join(line for entry in entries for line in _entry(entry, paint)))
         parts.append("\n".join(_sources(entries, matrix)))
     else:
-        counts = f"{len(entries)} cells, data of {matrix.date}"
-        parts.append(f"{counts}; -v, or a narrower request, shows the reason of each")
+        said = f"{len(entries)} cells, data of {matrix.date}; -v, or a narrower request, shows the reason of each"
+        parts.append("\n".join(wrap(said, _WIDTH)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -144,10 +144,24 @@ function showPasted(view) {
 function requirementsAnswer(view, text) {
   const answer = judgeRequirements(view.judge, text, view.target), where = view.data.platforms[view.target.platform];
   const python = byId("python").value === "" ? "any Python" : `Python ${chosenPython(view, [])}`;
-  const items = answer.lines.map((line) => make("li", {}, make("b", { class: `mark ${classOf({ verdict: line.verdict, kind: line.judged ? line.judged.kind : "" })}` }, markOf({ verdict: line.verdict, kind: line.judged ? line.judged.kind : "" })), make("span", {}, line.text)));
+  const items = answer.lines.map(answerItem);
   const words = { loads: "These releases load together", fails: "These releases do not load together", unknown: "Not all of this could be judged" }[answer.verdict];
   return [make("p", {}, make("strong", {}, `${words} (${where}, ${python}).`)), make("ol", {}, ...items),
     make("p", { class: "note" }, "Not judged here: other packages, markers, constraints in other files, and system libraries. ", make("code", {}, "torchlock audit FILE"), " judges the whole file.")];
+}
+
+function answerItem(line) {
+  const shown = { verdict: line.verdict, kind: line.judged ? line.judged.kind : "" };
+  return make("li", {}, make("b", { class: `mark ${classOf(shown)}`, "aria-hidden": "true" }, markOf(shown)),
+    make("span", {}, make("span", { class: "hidden" }, `${line.verdict}: `), line.text));
+}
+
+/* The releases that a log names, judged as pins. */
+function namedInLog(view, text) {
+  const pins = pinsOfLog(view.data, text);
+  if (!pins) return [];
+  const { lines } = judgeRequirements(view.judge, pins, view.target);
+  return [make("p", {}, make("strong", {}, `The log names ${pins.split("\n").join(", ")}:`)), make("ol", {}, ...lines.map(answerItem))];
 }
 
 function logAnswer(view, text) {
@@ -159,6 +173,6 @@ function logAnswer(view, text) {
       each.meaning && each.meaning.fix ? ` ${each.meaning.fix}` : "", each.meaning && each.meaning.command ? make("pre", {}, each.meaning.command) : ""));
   });
   const summary = found.length ? "What these lines mean by themselves. Which one is the cause needs the files:" : "No line of this log is known to this page.";
-  return [make("p", {}, make("strong", {}, summary)), make("ol", {}, ...items),
+  return [...namedInLog(view, text), make("p", {}, make("strong", {}, summary)), make("ol", {}, ...items),
     make("p", { class: "note" }, make("code", {}, "torchlock check --log FILE"), " orders the causes, and reads the libraries of the environment.")];
 }

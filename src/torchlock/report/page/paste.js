@@ -215,8 +215,19 @@ function range(data, name, places) {
   return places.length === 1 ? first : `${first} to ${last}`;
 }
 
-/* A warning of Python: the program goes on. */
-const WARNED = /\b(?:User|Runtime|Future|Deprecation)?Warning: /;
+/* A warning of Python, after which the program goes on; a line of source code in a traceback. */
+const WARNED = /\b(?:User|Runtime|Future|Deprecation)?Warning: |^\s*raise /;
+
+/* The releases that a log names as pins, one of each package: "torch==2.9.1\ntorchaudio==2.8.0"; else "". */
+function pinsOfLog(data, text) {
+  const found = [];
+  for (const name of Object.keys(data.packages)) {
+    const form = new RegExp(`(?<![\\w.-])${name}(?:==|-|[ \\t]{1,30}|: ?v?|[ \\t]version[ \\t:]{1,3})(\\d{1,3}\\.\\d{1,3}(?:\\.\\d{1,3})?(?:\\+[a-z0-9.]{1,20})?)(?![\\w.*])`, "gi");
+    const versions = new Set([...text.matchAll(form)].map((each) => each[1]));
+    if (versions.size === 1) found.push(`${name}==${[...versions][0]}`);
+  }
+  return found.length > 1 && found[0].startsWith("torch==") ? found.join("\n") : "";
+}
 
 /* A line without a meaning of its own is shown only if it names the stack, or a library of it. */
 const OURS = /torch|c10|sndfile|libav|libsw/i;
