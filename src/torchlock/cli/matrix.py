@@ -48,7 +48,7 @@ def _rendered(
     if arguments.format == "json":
         from torchlock.report.matrix_json import json_of
 
-        return json_of(entries, selection, table.matrix)
+        return json_of(entries, selection, table)
     if arguments.format == "csv":
         from torchlock.report.matrix_csv import csv_of
 
@@ -56,15 +56,8 @@ def _rendered(
     from torchlock.report.matrix_text import text
 
     colored = arguments.output in (None, "-") and console.on(sys.stdout)
-    versions = {name: table.stack.packages[name].versions for name in selection.companions}
-    return text(
-        entries,
-        selection,
-        versions,
-        table.matrix,
-        console.painted if colored else lambda _, said: said,
-        verbose=arguments.verbose,
-    )
+    paint = console.painted if colored else lambda _, said: said
+    return text(entries, selection, table, paint, verbose=arguments.verbose)
 
 
 def _selection(arguments: argparse.Namespace) -> Selection:

@@ -250,6 +250,10 @@ class Matrix:
         """The identifiers of the sources of a rule."""
         return tuple(self._rules.get(rule, {}).get("sources", ()))
 
+    def has_source(self, source: str) -> bool:
+        """Whether there is a source with this identifier."""
+        return source in self._sources
+
     def source(self, source: str) -> Evidence:
         """The source with this identifier."""
         from torchlock.finding import Evidence

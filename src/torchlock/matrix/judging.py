@@ -42,7 +42,7 @@ class PairJudge:
     def __init__(self, matrix: Matrix, proven: Proofs) -> None:
         self._matrix = matrix
         self._proven = proven
-        self._proofs: dict[tuple[str, str], dict[tuple[Version, Version], Cell]] = {}
+        self._proofs: dict[tuple[str, str], dict[tuple[object, ...], Cell]] = {}
 
     def judge(self, pair: Pair, target: Target) -> Judgement:
         """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown."""
@@ -57,10 +57,8 @@ class PairJudge:
         key = pair.package, platform
         if key not in self._proofs:
             cells = self._proven.cells(pair.package, platform=platform)
-            self._proofs[key] = {(cell.version, cell.torch): cell for cell in cells}
-        cell = self._proofs[key].get((parsed(pair.version), parsed(pair.torch)))
-        builds = (pair.build, pair.torch_build)
-        return cell if cell is not None and (cell.build, cell.torch_build) == builds else None
+            self._proofs[key] = {(cell.version, cell.build, cell.torch, cell.torch_build): cell for cell in cells}
+        return self._proofs[key].get((parsed(pair.version), pair.build, parsed(pair.torch), pair.torch_build))
 
     def _by_rules(self, pair: Pair, target: Target) -> Judgement:
         broken = self._violation(pair, target)
@@ -138,7 +136,7 @@ def _proven(cell: Cell) -> Judgement:
     return Judgement(
         cell.verdict,
         cell.kind,
-        f"{cell.reason[:1].upper()}{cell.reason[1:].rstrip('.')}.",
+        f"{cell.reason.rstrip('.')}.",
         symbol=cell.symbol or "",
         sources=cell.sources,
         evidence=cell.evidence,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
-from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import describe_build, parse_label
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.matrix.judging import BUILDS
 from torchlock.matrix.page_facts import Facts, Pool, spans_of
 from torchlock.matrix.page_logs import log_data
 from torchlock.matrix.page_machines import machine_data
+from torchlock.matrix.page_proofs import proof_data
 from torchlock.matrix.selection import COMPANIONS, EVERY
 from torchlock.matrix.values import KINDS
 
@@ -33,7 +33,7 @@ def page_data(table: Table) -> dict[str, Any]:
         packages[name]["facts"] = _shared(facts.of(name))
         packages[name]["allowed"] = _shared(_allowed(table, name))
         packages[name]["labels"] = MEMBERS[name].labels
-    proofs, machines = _proofs(table, facts), machine_data(table)
+    proofs, machines = proof_data(table, facts), machine_data(table)
     labels = sorted({label for listed in builds.items for label in listed} | set(machines["labels"]))
     return {
         "version": __version__,
@@ -51,7 +51,7 @@ def page_data(table: Table) -> dict[str, Any]:
         "facts": facts.facts.items,
         "sets": facts.sets.items,
         "texts": facts.texts.items,
-        "sources": facts.cited(),
+        "sources": facts.cited(table.source),
         "machines": machines,
         "logs": log_data(table.matrix),
     }  # fmt: skip
@@ -101,15 +101,3 @@ def _label(label: str) -> list[Any]:
     if build is None:
         return ["", 0, "", ""]
     return [build.kind, build.version[0] if build.version else 0, describe_build(label), build.dotted]
-
-
-def _proofs(table: Table, facts: Facts) -> dict[str, Any]:
-    """The table of proofs as ``knowledge/proofs.py`` stores it, with the places of its sources."""
-    rows = tables.load_compiled("proofs.json")
-    return {
-        "sources": facts.cite(rows["sources"]),
-        "reasons": rows["reasons"],
-        "symbols": rows["symbols"],
-        "torch": rows["torch"],
-        "pairs": rows["pairs"],
-    }

@@ -13,8 +13,9 @@ from torchlock.matrix.judging import parsed
 from torchlock.matrix.values import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from torchlock.finding import Evidence
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.standards.dependency import Dependency
@@ -97,9 +98,9 @@ class Facts:
         """The places of some sources."""
         return [self.sources.add(source) for source in sources]
 
-    def cited(self) -> list[list[str]]:
-        """The sources that were named: address, kind, and date of each."""
-        found = [self._matrix.source(key) for key in self.sources.items]
+    def cited(self, source_of: Callable[[str], Evidence]) -> list[list[str]]:
+        """The sources that were named: identifier, address, kind, and date of each."""
+        found = [source_of(key) for key in self.sources.items]
         return [[source.id, source.address, source.kind, source.date] for source in found]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.finding import Evidence
 from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits, lowest
@@ -118,6 +119,12 @@ class Table:
                 pythons = tuple(f"3.{self.stack.pythons[self.stack.coordinates(cell)[1]]}" for cell in bits(cells))
                 allowed = bool(self.stack.declared_beside(name, torch[0], place.number) >> release & 1)
                 yield Entry(*pair[:2], pair.torch, place.name, build, torch[1], public, pythons, allowed, judged)
+
+    def source(self, key: str) -> Evidence:
+        """A source of a rule or of the proofs; the proofs may name the wheels themselves."""
+        if self.matrix.has_source(key):
+            return self.matrix.source(key)
+        return Evidence(key, "the wheels that the evidence names", "measured", self.proofs.date)
 
     def judged(self, pair: Pair, cell: int) -> Judgement:
         """The judgement of a pair on the target with this bit number; statements differ by platform only."""

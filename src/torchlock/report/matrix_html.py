@@ -95,7 +95,8 @@ def _overview(table: Table, selection: Selection) -> str:
 
 
 def _cell(entries: Sequence[Entry], versions: Sequence[str]) -> str:
-    good = [each for each in entries if each.judged.verdict == LOADS]
+    loads = [each for each in entries if each.judged.verdict == LOADS]
+    good = [each for each in loads if each.allowed] or loads
     shown = good or [each for each in entries if each.judged.verdict == UNKNOWN]
     if not shown:
         return '<span aria-hidden="true">–</span>'

@@ -11,18 +11,18 @@ from torchlock.report.safe_json import dump_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchlock.knowledge.rules import Matrix
     from torchlock.matrix.selection import Selection
+    from torchlock.matrix.table import Table
     from torchlock.matrix.values import Entry
 
 
-def json_of(entries: Sequence[Entry], selection: Selection, matrix: Matrix) -> str:
+def json_of(entries: Sequence[Entry], selection: Selection, table: Table) -> str:
     """One object: the filters, the entries, and the sources that they name, by identifier."""
-    sources = {source: matrix.source(source) for source in cited(entries)}
+    sources = {source: table.source(source) for source in cited(entries)}
     return dump_json(
         {
             "torchlock": __version__,
-            "data": matrix.date,
+            "data": table.date,
             "filters": filter_row(selection),
             "cells": [entry_row(entry) for entry in entries],
             "sources": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, product
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ from torchlock.report.matrix_rows import cited
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.knowledge.rules import Matrix
     from torchlock.matrix.selection import Selection
+    from torchlock.matrix.table import Table
     from torchlock.matrix.values import Entry
 
     Paint = Callable[[str, str], str]
@@ -28,27 +28,27 @@ _STYLES = {LOADS: "hint", FAILS: "error", UNKNOWN: "warning"}
 def text(
     entries: Sequence[Entry],
     selection: Selection,
-    versions: Mapping[str, Sequence[str]],
-    matrix: Matrix,
+    table: Table,
     paint: Paint,
     *,
     verbose: bool = False,
 ) -> str:
     """The table of each platform; then the reason and the sources of each entry, if there are few or ``verbose``.
 
-    ``versions`` are all releases of each companion, oldest first. ``paint`` puts a style around a text.
+    ``paint`` puts a style around a text.
     """
     if not entries:
         return "no cell of the matrix matches these filters\n"
+    versions = {name: table.stack.packages[name].versions for name in selection.companions}
     parts = [
         _table(list(rows), platform, selection, versions)
         for platform, rows in groupby(entries, key=lambda entry: entry.platform)
     ]
     if verbose or len(entries) <= _FEW:
         parts.append("\n".join(line for entry in entries for line in _entry(entry, paint)))
-        parts.append("\n".join(_sources(entries, matrix)))
+        parts.append("\n".join(_sources(entries, table)))
     else:
-        said = f"{len(entries)} cells, data of {matrix.date}; -v, or a narrower request, shows the reason of each"
+        said = f"{len(entries)} cells, data of {table.date}; -v, or a narrower request, shows the reason of each"
         parts.append("\n".join(wrap(said, _WIDTH)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -89,9 +89,10 @@ def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int) -> list[st
     is_choice = any(not row.public for row in rows) and len({row.build for row in shown}) > 1
     for build in dict.fromkeys(row.build if is_choice else "" for row in shown):
         suffix = f" {build}" if build else ""
-        for kind in KINDS:
-            names = [row.version for row in shown if build in ("", row.build) and row.judged.kind == kind]
-            found += [f"{span} {kind[0]}{suffix}" for span in spans(names, versions)]
+        mine = [row for row in shown if build in ("", row.build)]
+        for kind, allowed in product(KINDS, (True, False)):
+            names = [row.version for row in mine if (row.judged.kind, row.allowed) == (kind, allowed)]
+            found += [f"{span} {kind[0]}{'' if allowed else '*'}{suffix}" for span in spans(names, versions)]
     unknown = {row.version for row in rows if row.judged.verdict == UNKNOWN} - {row.version for row in shown}
     found += [f"{span} ?" for span in spans(unknown, versions)]
     if not found:
@@ -119,6 +120,8 @@ def spans(names: Iterable[str], versions: Sequence[str]) -> list[str]:
 def _legend(entries: Sequence[Entry]) -> list[str]:
     kinds = {entry.judged.kind for entry in entries if entry.judged.verdict == LOADS}
     said = [f"{kind[0]} {kind}" for kind in KINDS if kind in kinds]
+    if any(entry.judged.verdict == LOADS and not entry.allowed for entry in entries):
+        said.append("* its metadata refuses this torch: pip and uv do not install the pair")
     said += ["? unknown"] if any(entry.judged.verdict == UNKNOWN for entry in entries) else []
     said += ["- no release loads"]
     return wrap("; ".join(said), _WIDTH)
@@ -132,22 +135,29 @@ def _entry(entry: Entry, paint: Paint) -> Iterator[str]:
     yield f"{head}: {paint(_STYLES[judged.verdict], judged.verdict)}{of}"
     facts = [judged.reason, f"Both install on Python {', '.join(entry.pythons)}."]
     if not entry.allowed:
-        facts.append("The metadata does not allow this pair: pip and uv refuse it.")
+        facts.append("The metadata refuses this torch: pip and uv do not install the pair.")
     if entry.fitness is not None:
         facts.append(f"GPU and driver: {entry.fitness.answer}; {entry.fitness.because}.")
     facts += [f"Read: {wheel.file} sha256 {wheel.sha256[:12]}… ({wheel.date})" for wheel in judged.evidence]
     for fact in facts:
-        yield from wrap(fact, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        yield from wrap(fact, _WIDTH, break_on_hyphens=False, initial_indent="  ", subsequent_indent="  ")
 
 
 def _with(version: str, build: str) -> str:
     return f"{version} {build}".rstrip()
 
 
-def _sources(entries: Sequence[Entry], matrix: Matrix) -> Iterator[str]:
-    found = [matrix.source(key) for key in cited(entries)]
+def _sources(entries: Sequence[Entry], table: Table) -> Iterator[str]:
+    found = [table.source(key) for key in cited(entries)]
     if found:
         yield "sources"
     for source in found:
         said = f"{source.kind} {source.date}: {source.address}"
-        yield from wrap(said, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+        yield from wrap(
+            said,
+            _WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

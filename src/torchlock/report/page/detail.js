@@ -20,7 +20,7 @@ function showEvidence(view, { name, release, torch }) {
   const parts = [
     title, verdictLine(judged), make("p", {}, judged.reason),
     make("p", { class: "note" }, `${name} ${builds[0] || "build not known"}, torch ${torchBuilds[0] || "build not known"}; Python ${pythons.join(", ")}.`),
-    allowed ? null : make("p", {}, make("span", { class: "tag unknown" }, "metadata"), " The metadata does not allow this pair: pip and uv refuse it."),
+    allowed ? null : make("p", {}, make("span", { class: "tag unknown" }, "metadata"), " The metadata refuses this torch: pip and uv do not install the pair."),
     fitnessLine(view, torch, torchBuilds[0]),
     ...commandsOf(view, { name, release, torch, judged, allowed, pythons, build: builds[0], torchBuild: torchBuilds[0] }),
     ...evidenceOf(judged), ...sourcesOf(data, judged), ...buildsOf(view, name, release, torch),
@@ -145,7 +145,7 @@ function requirementsAnswer(view, text) {
   const answer = judgeRequirements(view.judge, text, view.target), where = view.data.platforms[view.target.platform];
   const python = byId("python").value === "" ? "any Python" : `Python ${chosenPython(view, [])}`;
   const items = answer.lines.map(answerItem);
-  const words = { loads: "These releases load together", fails: "These releases do not load together", unknown: "Not all of this could be judged" }[answer.verdict];
+  const words = { loads: "These releases load together", fails: "These releases cannot be installed and loaded together", unknown: "Not all of this could be judged" }[answer.verdict];
   return [make("p", {}, make("strong", {}, `${words} (${where}, ${python}).`)), make("ol", {}, ...items),
     make("p", { class: "note" }, "Not judged here: other packages, markers, constraints in other files, and system libraries. ", make("code", {}, "torchlock audit FILE"), " judges the whole file.")];
 }

@@ -64,7 +64,7 @@ class Judge {
       isPublic: build === this.builds(name, release, platform)[0]
         && torchBuild === this.builds("torch", torch, platform)[0],
     };
-    const proof = this.proof(pair, platform);
+    const proof = this.proof(pair, release, torch, platform);
     if (proof && proof.verdict !== "unknown") return proof;
     const found = this.byRules(pair, release, torch, platform);
     return !proof || found.verdict === "fails" ? found : proof;
@@ -154,28 +154,32 @@ class Judge {
   }
 
   /* The proof for exactly these two builds, from what their wheels show. */
-  proof(pair, platform) {
-    const place = this.data.platforms[platform], key = `${pair.name} ${place}`;
-    if (!this.proofs.has(key)) this.proofs.set(key, this.readProofs(pair.name, place));
-    const found = this.proofs.get(key).get(`${pair.version} ${pair.torch}`);
-    return found && found.build === pair.build && found.torchBuild === pair.torchBuild ? found.judged : null;
+  proof(pair, release, torch, platform) {
+    const key = `${pair.name} ${platform}`;
+    if (!this.proofs.has(key)) this.proofs.set(key, this.readProofs(pair.name, platform));
+    return this.proofs.get(key).get(`${release} ${pair.build} ${torch} ${pair.torchBuild}`) || null;
   }
 
-  readProofs(name, place) {
+  readProofs(name, platform) {
     const { proofs } = this.data, found = new Map();
-    const torches = proofs.torch[place] || [];
-    for (const [version, build, file, sha256, date, ...rows] of (proofs.pairs[name] || {})[place] || []) {
-      for (const [first, last, verdict, kind, reason, symbol] of rows) {
-        for (const torch of torches.slice(first, last + 1)) {
-          const said = proofs.reasons[reason].replace(/\.$/, "");
-          const judged = judgement(verdict, kind, `${said[0].toUpperCase()}${said.slice(1)}.`, "",
-            symbol >= 0 ? proofs.symbols[symbol] : "", proofs.sources);
-          judged.evidence = [[file, sha256, date], torch.slice(2, 5)];
-          found.set(`${version} ${torch[0]}`, { build: build || "", torchBuild: torch[1] || "", judged });
+    for (const [release, build, wheel, ...runs] of (proofs.pairs[name] || {})[platform] || []) {
+      for (let at = 0; at < runs.length; at += 4) {
+        const [first, last, place, torches] = runs.slice(at, at + 4);
+        for (let torch = first; torch <= last; torch += 1) {
+          const [torchBuild, ...wheels] = proofs.torches[torches[torch - first]];
+          found.set(`${release} ${build} ${torch} ${torchBuild}`, this.proven(place, [wheel, ...wheels]));
         }
       }
     }
     return found;
+  }
+
+  proven(place, wheels) {
+    const { proofs, kinds } = this.data, [verdict, kind, reason, symbol, sources] = proofs.judgements[place];
+    const judged = judgement(VERDICTS[verdict], kinds[kind], proofs.texts[reason], "",
+      symbol < 0 ? "" : proofs.texts[symbol], sources);
+    judged.evidence = wheels.map((each) => proofs.wheels[each]);
+    return judged;
   }
 
   /* Whether a build of torch runs on a GPU with a driver: {answer: yes|no|unknown, because}. */

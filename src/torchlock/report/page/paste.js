@@ -147,6 +147,8 @@ function installing(judge, entry, target) {
   return entry.places.filter((place) => judge.cells(entry.name, place, target.platform) & target.pythons);
 }
 
+const REFUSED = "pip and uv refuse the pair, because the metadata of the companion needs another torch; its libraries would load.";
+
 /* One companion beside torch: every pair that the requirements allow is judged. */
 function judgePair(judge, torch, entry, target, isAsked) {
   const { data } = judge, subject = `${entry.name}${entry.specifier} and torch${torch.specifier}`;
@@ -174,7 +176,7 @@ function judgePair(judge, torch, entry, target, isAsked) {
   if (!open.length) {
     const why = found.find((each) => each.verdict === "fails") || found[0];
     const refused = found.some((each) => each.verdict !== "fails");
-    return { verdict: refused ? "unknown" : "fails", text: `${subject}: ${refused ? "the metadata does not allow a pair that loads" : why.reason}`, judged: why };
+    return { verdict: "fails", text: `${subject}: ${refused ? REFUSED : why.reason}`, judged: why };
   }
   if (found.every((each) => each.verdict === "loads")) return { verdict: "loads", text: `${subject}: ${pinned ? found[0].reason : "every pair of these releases loads."}`, judged: found[0] };
   const good = open.filter((each) => each.verdict === "loads");

@@ -130,7 +130,9 @@ class View {
     const { versions } = this.data.packages[name];
     const found = versions.map((_, release) => ({ release, judged: this.judgement(name, release, row.torch, row.build) }))
       .filter((each) => each.judged);
-    const good = found.filter((each) => each.judged.verdict === "loads");
+    const loads = found.filter((each) => each.judged.verdict === "loads");
+    const installs = loads.filter((each) => this.judge.allows(name, each.release, row.torch, this.target.platform));
+    const good = installs.length ? installs : loads;
     const open = found.filter((each) => each.judged.verdict === "unknown");
     const shown = good.length ? good : open;
     if (!shown.length) return make("td", { class: "empty" }, make("span", { "aria-hidden": "true" }, "–"), make("span", { class: "hidden" }, "none"));
@@ -152,8 +154,10 @@ class View {
     const head = make("tr", {}, make("th", { scope: "col" }, "torch"), ...releases.map((release) => make("th", { scope: "col" }, make("span", {}, versions[release]))));
     const body = rows.map((row) => make("tr", { class: row.fitness && row.fitness.answer === "no" ? "unfit" : null }, this.head(row), ...releases.map((release) => {
       const judged = this.judgement(this.companion, release, row.torch, row.build);
-      const label = judged ? `${this.companion} ${versions[release]}: ${judged.verdict}${judged.kind ? `, ${judged.kind}` : ""}` : "never installs together, or filtered";
-      return make("td", { class: classOf(judged), tabindex: "-1", "data-release": release, "data-torch": row.torch,
+      const isRefused = judged && judged.verdict === "loads" && !this.judge.allows(this.companion, release, row.torch, target.platform);
+      const words = judged && [judged.verdict, judged.kind, isRefused ? "pip refuses the pair" : ""].filter(Boolean).join(", ");
+      const label = judged ? `${this.companion} ${versions[release]}: ${words}` : "never installs together, or filtered";
+      return make("td", { class: `${classOf(judged)}${isRefused ? " refused" : ""}`, tabindex: "-1", "data-release": release, "data-torch": row.torch,
         "aria-label": label, "aria-selected": this.isChosen(release, row.torch) ? "true" : "false" }, markOf(judged));
     })));
     const table = make("table", { class: "grid", role: "grid", "aria-label": `torch and ${this.companion}`, "aria-describedby": "grid-help", "aria-readonly": "true" }, make("thead", {}, head), make("tbody", {}, ...body));
