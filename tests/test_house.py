@@ -24,7 +24,7 @@ FLOORS = {
     "indexes": ("index",),
     "solver": ("solve",),
     "lock": ("lock",),
-    "judges": ("audit", "check"),
+    "judges": ("audit", "check", "matrix"),
     "reports": ("report",),
     "commands": ("cli",),
     "start": ("__main__",),

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from compiling.conda import evidence_of
-from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of
+from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of, true_of
 
-_KEYS = {"name", "what", "because", "look", "users", "packages", "kind", "sources", "checked"}
+_KEYS = {"name", "what", "because", "look", "users", "shown", "packages", "kind", "sources", "checked"}
 # The package managers whose names of packages are known.
 _MANAGERS = {"apt", "conda"}
 
@@ -36,7 +36,11 @@ def _row(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
         re.compile(texts["name"])
     except re.error as error:
         raise TableError(f"not a pattern: {error}", "name") from error
-    users = {"users": texts_of(row, "users")} if "users" in row else {}
+    users: dict[str, Any] = {"users": texts_of(row, "users")} if "users" in row else {}
+    if "shown" in row:
+        users["shown"] = true_of(row, "shown")
+        if "users" not in row:
+            raise TableError("needs users", "shown")
     packages = {"packages": _packages(row)} if "packages" in row else {}
     return {**texts, **users, **packages, **evidence_of(row, sources)}
 

@@ -19,6 +19,7 @@ class Meaning(NamedTuple):
     """What a line of a log means: ``what`` the library is, after its name; the reason; and what to do.
 
     ``sources`` are the identifiers of those that say so. ``users``: the reason is about these; () for any user.
+    ``shown``: they are modules, and the log must show that one of them is imported.
     ``packages`` are those of package managers that contain it, if no wheel of the stack needs it.
     """
 
@@ -27,6 +28,7 @@ class Meaning(NamedTuple):
     look: str
     sources: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    shown: bool = False
     packages: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -58,7 +60,7 @@ def meaning_of_missing(library: str) -> Meaning | None:
         if (match := pattern.fullmatch(library)) is not None:
             groups = {"ffmpeg": _ffmpeg_of(library), **match.groupdict()}
             what, because, look = (text.format(**groups) if "{" in text else text for text in words[:3])
-            return Meaning(what, because, look, words.sources, words.users, words.packages)
+            return Meaning(what, because, look, *words[3:])
     origin = origin_of_dll(library)
     return Meaning("", origin, advice_for_dll(library)) if origin else None
 
@@ -87,6 +89,7 @@ def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
                 row["look"],
                 tuple(row["sources"]),
                 tuple(row.get("users", ())),
+                row.get("shown", False),
                 {manager: tuple(names) for manager, names in row.get("packages", {}).items()},
             ),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import Unasked, UnknownPackage
 from torchlock.index import addresses, local
@@ -126,6 +126,14 @@ class Index:
             NetworkError: the wheel cannot be read; the message says why.
         """
         return self._metadata.members(file, names)
+
+    def open(self, file: File, budget: int) -> IO[bytes]:
+        """A wheel to read in: its pieces come from the server by byte ranges, at most ``budget`` bytes in all.
+
+        Raises:
+            NetworkError: it cannot be asked for; the message says why.
+        """
+        return self._metadata.contents(file, budget)
 
     @cached_property
     def _transport(self) -> Transport:

@@ -12,21 +12,22 @@ if TYPE_CHECKING:
 
 # The number of bytes per request, and the total at which fetching the whole file is better.
 _PIECE = 1 << 16
-_BUDGET = 32 << 20
+BUDGET = 32 << 20
 
 
 class RemoteFile(SeekableFile):
     """A seekable file whose end is known; ``fetch(start, stop)`` brings any other piece, whole.
 
-    Raises ValueError on reading when more than 32 MB would have been fetched.
+    Raises ValueError on reading when more than ``budget`` bytes would have been fetched, ``fetched`` so far.
     """
 
-    def __init__(self, size: int, end: bytes, fetch: Callable[[int, int], bytes]) -> None:
+    def __init__(self, size: int, end: bytes, fetch: Callable[[int, int], bytes], budget: int = BUDGET) -> None:
         super().__init__()
         self._size = size
         self._pieces = [(size - len(end), end)]
         self._fetch = fetch
-        self._fetched = 0
+        self._budget = budget
+        self.fetched = 0
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
@@ -46,8 +47,8 @@ class RemoteFile(SeekableFile):
             if offset <= start and stop <= offset + len(content):
                 return content[start - offset : stop - offset]
         wanted = min(max(stop, start + _PIECE), self._size)
-        self._fetched += wanted - start
-        if self._fetched > _BUDGET:
+        self.fetched += wanted - start
+        if self.fetched > self._budget:
             raise ValueError("too much to read")
         content = self._fetch(start, wanted)
         self._pieces.append((start, content))
