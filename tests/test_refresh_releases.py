@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import io
 import json
+import shutil
 import struct
 import threading
 import zipfile
@@ -15,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import refresh_releases
-from refreshing.binaries import cuda_libraries, elf_needed
-from refreshing.pages import File
-from refreshing.wheels import decide_build, declared_build
+from torchlock.gathering.binaries import cuda_libraries, elf_needed
+from torchlock.gathering.pages import File, sort_files
+from torchlock.gathering.rendering import render
+from torchlock.gathering.samples import Table
+from torchlock.gathering.seeds import seed_of
+from torchlock.gathering.wheels import decide_build, declared_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +82,7 @@ class Index:
                 "size": len(self.files[name]),
                 "upload-time": "2024-04-24T15:00:09.123456Z",
                 "yanked": False,
+                "core-metadata": name in self.beside,
                 **self.details[name],
             }
             for name in self.projects[project]
@@ -93,9 +98,9 @@ def handler_for(index: Index) -> type[http.server.BaseHTTPRequestHandler]:
             index.asked.append(self.path)
             parts = self.path.strip("/").split("/")
             if parts[0] == "simple" and parts[1] in index.projects:
-                self._answer(200, index.page(parts[1]))
+                self._answer(200, index.page(parts[1]), content_type="application/vnd.pypi.simple.v1+json")
             elif parts[-1] in index.broken:
-                self._answer(400)
+                self._answer(500)
             elif parts[-1].removesuffix(".metadata") in index.beside and parts[-1].endswith(".metadata"):
                 self._answer(200, index.beside[parts[-1].removesuffix(".metadata")])
             elif parts[0] == "packages" and parts[-1] in index.files:
@@ -110,8 +115,10 @@ def handler_for(index: Index) -> type[http.server.BaseHTTPRequestHandler]:
             part = content[start:end]
             self._answer(206, part, f"bytes {start}-{start + len(part) - 1}/{len(content)}")
 
-        def _answer(self, status: int, body: bytes = b"", content_range: str = "") -> None:
+        def _answer(self, status: int, body: bytes = b"", content_range: str = "", content_type: str = "") -> None:
             self.send_response(status)
+            if content_type:
+                self.send_header("Content-Type", content_type)
             if content_range:
                 self.send_header("Content-Range", content_range)
             self.send_header("Content-Length", str(len(body)))
@@ -122,6 +129,11 @@ def handler_for(index: Index) -> type[http.server.BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
 @pytest.fixture
@@ -235,6 +247,74 @@ def test_a_second_run_asks_for_pages_only_and_rewrites_nothing(stack: Index, tmp
     assert [path for path in stack.asked if path.startswith("/packages/")] == []
 
 
+def without_cache(tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "cache")
+
+
+def test_a_wheel_that_a_release_file_describes_is_not_read(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.json")}
+    without_cache(tmp_path)
+    stack.asked.clear()
+    assert refresh(stack, tmp_path) == 0
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.json")} == before
+    assert [path for path in stack.asked if path.startswith("/packages/")] == []
+    pages = [path for path in stack.asked if path.startswith("/simple/")]
+    assert len(pages) == len(set(pages))
+
+
+def test_only_the_new_wheel_of_a_known_release_is_read(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    without_cache(tmp_path)
+    new = "torchaudio-0.13.1-cp311-cp311-manylinux2014_aarch64.whl"
+    stack.add("torchaudio", new, wheel(new, ("torch", "numpy"), torchaudio__lib__x_dot_so=elf("libc10.so")))
+    stack.asked.clear()
+    assert refresh(stack, tmp_path) == 0
+    assert {path.rpartition("/")[2] for path in stack.asked if path.startswith("/packages/")} == {new}
+    record = written(tmp_path, "torchaudio")["releases"]["0.13.1"]
+    assert (len(set(record["requires"])), record["build"]) == (3, ["cu117", "cpu", "cpu"])
+
+
+def test_a_file_under_a_known_name_with_another_hash_is_read(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    plain = stack.projects["typing-extensions"][0]
+    stack.files[plain] = wheel(plain, ("flit>=3",))
+    assert refresh(stack, tmp_path) == 0
+    assert written(tmp_path, "typing-extensions")["requirements"] == [["flit", ">=3"]]
+
+
+def test_afresh_reads_every_wheel(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    without_cache(tmp_path)
+    stack.asked.clear()
+    assert refresh(stack, tmp_path, "--afresh", "--check") == 0
+    assert (
+        len({path for path in stack.asked if path.startswith("/packages/")}) == 6
+    )  # one has its metadata beside it
+
+
+PROJECTS = sorted((Path(__file__).parents[1] / "compat_data" / "releases").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.stem)
+def test_a_bundled_file_is_its_own_seed(path: Path) -> None:
+    """What the file states of its wheels makes the same file again, to the byte."""
+    stated = json.loads(path.read_bytes())
+    files = [
+        File(name, f"https://example.org/{address}", sha256, size, uploaded, python, yanked)
+        for version, record in stated["releases"].items()
+        for at, (name, sha256, size, uploaded, address) in enumerate(stated["files"][version])
+        for python in [record["python"][at] if isinstance(record.get("python"), list) else record.get("python")]
+        for yanked in [record.get("yanked")]
+    ]
+    project = sort_files(path.stem, files)
+    seed = seed_of(stated, project)
+    table = Table(project)
+    table.metadata.update({sha256: known for sha256, known in seed.metadata.items() if known})
+    table.builds.update({sha256: known for sha256, known in seed.builds.items() if known})
+    assert render(table, {}) == path.read_bytes()
+
+
 def test_check_tells_and_writes_nothing(stack: Index, tmp_path: Path) -> None:
     assert refresh(stack, tmp_path, "--check") == 1
     assert not (tmp_path / "out").exists()
@@ -249,10 +329,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(stack: Index, tmp_path: Pat
     stack.broken.clear()
     stack.asked.clear()
     assert refresh(stack, tmp_path) == 0
-    assert {path.rpartition("/")[2] for path in stack.asked if path.startswith("/packages/")} == {
-        plain,
-        f"{plain}.metadata",
-    }
+    assert {path.rpartition("/")[2] for path in stack.asked if path.startswith("/packages/")} == {plain}
 
 
 def test_requirements_nobody_can_read_are_told_apart(index: Index, tmp_path: Path) -> None:
@@ -354,7 +431,7 @@ def test_one_wheel_speaks_for_its_siblings_outside_the_family(index: Index, tmp_
         name = f"numpy-2.0.0-{python}-{python}-win_amd64.whl"
         index.add("numpy", name, wheel(name))
     refresh(index, tmp_path, "--only", "numpy")
-    assert sum(path.endswith(".metadata") for path in index.asked) == 1
+    assert len({path for path in index.asked if path.startswith("/packages/")}) == 1
     record = written(tmp_path, "numpy")["releases"]["2.0.0"]
     assert len(record["wheels"]) == 3
     assert record["requires"] == 0

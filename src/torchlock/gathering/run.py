@@ -1,46 +1,56 @@
-"""One run: reads pages and wheels until every reachable project is known, and reports what changed."""
+"""One run: reads pages and wheels until every reachable project is known."""
 
 from __future__ import annotations
 
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refreshing.closure import ROOTS, Outline, outline_of, outline_of_file, reach
-from refreshing.pages import File, read_page
-from refreshing.rendering import render
-from refreshing.samples import Table, build_sample, metadata_sample, torch_builds
-from refreshing.storage import Cache, write_if_changed
-from refreshing.web import Unreadable, Web
-from refreshing.wheels import read_build, read_metadata
+from torchlock.errors import BrokenFile, MetadataError
+from torchlock.gathering.closure import ROOTS, Outline, outline_of, outline_of_file, reach
+from torchlock.gathering.pages import File, Project, read_page
+from torchlock.gathering.rendering import render
+from torchlock.gathering.samples import Table, build_sample, metadata_sample, torch_builds
+from torchlock.gathering.seeds import load_table, seed_of
+from torchlock.gathering.storage import Cache, write_if_changed
+from torchlock.gathering.wheels import read_build, read_metadata
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
 
-    from refreshing.requirements import Row
+    from torchlock.gathering.asking import Asker
+    from torchlock.gathering.requirements import Row
 
 
-class Refresh:
+class Gathering:
     """One run: reads pages and wheels, remembers what is worth telling at the end.
 
-    ``needs`` are the requirements that are followed besides those of the roots.
+    ``cache`` keeps what was read from wheels. ``seeds`` is a folder of release files: a wheel that they describe
+    is not read. ``needs`` are the requirements that are followed besides those of the roots. ``tell`` is called
+    with a line of progress now and then.
     """
 
-    def __init__(self, web: Web, index: str, cache: Cache, jobs: int, needs: Collection[Row] = ()) -> None:
-        self.web = web
-        self.index = index
+    def __init__(
+        self,
+        asker: Asker,
+        cache: Cache,
+        jobs: int,
+        needs: Collection[Row] = (),
+        seeds: Path | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.asker = asker
         self.cache = cache
         self.jobs = jobs
+        self.seeds = seeds
         self.tables: dict[str, Table] = {}
         self.outlines: dict[str, Outline] = {}
         self.unknown: set[str] = set()
         self.unreadable: list[str] = []
-        self.asked = 0
+        self.tell = tell
         self._needs = needs
 
     def trust(self, releases: Path) -> None:
@@ -49,9 +59,13 @@ class Refresh:
         self.outlines.update((name, outline_of_file(bundled.releases(name) or ())) for name in bundled.names())
 
     def load(self, names: Iterable[str]) -> list[Table]:
-        """Read these projects, pages afresh and wheels once ever; returns those that the index knows."""
+        """Read these projects, pages afresh and wheels once ever; returns those that the index knows.
+
+        Raises:
+            NetworkError: the index fails. What was read stays in the cache.
+        """
         wanted = sorted(names)
-        pages = self._parallel("pages", lambda name: read_page(self.web, self.index, name), wanted)
+        pages = self._parallel("pages", self._page, wanted)
         self.unknown.update(name for name, page in zip(wanted, pages, strict=True) if page is None)
         tables = [Table(page) for page in pages if page is not None]
         self._read_wheels(tables)
@@ -59,15 +73,26 @@ class Refresh:
         self.outlines.update((table.name, outline_of(table)) for table in tables)
         return tables
 
+    def _page(self, name: str) -> Project | None:
+        self.asker.count(page=True)
+        return read_page(self.asker.index, name)
+
     def _read_wheels(self, tables: Sequence[Table]) -> None:
-        """Fill the tables' ``metadata`` and ``builds``."""
-        tasks = [
-            (table, kind, wheel)
-            for table in tables
-            for kind, sample in (("metadata", metadata_sample), ("builds", build_sample))
-            for release in table.project.releases
-            for wheel in {file.sha256: file for file in sample(table.name, release).values()}.values()
-        ]
+        """Fill the tables' ``metadata`` and ``builds``: from the seeds, else from the wheels."""
+        tasks = []
+        for table in tables:
+            stated = load_table(self.seeds / f"{table.name}.json") if self.seeds else None
+            seed = seed_of(stated, table.project) if stated else None
+            for kind, sample in (("metadata", metadata_sample), ("builds", build_sample)):
+                known = seed.of(kind) if seed else {}
+                read = {
+                    file.sha256: file
+                    for each in table.project.releases
+                    for file in sample(table.name, each).values()
+                }
+                facts: dict[str, Any] = getattr(table, kind)
+                facts.update((sha256, fact) for sha256 in read if (fact := known.get(sha256)))
+                tasks += [(table, kind, wheel) for sha256, wheel in read.items() if sha256 not in known]
         answers = self._parallel("wheels", lambda task: self._read_wheel(*task), tasks)
         for (table, kind, wheel), answer in zip(tasks, answers, strict=True):
             if answer is not None:
@@ -77,13 +102,13 @@ class Refresh:
         known = self.cache.load(kind, wheel.sha256)
         if known is not None:
             return known
-        self.asked += 1
+        self.asker.count()
         try:
             if kind == "metadata":
-                known = read_metadata(self.web, wheel)
+                known = read_metadata(self.asker.index, wheel)
             else:
-                known = read_build(self.web, table.name, wheel)
-        except Unreadable as error:
+                known = read_build(self.asker.index, table.name, wheel)
+        except (MetadataError, BrokenFile) as error:
             self.unreadable.append(f"{wheel.filename}: {error}")
             return None
         self.cache.store(kind, wheel.sha256, known)
@@ -99,7 +124,7 @@ class Refresh:
                     answers.append(answer)
                     if time.monotonic() - told > 5:
                         told = time.monotonic()
-                        tell(f"  {what}: {len(answers)} of {len(items)}")
+                        self.tell(f"  {what}: {len(answers)} of {len(items)}")
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -114,10 +139,13 @@ class Refresh:
         return self.reached() - self.outlines.keys() - self.unknown
 
 
-def refresh(run: Refresh, output: Path, only: str | None, *, new: bool = False, dry: bool) -> list[str]:
-    """Bring the files up to date; returns the names of those that differed.
+def gather(run: Gathering, output: Path, only: str | None, *, new: bool = False, dry: bool) -> list[str]:
+    """Bring the release files in a folder up to date; returns the names of those that differed.
 
     ``only``: one project alone; ``new``: the projects without a file alone. ``dry`` writes nothing.
+
+    Raises:
+        NetworkError: the index fails. Files that were finished stay.
     """
     changed: list[str] = []
     names = {only, *({"torch"} if only in FAMILY else ())} if only else set(ROOTS)
@@ -125,7 +153,7 @@ def refresh(run: Refresh, output: Path, only: str | None, *, new: bool = False, 
         run.trust(output)
         names = run.missing()
     while names:
-        tell(f"reading {len(names)} projects")
+        run.tell(f"reading {len(names)} projects")
         tables = run.load(name for name in names if name)
         torch = torch_builds(run.tables.get("torch"))
         for table in tables:
@@ -134,30 +162,4 @@ def refresh(run: Refresh, output: Path, only: str | None, *, new: bool = False, 
             ):
                 changed.append(table.name)
         names = set() if only else run.missing()
-    if not (only or new or dry):
-        (output / "DATE").write_text(datetime.now(timezone.utc).strftime("%Y-%m-%d\n"), encoding="ascii")
     return changed
-
-
-def report(run: Refresh, changed: Sequence[str], output: Path) -> None:
-    """Tell on stderr what happened, and what a person should look at."""
-    tell(f"{len(run.tables)} projects, {run.asked} wheels asked for, {len(changed)} files differ")
-    stale = {path.stem for path in output.glob("*.json")} - run.reached()
-    refused = [name for table in run.tables.values() for name in table.project.refused]
-    invalid = [f"{t.name}: {text}" for t in run.tables.values() for text in sorted(t.invalid_texts())]
-    for title, items in (
-        ("changed", changed),
-        ("not on the index", run.unknown),
-        ("no longer reached", stale if len(run.outlines) > 2 else ()),
-        ("unreadable wheels", run.unreadable),
-        ("file names that follow no standard", refused),
-        ("requirements that no installer can read", invalid),
-    ):
-        if items:
-            tell(f"{title} ({len(items)}):")
-            for item in sorted(items):
-                tell(f"  {item}")
-
-
-def tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
