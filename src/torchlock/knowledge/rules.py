@@ -137,10 +137,12 @@ class Matrix:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or tables.ROOT / "compiled" / "rules.json"
+        self._path = path or tables.path("compiled/rules.json")
         table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
+            # The day of the update on this machine, and where it is from; None for the bundled table.
+            self.updated: dict[str, str] | None = table.get("updated")
             self._rules: dict[str, dict[str, Any]] = table["rules"]
             self._sources: dict[str, dict[str, str]] = table["sources"]
             self._rows: dict[str, list[dict[str, Any]]] = table["statements"]
