@@ -16,6 +16,7 @@ import io
 import json
 import re
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from torchlock.gathering.asking import Asker
 from torchlock.gathering.rendering import compact, entries, lines, one_or_all, render
 from torchlock.gathering.requirements import compact_row, parse_row
 from torchlock.gathering.run import Gathering
-from torchlock.gathering.seeds import load_table
+from torchlock.gathering.seeds import load_table, release_file
 from torchlock.gathering.storage import Cache, write_if_changed
 from torchlock.index import IndexSettings
 from torchlock.index.sources import today
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     releases = {path.stem for path in (options.output.parent / "releases").glob("*.json")}
     names = {canonicalize_name(name) for name in options.add} or there
     asker = Asker(IndexSettings(options.index), options.cache / "index")
-    seeds = None if options.afresh else options.output
+    seeds = None if options.afresh else partial(release_file, options.output)
     run = Gathering(asker, Cache(options.cache), max(1, options.jobs), seeds=seeds, tell=tell)
     changed = []
     try:

@@ -32,6 +32,7 @@ Whatever was read from a wheel is kept under the cache directory, so an interrup
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ from refreshing.telling import report, tell
 from torchlock.errors import TorchlockError
 from torchlock.gathering.asking import Asker
 from torchlock.gathering.run import Gathering, gather
+from torchlock.gathering.seeds import release_file
 from torchlock.gathering.storage import Cache
 from torchlock.index import IndexSettings
 from torchlock.index.sources import today
@@ -74,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse_arguments(argv)
     only = canonicalize_name(options.only) if options.only else None
     asker = Asker(IndexSettings(options.index), options.cache / "index")
-    seeds = None if options.afresh else options.output
+    seeds = None if options.afresh else partial(release_file, options.output)
     try:
         needs = needs_of_builds(options.builds)
         run = Gathering(asker, Cache(options.cache), max(1, options.jobs), needs, seeds, tell)

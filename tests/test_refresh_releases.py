@@ -15,7 +15,7 @@ from torchlock.gathering.binaries import cuda_libraries, elf_needed
 from torchlock.gathering.pages import File, sort_files
 from torchlock.gathering.rendering import render
 from torchlock.gathering.samples import Table
-from torchlock.gathering.seeds import seed_of
+from torchlock.gathering.seeds import files_stated, seed_of
 from torchlock.gathering.wheels import decide_build, declared_build
 
 if TYPE_CHECKING:
@@ -186,14 +186,7 @@ PROJECTS = sorted((Path(__file__).parents[1] / "compat_data" / "releases").glob(
 def test_a_bundled_file_is_its_own_seed(path: Path) -> None:
     """What the file states of its wheels makes the same file again, to the byte."""
     stated = json.loads(path.read_bytes())
-    files = [
-        File(name, f"https://example.org/{address}", sha256, size, uploaded, python, yanked)
-        for version, record in stated["releases"].items()
-        for at, (name, sha256, size, uploaded, address) in enumerate(stated["files"][version])
-        for python in [record["python"][at] if isinstance(record.get("python"), list) else record.get("python")]
-        for yanked in [record.get("yanked")]
-    ]
-    project = sort_files(path.stem, files)
+    project = sort_files(path.stem, files_stated(stated))
     seed = seed_of(stated, project)
     table = Table(project)
     table.metadata.update({sha256: known for sha256, known in seed.metadata.items() if known})

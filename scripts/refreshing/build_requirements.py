@@ -228,4 +228,4 @@ def _texts(needs: Sequence[Dependency], platform: str) -> list[str]:
 
 @functools.cache
 def _catalogue() -> Catalogue:
-    return Catalogue()
+    return Catalogue(TABLE.parents[1] / "releases")

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 class Gathering:
     """One run: reads pages and wheels, remembers what is worth telling at the end.
 
-    ``cache`` keeps what was read from wheels. ``seeds`` is a folder of release files: a wheel that they describe
-    is not read. ``needs`` are the requirements that are followed besides those of the roots. ``tell`` is called
-    with a line of progress now and then.
+    ``cache`` keeps what was read from wheels. ``seeds`` gives the path of the release file of a project, if there
+    is one: a wheel that it describes is not read. ``needs`` are the requirements that are followed besides those
+    of the roots. ``joined`` may add files to a page that was read. ``tell`` is called with a line of progress now
+    and then.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class Gathering:
         cache: Cache,
         jobs: int,
         needs: Collection[Row] = (),
-        seeds: Path | None = None,
+        seeds: Callable[[str], Path] | None = None,
         tell: Callable[[str], None] = lambda text: None,
+        joined: Callable[[Project], Project] = lambda page: page,
     ) -> None:
         self.asker = asker
         self.cache = cache
@@ -52,11 +54,12 @@ class Gathering:
         self.unreadable: list[str] = []
         self.tell = tell
         self._needs = needs
+        self._joined = joined
 
-    def trust(self, releases: Path) -> None:
-        """Take the release files of this folder as they are: their projects are not read."""
-        bundled = Catalogue(releases)
-        self.outlines.update((name, outline_of_file(bundled.releases(name) or ())) for name in bundled.names())
+    def trust(self, catalogue: Catalogue) -> None:
+        """Take the release files of a catalogue as they are: their projects are not read."""
+        files = ((name, catalogue.releases(name) or ()) for name in catalogue.names())
+        self.outlines.update((name, outline_of_file(releases)) for name, releases in files)
 
     def load(self, names: Iterable[str]) -> list[Table]:
         """Read these projects, pages afresh and wheels once ever; returns those that the index knows.
@@ -75,13 +78,14 @@ class Gathering:
 
     def _page(self, name: str) -> Project | None:
         self.asker.count(page=True)
-        return read_page(self.asker.index, name)
+        page = read_page(self.asker.index, name)
+        return None if page is None else self._joined(page)
 
     def _read_wheels(self, tables: Sequence[Table]) -> None:
         """Fill the tables' ``metadata`` and ``builds``: from the seeds, else from the wheels."""
         tasks = []
         for table in tables:
-            stated = load_table(self.seeds / f"{table.name}.json") if self.seeds else None
+            stated = load_table(self.seeds(table.name)) if self.seeds else None
             seed = seed_of(stated, table.project) if stated else None
             for kind, sample in (("metadata", metadata_sample), ("builds", build_sample)):
                 known = seed.of(kind) if seed else {}
@@ -150,7 +154,7 @@ def gather(run: Gathering, output: Path, only: str | None, *, new: bool = False,
     changed: list[str] = []
     names = {only, *({"torch"} if only in FAMILY else ())} if only else set(ROOTS)
     if new:
-        run.trust(output)
+        run.trust(Catalogue(output))
         names = run.missing()
     while names:
         run.tell(f"reading {len(names)} projects")

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import DataError
+from torchlock.gathering.pages import File, sort_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +27,11 @@ class Seed(NamedTuple):
     def of(self, kind: str) -> Mapping[str, dict[str, Any] | None]:
         """The part of this name."""
         return self.metadata if kind == "metadata" else self.builds
+
+
+def release_file(folder: Path, name: str) -> Path:
+    """The file of a project in a folder of release files."""
+    return folder / f"{name}.json"
 
 
 def load_table(path: Path) -> dict[str, Any] | None:
@@ -66,6 +72,26 @@ def seed_of(table: Mapping[str, Any], project: Project) -> Seed:
             )
             seed.builds[sha256] = {"declared": build, "label": None, "linked": None} if build else None
     return seed
+
+
+def files_stated(table: Mapping[str, Any]) -> Iterator[File]:
+    """The files of a release file, as a page lists them."""
+    for version, record in table["releases"].items():
+        for at, (name, sha256, size, uploaded, address) in enumerate(table["files"][version]):
+            stated = record.get("python")
+            python = stated if not isinstance(stated, list) else stated[at] if at < len(stated) else None
+            yield File(name, address, sha256, size, uploaded, python, record.get("yanked"))
+
+
+def joined(table: Mapping[str, Any], page: Project) -> Project:
+    """The files of a page, and those that a release file has beyond it.
+
+    An index may have only a part of the public one. Under a name that both have, the file keeps its hash.
+    """
+    files = {file.filename: file for file in files_stated(table)}
+    listed = [file for release in page.releases for file in release.files]
+    files.update((file.filename, file) for file in listed if files.get(file.filename, file).sha256 == file.sha256)
+    return sort_files(page.name, files.values())
 
 
 def _known(

@@ -29,7 +29,7 @@ SETS = "sets"
 TABLE = re.compile(r"releases/[a-z0-9][a-z0-9-]*\.json|compiled/(?:rules|compatibility|proofs)\.json")
 # The longest manifest, and the longest table.
 _LONGEST, LARGEST = 4 << 20, 64 << 20
-# What tells one state of the bundled data from another.
+# The files by which one state of the bundled data is known from another.
 _TOLD_BY = ("releases/DATE", "compiled/rules.json", "compiled/compatibility.json")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _AGAIN = "run torchlock data update"
@@ -82,7 +82,7 @@ def user_folder(environ: Mapping[str, str] | None = None) -> Path | None:
 
 
 def digest_of(bundled: Path) -> str:
-    """What tells this state of the bundled data (``compat_data``) from every other one.
+    """The digest of this state of the bundled data (``compat_data``).
 
     Raises:
         OSError: they cannot be read.
@@ -122,7 +122,7 @@ def overlay_of(manifest: Mapping[str, Any], sets: Path) -> Overlay | Ignored:
     """The overlay that a manifest describes, its tables in a folder of ``sets``.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is no manifest.
+        ValueError, KeyError, TypeError, AttributeError: the text is not a manifest.
     """
     if manifest["format"] != FORMAT:
         return Ignored(f"the last update was made by another release of torchlock; {_AGAIN}")
