@@ -138,6 +138,14 @@ class Index:
         """
         return self._metadata.within(file, read, budget)
 
+    def open(self, file: File, budget: int) -> IO[bytes]:
+        """A wheel to read in: its pieces come from the server by byte ranges, at most ``budget`` bytes in all.
+
+        Raises:
+            NetworkError: it cannot be asked for; the message says why.
+        """
+        return self._metadata.contents(file, budget)
+
     @cached_property
     def _transport(self) -> Transport:
         from torchlock.index.transport import Transport

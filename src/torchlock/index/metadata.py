@@ -118,7 +118,7 @@ class MetadataReader:
             NetworkError: the wheel cannot be read; the message says why.
         """
         try:
-            with self._contents(file, budget) as content:
+            with self.contents(file, budget) as content:
                 return read(content)
         except ArchiveError as error:
             raise NetworkError(f"{addresses.redact(file.url)} {error}") from error
@@ -127,8 +127,14 @@ class MetadataReader:
                 f"{addresses.host(file.url)} does not serve byte ranges of {file.filename}"
             ) from error
 
-    def _contents(self, file: File, budget: int) -> IO[bytes]:
-        """The wheel as a file: on this machine, in byte ranges on the server, or fetched completely."""
+    def contents(self, file: File, budget: int = BUDGET) -> IO[bytes]:
+        """The wheel as a file: on this machine, in byte ranges on the server, or fetched completely.
+
+        At most ``budget`` bytes are read in byte ranges; then reading raises ValueError.
+
+        Raises:
+            NetworkError: it cannot be asked for; the message says why.
+        """
         if addresses.is_local(file.url):
             return self._opened(file)
         if self._transport is None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # The number of bytes per request; where one piece follows the other, each is twice as long as the one before.
-_PIECE, _LONGEST_PIECE = 1 << 16, 4 << 20
+_PIECE, _LONGEST_PIECE = 1 << 16, 1 << 20
 # The total at which fetching the whole file is better.
 BUDGET = 32 << 20
 
@@ -19,7 +19,7 @@ BUDGET = 32 << 20
 class RemoteFile(SeekableFile):
     """A seekable file whose end is known; ``fetch(start, stop)`` brings any other piece, whole.
 
-    Raises ValueError on reading when more bytes than ``budget`` would have been fetched.
+    Raises ValueError on reading when more than ``budget`` bytes would have been fetched, ``fetched`` so far.
     """
 
     def __init__(self, size: int, end: bytes, fetch: Callable[[int, int], bytes], budget: int = BUDGET) -> None:
@@ -28,7 +28,7 @@ class RemoteFile(SeekableFile):
         self._pieces = [(size - len(end), end)]
         self._fetch = fetch
         self._budget = budget
-        self._fetched = 0
+        self.fetched = 0
         self._ahead = _PIECE
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -51,8 +51,8 @@ class RemoteFile(SeekableFile):
         offset, content = self._pieces[-1]
         self._ahead = min(2 * self._ahead, _LONGEST_PIECE) if start == offset + len(content) else _PIECE
         wanted = min(max(stop, start + self._ahead), self._size)
-        self._fetched += wanted - start
-        if self._fetched > self._budget:
+        self.fetched += wanted - start
+        if self.fetched > self._budget:
             raise ValueError("too much to read")
         content = self._fetch(start, wanted)
         self._pieces.append((start, content))

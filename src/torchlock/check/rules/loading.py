@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.c_library import WHY_GLIBC, is_of_glibc, use_whole_glibc
 from torchlock.check.conda import is_wheel_beside_conda
-from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, other_abi
 from torchlock.check.damage import in_place_of_library, why_damaged
 from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
@@ -24,6 +24,7 @@ from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
+from torchlock.inspect.binaries.cxx_names import demangled
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.elf_process import is_of_torch, numbers_of
