@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from support.appliers import ffmpeg
 from support.ground import Checked, Ground
 from support.libraries import elf, pe
 from support.site_folder import digest, install, write
-from support.skeletons import MACHINES, Site
+from support.skeletons import MACHINES, Site, dylib
 
 pytestmark = pytest.mark.sketched(real=False)
 ELF_OF_ARM = elf("libcudart.so.13", machine=MACHINES["aarch64"])
@@ -540,3 +541,52 @@ def test_wheels_on_nixos(ground: Ground) -> None:
     (root / "lib64/libstdc++.so.6").unlink()
     done = ground.check(site, root=True)
     assert "programs.nix-ld.enable" in done.first.remedy
+
+
+# Builds from a folder, of another Python, and of conda.
+
+
+def test_an_editable_torchaudio_that_was_compiled_for_another_torch(ground: Ground) -> None:
+    """Its sources stay: they are compiled again, and no wheel takes their place."""
+    site = ground.linux()
+    ground.image()
+    ground.torch(site, "2.8.0+cu128", made_for=[], recorded="2.8.0")
+    source = site.root / "src/audio"
+    write(source / "src/torchaudio/__init__.py", "from torchaudio import _extension\n")
+    write(source / "src/torchaudio/version.py", "__version__ = '2.7.0a0+abc1234'\n")
+    write(source / "src/torchaudio/_extension/__init__.py")
+    uses = ["_ZN2at4_ops7gone_of_270Ev"]
+    library = write(source / "src/torchaudio/lib/libtorchaudio.so", elf("", ["libtorch_cpu.so"], [], uses))
+    info = install(site.path, "torchaudio", "2.7.0a0+abc1234", {"__editable__.torchaudio.pth": f"{source}/src\n"})
+    write(info / "direct_url.json", json.dumps({"url": f"file://{source}", "dir_info": {"editable": True}}))
+    done = ground.check(site, root=True)
+    assert done.first.rule == "TL611"
+    assert done.command == f"python -m pip install --no-deps --no-build-isolation -e {source}"
+    ground.cure(done, lambda: write(library, elf("", ["libtorch_cpu.so"])))
+
+
+def test_packages_of_another_python_that_a_variable_names(ground: Ground) -> None:
+    site = ground.linux("3.6", prefix="apps/pytorch/1.10")
+    ground.torch(site, "1.10.0+cu113", made_for=[], recorded="1.10.0")
+    done = ground.check(site, live=True)
+    assert done.first.rule == "TL608"
+    assert done.first.because.startswith("PYTHONPATH names ")
+    assert all(each.startswith("unset PYTHONPATH && ") for each in done.commands)
+
+
+def test_a_numpy_of_conda_without_its_blas(ground: Ground) -> None:
+    site = ground.mac("opt/miniconda3/envs/tts", "3.10")
+    prefix = site.path.parents[2]
+    write(prefix / "conda-meta/python-3.10.13-0.json", "{}")
+    row = {"name": "numpy", "version": "1.26.4", "build": "py310h", "channel": "conda-forge", "files": []}
+    write(prefix / "conda-meta/numpy-1.26.4-py310h.json", json.dumps(row))
+    ground.torch(site, "2.2.2", made_for=[])
+    module = "numpy/core/_multiarray_umath.cpython-310-darwin.so"
+    library = dylib("", ["@rpath/libcblas.3.dylib"], [], ["@loader_path/../../../../"])
+    files = {"numpy/__init__.py": "from . import core\n", "numpy/core/__init__.py": "", module: library}
+    install(site.path, "numpy", "1.26.4", files, installer="conda")
+    place = "/opt/miniconda3/envs/tts/lib/python3.10/site-packages/"
+    log = f"ImportError: dlopen({place}{module}, 0x0002): Library not loaded: @rpath/libcblas.3.dylib\n"
+    done = ground.check(site, root=True, log=log)
+    assert done.first.rule == "TL610"
+    assert done.command.endswith("--force-reinstall numpy libblas libcblas liblapack")
