@@ -145,25 +145,37 @@ def compile_registry(rules: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], 
     """The registry and the stories of all rules. Names of groups are replaced by their rules.
 
     Raises:
-        TableError: two rules share a rank, two lines an order, or a rule that is named does not exist.
+        TableError: two rules share a rank, or a rule that is named does not exist.
     """
     rows = {identifier: dict(rule["registry"]) for identifier, rule in rules.items()}
     groups: dict[str, list[str]] = {}
     for identifier, row in rows.items():
         groups.setdefault(row.get("group", ""), []).append(identifier)
-    prints = sorted(line for row in rows.values() for line in row.pop("prints"))
+    prints = _in_order({identifier: row.pop("prints") for identifier, row in rows.items()})
     meanings = [meaning for row in rows.values() for meaning in row.pop("meanings")]
     for row in rows.values():
         if "explains" in row:
             row["explains"] = sorted({rule for name in row["explains"] for rule in groups.get(name, [name])})
     _unlike([row["rank"] for row in rows.values()], "rank")
-    _unlike([line[0] for line in prints], "order")
     named = [rule for row in rows.values() for rule in row.get("explains", ())]
     for rule in [*named, *(rule for line in prints for rule in line[4])]:
         if rule not in rules:
             raise TableError(f"no rule or group is called {rule!r}")
     registry = {"rules": rows, "prints": [line[1:] for line in prints], "meanings": meanings}
     return registry, {identifier: rule["story"] for identifier, rule in rules.items()}
+
+
+def _in_order(prints: dict[str, list[list[Any]]]) -> list[list[Any]]:
+    """The printed lines of all rules, lowest order first; of one order by the rule, then as its table has them.
+
+    So two branches may give one number to two lines.
+    """
+    lines = [
+        (line[0], identifier, place, line)
+        for identifier, mine in prints.items()
+        for place, line in enumerate(mine)
+    ]
+    return [line for *_, line in sorted(lines, key=lambda each: each[:3])]
 
 
 def _unlike(numbers: list[int], key: str) -> None:

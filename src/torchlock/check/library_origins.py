@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.windows_libraries import INSTALL_RUNTIME, advice_for_dll, origin_of_dll
 from torchlock.inspect.host import FFMPEG
 from torchlock.knowledge import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Meaning(NamedTuple):
@@ -16,6 +20,7 @@ class Meaning(NamedTuple):
 
     ``sources`` are the identifiers of those that say so. ``users``: the reason is about these; () for any user.
     ``shown``: they are modules, and the log must show that one of them is imported.
+    ``packages`` are those of package managers that contain it, if no wheel of the stack needs it.
     """
 
     what: str
@@ -24,6 +29,7 @@ class Meaning(NamedTuple):
     sources: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     shown: bool = False
+    packages: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 _UTIL = re.compile(r"(?:lib)?avutil(?:\.so\.|-|\.)(\d{1,3})", re.IGNORECASE)
@@ -95,6 +101,7 @@ def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
                 tuple(row["sources"]),
                 tuple(row.get("users", ())),
                 row.get("shown", False),
+                {manager: tuple(names) for manager, names in row.get("packages", {}).items()},
             ),
         )
         for row in tables.load_compiled("libraries.json")["libraries"]
