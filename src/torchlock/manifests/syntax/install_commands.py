@@ -14,8 +14,10 @@ from torchlock.location import Edit, Span
 from torchlock.manifests.already_satisfied import EarlierEntries, drop_satisfied, reinstalls
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
+from torchlock.manifests.followed_scripts import SCRIPT, run_make, run_script
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
+from torchlock.manifests.syntax.given_words import fed_by_find, fed_by_parallel, fed_by_xargs, printed_by
 from torchlock.manifests.syntax.installer_platforms import MARKERS, platform_of
 from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.markers import both
@@ -55,6 +57,18 @@ _RUNNERS = {
     "travis_retry",
     "retry",
     "call",
+    "timeout",
+    "gosu",
+    "su-exec",
+}
+# Their options with a value in the next word, and how many words stand before the command.
+_RUNNER_WORDS: dict[str, tuple[tuple[str, ...], int]] = {
+    "sudo": (("-u", "--user", "-g", "--group", "-h", "-p", "-C", "-T"), 0),
+    "env": (("-u", "--unset", "-C", "--chdir"), 0),
+    "nice": (("-n", "--adjustment"), 0),
+    "timeout": (("-k", "--kill-after", "-s", "--signal"), 1),
+    "gosu": ((), 1),
+    "su-exec": ((), 1),
 }
 _MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
 # Programs and their commands that add packages to a project.
@@ -213,7 +227,9 @@ class Installer:
         elif name in _CONDA:
             self._conda(words[1:], command)
         elif name in _SHELLS:
-            self._inner(words[1:], command)
+            self._shell(words[1:], command)
+        elif name in ("xargs", "parallel", "find"):
+            self._fed(name, words, command)
         elif name in ("uv", "uvx", "pipx") and action not in ("sync",):
             self._apart(name, words, command)
         else:
@@ -231,6 +247,12 @@ class Installer:
                 self._state.folder.clone((plain[1] if len(plain) > 1 else plain[0]).value.removesuffix(".git"))
         elif (name, action) in _SYNCING:
             self._project(words, command)
+        elif words[0].value in (".", "source") and action:
+            self._script(words[1:], command, apart=False)
+        elif SCRIPT.fullmatch(name) and re.match(r"[./~$]", words[0].value):
+            self._script(words, command, apart=True)
+        elif name in ("make", "gmake") and self._builder.document.kind != "docs":
+            run_make(self._builder, self._state, words[1:], command)
         elif _PYTHON.fullmatch(name) and action == "setup.py" and {"install", "develop"} & _values(words[2:]):
             self._project([words[0]], command)
 
@@ -267,16 +289,81 @@ class Installer:
         """The command that another one runs."""
         self._depth += 1
         if words and self._depth < _DEEPEST:
-            self.take(Command(words, command.redirects, command.branch))
+            self.take(replace(command, words=words))
         self._depth -= 1
+
+    def _shell(self, words: list[Word], command: Command) -> None:
+        """``bash -c "COMMANDS"``, ``bash SCRIPT``, or ``bash << EOF``."""
+        script = next((place for place, word in enumerate(words) if not word.value.startswith(("-", "+"))), None)
+        if script is not None and words[script - 1].value in ("-o", "-O", "+o", "+O") and script:
+            script = script + 1 if script + 1 < len(words) else None
+        if any(re.fullmatch(r"-[a-z]*c", word.value) for word in words):
+            self._inner(words, command)
+        elif script is not None:
+            self._script(words[script:], command, apart=True)
+        for redirect in command.redirects if script is None else ():
+            if redirect.body is not None:
+                self._text(redirect.body, command)
 
     def _inner(self, words: list[Word], command: Command) -> None:
         """The commands in the quotes of ``bash -c "…"``."""
         for flag, script in pairwise(words):
             if re.fullmatch(r"-[a-z]*c", flag.value) and script.content is not None:
-                for inner in commands(self._builder.text, *script.content, self._state.variables):
-                    inner.branch = inner.branch or command.branch
+                self._text(script.content, command)
+            elif re.fullmatch(r"-[a-z]*c", flag.value) and self._depth < _DEEPEST:
+                self._depth += 1
+                for inner in commands(script.value, 0, len(script.value), self._state.variables):
+                    # The file spells them differently, so that all of them are where the quotes begin.
+                    inner.words = [
+                        replace(word, start=script.start, end=script.end, content=None) for word in inner.words
+                    ]
+                    inner.redirects, inner.branch = [], inner.branch or command.branch
                     self.take(inner)
+                self._depth -= 1
+
+    def _text(self, span: Span, command: Command) -> None:
+        """The commands in a part of the text, in a shell of their own."""
+        for inner in commands(self._builder.text, *span, self._state.variables):
+            inner.branch = inner.branch or command.branch
+            self.take(inner)
+
+    def _script(self, words: list[Word], command: Command, *, apart: bool) -> None:
+        if self._builder.document.kind != "docs":  # which shows ways to install, and runs none
+            run_script(self._builder, self._state, words, command, apart=apart)
+
+    def _fed(self, name: str, words: list[Word], command: Command) -> None:
+        """A command that gets words from elsewhere: those of a file are taken as ``-r FILE``."""
+        fed = (
+            fed_by_find(words)
+            if name == "find"
+            else (fed_by_xargs if name == "xargs" else fed_by_parallel)(words[1:], command)
+        )
+        if fed is None:
+            return
+        if not _installs(fed.words):
+            self._within(fed.words, replace(command, redirects=[]) if name != "find" else command)
+            return
+        takes_files = fed.words[-1].value in ("-r", "--requirement")
+        if not fed.given.known or (takes_files and fed.given.files):
+            shown = " ".join(word.value for word in words[:6])
+            message = f"{shown} … is not judged: which packages {name} names to it is unknown here"
+            self._builder.issue("TL902", "note", message, words[0].start)
+            return
+        # A command for each word has the option in front of each.
+        each_has_option = takes_files and fed.one_by_one
+        inner = fed.words[:-1] if each_has_option else [*fed.words, *fed.given.words]
+        files = fed.given.words if each_has_option else fed.given.files
+        options = [part for file in files for part in (replace(file, value="-r", unknown=()), file)]
+        known, before = len(self._state.entries), self._state.step
+        self._within([*inner, *options], replace(command, redirects=[], feeder=None))
+        if fed.one_by_one:
+            self._one_by_one(known, before)
+
+    def _one_by_one(self, known: int, step: int) -> None:
+        """The entries behind the first ones are each installed by a command of its own."""
+        for number, entry in enumerate(self._state.entries[known:], step + 1):
+            entry.step = number
+            self._state.step = max(self._state.step, number)
 
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Record the value of a variable, which may name indexes."""
@@ -335,6 +422,7 @@ class Installer:
         if "--all-extras" in flags:
             options = [*options, ("--extra", Word("all", words[0].start, words[0].start))]
         known = len(self._state.entries)
+        plain, options = _read_out(plain, options)
         self._take_up(plain, options, command, read)
         for entry in self._state.entries[known:] if bare else ():
             entry.no_deps = True
@@ -604,6 +692,30 @@ class Installer:
         return []
 
 
+def _installs(words: list[Word]) -> bool:
+    """Whether a command of pip or uv installs packages that are behind its words."""
+    inner = _bare(words)
+    inner = _module(inner) or inner
+    values = [word.value for word in inner if not word.value.startswith("-")]
+    if values[:2] == ["uv", "pip"]:
+        values = values[1:]
+    return (
+        bool(values) and bool(_PIP.fullmatch(_name(inner[0])) or values[0] == "pip") and "install" in values[1:2]
+    )
+
+
+def _read_out(plain: list[Word], options: list[tuple[str, Word]]) -> tuple[list[Word], list[tuple[str, Word]]]:
+    """``pip install $(cat FILE)`` as ``pip install -r FILE``, which names the same packages."""
+    left: list[Word] = []
+    for word in plain:
+        given = printed_by(word) if word.unknown else None
+        if given is not None and given.known and given.files:
+            options = [*options, *(("-r", file) for file in given.files)]
+        else:
+            left.append(word)
+    return left, options
+
+
 def _asks_for_strict_channels(values: list[str]) -> bool:
     """``conda config --set channel_priority strict``, or the option of one command."""
     return "--strict-channel-priority" in values or ("channel_priority", "strict") in pairwise(values)
@@ -692,9 +804,11 @@ def _bare(words: list[Word]) -> list[Word]:
     while at < len(words):
         name = _name(words[at])
         if name in _RUNNERS:
+            valued, plain = _RUNNER_WORDS.get(name, ((), 0))
             at += 1
             while at < len(words) and (words[at].value.startswith("-") or _ASSIGNMENT.fullmatch(words[at].value)):
-                at += 1
+                at += 2 if words[at].value in valued else 1
+            at += plain
         elif name in _MANAGERS and len(words) > at + 2 and words[at + 1].value == "run":
             if words[at + 2].value.startswith("-"):
                 break
