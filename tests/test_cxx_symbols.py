@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torchlock.check.cxx_symbols import demangled
+from torchlock.inspect.binaries.cxx_names import demangled
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ _REMEDIES = ("reinstall", "versions", "dependent", "partner")
 _STEPS = ("import", "files")
 _CHANGES = ("page", "release", "dependent")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
-_MEANING_KEYS = {"line", "near", "system", "absent", "says", "because", "fix", "command"}
-_MEANING = {"near": "", "system": "", "absent": "", "command": ""}
+_MEANING_KEYS = {"line", "near", "demands", "system", "absent", "says", "because", "fix", "command"}
+_MEANING = {"near": "", "demands": "", "system": "", "absent": "", "command": ""}
 _SYSTEMS = ("", "linux", "macos", "windows")
 _WEIGHTS = ("echo", "general", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.
@@ -100,7 +100,7 @@ def registry_row_of(table: dict[str, Any], identifier: str) -> dict[str, Any]:
 
 
 def _meaning(table: dict[str, Any], rule: dict[str, Any], identifier: str) -> list[str]:
-    """``[rule, line, near, system, absent, says, because, fix, command]``: what a line means by itself.
+    """``[rule, line, near, system, absent, says, because, fix, command, demands]``: what a line means by itself.
 
     What it does not say is what the rule says.
     """
@@ -108,13 +108,13 @@ def _meaning(table: dict[str, Any], rule: dict[str, Any], identifier: str) -> li
     whole = {**_MEANING, "because": rule.get("because", ""), "fix": rule["fix"], **table}
     for key in ("line", "says", *table):
         text_of(whole, key)
-    for key in ("line", "near"):
+    for key in ("line", "near", "demands"):
         _pattern(whole[key], key)
     if whole["system"] not in _SYSTEMS:
         raise TableError(f"must be one of {', '.join(_SYSTEMS[1:])}", "system")
     if not whole["fix"].endswith("."):
         raise TableError("must end with a full stop", "fix")
-    keys = ("line", "near", "system", "absent", "says", "because", "fix", "command")
+    keys = ("line", "near", "system", "absent", "says", "because", "fix", "command", "demands")
     return [identifier, *(whole[key] for key in keys)]
 
 

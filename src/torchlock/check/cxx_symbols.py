@@ -22,22 +22,6 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.inspect.binaries.binary import Symbols
 
-_NAME = re.compile(r"([0-9]{1,6})")
-# The operators that have names of their own, in the Itanium ABI and in Microsoft's.
-_OPERATORS = {
-    code: f"operator{sign}"
-    for code, sign in (
-        ("eq", "=="), ("ne", "!="), ("lt", "<"), ("gt", ">"), ("le", "<="), ("ge", ">="), ("ls", "<<"),
-        ("rs", ">>"), ("pl", "+"), ("mi", "-"), ("ml", "*"), ("dv", "/"), ("rm", "%"), ("an", "&"), ("or", "|"),
-        ("eo", "^"), ("co", "~"), ("nt", "!"), ("ng", "-"), ("aS", "="), ("pL", "+="), ("mI", "-="), ("mL", "*="),
-        ("dV", "/="), ("aN", "&="), ("oR", "|="), ("pp", "++"), ("mm", "--"), ("pt", "->"), ("cl", "()"),
-        ("ix", "[]"), ("cv", ""), ("nw", " new"), ("dl", " delete"),
-    )
-}  # fmt: skip
-_MICROSOFTS = {
-    "0": "C", "1": "D", "4": "operator=", "5": "operator>>", "6": "operator<<", "7": "operator!",
-    "8": "operator==", "9": "operator!=", "A": "operator[]", "D": "operator*", "H": "operator+", "M": "operator<",
-}  # fmt: skip
 _NEW_STRING = "NSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE"
 _OLD, _NEW = re.compile(r"RKSs|ESs|Ss$"), re.compile(r"cxx11")
 # Functions that releases of torch define: the names in the old and in the new form.
@@ -68,44 +52,6 @@ class OtherAbi(NamedTuple):
             f"{package} was compiled with the {mine} C++ string ABI (_GLIBCXX_USE_CXX11_ABI={number}), "
             f"{torch} with the {its} one (={1 - number})"
         )
-
-
-def demangled(symbol: str) -> str:
-    """The names in a mangled C++ symbol, joined: ``torch::jit::parseSchemaOrName``; other symbols do not change.
-
-    A constructor has the name of its class twice. Follows the Itanium C++ ABI, and Microsoft's rules for plain
-    functions, constructors and operators.
-    """
-    if plain := re.match(r"\?(?:\?(_?[0-9A-Z]))?((?:\w+@)+)@", symbol):
-        names = plain[2].rstrip("@").split("@")[::-1]
-        if plain[1] == "_7":
-            return f"the vtable of {'::'.join(names)}"
-        return _with_special(names, _MICROSOFTS.get(plain[1], "operator") if plain[1] else "")
-    match = re.match(r"_?_Z(T[ISV])?N?K?R?O?", symbol)
-    if not match:
-        return symbol
-    position, names = match.end(), []
-    while number := _NAME.match(symbol, position):
-        length = int(number[1])
-        names.append(symbol[number.end() : number.end() + length])
-        position = number.end() + length
-    if not names:
-        return symbol
-    what = {"TV": "the vtable of ", "TI": "the type of ", "TS": "the type name of "}.get(match[1] or "", "")
-    return what + _with_special(names, _special(symbol[position : position + 2]) if "N" in match[0] else "")
-
-
-def _special(code: str) -> str:
-    """What the two letters behind the names of a class or namespace mean; "" if they mean neither."""
-    if code[:1] in ("C", "D") and code[1:].isdigit():
-        return code[0]
-    return _OPERATORS.get(code, "")
-
-
-def _with_special(names: list[str], special: str) -> str:
-    """The names joined, with the constructor (``C``), the destructor (``D``) or the operator behind them."""
-    last = {"C": [names[-1]], "D": [f"~{names[-1]}"], "": []}.get(special, [special])
-    return "::".join([*names, *last])
 
 
 def other_abi(context: CheckContext, symbols: Iterable[str]) -> OtherAbi | None:

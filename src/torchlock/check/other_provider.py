@@ -6,7 +6,6 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.cxx_symbols import demangled
 from torchlock.check.fix.commands import reinstall
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol
@@ -14,6 +13,7 @@ from torchlock.check.nvidia import why_outdated
 from torchlock.check.relevance import owner_of_file
 from torchlock.check.windows_libraries import remedy_for_dll
 from torchlock.finding import Remedy
+from torchlock.inspect.binaries.cxx_names import demangled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

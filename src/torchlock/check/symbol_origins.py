@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from torchlock.check.cxx_symbols import demangled
 from torchlock.check.library_origins import Meaning
+from torchlock.inspect.binaries.cxx_names import demangled
 
 _OLDER = (
     "Unset LD_LIBRARY_PATH, and install torch once more with all its NVIDIA packages; LD_DEBUG=libs shows from "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, Protocol, TypeVar, cast
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, MetadataError, NeedsBuild, NetworkError, NotFetched
 from torchlock.index import addresses, cache
 from torchlock.index.archives import ArchiveError, wheel_members, wheel_metadata
-from torchlock.index.remote_file import RemoteFile
+from torchlock.index.remote_file import BUDGET, RemoteFile
 from torchlock.standards.core_metadata import parse_metadata
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torchlock.index.transport import Answer, Transport
     from torchlock.standards.index_file import File
 
+_Found = TypeVar("_Found")
 # A larger file is fetched completely only for a build.
 WHOLE_LIMIT = 64 << 20
 BUILD_LIMIT = 1 << 30
@@ -104,20 +105,36 @@ class MetadataReader:
         known = self._kept(file, name)
         if known is not None:
             return dict(json.loads(known))
+        found = self.within(file, lambda content: wheel_members(content, names))
+        self._store.keep_metadata(name, json.dumps(found))
+        return found
+
+    def within(self, file: File, read: Callable[[IO[bytes]], _Found], budget: int = BUDGET) -> _Found:
+        """What ``read`` returns of the wheel, which is fetched only as far as it is read.
+
+        ``budget``: how many bytes may be fetched in pieces. ``read`` may raise ArchiveError.
+
+        Raises:
+            NetworkError: the wheel cannot be read; the message says why.
+        """
         try:
-            with self._contents(file) as content:
-                found = wheel_members(content, names)
+            with self.contents(file, budget) as content:
+                return read(content)
         except ArchiveError as error:
             raise NetworkError(f"{addresses.redact(file.url)} {error}") from error
         except _NoRanges as error:
             raise NetworkError(
                 f"{addresses.host(file.url)} does not serve byte ranges of {file.filename}"
             ) from error
-        self._store.keep_metadata(name, json.dumps(found))
-        return found
 
-    def _contents(self, file: File) -> IO[bytes]:
-        """The wheel as a file: on this machine, in byte ranges on the server, or fetched completely."""
+    def contents(self, file: File, budget: int = BUDGET) -> IO[bytes]:
+        """The wheel as a file: on this machine, in byte ranges on the server, or fetched completely.
+
+        At most ``budget`` bytes are read in byte ranges; then reading raises ValueError.
+
+        Raises:
+            NetworkError: it cannot be asked for; the message says why.
+        """
         if addresses.is_local(file.url):
             return self._opened(file)
         if self._transport is None:
@@ -125,7 +142,7 @@ class MetadataReader:
         self._report(f"asking {addresses.host(file.url)} for the build of {file.filename}")
         transport = self._transport()
         try:
-            return self._open(file, transport)
+            return self._open(file, transport, budget)
         except _NoRanges:
             return io.BytesIO(self._bytes(file, transport, WHOLE_LIMIT))
 
@@ -271,7 +288,7 @@ class MetadataReader:
             self._without_ranges.add(origin)
             raise _too_large(file, error.size) from error
 
-    def _open(self, file: File, transport: Transport) -> IO[bytes]:
+    def _open(self, file: File, transport: Transport, budget: int = BUDGET) -> IO[bytes]:
         """The file to read from: pieces on the server, or all of it where the server sent it regardless."""
         wanted = f"{max(0, file.size - _END)}-{file.size - 1}" if file.size else f"-{_END}"
         answer = self._part(file, transport, wanted)
@@ -289,7 +306,7 @@ class MetadataReader:
                 raise _NoRanges
             return part.body
 
-        return cast("IO[bytes]", RemoteFile(size, answer.body, fetch))
+        return cast("IO[bytes]", RemoteFile(size, answer.body, fetch, budget))
 
     def _part(self, file: File, transport: Transport, wanted: str) -> Answer:
         """Bytes ``start-last`` or ``-last`` of the file; status 206, or 200 where the server sent all of it."""

@@ -10,23 +10,26 @@ from torchlock.index.seekable import SeekableFile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The number of bytes per request, and the total at which fetching the whole file is better.
-_PIECE = 1 << 16
-_BUDGET = 32 << 20
+# The number of bytes per request; where one piece follows the other, each is twice as long as the one before.
+_PIECE, _LONGEST_PIECE = 1 << 16, 1 << 20
+# The total at which fetching the whole file is better.
+BUDGET = 32 << 20
 
 
 class RemoteFile(SeekableFile):
     """A seekable file whose end is known; ``fetch(start, stop)`` brings any other piece, whole.
 
-    Raises ValueError on reading when more than 32 MB would have been fetched.
+    Raises ValueError on reading when more than ``budget`` bytes would have been fetched, ``fetched`` so far.
     """
 
-    def __init__(self, size: int, end: bytes, fetch: Callable[[int, int], bytes]) -> None:
+    def __init__(self, size: int, end: bytes, fetch: Callable[[int, int], bytes], budget: int = BUDGET) -> None:
         super().__init__()
         self._size = size
         self._pieces = [(size - len(end), end)]
         self._fetch = fetch
-        self._fetched = 0
+        self._budget = budget
+        self.fetched = 0
+        self._ahead = _PIECE
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
@@ -45,9 +48,11 @@ class RemoteFile(SeekableFile):
         for offset, content in self._pieces:
             if offset <= start and stop <= offset + len(content):
                 return content[start - offset : stop - offset]
-        wanted = min(max(stop, start + _PIECE), self._size)
-        self._fetched += wanted - start
-        if self._fetched > _BUDGET:
+        offset, content = self._pieces[-1]
+        self._ahead = min(2 * self._ahead, _LONGEST_PIECE) if start == offset + len(content) else _PIECE
+        wanted = min(max(stop, start + self._ahead), self._size)
+        self.fetched += wanted - start
+        if self.fetched > self._budget:
             raise ValueError("too much to read")
         content = self._fetch(start, wanted)
         self._pieces.append((start, content))

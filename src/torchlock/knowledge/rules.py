@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from torchlock.finding import Evidence
+    from torchlock.finding import DataUpdate, Evidence
     from torchlock.target import Target
 
 # Virtual packages, in addition to the real ones. Each has one version, which the target sets.
@@ -137,10 +137,11 @@ class Matrix:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or tables.ROOT / "compiled" / "rules.json"
+        self._path = path or tables.path("compiled/rules.json")
         table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
+            self._updated: dict[str, str] | None = table.get("updated")
             self._rules: dict[str, dict[str, Any]] = table["rules"]
             self._sources: dict[str, dict[str, str]] = table["sources"]
             self._rows: dict[str, list[dict[str, Any]]] = table["statements"]
@@ -148,6 +149,15 @@ class Matrix:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
         self._statements: dict[str, list[Statement]] = {}
         self._by_version: dict[str, tuple[dict[str, list[Statement]], list[Statement]]] = {}
+
+    @property
+    def update(self) -> DataUpdate | None:
+        """The update on this machine that the table is from; None for the bundled table."""
+        if self._updated is None:
+            return None
+        from torchlock.finding import DataUpdate
+
+        return DataUpdate(self._updated["date"], self._updated["from"])
 
     def about(self, name: str) -> list[Statement]:
         """The statements whose ``when`` names this package."""
@@ -167,16 +177,17 @@ class Matrix:
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements about this release, as installed on this target."""
-        for statement in self._about_version(pinned, target):
+        for statement in self.about_release(pinned, target):
             if not statement.build or is_about_build(statement.build, pinned.build):
                 yield statement
 
     def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements about one kind of build that may apply to this release, if its build is unknown."""
         if isinstance(pinned.build, Unknown):
-            yield from (statement for statement in self._about_version(pinned, target) if statement.build)
+            yield from (statement for statement in self.about_release(pinned, target) if statement.build)
 
-    def _about_version(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+    def about_release(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        """The statements about this release on this target, whatever its build is."""
         if pinned.unversioned or pinned.name not in self._rows:
             return
         exact, ranges = self._sorted(pinned.name)
@@ -241,9 +252,17 @@ class Matrix:
         """The reason for the rule, as a clause; empty for an unknown rule."""
         return str(self._rules.get(rule, {}).get("because", ""))
 
+    def kind(self, rule: str) -> str:
+        """The kind of the evidence for a rule; that of a statement may differ."""
+        return str(self._rules[rule]["kind"])
+
     def sources_of(self, rule: str) -> tuple[str, ...]:
         """The identifiers of the sources of a rule."""
         return tuple(self._rules.get(rule, {}).get("sources", ()))
+
+    def has_source(self, source: str) -> bool:
+        """Whether there is a source with this identifier."""
+        return source in self._sources
 
     def source(self, source: str) -> Evidence:
         """The source with this identifier."""

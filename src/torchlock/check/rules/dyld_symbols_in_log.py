@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda_files import owner_in_conda, update
-from torchlock.check.cxx_symbols import demangled
 from torchlock.check.fix.linked_again import linked_again
 from torchlock.check.log_files import files_of_line, is_explained
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.binaries.cxx_names import demangled
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.tree_python import settings_of

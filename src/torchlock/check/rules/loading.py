@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.c_library import WHY_GLIBC, is_of_glibc, use_whole_glibc
 from torchlock.check.conda import is_wheel_beside_conda
-from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, other_abi
 from torchlock.check.damage import in_place_of_library, why_damaged
 from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
+from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.mkl import without_jit
 from torchlock.check.nvidia import owner_of, package_for, required
@@ -24,6 +25,7 @@ from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
+from torchlock.inspect.binaries.cxx_names import demangled
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.elf_process import is_of_torch, numbers_of
@@ -211,6 +213,9 @@ def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | Non
         return "; ".join([*_of_nvidia(context, missing.name), *there]) or None
     if missing.name.startswith("libpython"):
         return WHY_PYTHON
+    known = meaning_of_missing(missing.name)
+    if known is not None and known.packages:
+        return known.because
     return WHY_GLIBC if is_of_glibc(missing.name) else None
 
 

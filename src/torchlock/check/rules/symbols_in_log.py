@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.check.cxx_symbols import demangled
 from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.loading import undefined_symbols
 from torchlock.check.verdict import explains
 from torchlock.finding import Strength
+from torchlock.inspect.binaries.cxx_names import demangled
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import UndefinedSymbol
 from torchlock.knowledge.registry import rule

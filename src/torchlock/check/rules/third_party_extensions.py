@@ -6,10 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, demangled, other_abi
+from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, other_abi
 from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol, not_found
 from torchlock.check.rules.loading import too_old
 from torchlock.check.xformers import built_for
+from torchlock.inspect.binaries.cxx_names import demangled
 from torchlock.inspect.loading.bundle_process import is_of_torch
 from torchlock.inspect.loading.names_of_torch import is_of_cuda, is_of_cuda_build, is_torchs_symbol
 from torchlock.knowledge.registry import rule

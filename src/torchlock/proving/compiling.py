@@ -1,0 +1,130 @@
+"""From stored evidence to the table of cells that ``knowledge.proofs`` reads."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from packaging.version import Version
+
+from torchlock.proving.deciding import decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torchlock.proving.deciding import Decision
+    from torchlock.proving.evidence import CompanionWheel, TorchWheel, Wheel
+    from torchlock.proving.tables import Store
+
+SOURCES: Final = ("proofs-from-wheels",)
+
+
+class Exported:
+    """Where the releases of torch on one platform have a symbol, in words."""
+
+    def __init__(self, torches: Sequence[TorchWheel]) -> None:
+        self._torches = torches
+        self._told: dict[str, str] = {}
+
+    def __call__(self, symbol: str) -> str:
+        if symbol not in self._told:
+            there = [symbol in each.exports for each in self._torches]
+            self._told[symbol] = _told([each.wheel.version for each in self._torches], there)
+        return self._told[symbol]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The symbols that any of them has."""
+        return frozenset().union(*(each.exports for each in self._torches))
+
+
+def _told(versions: Sequence[str], there: Sequence[bool]) -> str:
+    if not any(there):
+        return ""
+    first, last = there.index(True), len(there) - 1 - there[::-1].index(True)
+    start = "" if first == 0 else f"from {versions[first]} on"
+    end = "" if last == len(there) - 1 else f"up to {versions[last]}"
+    if start and end:
+        return f"torch has it from {versions[first]} to {versions[last]}"
+    return f"torch has it {start or end}" if start or end else "other builds of torch have it"
+
+
+def compile_cells(
+    store: Store,
+    date: str,
+    together: Callable[[Wheel, Wheel], bool],
+    series: Callable[[Wheel], str],
+) -> dict[str, Any]:
+    """The content of ``compiled/proofs.json``.
+
+    Args:
+        store: the evidence.
+        date: the day on which the newest of it was read.
+        together: whether some Python can install both releases on their platform.
+        series: the series of torch (``2.8``) that a companion was compiled with; "" if it is not known.
+    """
+    table = _Table()
+    torches = {place: sorted(rows, key=_release) for place, rows in sorted(store.torches.items())}
+    histories = {place: Exported(rows) for place, rows in torches.items()}
+    pairs: dict[str, dict[str, list[Any]]] = {}
+    for (package, place), rows in sorted(store.companions.items()):
+        if place not in torches:
+            continue
+        for row in sorted(rows, key=_release):
+            spans: list[list[Any]] = []
+            made = series(row.wheel)
+            for index, torch in enumerate(torches[place]):
+                if together(row.wheel, torch.wheel):
+                    table.add(spans, index, decide(row, torch, made, histories[place]))
+            pairs.setdefault(package, {}).setdefault(place, []).append([*_wheel_row(row.wheel), *spans])
+    return {
+        "date": date,
+        "sources": list(SOURCES),
+        "reasons": list(table.reasons),
+        "symbols": list(table.symbols),
+        "torch": {place: [_wheel_row(each.wheel) for each in rows] for place, rows in torches.items()},
+        "pairs": pairs,
+    }
+
+
+def _release(each: TorchWheel | CompanionWheel) -> tuple[Version, str]:
+    return Version(each.wheel.version), each.wheel.file
+
+
+def _wheel_row(wheel: Wheel) -> list[Any]:
+    return [wheel.version, wheel.build, wheel.file, wheel.sha256, wheel.date]
+
+
+class _Table:
+    """The sentences and symbols, each once, and spans of neighbouring cells with one answer."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, int] = {}
+        self.symbols: dict[str, int] = {}
+
+    def add(self, spans: list[list[Any]], index: int, decision: Decision) -> None:
+        reason = self.reasons.setdefault(decision.reason, len(self.reasons))
+        symbol = -1 if decision.symbol is None else self.symbols.setdefault(decision.symbol, len(self.symbols))
+        answer = [decision.verdict, decision.kind, reason, symbol]
+        if spans and spans[-1][1] == index - 1 and spans[-1][2:] == answer:
+            spans[-1][1] = index
+        else:
+            spans.append([index, index, *answer])
+
+
+def text_of(table: dict[str, Any]) -> str:
+    """The compiled table as JSON, with one wheel and one sentence in a line."""
+    dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+    def lines(rows: list[Any]) -> str:
+        return "[\n" + ",\n".join(map(dump, rows)) + "\n]"
+
+    parts = [f'"date":{dump(table["date"])}', f'"sources":{dump(table["sources"])}']
+    parts += [f'"{key}":{lines(table[key])}' for key in ("reasons", "symbols")]
+    torch = ",\n".join(f"{dump(place)}:{lines(rows)}" for place, rows in table["torch"].items())
+    pairs = ",\n".join(
+        f"{dump(package)}:{{" + ",\n".join(f"{dump(place)}:{lines(rows)}" for place, rows in places.items()) + "}"
+        for package, places in table["pairs"].items()
+    )
+    return "{" + ",\n".join([*parts, f'"torch":{{{torch}}}', f'"pairs":{{{pairs}}}']) + "}\n"

@@ -1,0 +1,62 @@
+"""What was read from a wheel: the values that ``reading`` gives and ``deciding`` takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Wheel(NamedTuple):
+    """A wheel that was read. ``version`` is without a label; ``build`` is None if it is not known."""
+
+    package: str
+    version: str
+    platform: str
+    build: str | None
+    file: str
+    sha256: str
+    date: str
+
+
+class TorchWheel(NamedTuple):
+    """What a wheel of torch offers: libraries by their names, and the symbols that its own libraries export.
+
+    ``libraries`` are in the wheel, or its libraries need them: they are loaded once torch is. A symbol is written
+    as in ``Library.symbols``.
+    """
+
+    wheel: Wheel
+    libraries: frozenset[str]
+    exports: frozenset[str]
+
+
+class Library(NamedTuple):
+    """A library that the import of a companion opens, or that such a library needs from the same wheel.
+
+    ``role`` is that of ``knowledge.stack.Opened``: ``import``, ``optional`` or ``choice``. ``needed`` are the
+    names of libraries that the wheel does not have; ``symbols`` what it uses of libraries outside of the wheel, if
+    it must be there: an ELF name without version (``at_tensor``), or on Windows and macOS a library and a name
+    (``torch_cpu.dll!name``; ``!name`` if any library may have it). ``group`` tells choices for different FFmpeg
+    versions from each other.
+    """
+
+    name: str
+    role: str
+    needed: tuple[str, ...]
+    symbols: tuple[str, ...]
+    group: str = ""
+
+
+class CompanionWheel(NamedTuple):
+    """What a wheel of a companion needs.
+
+    ``compares`` says which CUDA version its import compares with that of torch: ``""`` (none), ``major`` or
+    ``minor``. ``floors`` are the newest versions that its libraries need: GLIBC, GLIBCXX, CXXABI, macOS.
+    """
+
+    wheel: Wheel
+    libraries: tuple[Library, ...]
+    compares: str
+    floors: Mapping[str, str]

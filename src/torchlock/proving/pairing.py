@@ -1,0 +1,58 @@
+"""Which releases are compared: those that one Python can install; and the torch that a companion is made for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from torchlock.answers import Unknown
+from torchlock.standards.filenames import platform_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from torchlock.knowledge.rules import Matrix
+    from torchlock.standards.dependency import Dependency
+
+# The first and the last minor release of Python 3 that a wheel may be for.
+_PYTHONS = range(5, 40)
+_CPYTHON = re.compile(r"cp3(\d+)-(?:cp3\d+(t)?m?u?|(abi3)|none)$")
+
+
+def pythons_of(tags: Iterable[str], platform: str) -> frozenset[tuple[int, bool]]:
+    """The Pythons for which a list of tags has a wheel: minor release, and whether it is free-threaded."""
+    return frozenset(python for each in tags if platform_in(each) == platform for python in _of_tags(each))
+
+
+def _of_tags(tags: str) -> Iterator[tuple[int, bool]]:
+    pythons, abis, _ = tags.split("-")
+    for python in pythons.split("."):
+        if python.startswith("py3") and abis == "none":
+            yield from ((minor, free) for minor in _PYTHONS for free in (False, True))
+        elif match := _CPYTHON.match(f"{python}-{abis}"):
+            last = _PYTHONS.stop if match[3] else int(match[1]) + 1
+            yield from ((minor, bool(match[2])) for minor in range(int(match[1]), last))
+
+
+def series_of(
+    package: str, version: str, declared: Sequence[Dependency] | Unknown, matrix: Matrix | None = None
+) -> str:
+    """The series of torch (``2.8``) that a release was compiled with; "" if nothing says it.
+
+    The metadata pins that torch; where it does not, the rules have it from documents and measurements.
+    """
+    pins = [] if isinstance(declared, Unknown) else [each.specifier for each in declared if each.name == "torch"]
+    for statement in matrix.about(package) if matrix is not None else ():
+        if _contains(statement.when.specifier, version):
+            pins += [need.specifier for need in statement.needs if need.name == "torch"]
+    pinned = (re.match(r"==\s*(\d+\.\d+)", specifier) for specifier in pins)
+    return next((match[1] for match in pinned if match), "")
+
+
+def _contains(specifier: str, version: str) -> bool:
+    try:
+        return SpecifierSet(specifier, prereleases=True).contains(version)
+    except InvalidSpecifier:
+        return False
