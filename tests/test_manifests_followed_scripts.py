@@ -202,6 +202,21 @@ def test_branches_of_a_script_stay_apart(project: Path) -> None:
     }
 
 
+def test_functions_of_a_script_are_unknown(project: Path) -> None:
+    text = (
+        "cpu() {\n  pip install torch==2.4.1\n}\nfunction gpu\n{\n  pip install torch==2.5.1\n}\n"
+        "say() { echo pip; }\n  low () {\n    echo a\n  }\npip install torchaudio==2.5.1\n"
+    )
+    (project / "install.sh").write_text(text)
+    found = document(project / "ci.sh", "source install.sh\n")
+    assert specs(found) == [AUDIO]
+    assert told(found) == [("TL902", 1)]
+    (project / "install.sh").write_text(text.replace("pip install torch=", "echo torch=").replace("echo pip", ":"))
+    assert told(document(project / "ci.sh", "source install.sh\n")) == []
+    (project / "install.sh").write_text("main() {\n  pip install torch==2.4.1\n")  # it has no end
+    assert specs(document(project / "ci.sh", "bash install.sh\n")) == []
+
+
 def test_a_script_that_removes_a_package_removes_it(project: Path) -> None:
     (project / "install.sh").write_text("pip uninstall -y torch\npip install torchaudio==2.5.1\n")
     assert specs(document(project / "ci.sh", "pip install torch==2.1.0\nbash install.sh\n")) == [AUDIO]

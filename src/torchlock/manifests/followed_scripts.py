@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder, Done
 from torchlock.manifests.followed import take_issues
 from torchlock.manifests.syntax.shell import Word, commands
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SCRIPT = re.compile(r"[^\s*?]*\.(?:sh|bash|zsh)")
 # Whoever makes a virtual environment writes it.
 _ACTIVATES = re.compile(r"activate(?:\.\w+)?")
+_FUNCTION = re.compile(r"([ \t]*)(?:function[ \t]+[\w.:-]+|[\w.:-]+[ \t]*\([ \t]*\))")
+_INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|poetry|pdm|pixi)\b")
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _MAKE_VALUED = {"-C", "--directory", "-f", "--file", "--makefile", "-j", "--jobs", "-o", "-W", "-I", "-l"}
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)[:?+]?=(.*)", re.DOTALL)
@@ -174,13 +177,37 @@ def _state(builder: DocumentBuilder, state: Installed, arguments: list[Word]) ->
 
 
 def _run(inner: DocumentBuilder, state: Installed, command: Command, name: str) -> None:
+    """Take the commands outside of functions: which of these are called, and how often, is not followed."""
     from torchlock.manifests.syntax.install_commands import Installer
 
+    functions = _functions(inner.text)
+    for span in functions:
+        if _INSTALLS.search(inner.text, *span):
+            message = "a function of this script is not judged here: whether it is called is unknown"
+            inner.issue("TL902", "note", message, span.start)
     installer = Installer(inner, state)
     for each in commands(inner.text, 0, len(inner.text), state.variables):
+        if each.words and any(span.start <= each.words[0].start < span.end for span in functions):
+            continue
         own = f"{name}-{each.branch}" if each.branch else ""
         each.branch = "-".join(filter(None, (command.branch, own)))
         installer.take(each)
+
+
+def _functions(text: str) -> list[Span]:
+    """The functions that a script defines, each to the brace that closes it at its own column."""
+    found, at, begun, closing = list[Span](), 0, -1, ""
+    for line in text.splitlines(keepends=True):
+        head = _FUNCTION.match(line) if begun < 0 else None
+        if head is not None and line.rstrip().endswith("}"):
+            found.append(Span(at, at + len(line)))
+        elif head is not None:
+            begun, closing = at, f"{head[1]}}}"
+        elif begun >= 0 and line.rstrip() == closing:
+            found.append(Span(begun, at + len(line)))
+            begun = -1
+        at += len(line)
+    return [*found, Span(begun, at)] if begun >= 0 else found
 
 
 def _via(entry: Entry, at: object) -> Entry:
