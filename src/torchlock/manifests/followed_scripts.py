@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ _MAKE_VALUED = {"-C", "--directory", "-f", "--file", "--makefile", "-j", "--jobs
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)[:?+]?=(.*)", re.DOTALL)
 # No real script leads deeper, and no real file runs more.
 _DEEPEST, _MOST = 8, 200
+# All scripts that one file runs together have fewer characters.
+_MOST_CHARACTERS = 2_000_000
 
 
 def run_script(
@@ -124,7 +127,7 @@ def _begun(builder: DocumentBuilder, path: str, word: Word, kind: str) -> Docume
     done = builder.done
     if path in done.running:
         return None
-    if len(done.running) >= _DEEPEST or len(done.scripts) >= _MOST:
+    if len(done.running) >= _DEEPEST or len(done.scripts) >= _MOST or sum(done.scripts) > _MOST_CHARACTERS:
         builder.issue("TL902", "note", f"{path} is not judged: too many scripts run others", word.start)
         return None
     try:
@@ -133,7 +136,7 @@ def _begun(builder: DocumentBuilder, path: str, word: Word, kind: str) -> Docume
         stop = builder.error(f"{path}: {error.message}", word.start, hint=error.hint)
         builder.issue("TL901", "note", f"{path} is not judged: {error.message}", word.start, error=stop)
         return None
-    done.scripts.append(path)
+    done.scripts.append(len(text))
     done.running.append(path)
     inner = DocumentBuilder(text, path, kind)
     inner.done = Done(
@@ -181,13 +184,15 @@ def _run(inner: DocumentBuilder, state: Installed, command: Command, name: str) 
     from torchlock.manifests.syntax.install_commands import Installer
 
     functions = _functions(inner.text)
+    starts = [span.start for span in functions]
     for span in functions:
         if _INSTALLS.search(inner.text, *span):
             message = "a function of this script is not judged here: whether it is called is unknown"
             inner.issue("TL902", "note", message, span.start)
     installer = Installer(inner, state)
     for each in commands(inner.text, 0, len(inner.text), state.variables):
-        if each.words and any(span.start <= each.words[0].start < span.end for span in functions):
+        last = bisect_right(starts, each.words[0].start) - 1 if each.words else -1
+        if last >= 0 and each.words[0].start < functions[last].end:
             continue
         own = f"{name}-{each.branch}" if each.branch else ""
         each.branch = "-".join(filter(None, (command.branch, own)))
