@@ -332,6 +332,18 @@ def test_a_cell_gives_the_commands_of_its_build(page: Path, driver: Any, table: 
     assert "pip install" not in text
 
 
+def test_a_print_has_the_tables_and_the_target(page: Path, driver: Any) -> None:
+    show(driver, page)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = [
+        each.is_displayed() for each in driver.find_elements("css selector", ".overview button.pick, #target")
+    ]
+    assert len(shown) > 50
+    assert all(shown)
+    assert not driver.find_element("id", "filters").is_displayed()
+    assert driver.find_element("id", "target").text.startswith("linux-x86_64; Python any; build: public index")
+
+
 def test_the_first_table_is_in_the_page_before_its_script(page: Path, driver: Any) -> None:
     show(driver, page)
     rows = (

@@ -44,7 +44,10 @@ function fitnessLine(view, torch, build) {
   const fitness = view.judge.fitness(torch, build, target.platform, target.gpu, numbers(target.driver) ? target.driver : "");
   if (!fitness) return null;
   const words = { yes: "runs", no: "does not run", unknown: "unknown" }[fitness.answer];
-  return make("p", {}, make("strong", {}, `${[target.gpu, target.driver && `driver ${target.driver}`].filter(Boolean).join(", ")}: ${words}`), ` (${fitness.because}).`);
+  const others = view.judge.wanted("torch", torch, target.platform, "all").filter((each) => each !== build && each !== "cpu" && each
+    && view.judge.fitness(torch, each, target.platform, target.gpu, numbers(target.driver) ? target.driver : "").answer === "yes");
+  const advice = fitness.answer === "yes" ? "" : others.length ? ` Builds of this torch that run: ${others.join(", ")}.` : " No other known build of this torch is known to run.";
+  return make("p", {}, make("strong", {}, `${[target.gpu, target.driver && `driver ${target.driver}`].filter(Boolean).join(", ")}: ${words}`), ` (${fitness.because}).${advice}`);
 }
 
 /* The commands that install a pair; for a pair that does not load, the nearest release that does. */

@@ -80,9 +80,17 @@ class View {
   draw() {
     const driver = byId("driver");
     driver.setAttribute("aria-invalid", driver.value.trim() !== "" && !numbers(driver.value.trim()));
+    byId("target").textContent = this.targetInWords();
     this.drawOverview();
     this.drawGrid();
     if (this.chosen) this.choose(this.chosen.name, this.chosen.release, this.chosen.torch, false);
+  }
+
+  /* The filters as one line, for a print of the page. */
+  targetInWords() {
+    const chosen = (id) => byId(id).selectedOptions[0].textContent;
+    const driver = byId("driver").value.trim();
+    return `${chosen("platform")}; Python ${chosen("python")}; build: ${chosen("build")}; GPU: ${chosen("gpu")}${driver ? `; driver ${driver}` : ""}`;
   }
 
   /* The releases of torch that are shown, newest first, each with its build. */
