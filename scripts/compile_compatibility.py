@@ -1,201 +1,36 @@
 #!/usr/bin/env python3
 """Compile catalogue and rules into the table that the audit reads: which releases fit which torch, and where.
 
-    compile_compatibility.py            write compat_data/compiled/compatibility.json
-    compile_compatibility.py --check    write nothing; exit 1 if it is stale
-
-Nothing is stated here: every bit is an answer of the judge on two pins, or of the filter of candidates that the
-solver uses.
+compile_compatibility.py            write compat_data/compiled/compatibility.json
+compile_compatibility.py --check    write nothing; exit 1 if it is stale
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-from packaging.version import Version
-
-from torchlock.answers import Unknown
-from torchlock.knowledge.judge import violations
+from torchlock.gathering.compatibility import text_of
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
-from torchlock.knowledge.stack import MEMBERS, STACK
-from torchlock.solve.candidates import CandidateFilter, Policy
-from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
+from torchlock.knowledge.stack import STACK
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from torchlock.solve.candidates import Candidate
-    from torchlock.standards.dependency import Dependency
-
-PATH = Path(__file__).parents[1] / "compat_data" / "compiled" / "compatibility.json"
-# Judged against torch; of the others the table says only which releases exist where.
-PARTNERS = tuple(name for name, member in MEMBERS.items() if member.rule)
-
-
-class Pinned(NamedTuple):
-    """A candidate, with only what one question is about: its build, or what it declares, may be left out."""
-
-    name: str
-    version: Version
-    tags: str
-    build: str | Unknown | None
-    dependencies: Sequence[Dependency]
-    unversioned: bool = False
-
-
-class Cell(NamedTuple):
-    """One Python on one platform, with the candidates of every package there."""
-
-    target: Target
-    platform: int
-    bit: int
-    candidates: dict[str, dict[str, Candidate]]
-
-
-def cells(catalogue: Catalogue) -> Iterator[Cell]:
-    """Every cell: bit ``platform * len(PYTHONS) + python``."""
-    policy = Policy(all_pre=True, pinned=STACK)
-    for platform, name in enumerate(PLATFORMS):
-        for python, minor in enumerate(PYTHONS):
-            target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(name))
-            candidate_filter = CandidateFilter(target, policy)
-            candidates = {
-                package: {
-                    candidate.release.version: candidate
-                    for candidate in candidate_filter.sort(package, catalogue.releases(package) or [])[0]
-                    if candidate.release is not None
-                }
-                for package in STACK
-            }
-            yield Cell(target, platform, platform * len(PYTHONS) + python, candidates)
-
-
-def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
-    """The whole table."""
-    order = {name: [release.version for release in catalogue.releases(name) or []] for name in STACK}
-    order = {name: sorted(set(versions), key=Version) for name, versions in order.items()}
-    available = {name: dict.fromkeys(versions, 0) for name, versions in order.items()}
-    builds: dict[str, dict[str, list[Any]]] = {
-        name: {version: [None] * len(PLATFORMS) for version in versions} for name, versions in order.items()
-    }
-    pairs = {name: {version: Pair() for version in order[name]} for name in PARTNERS}
-    for cell in cells(catalogue):
-        for name in STACK:
-            for version, candidate in cell.candidates[name].items():
-                available[name][version] |= 1 << cell.bit
-                known = candidate.build
-                builds[name][version][cell.platform] = None if isinstance(known, Unknown) else known
-        for name in PARTNERS:
-            for version, partner in cell.candidates[name].items():
-                _judge(pairs[name][version], partner, cell, order["torch"], matrix)
-    packages = {name: _package(catalogue, name, order[name], available[name], builds[name]) for name in STACK}
-    return {
-        "pythons": list(PYTHONS),
-        "platforms": list(PLATFORMS),
-        "packages": packages,
-        "pairs": {name: [pair.row() for pair in pairs[name].values()] for name in PARTNERS},
-    }
-
-
-class Pair:
-    """What one release of a partner says to every release of torch, as masks over torch's releases.
-
-    ``fits``: with some build on some cell; per platform ``declared``: by metadata, ``loads``: as the public
-    index's own builds; ``asks``: its metadata names torch at all.
-    """
-
-    def __init__(self) -> None:
-        self.fits = 0
-        self.declared = [0] * len(PLATFORMS)
-        self.loads = [0] * len(PLATFORMS)
-        self.asks = False
-
-    def row(self) -> list[Any]:
-        return [self.fits, _shared(self.declared), _shared(self.loads), int(self.asks)]
-
-
-def _shared(masks: list[Any]) -> Any:
-    return masks[0] if len(set(masks)) == 1 else masks
-
-
-def _judge(pair: Pair, partner: Candidate, cell: Cell, torches: Sequence[str], matrix: Matrix) -> None:
-    known = cell.candidates["torch"]
-    pair.asks = pair.asks or any(dependency.name == "torch" for dependency in _declared(partner))
-    for index, version in enumerate(torches):
-        bit, torch = 1 << index, known.get(version)
-        if torch is None:
-            continue
-        bare = _pinned(torch, build=None, declares=False), _pinned(partner, build=None, declares=False)
-        full = (
-            _pinned(torch, build=torch.build, declares=False),
-            _pinned(partner, build=partner.build, declares=False),
-        )
-        metadata = _pinned(torch, build=None), _pinned(partner, build=None)
-        if _together(bare, cell, matrix):
-            pair.fits |= bit
-        if not any(v.statement is None for v in _violations(metadata, cell, matrix)):
-            pair.declared[cell.platform] |= bit
-        if _together(full, cell, matrix):
-            pair.loads[cell.platform] |= bit
-
-
-def _together(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> bool:
-    return not _violations(pins, cell, matrix)
-
-
-def _violations(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> list[Any]:
-    names = {pin.name: pin for pin in pins}
-    return [
-        violation
-        for violation in violations(names, cell.target, matrix, complete=False)
-        if (violation.dependency is None and violation.pinned.name in names)
-        or (violation.dependency is not None and violation.dependency.name in (*names, "build-cuda"))
-    ]
-
-
-def _declared(candidate: Candidate) -> Sequence[Dependency]:
-    """What a candidate declares; nothing for a source distribution, which is judged by rules alone."""
-    declared = candidate.dependencies
-    return () if isinstance(declared, Unknown) else declared
-
-
-def _pinned(candidate: Candidate, *, build: str | Unknown | None, declares: bool = True) -> Pinned:
-    dependencies = _declared(candidate) if declares else ()
-    return Pinned(candidate.name, candidate.version, candidate.tags, build, dependencies)
-
-
-def _package(
-    catalogue: Catalogue,
-    name: str,
-    versions: Sequence[str],
-    available: dict[str, int],
-    builds: dict[str, list[Any]],
-) -> dict[str, Any]:
-    releases = {release.version: release for release in catalogue.releases(name) or []}
-    return {
-        "versions": list(versions),
-        "cells": [available[version] for version in versions],
-        "yanked": [index for index, version in enumerate(versions) if releases[version].yanked is not None],
-        "builds": [_shared(builds[version]) for version in versions],
-        "date": max(release.date for release in releases.values()),
-    }
+DATA = Path(__file__).parents[1] / "compat_data"
+PATH = DATA / "compiled" / "compatibility.json"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    catalogue = Catalogue()
+    # The bundled tables: never those of an update on this machine.
+    catalogue = Catalogue(DATA / "releases")
     missing = [name for name in STACK if not catalogue.releases(name)]
     if missing:
         print(f"no releases of {', '.join(missing)}: run refresh_releases.py", file=sys.stderr)
         return 2
-    text = json.dumps(digest(catalogue, Matrix()), separators=(",", ":")) + "\n"
+    text = text_of(catalogue, Matrix(DATA / "compiled" / "rules.json"))
     if arguments.check:
         if not PATH.exists() or PATH.read_text(encoding="utf-8") != text:
             print(f"{PATH.name} is stale: run {Path(__file__).name}", file=sys.stderr)

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Write compat_data/names/: the names that each release of the stack defines, read from its wheels.
 
-    refresh_names.py FOLDER [PACKAGE ...]
+    refresh_names.py                        add the releases that compat_data/releases has and a table lacks
+    refresh_names.py FOLDER [PACKAGE ...]   read all releases anew
 
+A table has the last release of each series (2.8). A new one is read from a wheel of it on the index.
 FOLDER has one wheel of each release (any platform: the Python files are the same), as ``pip download --no-deps``
 leaves them. The table has all names of all releases, and for each the releases that have it.
 """
@@ -10,98 +12,100 @@ leaves them. The table has all names of all releases, and for each the releases 
 from __future__ import annotations
 
 import json
-import re
 import sys
-import tempfile
 import zipfile
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from torchlock.inspect.module_names import ModuleNames
+from refreshing.name_tables import Names, names_of, names_stated, table_of, text_of
+from torchlock.errors import TorchlockError
+from torchlock.gathering.asking import Asker
+from torchlock.gathering.pages import read_page
+from torchlock.gathering.storage import write_if_changed
+from torchlock.index import IndexSettings
+from torchlock.index.archives import open_zip
 
-DATA = Path(__file__).parents[1] / "compat_data" / "names"
+if TYPE_CHECKING:
+    from torchlock.gathering.pages import File
+
+DATA = Path(__file__).parents[1] / "compat_data"
 PACKAGES = ("torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile")
-
-
-def names_of(wheel: Path, package: str) -> tuple[set[str], set[str]]:
-    """The dotted names in a wheel, and its modules whose source hides names.
-
-    Private names count only in modules that are public, since only those are used from outside.
-    """
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder, [name for name in archive.namelist() if name.endswith(".py")])
-        place = Path(folder, package)
-        modules = list(ModuleNames(str(place if place.is_dir() else place.with_suffix(".py"))).every_name())
-        names = {f"{package}.{name}" for name in _set_by_backend(place / "backend" / "utils.py")}
-        names |= _compiled(archive.namelist(), package)
-    hidden = set()
-    for module, bound, hides in modules:
-        is_private = "._" in module
-        names |= {module, *(f"{module}.{name}" for name in bound if not (is_private and name.startswith("_")))}
-        if hides:
-            hidden.add(module)
-    return {name for name in names if ".__" not in name}, hidden
-
-
-def _compiled(files: list[str], package: str) -> set[str]:
-    """The extension modules of a package; their names are the same on every platform."""
-    found = (re.fullmatch(rf"({package}/[\w/]+)(\.[\w-]+)*\.(so|pyd)", name) for name in files)
-    return {match[1].replace("/", ".") for match in found if match}
-
-
-def _set_by_backend(path: Path) -> set[str]:
-    """The functions that torchaudio 0.6 to 2.1 sets in itself when it chooses its backend (``load``, ``info``)."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    loop = re.search(r"for func in \[([^\][]+)\]:\s+setattr\(torchaudio, func", text)
-    return set(re.findall(r"\w+", loop[1])) if loop else set()
-
-
-def table_of(package: str, wheels: dict[Version, Path]) -> dict[str, Any]:
-    """The table of one package: its releases; for each module its own spans of releases, those in which it hides
-    names, and its names, each with the spans of releases that have it (0: whenever the module is there).
-    """
-    releases = sorted(wheels)
-    read = [names_of(wheels[each], package) for each in releases]
-    spans = {
-        name: _spans([name in names for names, _ in read]) for name in set().union(*(each for each, _ in read))
-    }
-    modules: dict[str, Any] = {package: {"spans": spans[package], "names": {}}}
-    for name in sorted(spans.keys() - {package}):
-        parent, _, last = name.rpartition(".")
-        row = modules.setdefault(parent, {"spans": spans.get(parent, []), "names": {}})
-        row["names"][last] = 0 if spans[name] == row["spans"] else spans[name]
-    for name, row in modules.items():
-        if hides := _spans([name in hidden for _, hidden in read]):
-            row["hidden"] = hides
-    return {"releases": [str(each) for each in releases], "modules": modules}
-
-
-def _spans(there: list[bool]) -> list[list[int]]:
-    """Runs of True, each as its first and last index."""
-    spans: list[list[int]] = []
-    for index, is_there in enumerate(there):
-        if is_there and spans and spans[-1][1] == index - 1:
-            spans[-1][1] = index
-        elif is_there:
-            spans.append([index, index])
-    return spans
+# The most bytes that are fetched of one wheel.
+_WHOLE = 256 << 20
 
 
 def main(arguments: list[str]) -> int:
+    """Exit code: 0, or 2 if the index could not be read."""
+    if not arguments:
+        asker = Asker(IndexSettings(PYPI_SIMPLE_ENDPOINT), Path(__file__).parents[1] / ".refresh" / "index")
+        try:
+            add_new(DATA, asker)
+        except TorchlockError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        return 0
     folder, *wanted = arguments
-    wheels: defaultdict[str, dict[Version, Path]] = defaultdict(dict)
+    wheels: defaultdict[str, dict[Version, Names]] = defaultdict(dict)
     for path in sorted(Path(folder).glob("*.whl")):
         name, version, _, _ = parse_wheel_filename(path.name)
-        wheels[str(name)][version] = path
+        with zipfile.ZipFile(path) as archive:
+            wheels[str(name)][version] = names_of(archive, str(name))
     for package in wanted or PACKAGES:
-        DATA.mkdir(exist_ok=True)
-        text = json.dumps(table_of(package, wheels[package]), separators=(",", ":"), sort_keys=True)
-        (DATA / f"{package}.json").write_text(text.replace('}},"', '}},\n"') + "\n", encoding="utf-8")
+        text = text_of(table_of(package, wheels[package]))
+        write_if_changed(DATA / "names" / f"{package}.json", text, dry=False)
     return 0
+
+
+def add_new(data: Path, asker: Asker) -> list[str]:
+    """Read the releases that are newer than those of the tables; returns a sentence for each.
+
+    ``data`` is like ``compat_data``. The last release of a series stands for the series.
+
+    Raises:
+        TorchlockError: the index fails, or a wheel cannot be read.
+    """
+    said = []
+    for package in PACKAGES:
+        path = data / "names" / f"{package}.json"
+        table = json.loads(path.read_bytes())
+        known = {Version(text): names_stated(table, at) for at, text in enumerate(table["releases"])}
+        for version in _newer(data / "releases" / f"{package}.json", max(known)):
+            wheel = _wheel_of(asker, package, version)
+            if wheel is None or wheel.listed is None:
+                continue
+            asker.count()
+            names = asker.index.within(wheel.listed, partial(_names_in, package=package), _WHOLE)
+            known = {each: old for each, old in known.items() if each.release[:2] != version.release[:2]}
+            known[version] = names
+            said.append(f"The names of {package} {version} were read from {wheel.filename}.")
+        write_if_changed(path, text_of(table_of(package, known)), dry=False)
+    return said
+
+
+def _names_in(content: IO[bytes], package: str) -> Names:
+    return names_of(open_zip(content), package)
+
+
+def _newer(releases: Path, last: Version) -> list[Version]:
+    """The last release of each series of those that are newer, without pre-releases."""
+    records = json.loads(releases.read_bytes())["releases"]
+    found = sorted(
+        version for text, record in records.items() if record["wheels"] and (version := Version(text)) > last
+    )
+    return list({each.release[:2]: each for each in found if not each.is_prerelease}.values())
+
+
+def _wheel_of(asker: Asker, package: str, version: Version) -> File | None:
+    """The smallest wheel of a release."""
+    page = read_page(asker.index, package)
+    wheels = [file for each in page.releases if each.version == version for file in each.wheels] if page else []
+    return min(wheels, key=lambda file: (file.size or 0, file.filename), default=None)
 
 
 if __name__ == "__main__":

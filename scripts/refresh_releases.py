@@ -25,13 +25,14 @@ siblings; a wheel with a build number may well be there because the one without 
     If none of these tells, or the label says ``cpu``, there is no ``build``. Wheels for any platform have
     none.
 
-Whatever was read from a wheel is kept under the cache directory by the wheel's SHA-256, so an interrupted
-run goes on where it stopped, and a later run asks only for new wheels.
+A wheel whose hash is in the release file is not read again: the file states what it says (``--afresh`` reads all).
+Whatever was read from a wheel is kept under the cache directory, so an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,15 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from compiling.values import TableError
 from refreshing.build_needs import needs_of_builds
-from refreshing.run import Refresh, refresh, report, tell
-from refreshing.storage import Cache
-from refreshing.web import RefreshError, Web
+from refreshing.telling import report, tell
 from torchlock.errors import TorchlockError
+from torchlock.gathering.asking import Asker
+from torchlock.gathering.run import Gathering, gather
+from torchlock.gathering.seeds import release_file
+from torchlock.gathering.storage import Cache
+from torchlock.index import IndexSettings
+from torchlock.index.sources import today
+from torchlock.knowledge.releases import DATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +62,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     part.add_argument("--only", metavar="NAME", help="refresh this project alone")
     part.add_argument("--new", action="store_true", help="add the projects that have no file; leave the others")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
+    parser.add_argument("--afresh", action="store_true", help="read also wheels that the release files describe")
     parser.add_argument("--jobs", type=int, default=8, metavar="N", help="requests at a time (default: 8)")
     parser.add_argument("--cache", type=Path, default=root / ".refresh", metavar="DIR")
     parser.add_argument("--output", type=Path, default=root / "compat_data" / "releases", metavar="DIR")
@@ -68,17 +75,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, 1 if --check found a difference, 2 if the index or a table could not be read."""
     options = parse_arguments(argv)
     only = canonicalize_name(options.only) if options.only else None
+    asker = Asker(IndexSettings(options.index), options.cache / "index")
+    seeds = None if options.afresh else partial(release_file, options.output)
     try:
         needs = needs_of_builds(options.builds)
+        run = Gathering(asker, Cache(options.cache), max(1, options.jobs), needs, seeds, tell)
+        changed = gather(run, options.output, only, new=options.new, dry=options.check)
     except (TableError, TorchlockError) as error:
-        tell(f"error: {error}")
+        tell(f"error: {error}\nhint: run again to go on; what was read is kept")
         return 2
-    run = Refresh(Web(), options.index, Cache(options.cache), max(1, options.jobs), needs)
-    try:
-        changed = refresh(run, options.output, only, new=options.new, dry=options.check)
-    except RefreshError as error:
-        tell(f"{error}; run again to go on")
-        return 2
+    if not (only or options.new or options.check):
+        (options.output / DATE).write_text(f"{today()}\n", encoding="ascii")
     report(run, changed, options.output)
     return 1 if options.check and changed else 0
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchlock.knowledge import registry, stories
+from torchlock.knowledge import registry, stories, tables
 from torchlock.knowledge.rules import Matrix
 
 PAGES = Path(__file__).parents[1] / "docs" / "rules"
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
     parser.add_argument("--pages", type=Path, default=PAGES, metavar="FOLDER", help="default: docs/rules/")
     options = parser.parse_args(arguments)
-    wanted = pages(Matrix())
+    wanted = pages(Matrix(tables.ROOT / "compiled" / "rules.json"))
     found = stale(options.pages, wanted)
     if found and options.check:
         print(f"rule_pages: {', '.join(found)} stale", file=sys.stderr)

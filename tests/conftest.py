@@ -52,6 +52,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+# No test sees an update of the data that a developer has made.
+os.environ["TORCHLOCK_DATA_DIR"] = str(Path(__file__).parent / "no-data")
+
+
 @pytest.fixture(autouse=True)
 def _tables_closed() -> None:
     """A run keeps its tables open; one of many runs in a process leaves them to the garbage collector.

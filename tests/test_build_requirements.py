@@ -14,8 +14,8 @@ from packaging.version import Version
 from compiling.values import TableError
 from refreshing.build_needs import needs_of_builds
 from refreshing.build_requirements import TABLE, read_rows, requirements_of
-from refreshing.closure import outline_of_file, reach
-from refreshing.requirements import may_hold_on
+from torchlock.gathering.closure import outline_of_file, reach
+from torchlock.gathering.requirements import may_hold_on
 from torchlock.knowledge.build_files import triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease

@@ -23,6 +23,7 @@ FLOORS = {
     "written": ("manifests",),
     "indexes": ("index",),
     "solver": ("solve",),
+    "gathered": ("gathering",),
     "lock": ("lock",),
     "judges": ("audit", "check", "matrix"),
     "reports": ("report",),

@@ -2,137 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.server
-import io
 import json
-import struct
-import threading
-import zipfile
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import refresh_releases
-from refreshing.binaries import cuda_libraries, elf_needed
-from refreshing.pages import File
-from refreshing.wheels import decide_build, declared_build
+from support.refresh_index import Index, elf, started, wheel
+from torchlock.gathering.binaries import cuda_libraries, elf_needed
+from torchlock.gathering.pages import File, sort_files
+from torchlock.gathering.rendering import render
+from torchlock.gathering.samples import Table
+from torchlock.gathering.seeds import files_stated, seed_of
+from torchlock.gathering.wheels import decide_build, declared_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def elf(*needed: str) -> bytes:
-    """A 64-bit ELF file that is nothing but a dynamic section with these DT_NEEDED entries."""
-    names = b"\0"
-    entries = b""
-    for name in needed:
-        entries += struct.pack("<QQ", 1, len(names))
-        names += name.encode() + b"\0"
-    entries += struct.pack("<QQ", 5, 0x1000) + bytes(16)
-    at = 64 + 2 * 56
-    header = b"\x7fELF\x02\x01" + bytes(26) + struct.pack("<Q", 64) + bytes(14) + struct.pack("<HH", 56, 2)
-    load = struct.pack("<IIQQQQQQ", 1, 0, at, 0x1000, 0x1000, len(names), len(names), 1)
-    dynamic = struct.pack("<IIQQQQQQ", 2, 0, at + len(names), 0, 0, len(entries), len(entries), 8)
-    return header.ljust(64, b"\0") + load + dynamic + names + entries
-
-
-def wheel(filename: str, requires: tuple[str, ...] = (), **members: str | bytes) -> bytes:
-    """A wheel; ``members`` are named with ``__`` for ``/`` and ``_dot_`` for a dot. Padded past one range."""
-    name, version = filename.split("-")[:2]
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    lines += [f"Requires-Dist: {text}" for text in requires]
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(f"{name}-{version}.dist-info/METADATA", "\n".join(lines) + "\n\nprose\n")
-        archive.writestr("padding", bytes(200_000))
-        for member, content in members.items():
-            archive.writestr(member.replace("__", "/").replace("_dot_", "."), content)
-    return buffer.getvalue()
-
-
-class Index:
-    """What the server serves, and what it was asked: ``files`` by name, ``beside`` metadata files by name."""
-
-    def __init__(self) -> None:
-        self.projects: dict[str, list[str]] = {}
-        self.files: dict[str, bytes] = {}
-        self.beside: dict[str, bytes] = {}
-        self.details: dict[str, dict[str, Any]] = {}
-        self.asked: list[str] = []
-        self.broken: set[str] = set()
-        self.url = ""
-
-    def add(self, project: str, filename: str, content: bytes = b"", **details: Any) -> None:
-        self.projects.setdefault(project, []).append(filename)
-        self.files[filename] = content
-        self.details[filename] = details
-
-    def page(self, project: str) -> bytes:
-        rows = [
-            {
-                "filename": name,
-                "url": f"../../packages/aa/{name}",
-                "hashes": {"sha256": hashlib.sha256(name.encode() + self.files[name]).hexdigest()},
-                "size": len(self.files[name]),
-                "upload-time": "2024-04-24T15:00:09.123456Z",
-                "yanked": False,
-                **self.details[name],
-            }
-            for name in self.projects[project]
-        ]
-        return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "files": rows}).encode()
-
-
-def handler_for(index: Index) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            index.asked.append(self.path)
-            parts = self.path.strip("/").split("/")
-            if parts[0] == "simple" and parts[1] in index.projects:
-                self._answer(200, index.page(parts[1]))
-            elif parts[-1] in index.broken:
-                self._answer(400)
-            elif parts[-1].removesuffix(".metadata") in index.beside and parts[-1].endswith(".metadata"):
-                self._answer(200, index.beside[parts[-1].removesuffix(".metadata")])
-            elif parts[0] == "packages" and parts[-1] in index.files:
-                self._range(index.files[parts[-1]])
-            else:
-                self._answer(404)
-
-        def _range(self, content: bytes) -> None:
-            first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
-            start = int(first) if first else max(0, len(content) - int(last))
-            end = int(last) + 1 if first and last else len(content)
-            part = content[start:end]
-            self._answer(206, part, f"bytes {start}-{start + len(part) - 1}/{len(content)}")
-
-        def _answer(self, status: int, body: bytes = b"", content_range: str = "") -> None:
-            self.send_response(status)
-            if content_range:
-                self.send_header("Content-Range", content_range)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Handler
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
 @pytest.fixture
 def index() -> Iterator[Index]:
-    index = Index()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_for(index))
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    index.url = f"http://127.0.0.1:{server.server_port}/simple/"
-    yield index
-    server.shutdown()
-    server.server_close()
+    with started() as index:
+        yield index
 
 
 @pytest.fixture
@@ -235,6 +133,67 @@ def test_a_second_run_asks_for_pages_only_and_rewrites_nothing(stack: Index, tmp
     assert [path for path in stack.asked if path.startswith("/packages/")] == []
 
 
+def without_cache(tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "cache")
+
+
+def test_a_wheel_that_a_release_file_describes_is_not_read(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.json")}
+    without_cache(tmp_path)
+    stack.asked.clear()
+    assert refresh(stack, tmp_path) == 0
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.json")} == before
+    assert [path for path in stack.asked if path.startswith("/packages/")] == []
+    pages = [path for path in stack.asked if path.startswith("/simple/")]
+    assert len(pages) == len(set(pages))
+
+
+def test_only_the_new_wheel_of_a_known_release_is_read(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    without_cache(tmp_path)
+    new = "torchaudio-0.13.1-cp311-cp311-manylinux2014_aarch64.whl"
+    stack.add("torchaudio", new, wheel(new, ("torch", "numpy"), torchaudio__lib__x_dot_so=elf("libc10.so")))
+    stack.asked.clear()
+    assert refresh(stack, tmp_path) == 0
+    assert {path.rpartition("/")[2] for path in stack.asked if path.startswith("/packages/")} == {new}
+    record = written(tmp_path, "torchaudio")["releases"]["0.13.1"]
+    assert (len(set(record["requires"])), record["build"]) == (3, ["cu117", "cpu", "cpu"])
+
+
+def test_a_file_under_a_known_name_with_another_hash_is_read(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    plain = stack.projects["typing-extensions"][0]
+    stack.files[plain] = wheel(plain, ("flit>=3",))
+    assert refresh(stack, tmp_path) == 0
+    assert written(tmp_path, "typing-extensions")["requirements"] == [["flit", ">=3"]]
+
+
+def test_afresh_reads_every_wheel(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    without_cache(tmp_path)
+    stack.asked.clear()
+    assert refresh(stack, tmp_path, "--afresh", "--check") == 0
+    assert (
+        len({path for path in stack.asked if path.startswith("/packages/")}) == 6
+    )  # one has its metadata beside it
+
+
+PROJECTS = sorted((Path(__file__).parents[1] / "compat_data" / "releases").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.stem)
+def test_a_bundled_file_is_its_own_seed(path: Path) -> None:
+    """What the file states of its wheels makes the same file again, to the byte."""
+    stated = json.loads(path.read_bytes())
+    project = sort_files(path.stem, files_stated(stated))
+    seed = seed_of(stated, project)
+    table = Table(project)
+    table.metadata.update({sha256: known for sha256, known in seed.metadata.items() if known})
+    table.builds.update({sha256: known for sha256, known in seed.builds.items() if known})
+    assert render(table, {}) == path.read_bytes()
+
+
 def test_check_tells_and_writes_nothing(stack: Index, tmp_path: Path) -> None:
     assert refresh(stack, tmp_path, "--check") == 1
     assert not (tmp_path / "out").exists()
@@ -249,10 +208,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(stack: Index, tmp_path: Pat
     stack.broken.clear()
     stack.asked.clear()
     assert refresh(stack, tmp_path) == 0
-    assert {path.rpartition("/")[2] for path in stack.asked if path.startswith("/packages/")} == {
-        plain,
-        f"{plain}.metadata",
-    }
+    assert {path.rpartition("/")[2] for path in stack.asked if path.startswith("/packages/")} == {plain}
 
 
 def test_requirements_nobody_can_read_are_told_apart(index: Index, tmp_path: Path) -> None:
@@ -354,7 +310,7 @@ def test_one_wheel_speaks_for_its_siblings_outside_the_family(index: Index, tmp_
         name = f"numpy-2.0.0-{python}-{python}-win_amd64.whl"
         index.add("numpy", name, wheel(name))
     refresh(index, tmp_path, "--only", "numpy")
-    assert sum(path.endswith(".metadata") for path in index.asked) == 1
+    assert len({path for path in index.asked if path.startswith("/packages/")}) == 1
     record = written(tmp_path, "numpy")["releases"]["2.0.0"]
     assert len(record["wheels"]) == 3
     assert record["requires"] == 0

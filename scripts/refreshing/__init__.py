@@ -1,1 +1,1 @@
-"""The parts of ``scripts/refresh_releases.py``."""
+"""The parts of the scripts that refresh tables; those that users need, too, are in torchlock.gathering."""

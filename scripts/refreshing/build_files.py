@@ -9,8 +9,8 @@ from packaging.version import Version
 
 from refreshing.build_rendering import Renderer
 from refreshing.build_rows import ROOT_FOLDER, Conflict, Tables, Wheel
-from refreshing.rendering import compact, entries, lines
-from refreshing.storage import write_if_changed
+from torchlock.gathering.rendering import compact, entries, lines
+from torchlock.gathering.storage import write_if_changed
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from refreshing.build_requirements import requirements_of
 from refreshing.build_rows import ROOT_FOLDER, Wheel
-from refreshing.rendering import compact, entries, lines, one_or_all
-from refreshing.requirements import Row, compact_row, parse_row
+from torchlock.gathering.rendering import compact, entries, lines, one_or_all
+from torchlock.gathering.requirements import Row, compact_row, parse_row
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY
 

@@ -27,7 +27,7 @@ from compiling.values import (
     texts_of,
     true_of,
 )
-from refreshing.requirements import may_hold_on
+from torchlock.gathering.requirements import may_hold_on
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import Dependency
@@ -228,4 +228,4 @@ def _texts(needs: Sequence[Dependency], platform: str) -> list[str]:
 
 @functools.cache
 def _catalogue() -> Catalogue:
-    return Catalogue()
+    return Catalogue(TABLE.parents[1] / "releases")

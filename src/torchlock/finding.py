@@ -35,6 +35,20 @@ class Strength(IntEnum):
     RAN = 4
 
 
+class DataUpdate(NamedTuple):
+    """The last ``torchlock data update`` on this machine: its day, and its index or bundle without credentials."""
+
+    date: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"The data were updated on {self.date} from {self.source} (torchlock data update)."
+
+    def row(self) -> dict[str, str]:
+        """The same for JSON."""
+        return {"date": self.date, "from": self.source}
+
+
 class Evidence(NamedTuple):
     """A source of a fact, from ``compat_data/sources.toml``.
 
@@ -150,8 +164,12 @@ class FileReport:
 
 @dataclass(slots=True)
 class Report:
-    """All files of one run. ``target`` is the target for the JSON report; ``date`` the date of the data."""
+    """All files of one run. ``target`` is the target for the JSON report; ``date`` the date of the data.
+
+    ``update`` is the update of the data on this machine, if there is one.
+    """
 
     files: list[FileReport]
     date: str
     target: dict[str, Any] = field(default_factory=dict)
+    update: DataUpdate | None = None

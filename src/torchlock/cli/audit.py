@@ -235,7 +235,8 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
         "system": arguments.system,
         "libraries": dict(options.libraries),
     }
-    return Report(files, Matrix().date, target)
+    matrix = Matrix()
+    return Report(files, matrix.date, target, matrix.update)
 
 
 def _add_crash_report(files: Iterable[FileReport]) -> None:

@@ -258,7 +258,8 @@ def _report(context: CheckContext, result: Verdict) -> Report:
         "system": None,
         "libraries": dict(context.libraries),
     }
-    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table)
+    files = [FileReport(path, "environment", result.findings)]
+    return Report(files, context.matrix.date, table, context.matrix.update)
 
 
 def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, console: Console) -> str:

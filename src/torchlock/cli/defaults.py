@@ -176,7 +176,7 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
         for option in action.option_strings
         if option.startswith("--") and action.dest != "help"
     }
-    idle = sorted({name.removeprefix(_PREFIX) for name in names} - known - {"CACHE_DIR"})
+    idle = sorted({name.removeprefix(_PREFIX) for name in names} - known - {"CACHE_DIR", "DATA_DIR"})
     near = {name: next(iter(get_close_matches(name, known, 1, 0.8)), "") for name in idle}
     return {_PREFIX + name: meant and _PREFIX + meant for name, meant in near.items()}
 

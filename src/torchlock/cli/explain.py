@@ -65,7 +65,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     stories = [_rule(rule.upper(), matrix) for rule in rules] or [_requirements(arguments, matrix, console)]
     if arguments.json:
         rows = [_row(story) for story in stories]
-        table = {"torchlock": __version__, "data": matrix.date, "explained": rows}
+        update = {} if matrix.update is None else {"data_update": matrix.update.row()}
+        table = {"torchlock": __version__, "data": matrix.date, **update, "explained": rows}
         sys.stdout.write(dump_json(table))
     else:
         sys.stdout.write("\n".join(_text(story) for story in stories))

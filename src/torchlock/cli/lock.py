@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
-    return _write(result, arguments, inputs, sources, system, matrix.date, console)
+    return _write(result, arguments, inputs, sources, system, matrix, console)
 
 
 def _print_conflict(
@@ -342,10 +342,10 @@ def _write(
     inputs: Inputs,
     sources: Sources,
     system: System | None,
-    data_date: str,
+    matrix: Matrix,
     console: Console,
 ) -> int:
-    text = _render(result, arguments, sources, system, data_date)
+    text = _render(result, arguments, sources, system, matrix)
     if arguments.check:
         return _check(text, arguments.output, console)
     written = replaced = False
@@ -360,7 +360,12 @@ def _write(
 
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
-            result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
+            result,
+            indexes=sources.indexes,
+            notes=notes,
+            data_date=matrix.date,
+            version=__version__,
+            update=matrix.update,
         )
     if arguments.json or arguments.dry_run or not arguments.output:
         write_whole(text, console)
@@ -387,19 +392,21 @@ def _has_hash(pin: Pin) -> bool:
 
 
 def _render(
-    result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, data_date: str
+    result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, matrix: Matrix
 ) -> str:
     command = _command(arguments.argv)
     if _is_pylock(arguments):
         from torchlock.report import pylock_toml
 
-        return pylock_toml.render(result, address=sources.address, command=command, data_date=data_date)
+        date, update = matrix.date, matrix.update
+        return pylock_toml.render(result, address=sources.address, command=command, data_date=date, update=update)
     from torchlock.report import requirements_txt
 
     return requirements_txt.render(
         result,
         command=command,
-        data_date=data_date,
+        data_date=matrix.date,
+        update=matrix.update,
         system=system,
         options=[*sources.option_lines, *_pages(result)],
         hashes=not arguments.no_hashes,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "audit", "check", "explain", "matrix")
+COMMANDS = ("lock", "audit", "check", "explain", "matrix", "data")
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
@@ -29,6 +29,7 @@ commands:
   check    say why torchaudio does not load in an environment, and which command fixes it
   explain  describe a rule, or say why requirements work together or conflict
   matrix   show which releases load with which torch, as a table, data or a page
+  data     say how new the compatibility data are, and update them
 
 examples:
   torchlock lock torchaudio soundfile -o requirements.txt
@@ -173,6 +174,8 @@ def _is_option(name: str, value: object) -> bool:
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """Import and run a command. It is imported here so that --help and wrong use are fast."""
 
+    if command != "data":
+        _tell_of_update(command, console)
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
     except InputError as error:
@@ -181,3 +184,13 @@ def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
         found = error_in_table(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
     return code
+
+
+def _tell_of_update(command: str, console: Console) -> None:
+    """Say that the data of an update are not used, or that they are; a lock says that itself."""
+    from torchlock.knowledge import tables
+
+    if why := tables.ignored():
+        console.say("note", why)
+    elif command != "lock" and (found := tables.overlay()) and found.adds:
+        console.say("note", f"judged with the data that torchlock data update made on {found.date}")

@@ -136,6 +136,11 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
+    # data
+    "from-index": Refusal(_RUN, variable=False),
+    "from": Refusal(_RUN, variable=False),
+    "sha256": Refusal(_RUN, variable=False),
+    "everything": Refusal(_RUN, variable=False),
     # output
     "output": why_not_written,
     "format": None,

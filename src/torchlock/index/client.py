@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from torchlock.errors import Unasked, UnknownPackage
 from torchlock.index import addresses, local
@@ -11,6 +11,7 @@ from torchlock.index.cache import Cache, default_folder
 from torchlock.index.digests import Hasher, local_sha256
 from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
+from torchlock.index.remote_file import BUDGET
 from torchlock.standards import filenames
 from torchlock.standards.names import project_name
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from torchlock.index.settings import IndexSettings
     from torchlock.index.transport import Transport
     from torchlock.standards.index_file import File
+
+_Found = TypeVar("_Found")
 
 
 class Listing(NamedTuple):
@@ -126,6 +129,14 @@ class Index:
             NetworkError: the wheel cannot be read; the message says why.
         """
         return self._metadata.members(file, names)
+
+    def within(self, file: File, read: Callable[[IO[bytes]], _Found], budget: int = BUDGET) -> _Found:
+        """What ``read`` returns of a wheel, of which only what it reads is fetched: ``budget`` bytes at most.
+
+        Raises:
+            NetworkError: the wheel cannot be read; the message says why.
+        """
+        return self._metadata.within(file, read, budget)
 
     def open(self, file: File, budget: int) -> IO[bytes]:
         """A wheel to read in: its pieces come from the server by byte ranges, at most ``budget`` bytes in all.

@@ -92,6 +92,8 @@ class LiveRelease:
         if self._bundled is None:
             late = self.date > self._as_of
             return Unknown("it is newer than the data" if late else "it is not in the data", self._as_of)
+        if self._bundled.lack:
+            return Unknown(self._bundled.lack)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
 
@@ -101,7 +103,7 @@ class LiveRelease:
         If that source cannot be read, the import counts as comparing the whole CUDA version.
         """
         cuda = cuda_version(self.build(wheel))
-        if self._bundled is not None or isinstance(cuda, Unknown) or cuda == "0":
+        if self._is_covered or isinstance(cuda, Unknown) or cuda == "0":
             return ()
         compared = self._compared(wheel)
         if compared is None:
@@ -123,6 +125,11 @@ class LiveRelease:
                 build="cuda",
             ),
         )
+
+    @property
+    def _is_covered(self) -> bool:
+        """Whether the data say what this release works with."""
+        return self._bundled is not None and not self._bundled.lack
 
     def _compared(self, wheel: int) -> wheel_build.Compared | Unknown | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, Protocol, TypeVar, cast
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, MetadataError, NeedsBuild, NetworkError, NotFetched
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torchlock.index.transport import Answer, Transport
     from torchlock.standards.index_file import File
 
+_Found = TypeVar("_Found")
 # A larger file is fetched completely only for a build.
 WHOLE_LIMIT = 64 << 20
 BUILD_LIMIT = 1 << 30
@@ -104,17 +105,27 @@ class MetadataReader:
         known = self._kept(file, name)
         if known is not None:
             return dict(json.loads(known))
+        found = self.within(file, lambda content: wheel_members(content, names))
+        self._store.keep_metadata(name, json.dumps(found))
+        return found
+
+    def within(self, file: File, read: Callable[[IO[bytes]], _Found], budget: int = BUDGET) -> _Found:
+        """What ``read`` returns of the wheel, which is fetched only as far as it is read.
+
+        ``budget``: how many bytes may be fetched in pieces. ``read`` may raise ArchiveError.
+
+        Raises:
+            NetworkError: the wheel cannot be read; the message says why.
+        """
         try:
-            with self.contents(file) as content:
-                found = wheel_members(content, names)
+            with self.contents(file, budget) as content:
+                return read(content)
         except ArchiveError as error:
             raise NetworkError(f"{addresses.redact(file.url)} {error}") from error
         except _NoRanges as error:
             raise NetworkError(
                 f"{addresses.host(file.url)} does not serve byte ranges of {file.filename}"
             ) from error
-        self._store.keep_metadata(name, json.dumps(found))
-        return found
 
     def contents(self, file: File, budget: int = BUDGET) -> IO[bytes]:
         """The wheel as a file: on this machine, in byte ranges on the server, or fetched completely.

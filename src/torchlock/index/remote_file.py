@@ -10,8 +10,9 @@ from torchlock.index.seekable import SeekableFile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The number of bytes per request, and the total at which fetching the whole file is better.
-_PIECE = 1 << 16
+# The number of bytes per request; where one piece follows the other, each is twice as long as the one before.
+_PIECE, _LONGEST_PIECE = 1 << 16, 1 << 20
+# The total at which fetching the whole file is better.
 BUDGET = 32 << 20
 
 
@@ -28,6 +29,7 @@ class RemoteFile(SeekableFile):
         self._fetch = fetch
         self._budget = budget
         self.fetched = 0
+        self._ahead = _PIECE
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
@@ -46,7 +48,9 @@ class RemoteFile(SeekableFile):
         for offset, content in self._pieces:
             if offset <= start and stop <= offset + len(content):
                 return content[start - offset : stop - offset]
-        wanted = min(max(stop, start + _PIECE), self._size)
+        offset, content = self._pieces[-1]
+        self._ahead = min(2 * self._ahead, _LONGEST_PIECE) if start == offset + len(content) else _PIECE
+        wanted = min(max(stop, start + self._ahead), self._size)
         self.fetched += wanted - start
         if self.fetched > self._budget:
             raise ValueError("too much to read")

@@ -167,7 +167,7 @@ class Sources:
         bundled = self._from_catalogue(name)
         if not first and not bundled:
             return self._ask(name, self._indexes.every)
-        if bundled and name in FAMILY and self._aged:
+        if bundled and name in FAMILY and self._is_aged(name):
             bundled = self._today(name) or bundled
         if bundled and self._has_pinned(name, bundled):
             return bundled
@@ -178,15 +178,9 @@ class Sources:
             self._snapshots.discard(name)
         return first or later or bundled
 
-    @property
-    def _as_of(self) -> str:
-        """The date of the snapshot."""
-        return self._catalogue.date
-
-    @cached_property
-    def _aged(self) -> bool:
+    def _is_aged(self, name: str) -> bool:
         """Whether the snapshot is so old that the index is asked for newer releases."""
-        return not self._offline and self._day() > self._as_of
+        return not self._offline and self._day() > self._catalogue.date_of(name)
 
     def renew(self, names: Iterable[str]) -> bool:
         """Ask the index for the projects that are known only from the catalogue, if it may be asked.
@@ -211,7 +205,7 @@ class Sources:
         if self.builds is not None and self.builds.owns(name):
             return self.builds.provenance(name)
         if name in self._snapshots:
-            return Provenance(as_of=self._as_of)
+            return Provenance(as_of=self._catalogue.date_of(name))
         from torchlock.index.live_releases import LiveRelease
 
         asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
@@ -235,17 +229,17 @@ class Sources:
             found = self._ask(name, self._indexes.main)
         except UnknownPackage as error:
             self._silent = not self._indexes.main_settings.index_urls
-            self._note_age(f"{error.message}; its releases are")
+            self._note_age(name, f"{error.message}; its releases are")
             return ()
         except (NetworkError, InputError) as error:  # of the index, or of the settings that name it
             self._silent = True
-            self._note_age(f"the index could not be asked ({error}); releases are")
+            self._note_age(name, f"the index could not be asked ({error}); releases are")
             return ()
         self._snapshots.discard(name)
         return found
 
-    def _note_age(self, text: str) -> None:
-        self._notes.append(f"{text} as of {self._as_of}")
+    def _note_age(self, name: str, text: str) -> None:
+        self._notes.append(f"{text} as of {self._catalogue.date_of(name)}")
 
     def _has_pinned(self, name: str, releases: Sequence[Release]) -> bool:
         """Whether the version that a project is pinned to is among its releases, if it is pinned to one."""
@@ -394,7 +388,8 @@ class Sources:
             raise UnknownPackage(name, f"{name}: the index has no file that an installer can use")
         self._used.update(dict.fromkeys(release.index for release in found))
         bundled = {release.version: release for release in self._catalogue.releases(name) or ()}
-        return [LiveRelease(each, bundled.get(each.version.partition("+")[0]), self._as_of) for each in found]
+        as_of = self._catalogue.date_of(name)
+        return [LiveRelease(each, bundled.get(each.version.partition("+")[0]), as_of) for each in found]
 
 
 def _outline(releases: Sequence[Release]) -> dict[str, tuple[bool, list[str]]]:

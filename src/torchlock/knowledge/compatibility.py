@@ -133,7 +133,7 @@ class CompatibilityTable:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        path = path or tables.ROOT / "compiled" / "compatibility.json"
+        path = path or tables.path("compiled/compatibility.json")
         table = tables.load_json(path)
         try:
             self.pythons: list[int] = table["pythons"]

@@ -12,6 +12,7 @@ import re
 from functools import cached_property, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from torchlock.answers import Unknown
@@ -22,9 +23,10 @@ from torchlock.standards.dependency import Dependency
 from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from torchlock.answers import Unknown
+    from torchlock.knowledge.overlay import Overlay
     from torchlock.knowledge.rules import Statement
 
 # The file with the date of the data.
@@ -179,9 +181,18 @@ class CatalogueRelease:
         return Unknown("its build was not available when the catalogue was made")
 
     def unproven(self, wheel: int) -> Unknown | None:
-        """Why the data do not cover this wheel: its build is not recorded. None if they cover it."""
+        """Why the data do not cover this wheel: its build is not recorded, or it is not proven what the release
+        works with. None if they cover it.
+        """
+        if self.lack:
+            return Unknown(self.lack)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
+
+    @property
+    def lack(self) -> str:
+        """Why it is not known what this release works with, whatever the wheel; "" if nothing is missing."""
+        return self._table.unproven.get(self.version, "")
 
     def statements(self, wheel: int) -> Sequence[Statement]:
         """Empty: the facts about catalogue releases are in the rules."""
@@ -252,8 +263,15 @@ def _mapped(path: Path, inode: int, changed: int, size: int) -> mmap:
 class _Table:
     """One file of ``compat_data/releases``. Its tail is mapped into memory; most of it is never read."""
 
-    def __init__(self, path: Path, sdist: Callable[[str, str], Release | Unknown]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sdist: Callable[[str, str], Release | Unknown],
+        unproven: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._path = path
+        # The releases of which it is not known what they work with, and why.
+        self.unproven = unproven
         self._ask_sdist = sdist
         self._served: dict[str, Release | Unknown] = {}
         state = path.stat()
@@ -324,7 +342,8 @@ class Catalogue:
     """All bundled releases. The file of a project is read when the project is first looked up.
 
     ``sdist`` takes a name and a version and returns the release as an index serves it, with its source
-    distribution. ``date`` is the file with the date of the data, if it is not in ``root``.
+    distribution. ``date`` is the file with the date of the data, if it is not in ``root``. Without ``root``, the
+    tables of ``overlay`` count instead of the bundled ones; by default, those of ``torchlock data update``.
     """
 
     def __init__(
@@ -332,8 +351,10 @@ class Catalogue:
         root: Path | None = None,
         sdist: Callable[[str, str], Release | Unknown] = _unasked,
         date: Path | None = None,
+        overlay: Overlay | None = None,
     ) -> None:
         self._sdist = sdist
+        self._overlay = overlay or (tables.overlay() if root is None else None)
         self._root = root or tables.ROOT / "releases"
         self._date = date or self._root / DATE
         self._tables: dict[str, _Table | None] = {}
@@ -359,12 +380,18 @@ class Catalogue:
 
     def _table(self, name: str) -> _Table | None:
         if name not in self._tables:
-            self._tables[name] = _Table(self._root / f"{name}.json", self._sdist) if self.holds(name) else None
+            self._tables[name] = self._opened(name) if self.holds(name) else None
         return self._tables[name]
+
+    def _opened(self, name: str) -> _Table:
+        overlay = self._overlay
+        path = overlay.path(f"releases/{name}.json") if overlay else None
+        unproven = overlay.unproven.get(name, {}) if overlay else {}
+        return _Table(path or self._root / f"{name}.json", self._sdist, unproven)
 
     @cached_property
     def date(self) -> str:
-        """The date of the snapshot, YYYY-MM-DD.
+        """The date of the bundled snapshot, YYYY-MM-DD.
 
         Raises:
             DataError: the file with the date is missing.
@@ -373,6 +400,14 @@ class Catalogue:
             return self._date.read_text(encoding="ascii").strip()
         except (OSError, ValueError) as error:
             raise DataError(f"cannot be read ({error})", path=str(self._date)) from error
+
+    def date_of(self, name: str) -> str:
+        """The date on which the releases of a project were last asked for, YYYY-MM-DD.
+
+        Raises:
+            DataError: the file with the date is missing.
+        """
+        return (self._overlay.dates.get(name) if self._overlay else None) or self.date
 
     def holds(self, name: str) -> bool:
         """Whether the project is in the catalogue."""
@@ -384,6 +419,7 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """The normalised names of all projects in the catalogue, sorted."""
-        return sorted(
-            path.name.removesuffix(".json") for path in self._root.iterdir() if path.name.endswith(".json")
-        )
+        names = {path.name.removesuffix(".json") for path in self._root.iterdir() if path.name.endswith(".json")}
+        added = self._overlay.files if self._overlay else ()
+        names.update(table[len("releases/") : -len(".json")] for table in added if table.startswith("releases/"))
+        return sorted(names)

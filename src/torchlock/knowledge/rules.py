@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from torchlock.finding import Evidence
+    from torchlock.finding import DataUpdate, Evidence
     from torchlock.target import Target
 
 # Virtual packages, in addition to the real ones. Each has one version, which the target sets.
@@ -137,10 +137,11 @@ class Matrix:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or tables.ROOT / "compiled" / "rules.json"
+        self._path = path or tables.path("compiled/rules.json")
         table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
+            self._updated: dict[str, str] | None = table.get("updated")
             self._rules: dict[str, dict[str, Any]] = table["rules"]
             self._sources: dict[str, dict[str, str]] = table["sources"]
             self._rows: dict[str, list[dict[str, Any]]] = table["statements"]
@@ -148,6 +149,15 @@ class Matrix:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
         self._statements: dict[str, list[Statement]] = {}
         self._by_version: dict[str, tuple[dict[str, list[Statement]], list[Statement]]] = {}
+
+    @property
+    def update(self) -> DataUpdate | None:
+        """The update on this machine that the table is from; None for the bundled table."""
+        if self._updated is None:
+            return None
+        from torchlock.finding import DataUpdate
+
+        return DataUpdate(self._updated["date"], self._updated["from"])
 
     def about(self, name: str) -> list[Statement]:
         """The statements whose ``when`` names this package."""

@@ -17,6 +17,7 @@ def audit_json(report: Report) -> str:
     table = {
         "torchlock": __version__,
         "data": report.date,
+        **({} if report.update is None else {"data_update": report.update.row()}),
         "target": report.target,
         "files": [_file(file) for file in report.files],
     }

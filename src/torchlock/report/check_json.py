@@ -20,6 +20,7 @@ def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> st
     table = {
         "torchlock": __version__,
         "data": report.date,
+        **({} if report.update is None else {"data_update": report.update.row()}),
         "target": report.target,
         "summary": sentence,
         "command": commands[0].line if commands else None,

@@ -10,17 +10,30 @@ from torchlock.redaction import masked_values
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torchlock.finding import DataUpdate
     from torchlock.lock import HostNote, Lock, Pin
 
 
-def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_date: str, version: str) -> str:
-    """One object: torchlock, data, target, packages (by name), system, indexes, notes."""
+def render(
+    lock: Lock,
+    *,
+    indexes: Sequence[str],
+    notes: Sequence[str],
+    data_date: str,
+    version: str,
+    update: DataUpdate | None = None,
+) -> str:
+    """One object: torchlock, data, target, packages (by name), system, indexes, notes.
+
+    It has ``data_update``, too, if the data were updated on this machine.
+    """
     return (
         json.dumps(
             masked_values(
                 {
                     "torchlock": version,
                     "data": data_date,
+                    **({} if update is None else {"data_update": update.row()}),
                     "target": {
                         "python": lock.target.python.full,
                         "platform": lock.target.platform.spelled,

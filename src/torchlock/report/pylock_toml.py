@@ -13,13 +13,22 @@ from torchlock.standards.filenames import is_distribution
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from torchlock.finding import DataUpdate
     from torchlock.lock import Lock, Pin
     from torchlock.standards.index_file import File
     from torchlock.target import Target
 
 
-def render(lock: Lock, *, address: Callable[[str, File], str], command: str, data_date: str) -> str:
-    """The whole file. ``address`` returns the absolute URL of a project's file.
+def render(
+    lock: Lock,
+    *,
+    address: Callable[[str, File], str],
+    command: str,
+    data_date: str,
+    update: DataUpdate | None = None,
+) -> str:
+    """The whole file. ``address`` returns the absolute URL of a project's file; ``update`` is that of the data on
+    this machine.
 
     Raises:
         InputError: the format cannot represent a pin, because it needs the commit of a repository and a hash of
@@ -40,6 +49,9 @@ def render(lock: Lock, *, address: Callable[[str, File], str], command: str, dat
     for pin in sorted(lock.pins, key=lambda pin: pin.name):
         lines += ["", *_package(pin, address)]
     lines += ["", "[tool.torchlock]", f"data = {_string(data_date)}", f"target = {_string(str(target))}"]
+    if update is not None:
+        lines += ["", "[tool.torchlock.data-update]", f"date = {_string(update.date)}"]
+        lines += [f"from = {_string(masked(update.source))}"]
     return "\n".join(lines) + "\n"
 
 

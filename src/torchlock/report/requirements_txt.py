@@ -10,6 +10,7 @@ from torchlock.redaction import masked, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torchlock.finding import DataUpdate
     from torchlock.knowledge.systems import System
     from torchlock.lock import HostNote, Lock, Pin
     from torchlock.lock.model import FromBuilds
@@ -24,16 +25,20 @@ def render(
     *,
     command: str,
     data_date: str,
+    update: DataUpdate | None = None,
     system: System | None = None,
     options: Sequence[str] = (),
     hashes: bool = True,
     annotate: bool = True,
 ) -> str:
-    """The whole file. ``command`` is the command that wrote it, ``options`` are index options for pip."""
+    """The whole file. ``command`` is the command that wrote it, ``options`` are index options for pip; ``update``
+    is that of the data on this machine.
+    """
     lines = [
         f"{FIRST_LINE} {__version__} with the command",
         f"#     {command}",
         f"# for {lock.target}, from compatibility data of {data_date}.",
+        *([] if update is None else [f"# {one_line(masked(str(update)))}"]),
         *about_builds(lock),
         "",
         *options,

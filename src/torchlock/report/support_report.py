@@ -52,7 +52,7 @@ def support_report(
     """
     body = "\n\n".join(
         [
-            f"torchlock {__version__}, data of {report.date}",
+            f"torchlock {__version__}, data of {report.date}" + (f". {report.update}" if report.update else ""),
             *_section("environment", _environment(context)),
             *_section("packages", _packages(context)),
             *_section("variables", _variables(context)),

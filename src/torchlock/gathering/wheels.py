@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from refreshing.binaries import cuda_libraries
-from refreshing.pages import File
-from refreshing.web import RemoteFile, Unreadable, Web
+from torchlock.errors import MetadataError
+from torchlock.gathering.binaries import cuda_libraries
+from torchlock.index.archives import ArchiveError, open_zip
 from torchlock.standards.headers import read_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from torchlock.gathering.pages import File
+    from torchlock.index import Index
+    from torchlock.standards import index_file
+
+# How many bytes are fetched of one wheel: all compiled members of a companion, but never all of a torch.
+_BUDGET = 256 << 20
 _MEMBER_AT_MOST = 128 << 20
 # The names of CUDA 9 and 10 hold the minor version; from 11 on all of a major version have one name.
 _CUDA_RUNTIME = re.compile(r"(?:libcudart[-.\w]*\.so\.|cudart64_)(9|10)\.?(\d)(?:\.dll)?")
@@ -22,60 +28,57 @@ _VERSION_LINE = re.compile(r"""^__version__\s*(?::[^:=\n]+)?=\s*['"]([^'"]+)['"]
 _ACCELERATOR_LINE = re.compile(r"^(cuda|hip|xpu)\s*(?::[^:=\n]+)?=\s*(?:None|['\"]([^'\"]*)['\"])", re.MULTILINE)
 
 
-def read_metadata(web: Web, wheel: File) -> dict[str, list[str]]:
-    """Requires-Dist and Provides-Extra of a wheel, from the metadata file beside it or from within.
+def read_metadata(index: Index, wheel: File) -> dict[str, list[str]]:
+    """Requires-Dist and Provides-Extra of a wheel.
 
     Raises:
-        Unreadable: the wheel is gone, or damaged.
+        MetadataError, BrokenFile: the wheel is gone, or damaged.
+        NetworkError: the server fails.
     """
-    response = web.get(f"{wheel.url}.metadata")
-    raw = response.content if response.status_code == 200 else _metadata_within(web, wheel)
-    headers = read_headers(raw.decode("utf-8", "replace"))
+    headers = read_headers(index.metadata(_listed(wheel)))
     if not headers.first("name") or not headers.first("version"):
-        raise Unreadable("its metadata names no project, or no version")
+        raise MetadataError("its metadata names no project, or no version")
     return {
         "requires": headers.fields.get("requires-dist", []),
         "extras": headers.fields.get("provides-extra", []),
     }
 
 
-def _metadata_within(web: Web, wheel: File) -> bytes:
-    with open_wheel(web, wheel) as archive:
-        for name in archive.namelist():
-            if re.fullmatch(r"[^/]+\.dist-info/METADATA", name):
-                return _member(archive, name)
-    raise Unreadable("no METADATA")
-
-
-def open_wheel(web: Web, wheel: File) -> zipfile.ZipFile:
-    """The wheel as a zip archive of which only what is looked at gets fetched."""
-    try:
-        return zipfile.ZipFile(RemoteFile(web, wheel.url))
-    except zipfile.BadZipFile as error:
-        raise Unreadable("no zip archive") from error
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise Unreadable(f"{name} is damaged") from error
-
-
-def read_build(web: Web, project: str, wheel: File) -> dict[str, Any]:
+def read_build(index: Index, project: str, wheel: File) -> dict[str, Any]:
     """What a wheel of the torch family shows of its build.
 
     ``declared`` is torch's own word on what it was built for; ``label`` the local part of ``__version__``;
     ``linked`` the CUDA libraries that its compiled members ask for (None for torch, which declares it).
+
+    Raises:
+        MetadataError, BrokenFile: the wheel is gone, or damaged.
+        NetworkError: the server fails.
     """
-    with open_wheel(web, wheel) as archive:
-        version_py = f"{project}/version.py"
-        text = ""
-        if version_py in archive.namelist():
-            text = _member(archive, version_py).decode("utf-8", "replace")
-        if project == "torch":
-            return {"declared": declared_build(text), "label": local_label(text), "linked": None}
-        return {"declared": None, "label": local_label(text), "linked": _linked(archive)}
+    found = index.within(_listed(wheel), lambda content: _build_in(content, project), _BUDGET)
+    if isinstance(found, str):
+        raise MetadataError(found)
+    return found
+
+
+def _listed(wheel: File) -> index_file.File:
+    if wheel.listed is None:
+        raise MetadataError("no page lists it")
+    return wheel.listed
+
+
+def _build_in(content: IO[bytes], project: str) -> dict[str, Any] | str:
+    """The same, or what is wrong with the wheel."""
+    try:
+        with open_zip(content) as archive:
+            version_py = f"{project}/version.py"
+            text = ""
+            if version_py in archive.namelist():
+                text = archive.read(version_py).decode("utf-8", "replace")
+            if project == "torch":
+                return {"declared": declared_build(text), "label": local_label(text), "linked": None}
+            return {"declared": None, "label": local_label(text), "linked": _linked(archive)}
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, ArchiveError) as error:
+        return f"it is damaged ({error})"
 
 
 def declared_build(text: str) -> str | None:
@@ -103,7 +106,7 @@ def _linked(archive: zipfile.ZipFile) -> list[str]:
         for info in archive.infolist()
         if re.search(r"^(?![^/]+\.libs/).*\.(?:so|pyd|dll)$", info.filename) and info.file_size < _MEMBER_AT_MOST
     ]
-    return sorted({library for name in names for library in cuda_libraries(_member(archive, name))})
+    return sorted({library for name in names for library in cuda_libraries(archive.read(name))})
 
 
 def decide_build(facts: Mapping[str, Any] | None, otherwise: str | None = None) -> str | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
-from refreshing.pages import Release
-from refreshing.requirements import Row, compact_row, parse_row
-from refreshing.samples import Table, TorchBuilds, build_values, metadata_sample, requirement_sets
+from torchlock.gathering.pages import Release
+from torchlock.gathering.requirements import Row, compact_row, parse_row
+from torchlock.gathering.samples import Table, TorchBuilds, build_values, metadata_sample, requirement_sets
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +57,7 @@ def _known_metadata(table: Table, release: Release) -> list[dict[str, list[str]]
 
 def _extras(table: Table, release: Release) -> list[str]:
     known = _known_metadata(table, release)
-    return sorted({canonicalize_name(extra) for extra in known[-1]["extras"]}) if known else []
+    return sorted({normalise(extra) for extra in known[-1]["extras"]}) if known else []
 
 
 def _invalid(table: Table, release: Release) -> list[str]:

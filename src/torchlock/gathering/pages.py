@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from refreshing.web import GONE_STATUSES, RefreshError, Web
+from torchlock.errors import UnknownPackage
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ACCEPT = "application/vnd.pypi.simple.v1+json"
+    from torchlock.index import Index
+    from torchlock.standards import index_file
+
 _SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
 
@@ -26,7 +29,10 @@ def generation_of(tag: str) -> str:
 
 @dataclass(frozen=True)
 class File:
-    """One file of a project's page. ``python`` and ``yanked`` are as the page has them (None: not said)."""
+    """One file of a project's page. ``python`` and ``yanked`` are as the page has them (None: not said).
+
+    ``listed`` is the entry of the page; None for a file that a table states.
+    """
 
     filename: str
     url: str
@@ -35,6 +41,7 @@ class File:
     uploaded: str | None
     python: str | None
     yanked: str | None
+    listed: index_file.File | None = field(default=None, compare=False, repr=False)
 
     @property
     def tag(self) -> str:
@@ -91,35 +98,27 @@ class Project:
     refused: list[str]
 
 
-def read_page(web: Web, index: str, name: str) -> Project | None:
-    """What the index serves under a normalised name, or None if it knows no such project."""
-    url = f"{index.rstrip('/')}/{name}/"
-    response = web.get(url, {"Accept": _ACCEPT})
-    if response.status_code in GONE_STATUSES:
-        return None
+def read_page(index: Index, name: str) -> Project | None:
+    """What the index serves under a normalised name, or None if it knows no such project.
+
+    Raises:
+        NetworkError: the page cannot be read.
+    """
     try:
-        rows = response.json()["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RefreshError(f"{name}: the index's page makes no sense ({type(error).__name__})") from error
-    return sort_files(name, [file for row in rows if (file := _file_from(row, url))])
+        listed = index.files(name)
+    except UnknownPackage:
+        return None
+    return sort_files(name, [file for each in listed if (file := file_of(each))])
 
 
-def _file_from(row: dict[str, Any], page: str) -> File | None:
+def file_of(listed: index_file.File) -> File | None:
     """One entry of a page, or None for a file without a SHA-256, which no lock could name."""
-    sha256 = row.get("hashes", {}).get("sha256")
+    sha256 = listed.hashes.get("sha256")
     if not sha256:
         return None
-    yanked = row.get("yanked", False)
-    uploaded = row.get("upload-time")
-    return File(
-        filename=row["filename"],
-        url=urljoin(page, row["url"]),
-        sha256=sha256,
-        size=row.get("size"),
-        uploaded=f"{uploaded[:19]}Z" if uploaded else None,
-        python=row.get("requires-python") or None,
-        yanked=None if yanked is False else "" if yanked is True else str(yanked),
-    )
+    uploaded = f"{listed.uploaded[:19]}Z" if listed.uploaded else None
+    python = listed.requires_python
+    return File(listed.filename, listed.url, sha256, listed.size, uploaded, python, listed.yanked, listed)
 
 
 def sort_files(name: str, files: Iterable[File]) -> Project:
@@ -151,7 +150,7 @@ def _version_of(name: str, filename: str) -> Version | None:
         return version if found == name else None
     stem = next(filename.removesuffix(end) for end in _SDIST_SUFFIXES if filename.endswith(end))
     for cut in (match.start() for match in re.finditer("-", stem)):
-        if canonicalize_name(stem[:cut]) == name:
+        if normalise(stem[:cut]) == name:
             try:
                 return Version(stem[cut + 1 :])
             except InvalidVersion:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
 
-from refreshing.pages import File, Project, Release
-from refreshing.requirements import Row, parse_row
-from refreshing.wheels import decide_build
+from torchlock.gathering.pages import File, Project, Release
+from torchlock.gathering.requirements import Row, parse_row
+from torchlock.gathering.wheels import decide_build
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:

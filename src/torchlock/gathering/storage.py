@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from refreshing.rendering import compact
+from torchlock.gathering.rendering import compact
 
 
 def write_if_changed(path: Path, content: bytes, *, dry: bool) -> bool:

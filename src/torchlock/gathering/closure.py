@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from refreshing.pages import generation_of
-from refreshing.requirements import Row, may_hold
+from torchlock.gathering.pages import generation_of
+from torchlock.gathering.requirements import Row, may_hold
 from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from refreshing.samples import Table
+    from torchlock.gathering.samples import Table
     from torchlock.knowledge.releases import CatalogueRelease
 
 ROOTS = FAMILY | {"soundfile", "librosa"}

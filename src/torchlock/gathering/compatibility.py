@@ -1,0 +1,189 @@
+"""The compatibility table: which releases of the stack fit which torch, and where, from catalogue and rules.
+
+Nothing is stated here: every bit is an answer of the judge on two pins, or of the filter of candidates that the
+solver uses. ``scripts/compile_compatibility.py`` writes the bundled table, ``torchlock data update`` one for the
+user.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from packaging.version import Version
+
+from torchlock.answers import Unknown
+from torchlock.knowledge.judge import violations
+from torchlock.knowledge.stack import MEMBERS, STACK
+from torchlock.solve.candidates import CandidateFilter, Policy
+from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from torchlock.knowledge.releases import Catalogue, CatalogueRelease
+    from torchlock.knowledge.rules import Matrix
+    from torchlock.solve.candidates import Candidate
+    from torchlock.standards.dependency import Dependency
+
+# Judged against torch; of the others the table says only which releases exist where.
+PARTNERS = tuple(name for name, member in MEMBERS.items() if member.rule)
+
+
+def text_of(catalogue: Catalogue, matrix: Matrix) -> str:
+    """The file of the table."""
+    return json.dumps(digest(catalogue, matrix), separators=(",", ":")) + "\n"
+
+
+def judged(catalogue: Catalogue, name: str) -> list[CatalogueRelease]:
+    """The releases of a project of which the data say what they work with."""
+    return [release for release in catalogue.releases(name) or () if not release.lack]
+
+
+class Pinned(NamedTuple):
+    """A candidate, with only what one question is about: its build, or what it declares, may be left out."""
+
+    name: str
+    version: Version
+    tags: str
+    build: str | Unknown | None
+    dependencies: Sequence[Dependency]
+    unversioned: bool = False
+
+
+class Cell(NamedTuple):
+    """One Python on one platform, with the candidates of every package there."""
+
+    target: Target
+    platform: int
+    bit: int
+    candidates: dict[str, dict[str, Candidate]]
+
+
+def cells(catalogue: Catalogue) -> Iterator[Cell]:
+    """Every cell: bit ``platform * len(PYTHONS) + python``."""
+    policy = Policy(all_pre=True, pinned=STACK)
+    for platform, name in enumerate(PLATFORMS):
+        for python, minor in enumerate(PYTHONS):
+            target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(name))
+            candidate_filter = CandidateFilter(target, policy)
+            candidates = {
+                package: {
+                    candidate.release.version: candidate
+                    for candidate in candidate_filter.sort(package, judged(catalogue, package))[0]
+                    if candidate.release is not None
+                }
+                for package in STACK
+            }
+            yield Cell(target, platform, platform * len(PYTHONS) + python, candidates)
+
+
+def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
+    """The whole table."""
+    order = {name: [release.version for release in judged(catalogue, name)] for name in STACK}
+    order = {name: sorted(set(versions), key=Version) for name, versions in order.items()}
+    available = {name: dict.fromkeys(versions, 0) for name, versions in order.items()}
+    builds: dict[str, dict[str, list[Any]]] = {
+        name: {version: [None] * len(PLATFORMS) for version in versions} for name, versions in order.items()
+    }
+    pairs = {name: {version: Pair() for version in order[name]} for name in PARTNERS}
+    for cell in cells(catalogue):
+        for name in STACK:
+            for version, candidate in cell.candidates[name].items():
+                available[name][version] |= 1 << cell.bit
+                known = candidate.build
+                builds[name][version][cell.platform] = None if isinstance(known, Unknown) else known
+        for name in PARTNERS:
+            for version, partner in cell.candidates[name].items():
+                _judge(pairs[name][version], partner, cell, order["torch"], matrix)
+    packages = {name: _package(catalogue, name, order[name], available[name], builds[name]) for name in STACK}
+    return {
+        "pythons": list(PYTHONS),
+        "platforms": list(PLATFORMS),
+        "packages": packages,
+        "pairs": {name: [pair.row() for pair in pairs[name].values()] for name in PARTNERS},
+    }
+
+
+class Pair:
+    """What one release of a partner says to every release of torch, as masks over torch's releases.
+
+    ``fits``: with some build on some cell; per platform ``declared``: by metadata, ``loads``: as the public
+    index's own builds; ``asks``: its metadata names torch at all.
+    """
+
+    def __init__(self) -> None:
+        self.fits = 0
+        self.declared = [0] * len(PLATFORMS)
+        self.loads = [0] * len(PLATFORMS)
+        self.asks = False
+
+    def row(self) -> list[Any]:
+        return [self.fits, _shared(self.declared), _shared(self.loads), int(self.asks)]
+
+
+def _shared(masks: list[Any]) -> Any:
+    return masks[0] if len(set(masks)) == 1 else masks
+
+
+def _judge(pair: Pair, partner: Candidate, cell: Cell, torches: Sequence[str], matrix: Matrix) -> None:
+    known = cell.candidates["torch"]
+    pair.asks = pair.asks or any(dependency.name == "torch" for dependency in _declared(partner))
+    for index, version in enumerate(torches):
+        bit, torch = 1 << index, known.get(version)
+        if torch is None:
+            continue
+        bare = _pinned(torch, build=None, declares=False), _pinned(partner, build=None, declares=False)
+        full = (
+            _pinned(torch, build=torch.build, declares=False),
+            _pinned(partner, build=partner.build, declares=False),
+        )
+        metadata = _pinned(torch, build=None), _pinned(partner, build=None)
+        if _together(bare, cell, matrix):
+            pair.fits |= bit
+        if not any(v.statement is None for v in _violations(metadata, cell, matrix)):
+            pair.declared[cell.platform] |= bit
+        if _together(full, cell, matrix):
+            pair.loads[cell.platform] |= bit
+
+
+def _together(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> bool:
+    return not _violations(pins, cell, matrix)
+
+
+def _violations(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> list[Any]:
+    names = {pin.name: pin for pin in pins}
+    return [
+        violation
+        for violation in violations(names, cell.target, matrix, complete=False)
+        if (violation.dependency is None and violation.pinned.name in names)
+        or (violation.dependency is not None and violation.dependency.name in (*names, "build-cuda"))
+    ]
+
+
+def _declared(candidate: Candidate) -> Sequence[Dependency]:
+    """What a candidate declares; nothing for a source distribution, which is judged by rules alone."""
+    declared = candidate.dependencies
+    return () if isinstance(declared, Unknown) else declared
+
+
+def _pinned(candidate: Candidate, *, build: str | Unknown | None, declares: bool = True) -> Pinned:
+    dependencies = _declared(candidate) if declares else ()
+    return Pinned(candidate.name, candidate.version, candidate.tags, build, dependencies)
+
+
+def _package(
+    catalogue: Catalogue,
+    name: str,
+    versions: Sequence[str],
+    available: dict[str, int],
+    builds: dict[str, list[Any]],
+) -> dict[str, Any]:
+    releases = {release.version: release for release in judged(catalogue, name)}
+    return {
+        "versions": list(versions),
+        "cells": [available[version] for version in versions],
+        "yanked": [index for index, version in enumerate(versions) if releases[version].yanked is not None],
+        "builds": [_shared(builds[version]) for version in versions],
+        "date": max(release.date for release in releases.values()),
+    }
