@@ -21,6 +21,7 @@ function showEvidence(view, { name, release, torch }) {
     title, verdictLine(judged), make("p", {}, judged.reason),
     make("p", { class: "note" }, `${name} ${builds[0] || "build not known"}, torch ${torchBuilds[0] || "build not known"}; Python ${pythons.join(", ")}.`),
     allowed ? null : make("p", {}, make("span", { class: "tag unknown" }, "metadata"), " The metadata refuses this torch: pip and uv do not install the pair."),
+    spans(data.packages[name].yanked).has(release) ? make("p", {}, `${name} ${version} was yanked: an installer takes it only if it is pinned.`) : null,
     fitnessLine(view, torch, torchBuilds[0]),
     ...commandsOf(view, { name, release, torch, judged, allowed, pythons, build: builds[0], torchBuild: torchBuilds[0] }),
     ...evidenceOf(judged), ...sourcesOf(data, judged), ...buildsOf(view, name, release, torch),

@@ -139,7 +139,8 @@ class View {
     const found = versions.map((_, release) => ({ release, judged: this.judgement(name, release, row.torch, row.build) }))
       .filter((each) => each.judged);
     const loads = found.filter((each) => each.judged.verdict === "loads");
-    const installs = loads.filter((each) => this.judge.allows(name, each.release, row.torch, this.target.platform));
+    const yanked = spans(this.data.packages[name].yanked);
+    const installs = loads.filter((each) => !yanked.has(each.release) && this.judge.allows(name, each.release, row.torch, this.target.platform));
     const good = installs.length ? installs : loads;
     const open = found.filter((each) => each.judged.verdict === "unknown");
     const shown = good.length ? good : open;
