@@ -327,6 +327,16 @@ def test_a_cell_gives_the_commands_of_its_build(page: Path, driver: Any, table: 
     driver.execute_script(script, "cu126", "torchaudio", release, torch)
     text = driver.find_element("id", "evidence").text
     assert "--index-url https://download.pytorch.org/whl/cu126\ntorch==2.9.1\ntorchaudio==2.9.1" in text
+    old = [
+        table.stack.packages[each].versions.index(text)
+        for each, text in (("torchtext", "0.17.2"), ("torch", "2.2.2"))
+    ]
+    driver.execute_script(script, "cu121", "torchtext", *old)
+    text = driver.find_element("id", "evidence").text
+    assert (
+        "install torch==2.2.2 --index-url https://download.pytorch.org/whl/cu121\npython -m pip install torchtext"
+        in text
+    )
     driver.execute_script(script, "pypi", "torchaudio", release - 1, torch)
     text = driver.find_element("id", "evidence").text
     assert "pip install" not in text

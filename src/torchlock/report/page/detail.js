@@ -63,7 +63,8 @@ function commandsOf(view, pair) {
     if (!good.length) return [make("p", {}, `No release of ${pair.name} in the data is known to load with torch ${torch} here.`)];
     return [make("p", {}, `Loads with torch ${torch}: ${pair.name} ${spansInWords(good, names)}.`)];
   }
-  const commands = commandTexts({ name: pair.name, version: names[pair.release], torch, build: target.build, platform: data.platforms[target.platform], python: chosenPython(view, pair.pythons) });
+  const isApart = target.build !== "pypi" && data.packages[pair.name].labels === false;
+  const commands = (isApart ? apartTexts : commandTexts)({ name: pair.name, version: names[pair.release], torch, build: target.build, platform: data.platforms[target.platform], python: chosenPython(view, pair.pythons) });
   return [make("h3", {}, "Install"), ...Object.entries(commands).map(([title, text]) => copyable(title, text))];
 }
 
@@ -84,6 +85,19 @@ function commandTexts({ name, version, torch, build, platform, python }) {
   if (platform.startsWith("linux")) {
     const ffmpeg = name === "torchcodec" ? ["RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg"] : [];
     found.Dockerfile = [`FROM python:${python}-slim`, ...ffmpeg, `RUN pip install --no-cache-dir ${pins.join(" ")}${tail}`].join("\n");
+  }
+  return found;
+}
+
+/* The same for a companion that has no builds of its own, and that the page of a build may lack. */
+function apartTexts({ name, version, torch, build, platform, python }) {
+  const first = `torch==${torch} --index-url ${WHEELS}${build}`, second = `${name}==${version}`;
+  const found = {
+    pip: `python -m pip install ${first}\npython -m pip install ${second}`,
+    uv: `uv pip install ${first}\nuv pip install ${second}`,
+  };
+  if (platform.startsWith("linux")) {
+    found.Dockerfile = [`FROM python:${python}-slim`, `RUN pip install --no-cache-dir ${first}`, `RUN pip install --no-cache-dir ${second}`].join("\n");
   }
   return found;
 }
