@@ -37,7 +37,7 @@ def text_of(catalogue: Catalogue, matrix: Matrix) -> str:
 
 def judged(catalogue: Catalogue, name: str) -> list[CatalogueRelease]:
     """The releases of a project of which the data say what they work with."""
-    return [release for release in catalogue.releases(name) or () if not release.lack]
+    return [release for release in catalogue.releases(name) or () if release.is_judged]
 
 
 class Pinned(NamedTuple):
