@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from packaging.version import Version
 
-from torchlock.answers import Unknown
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.proving.compiling import Exported
@@ -102,7 +101,7 @@ class Drafter:
 
     def _undecided(self, wheel: CompanionWheel) -> str | None:
         """Why it is not known with which of the torches that its metadata allow a wheel loads; None if it is."""
-        asked = self.declared(wheel)
+        asked = self._facts.torch_asked(wheel.wheel)
         found = {each: found for each, found in self._verdicts(wheel).items() if _allows(asked, each)}
         for version in self._facts.torches_beside(wheel.wheel):
             if _allows(asked, Version(version)) and Version(version) not in found:
@@ -131,7 +130,7 @@ class Drafter:
         rule = MEMBERS[wheel.wheel.package].rule
         if any(is_torchs(name) and not is_stable(name) for name in used):
             because = "its libraries use C++ functions of the torch that it declares, which other ones may change"
-            row = self._row(wheel, rule, f"torch{','.join(self.declared(wheel))}", because)
+            row = self._row(wheel, rule, f"torch{','.join(self._facts.torch_asked(wheel.wheel))}", because)
             yield {**row, "kind": "declared"}
             return
         verdicts = self._verdicts(wheel)
@@ -191,16 +190,11 @@ class Drafter:
         """Whether metadata and rules let an installer, or torchlock, take both."""
         if not self._facts.together(wheel.wheel, torch.wheel):
             return False
-        limits = self.declared(wheel)
+        limits = self._facts.torch_asked(wheel.wheel)
         for statement in self._matrix.about(wheel.wheel.package):
             if specifier_set(statement.when.specifier).contains(wheel.wheel.version):
                 limits += [need.specifier for need in statement.needs if need.name == "torch"]
         return _allows(limits, Version(torch.wheel.version))
-
-    def declared(self, wheel: CompanionWheel) -> list[str]:
-        """The releases of torch that the metadata of a wheel allow, as specifiers."""
-        needs = self._facts.declared(wheel.wheel)
-        return [] if isinstance(needs, Unknown) else [each.specifier for each in needs if each.name == "torch"]
 
     def _linked(self, wheel: CompanionWheel, torch: TorchWheel) -> Decision:
         """The verdict by symbols alone, whatever the builds of both are."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.knowledge.rules import Matrix
 from torchlock.proving.choosing import torch_of
 from torchlock.proving.compiling import compile_cells, text_of
 from torchlock.proving.pairing import pythons_of, series_of
 
 if TYPE_CHECKING:
-    from torchlock.answers import Unknown
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
     from torchlock.proving.evidence import Wheel
     from torchlock.proving.tables import Store
@@ -52,10 +52,16 @@ class Facts:
 
     def series(self, wheel: Wheel) -> str:
         """The series of torch (``2.8``) that a companion was compiled with; "" if it is not known."""
-        return series_of(wheel.package, wheel.version, self.declared(wheel), self._matrix)
+        return series_of(wheel.package, wheel.version, self._declared(wheel), self._matrix)
 
-    def declared(self, wheel: Wheel) -> list[Dependency] | Unknown:
-        """What a wheel declares to require."""
+    def torch_asked(self, wheel: Wheel) -> list[str]:
+        """The releases of torch that the metadata of a wheel allow, as specifiers."""
+        declared = self._declared(wheel)
+        return (
+            [] if isinstance(declared, Unknown) else [each.specifier for each in declared if each.name == "torch"]
+        )
+
+    def _declared(self, wheel: Wheel) -> list[Dependency] | Unknown:
         release = self._releases[wheel.package, wheel.version]
         return release.dependencies(_place(release, wheel))
 
