@@ -220,3 +220,19 @@ def test_a_ctranslate2_that_another_package_pins_stays(tmp_path: Path, capsys: p
     assert words in finding["remedy"]["summary"]
     assert "torch==2.3.1" in finding["remedy"]["commands"][0]["line"]
     assert "cu124" not in finding["remedy"]["commands"][0]["line"]  # 2.3.1 has no such build.
+
+
+@pytest.mark.parametrize(("cuda", "is_later"), [("13.0", True), ("12.8", False)])
+def test_a_ctranslate2_beside_a_torch_for_cuda_13(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cuda: str, is_later: bool
+) -> None:
+    """https://github.com/SYSTRAN/faster-whisper/issues/1431: every release opens libcublas.so.12."""
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, f"2.12.0+cu{cuda.replace('.', '')}", cuda=repr(cuda))
+    install(site, "ctranslate2", "4.4.0")
+    report = run(capsys, "--path", site, "--platform", "linux-x86_64")
+    finding = next(each for each in report["files"][0]["findings"] if each["rule"] == "TL207")
+    line = finding["remedy"]["commands"][0]["line"]
+    assert ("nvidia-cublas-cu12" in line and "LD_LIBRARY_PATH" in line) is is_later
+    assert ("ctranslate2>=4.6.3" in line) is is_later

@@ -78,6 +78,9 @@ def _starts(says: str, message: str) -> bool:
         "TypeError: load() got an unexpected keyword argument 'backend'",
         "AttributeError: 'ImportError' object has no attribute 'open'",
         "ModuleNotFoundError: No module named 'mypackage'",
+        # What a program does without.
+        "torchvision is not installed, skipping the tests of images",
+        "INFO:app:soundfile missing",
         "ModuleNotFoundError: No module named 'torchcodec_extra'",
         "AttributeError: module 'mypackage' has no attribute 'x'",
         "ModuleNotFoundError: No module named 'models.blocks'",

@@ -230,7 +230,7 @@ def test_a_python_that_was_built_without_libffi(
     python = real._replace(
         stdlib=(str(modules),), builtin=("sys", *builtin), own_sites=(str(site),), base_prefix=str(own)
     )
-    monkeypatch.setattr("torchlock.inspect.interpreter.ask", lambda path: python)
+    monkeypatch.setattr("torchlock.inspect.interpreter.ask", lambda path, **_: python)
     report = run(capsys, "--python", sys.executable, code=1 if says else 0)
     assert [rule for _, rule in bad(report)][:1] == (["TL610"] if says else [])
     if says:
@@ -254,7 +254,7 @@ def test_an_environment_that_its_python_does_not_look_into(
     assert isinstance(real, Interpreter)
     executable = str(write(site.parents[2] / "bin" / "python"))
     python = real._replace(executable=executable, version=version, own_sites=(), base_sites=(), user_site="")
-    monkeypatch.setattr("torchlock.inspect.interpreter.ask", lambda path: python)
+    monkeypatch.setattr("torchlock.inspect.interpreter.ask", lambda path, **_: python)
     finding = first(run(capsys, "--python", executable, code=1))
     assert finding["rule"] == "TL615"
     assert told in finding["because"]

@@ -25,7 +25,7 @@ FLOORS = {
     "solver": ("proving", "solve"),
     "gathered": ("gathering",),
     "lock": ("lock",),
-    "judges": ("audit", "check"),
+    "judges": ("audit", "check", "matrix"),
     "reports": ("report",),
     "commands": ("cli",),
     "start": ("__main__",),

@@ -64,6 +64,12 @@ GIVEN = {
     ("src/torchlock/check/rules/meanings_in_log.py", "_facts: meaning.near"): lambda module: [
         meaning.near for meaning in module.meanings() if meaning.near
     ],
+    ("src/torchlock/check/rules/meanings_in_log.py", "_facts: meaning.demands"): lambda module: [
+        meaning.demands for meaning in module.meanings() if meaning.demands
+    ],
+    ("src/torchlock/check/rules/lines_in_log.py", "_is_of_others: _IMPORTS.format(each)"): lambda module: [
+        module._IMPORTS.format("cv2")
+    ],
     ("src/torchlock/manifests/declarations.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",

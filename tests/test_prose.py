@@ -60,6 +60,7 @@ DONE = (
     "inspect",
     "solve",
     "lock",
+    "matrix",
     "report",
     "runtime",
     "answers.py",

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from compiling.conda import evidence_of
-from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of
+from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of, true_of
 
-_KEYS = {"name", "what", "because", "look", "users", "kind", "sources", "checked"}
+_KEYS = {"name", "what", "because", "look", "users", "shown", "packages", "kind", "sources", "checked"}
+# The package managers whose names of packages are known.
+_MANAGERS = {"apt", "conda"}
 
 
 def read_libraries(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
@@ -34,5 +36,18 @@ def _row(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
         re.compile(texts["name"])
     except re.error as error:
         raise TableError(f"not a pattern: {error}", "name") from error
-    users = {"users": texts_of(row, "users")} if "users" in row else {}
-    return {**texts, **users, **evidence_of(row, sources)}
+    users: dict[str, Any] = {"users": texts_of(row, "users")} if "users" in row else {}
+    if "shown" in row:
+        users["shown"] = true_of(row, "shown")
+        if "users" not in row:
+            raise TableError("needs users", "shown")
+    packages = {"packages": _packages(row)} if "packages" in row else {}
+    return {**texts, **users, **packages, **evidence_of(row, sources)}
+
+
+def _packages(row: dict[str, Any]) -> dict[str, list[str]]:
+    """Package manager → the packages of it that contain the library."""
+    table = row["packages"]
+    if not isinstance(table, dict) or not table or not set(table) <= _MANAGERS:
+        raise TableError(f"must be a table of {', '.join(sorted(_MANAGERS))}", "packages")
+    return {manager: texts_of(table, manager) for manager in table}

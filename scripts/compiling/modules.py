@@ -22,19 +22,20 @@ _RELEASE = re.compile(r"\d+(\.\d+){1,2}")
 
 def read_modules(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """``projects``: module → project; ``changed``: name → ``[project, since, until, instead, sources]``;
-    ``mistaken``: rows ``[module, names, wanted, wrong, text, sources]``; ``built``: module → ``[text, fix,
-    command, sources]``.
+    ``mistaken``: rows ``[module, names, wanted, wrong, text, sources]``; ``shared``: module →
+    ``[projects, sources]``; ``built``: module → ``[text, fix, command, sources]``.
 
     Raises:
         TableError: the file is not of the form.
     """
     try:
         table = read_toml(path)
-        refuse_unknown(table, {"modules", "changed", "mistaken", "built"})
+        refuse_unknown(table, {"modules", "changed", "mistaken", "shared", "built"})
         found: dict[str, Any] = {
             "projects": _projects(table["modules"]),
             "changed": {},
             "mistaken": [],
+            "shared": {},
             "built": {},
         }
         for row in tables_of(table, "changed"):
@@ -51,6 +52,9 @@ def read_modules(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
             refuse_unknown(row, {"module", "names", "wanted", "wrong", "text", "kind", "sources"})
             texts = [text_of(row, key) for key in ("module", "names", "wanted", "wrong", "text")]
             found["mistaken"].append([*texts, _sources(row, sources)])
+        for row in tables_of(table, "shared"):
+            refuse_unknown(row, {"module", "projects", "kind", "sources"})
+            _once(found["shared"], text_of(row, "module"), [texts_of(row, "projects"), _sources(row, sources)])
         for row in tables_of(table, "built"):
             refuse_unknown(row, {"modules", "text", "fix", "command", "kind", "sources"})
             for name in texts_of(row, "modules"):

@@ -28,8 +28,8 @@ _REMEDIES = ("reinstall", "versions", "dependent", "partner")
 _STEPS = ("import", "files")
 _CHANGES = ("page", "release", "dependent")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
-_MEANING_KEYS = {"line", "near", "system", "absent", "says", "because", "fix", "command"}
-_MEANING = {"near": "", "system": "", "absent": "", "command": ""}
+_MEANING_KEYS = {"line", "near", "demands", "system", "absent", "says", "because", "fix", "command"}
+_MEANING = {"near": "", "demands": "", "system": "", "absent": "", "command": ""}
 _SYSTEMS = ("", "linux", "macos", "windows")
 _WEIGHTS = ("echo", "general", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.
@@ -100,7 +100,7 @@ def registry_row_of(table: dict[str, Any], identifier: str) -> dict[str, Any]:
 
 
 def _meaning(table: dict[str, Any], rule: dict[str, Any], identifier: str) -> list[str]:
-    """``[rule, line, near, system, absent, says, because, fix, command]``: what a line means by itself.
+    """``[rule, line, near, system, absent, says, because, fix, command, demands]``: what a line means by itself.
 
     What it does not say is what the rule says.
     """
@@ -108,13 +108,13 @@ def _meaning(table: dict[str, Any], rule: dict[str, Any], identifier: str) -> li
     whole = {**_MEANING, "because": rule.get("because", ""), "fix": rule["fix"], **table}
     for key in ("line", "says", *table):
         text_of(whole, key)
-    for key in ("line", "near"):
+    for key in ("line", "near", "demands"):
         _pattern(whole[key], key)
     if whole["system"] not in _SYSTEMS:
         raise TableError(f"must be one of {', '.join(_SYSTEMS[1:])}", "system")
     if not whole["fix"].endswith("."):
         raise TableError("must end with a full stop", "fix")
-    keys = ("line", "near", "system", "absent", "says", "because", "fix", "command")
+    keys = ("line", "near", "system", "absent", "says", "because", "fix", "command", "demands")
     return [identifier, *(whole[key] for key in keys)]
 
 
@@ -145,25 +145,37 @@ def compile_registry(rules: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], 
     """The registry and the stories of all rules. Names of groups are replaced by their rules.
 
     Raises:
-        TableError: two rules share a rank, two lines an order, or a rule that is named does not exist.
+        TableError: two rules share a rank, or a rule that is named does not exist.
     """
     rows = {identifier: dict(rule["registry"]) for identifier, rule in rules.items()}
     groups: dict[str, list[str]] = {}
     for identifier, row in rows.items():
         groups.setdefault(row.get("group", ""), []).append(identifier)
-    prints = sorted(line for row in rows.values() for line in row.pop("prints"))
+    prints = _in_order({identifier: row.pop("prints") for identifier, row in rows.items()})
     meanings = [meaning for row in rows.values() for meaning in row.pop("meanings")]
     for row in rows.values():
         if "explains" in row:
             row["explains"] = sorted({rule for name in row["explains"] for rule in groups.get(name, [name])})
     _unlike([row["rank"] for row in rows.values()], "rank")
-    _unlike([line[0] for line in prints], "order")
     named = [rule for row in rows.values() for rule in row.get("explains", ())]
     for rule in [*named, *(rule for line in prints for rule in line[4])]:
         if rule not in rules:
             raise TableError(f"no rule or group is called {rule!r}")
     registry = {"rules": rows, "prints": [line[1:] for line in prints], "meanings": meanings}
     return registry, {identifier: rule["story"] for identifier, rule in rules.items()}
+
+
+def _in_order(prints: dict[str, list[list[Any]]]) -> list[list[Any]]:
+    """The printed lines of all rules, lowest order first; of one order by the rule, then as its table has them.
+
+    So two branches may give one number to two lines.
+    """
+    lines = [
+        (line[0], identifier, place, line)
+        for identifier, mine in prints.items()
+        for place, line in enumerate(mine)
+    ]
+    return [line for *_, line in sorted(lines, key=lambda each: each[:3])]
 
 
 def _unlike(numbers: list[int], key: str) -> None:

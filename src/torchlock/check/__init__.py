@@ -26,12 +26,23 @@ __all__ = [
     "examine",
     "fenced",
     "healthy",
+    "prepare",
     "ranked",
     "unexamined_text",
     "verdict",
 ]
 
 _RULES = "torchlock.check.rules"
+
+
+def prepare() -> None:
+    """Import what each check needs, while the interpreter of the environment says who it is."""
+    import packaging.requirements  # noqa: F401 (the metadata of the stack is parsed with it)
+
+    import torchlock.inspect.binaries.elf_symbols
+    import torchlock.inspect.loading.processes  # noqa: F401
+
+    registry.functions(_RULES)
 
 
 def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding]:

@@ -21,10 +21,11 @@ from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, projects
 from torchlock.standards.core_metadata import dependency_of
+from torchlock.standards.names import normalise
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from torchlock.inspect.build import Build
     from torchlock.inspect.distributions import Distribution, Installed
@@ -46,6 +47,8 @@ _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|d
 _COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
 # Limits on a line of metadata. Valid lines are shorter, and a number with this many digits can be parsed.
 _LONGEST = 2000
+# The name with which a requirement begins.
+_HEAD = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 
 @dataclass
@@ -198,7 +201,7 @@ class CheckContext:
             return True
         if not any(line.startswith("torch") for line in distribution.metadata.requires):
             return False
-        wanted = [each for each in dependencies_of(distribution) if each.name == "torch"]
+        wanted = dependencies_of(distribution, on=("torch",))
         return any(self.target is not None and self.target.holds(each.marker) for each in wanted)
 
     def copy(self, name: str) -> ModuleCopy | None:
@@ -432,8 +435,15 @@ def version_of(text: str) -> Version | None:
 _dependency = lru_cache(maxsize=1 << 12)(dependency_of)
 
 
-def dependencies_of(distribution: Distribution) -> list[Dependency]:
-    """The valid requirements in the metadata. A requirement with an address allows any version."""
-    lines = (line for line in distribution.metadata.requires if len(line) < _LONGEST)
-    found = [dependency for line in lines if (dependency := _dependency(line))]
+def dependencies_of(distribution: Distribution, on: Collection[str] = ()) -> list[Dependency]:
+    """The valid requirements in the metadata. A requirement with an address allows any version.
+
+    ``on``: only those on projects of these normalised names; the others are not parsed.
+    """
+    lines = [line for line in distribution.metadata.requires if len(line) < _LONGEST]
+    if on:
+        heads = ((line, _HEAD.match(line)) for line in lines)
+        lines = [line for line, head in heads if head is not None and normalise(head[1]) in on]
+    parsed = (dependency for line in lines if (dependency := _dependency(line)))
+    found = [item for item in parsed if not on or item.name in on]
     return [item._replace(specifier="") if item.address else item for item in found]

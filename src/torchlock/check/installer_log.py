@@ -22,6 +22,10 @@ _COMMAND = re.compile(
     r"(?:\bpip3?(?:\.\d{1,2})?(?:\.exe)?|\buv pip|\buv|\bpoetry|\bpdm|\bconda|\bmamba|\bpipenv)"
     r" (?:install|add|sync|lock|create|update|download|run|wheel)\b(?:(?!&&)[^\n`'\"]){0,900}"
 )
+# A command that conda or uv runs in one of their environments.
+_RUN_IN = re.compile(
+    r"^(?:conda|mamba|uv) run (?:-{1,2}[\w-]{1,30}(?:[ =][\w./\\-]{1,200})? ){0,4}(?=(?:python3? -m )?pip)"
+)
 # Commands that the installers themselves suggest.
 _ADVICE = re.compile(r"\[notice\]|hint:|upgrade pip|--upgrade pip|consider upgrading|^note:|Try ", re.IGNORECASE)
 _VERSIONS = r"(?:[=<>!~]=?=? ?[\w.*+!-]{1,60},? ?){0,6}"
@@ -218,6 +222,7 @@ def _command(lines: list[str]) -> str:
     """The last command of an installer; of several on a line, the one that names torch or a file."""
     for each in reversed(lines):
         found = [match[0] for match in _COMMAND.finditer(each)] if not _ADVICE.search(each) else []
+        found = [_RUN_IN.sub("", each, count=1) for each in found]
         parts = [re.split(r"\s(?:&&|\|\||;|>|2>|#)(?:\s|$)", part.strip())[0].rstrip(" ).") for part in found]
         if parts:
             return next((part for part in parts if re.search(r"torch| -r ", part)), parts[-1])

@@ -28,6 +28,9 @@ _IMAGE = re.compile(
     re.MULTILINE,
 )
 
+# So many releases are called the last ones.
+_RECENT = 4
+
 
 def with_label(context: CheckContext, asked: Asked) -> Told | None:
     """A pin with the label of a build."""
@@ -233,6 +236,30 @@ def page_without(asked: Installation) -> Told | None:
         message = f"{page} is not known to have {asked.name} {version}, and the installer found none there"
         return Told("TL205", message, _of_other_page(asked, label))
     return None
+
+
+def empty_page(context: CheckContext, asked: Installation) -> Told | None:
+    """Only the page of one build was asked, and it has no release of the last years; None if it may have one."""
+    pages = [classify_index(each) for each in asked.indexes]
+    labels = {each.label for each in pages if each.kind == BUILDS}
+    recent = wheels.final_releases(asked.name)[-_RECENT:] if asked.name in FAMILY else []
+    if len(labels) != 1 or any(each.kind != BUILDS for each in pages):
+        return None
+    label = labels.pop()
+    known = {each: build_table().serves(asked.name, each, label) for each in recent if label}
+    lacking = [each for each, answer in known.items() if answer is False]
+    if not lacking or any(answer is True for answer in known.values()):
+        return None
+    near = _builds_like(asked._replace(specifier=f"=={lacking[-1]}"), label)
+    message = (
+        f"the page {page_of(label)} has no {asked.name} of the last releases, and the installer found none there"
+    )
+    if not near:
+        return Told("TL205", message, Remedy("Install it from the public index."))
+    words = [page_of(near[0]) if classify_index(each).label == label else each for each in words_of(asked)]
+    commands = install_again(context, words) if page_of(near[0]) in words else ()
+    summary = f"Install all of them from {page_of(near[0])}, which has {asked.name} {lacking[-1]}."
+    return Told("TL205", message, Remedy(summary, commands=commands))
 
 
 def _on_page(name: str, label: str) -> list[str]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.windows_libraries import INSTALL_RUNTIME, advice_for_dll, origin_of_dll
 from torchlock.inspect.host import FFMPEG
 from torchlock.knowledge import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Meaning(NamedTuple):
     """What a line of a log means: ``what`` the library is, after its name; the reason; and what to do.
 
     ``sources`` are the identifiers of those that say so. ``users``: the reason is about these; () for any user.
+    ``shown``: they are modules, and the log must show that one of them is imported.
+    ``packages`` are those of package managers that contain it, if no wheel of the stack needs it.
     """
 
     what: str
@@ -22,6 +28,8 @@ class Meaning(NamedTuple):
     look: str
     sources: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    shown: bool = False
+    packages: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 _UTIL = re.compile(r"(?:lib)?avutil(?:\.so\.|-|\.)(\d{1,3})", re.IGNORECASE)
@@ -52,7 +60,7 @@ def meaning_of_missing(library: str) -> Meaning | None:
         if (match := pattern.fullmatch(library)) is not None:
             groups = {"ffmpeg": _ffmpeg_of(library), **match.groupdict()}
             what, because, look = (text.format(**groups) if "{" in text else text for text in words[:3])
-            return Meaning(what, because, look, words.sources, words.users)
+            return Meaning(what, because, look, *words[3:])
     origin = origin_of_dll(library)
     return Meaning("", origin, advice_for_dll(library)) if origin else None
 
@@ -75,7 +83,15 @@ def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
     return [
         (
             re.compile(row["name"], re.IGNORECASE),
-            Meaning(row["what"], row["because"], row["look"], tuple(row["sources"]), tuple(row.get("users", ()))),
+            Meaning(
+                row["what"],
+                row["because"],
+                row["look"],
+                tuple(row["sources"]),
+                tuple(row.get("users", ())),
+                row.get("shown", False),
+                {manager: tuple(names) for manager, names in row.get("packages", {}).items()},
+            ),
         )
         for row in tables.load_compiled("libraries.json")["libraries"]
     ]

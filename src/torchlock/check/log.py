@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
 from torchlock.check.log_facts import Facts
-from torchlock.check.log_handled import LACK, handled_lines, without
+from torchlock.check.log_flattened import pieces
+from torchlock.check.log_handled import LACK, handled_lines, is_fatal, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, GENERAL, HEADLINE, WORDS, signatures
 from torchlock.check.log_wrapped import unwrapped
 from torchlock.knowledge.registry import group
@@ -248,6 +249,8 @@ def read_log(text: str) -> Log:
     facts, failures, chains = Facts(), _Failures(text.count("\n")), Chains()
     lines = list(plain_lines(text))
     handled, first_handled = handled_lines(lines), 0
+    if is_fatal(lines, handled):
+        handled = frozenset()
     for number, line in lines:
         facts.read(line)
         chains.read(number, line)
@@ -321,13 +324,12 @@ def plain_lines(text: str) -> Iterator[tuple[int, str]]:
     if len(text) > _MOST:
         half = _MOST // 2
         parts = [(1, text[:half]), (text.count("\n", 0, len(text) - half) + 1, text[-half:])]
-    for start, part in parts:
-        clean = _COLOUR.sub("", part).translate(_QUOTES)
+    for start, text_part in parts:
+        clean = _COLOUR.sub("", text_part).translate(_QUOTES)
         clean = _LINK.sub(r"\1", clean) if "](" in clean else clean
         for number, line in enumerate(clean.split("\n"), start):
-            for piece in line.split("\r"):
-                if piece:
-                    yield number, piece[:_LONGEST]
+            for part in line.split("\r"):
+                yield from ((number, piece[:_LONGEST]) for piece in pieces(part) if piece)
 
 
 def _known(line: str) -> tuple[int, Known] | None:

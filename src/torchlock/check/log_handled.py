@@ -34,6 +34,12 @@ _EXPECTED = re.compile(
 _LINK = re.compile(r"During handling of the above exception|The above exception was the direct cause")
 _HEADER = "Traceback (most recent call last)"
 _MOST = 400
+# What a program says as it ends for a reason that it said before, and so many lines may come with it.
+_GAVE_UP = re.compile(
+    r"(?:ERROR|CRITICAL|FATAL|[Ee]rror|[Ff]atal)\b.{0,200}"
+    r"(?:[Ee]xiting|[Aa]bort|startup failed|[Nn]o (?:usable|suitable|working) |cannot continue|giving up)"
+)
+_MOST_AFTER = 5
 
 _SESSION = re.compile(r"=== test session starts ===")
 _START = re.compile(r"^\S{0,80}[$#%>] |##\[group\]|^Run ")
@@ -59,6 +65,13 @@ def handled_lines(lines: Iterable[tuple[int, str]]) -> frozenset[int]:
     """
     read = list(lines)
     return frozenset((*_of_tests(read), *_of_logger(read)))
+
+
+def is_fatal(lines: Sequence[tuple[int, str]], handled: frozenset[int]) -> bool:
+    """Whether a program ended right after the lack that it reported as a warning, and says nothing else of it."""
+    last = max((number for number, line in lines if number in handled and LACK.search(line)), default=0)
+    after = [line for number, line in lines if number > last] if last else []
+    return 0 < len(after) <= _MOST_AFTER and any(map(_GAVE_UP.search, after)) and not any(map(LACK.search, after))
 
 
 def without(text: str, left_out: frozenset[int]) -> str:

@@ -45,7 +45,10 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
         return _labelled_for_macos(context, asked, targets, version, label)
     if label and kind_of(label) is None:
         return None
-    there = {place_of(each): wheels.pythons_with(asked.name, version, "", each) for each in targets}
+    if label and (told := _of_plain_index(context, asked, interpreter, version, label)):
+        return told
+    targets = [each for each in targets if not label or each.platform.system != "macos"]
+    there = {place_of(each): wheels.pythons_with(asked.name, version, label, each) for each in targets}
     python = interpreter.python
     if not label and (told := _of_offered(asked, targets, is_of_python=python is not None)):
         return told
@@ -55,6 +58,21 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
     if system and 0 < len(machines) < len(targets):
         return _of_machines(asked, targets, machines, system)
     return _of_python(asked, targets, there, str(python))
+
+
+def _of_plain_index(
+    context: CheckContext, asked: Installation, interpreter: Interpreter, version: str, label: str
+) -> Told | None:
+    """A build that exists, where the installer lists releases without labels alone: it asked the public index."""
+    if not asked.offered or any("+" in each for each in asked.offered):
+        return None
+    for name in PLATFORMS:
+        target = Target(interpreter.python or PythonVersion(3, 12, 0), Platform.parse(name))
+        pythons = wheels.pythons_with(asked.name, version, label, target)
+        if not name.startswith("macos") and pythons and str(target.python) in (*pythons, "3.12"):
+            there = Target(PythonVersion.parse(pythons[-1]), target.platform)
+            return with_label(context, Asked(asked.name, version, label, there, asked))
+    return None
 
 
 def _of_machines(asked: Installation, targets: list[Target], machines: list[str], system: str) -> Told:

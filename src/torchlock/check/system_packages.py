@@ -27,6 +27,10 @@ _BUILD = {
 }
 
 
+_ON_NIXOS = (
+    "Let wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
+    "that wheels need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
+)
 _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"
 
 
@@ -73,6 +77,8 @@ def install_library(
 def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
     """Install a runtime library of a compiler, in any version: a file of libstdc++ or libgomp."""
     system, known = shipped(context, library)
+    if context.root is not None and release_of(context.root).get("ID") == "nixos":
+        return Remedy(_ON_NIXOS.format(file=file))
     if system is None or known is None or not system.install:
         return Remedy(f"Install the package that contains {file}; most distributions call it {library}.")
     return Remedy(f"Install {library} of {system.title}.", commands=package_command(context, system, known))

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check import CheckContext
+from torchlock.check import CheckContext, prepare
 from torchlock.errors import InputError
 from torchlock.runtime import files
 
@@ -133,7 +133,7 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
     if re.fullmatch(r"\d+\.\d+t?", python):
         python = f"python{python}"
     hint = "use --path SITE_PACKAGES to check its packages without running it"
-    answer = ask_interpreter(base or python, named, hint, virtual if base else "")
+    answer = ask_interpreter(base or python, named, hint, virtual if base else "", prepare)
     if base:
         answer = answer._replace(executable=python)
     return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "audit", "check", "explain", "data")
+COMMANDS = ("lock", "audit", "check", "explain", "matrix", "data")
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
@@ -28,6 +28,7 @@ commands:
   audit    find requirements that will not load, in requirements, lock and other files; fix them
   check    say why torchaudio does not load in an environment, and which command fixes it
   explain  describe a rule, or say why requirements work together or conflict
+  matrix   show which releases load with which torch, as a table, data or a page
   data     say how new the compatibility data are, and update them
 
 examples:
@@ -35,6 +36,7 @@ examples:
   torchlock audit requirements.txt
   torchlock check
   torchlock explain TL101
+  torchlock matrix torchcodec
 
 torchlock COMMAND --help shows the options of a command.
 """

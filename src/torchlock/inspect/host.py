@@ -91,6 +91,13 @@ def ffmpeg_lacks(root: Root, major: int) -> list[str]:
     return [name for part, number in names if not root.search(name := f"lib{part}.so.{number}")]
 
 
+def dlls_lacking(major: int, names: Iterable[str]) -> list[str]:
+    """The DLLs of a major version that a folder of Windows with its avutil does not have."""
+    there = {name.lower() for name in names}
+    dlls = (f"{part}-{number}.dll" for part, number in zip(_PARTS, _NUMBERS[major], strict=True))
+    return [name for name in dlls if name not in there]
+
+
 def ffmpeg_in(folders: Iterable[str], tree: Tree) -> dict[int, str]:
     """The major versions of FFmpeg, from the libavutil in some folders, with the names of macOS and Windows."""
     majors = {str(number): major for major, number in FFMPEG.items()}

@@ -166,26 +166,43 @@ class _Reading:
         return self._listed[folder]
 
 
-def lost_modules(package: str) -> list[str]:
-    """The modules of its own that the import of a package certainly loads, and that are not there, by full names.
+class LostModule(NamedTuple):
+    """A module that is not there, by its full name, and what Python says where an import needs it."""
+
+    name: str
+    error: str
+
+
+def lost_modules(package: str) -> list[LostModule]:
+    """The modules of its own that the import of a package certainly loads, and that are not there.
 
     ``package`` is its folder. Imports in ``try``, under a condition or in a function are not followed, and only
     the first modules are read: an interrupted installation leaves whole folders out.
     """
     reading = _Reading(package, ())
     walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
-    lost: dict[str, None] = {}
+    lost: dict[str, str] = {}
     for module, tree, found in islice(walk.visits(), _FIRST_MODULES):
         certain: frozenset[str] | None = None
         for each in found:
             if each.module.partition(".")[0] != reading.name:
                 continue
-            named = [each.module]
-            if each.module == module.name and tree is not None:
+            if not reading.has(each.module):
+                lost.setdefault(each.module, no_module(os.path.dirname(package), each.module))
+            elif each.module == module.name and tree is not None:
                 certain = _only_imported(tree) if certain is None else certain
-                named += [f"{each.module}.{name}" for name in each.names if name in certain]
-            lost.update(dict.fromkeys(name for name in named if not reading.has(name)))
-    return list(lost)
+                names = (name for name in each.names if name in certain)
+                for name in (name for name in names if not reading.has(f"{each.module}.{name}")):
+                    said = f"ImportError: cannot import name '{name}' from '{each.module}' ({module.path})"
+                    lost.setdefault(f"{each.module}.{name}", said)
+    return [LostModule(*item) for item in lost.items()]
+
+
+def no_module(site: str, name: str) -> str:
+    """What Python says if a module below a folder is missing: it names the first parent that does not exist."""
+    parts = name.split(".")
+    lost = (end for end in range(1, len(parts)) if not files.is_folder(os.path.join(site, *parts[:end])))
+    return f"ModuleNotFoundError: No module named '{'.'.join(parts[: next(lost, len(parts))])}'"
 
 
 def imports_of(package: str, most: int) -> Iterator[tuple[str, ast.Module, list[Import]]]:

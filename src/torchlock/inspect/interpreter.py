@@ -14,7 +14,7 @@ from torchlock.runtime.programs import find_program
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # How long an interpreter may take to say who it is, and how much it may say.
 SECONDS = 10.0
@@ -156,18 +156,21 @@ class NoAnswer(NamedTuple):
     detail: str = ""
 
 
-def ask(path: str, seconds: float = SECONDS, virtual: str = "") -> Interpreter | NoAnswer:
+def ask(
+    path: str, seconds: float = SECONDS, virtual: str = "", meanwhile: Callable[[], object] | None = None
+) -> Interpreter | NoAnswer:
     """Run an interpreter with ``-I -S -B`` and read what it says of itself; none of its site is imported.
 
     ``path`` may also be the folder of an environment, or a name on the PATH. ``virtual`` is a virtual environment
     that was made of this interpreter: the answer is then that of the environment, and nothing in it is run.
+    ``meanwhile`` is called while it runs.
     """
     executable = find_executable(path)
     if executable is None:
         return NoAnswer(path, "missing", _why_missing(path))
     if startup_path(executable):
         return NoAnswer(executable, "unsafe", "a ._pth file decides what it imports at its start")
-    said = _run(executable, seconds, virtual)
+    said = _run(executable, seconds, virtual, meanwhile)
     if isinstance(said, NoAnswer):
         return said
     try:
@@ -227,13 +230,13 @@ def _why_missing(path: str) -> str:
     return ""
 
 
-def _run(executable: str, seconds: float, virtual: str) -> str | NoAnswer:
+def _run(executable: str, seconds: float, virtual: str, meanwhile: Callable[[], object] | None) -> str | NoAnswer:
     """What it prints, from the mark on."""
     import subprocess
 
     command = [executable, "-I", "-S", "-B", "-c", _QUESTION, *filter(None, (virtual,))]
     try:
-        answer = run_program(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
+        answer = run_program(command, seconds, _ANSWER, meanwhile, stderr=subprocess.STDOUT)
     except (OSError, ValueError) as error:
         return NoAnswer(executable, "refused", getattr(error, "strerror", None) or str(error))
     if answer.slow:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.inspect.hashing import HashJob, hash_all
 from torchlock.inspect.record import Record, read_record
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ def all_have_content(rows: Mapping[str, Row]) -> bool:
         for size, row in zip(sizes.values(), rows.values(), strict=True)
     ):
         return False
+    from torchlock.inspect.hashing import HashJob, hash_all
+
     jobs = [HashJob(path, "", row.hash, sizes[path] or 0) for path, row in rows.items() if row.hash]
     return not hash_all([job for job in jobs if job.size <= _HASHED])[1]
 

@@ -53,7 +53,7 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
     """Every line of the ``.pth`` files of a site folder that counts, in the order in which ``site`` takes them."""
     names = tree.names(site)
     left = _LINES
-    # Hidden ones are passed over since 3.12.4 and 3.11.10; no tool makes them.
+    # Hidden ones are passed over by later releases of Python (``passes_over_hidden``); no tool makes them.
     for name in sorted(name for name in names if name.endswith(".pth") and not name.startswith(".")):
         path = os.path.join(site, name)
         content = tree.text(path, _LIMIT, "surrogateescape") if names[name] == "file" else ""
@@ -71,6 +71,24 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
                 yield from _added_by_code(path, number, line)
             else:
                 yield PthLine(path, number, line, os.path.abspath(os.path.join(site, line.rstrip())), how)
+
+
+# The first releases of Python that pass over files whose names begin with a dot (source: cpython-113659).
+_HIDDEN_FROM = {(3, 8): 19, (3, 9): 19, (3, 10): 14, (3, 11): 8, (3, 12): 2}
+
+
+def passes_over_hidden(version: str) -> bool | None:
+    """Whether ``site`` of a Python (``3.11.7``) passes over ``.pth`` files whose names begin with a dot.
+
+    None if only its minor version is known, and not each release of that does.
+    """
+    found = re.match(r"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?", version)
+    if found is None:
+        return None
+    minor = int(found[1]), int(found[2])
+    if minor not in _HIDDEN_FROM:
+        return minor > (3, 12)
+    return None if found[3] is None else int(found[3]) >= _HIDDEN_FROM[minor]
 
 
 def added_at_start(site: str, tree: Tree) -> Iterator[PthLine]:

@@ -192,6 +192,16 @@ def mistaken(dotted: str) -> Mistaken | None:
     return None
 
 
+def sharing(module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The projects that each have a module, of which only one may be installed, and the sources; empty if none.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    projects, sources = _rows()["shared"].get(module, ((), ()))
+    return tuple(projects), tuple(sources)
+
+
 def built(module: str) -> Built | None:
     """What is known of a module that is compiled beside the code; None if nothing is.
 

@@ -47,9 +47,9 @@ class Meaning(NamedTuple):
     """What a line of a log means by itself, if its environment is not there.
 
     ``line`` is a pattern of the line, ``near`` one of the lines around it; ``system`` is the only operating system
-    that it is about, "" for all. ``absent`` is the package that the line shows to be missing, or ``*`` if the line
-    proves all that the meaning says: it holds in an environment without that package, too.
-    ``says``, ``because``, ``fix`` and ``command`` are texts with ``{names}`` of the
+    that it is about, "" for all; ``demands`` is a pattern that the log has somewhere. ``absent`` is the package
+    that the line shows to be missing, or ``*`` if the line proves all that the meaning says: it holds in one
+    without that package, too. ``says``, ``because``, ``fix`` and ``command`` are texts with ``{names}`` of the
     facts; a part in brackets is left out if a fact in it is not known, and so is a whole command.
     """
 
@@ -62,6 +62,7 @@ class Meaning(NamedTuple):
     because: str
     fix: str
     command: str
+    demands: str = ""
 
 
 class Registered(NamedTuple):

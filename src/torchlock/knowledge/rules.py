@@ -177,16 +177,17 @@ class Matrix:
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements about this release, as installed on this target."""
-        for statement in self._about_version(pinned, target):
+        for statement in self.about_release(pinned, target):
             if not statement.build or is_about_build(statement.build, pinned.build):
                 yield statement
 
     def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements about one kind of build that may apply to this release, if its build is unknown."""
         if isinstance(pinned.build, Unknown):
-            yield from (statement for statement in self._about_version(pinned, target) if statement.build)
+            yield from (statement for statement in self.about_release(pinned, target) if statement.build)
 
-    def _about_version(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+    def about_release(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        """The statements about this release on this target, whatever its build is."""
         if pinned.unversioned or pinned.name not in self._rows:
             return
         exact, ranges = self._sorted(pinned.name)
@@ -251,9 +252,17 @@ class Matrix:
         """The reason for the rule, as a clause; empty for an unknown rule."""
         return str(self._rules.get(rule, {}).get("because", ""))
 
+    def kind(self, rule: str) -> str:
+        """The kind of the evidence for a rule; that of a statement may differ."""
+        return str(self._rules[rule]["kind"])
+
     def sources_of(self, rule: str) -> tuple[str, ...]:
         """The identifiers of the sources of a rule."""
         return tuple(self._rules.get(rule, {}).get("sources", ()))
+
+    def has_source(self, source: str) -> bool:
+        """Whether there is a source with this identifier."""
+        return source in self._sources
 
     def source(self, source: str) -> Evidence:
         """The source with this identifier."""

@@ -20,6 +20,12 @@ _AUDIT = re.compile(
 _AUDITED = re.compile(r": (?:error|warning|note) TL\d{3} |^  unreadable ", re.MULTILINE)
 _CHECK = re.compile(r"(?:ok|error|warning|note): .+\n  in ")
 _CHECKED = re.compile(r"  |(?:error|warning|note) TL\d{3} |\d+ notes? |$")
+_MATRIX = re.compile(
+    r"(?:linux|macos|windows)-\w+(?:, Python 3\.\d+)?: releases that load with each torch\n"
+    r"|no cell of the matrix matches these filters\n"
+    r"|package,version,build,torch,torch_build,platform,"
+    r"|<!DOCTYPE html>[^\0]{0,500}<meta name=\"generator\" content=\"torchlock "
+)
 _GITHUB = re.compile(r"::(?:error|warning|notice) file=.*,title=(?:TL\d{3}|unreadable)::")
 
 
@@ -46,8 +52,8 @@ def is_export(text: str) -> bool:
 
 
 def is_report(text: str) -> bool:
-    """Whether this is a report of an audit or a check, in any format."""
-    if text.startswith(FOR_AN_ISSUE):
+    """Whether this is a report of an audit or a check, or a matrix, in any format."""
+    if text.startswith(FOR_AN_ISSUE) or _MATRIX.match(text):
         return True
     if text.startswith("{"):
         return _is_json_report(text)
@@ -67,7 +73,7 @@ def _is_json_report(text: str) -> bool:
         table = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    if {"torchlock", "data", "files"} <= table.keys():
+    if {"torchlock", "data"} < table.keys() and table.keys() & {"files", "cells"}:
         return True
     try:
         return all(run["tool"]["driver"]["name"] == "torchlock" for run in table["runs"]) and bool(table["runs"])

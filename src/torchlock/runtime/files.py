@@ -82,13 +82,15 @@ def read(path: str, limit: int) -> bytes:
         os.close(descriptor)
 
 
-def beginning(path: str, limit: int) -> bytes:
+def beginning(path: str, limit: int, folder: int | None = None) -> bytes:
     """The first bytes, at most ``limit``, of a file that is known to be regular; cheaper than ``read``.
+
+    ``folder`` is a handle of the folder that a relative path starts in.
 
     Raises:
         OSError: it cannot be opened or read.
     """
-    descriptor = os.open(path, _FLAGS)
+    descriptor = os.open(path, _FLAGS, dir_fd=folder)
     try:
         return os.read(descriptor, limit)
     finally:

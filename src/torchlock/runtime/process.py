@@ -12,7 +12,7 @@ from torchlock.runtime.interrupts import deferred_signals
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # How long a killed process may take to end. A process that hangs in the kernel is left alone.
 _KILL_SECONDS = 5.0
@@ -82,8 +82,16 @@ class ProgramOutput(NamedTuple):
     slow: bool
 
 
-def run_program(command: Sequence[str], seconds: float, most: int, **settings: Any) -> ProgramOutput:
+def run_program(
+    command: Sequence[str],
+    seconds: float,
+    most: int,
+    meanwhile: Callable[[], object] | None = None,
+    **settings: Any,
+) -> ProgramOutput:
     """Run a program and read its standard output, with a limit of seconds and bytes.
+
+    ``meanwhile`` is called once, while the program runs.
 
     Raises:
         OSError, ValueError: it cannot be started.
@@ -95,6 +103,8 @@ def run_program(command: Sequence[str], seconds: float, most: int, **settings: A
         said: list[bytes] = []
         listener = Thread(target=_listen, args=(process.stdout, said, most), daemon=True)
         listener.start()
+        if meanwhile is not None:
+            meanwhile()
         listener.join(seconds)
         slow = listener.is_alive()
         code = None

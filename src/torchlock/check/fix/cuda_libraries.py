@@ -52,6 +52,25 @@ def found_library(context: CheckContext, finding: Finding) -> Remedy:
     return release or _installed(context, user, finding.lacks)
 
 
+def beside_later_cuda(context: CheckContext, finding: Finding) -> Remedy | None:
+    """For a ctranslate2 beside a torch for CUDA 13 (TL207): a later release, and the cuBLAS 12 that it opens, too.
+
+    None beside any other torch, which installs that cuBLAS; for other packages; and if one excludes that release.
+    """
+    if opposed(context, "ctranslate2", _WITHOUT_CUDNN) is not None:
+        return None
+    if not _is_later(_cuda_of_torch(context)) or finding.packages[-1][0] != "ctranslate2":
+        return None
+    if context.operating_system == "windows":
+        return for_dll(context, "ctranslate2", "cublas64_12.dll", "12")
+    return _installed(context, "ctranslate2", ["libcublas.so.12"]) if context.operating_system == "linux" else None
+
+
+def _is_later(cuda: str) -> bool:
+    """Whether a torch for this major version of CUDA does not install what CUDA 12 has."""
+    return cuda.isdigit() and int(cuda) > 12
+
+
 def _searched(context: CheckContext, user: str, library: str, there: list[str]) -> Remedy:
     folders = [os.path.dirname(there[0])]
     if library.endswith(".dll"):

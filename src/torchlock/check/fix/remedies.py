@@ -9,7 +9,7 @@ from torchlock.check.fix.afresh import afresh, of_rest, one_of_two, with_library
 from torchlock.check.fix.application import of_application
 from torchlock.check.fix.codec_libraries import of_codec
 from torchlock.check.fix.commands import where_to_run
-from torchlock.check.fix.cuda_libraries import found_library
+from torchlock.check.fix.cuda_libraries import beside_later_cuda, found_library
 from torchlock.check.fix.cuda_packages import of_cuda_package
 from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.gpu_builds import for_cuda, for_driver, for_gpu, of_torchcodec
@@ -22,9 +22,11 @@ from torchlock.check.fix.reinstall import again, complete, rebuilt
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
 from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
-from torchlock.check.fix.system_libraries import later_soundfile, later_system, other_ffmpeg
+from torchlock.check.fix.system_libraries import later_soundfile, later_system, of_system, other_ffmpeg
 from torchlock.check.fix.vendor_builds import of_vendor
+from torchlock.check.fix.vendor_cuda import of_machines_cuda
 from torchlock.check.fix.xformers import of_xformers
+from torchlock.check.library_origins import meaning_of_missing
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 
@@ -46,6 +48,7 @@ def _alone(function: _Alone) -> _WithPlan:
 _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     **dict.fromkeys(("TL208", "TL222", "TL223"), (_alone(for_gpu),)),
     "TL202": (_alone(for_driver),),
+    "TL207": (_alone(beside_later_cuda),),
     "TL209": (_alone(for_cuda),),
     "TL210": (_alone(of_torchcodec),),
     "TL104": (without_torchtext,),
@@ -59,7 +62,8 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL608": (_alone(later_soundfile),),
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
     "TL610": (
-        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_vendor)),
+        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_system)),
+        *map(_alone, (of_machines_cuda, of_vendor)),
         *map(_alone, (rebuilt, of_vendors_torch, complete)),
     ),
     "TL611": (*map(_alone, (without_left, of_xformers, of_vendor, rebuilt)), of_one_source),
@@ -122,6 +126,9 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 def without_command(finding: Finding) -> Remedy:
     """A sentence for a finding that no command repairs."""
     if finding.lacks and finding.rule == "TL610":
+        known = meaning_of_missing(finding.lacks[0])
+        if known is not None and known.look:
+            return Remedy(known.look)
         return Remedy(
             f"Install what contains {finding.lacks[0]}, or add its folder to the search path of the loader. There "
             "is no command, because no package with this library is known."

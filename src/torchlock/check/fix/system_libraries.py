@@ -13,9 +13,12 @@ from torchlock.check.fix.commands import add, shell
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import planned
 from torchlock.check.fix.search_path import put_first
+from torchlock.check.library_origins import meaning_of_missing
+from torchlock.check.packaged_libraries import recorded
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
-from torchlock.check.system_packages import package_command, shipped
+from torchlock.check.system_packages import package_command, shipped, system_of
 from torchlock.finding import Remedy
+from torchlock.knowledge.systems import Library
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext
@@ -29,6 +32,31 @@ def later_soundfile(context: CheckContext, finding: Finding) -> Remedy | None:
         return None
     later = "Install a later soundfile, whose wheel contains libsndfile."
     return Remedy(later, commands=add(context, "soundfile", ">=0.12.1"))
+
+
+def of_system(context: CheckContext, finding: Finding) -> Remedy | None:
+    """The packages of the system with libraries that no wheel of the stack needs, only a build of another source.
+
+    None for other libraries, and for those that an installed package should have brought.
+    """
+    if context.operating_system != "linux" or not finding.lacks:
+        return None
+    meanings = [meaning_of_missing(each) for each in finding.lacks]
+    known = [each for each in meanings if each is not None and each.packages]
+    if not known or meanings[0] not in known or any(recorded(context, each)[1] for each in finding.lacks):
+        return None
+    system = system_of(context)
+    manager = "conda" if context.environment.conda else system.install.partition("-")[0] if system else ""
+    wanted = [name for each in known for name in each.packages.get(manager, ())]
+    rest = [name for name, each in zip(finding.lacks, meanings, strict=True) if each not in known]
+    if system is None or not wanted:
+        return Remedy(" ".join(dict.fromkeys(each.look for each in known)))
+    packages = tuple(dict.fromkeys(wanted))
+    more = f"; what contains {rest[0]} is not known" if rest else ""
+    words = (
+        f"Install {' and '.join(packages)} of {system.title}, which this build of {finding.packages[0][0]} needs"
+    )
+    return Remedy(f"{words}{more}.", commands=package_command(context, system, Library("", packages)))
 
 
 def is_library_of_the_machine(context: CheckContext, finding: Finding) -> bool:

@@ -207,7 +207,8 @@ def hidden(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
         return
     module = missing.name.partition(".")[0]
     project = project_of(missing.package)
-    if not project or (missing.file and "-packages" in missing.file):
+    is_own = f"{module}/" in "".join(log.frames[-1:])  # Its own files ask for it.
+    if not project or is_own or (missing.file and "-packages" in missing.file):
         return
     if missing.file == _NO_CODE:
         said = f"Python found a folder {module} without code, in place of the package {module}"

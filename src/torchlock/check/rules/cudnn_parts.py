@@ -61,9 +61,12 @@ def mixed(context: CheckContext) -> Iterator[Finding]:
 
 def _partly_elsewhere(context: CheckContext) -> Iterator[Finding]:
     """A first library from LD_LIBRARY_PATH, whose folder does not have all parts of that cuDNN."""
-    copies, root = copies_of(context, _FIRST), context.root
+    root = context.root
+    if root is None or not root.library_path:
+        return
+    copies = copies_of(context, _FIRST)
     owner = owner_of(context, copies[0]) if copies else ""
-    if root is None or not owner:
+    if not owner:
         return
     for folder in root.library_path:
         path = root.file(os.path.join(folder, _FIRST))

@@ -13,7 +13,7 @@ from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_
 from torchlock.check.rules.letter_case import in_other_case
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
-from torchlock.inspect.import_graph import files_read
+from torchlock.inspect.import_graph import files_read, lost_modules, no_module
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
@@ -99,14 +99,28 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         yield context.finding("TL601", "error", message, name, path=core.path, expected_error=expected_error)
     elif needed:
         severity = severity_of(fails=is_vital(name))
-        expected_error = _no_module(checked, first.path) if first.path.endswith(".py") else ""
+        expected_error = _no_module(context, checked, first.path) if first.path.endswith(".py") else ""
         yield context.finding("TL601", severity, message, name, path=first.path, expected_error=expected_error)
     elif perhaps:
-        message += "; its import may work without it"
-        yield context.finding("TL601", "warning", message, name, path=first.path)
+        user = _unseen_by(context, first.path)
+        message += f"; {user} needs it" if user else "; its import may work without it"
+        on_path = f"; Windows may find another {os.path.basename(first.path)} on the PATH"
+        because = f"{_UNENDED}{on_path}" if user and context.operating_system == "windows" else None
+        lacks = tuple(os.path.basename(each.path) for each in perhaps if is_library(each.path))
+        yield context.finding("TL601", "warning", message, name, path=first.path, because=because, lacks=lacks)
     else:
         message += f"; its import does not need {'it' if count == 1 else 'them'}"
         yield context.finding("TL601", "note", message, name, path=first.path)
+
+
+_UNENDED = "an interrupted install or deleted files left only a part of the package"
+
+
+def _unseen_by(context: CheckContext, path: str) -> str:
+    """The library of the stack that needs a missing one, if the machine may have another; "" if none does."""
+    lost = os.path.basename(path).lower()
+    unseen = (each for attempt in context.attempts for each in attempt.outcome.unseen)
+    return next((os.path.basename(each.wanted_by) for each in unseen if each.name.lower() == lost), "")
 
 
 def _is_core_of_numpy(fault: Fault) -> bool:
@@ -173,12 +187,14 @@ def _loads_without(context: CheckContext, name: str) -> bool:
     return name == "torch" and bool(opened) and all(attempt.outcome.loads for attempt in opened)
 
 
-def _no_module(checked: Checked, path: str) -> str:
-    """The error that Python prints: it names the first folder that does not exist."""
+def _no_module(context: CheckContext, checked: Checked, path: str) -> str:
+    """What Python says where an import needs a missing source file."""
     site = os.path.dirname(checked.distribution.path)
-    parts = os.path.relpath(path, site).removesuffix(".py").removesuffix(f"{os.sep}__init__").split(os.sep)
-    lost = (end for end in range(1, len(parts)) if not os.path.isdir(os.path.join(site, *parts[:end])))
-    return f"ModuleNotFoundError: No module named '{'.'.join(parts[: next(lost, len(parts))])}'"
+    inner = os.path.relpath(path, site).removesuffix(".py").removesuffix(f"{os.sep}__init__")
+    name, copy = inner.replace(os.sep, "."), context.copy(module_of(checked.distribution.name))
+    lost = lost_modules(copy.path) if copy is not None and copy.kind == "package" else []
+    said = next((each.error for each in lost if each.name == name and each.error.startswith("ImportError")), "")
+    return said or no_module(site, name)
 
 
 def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:

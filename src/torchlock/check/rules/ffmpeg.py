@@ -12,7 +12,7 @@ from torchlock.check import mac_libraries
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.system_packages import ENOENT, install_library, shipped, stated
 from torchlock.check.windows_libraries import NOT_ON_PATH, install_ffmpeg, is_windows, looks_on_path
-from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
+from torchlock.inspect.host import FFMPEG, dlls_lacking, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.registry import rule
 
@@ -63,13 +63,24 @@ def is_mac(context: CheckContext) -> bool:
     return context.target is not None and context.target.platform.system == "macos"
 
 
-def ffmpeg_of_tree(context: CheckContext) -> list[int]:
-    """The FFmpeg major versions in an environment of conda for macOS or Windows, whose machine is not known."""
-    prefix = context.environment.interpreter.prefix
-    if not prefix or not context.environment.conda:
-        return []
-    folders = [os.path.join(prefix, "lib"), os.path.join(prefix, "Library", "bin")]
-    return sorted(ffmpeg_in(folders, context.environment.tree))
+def ffmpeg_of_tree(context: CheckContext) -> str:
+    """The FFmpeg in a tree for macOS or Windows, whose machine is not known, in words; "" if it has none.
+
+    It is in the folders of conda, or its DLLs were copied into the folder of torchcodec.
+    """
+    prefix, copy = context.environment.interpreter.prefix, context.copy("torchcodec")
+    inside = (("lib",), ("Library", "bin"))
+    folders = [os.path.join(prefix, *each) for each in inside] if prefix and context.environment.conda else []
+    tree, places = context.environment.tree, dict.fromkeys(folders, "this environment")
+    if is_windows(context) and copy is not None and copy.kind == "package":
+        places[copy.path] = "the folder of torchcodec"
+    for folder, place in places.items():
+        majors = sorted(ffmpeg_in([folder], tree))
+        lost = dlls_lacking(majors[-1], tree.names(folder)) if majors and is_windows(context) else []
+        without = f" without {', '.join(lost[:3])}{' and others' if len(lost) > 3 else ''}" if lost else ""
+        if majors:
+            return f"{place} has FFmpeg {', '.join(map(str, majors))}{without}"
+    return ""
 
 
 def _of_conda_prefix(context: CheckContext) -> set[int]:

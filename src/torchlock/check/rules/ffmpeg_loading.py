@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check import mac_libraries
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.loader_messages import not_found
 from torchlock.check.machine_libraries import once_more, opened
-from torchlock.check.rules.ffmpeg import cores_of, is_mac
+from torchlock.check.rules.ffmpeg import cores_of, earlier, is_mac
+from torchlock.check.windows_libraries import is_windows
 from torchlock.finding import Strength
 from torchlock.inspect.host import ffmpeg_files
 from torchlock.inspect.loading.root import Root
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
-    from torchlock.finding import Finding
+    from torchlock.finding import Finding, Remedy
     from torchlock.inspect.loading.imports import Attempt
 
 _NOT_LOADED = re.compile(
@@ -51,7 +53,7 @@ def needs_of_ffmpeg(context: CheckContext) -> Iterator[Finding]:
     told = (attempt for attempt in context.attempts if attempt.role != "optional")
     known = {each.name for attempt in told for each in attempt.outcome.missing}
     if lacking and lacking[0].outcome.missing[0].name not in known:
-        yield _finding(context, lacking[0], "warning" if package == "torchcodec" else "note")
+        yield of_ffmpeg(context, lacking[0], "warning" if package == "torchcodec" else "note")
 
 
 @rule("TL610", on="log")
@@ -69,7 +71,7 @@ def named_by_dyld(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
         attempt = opened(context, _user(context) or "torchaudio", path)
         if attempt is None or library not in {os.path.basename(each.name) for each in attempt.outcome.missing}:
             continue
-        finding = _finding(context, attempt, "warning")
+        finding = of_ffmpeg(context, attempt, "warning")
         finding.expected_error, finding.strength = first.text, Strength.RAN
         yield finding
         return
@@ -117,11 +119,11 @@ def _here(context: CheckContext, path: str) -> Iterable[str]:
     return filter(files.is_file, dict.fromkeys(found))
 
 
-def _finding(context: CheckContext, attempt: Attempt, severity: str) -> Finding:
+def of_ffmpeg(context: CheckContext, attempt: Attempt, severity: str) -> Finding:
     """The finding for a library whose needs are not all there."""
     first = attempt.outcome.missing[0]
     library, lost = os.path.basename(first.wanted_by), os.path.basename(first.name)
-    of_ffmpeg = is_ffmpeg(os.path.basename(attempt.path))
+    is_part = is_ffmpeg(os.path.basename(attempt.path))
     whose = " of FFmpeg" if is_ffmpeg(library) else ""
     return context.finding(
         "TL610",
@@ -131,7 +133,17 @@ def _finding(context: CheckContext, attempt: Attempt, severity: str) -> Finding:
         path=first.wanted_by,
         because=f"the library that {library} was built with was removed, or replaced by another release of it",
         expected_error=not_found(context, attempt.package, attempt.path, first.name, first.wanted_by),
-        remedy=once_more(context, "FFmpeg", attempt.path) if of_ffmpeg else None,
+        remedy=_again(context, attempt.path) if is_part else None,
         sources=("ld-so-manual",),
         lacks=tuple(dict.fromkeys(os.path.basename(each.name) for each in attempt.outcome.missing)),
     )
+
+
+def _again(context: CheckContext, path: str) -> Remedy | None:
+    """FFmpeg once more, by its manager; on Windows a shared build that has all that it needs."""
+    known = once_more(context, "FFmpeg", path)
+    if known is not None or not is_windows(context) or not cores_of(context):
+        return known
+    remedy = earlier(context, cores_of(context))
+    words = f"{remedy.summary.rstrip('.')}. Delete the DLLs of FFmpeg in {os.path.dirname(path)} before."
+    return replace(remedy, summary=words)

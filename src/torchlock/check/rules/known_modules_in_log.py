@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
-    from torchlock.check.log import Log
+    from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
 _NO_MODULE = re.compile(r"No module named ['\"]?(?P<module>[A-Za-z_][\w.]{0,80}\w)")
@@ -43,6 +43,7 @@ def absent(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     if first is None or match is None or has_stack(context):
         return
     module, compiled = match["module"], built(match["module"])
+    module = module if project_of(module) else _of_namespace(log, first, module)
     project = project_of(module)
     if compiled is not None:
         message = f"the code of the log did not find {module}: {compiled.text}"
@@ -63,6 +64,15 @@ def absent(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
         sources=compiled.sources if compiled is not None else (),
         strength=Strength.RAN,
     )
+
+
+def _of_namespace(log: Log, first: Signature, module: str) -> str:
+    """The module that the line of code asked for, if the missing one is a folder that several projects share."""
+    caller = last_caller(log.text, first.line, module)
+    asked = re.search(
+        rf"\b(?:from|import) ({re.escape(module)}(?:\.\w{{1,60}}){{1,9}})", caller.code if caller else ""
+    )
+    return asked[1] if asked else module
 
 
 @rule("TL609", on="unexplained")

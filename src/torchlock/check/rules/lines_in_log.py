@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _NOT_FOUND = re.compile(
-    r"^(?:\w{1,60}: )?(?P<library>[^\s:'\"/\\]{3,90}): cannot open shared object file"
+    # Behind what a logger or a program prints, but not behind another library that did not load.
+    r"^(?:(?:(?!\.so\b|\.dll\b|FFmpeg version|shared libraries: ).){0,300}[\s:(\"'])?"
+    r"(?P<library>[^\s:'\"/\\()]{3,90}): cannot open shared object file"
     r"|Library not loaded: (?:[^\s'\"]{0,300}/)?(?P<mac>[^/\s'\"]{3,90}\.dylib)"
     r"|(?P<dll>[\w.+-]{3,60}\.dll)\W{0,3} (?:was|is|could) not (?:be )?found",
     re.IGNORECASE,
@@ -39,6 +41,8 @@ _OF_FAMILY = re.compile(
 _VERSION = re.compile(r"version .?(?P<version>(?P<kind>GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20}\d).{0,3} not found")
 # The file that uses a library which macOS did not find.
 _USER = re.compile(r"\bdlopen\([^,)\n]{1,300}|Referenced from: {0,4}\S")
+# A line of code that imports a module, or a file of it.
+_IMPORTS = r"\b(?:import|from) {0}\b|[/\\]{0}[/\\]|\bimporting {0}\b"
 # The loader names the user of a library of the system; a program is not part of an environment.
 _OF_PROGRAM = re.compile(r"\(required by (?![^)\n]{0,300}\.so)")
 _OTHER_TORCH = Meaning(
@@ -110,6 +114,8 @@ def _line(context: CheckContext, log: Log) -> Signature | None:
 
 def _is_of_others(log: Log, meaning: Meaning) -> bool:
     """Whether a log shows who uses a library, and names none of those that its meaning is about."""
+    if meaning.shown:
+        return not any(re.search(_IMPORTS.format(each), log.text) for each in meaning.users)
     text = log.text.lower()
     is_shown = bool(log.frames) or _USER.search(log.text) is not None
     return bool(meaning.users) and is_shown and not any(each in text for each in meaning.users)

@@ -13,6 +13,7 @@ from torchlock.check.damage import in_place_of_library, why_damaged
 from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
+from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
 from torchlock.check.mkl import without_jit
 from torchlock.check.nvidia import owner_of, package_for, required
@@ -212,6 +213,9 @@ def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | Non
         return "; ".join([*_of_nvidia(context, missing.name), *there]) or None
     if missing.name.startswith("libpython"):
         return WHY_PYTHON
+    known = meaning_of_missing(missing.name)
+    if known is not None and known.packages:
+        return known.because
     return WHY_GLIBC if is_of_glibc(missing.name) else None
 
 

@@ -82,7 +82,7 @@ def _facts(meaning: Meaning, log: Log) -> Mapping[str, str] | None:
     """
     first = log.first
     match = re.search(meaning.line, first.text, re.IGNORECASE) if first is not None else None
-    if first is None or match is None:
+    if first is None or match is None or not re.search(meaning.demands, log.text):
         return None
     lines = log.text.split("\n")[max(0, first.line - _NEAR) : first.line + _NEAR]
     near = re.search(meaning.near, "\n".join(lines)) if meaning.near else None

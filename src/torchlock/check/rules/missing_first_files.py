@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.relevance import is_hidden, is_vital
-from torchlock.inspect.import_graph import lost_modules
+from torchlock.inspect.import_graph import LostModule, lost_modules, no_module
 from torchlock.inspect.library import is_library
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -63,11 +63,11 @@ def without_modules(context: CheckContext) -> Iterator[Finding]:
             yield context.finding(
                 "TL601",
                 severity_of(fails=is_vital(name)),
-                f"{name} lacks {lost[0]}{more}, which its own import loads",
+                f"{name} lacks {lost[0].name}{more}, which its own import loads",
                 name,
                 path=copy.path,
                 because=_MIXED if checked.recorded else _UNENDED,
-                expected_error=f"ModuleNotFoundError: No module named '{lost[0]}'",
+                expected_error=lost[0].error,
             )
 
 
@@ -81,7 +81,7 @@ def _is_changed(context: CheckContext, copy: ModuleCopy) -> bool:
     return any(each.path == first and each.kind in ("size", "hash") for each in context.integrity.faults)
 
 
-def _without_core(context: CheckContext, copy: ModuleCopy) -> list[str]:
+def _without_core(context: CheckContext, copy: ModuleCopy) -> list[LostModule]:
     """The extension module of NumPy, if that is missing: its import loads it under a condition."""
     if copy.name != "numpy":
         return []
@@ -89,9 +89,10 @@ def _without_core(context: CheckContext, copy: ModuleCopy) -> list[str]:
     text = tree.text(os.path.join(copy.path, "__init__.py"), 4 << 20)
     core = next((each for each in ("_core", "core") if re.search(rf"\bimport {each}\b", text)), "")
     names = tree.names(os.path.join(copy.path, core)) if core else {"_multiarray_umath": "file"}
-    return (
-        [] if any(each.startswith("_multiarray_umath") for each in names) else [f"numpy.{core}._multiarray_umath"]
-    )
+    if any(each.startswith("_multiarray_umath") for each in names):
+        return []
+    module = f"numpy.{core}._multiarray_umath"
+    return [LostModule(module, no_module(os.path.dirname(copy.path), module))]
 
 
 def _is_cut(context: CheckContext, copy: ModuleCopy) -> bool:

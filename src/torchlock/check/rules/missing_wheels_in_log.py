@@ -23,7 +23,7 @@ from torchlock.check.installer_findings import (
     requirement_words,
 )
 from torchlock.check.installer_log import read_installation
-from torchlock.check.labelled_releases import of_page, page_without, plain_version, with_label
+from torchlock.check.labelled_releases import empty_page, of_page, page_without, plain_version, with_label
 from torchlock.check.log_machine import interpreter_of, system_of, system_of_split, target_of
 from torchlock.check.other_machines import (
     is_only_for_other_machines,
@@ -233,6 +233,8 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
             f"The public index has {asked.name} {there[-1]} for {target}: update {asked.tool or 'the installer'}, "
             "ask the public index, and use a 64-bit CPython."
         )
+    elif asked.offered == () and (told := empty_page(context, asked)):
+        return told
     elif asked.offered == ():
         message = f"{tool} saw no file of {asked.name} at all for this Python and platform"
         summary = (

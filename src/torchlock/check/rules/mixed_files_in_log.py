@@ -39,6 +39,37 @@ def is_mixed(missing: MissingName) -> bool:
     return is_own and not missing.partly and "No module named" not in missing.text
 
 
+def is_private(missing: MissingName) -> bool:
+    """Whether no code is shown that asked for a name of a private part of a package, which its own files use."""
+    module = missing.name.rpartition(".")[0]
+    is_shown = missing.caller is not None or missing.partly
+    return not is_shown and "._" in module and "-packages" in missing.file and "cannot import" in missing.text
+
+
+@rule("TL602", on="unexplained")
+def private(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A name of a private part of a package, without the code that asked for it."""
+    first = log.first
+    missing = next(filter(is_private, missing_names(log.text)), None)
+    if first is None or missing is None or missing.line != first.line or context.copy(missing.package) is not None:
+        return
+    package, (module, _, name) = missing.package, missing.name.rpartition(".")
+    yield context.finding(
+        "TL602",
+        "warning",
+        f"files of two releases of {package} are mixed, or code uses its private parts: {module} lacks {name}",
+        package,
+        because=f"{module} is a private part of {package}, whose names mostly its own files use; the files of one "
+        "release have each name that they take from each other",
+        expected_error=missing.text,
+        remedy=Remedy(
+            f"{_ALIVE} Else install {package} again with all its files (--force-reinstall --no-deps), in the "
+            "release that belongs to the installed torch."
+        ),
+        strength=Strength.RAN,
+    )
+
+
 @rule("TL602", on="log")
 def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The first name that a package lacks in its own files; none if another damage of it is known."""

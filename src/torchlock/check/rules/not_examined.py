@@ -28,6 +28,7 @@ from torchlock.check.rules.ffmpeg import (
     majors_of,
     off_the_path,
 )
+from torchlock.check.rules.ffmpeg_loading import of_ffmpeg
 from torchlock.check.rules.libsndfile import has_library, why_none, with_wheel, without_libsndfile
 from torchlock.check.rules.libsndfile_loading import loaded
 from torchlock.check.rules.loading import found_missing
@@ -255,7 +256,14 @@ def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
     groups = list(choices(mine).values())
     loading = [group for group in groups if all(attempt.outcome.loads for attempt in group)]
     whole = [group for group in loading if not any(_unseen(context, attempt) for attempt in group)]
-    return next(iter([*whole, *loading[::-1], *groups]), [])
+    # A library whose FFmpeg is there tells more than those for others.
+    likely = [group for group in loading[::-1] if not _lacks_ffmpeg(group)]
+    return next(iter([*whole, *likely, *loading[::-1], *groups]), [])
+
+
+def _lacks_ffmpeg(attempts: Sequence[Attempt]) -> bool:
+    """Whether libraries of torchcodec need parts of FFmpeg that were not seen."""
+    return any(is_ffmpeg(each.name) for attempt in attempts for each in attempt.outcome.unseen)
 
 
 def _unseen(context: CheckContext, attempt: Attempt) -> list[NotExamined]:
@@ -392,12 +400,28 @@ def _ffmpeg_shown(context: CheckContext, shown: str) -> Iterator[Finding]:
         yield off_the_path(context, off_path)
     elif _needs_ffmpeg_unseen(context):
         there = ffmpeg_of_tree(context)
-        said = f"this environment has FFmpeg {', '.join(map(str, there))}" if there else shown
-        yield lacking_ffmpeg(context, said, any_there=bool(there))
+        yield lacking_ffmpeg(context, there or shown, any_there=bool(there))
+    elif lost := _below_ffmpeg(context):
+        finding = of_ffmpeg(context, lost, "warning")
+        finding.strength = Strength.MEASURED
+        yield finding
+
+
+def _below_ffmpeg(context: CheckContext) -> Attempt | None:
+    """The library of an FFmpeg that is there, whose needs were not seen; None if there is no such FFmpeg."""
+    groups = choices(context.attempts).values()
+    whole = (group for group in groups if all(each.outcome.loads for each in group) and not _lacks_ffmpeg(group))
+    pairs = [(each, unseen) for group in whole for each in group for unseen in each.outcome.unseen]
+    mine = [pair for pair in pairs if is_ffmpeg(os.path.basename(pair[1].wanted_by))]
+    if not mine:
+        return None
+    attempt, unseen = min(mine, key=lambda pair: _common(pair[1]))
+    missing = (MissingLibrary(unseen.name, unseen.wanted_by),)
+    return attempt._replace(path=unseen.wanted_by, outcome=attempt.outcome._replace(missing=missing))
 
 
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
     """Whether each library of torchcodec needs an FFmpeg of a machine that was not examined."""
     groups = choices(context.attempts).values()
-    lost = [any(is_ffmpeg(each.name) for item in group for each in item.outcome.unseen) for group in groups]
+    lost = [_lacks_ffmpeg(group) for group in groups]
     return bool(lost) and all(lost) and not stated(context, "ffmpeg")[0]

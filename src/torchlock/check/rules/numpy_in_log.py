@@ -65,6 +65,8 @@ def other_numpy(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         return
     if "numpy" not in context.pins:
         return
+    if any(each.rule == "TL620" and each.strength == Strength.RAN for each in found):
+        return
     if any(each.rule in ("TL105", "TL106", "TL109", "TL703") and each.severity != "note" for each in found):
         return
     wanted, lost = _wanted(context, log.text if first.rules[0] != "TL703" else first.text)

@@ -148,12 +148,13 @@ def _lost_later(context: CheckContext, each: Unmet) -> tuple[str, str] | None:
 @rule("TL617")
 def shared_files(context: CheckContext) -> Iterator[Finding]:
     """Packages for two CUDA versions that contain files of the same path: the last one overwrote the first."""
-    pinned = required(context)
     groups: defaultdict[tuple[str, str], list[Distribution]] = defaultdict(list)
     for each in context.installed.distributions:
         if each.name.startswith("nvidia-"):
             groups[each.entry.path, re.sub(r"-cu\d+$", "", each.name)].append(each)
-    for mine in groups.values():
+    several = [mine for mine in groups.values() if len(mine) > 1]
+    pinned = required(context) if several else {}
+    for mine in several:
         wanted = [each for each in mine if each.name in pinned]
         for other in mine if len(wanted) == 1 else ():
             if other.name not in pinned:

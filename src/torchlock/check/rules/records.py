@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 @rule("TL604")
 def records_without_package(context: CheckContext) -> Iterator[Finding]:
     """Records without their package, after an interrupted installation or a manual deletion."""
+    examined = {*STACK, *needed_by_stack(context)}
     for checked in context.integrity.checked:
         distribution = checked.distribution
-        if is_hidden(context, distribution) or distribution.name not in (*STACK, *needed_by_stack(context)):
+        if distribution.name not in examined or is_hidden(context, distribution):
             continue
         nothing = checked.is_hollow or (checked.recorded is None and _is_plain_install(context, distribution))
         if in_other_case(context, distribution.name):

@@ -40,7 +40,7 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
     if named is None:
         return
     name, path = named
-    if refusal.by_copy and _is_damaged(found, name):
+    if (refusal.by_copy and _is_damaged(found, name)) or _is_broken(found, path):
         return  # A copy from elsewhere is loaded only because the package's own file is gone or was replaced.
     if blamed := _about_a_need(found, path):
         blamed.severity, blamed.strength = named.severity, Strength.RAN
@@ -68,6 +68,12 @@ def _is_damaged(found: Sequence[Finding], package: str) -> bool:
     """Whether files of a package are known to be missing or changed, so that it does not load."""
     bad = (each for each in found if each.severity == "error" and package in dict(each.packages))
     return any(each.rule in group("damage") for each in bad)
+
+
+def _is_broken(found: Sequence[Finding], path: str) -> bool:
+    """Whether the very file is known to be damaged, or to lack one that it needs."""
+    bad = (each for each in found if each.severity == "error" and each.path == path)
+    return any(each.rule in group("damage", "loading") for each in bad)
 
 
 def _imported_first(name: str, rival: Rival) -> Remedy:

@@ -26,6 +26,7 @@ from torchlock.knowledge.build_failures import failure_in
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.systems import Library
 from torchlock.standards.names import normalise
+from torchlock.target import PLATFORMS, Platform, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
     from torchlock.knowledge.build_failures import BuildFailure
-    from torchlock.target import Target
 
 # The package that was compiled, as the lines around the failure name it.
 _NAMED = (
@@ -115,7 +115,7 @@ def _version_of(name: str, asked: Installation) -> str:
 
 def _told(context: CheckContext, asked: Installation, output: str, target: Target | None) -> Told:
     what = f"{asked.name} {asked.version}".strip() or "a package"
-    other = _with_wheels(context, asked, target)
+    other = _with_wheels(context, asked, target) or _for_no_platform(context, asked, target)
     if other is not None:
         return other
     if _NO_DISTUTILS.search(asked.near):
@@ -204,6 +204,17 @@ def _with_wheels(context: CheckContext, asked: Installation, target: Target | No
     return Told(
         "TL524", message, Remedy(f"Install {asked.name} {there[0]}.", commands=install_again(context, words))
     )
+
+
+def _for_no_platform(context: CheckContext, asked: Installation, target: Target | None) -> Told | None:
+    """A release of the catalogue without a wheel for this Python on any platform, if the platform is not known."""
+    own = context.environment.interpreter.python
+    if target is not None or own is None or asked.version not in wheels.public_tags(asked.name):
+        return None
+    targets = [Target(own, Platform.parse(name)) for name in PLATFORMS]
+    if any(wheels.installs(asked.name, asked.version, "", each) is not False for each in targets):
+        return None
+    return next((told for each in targets if (told := _with_wheels(context, asked, each))), None)
 
 
 def _older_python(context: CheckContext, asked: Installation, what: str, why: str) -> Told:

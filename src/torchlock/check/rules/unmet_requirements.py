@@ -46,7 +46,7 @@ def unmet(context: CheckContext) -> Iterator[Finding]:
     for distribution in context.installed.distributions:
         if distribution.name in STACK and context.record(distribution.name) is not distribution:
             continue
-        for dependency in dependencies_of(distribution):
+        for dependency in dependencies_of(distribution, on=() if distribution.name in STACK else FAMILY):
             if _matters(distribution, dependency) and context.target.holds(dependency.marker):
                 yield from _judged(context, distribution, dependency)
 

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check.fix.commands import add_all
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.windows_libraries import origin_of_dll
@@ -13,6 +14,7 @@ from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.imports import Attempt
+from torchlock.inspect.loading.outcome import NotExamined
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.indexes import page_of
 from torchlock.runtime import files
@@ -20,7 +22,6 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Signature
-    from torchlock.inspect.loading.outcome import NotExamined
 
 # Other packages contain copies of these for themselves; installing them on the machine is the remedy.
 _OF_RUNTIME = re.compile(r"vcruntime|msvcp|concrt|vcomp|libomp", re.IGNORECASE)
@@ -85,8 +86,11 @@ def opened_in_torch(context: CheckContext, signature: Signature) -> list[tuple[A
         return []
     path = os.path.join(folder, named)
     attempt = Attempt("torch", path, "import", context.process.load(path, symbols=False))
-    if any(each.outcome.missing for each in (attempt, *context.attempts) if each.package == "torch"):
+    if any(each.outcome.missing for each in context.attempts if each.package == "torch"):
         return []  # A library that is known to be missing is what the log shows.
+    if attempt.outcome.missing:
+        reason = Unknown("no other program has it")
+        return [(attempt, NotExamined(each.name, each.wanted_by, reason)) for each in attempt.outcome.missing]
     changed = {fault.path for fault in context.integrity.faults if fault.distribution == "torch"}
     found = [(attempt, each) for each in attempt.outcome.unseen]
     return sorted(found, key=lambda pair: (pair[1].wanted_by not in changed, pair[1].name.lower() == _DRIVER))

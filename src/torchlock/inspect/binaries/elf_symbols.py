@@ -33,12 +33,13 @@ from torchlock.inspect.binaries.raw import (
     strings_at,
     unreadable,
 )
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from torchlock.inspect.binaries.binary import Symbols
     from torchlock.inspect.binaries.elf_tables import Layout
-    from torchlock.runtime.files import Unreadable
 
 _SHT_DYNSYM = 11
 _STB_GLOBAL, _STB_WEAK, _STB_UNIQUE = 1, 2, 10
@@ -90,7 +91,26 @@ class ElfSymbols:
     @cached_property
     def undefined(self) -> tuple[Reference, ...] | Unreadable:
         """The symbols that it uses of others, each once; a versioned one names the library that must have it."""
-        rows = list(self._undefined_rows())
+        return self._references(list(self._undefined_rows()))
+
+    @cached_property
+    def undefined_of_c(self) -> tuple[Reference, ...] | Unreadable:
+        """Those of them without a mangled C++ name, or with the name of their library as their version.
+
+        They are few of many: libtorch_cuda uses 10,000 C++ names of others.
+        """
+        own = {number for number, need in self._needs.items() if need.version == need.file}
+        versions = self._versions if own else None
+        return self._references(
+            [
+                row
+                for row in self._undefined_rows()
+                if not self._strings.startswith(b"_Z", row[1])
+                or (versions is not None and versions[row[0]] & ~HIDDEN in own)
+            ]
+        )
+
+    def _references(self, rows: list[tuple[int, int, int]]) -> tuple[Reference, ...] | Unreadable:
         try:
             if len(rows) > REFERENCES:
                 raise BudgetExceeded(f"more than {REFERENCES} undefined symbols")
@@ -136,6 +156,26 @@ class ElfSymbols:
         except BudgetExceeded as error:
             return unreadable(self._path, error)
 
+    def lacked(self, references: Iterable[Reference]) -> tuple[list[Reference], Unreadable | None]:
+        """As the function of this name: the filter of the hash table answers for most, without a call."""
+        gnu, steps, left, unread = self._gnu, self._steps, list[Reference](), None
+        if gnu is None or not gnu.bloom or not gnu.buckets:
+            return _one_by_one(self, references)
+        bloom, bits, shift, words = gnu.bloom, gnu.bits, gnu.shift, len(gnu.bloom)
+        for each in references:
+            wanted, number = _name_and_hash(each.name)
+            word = bloom[number // bits % words]
+            if word >> number % bits & word >> (number >> shift) % bits & 1:
+                steps.begin()
+                try:
+                    if any(self._matches(row, wanted, each.version) for row in gnu.candidates(number, steps)):
+                        continue
+                except BudgetExceeded as error:
+                    unread = unreadable(self._path, error)
+                    continue
+            left.append(each)
+        return left, unread
+
     @cached_property
     def _index(self) -> Index | Unreadable:
         """The index of symbols for a file without a GNU hash table."""
@@ -157,6 +197,29 @@ class ElfSymbols:
         own = self._definitions.get(number & ~HIDDEN, "")
         # check_match of glibc's dl-lookup.c: an unversioned definition serves every reference.
         return own == version or ((not own or not version) and not number & HIDDEN)
+
+
+def lacked(symbols: Symbols, references: Iterable[Reference]) -> tuple[list[Reference], Unreadable | None]:
+    """The references that a library does not define; and why it may define others of them, if it is unknown."""
+    return symbols.lacked(references) if isinstance(symbols, ElfSymbols) else _one_by_one(symbols, references)
+
+
+def _one_by_one(symbols: Symbols, references: Iterable[Reference]) -> tuple[list[Reference], Unreadable | None]:
+    left, unread = list[Reference](), None
+    for each in references:
+        answer = symbols.defines(each.name, each.version)
+        unread = answer if isinstance(answer, Unreadable) else unread
+        if not answer:
+            left.append(each)
+    return left, unread
+
+
+def undefined_of_c(symbols: Symbols | Unreadable) -> tuple[Reference, ...]:
+    """The symbols that a library uses and that a library in C may define; none if they cannot be read."""
+    if isinstance(symbols, Unreadable):
+        return ()
+    used = symbols.undefined_of_c if isinstance(symbols, ElfSymbols) else symbols.undefined
+    return () if isinstance(used, Unreadable) else used
 
 
 def _offered(name: int, info: int, other: int, section: int) -> bool:

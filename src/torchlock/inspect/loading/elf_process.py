@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary
+from torchlock.inspect.binaries.elf_symbols import undefined_of_c
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import (
     MissingLibrary,
@@ -26,7 +27,7 @@ from torchlock.runtime import files
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.inspect.binaries.binary import Reference
     from torchlock.inspect.loading.process import Request
@@ -327,9 +328,9 @@ class ElfProcess(LoaderProcess):
         if isinstance(used, Unreadable):
             found.unseen.insert(0, without_symbols(library.binary, used))
             return
-        for reference in used:
-            if self._must_be_defined(reference, incomplete) and not self._is_defined(reference, known, found):
-                yield UndefinedSymbol(reference.name, library.path)
+        needed = [each for each in used if self._must_be_defined(each, incomplete)]
+        for each in self._lacked(needed, known, found):
+            yield UndefinedSymbol(each.name, library.path)
 
     def _lost_below(self, library: _Library, before: Mapping[str, _Library | None]) -> Iterator[UndefinedSymbol]:
         """Symbols of torch that new libraries below this one use, and that no library of the process defines."""
@@ -342,9 +343,10 @@ class ElfProcess(LoaderProcess):
                 else user.binary.symbols.undefined
             )
             scope = scope or [each for each in self._scope(library) if each is not None]
-            for each in () if isinstance(used, Unreadable) else used:
-                if not each.weak and is_torchs_symbol(each.name) and not self._is_defined(each, scope, _Found()):
-                    yield UndefinedSymbol(each.name, user.path)
+            needed = () if isinstance(used, Unreadable) else used
+            torchs = [each for each in needed if not each.weak and is_torchs_symbol(each.name)]
+            for each in self._lacked(torchs, scope, _Found()):
+                yield UndefinedSymbol(each.name, user.path)
 
     def _lost_by(
         self, shadow: ShadowedLibrary, before: Mapping[str, _Library | None]
@@ -366,7 +368,7 @@ class ElfProcess(LoaderProcess):
                 ours = each.library in ("", shadow.name) and not each.weak
                 is_meant = ours and self._lookups.defines(should, each.name, each.version) is True
                 lost = is_meant and not self._lookups.defines(has, each.name, each.version)
-                if lost and not self._is_defined(each, list(filter(None, self._loaded.values())), _Found()):
+                if lost and self._lacked([each], list(filter(None, self._loaded.values())), _Found()):
                     yield UndefinedSymbol(each.name, user.path, shadow.taken)
 
     def _new(self, before: Mapping[str, _Library | None]) -> list[_Library]:
@@ -381,13 +383,11 @@ class ElfProcess(LoaderProcess):
         """
         nvidia = self._of_nvidia()
         for user in filter(_may_use_nvidia, self._new(before)) if nvidia else ():
-            symbols = user.binary.symbols
-            used = symbols if isinstance(symbols, Unreadable) else symbols.undefined
-            for each in () if isinstance(used, Unreadable) else used:
+            for each in undefined_of_c(user.binary.symbols):
                 provider = None if each.weak else self._provider(user, each)
                 if provider is None or self._lookups.defines(provider.binary.symbols, each.name, each.version):
                     continue
-                if not self._is_defined(each, list(filter(None, self._loaded.values())), _Found()):
+                if self._lacked([each], list(filter(None, self._loaded.values())), _Found()):
                     yield UndefinedSymbol(each.name, user.path, provider.path)
 
     def _of_nvidia(self) -> bool:
@@ -406,17 +406,18 @@ class ElfProcess(LoaderProcess):
         names = (each for each in user.dependencies if family and each.startswith(f"lib{family[1]}.so"))
         return self._loaded.get(next(names, ""))
 
-    def _is_defined(self, reference: Reference, scope: list[_Library], found: _Found) -> bool:
-        """Whether a library of the process defines it; one with unreadable symbols may, and is noted."""
-        for library in scope:
-            answer = self._lookups.defines(library.binary.symbols, reference.name, reference.version)
-            if isinstance(answer, Unreadable):
-                unseen = without_symbols(library.binary, answer)
+    def _lacked(
+        self, references: Sequence[Reference], scope: list[_Library], found: _Found
+    ) -> Sequence[Reference]:
+        """Those that no library of the process defines; one with unreadable symbols may, and is noted."""
+        for library in scope if references else ():
+            references, unread = self._lookups.lacked(library.binary.symbols, references)
+            if unread is not None:
+                unseen = without_symbols(library.binary, unread)
                 found.unseen[:0] = [] if unseen in found.unseen else [unseen]
-                return True
-            if answer:
-                return True
-        return False
+            if not references:
+                break
+        return references
 
     def _must_be_defined(self, reference: Reference, incomplete: bool) -> bool:
         name = reference.name

@@ -10,8 +10,10 @@ from torchlock.runtime import files
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torchlock.inspect.binaries import Binary
-    from torchlock.inspect.binaries.binary import Symbols
+    from torchlock.inspect.binaries.binary import Reference, Symbols
 
 # More symbols times libraries than all extension modules of an environment need.
 _LOOKUPS = 5_000_000
@@ -124,8 +126,25 @@ class Lookups:
             return symbols
         self._left -= 1
         if self._left < 0:
-            return Unreadable("", f"more than {_LOOKUPS} symbols would have to be looked up", unknown=True)
+            return self._unread()
         return symbols.defines(name, version)
+
+    def lacked(
+        self, symbols: Symbols | Unreadable, references: Sequence[Reference]
+    ) -> tuple[Sequence[Reference], Unreadable | None]:
+        """The references that a library does not define, and why it may define the others, if that is unknown."""
+        if isinstance(symbols, Unreadable):
+            return (), symbols
+        self._left -= len(references)
+        if self._left < 0:
+            return (), self._unread()
+        from torchlock.inspect.binaries.elf_symbols import lacked
+
+        return lacked(symbols, references)
+
+    @staticmethod
+    def _unread() -> Unreadable:
+        return Unreadable("", f"more than {_LOOKUPS} symbols would have to be looked up", unknown=True)
 
 
 def unknown_file(found: Unreadable, path: str, wanted_by: str) -> NotExamined | None:

@@ -1,0 +1,172 @@
+"""Decide whether one build of a companion loads with one build of torch: by a proof, else by the rules."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.version import Version
+
+from torchlock.answers import Unknown
+from torchlock.knowledge.build_labels import describe_build, needs_same_build
+from torchlock.knowledge.build_pairs import mismatch
+from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
+from torchlock.knowledge.stack import MEMBERS
+from torchlock.matrix.values import FAILS, LOADS, UNKNOWN, Judgement
+
+if TYPE_CHECKING:
+    from torchlock.knowledge.judge import Violation
+    from torchlock.knowledge.proofs import Cell, Proofs
+    from torchlock.knowledge.rules import Matrix, Statement
+    from torchlock.target import Target
+
+# The rule that compares the builds of a companion and of torch by their labels.
+BUILDS = "TL203"
+
+
+class Pair(NamedTuple):
+    """A build of a companion beside one of torch, "" if not known. ``public``: the public index serves both."""
+
+    package: str
+    version: str
+    build: str
+    torch: str
+    torch_build: str
+    public: bool
+
+
+class PairJudge:
+    """Judges pairs by the proofs from their wheels; without a proof, by the rules (``knowledge/judge.py``)."""
+
+    def __init__(self, matrix: Matrix, proven: Proofs) -> None:
+        self._matrix = matrix
+        self._proven = proven
+        self._proofs: dict[tuple[str, str], dict[tuple[object, ...], Cell]] = {}
+
+    def judge(self, pair: Pair, target: Target) -> Judgement:
+        """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown."""
+        proof = self._proof(pair, str(target.platform))
+        if proof is not None and proof.verdict != UNKNOWN:
+            return _proven(proof)
+        found = self._by_rules(pair, target)
+        return found if proof is None or found.verdict == FAILS else _proven(proof)
+
+    def _proof(self, pair: Pair, platform: str) -> Cell | None:
+        """The proof for exactly these two builds."""
+        key = pair.package, platform
+        if key not in self._proofs:
+            cells = self._proven.cells(pair.package, platform=platform)
+            self._proofs[key] = {(cell.version, cell.build, cell.torch, cell.torch_build): cell for cell in cells}
+        return self._proofs[key].get((parsed(pair.version), pair.build, parsed(pair.torch), pair.torch_build))
+
+    def _by_rules(self, pair: Pair, target: Target) -> Judgement:
+        broken = self._violation(pair, target)
+        if broken is not None:
+            return _failure(pair, broken)
+        if not pair.build or not pair.torch_build:
+            which = f"{pair.package} {pair.version}" if not pair.build else f"torch {pair.torch}"
+            return Judgement(UNKNOWN, "", f"The build of {which} is not known.")
+        positive = self._positive(pair, target)
+        if positive is None:
+            return Judgement(
+                UNKNOWN, "", f"No rule is about {pair.package} {pair.version} and torch {pair.torch}."
+            )
+        return self._by_labels(pair) or _success(pair, positive)
+
+    def _violation(self, pair: Pair, target: Target) -> Violation | None:
+        """The first violation that is about these two builds alone."""
+        companion = NamedVersion(pair.package, parsed(pair.version), build=pair.build or Unknown("not recorded"))
+        torch = NamedVersion("torch", parsed(pair.torch), build=pair.torch_build or Unknown("not recorded"))
+        found = violations({"torch": torch, pair.package: companion}, target, self._matrix, complete=False)
+        about = (
+            each
+            for each in found
+            if each.pinned.name == pair.package
+            and each.statement is not None
+            and (each.dependency is None or each.dependency.name in ("torch", BUILD_CUDA))
+        )
+        return next(about, None)
+
+    def _positive(self, pair: Pair, target: Target) -> Statement | None:
+        """The statement of the companion's pair rule that this torch satisfies; the one about fewest builds."""
+        companion = NamedVersion(pair.package, parsed(pair.version), build=pair.build)
+        fitting = [
+            statement
+            for statement in self._matrix.statements_for(companion, target)
+            if statement.rule == MEMBERS[pair.package].rule
+            and any(
+                need.name == "torch" and specifier_set(need.specifier).contains(parsed(pair.torch))
+                for need in statement.needs
+            )
+        ]
+        return max(fitting, key=lambda each: bool(each.build), default=None)
+
+    def _by_labels(self, pair: Pair) -> Judgement | None:
+        """A failure, or an unknown, that follows from the labels of both builds."""
+        subject, torch = f"{pair.package} {pair.version}", f"torch {pair.torch}"
+        if not MEMBERS[pair.package].labels:
+            return None
+        found = mismatch(subject, pair.build, torch, pair.torch_build)
+        if found is not None and found.fails:
+            reason = f"{found.message}; {self._matrix.because(BUILDS)}."
+            kind, sources = self._matrix.kind(BUILDS), self._matrix.sources_of(BUILDS)
+            return Judgement(FAILS, kind, reason, BUILDS, sources=sources)
+        if found is not None and not pair.public and (pair.build == "cpu" or needs_same_build(pair.torch_build)):
+            build, other = describe_build(pair.build), describe_build(pair.torch_build)
+            return Judgement(UNKNOWN, "", f"No source covers the {build} of {subject} beside {torch} for {other}.")
+        return None
+
+
+@lru_cache(maxsize=1 << 12)
+def parsed(version: str) -> Version:
+    """The version, parsed once."""
+    return Version(version)
+
+
+def requirement_in_words(name: str, specifier: str) -> str:
+    """What is needed: ``torch==2.8.*``, ``a torch that is built for CUDA 13.0``."""
+    if name != BUILD_CUDA:
+        return f"{name}{specifier}"
+    exact = specifier.removeprefix("==")
+    return f"a torch that is built for CUDA {exact.removesuffix('.*')}"
+
+
+def _proven(cell: Cell) -> Judgement:
+    return Judgement(
+        cell.verdict,
+        cell.kind,
+        f"{cell.reason.rstrip('.')}.",
+        symbol=cell.symbol or "",
+        sources=cell.sources,
+        evidence=cell.evidence,
+    )
+
+
+def _failure(pair: Pair, broken: Violation) -> Judgement:
+    statement = broken.statement
+    assert statement is not None
+    subject = f"{pair.package} {pair.version}"
+    if broken.dependency is None:
+        said = f"{subject} does not load with any torch"
+    else:
+        said = f"{subject} needs " + requirement_in_words(broken.dependency.name, broken.dependency.specifier)
+    return Judgement(
+        FAILS,
+        statement.kind,
+        f"{said}, because {statement.because}.",
+        statement.rule,
+        sources=statement.sources,
+    )
+
+
+def _success(pair: Pair, statement: Statement) -> Judgement:
+    need = next(need for need in statement.needs if need.name == "torch")
+    return Judgement(
+        LOADS,
+        statement.kind,
+        f"{pair.package} {pair.version} needs torch{need.specifier}, because {statement.because}; "
+        f"torch {pair.torch} is such a release.",
+        statement.rule,
+        sources=statement.sources,
+    )

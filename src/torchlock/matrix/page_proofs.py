@@ -1,0 +1,67 @@
+"""The proofs from the wheels, packed for the page: each wheel once, and runs of releases of torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torchlock.matrix.judging import parsed
+from torchlock.matrix.page_facts import Pool
+from torchlock.matrix.selection import COMPANIONS
+from torchlock.matrix.values import KINDS, VERDICTS
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from torchlock.knowledge.proofs import Cell, Evidence
+    from torchlock.matrix.page_facts import Facts
+    from torchlock.matrix.table import Table
+
+
+def proof_data(table: Table, facts: Facts) -> dict[str, Any]:
+    """Wheels, judgements and runs. ``pairs`` maps a companion and a platform to rows.
+
+    A row: release (its place), build, place of its wheel, then runs of four: the first and the last release of
+    torch, the place of the judgement, the places of the builds and wheels of torch (one for each release).
+    """
+    wheels, judgements, texts, torches = Pool(), Pool(), Pool(), Pool()
+    pairs: dict[str, dict[str, list[Any]]] = {}
+    for name in COMPANIONS:
+        for platform, place in enumerate(table.stack.platforms):
+            rows: dict[tuple[int, str, int], list[Any]] = {}
+            for cell in table.proofs.cells(name, platform=place):
+                release, torch = _place(table, name, cell.version), _place(table, "torch", cell.torch)
+                if release is None or torch is None or not cell.evidence:
+                    continue
+                mine, *theirs = [wheels.add(_wheel(each)) for each in cell.evidence]
+                judged = judgements.add(_judgement(cell, texts, facts))
+                build = torches.add([cell.torch_build or "", *theirs])
+                _extend(rows.setdefault((release, cell.build or "", mine), []), torch, judged, build)
+            if rows:
+                pairs.setdefault(name, {})[str(platform)] = [[*key, *runs] for key, runs in rows.items()]
+    items = {"wheels": wheels, "judgements": judgements, "texts": texts, "torches": torches}
+    return {**{name: pool.items for name, pool in items.items()}, "pairs": pairs}
+
+
+def _place(table: Table, name: str, version: Version) -> int | None:
+    versions = [parsed(text) for text in table.stack.packages[name].versions]
+    return versions.index(version) if version in versions else None
+
+
+def _wheel(evidence: Evidence) -> list[str]:
+    return [evidence.file, evidence.sha256, evidence.date]
+
+
+def _judgement(cell: Cell, texts: Pool, facts: Facts) -> list[Any]:
+    """Verdict, kind, reason, symbol and sources, by their places."""
+    symbol = texts.add(cell.symbol) if cell.symbol else -1
+    reason = texts.add(f"{cell.reason.rstrip('.')}.")
+    return [VERDICTS.index(cell.verdict), KINDS.index(cell.kind), reason, symbol, facts.cite(cell.sources)]
+
+
+def _extend(runs: list[Any], torch: int, judged: int, build: int) -> None:
+    """Add one release of torch to the runs of a row; a run continues if only the release changes."""
+    if runs and runs[-3] == torch - 1 and runs[-2] == judged:
+        runs[-3] = torch
+        runs[-1].append(build)
+    else:
+        runs += [torch, torch, judged, [build]]

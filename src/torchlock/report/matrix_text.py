@@ -1,0 +1,163 @@
+"""The matrix for a terminal of 80 columns: a table of the releases that load, and the reasons of few entries."""
+
+from __future__ import annotations
+
+from itertools import groupby, product
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN
+from torchlock.report.matrix_rows import cited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from torchlock.matrix.selection import Selection
+    from torchlock.matrix.table import Table
+    from torchlock.matrix.values import Entry
+
+    Paint = Callable[[str, str], str]
+
+_WIDTH = 80
+_FIRST = 16  # the columns of torch and of its build
+# More entries are shown with their reasons only if the reader asks for them.
+_FEW = 8
+_STYLES = {LOADS: "hint", FAILS: "error", UNKNOWN: "warning"}
+
+
+def text(
+    entries: Sequence[Entry],
+    selection: Selection,
+    table: Table,
+    paint: Paint,
+    *,
+    verbose: bool = False,
+) -> str:
+    """The table of each platform; then the reason and the sources of each entry, if there are few or ``verbose``.
+
+    ``paint`` puts a style around a text.
+    """
+    if not entries:
+        return "no cell of the matrix matches these filters\n"
+    versions = {name: table.stack.packages[name].versions for name in selection.companions}
+    parts = [
+        _table(list(rows), platform, selection, versions)
+        for platform, rows in groupby(entries, key=lambda entry: entry.platform)
+    ]
+    if verbose or len(entries) <= _FEW:
+        parts.append("\n".join(line for entry in entries for line in _entry(entry, paint)))
+        parts.append("\n".join(_sources(entries, table)))
+    else:
+        said = f"{len(entries)} cells, data of {table.date}; -v, or a narrower request, shows the reason of each"
+        parts.append("\n".join(wrap(said, _WIDTH)))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(
+    entries: Sequence[Entry], platform: str, selection: Selection, versions: Mapping[str, Sequence[str]]
+) -> str:
+    columns = selection.companions
+    width = (_WIDTH - _FIRST) // len(columns)
+    python = f", Python 3.{selection.python}" if selection.python is not None else ""
+    lines = [f"{platform}{python}: releases that load with each torch", ""]
+    lines += _joined([["torch"], *([name] for name in columns)], width)
+    for (torch, build), rows in groupby(entries, key=lambda entry: (entry.torch, entry.torch_build)):
+        found = list(rows)
+        cells = [_cell([row for row in found if row.package == name], versions[name], width) for name in columns]
+        head = [f"{torch} {build or '?'}", *_fitness(found[0])]
+        lines += _joined([head, *cells], width)
+    return "\n".join([*lines, "", *_legend(entries)])
+
+
+def _fitness(entry: Entry) -> list[str]:
+    """Words under a torch that does not run on the stated GPU or driver."""
+    words = {"no": "not this GPU", "unknown": "GPU unknown"}
+    return [f"  {words[entry.fitness.answer]}"] if entry.fitness and entry.fitness.answer in words else []
+
+
+def _joined(cells: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """The lines of one row."""
+    for number in range(max(map(len, cells))):
+        parts = [cell[number] if number < len(cell) else "" for cell in cells]
+        yield (parts[0].ljust(_FIRST) + "".join(part.ljust(width) for part in parts[1:])).rstrip()
+
+
+def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int) -> list[str]:
+    """The lines of one cell: ``0.11.1-0.17.0 m``; ``-`` if nothing loads."""
+    found: list[str] = []
+    shown = [row for row in rows if row.judged.verdict == LOADS]
+    is_choice = any(not row.public for row in rows) and len({row.build for row in shown}) > 1
+    for build in dict.fromkeys(row.build if is_choice else "" for row in shown):
+        suffix = f" {build}" if build else ""
+        mine = [row for row in shown if build in ("", row.build)]
+        for kind, allowed in product(KINDS, (True, False)):
+            names = [row.version for row in mine if (row.judged.kind, row.allowed) == (kind, allowed)]
+            found += [f"{span} {kind[0]}{'' if allowed else '*'}{suffix}" for span in spans(names, versions)]
+    unknown = {row.version for row in rows if row.judged.verdict == UNKNOWN} - {row.version for row in shown}
+    found += [f"{span} ?" for span in spans(unknown, versions)]
+    if not found:
+        return ["-"]
+    return [line for each in found for line in wrap(each, width - 1) or [each]]
+
+
+def spans(names: Iterable[str], versions: Sequence[str]) -> list[str]:
+    """Some releases, newest first, with those that follow each other as ``0.11.1-0.17.0``.
+
+    ``versions`` are all releases, oldest first.
+    """
+    places = sorted(versions.index(name) for name in set(names))
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return [
+        versions[run[0]] if len(run) == 1 else f"{versions[run[0]]}-{versions[run[-1]]}" for run in reversed(runs)
+    ]
+
+
+def _legend(entries: Sequence[Entry]) -> list[str]:
+    kinds = {entry.judged.kind for entry in entries if entry.judged.verdict == LOADS}
+    said = [f"{kind[0]} {kind}" for kind in KINDS if kind in kinds]
+    if any(entry.judged.verdict == LOADS and not entry.allowed for entry in entries):
+        said.append("* its metadata refuses this torch: pip and uv do not install the pair")
+    said += ["? unknown"] if any(entry.judged.verdict == UNKNOWN for entry in entries) else []
+    said += ["- no release loads"]
+    return wrap("; ".join(said), _WIDTH)
+
+
+def _entry(entry: Entry, paint: Paint) -> Iterator[str]:
+    """The lines about one entry."""
+    judged = entry.judged
+    of = f" ({', '.join(filter(None, (judged.kind, judged.rule)))})" if judged.kind or judged.rule else ""
+    head = f"{entry.package} {_with(entry.version, entry.build)} and torch {_with(entry.torch, entry.torch_build)}"
+    yield f"{head}: {paint(_STYLES[judged.verdict], judged.verdict)}{of}"
+    facts = [judged.reason, f"Both install on Python {', '.join(entry.pythons)}."]
+    if not entry.allowed:
+        facts.append("The metadata refuses this torch: pip and uv do not install the pair.")
+    if entry.fitness is not None:
+        facts.append(f"GPU and driver: {entry.fitness.answer}; {entry.fitness.because}.")
+    facts += [f"Read: {wheel.file} sha256 {wheel.sha256[:12]}… ({wheel.date})" for wheel in judged.evidence]
+    for fact in facts:
+        yield from wrap(fact, _WIDTH, break_on_hyphens=False, initial_indent="  ", subsequent_indent="  ")
+
+
+def _with(version: str, build: str) -> str:
+    return f"{version} {build}".rstrip()
+
+
+def _sources(entries: Sequence[Entry], table: Table) -> Iterator[str]:
+    found = [table.source(key) for key in cited(entries)]
+    if found:
+        yield "sources"
+    for source in found:
+        said = f"{source.kind} {source.date}: {source.address}"
+        yield from wrap(
+            said,
+            _WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

@@ -1,0 +1,71 @@
+"""Installations in a log alone: a page without a package, an index without a build, a release without wheels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check import by_log
+from torchlock.check.log import read_log
+from torchlock.check.log_alone import context_of
+
+if TYPE_CHECKING:
+    from torchlock.finding import Finding
+
+PAGE = "https://download.pytorch.org/whl/cu132"
+NONE = """\
+ERROR: Could not find a version that satisfies the requirement {0} (from versions: {1})
+ERROR: No matching distribution found for {0}
+"""
+
+
+def judged(text: str) -> list[Finding]:
+    log = read_log(text)
+    return by_log(context_of(log), log, [])
+
+
+def test_the_only_page_has_no_torchaudio() -> None:
+    run = f"ERROR conda.cli.main_run: `conda run pip install --index-url {PAGE} torch torchaudio` failed."
+    (finding,) = judged(
+        f"Looking in indexes: {PAGE}\nCollecting torch\n{NONE.format('torchaudio', 'none')}{run}\n"
+    )
+    assert finding.rule == "TL205"
+    assert f"the page {PAGE} has no torchaudio of the last releases" in finding.message
+    assert finding.remedy is not None
+    assert "/whl/cu130 torch torchaudio" in finding.remedy.commands[0].line
+
+
+def test_a_page_that_has_the_package_is_not_blamed() -> None:
+    page = PAGE.replace("cu132", "cu130")
+    findings = judged(f"Looking in indexes: {page}\nCollecting torch\n{NONE.format('torchaudio', 'none')}")
+    assert [each.rule for each in findings] == ["TL528"]
+
+
+def test_an_index_without_labels_was_asked() -> None:
+    (finding,) = judged(NONE.format("torch==1.13.1+cu116", "1.12.0, 1.12.1, 1.13.0, 1.13.1"))
+    assert finding.rule == "TL507"
+    assert finding.remedy is not None
+    assert "https://download.pytorch.org/whl/cu116" in finding.remedy.summary
+    assert "macOS" not in finding.message
+
+
+def test_a_build_with_a_label_is_never_for_macos() -> None:
+    (finding,) = judged(NONE.format("torch==1.13.1+cu116", "1.13.0+cpu, 1.13.1+cpu"))
+    assert "macOS" not in finding.message
+
+
+BUILD = """\
+Requirement already satisfied: pip in /usr/local/lib/python{}/dist-packages (25.3)
+  Using cached numpy-1.25.2.tar.gz (10.8 MB)
+  error: subprocess-exited-with-error
+  Getting requirements to build wheel ... error
+ERROR: Failed to build 'numpy' when getting requirements to build wheel
+"""
+
+
+def test_a_release_without_wheels_for_the_python_of_the_log() -> None:
+    (finding,) = judged(BUILD.format("3.12"))
+    assert "numpy 1.25.2 has no wheel for Python 3.12" in finding.message
+    assert finding.remedy is not None
+    assert finding.remedy.summary.startswith("Use Python 3.11; or install numpy 1.26.0")
+    (finding,) = judged(BUILD.format("3.11"))
+    assert "has no wheel" not in finding.message

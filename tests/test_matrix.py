@@ -1,0 +1,277 @@
+"""``torchlock matrix``: the table, its filters and formats, and the values below them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torchlock.cli.main import main
+from torchlock.knowledge.gpus import Gpu
+from torchlock.knowledge.judge import NamedVersion
+from torchlock.knowledge.masks import lowest
+from torchlock.knowledge.proofs import Proofs
+from torchlock.knowledge.rules import Matrix
+from torchlock.matrix.fitness import fitness_of
+from torchlock.matrix.judging import Pair, PairJudge
+from torchlock.matrix.page_data import page_data
+from torchlock.matrix.page_facts import spans_of
+from torchlock.matrix.selection import COMPANIONS, Selection
+from torchlock.matrix.table import Table
+from torchlock.report.matrix_html import page
+from torchlock.report.matrix_rows import KEYS
+from torchlock.report.matrix_text import spans
+from torchlock.target import Platform, PythonVersion, Target
+
+LINUX = Target(PythonVersion.parse("3.12"), Platform.parse("linux-x86_64"))
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return Table()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(["matrix", "--platform", "linux-x86_64", *arguments]) == code
+    return capsys.readouterr().out
+
+
+def cells(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(capsys, *arguments, "--json"))["cells"]
+    return found
+
+
+def test_a_pair_without_a_proof_is_judged_as_the_rules_say(table: Table) -> None:
+    """The judge of the matrix and the compiled table of the audit agree on the builds of the public index."""
+    compared = 0
+    for platform in table.stack.platforms:
+        number = table.stack.platforms.index(platform)
+        for entry in table.entries(Selection(platforms=(platform,))):
+            torch = table.stack.packages["torch"].versions.index(entry.torch)
+            release = table.stack.packages[entry.package].versions.index(entry.version)
+            if not entry.judged.rule:
+                continue
+            loads = table.stack.loads(entry.package, 1 << release, number) >> torch & 1
+            assert (entry.judged.verdict == "loads") == bool(loads), entry
+            compared += 1
+    assert compared > 3000
+
+
+def test_every_entry_says_how_it_is_known(table: Table) -> None:
+    for entry in table.entries(Selection(build="all", ranges={"torch": ">=2.5"})):
+        judged = entry.judged
+        assert judged.reason.endswith("."), entry
+        assert (judged.verdict == "unknown") >= (not judged.kind), entry
+        assert not judged.kind or judged.sources, entry
+        assert entry.pythons, entry
+
+
+def test_an_unknown_build_is_neither_yes_nor_no() -> None:
+    judge = PairJudge(Matrix(), Proofs())
+    pair = Pair("torchaudio", "2.9.1", "", "2.9.1", "cu128", public=True)
+    assert judge.judge(pair, LINUX).verdict == "unknown"
+    assert judge.judge(pair._replace(build="cu128"), LINUX).verdict == "loads"
+    # Whatever the build is, the release is for another torch.
+    assert judge.judge(pair._replace(torch="2.8.0"), LINUX).verdict == "fails"
+
+
+@pytest.mark.parametrize(
+    ("build", "torch_build", "public", "verdict"),
+    [
+        ("cpu", "cu128", False, "unknown"),
+        ("cpu", "cu128", True, "loads"),
+        ("cpu", "cpu", False, "loads"),
+        ("cu126", "cu128", False, "fails"),
+        ("cu126", "cpu", False, "fails"),
+        ("cu126", "rocm6.4", False, "fails"),
+        ("cpu", "rocm6.4", False, "unknown"),
+    ],
+)
+def test_builds_are_compared(build: str, torch_build: str, public: bool, verdict: str) -> None:
+    pair = Pair("torchaudio", "2.9.1", build, "2.9.1", torch_build, public)
+    assert PairJudge(Matrix(), Proofs()).judge(pair, LINUX).verdict == verdict
+
+
+def test_a_proof_decides_and_names_its_wheels() -> None:
+    judged = PairJudge(Matrix(), Proofs()).judge(
+        Pair("torchaudio", "2.11.1", "cu132", "2.12.1", "cu130", public=True), LINUX
+    )
+    assert (judged.verdict, judged.kind) == ("fails", "measured")
+    assert [wheel.file.split("-")[0] for wheel in judged.evidence] in (["torchaudio", "torch"], [])
+
+
+def test_a_build_of_torch_is_compared_with_a_gpu_and_a_driver() -> None:
+    pascal, blackwell = Gpu("sm_61", "sm_61"), Gpu("sm_120", "sm_120")
+    assert fitness_of("2.9.1", "cu130", "linux-x86_64", pascal, "").answer == "no"
+    assert fitness_of("2.9.1", "cu130", "linux-x86_64", blackwell, "580.65.06").answer == "yes"
+    assert fitness_of("2.9.1", "cu130", "linux-x86_64", blackwell, "550.54.14").answer == "no"
+    assert fitness_of("2.9.1", "cpu", "linux-x86_64", pascal, "").answer == "yes"
+    assert fitness_of("1.0.0", "cu90", "linux-x86_64", pascal, "").answer == "unknown"
+
+
+def test_the_statements_about_pairs_do_not_depend_on_the_python(table: Table) -> None:
+    """The page has one set of facts for a release on a platform."""
+    for name in COMPANIONS:
+        package = table.stack.packages[name]
+        for release, text in enumerate(package.versions):
+            for platform in range(len(table.stack.platforms)):
+                mine = package.cells[release] & table.stack.on_platform(platform)
+                pinned = NamedVersion(name, package.parsed_versions[release])
+                sets = {
+                    tuple(
+                        each
+                        for each in table.matrix.about_release(pinned, table.stack.target(cell))
+                        if each.never or any(need.name in ("torch", "build-cuda") for need in each.needs)
+                    )
+                    for cell in (bit for bit in range(mine.bit_length()) if mine >> bit & 1)
+                }
+                assert len(sets) <= 1, (name, text)
+
+
+def test_the_terminal_table_has_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        [],
+        ["--accelerator", "all", "torch>=2.8"],
+        ["torch==2.15.0", "torchaudio==2.11.0"],
+        ["-v", "torch==2.9.1"],
+    ):
+        out = run(capsys, *arguments)
+        assert max(map(len, (line for line in out.splitlines() if "://" not in line))) <= 80
+
+
+def test_one_companion(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "torchcodec", "torch==2.9.1", "--python", "3.12")
+    assert re.search(r"2\.9\.1 cu128 +0\.8\.0-0\.9\.1 [dm]\n", out)
+    assert "torchaudio" not in out
+
+
+def test_few_cells_have_their_reasons_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "torch==2.15.0", "torchaudio==2.11.0")
+    assert "torchaudio 2.11.0 cu130 and torch 2.15.0 cu132: fails (measured, TL201)" in out
+    assert "sources\n" in out
+    assert "-v, or" in run(capsys, "torchaudio")
+    assert "sources\n" in run(capsys, "torchaudio", "torch==2.15.0", "-v")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "values"),
+    [
+        (["--verdict", "loads"], "verdict", {"loads"}),
+        (["--verdict", "loads", "--verdict", "unknown", "--accelerator", "all"], "verdict", {"loads", "unknown"}),
+        (["--kind", "measured"], "kind", {"measured"}),
+        (["torchcodec"], "package", {"torchcodec"}),
+        (["torchcodec", "torchaudio"], "package", {"torchcodec", "torchaudio"}),
+        (["--accelerator", "cu126"], "torch_build", {"cu126"}),
+        (["--platform", "linux-x86_64"], "platform", {"linux-x86_64"}),
+    ],
+)
+def test_filters(arguments: list[str], key: str, values: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert {cell[key] for cell in cells(capsys, "torch>=2.8", *arguments)} == values
+
+
+def test_a_python_leaves_out_what_does_not_install_there(capsys: pytest.CaptureFixture[str]) -> None:
+    found = cells(capsys, "torch==2.15.0", "--python", "3.15")
+    assert {cell["version"] for cell in found if cell["package"] == "torchaudio"} == {"2.11.1"}
+    assert all(cell["pythons"] == ["3.15"] for cell in found)
+
+
+def test_all_platforms(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["matrix", "--platform", "all", "torch==2.9.1", "torchaudio==2.9.1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["cells"]
+    assert {cell["platform"] for cell in found} == {
+        "linux-x86_64",
+        "linux-aarch64",
+        "macos-arm64",
+        "windows-amd64",
+    }
+    assert {cell["verdict"] for cell in found} == {"loads"}
+
+
+def test_json_and_csv_have_the_promised_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "torch==2.15.0", "--json", "--gpu", "RTX 5090", "--driver", "580.65.06")
+    document = json.loads(text)
+    assert list(document) == ["torchlock", "data", "filters", "cells", "sources"]
+    assert all(tuple(cell) == KEYS for cell in document["cells"])
+    assert document["sources"].keys() == {source for cell in document["cells"] for source in cell["sources"]}
+    rows = list(csv.DictReader(io.StringIO(run(capsys, "torch==2.15.0", "--format", "csv", "--gpu", "RTX 5090"))))
+    assert len(rows) == len(document["cells"])
+    assert tuple(rows[0]) == KEYS
+    assert {row["gpu"] for row in rows} == {"yes"}
+    promised = (Path(__file__).parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in promised for key in KEYS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["requests"], "no column for 'requests'"),
+        (["torch==2.9.1+cu128"], "build label"),
+        (["torch; python_version < '3'"], "marker"),
+        (["--python", "3.13t"], "free-threaded"),
+        (["--accelerator", "auto"], "does not examine this machine"),
+        (["--accelerator", "cu999x"], "not a build"),
+        (["--gpu", "Voodoo 2"], "unknown GPU"),
+        (["--driver", "new"], "not the version of a driver"),
+    ],
+)
+def test_wrong_use(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["matrix", "--platform", "linux-x86_64", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_no_cell_is_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no cell" in run(capsys, "torch==99", code=1)
+    assert json.loads(run(capsys, "torch==99", "--json", code=1))["cells"] == []
+
+
+@pytest.mark.parametrize("kind", ["text", "json", "csv", "html"])
+def test_a_report_may_be_written_anew_but_over_nothing_else(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "matrix.out"
+    command = ["matrix", "torch==2.9.1", "--platform", "linux-x86_64", "--format", kind, "-o", str(path)]
+    assert main(command) == 0
+    assert main(command) == 0
+    path.write_text("<!DOCTYPE html>\n<title>mine</title>\n")
+    assert main(command) == 2
+    assert "not a report" in capsys.readouterr().err
+
+
+def test_the_page_holds_everything_itself(table: Table) -> None:
+    text = page(table, Selection())
+    assert len(text.encode()) < 1_500_000
+    assert "{{" not in text
+    assert not re.search(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"(?!data:)", text)
+    assert "default-src 'none'" in text
+    written = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert written is not None
+    assert json.loads(written[1])["date"] == table.date
+    assert "2.9.1" in text.partition("<noscript>")[0]  # the first table is in the page itself
+
+
+def test_the_page_starts_with_the_filters_of_the_command_line(table: Table) -> None:
+    chosen = Selection(platforms=("macos-arm64",), python=12, gpu=Gpu("sm_89", "sm_89"), driver="550.54.14")
+    text = page(table, chosen)
+    assert '<option value="2" selected>macos-arm64</option>' in text
+    found = re.search(r'"initial":(\{[^}]*\})', text)
+    assert found is not None
+    assert json.loads(found[1]) == {"platform": 2, "python": 6, "gpu": "sm_89", "driver": "550.54.14"}
+
+
+def test_each_fact_of_the_page_is_stored_once(table: Table) -> None:
+    data = page_data(table)
+    for key in ("facts", "sets", "texts", "builds"):
+        assert len({json.dumps(each) for each in data[key]}) == len(data[key]), key
+    assert all(source[1] for source in data["sources"])
+
+
+def test_spans() -> None:
+    assert spans_of(0b10111) == "0-2 4"
+    assert spans_of(0) == ""
+    assert spans(["0.3", "0.1", "0.2", "0.5"], ["0.1", "0.2", "0.3", "0.4", "0.5"]) == ["0.5", "0.1-0.3"]
+    assert lowest(0b1000) == 3
