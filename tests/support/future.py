@@ -1,7 +1,7 @@
 """A made-up future: torch 2.16.0, and a torchaudio 2.12.0 that needs a function which only this torch has.
 
-The wheels hold real, small ELF files. This torch exports what the newest torch of the data exports, and one function
-more, so that every companion of the data goes on working with it.
+The wheels hold real, small ELF files. This torch exports what the newest torch of the data exports, and one
+function more, so that every companion of the data goes on working with it.
 """
 
 from __future__ import annotations
@@ -65,10 +65,14 @@ def torch(version: str, *more: str) -> tuple[str, bytes]:
     return wheel("torch", version, TAGS, ("filelock", "typing-extensions>=4.10.0", "future-runtime==1.0"), members)
 
 
-def torchaudio(version: str, uses: Sequence[str] = (NEW,), requires: Sequence[str] = ("torch>=2.11",)) -> tuple[str, bytes]:
+def torchaudio(
+    version: str, uses: Sequence[str] = (NEW,), requires: Sequence[str] = ("torch>=2.11",)
+) -> tuple[str, bytes]:
     """A torchaudio for CUDA 13 with a library for torch's stable ABI, that uses these functions of torch."""
     needed = ["libtorch.so", "libtorch_cpu.so", "libtorch_cuda.so", "libc10.so", "libcudart.so.13", "libc.so.6"]
-    library = elf("libtorchaudio.so", needed, undefined=["torch_library_impl", *uses], runpath="$ORIGIN/../../torch/lib")
+    library = elf(
+        "libtorchaudio.so", needed, undefined=["torch_library_impl", *uses], runpath="$ORIGIN/../../torch/lib"
+    )
     members: dict[str, str | bytes] = {
         "torchaudio/__init__.py": "",
         "torchaudio/version.py": f"__version__ = '{version}+cu130'\n",
