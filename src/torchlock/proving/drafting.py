@@ -93,7 +93,8 @@ class Drafter:
                 for wheel in admitted:
                     found = self._linked(wheel, torch)
                     if found.verdict == "fails":
-                        row = self._row(wheel, MEMBERS[name].rule, "", found.reason)
+                        because = f"its libraries use {found.symbol}, which torch {version} lacks"
+                        row = self._row(wheel, MEMBERS[name].rule, "", because if found.symbol else found.reason)
                         rows.append((name, {**row, "forbids": [["torch", f"=={version}"]]}))
                     elif found.verdict == "unknown" and Version(wheel.wheel.version) == newest:
                         lacks[place] = f"it is not known whether {name} {newest} works with it"
