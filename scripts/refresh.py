@@ -8,8 +8,8 @@
 In this order: releases, dependents, names (from the public index), builds (from the PyTorch wheel index, where it
 can be reached), rules, proofs (from the wheels of new releases), compatibility, pages, lints. A run may be
 repeated at any time: a page is read once, a wheel only if no table describes it, and what was read before an
-interruption is kept in the cache. Nothing is written before the index has answered everything. What changed, and the
-statements that the wheels of new releases show, are printed on stdout (``--changes FILE``: and written there),
+interruption is kept in the cache. Nothing is written before the index has answered everything. What changed, and
+the statements that the wheels of new releases show, are printed on stdout (``--changes FILE``: and written there),
 progress on stderr.
 """
 
