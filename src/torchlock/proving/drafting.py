@@ -14,7 +14,8 @@ from packaging.version import Version
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.proving.compiling import Exported
-from torchlock.proving.deciding import cuda_of, decide, is_stable, is_torchs, plain
+from torchlock.proving.deciding import decide, is_stable, is_torchs, plain
+from torchlock.proving.evidence import cuda_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -52,7 +52,7 @@ class Facts:
 
     def series(self, wheel: Wheel) -> str:
         """The series of torch (``2.8``) that a companion was compiled with; "" if it is not known."""
-        return series_of(wheel.package, wheel.version, self._declared(wheel), self._matrix)
+        return series_of(wheel.package, wheel.version, wheel.platform, self._declared(wheel), self._matrix)
 
     def torch_asked(self, wheel: Wheel) -> list[str]:
         """The releases of torch that the metadata of a wheel allow, as specifiers."""
