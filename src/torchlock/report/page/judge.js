@@ -74,7 +74,8 @@ class Judge {
   byRules(pair, release, torch, platform) {
     const found = this.byStatements(pair, release, torch, platform);
     for (const [name, version] of [["torch", pair.torch], [pair.name, pair.version]]) {
-      const because = this.data.packages[name].unproven[version];
+      const reasons = this.data.packages[name].unproven[version] || {};
+      const because = reasons[""] || reasons[this.data.platforms[platform]];
       if (because && found.verdict === "loads") return judgement("unknown", "", `${name} ${version} is unproven: ${because}.`);
     }
     return found;
