@@ -64,6 +64,15 @@ def read_into(store: Store, catalogue: Catalogue, packages: list[str], folder: P
     return errors
 
 
+def prune(store: Store, catalogue: Catalogue) -> None:
+    """Leave out wheels that are not read any more, because others replace them."""
+    current = {each.sha256 for package in ("torch", *COMPANIONS) for each in chosen(catalogue, package)}
+    for rows in store.torches.values():
+        rows[:] = [each for each in rows if each.wheel.sha256 in current]
+    for others in store.companions.values():
+        others[:] = [each for each in others if each.wheel.sha256 in current]
+
+
 def _add(store: Store, found: TorchWheel | CompanionWheel) -> None:
     wheel = found.wheel
     if isinstance(found, TorchWheel):
@@ -84,6 +93,7 @@ def prove(arguments: argparse.Namespace) -> int:
         # The companions first: they tell which exports of torch are asked for.
         errors = read_into(store, catalogue, list(COMPANIONS), folder, arguments.jobs)
         errors += read_into(store, catalogue, ["torch"], folder, arguments.jobs)
+    prune(store, catalogue)
     for path, text in write_store(PROOFS, store).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

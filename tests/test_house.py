@@ -22,7 +22,10 @@ FLOORS = {
     "installed": ("inspect",),
     "written": ("manifests",),
     "indexes": ("index",),
-    "solver": ("solve",),
+    "solver": (
+        "proving",
+        "solve",
+    ),
     "gathered": ("gathering",),
     "lock": ("lock",),
     "judges": ("audit", "check", "matrix"),

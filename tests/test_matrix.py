@@ -80,6 +80,26 @@ def test_an_unknown_build_is_neither_yes_nor_no() -> None:
     assert judge.judge(pair._replace(torch="2.8.0"), LINUX).verdict == "fails"
 
 
+def test_a_release_of_an_update_is_unknown_until_it_is_proven() -> None:
+    unproven = {"torch": {"2.15.0": "no rule covers it yet"}}
+    judge = PairJudge(Matrix(), Proofs(), unproven)
+    pair = Pair("torchcodec", "0.13.0", "cpu", "2.15.0", "cpu", public=False)
+    found = judge.judge(pair, LINUX)
+    assert (found.verdict, found.kind) == ("unknown", "")
+    assert "torch 2.15.0 is unproven" in found.reason
+    assert judge.judge(pair._replace(version="0.7.0"), LINUX).verdict == "fails"
+    assert PairJudge(Matrix(), Proofs()).judge(pair, LINUX).verdict == "loads"
+
+
+def test_a_yanked_release_is_not_shown_where_another_one_loads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert re.search(r"2\.0\.0 cu117 +2\.0\.1 [md]\n", run(capsys, "torch==2.0.0", "torchaudio"))
+    assert {cell["version"]: cell["yanked"] for cell in cells(capsys, "torch==2.0.0", "torchaudio<2.1,>=2")} == {
+        "2.0.0": True,
+        "2.0.1": False,
+        "2.0.2": False,
+    }
+
+
 @pytest.mark.parametrize(
     ("build", "torch_build", "public", "verdict"),
     [
@@ -216,6 +236,8 @@ def test_json_and_csv_have_the_promised_keys(capsys: pytest.CaptureFixture[str])
         (["--accelerator", "auto"], "does not examine this machine"),
         (["--accelerator", "cu999x"], "not a build"),
         (["--gpu", "Voodoo 2"], "unknown GPU"),
+        (["--gpu", "host"], "one GPU that is named"),
+        (["--gpu", "sm_80,sm_90"], "one GPU that is named"),
         (["--driver", "new"], "not the version of a driver"),
     ],
 )

@@ -327,9 +327,31 @@ def test_a_cell_gives_the_commands_of_its_build(page: Path, driver: Any, table: 
     driver.execute_script(script, "cu126", "torchaudio", release, torch)
     text = driver.find_element("id", "evidence").text
     assert "--index-url https://download.pytorch.org/whl/cu126\ntorch==2.9.1\ntorchaudio==2.9.1" in text
+    old = [
+        table.stack.packages[each].versions.index(text)
+        for each, text in (("torchtext", "0.17.2"), ("torch", "2.2.2"))
+    ]
+    driver.execute_script(script, "cu121", "torchtext", *old)
+    text = driver.find_element("id", "evidence").text
+    assert (
+        "install torch==2.2.2 --index-url https://download.pytorch.org/whl/cu121\npython -m pip install torchtext"
+        in text
+    )
     driver.execute_script(script, "pypi", "torchaudio", release - 1, torch)
     text = driver.find_element("id", "evidence").text
     assert "pip install" not in text
+
+
+def test_a_print_has_the_tables_and_the_target(page: Path, driver: Any) -> None:
+    show(driver, page)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = [
+        each.is_displayed() for each in driver.find_elements("css selector", ".overview button.pick, #target")
+    ]
+    assert len(shown) > 50
+    assert all(shown)
+    assert not driver.find_element("id", "filters").is_displayed()
+    assert driver.find_element("id", "target").text.startswith("linux-x86_64; Python any; build: public index")
 
 
 def test_the_first_table_is_in_the_page_before_its_script(page: Path, driver: Any) -> None:

@@ -15,6 +15,9 @@ from support.regex.tree import parsed
 
 # Patterns that are known only when the program runs, by the function that uses them: all that it may get.
 GIVEN = {
+    ("src/torchlock/proving/reading.py", "_opened: opened.pattern"): lambda module: [
+        opened.pattern for member in module.MEMBERS.values() for opened in member.opens
+    ],
     ("src/torchlock/check/opened_later.py", "_opened: opener.file"): lambda module: [
         each.file for openers in module._OPENERS.values() for each in openers
     ],

@@ -34,7 +34,8 @@ def cells_text(store: Store, catalogue: Catalogue) -> str:
 
     def series(wheel: Wheel) -> str:
         release = releases[wheel.package, wheel.version]
-        return series_of(wheel.package, wheel.version, release.dependencies(_place(release, wheel)), matrix)
+        declared = release.dependencies(_place(release, wheel))
+        return series_of(wheel.package, wheel.version, wheel.platform, declared, matrix)
 
     date = max((each.date for each in store.wheels()), default=catalogue.date)
     return text_of(compile_cells(store, date, together, series))

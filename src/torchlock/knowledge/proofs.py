@@ -72,7 +72,7 @@ class Proofs:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        path = path or tables.ROOT / "compiled" / "proofs.json"
+        path = path or tables.path("compiled/proofs.json")
         table = tables.load_json(path)
         try:
             self.date: str = table["date"]

@@ -16,6 +16,8 @@ from torchlock.knowledge.stack import MEMBERS
 from torchlock.matrix.values import FAILS, LOADS, UNKNOWN, Judgement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchlock.knowledge.judge import Violation
     from torchlock.knowledge.proofs import Cell, Proofs
     from torchlock.knowledge.rules import Matrix, Statement
@@ -37,11 +39,17 @@ class Pair(NamedTuple):
 
 
 class PairJudge:
-    """Judges pairs by the proofs from their wheels; without a proof, by the rules (``knowledge/judge.py``)."""
+    """Judges pairs by the proofs from their wheels; without a proof, by the rules (``knowledge/judge.py``).
 
-    def __init__(self, matrix: Matrix, proven: Proofs) -> None:
+    ``unproven`` says for releases of an update, by package and version, why it is not known what they work with.
+    """
+
+    def __init__(
+        self, matrix: Matrix, proven: Proofs, unproven: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
         self._matrix = matrix
         self._proven = proven
+        self._unproven = unproven or {}
         self._proofs: dict[tuple[str, str], dict[tuple[object, ...], Cell]] = {}
 
     def judge(self, pair: Pair, target: Target) -> Judgement:
@@ -61,6 +69,15 @@ class PairJudge:
         return self._proofs[key].get((parsed(pair.version), pair.build, parsed(pair.torch), pair.torch_build))
 
     def _by_rules(self, pair: Pair, target: Target) -> Judgement:
+        """The judgement of the rules; a release that no rule was written for does not load because of a range."""
+        found = self._by_statements(pair, target)
+        for name, version in (("torch", pair.torch), (pair.package, pair.version)):
+            because = self._unproven.get(name, {}).get(version)
+            if because and found.verdict == LOADS:
+                return Judgement(UNKNOWN, "", f"{name} {version} is unproven: {because}.")
+        return found
+
+    def _by_statements(self, pair: Pair, target: Target) -> Judgement:
         broken = self._violation(pair, target)
         if broken is not None:
             return _failure(pair, broken)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.finding import Evidence
+from torchlock.knowledge import tables
 from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits, lowest
@@ -44,7 +45,9 @@ class Table:
         self.builds = build_table()
         self.date = self.matrix.date
         self.proofs = proofs()
-        self._judge = PairJudge(self.matrix, self.proofs)
+        update = tables.overlay()
+        self.unproven = {} if update is None else update.unproven
+        self._judge = PairJudge(self.matrix, self.proofs, self.unproven)
         self._judged: dict[tuple[Pair, int], Judgement] = {}
 
     def entries(self, selection: Selection) -> Iterator[Entry]:
@@ -118,7 +121,9 @@ class Table:
             if _is_asked_for(judged, selection):
                 pythons = tuple(f"3.{self.stack.pythons[self.stack.coordinates(cell)[1]]}" for cell in bits(cells))
                 allowed = bool(self.stack.declared_beside(name, torch[0], place.number) >> release & 1)
-                yield Entry(*pair[:2], pair.torch, place.name, build, torch[1], public, pythons, allowed, judged)
+                yanked = bool(package.yanked >> release & 1 or torches.yanked >> torch[0] & 1)
+                names = pair.package, pair.version, pair.torch, place.name, build, torch[1]
+                yield Entry(*names, public, pythons, allowed, yanked, judged)
 
     def source(self, key: str) -> Evidence:
         """A source of a rule or of the proofs; the proofs may name the wheels themselves."""

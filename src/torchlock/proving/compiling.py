@@ -62,7 +62,7 @@ def compile_cells(
         store: the evidence.
         date: the day on which the newest of it was read.
         together: whether some Python can install both releases on their platform.
-        series: the series of torch (``2.8``) that a companion was compiled with; "" if it is not known.
+        series: the series of torch (``2.8``) that a companion is made for; "" if it is not known.
     """
     table = _Table()
     torches = {place: sorted(rows, key=_release) for place, rows in sorted(store.torches.items())}

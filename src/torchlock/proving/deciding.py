@@ -2,8 +2,8 @@
 
 - It *fails* if a library that its import opens uses a symbol that torch lacks, or needs a library that nobody
   brings, or if the import compares CUDA versions and raises.
-- It *loads* if everything is there, and all that it uses of torch is torch's stable ABI, or torch is of the series
-  that the companion was compiled with.
+- It *loads* if everything is there, and torch is of the series that the companion is made for, or later if all
+  that it uses of torch is torch's stable ABI.
 - Else it is *unknown*: the libraries link, but C++ functions of another series may have another meaning, and such
   pairs are documented as failing.
 """
@@ -11,9 +11,11 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.proving.evidence import cuda_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,12 +31,12 @@ if TYPE_CHECKING:
 
 
 # The functions of torch's stable ABI have names of C.
-_STABLE: Final = re.compile(r"(?:[\w.]*!)?_?(?:aoti_torch_|torch_)[a-z0-9_]+")
+_STABLE: Final = re.compile(r"_?(?:aoti_torch_|torch_)[A-Za-z0-9_]{1,200}")
 # Libraries of the operating system, of the C++ compiler and of Python: other rules judge a target by them.
 _OF_SYSTEM: Final = re.compile(
-    r"ld-linux[\w.-]*|lib(?:c|m|dl|rt|pthread|gcc_s|stdc\+\+|gomp|z|util|python3[\w.]*)\.so[\d.]*"
+    r"ld-linux[\w.-]{0,20}|lib(?:c|m|dl|rt|pthread|gcc_s|stdc\+\+|gomp|z|util|python3[\w.]{0,9})\.so[\d.]{0,9}"
     r"|lib(?:System(?:\.B)?|c\+\+(?:abi)?(?:\.1)?|objc\.A|z\.1)\.dylib|Python"
-    r"|(?:api-ms-win-|ext-ms-)[\w-]+\.dll|python3\d*t?\.dll"
+    r"|(?:api-ms-win-|ext-ms-)[\w-]{1,60}\.dll|python3\d{0,2}t?\.dll"
     r"|(?:kernel32|advapi32|user32|ole32|ws2_32|version|bcrypt|msvcrt|ucrtbase|shell32|dbghelp|shlwapi"
     r"|msvcp140(?:_\d)?|vcruntime140(?:_\d)?|vcomp140)\.dll",
     re.IGNORECASE,
@@ -43,18 +45,15 @@ _OF_SYSTEM: Final = re.compile(
 _OF_HOST: Final = re.compile(
     r"(?:lib)?(?:av(?:util|codec|format|device|filter)|sw(?:scale|resample)|sox)[-.]", re.I
 )
-
-
 # Symbols without a version that libraries of the system have: of C++, OpenMP, zlib, libsox and Objective-C.
 # Linkers leave out the version where torch exports a copy of the function.
 _OF_OTHERS: Final = re.compile(
-    r"(?:[\w.]*!)?_{0,2}(?:Z(?:T[ISV])?(?:N[KRO]{0,2})?S[abdiost\d]"
+    r"_{0,2}(?:Z(?:T[ISV])?(?:N[KRO]{0,2})?S[abdiost\d]"
     r"|GOMP_|omp_|dl(?:open|sym|close|error|addr)$|sox_|lsx_|objc_|OBJC_"
-    r"|(?:inflate|deflate|adler32|crc32|compress|uncompress)\w*$)"
+    r"|(?:inflate|deflate|adler32|crc32|compress|uncompress)\w{0,12}$)"
 )
-_OF_TORCH: Final = re.compile(
-    r"(?:[\w.]*!)?(?:_{0,2}Z\w*?(?:5torch|3c10|2at|6caffe2)|_?THP|\?.*@(?:c10|at|torch|caffe2)@@)", re.DOTALL
-)
+# What names of torch contain, as the compilers of Linux and macOS write them, and that of Windows.
+_PARTS_OF_TORCH: Final = ("5torch", "3c10", "2at", "6caffe2", "@torch@@", "@c10@@", "@at@@", "@caffe2@@", "THP")
 
 
 class Decision(NamedTuple):
@@ -80,7 +79,7 @@ def decide(companion: CompanionWheel, torch: TorchWheel, series: str, history: H
     Args:
         companion: what the companion needs.
         torch: what torch offers; its exports contain every symbol of ``companion`` that it has.
-        series: that of the torch that the companion was compiled with (``2.8``), "" if it is not known.
+        series: that of the torch that the companion is made for (``2.8``), "" if it is not known.
         history: which releases of torch have a symbol, for the sentence.
     """
     lack = _lack(companion, torch, history) or _compared(companion, torch)
@@ -88,26 +87,46 @@ def decide(companion: CompanionWheel, torch: TorchWheel, series: str, history: H
         return Decision("fails" if lack.is_certain else "unknown", "measured", lack.reason, lack.symbol)
     opened = [each for each in companion.libraries if each.role != "optional"]
     more = "".join(_optional(companion, torch, history))
+    mine, its = _numbers(series), _numbers(torch.wheel.version)[:2]
+    made = f"it is made for torch {series}" if series else "it is not known which torch it is made for"
     if not opened:
-        return Decision("loads", "measured", f"its import opens no compiled library{more}")
-    unstable = [name for each in opened for name in each.symbols if not is_stable(name)]
-    if not unstable:
-        return Decision("loads", "measured", f"torch has every function of its stable ABI that it uses{more}")
-    if series and torch.wheel.version.split(".")[:2] == series.split("."):
-        every = "torch has every symbol that its libraries use, and is of the series that they were compiled with"
-        return Decision("loads", "measured", every + more)
-    made = f"compiled with torch {series}" if series else "compiled with a torch that is not known"
-    return Decision(
-        "unknown",
-        "declared",
-        f"torch has every symbol that its libraries use, but they were {made}, and they use C++ functions that "
-        f"may mean something else in another series",
-    )
+        bare = "its import opens no compiled library"
+        if mine == its:
+            return Decision("loads", "measured", f"{bare}, and {made}{more}")
+        return Decision("unknown", "declared", f"{bare}; {made}, and its Python code was not compared")
+    if not any(_is_of_series(name) for each in opened for name in each.symbols):
+        stable = "torch has every function of its stable ABI that it uses"
+        if mine <= its:
+            return Decision("loads", "measured", stable + more)
+        return Decision("unknown", "measured", f"{stable}, but {made} or later")
+    every = "torch has every symbol that its libraries use"
+    if mine == its:
+        return Decision("loads", "measured", f"{every}, and is of the series that they are compiled for{more}")
+    warning = "its C++ functions may mean something else in another series"
+    return Decision("unknown", "declared", f"{every}, but {made}, and {warning}")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def _is_of_series(symbol: str) -> bool:
+    """Whether a symbol is one of torch that may change with each minor release."""
+    return not is_stable(symbol) and not _is_of_others(symbol)
 
 
 def is_stable(symbol: str) -> bool:
     """Whether a symbol belongs to torch's stable ABI, which later releases keep."""
-    return _STABLE.fullmatch(symbol) is not None
+    return _STABLE.fullmatch(_name(symbol)) is not None
+
+
+def _name(symbol: str) -> str:
+    """A symbol without the library that it is looked for in."""
+    return symbol.rpartition("!")[2]
+
+
+def _is_of_others(symbol: str) -> bool:
+    return _OF_OTHERS.match(_name(symbol)) is not None
 
 
 def _lack(companion: CompanionWheel, torch: TorchWheel, history: History) -> _Lack | None:
@@ -128,12 +147,12 @@ def _lack(companion: CompanionWheel, torch: TorchWheel, history: History) -> _La
 def _of_library(library: Library, torch: TorchWheel, history: History) -> _Lack | None:
     name = library.name.rpartition("/")[2]
     for needed in library.needed:
-        if needed not in torch.libraries and not _OF_SYSTEM.fullmatch(needed) and not _OF_HOST.match(needed):
+        if not (_is_loaded(needed, torch) or _OF_SYSTEM.fullmatch(needed) or _OF_HOST.match(needed)):
             return _Lack(f"{name} needs {needed}, which this build of torch does not bring")
-    missing = [each for each in library.symbols if each not in torch.exports and not _OF_OTHERS.match(each)]
+    missing = [each for each in library.symbols if each not in torch.exports and not _is_of_others(each)]
     if not missing:
         return None
-    first = min(missing, key=lambda symbol: (not is_torchs(symbol), not is_stable(symbol), len(symbol), symbol))
+    first = min(missing, key=_rank)
     shown = plain(first)
     others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     told = history(first)
@@ -143,9 +162,27 @@ def _of_library(library: Library, torch: TorchWheel, history: History) -> _Lack 
     return _Lack(f"{name} uses {shown}{others}, which this torch lacks: {told}", shown)
 
 
+def _rank(symbol: str) -> tuple[object, ...]:
+    """Which missing symbol is named: one of torch, of its stable ABI, with a name that says what it does."""
+    names = plain(symbol).split("::")
+    is_special = "operator" in names[-1] or names[-1].lstrip("~") in names[:-1]
+    if is_stable(symbol):
+        return False, False, symbol
+    return not is_torchs(symbol), True, is_special, len(symbol), symbol
+
+
+def _is_loaded(library: str, torch: TorchWheel) -> bool:
+    """Whether a library is loaded once torch is: by its name, or by a pattern and the CUDA version of torch."""
+    if library in torch.libraries:
+        return True
+    major = cuda_of(torch.wheel.build).partition(".")[0]
+    patterns = [each for each in torch.libraries if "*" in each]
+    return library.endswith(f".so.{major}") and any(fnmatchcase(library, each) for each in patterns)
+
+
 def is_torchs(symbol: str) -> bool:
     """Whether a symbol is torch's, by its name."""
-    return is_stable(symbol) or _OF_TORCH.match(symbol) is not None
+    return is_stable(symbol) or any(part in _name(symbol) for part in _PARTS_OF_TORCH)
 
 
 def plain(symbol: str) -> str:
@@ -177,12 +214,6 @@ def _compared(companion: CompanionWheel, torch: TorchWheel) -> _Lack | None:
         f"its import compares the CUDA {what} that it was built with ({mine}) with that of torch ({its}), and "
         "raises"
     )
-
-
-def cuda_of(build: str | None) -> str:
-    """``13.0`` of ``cu130``; "" for every other build, and for one that is not known."""
-    match = re.fullmatch(r"cu(\d+)(\d)", build or "")
-    return f"{match[1]}.{match[2]}" if match else ""
 
 
 def symbols_of(companions: Iterable[CompanionWheel]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ class Wheel(NamedTuple):
 class TorchWheel(NamedTuple):
     """What a wheel of torch offers: libraries by their names, and the symbols that its own libraries export.
 
-    ``libraries`` are in the wheel, or its libraries need them: they are loaded once torch is. A symbol is written
-    as in ``Library.symbols``.
+    ``libraries`` are in the wheel, or its libraries need them: they are loaded once torch is; so are those that it
+    opens by path, which are patterns (``libnvrtc.so.*[0-9]``). A symbol is written as in ``Library.symbols``.
     """
 
     wheel: Wheel
@@ -60,3 +61,9 @@ class CompanionWheel(NamedTuple):
     libraries: tuple[Library, ...]
     compares: str
     floors: Mapping[str, str]
+
+
+def cuda_of(build: str | None) -> str:
+    """``13.0`` of ``cu130``; "" for every other build, and for one that is not known."""
+    match = re.fullmatch(r"cu(\d+)(\d)", build or "")
+    return f"{match[1]}.{match[2]}" if match else ""

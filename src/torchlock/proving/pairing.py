@@ -9,6 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.standards.filenames import platform_in
+from torchlock.target import Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,17 +38,22 @@ def _of_tags(tags: str) -> Iterator[tuple[int, bool]]:
 
 
 def series_of(
-    package: str, version: str, declared: Sequence[Dependency] | Unknown, matrix: Matrix | None = None
+    package: str,
+    version: str,
+    platform: str,
+    declared: Sequence[Dependency] | Unknown,
+    matrix: Matrix | None = None,
 ) -> str:
-    """The series of torch (``2.8``) that a release was compiled with; "" if nothing says it.
+    """The series of torch (``2.8``) that a release is made for, the oldest if several; "" if nothing says it.
 
-    The metadata pins that torch; where it does not, the rules have it from documents and measurements.
+    Its metadata pins that torch; where it does not, the rules have it from documents and measurements.
     """
     pins = [] if isinstance(declared, Unknown) else [each.specifier for each in declared if each.name == "torch"]
+    target = Target(PythonVersion.parse("3.12"), Platform.parse(platform))
     for statement in matrix.about(package) if matrix is not None else ():
-        if _contains(statement.when.specifier, version):
-            pins += [need.specifier for need in statement.needs if need.name == "torch"]
-    pinned = (re.match(r"==\s*(\d+\.\d+)", specifier) for specifier in pins)
+        if _contains(statement.when.specifier, version) and target.holds(statement.when.marker):
+            pins += [need.specifier for need in statement.needs if need.name == "torch" and not statement.build]
+    pinned = (re.match(r"[=>]=\s*(\d+\.\d+)", specifier) for specifier in pins)
     return next((match[1] for match in pinned if match), "")
 
 

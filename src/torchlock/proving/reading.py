@@ -15,9 +15,10 @@ from torchlock.index import wheel_build
 from torchlock.index.archives import ArchiveError, archive_errors, open_zip
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
+from torchlock.inspect.loading.preloads import preloads_of
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.proving.deflated import Deflated, NotAtTheEnds
-from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel
+from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, cuda_of
 from torchlock.proving.exports import NoSymbols, exports_of
 from torchlock.runtime.files import Unreadable
 
@@ -35,7 +36,7 @@ _OF_TORCH = re.compile(
 )
 _USED_OF_TORCH = re.compile(r"(?:lib)?(?:torch|c10|caffe2|shm)(?:_\w{1,20})?\.(?:dylib|dll)", re.IGNORECASE)
 # A library that the builders of a wheel renamed keeps the name by which others ask for it (SONAME).
-_HASHED = re.compile(r"^(lib[\w+.-]+)-[0-9a-f]{8}(\.so[\d.]*)$")
+_HASHED = re.compile(r"^(lib[\w+.-]{1,60})-[0-9a-f]{8}(\.so[\d.]{0,12})$")
 _SUFFIX = re.compile(r"(?:\.abi3|\.cpython-[\w-]+|\.cp\d\w*-\w+)?\.(?:so|pyd|dylib|dll)")
 _ERRORS: Final[tuple[type[Exception], ...]] = (ArchiveError, NoSymbols, NotAtTheEnds, *archive_errors())
 _FLOORS: Final = ("GLIBC", "GLIBCXX", "CXXABI")
@@ -65,11 +66,22 @@ def read_torch(content: IO[bytes], wheel: Wheel) -> TorchWheel:
             if not read:
                 raise UnreadableWheel(f"{wheel.file} has no library of torch")
             found = {name: exports_of(_member(content, each)) for name, each in read.items()}
+            opened = set(_preloaded(archive, wheel))
     except _ERRORS as error:
         raise UnreadableWheel(f"{wheel.file} cannot be read: {error}") from error
-    opened = {text.decode() for each in found.values() for text in each.libraries}
+    opened |= {text.decode() for each in found.values() for text in each.libraries}
     brought = {_HASHED.sub(r"\1\2", name) for name in names if is_library(name)}
     return TorchWheel(wheel, frozenset(opened | brought), frozenset(_written(found)))
+
+
+def _preloaded(archive: zipfile.ZipFile, wheel: Wheel) -> Iterator[str]:
+    """Patterns of the names of libraries that torch opens by path when it is imported."""
+    cuda = cuda_of(wheel.build)
+    if not cuda or not wheel.platform.startswith("linux"):
+        return
+    preloads = preloads_of(archive.read("torch/__init__.py").decode("utf-8", "replace"))
+    if not preloads.cuda or cuda in preloads.cuda:
+        yield from (pattern for _, pattern in preloads.libraries)
 
 
 def _written(exports: dict[str, Offered]) -> Iterator[str]:
@@ -165,7 +177,7 @@ def _opened(package: str, members: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def _group(path: str, role: str) -> str:
     """The FFmpeg version in the name of a choice."""
-    number = re.search(r"(\d+)(?:\.\w+)+$", _base(path)) if role == "choice" else None
+    number = re.search(r"(\d{1,3})(?:\.[\w-]{1,60}){1,3}$", _base(path)) if role == "choice" else None
     return number[1] if number else ""
 
 

@@ -44,7 +44,11 @@ class Preloads(NamedTuple):
 
 def read_preloads(package: str) -> Preloads:
     """What a torch opens after its first library; nothing if its source does not say so."""
-    text = files.text(os.path.join(package, "__init__.py"), _LARGEST) or ""
+    return preloads_of(files.text(os.path.join(package, "__init__.py"), _LARGEST) or "")
+
+
+def preloads_of(text: str) -> Preloads:
+    """The same, from the source of ``torch/__init__.py``."""
     after = _AFTER.search(text)
     if after is None:
         return Preloads()

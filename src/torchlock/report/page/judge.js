@@ -70,7 +70,17 @@ class Judge {
     return !proof || found.verdict === "fails" ? found : proof;
   }
 
+  /* The judgement of the rules; a release that no rule was written for does not load because of a range. */
   byRules(pair, release, torch, platform) {
+    const found = this.byStatements(pair, release, torch, platform);
+    for (const [name, version] of [["torch", pair.torch], [pair.name, pair.version]]) {
+      const because = this.data.packages[name].unproven[version];
+      if (because && found.verdict === "loads") return judgement("unknown", "", `${name} ${version} is unproven: ${because}.`);
+    }
+    return found;
+  }
+
+  byStatements(pair, release, torch, platform) {
     const { data } = this;
     const place = this.at(data.packages[pair.name].facts[release], platform);
     const facts = place < 0 ? [] : data.sets[place].map((each) => data.facts[each]);

@@ -109,7 +109,7 @@ function readRequirements(data, text) {
 /* The requirements of a line: a requirements file has one in a line, a command several. */
 function words(line, isCommand) {
   if (!line || /^-/.test(line)) return [];
-  if (!isCommand) return [line.replace(/\s+--\w.*$/, "").replace(/\\$/, "").replace(/^["']|["'],?$/g, "").trim()];
+  if (!isCommand) return [line.replace(/\s+--\w.*$/, "").replace(/\\$/, "").replace(/^(["'])(.*)\1,?$/, "$2").trim()];
   const found = [], quoted = line.match(/"[^"]*"|'[^']*'|[^\s;&|]+|[;&|]/g) || [];
   for (let at = 0; at < quoted.length && !/^[;&|]$/.test(quoted[at]); at += 1) {
     const word = quoted[at].replace(/^["']|["']$/g, "");

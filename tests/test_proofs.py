@@ -1,0 +1,144 @@
+"""The bundled proofs: what they say, and that no rule disagrees with what the wheels show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torchlock.answers import Unknown
+from torchlock.knowledge import proofs
+from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.proofs import Cell
+from torchlock.knowledge.releases import Catalogue, CatalogueRelease
+from torchlock.knowledge.rules import BUILD_CUDA, Matrix
+from torchlock.standards.filenames import tags_of
+from torchlock.target import Platform, PythonVersion, Target
+
+MATRIX, CATALOGUE = Matrix(), Catalogue()
+# Pairs that a rule accepts and whose wheels alone do not decide: the release, the torches, the source that does.
+DECIDED_ELSEWHERE = {
+    # It uses four C++ functions, which every later torch has; a run with torch 2.14.1 loaded and decoded.
+    ("torchcodec", "0.11.1"): (">=2.12", "run-torch-2.14.1"),
+    # Its metadata asks for 2.11; its libraries for the CPU are those of 2.11.0.
+    ("torchaudio", "2.11.1"): ("==2.10.*", "torchaudio-stable-symbols"),
+    ("torchaudio", "2.11.0"): ("==2.10.*", "torchaudio-stable-symbols"),
+}
+
+
+@cache
+def _release(name: str, version: str) -> CatalogueRelease:
+    return next(each for each in CATALOGUE.releases(name) or [] if each.version == version)
+
+
+def _target(cell: Cell) -> Target:
+    """The Python of the wheels that were read, on their platform."""
+    tags = [tags_of(each.file) for each in cell.evidence]
+    pythons = [match[1] for each in tags if (match := re.match(r"cp3(\d+)-cp", each))]
+    return Target(PythonVersion.parse(f"3.{pythons[0] if pythons else '12'}"), Platform.parse(cell.platform))
+
+
+def accepted(cell: Cell) -> bool:
+    """Whether the rules accept the pair, whatever the metadata of the companion declares."""
+    rows = ((cell.package, cell.version, cell.build), ("torch", cell.torch, cell.torch_build))
+    pins = {
+        name: NamedVersion(name, version, tags=tags_of(evidence.file), build=build)
+        for (name, version, build), evidence in zip(rows, cell.evidence, strict=True)
+    }
+    names = {*pins, BUILD_CUDA}
+    found = violations(pins, _target(cell), MATRIX, complete=False)
+    return not any(each.dependency is None or each.dependency.name in names for each in found)
+
+
+def declared(cell: Cell) -> bool:
+    """Whether the metadata of the companion allows this torch."""
+    release = _release(cell.package, str(cell.version))
+    place = [file.filename for file in release.files()].index(cell.evidence[0].file)
+    needs = release.dependencies(place)
+    assert not isinstance(needs, Unknown)
+    return all(SpecifierSet(each.specifier).contains(cell.torch) for each in needs if each.name == "torch")
+
+
+def test_rules_accept_what_wheels_show_to_load() -> None:
+    """A pair that loads, and that its metadata allows, is not ruled out."""
+    wrong = [each for each in proofs.cells() if each.verdict == "loads" and declared(each) and not accepted(each)]
+    assert not wrong
+
+
+def test_no_rule_accepts_what_wheels_show_to_fail() -> None:
+    """Each pair that the rules accept is shown to load by its wheels, or by a source that says more."""
+    wrong = [each for each in proofs.cells() if each.verdict != "loads" and accepted(each)]
+    assert not [each for each in wrong if each.verdict == "fails"]
+    for each in wrong:
+        releases, source = DECIDED_ELSEWHERE[each.package, str(each.version)]
+        assert SpecifierSet(releases).contains(each.torch), each
+        assert MATRIX.source(source).kind == "measured"
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "torch", "platform", "verdict", "symbol"),
+    [
+        ("torchaudio", "2.11.1", "2.12.1", "linux-x86_64", "fails", "torch_exception_get_what"),
+        ("torchaudio", "2.11.1", "2.13.0+cu130", "linux-x86_64", "loads", None),
+        ("torchaudio", "2.11.1", "2.12.1", "windows-amd64", "loads", None),
+        ("torchaudio", "2.11.0", "2.15.0", "linux-x86_64", "fails", None),
+        ("torchtext", "0.18.0", "2.4.0", "linux-x86_64", "fails", "torch::jit::parseSchemaOrName"),
+        ("torchcodec", "0.12.0", "2.13.0", "linux-aarch64", "fails", None),
+        ("torchvision", "0.18.0", "2.3.1", "macos-arm64", "loads", None),
+        ("torchvision", "0.18.0", "2.2.0", "linux-x86_64", "fails", "c10::cuda::SetDevice"),
+    ],
+)  # fmt: skip
+def test_a_cell(package: str, version: str, torch: str, platform: str, verdict: str, symbol: str | None) -> None:
+    cell = proofs.cell(package, version, torch, platform)
+    assert cell is not None
+    assert (cell.verdict, cell.symbol) == (verdict, symbol)
+    assert cell.kind == "measured"
+
+
+def test_why_a_cell_fails() -> None:
+    def reason(package: str, version: str, torch: str) -> str:
+        cell = proofs.cell(package, version, torch, "linux-x86_64")
+        assert cell is not None
+        return cell.reason
+
+    assert "torch has it from 2.13.0 on" in reason("torchaudio", "2.11.1", "2.12.1")
+    assert "built with (13.0) with that of torch (13.2)" in reason("torchaudio", "2.11.0", "2.15.0")
+    assert "torch has it up to 2.3.1" in reason("torchtext", "0.18.0", "2.4.0")
+    assert "libnppicc.so.13" in reason("torchcodec", "0.11.0", "2.11.0")
+
+
+def test_every_cell_has_two_wheels_of_the_catalogue() -> None:
+    hashes = {
+        file.filename: file.hashes["sha256"]
+        for name in ("torch", *proofs.proofs().packages)
+        for each in CATALOGUE.releases(name) or []
+        for file in each.files()
+    }
+    for cell in proofs.cells():
+        assert all(hashes[each.file] == each.sha256 for each in cell.evidence)
+
+
+def test_cells_are_selected() -> None:
+    some = list(proofs.cells("torchaudio", "2.8.0", platform="linux-x86_64"))
+    assert {(each.package, str(each.version), each.platform) for each in some} == {
+        ("torchaudio", "2.8.0", "linux-x86_64")
+    }
+    assert [str(each.torch) for each in some if each.verdict == "loads"] == ["2.8.0"]
+    assert proofs.cell("torchaudio", "2.8.0", "2.8.1", "linux-x86_64") is None
+    assert proofs.cell("torchaudio", "9.9", "2.8.0", "linux-x86_64") is None
+    assert proofs.cell("soundfile", "0.13.1", "2.8.0", "linux-x86_64") is None
+    assert Version("2.15.0") in proofs.proofs().torches("macos-arm64")
+
+
+def test_what_was_not_proven_says_why() -> None:
+    for cell in _unknown():
+        assert cell.kind in ("measured", "declared")
+        assert " made for " in cell.reason or "not known" in cell.reason, cell.reason
+
+
+def _unknown() -> Iterator[Cell]:
+    return (each for each in proofs.cells() if each.verdict == "unknown")
