@@ -22,12 +22,12 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from proving.choosing import COMPANIONS, PLATFORMS, Chosen, chosen
 from proving.gathering import gather, kept, tasks
-from proving.rendering import cells_text
 from torchlock.errors import TorchlockError
 from torchlock.knowledge.releases import Catalogue
+from torchlock.proving.choosing import COMPANIONS, PLATFORMS, Chosen, chosen
 from torchlock.proving.evidence import CompanionWheel, TorchWheel
+from torchlock.proving.rendering import cells_text
 from torchlock.proving.tables import Store, read_store, write_store
 
 DATA = Path(__file__).parents[1] / "compat_data"

@@ -6,15 +6,17 @@
     refresh.py --only NAME      the releases of one project, and what is compiled from them
 
 In this order: releases, dependents, names (from the public index), builds (from the PyTorch wheel index, where it
-can be reached), compiled tables, pages, lints. A run may be repeated at any time: a page is read once, a wheel
-only if no table describes it, and what was read before an interruption is kept in the cache. Nothing is written
-before the index has answered everything. What changed is printed on stdout (``--changes FILE``: and written
-there), progress on stderr.
+can be reached), rules, proofs (from the wheels of new releases), compatibility, pages, lints. A run may be
+repeated at any time: a page is read once, a wheel only if no table describes it, and what was read before an
+interruption is kept in the cache. Nothing is written before the index has answered everything. What changed, and
+the statements that the wheels of new releases show, are printed on stdout (``--changes FILE``: and written there),
+progress on stderr.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -23,18 +25,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 import refresh_dependents
 import refresh_names
 import refresh_releases
+from draft_statements import drafts
 from refreshing.changelog import changes
 from refreshing.telling import tell
 from torchlock.errors import TorchlockError
 from torchlock.gathering.asking import Asker
 from torchlock.gathering.storage import write_if_changed
 from torchlock.index import IndexSettings
-from torchlock.knowledge.releases import DATE
+from torchlock.knowledge.releases import DATE, Catalogue
+from torchlock.knowledge.stack import FAMILY
+from torchlock.proving.tables import read_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +50,13 @@ SCRIPTS = ROOT / "scripts"
 # What is read from the public index.
 _GATHERED = ("releases", "dependents", "names")
 # The tests that are lints of the tables.
-_LINTS = ("test_compat_data.py", "test_compat_data_compile.py", "test_compatibility.py", "test_dependents.py")
+_LINTS = (
+    "test_compat_data.py",
+    "test_compat_data_compile.py",
+    "test_compatibility.py",
+    "test_dependents.py",
+    "test_proofs.py",
+)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -64,29 +76,60 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0; 1 if a lint of the tables fails; 2 if an index or a table could not be read."""
     options = parse_arguments(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        staged = Path(folder)
-        for name in _GATHERED:
-            shutil.copytree(options.data / name, staged / name)
-        try:
-            code = _gather(options, staged)
-            said = [] if code else [*_names(options, staged), *_changes(options.data, staged)]
-        except TorchlockError as error:
-            tell(f"error: {error}\nhint: run again to go on; what was read is kept")
-            return 2
-        if code:
-            return code
-        if not options.dry_run:
-            _put(staged, options.data)
     failed = False
-    if not options.dry_run and options.data == ROOT / "compat_data":
-        said += _builds()
-        failed = _compile(lints=not options.no_lints)
+    try:
+        said = _gathered(options)
+        if said is None:
+            return 2
+        if not options.dry_run and options.data == ROOT / "compat_data":
+            new = unproven(options.data)
+            said += _builds()
+            failed = not _compiled(proofs=bool(new), lints=not options.no_lints)
+            said += drafts(new)
+    except TorchlockError as error:
+        tell(f"error: {error}\nhint: run again to go on; what was read is kept")
+        return 2
     text = "\n".join(said or ["Nothing changed."]) + "\n"
     print(text, end="")
     if options.changes:
         options.changes.write_text(text, encoding="utf-8")
     return 1 if failed else 0
+
+
+def _gathered(options: argparse.Namespace) -> list[str] | None:
+    """Read releases, dependents and names, and put them in place; returns sentences, or None after a failure.
+
+    Raises:
+        TorchlockError: the index fails, or a table is damaged. Nothing was written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        staged = Path(folder)
+        for name in _GATHERED:
+            shutil.copytree(options.data / name, staged / name)
+        if _gather(options, staged):
+            return None
+        said = [*_names(options, staged), *_changes(options.data, staged)]
+        if not options.dry_run:
+            _put(staged, options.data)
+    return said
+
+
+def unproven(data: Path) -> list[tuple[str, str]]:
+    """The releases of the torch family that are newer than every one in the evidence.
+
+    Raises:
+        DataError: a table is damaged.
+    """
+    read: dict[str, Version] = {}
+    for wheel in read_store(data / "proofs").wheels():
+        read[wheel.package] = max(read.get(wheel.package, Version("0")), Version(wheel.version))
+    catalogue = Catalogue(data / "releases")
+    return [
+        (name, release.version)
+        for name in sorted(FAMILY)
+        for release in catalogue.releases(name) or ()
+        if release.tags and name in read and Version(release.version) > read[name]
+    ]
 
 
 def _gather(options: argparse.Namespace, staged: Path) -> int:
@@ -115,6 +158,17 @@ def _put(staged: Path, data: Path) -> None:
     paths = [path for name in _GATHERED for path in (staged / name).rglob("*") if path.is_file()]
     for path in sorted(paths, key=lambda path: (path.name == DATE, str(path))):
         write_if_changed(data / path.relative_to(staged), path.read_bytes(), dry=False)
+    sources = data / "sources.toml"
+    if sources.exists():
+        write_if_changed(sources, _dated(sources.read_text(encoding="utf-8"), data).encode(), dry=False)
+
+
+def _dated(sources: str, data: Path) -> str:
+    """The sources, with the dates of the catalogue and of what dependents declare."""
+    for source, folder in (("catalogue", "releases"), ("dependents-metadata", "dependents")):
+        day = (data / folder / DATE).read_text(encoding="ascii").strip()
+        sources = re.sub(rf"(?m)(^\[{source}\]\n(?:[^\[\n].*\n)*?date = )[\d-]+$", rf"\g<1>{day}", sources)
+    return sources
 
 
 def _builds() -> list[str]:
@@ -127,24 +181,27 @@ def _builds() -> list[str]:
     return [f"PyTorch wheel index: {line}" for line in done.stdout.splitlines() if line]
 
 
-def _compile(*, lints: bool) -> bool:
-    """Compile the tables, write the pages, run the lints; returns whether one of these failed."""
-    steps = ["compile_rules.py", "compile_compatibility.py", "rule_pages.py"]
-    for step in steps:
-        tell(f"running {step}")
-        done = _run(step)
+def _compiled(*, proofs: bool, lints: bool) -> bool:
+    """Compile the tables, read the wheels of new releases, write the pages; whether all succeeded, and the lints.
+
+    Rules come before proofs, which ask them, and proofs before drafts of rules.
+    """
+    proving = ["prove_matrix.py"] if proofs else ["prove_matrix.py", "--render"]
+    for step in (["compile_rules.py"], proving, ["compile_compatibility.py"], ["rule_pages.py"]):
+        tell(f"running {' '.join(step)}")
+        done = _run(*step)
         if done.returncode:
             tell(done.stdout + done.stderr)
-            return True
+            return False
     if not lints:
-        return False
+        return True
     tell("running the lints of the tables")
     tests = [str(ROOT / "tests" / name) for name in _LINTS]
     command = [sys.executable, "-m", "pytest", "-q", "--numprocesses", "0", *tests]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         tell(done.stdout[-8000:])
-    return done.returncode != 0
+    return done.returncode == 0
 
 
 def _run(script: str, *words: str) -> subprocess.CompletedProcess[str]:

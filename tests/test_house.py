@@ -22,10 +22,7 @@ FLOORS = {
     "installed": ("inspect",),
     "written": ("manifests",),
     "indexes": ("index",),
-    "solver": (
-        "proving",
-        "solve",
-    ),
+    "solver": ("proving", "solve"),
     "gathered": ("gathering",),
     "lock": ("lock",),
     "judges": ("audit", "check", "matrix"),

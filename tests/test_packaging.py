@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "torchlock"
-LIMIT = 8_400_000  # bytes; five and a half million are the hashes of the catalogue
+LIMIT = 9_000_000  # bytes; five and a half million are the hashes of the catalogue
 
 
 @pytest.fixture(scope="module")

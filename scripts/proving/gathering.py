@@ -20,7 +20,7 @@ from torchlock.proving.reading import read_companion, read_torch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from proving.choosing import Chosen
+    from torchlock.proving.choosing import Chosen
     from torchlock.standards.index_file import File
 
 # Bytes that may be fetched of one wheel.

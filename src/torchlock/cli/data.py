@@ -169,7 +169,8 @@ def _text() -> str:
     if not found.adds:
         lines.append("  it has no release that the bundled data lack")
     for name, rows in found.unproven.items():
-        lines += [f"  unproven: {name} {version}: {why}" for version, why in rows.items()]
+        for version, reasons in rows.items():
+            lines += [f"  unproven: {_on(f'{name} {version}', place)}: {why}" for place, why in reasons.items()]
     lines.append(f"in {found.folder}")
     return "\n".join(masked(one_line(line)) for line in lines) + "\n"
 
@@ -204,8 +205,14 @@ def _row(found: Overlay) -> dict[str, Any]:
     }
 
 
-def _lack(found: Overlay, name: str, version: str) -> str | None:
-    return found.unproven.get(name, {}).get(version)
+def _on(release: str, place: str) -> str:
+    return f"{release} on {place}" if place else release
+
+
+def _lack(found: Overlay, name: str, version: str) -> dict[str, str] | None:
+    """Why it is not known what a release works with, by platform; None if nothing is missing."""
+    reasons = found.unproven.get(name, {}).get(version)
+    return None if reasons is None else {place or "any": why for place, why in reasons.items()}
 
 
 def _bundled_date() -> str:

@@ -37,7 +37,7 @@ def text_of(catalogue: Catalogue, matrix: Matrix) -> str:
 
 def judged(catalogue: Catalogue, name: str) -> list[CatalogueRelease]:
     """The releases of a project of which the data say what they work with."""
-    return [release for release in catalogue.releases(name) or () if not release.lack]
+    return [release for release in catalogue.releases(name) or () if release.is_judged]
 
 
 class Pinned(NamedTuple):
@@ -93,9 +93,11 @@ def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
                 available[name][version] |= 1 << cell.bit
                 known = candidate.build
                 builds[name][version][cell.platform] = None if isinstance(known, Unknown) else known
+        torches = {version: _forms(torch) for version, torch in cell.candidates["torch"].items()}
         for name in PARTNERS:
             for version, partner in cell.candidates[name].items():
-                _judge(pairs[name][version], partner, cell, order["torch"], matrix)
+                beside = [torches.get(torch) for torch in order["torch"]]
+                _judge(pairs[name][version], _forms(partner), cell, beside, matrix)
     packages = {name: _package(catalogue, name, order[name], available[name], builds[name]) for name in STACK}
     return {
         "pythons": list(PYTHONS),
@@ -126,24 +128,34 @@ def _shared(masks: list[Any]) -> Any:
     return masks[0] if len(set(masks)) == 1 else masks
 
 
-def _judge(pair: Pair, partner: Candidate, cell: Cell, torches: Sequence[str], matrix: Matrix) -> None:
-    known = cell.candidates["torch"]
-    pair.asks = pair.asks or any(dependency.name == "torch" for dependency in _declared(partner))
-    for index, version in enumerate(torches):
-        bit, torch = 1 << index, known.get(version)
+class _Forms(NamedTuple):
+    """A candidate for each question: without build and metadata, with its build, and with its metadata."""
+
+    bare: Pinned
+    built: Pinned
+    declaring: Pinned
+
+
+def _forms(candidate: Candidate) -> _Forms:
+    return _Forms(
+        _pinned(candidate, build=None, declares=False),
+        _pinned(candidate, build=candidate.build, declares=False),
+        _pinned(candidate, build=None),
+    )
+
+
+def _judge(pair: Pair, partner: _Forms, cell: Cell, torches: Sequence[_Forms | None], matrix: Matrix) -> None:
+    pair.asks = pair.asks or any(dependency.name == "torch" for dependency in partner.declaring.dependencies)
+    for index, torch in enumerate(torches):
         if torch is None:
             continue
-        bare = _pinned(torch, build=None, declares=False), _pinned(partner, build=None, declares=False)
-        full = (
-            _pinned(torch, build=torch.build, declares=False),
-            _pinned(partner, build=partner.build, declares=False),
-        )
-        metadata = _pinned(torch, build=None), _pinned(partner, build=None)
-        if _together(bare, cell, matrix):
+        bit = 1 << index
+        if _together((torch.bare, partner.bare), cell, matrix):
             pair.fits |= bit
-        if not any(v.statement is None for v in _violations(metadata, cell, matrix)):
+        metadata = _violations((torch.declaring, partner.declaring), cell, matrix)
+        if not any(violation.statement is None for violation in metadata):
             pair.declared[cell.platform] |= bit
-        if _together(full, cell, matrix):
+        if _together((torch.built, partner.built), cell, matrix):
             pair.loads[cell.platform] |= bit
 
 

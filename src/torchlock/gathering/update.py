@@ -11,6 +11,7 @@ from packaging.version import Version
 from torchlock.gathering.closure import ROOTS, outline_of
 from torchlock.gathering.compatibility import text_of
 from torchlock.gathering.installing import new_set
+from torchlock.gathering.proofs import Prover
 from torchlock.gathering.rendering import render
 from torchlock.gathering.requirements import may_hold
 from torchlock.gathering.run import Gathering
@@ -20,21 +21,21 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix, specifier_set
 from torchlock.knowledge.stack import FAMILY, STACK
+from torchlock.proving.rendering import cells_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from torchlock.gathering.asking import Asker
+    from torchlock.gathering.installing import NewSet
     from torchlock.gathering.pages import Project
     from torchlock.gathering.samples import Table
     from torchlock.gathering.storage import Cache
     from torchlock.knowledge.overlay import Overlay
-    from torchlock.knowledge.rules import Statement
 
 # The source of statements that were read from wheels here.
 SOURCE = "data-update"
-_UNPROVEN = "it is newer than the data of this torchlock, and what it works with was not read from its wheels"
 
 
 @dataclass
@@ -42,15 +43,12 @@ class News:
     """What an index has beyond the bundled data.
 
     ``releases`` are the release files that differ, by project; ``asked`` the projects whose page was read;
-    ``adds`` the new releases (project, version, date); ``unproven`` has, by project and version, why it is not
-    known what a new release works with. ``statements`` are rows of ``compiled/rules.json`` about them, by project.
+    ``adds`` the new releases (project, version, date).
     """
 
     releases: dict[str, bytes] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     adds: list[tuple[str, str, str]] = field(default_factory=list)
-    unproven: dict[str, dict[str, str]] = field(default_factory=dict)
-    statements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def of_family(self) -> list[tuple[str, str]]:
@@ -58,12 +56,10 @@ class News:
         return [(name, version) for name, version, _ in self.adds if name in FAMILY]
 
 
-def news(
-    asker: Asker, cache: Cache, *, everything: bool, day: str, jobs: int, tell: Callable[[str], None]
-) -> News:
+def news(asker: Asker, cache: Cache, *, everything: bool, jobs: int, tell: Callable[[str], None]) -> News:
     """Read the stack and what its new releases newly require; with ``everything``, each project of the data.
 
-    A wheel that the data describe, bundled or of an earlier update, is not read. ``day`` is today.
+    A wheel that the data describe, bundled or of an earlier update, is not read.
 
     Raises:
         NetworkError: the index fails. What was read stays in the cache.
@@ -82,10 +78,6 @@ def news(
         for table in loaded:
             _join(found, table, render(table, torch), bundled)
         names = (run.missing() | _outdated(run, loaded, bundled)) - found.asked - run.unknown
-    for name, version in found.of_family:
-        found.unproven.setdefault(name, {})[version] = _UNPROVEN
-        if rows := list(_comparisons(asker, name, version, day)):
-            found.statements.setdefault(name, []).extend(rows)
     found.adds.sort(key=lambda each: (each[0] not in FAMILY, each[0], Version(each[1])))
     return found
 
@@ -125,48 +117,9 @@ def _outdated(run: Gathering, loaded: Iterable[Table], bundled: Catalogue) -> se
     return found
 
 
-def _comparisons(asker: Asker, name: str, version: str, day: str) -> Iterable[dict[str, Any]]:
-    """Statements about the CUDA version that the import of a new release compares with that of torch."""
-    from torchlock.gathering.pages import read_page
-    from torchlock.gathering.samples import build_sample
-    from torchlock.index import releases
-    from torchlock.index.live_releases import LiveRelease
-
-    page = read_page(asker.index, name)
-    spoken = [each for each in page.releases if str(each.version) == version] if page else []
-    speakers = {file.filename for each in spoken for file in build_sample(name, each).values()}
-    for release in releases(asker.index, name):
-        if release.version == version:
-            live = LiveRelease(release, None, day)
-            for at, file in enumerate(release.wheels):
-                if file.filename in speakers:
-                    yield from map(row_of, live.statements(at))
-
-
-def row_of(statement: Statement) -> dict[str, Any]:
-    """A statement that was read from a wheel, as a row of ``compiled/rules.json``."""
-    row: dict[str, Any] = {
-        "rule": statement.rule,
-        "when": _cells(statement.when),
-        "because": statement.because,
-        "kind": statement.kind,
-        "sources": [SOURCE],
-        "checked": statement.checked,
-    }
-    lists = {"needs": statement.needs, "forbids": statement.forbids}
-    row.update({key: [_cells(item) for item in items] for key, items in lists.items() if items})
-    return {**row, "build": statement.build} if statement.build else row
-
-
-def _cells(item: Iterable[Any]) -> list[Any]:
-    name, specifier, marker, extras = item
-    cells = [name, specifier, marker, list(extras)]
-    while not cells[-1]:
-        cells.pop()
-    return cells
-
-
-def rules_text(found: News, day: str, source: str, *, public: bool) -> str:
+def rules_text(
+    found: News, statements: Mapping[str, list[dict[str, Any]]], day: str, source: str, *, public: bool
+) -> str:
     """The rules: the bundled ones, and what was read from the wheels of new releases."""
     table: dict[str, Any] = json.loads((tables.ROOT / "compiled" / "rules.json").read_bytes())
     table["updated"] = {"date": day, "from": source}
@@ -178,7 +131,7 @@ def rules_text(found: News, day: str, source: str, *, public: bool) -> str:
         "kind": "measured",
         "date": day,
     }
-    for name, rows in found.statements.items():
+    for name, rows in statements.items():
         table["statements"].setdefault(name, []).extend(rows)
     return json.dumps(table, separators=(",", ":")) + "\n"
 
@@ -204,7 +157,7 @@ def update(
         NetworkError: the index fails. DataError: a table is damaged. InputError: the folder cannot be written.
         Whatever is raised, the folder is as before.
     """
-    found = news(asker, cache, everything=everything, day=day, jobs=jobs, tell=tell)
+    found = news(asker, cache, everything=everything, jobs=jobs, tell=tell)
     if not found.releases and not public:
         return None
     manifest = {
@@ -212,14 +165,29 @@ def update(
         "source": source,
         "dates": dict.fromkeys(sorted(found.asked), day) if public else {},
         "adds": found.adds,
-        "unproven": found.unproven,
+        "unproven": {},
     }
     with new_set(folder, manifest) as made:
         for name, content in sorted(found.releases.items()):
             made.put(f"releases/{name}.json", content)
-        made.put("compiled/rules.json", rules_text(found, day, source, public=public).encode())
+        rows: dict[str, list[dict[str, Any]]] = {}
+        if found.of_family:
+            rows = _proved(found, made, Prover(asker, cache, Catalogue(overlay=made.overlay), day, jobs), tell)
+        made.put("compiled/rules.json", rules_text(found, rows, day, source, public=public).encode())
         if found.releases.keys() & set(STACK):
             tell("computing which releases work together")
             matrix = Matrix(made.root / "compiled" / "rules.json")
             made.put("compiled/compatibility.json", text_of(Catalogue(overlay=made.overlay), matrix).encode())
     return made.overlay
+
+
+def _proved(
+    found: News, made: NewSet, prover: Prover, tell: Callable[[str], None]
+) -> dict[str, list[dict[str, Any]]]:
+    """Read what the wheels of new releases need; returns rows of rules, and notes what stays unproven."""
+    tell("reading what the new releases need")
+    matrix = Matrix(tables.ROOT / "compiled" / "rules.json")
+    proved = prover.prove(found.of_family, matrix, SOURCE)
+    made.manifest["unproven"] = proved.unproven
+    made.put("compiled/proofs.json", cells_text(proved.store, Catalogue(overlay=made.overlay), matrix).encode())
+    return proved.rows

@@ -14,6 +14,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.index.build_releases import DeclaredRelease, TableRelease
+from torchlock.knowledge import tables
 from torchlock.knowledge.build_files import build_catalogue, evidence_of, folders, triton_catalogue
 from torchlock.knowledge.build_labels import is_from_index, kind_of
 from torchlock.knowledge.releases import Catalogue, Provenance
@@ -208,7 +209,7 @@ class BuildSource:
     @cached_property
     def _public(self) -> Catalogue:
         """The catalogue of the public index: which releases there are, in any build."""
-        return Catalogue()
+        return Catalogue(tables.ROOT / "releases")
 
     @cached_property
     def _folder_pages(self) -> FolderPages:

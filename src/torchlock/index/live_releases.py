@@ -92,8 +92,8 @@ class LiveRelease:
         if self._bundled is None:
             late = self.date > self._as_of
             return Unknown("it is newer than the data" if late else "it is not in the data", self._as_of)
-        if self._bundled.lack:
-            return Unknown(self._bundled.lack)
+        if why := self._bundled.lack_on(self.tags[wheel]):
+            return Unknown(why)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
 
@@ -103,7 +103,7 @@ class LiveRelease:
         If that source cannot be read, the import counts as comparing the whole CUDA version.
         """
         cuda = cuda_version(self.build(wheel))
-        if self._is_covered or isinstance(cuda, Unknown) or cuda == "0":
+        if self._is_covered(wheel) or isinstance(cuda, Unknown) or cuda == "0":
             return ()
         compared = self._compared(wheel)
         if compared is None:
@@ -126,10 +126,9 @@ class LiveRelease:
             ),
         )
 
-    @property
-    def _is_covered(self) -> bool:
-        """Whether the data say what this release works with."""
-        return self._bundled is not None and not self._bundled.lack
+    def _is_covered(self, wheel: int) -> bool:
+        """Whether the data say what this wheel works with."""
+        return self._bundled is not None and not self._bundled.lack_on(self.tags[wheel])
 
     def _compared(self, wheel: int) -> wheel_build.Compared | Unknown | None:
         try:

@@ -41,8 +41,8 @@ class Overlay(NamedTuple):
     ``folder`` has the tables; ``date`` is the day of the update; ``source`` the index or the bundle, without
     credentials. ``bundled`` is the date of the bundled data. ``dates`` is the day of the update for each project
     whose releases were asked for, and ``adds`` the releases that the bundled data lack, with their dates.
-    ``unproven`` has, for releases of the torch family, why it is not known what they work with. ``files`` are the
-    tables with SHA-256 and size.
+    ``unproven`` has, for releases of the torch family, why it is not known what they work with: by platform, or
+    for every one (""). ``files`` are the tables with SHA-256 and size.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class Overlay(NamedTuple):
     bundled: str
     dates: Mapping[str, str]
     adds: tuple[tuple[str, str, str], ...]
-    unproven: Mapping[str, Mapping[str, str]]
+    unproven: Mapping[str, Mapping[str, Mapping[str, str]]]
     files: Mapping[str, tuple[str, int]]
 
     def path(self, table: str) -> Path | None:
@@ -140,7 +140,10 @@ def overlay_of(manifest: Mapping[str, Any], sets: Path) -> Overlay | Ignored:
         manifest["bundled"]["date"],
         {str(project): str(day) for project, day in manifest["dates"].items()},
         tuple((str(project), str(version), str(day)) for project, version, day in manifest["adds"]),
-        {str(project): dict(rows) for project, rows in manifest["unproven"].items()},
+        {
+            str(project): {str(version): dict(reasons) for version, reasons in rows.items()}
+            for project, rows in manifest["unproven"].items()
+        },
         files,
     )
 

@@ -20,6 +20,7 @@ from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import Dependency
+from torchlock.standards.filenames import platform_in
 from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
@@ -184,15 +185,20 @@ class CatalogueRelease:
         """Why the data do not cover this wheel: its build is not recorded, or it is not proven what the release
         works with. None if they cover it.
         """
-        if self.lack:
-            return Unknown(self.lack)
+        if why := self.lack_on(self.tags[wheel] if wheel >= 0 else ""):
+            return Unknown(why)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
 
     @property
-    def lack(self) -> str:
-        """Why it is not known what this release works with, whatever the wheel; "" if nothing is missing."""
-        return self._table.unproven.get(self.version, "")
+    def is_judged(self) -> bool:
+        """Whether the data say what this release works with, on every platform."""
+        return self.version not in self._table.unproven
+
+    def lack_on(self, tags: str) -> str:
+        """Why it is not known what a wheel with these tags works with; "" if nothing is missing."""
+        reasons = self._table.unproven.get(self.version, {})
+        return reasons.get("") or reasons.get(platform_in(tags), "")
 
     def statements(self, wheel: int) -> Sequence[Statement]:
         """Empty: the facts about catalogue releases are in the rules."""
@@ -267,10 +273,10 @@ class _Table:
         self,
         path: Path,
         sdist: Callable[[str, str], Release | Unknown],
-        unproven: Mapping[str, str] = MappingProxyType({}),
+        unproven: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> None:
         self._path = path
-        # The releases of which it is not known what they work with, and why.
+        # The releases of which it is not known what they work with, and why: by platform, or for every one ("").
         self.unproven = unproven
         self._ask_sdist = sdist
         self._served: dict[str, Release | Unknown] = {}

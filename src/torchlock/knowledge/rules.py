@@ -148,6 +148,7 @@ class Matrix:
         except (KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
         self._statements: dict[str, list[Statement]] = {}
+        self._about: dict[tuple[str, Version, str], tuple[Statement, ...]] = {}
         self._by_version: dict[str, tuple[dict[str, list[Statement]], list[Statement]]] = {}
 
     @property
@@ -190,14 +191,22 @@ class Matrix:
         """The statements about this release on this target, whatever its build is."""
         if pinned.unversioned or pinned.name not in self._rows:
             return
-        exact, ranges = self._sorted(pinned.name)
-        for statement in (*exact.get(without_trailing_zeros(pinned.version.public), ()), *ranges):
-            if (
-                specifier_set(statement.when.specifier).contains(pinned.version)
-                and target.holds(statement.when.marker)
-                and (not statement.wheel or fnmatchcase(pinned.tags, statement.wheel))
-            ):
+        for statement in self._about_wheel(pinned.name, pinned.version, pinned.tags):
+            if target.holds(statement.when.marker):
                 yield statement
+
+    def _about_wheel(self, name: str, version: Version, tags: str) -> tuple[Statement, ...]:
+        """The statements about a wheel, on whatever target."""
+        key = name, version, tags
+        if key not in self._about:
+            exact, ranges = self._sorted(name)
+            self._about[key] = tuple(
+                statement
+                for statement in (*exact.get(without_trailing_zeros(version.public), ()), *ranges)
+                if specifier_set(statement.when.specifier).contains(version)
+                and (not statement.wheel or fnmatchcase(tags, statement.wheel))
+            )
+        return self._about[key]
 
     def _sorted(self, name: str) -> tuple[dict[str, list[Statement]], list[Statement]]:
         """The statements about a package: by version for statements on one version, and all others."""

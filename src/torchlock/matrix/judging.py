@@ -42,11 +42,12 @@ class Pair(NamedTuple):
 class PairJudge:
     """Judges pairs by the proofs from their wheels; without a proof, by the rules (``knowledge/judge.py``).
 
-    ``unproven`` says for releases of an update, by package and version, why it is not known what they work with.
+    ``unproven`` says for releases of an update, by package, version and platform ("": every one), why it is not
+    known what they work with.
     """
 
     def __init__(
-        self, matrix: Matrix, proven: Proofs, unproven: Mapping[str, Mapping[str, str]] | None = None
+        self, matrix: Matrix, proven: Proofs, unproven: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None
     ) -> None:
         self._matrix = matrix
         self._proven = proven
@@ -88,7 +89,8 @@ class PairJudge:
         """The judgement of the rules; a release that no rule was written for does not load because of a range."""
         found = self._by_statements(pair, target)
         for name, version in (("torch", pair.torch), (pair.package, pair.version)):
-            because = self._unproven.get(name, {}).get(version)
+            reasons = self._unproven.get(name, {}).get(version, {})
+            because = reasons.get("") or reasons.get(str(target.platform))
             if because and found.verdict == LOADS:
                 return Judgement(UNKNOWN, "", f"{name} {version} is unproven: {because}.")
         return found

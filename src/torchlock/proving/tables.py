@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from torchlock.errors import DataError
 from torchlock.knowledge.tables import load_json
-from torchlock.proving.deciding import is_stable, symbols_of
+from torchlock.proving.deciding import is_stable, is_torchs, symbols_of
 from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel
 from torchlock.standards.filenames import tags_of
 
@@ -48,6 +48,15 @@ class Store(NamedTuple):
             each for (_, place), rows in self.companions.items() if place == platform for each in rows
         )
         return {name for name in used - self.asked.get(platform, frozenset()) if not is_stable(name)}
+
+    def unread(self, companion: CompanionWheel) -> set[str]:
+        """The same, of one companion: symbols of which it was not read which torch has them."""
+        used = symbols_of([companion])
+        return {
+            name
+            for name in used - self.asked.get(companion.wheel.platform, frozenset())
+            if not is_stable(name) and is_torchs(name)
+        }
 
 
 def read_store(root: Path) -> Store:

@@ -92,7 +92,8 @@ class Judge {
   byRules(pair, torch, place) {
     const found = this.byStatements(pair, torch, place);
     for (const [name, version] of [["torch", pair.torch], [pair.name, pair.version]]) {
-      const because = this.data.packages[name].unproven[version];
+      const reasons = this.data.packages[name].unproven[version] || {};
+      const because = reasons[""] || reasons[this.data.platforms[platform]];
       if (because && found.verdict === "loads") return judgement("unknown", "", `${name} ${version} is unproven: ${because}.`);
     }
     return found;

@@ -22,7 +22,7 @@ _PREFERRED = ("py3", "cp312", "cp311", "cp310", "cp39", "cp38", "cp37", "cp36", 
 
 
 class Chosen(NamedTuple):
-    """A wheel to read."""
+    """A wheel to read. ``torch`` is what it requires of torch, as it writes it."""
 
     package: str
     version: str
@@ -30,6 +30,7 @@ class Chosen(NamedTuple):
     build: str | None
     file: str
     sha256: str
+    torch: str = ""
 
 
 def chosen(catalogue: Catalogue, package: str) -> Iterator[Chosen]:
@@ -46,7 +47,15 @@ def chosen(catalogue: Catalogue, package: str) -> Iterator[Chosen]:
                 best = min(places, key=lambda at: (_rank(release.tags[at]), _older(files[at].filename), at))
                 build, file = release.build(best), files[best]
                 known = None if isinstance(build, Unknown) else build
-                yield Chosen(package, release.version, platform, known, file.filename, file.hashes["sha256"])
+                yield Chosen(
+                    package,
+                    release.version,
+                    platform,
+                    known,
+                    file.filename,
+                    file.hashes["sha256"],
+                    torch_of(release, best),
+                )
 
 
 def _kinds(release: CatalogueRelease, platform: str) -> Iterator[list[int]]:

@@ -1,0 +1,176 @@
+"""Prove the new releases of an update: read their wheels, and draft the statements that these show."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.errors import BrokenFile, MetadataError
+from torchlock.knowledge import tables
+from torchlock.proving.choosing import COMPANIONS, PLATFORMS, Chosen, chosen
+from torchlock.proving.deciding import is_stable, symbols_of
+from torchlock.proving.drafting import Draft, Drafter
+from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel
+from torchlock.proving.reading import UnreadableWheel, read_companion, read_torch
+from torchlock.proving.rendering import Facts
+from torchlock.proving.tables import Store, read_store
+from torchlock.standards.filenames import platform_in
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from torchlock.gathering.asking import Asker
+    from torchlock.gathering.storage import Cache
+    from torchlock.knowledge.releases import Catalogue
+    from torchlock.knowledge.rules import Matrix
+    from torchlock.standards.index_file import File
+
+# The most bytes that are fetched of one wheel.
+_BUDGET = 192 << 20
+_NOT_READ = "its wheels for this platform are not of a kind that is read"
+
+
+class Proved(NamedTuple):
+    """The statements about new releases, by the package that they are about; and why there are none, by release.
+
+    ``store`` is the evidence: the bundled one, and that of the new wheels.
+    """
+
+    rows: dict[str, list[dict[str, Any]]]
+    unproven: dict[str, dict[str, dict[str, str]]]
+    store: Store
+
+
+class Prover:
+    """Reads wheels that the evidence lacks. What each showed is kept in the cache by its hash."""
+
+    def __init__(self, asker: Asker, cache: Cache, catalogue: Catalogue, day: str, jobs: int) -> None:
+        self._asker = asker
+        self._cache = cache
+        self._catalogue = catalogue
+        self._day = day
+        self._jobs = jobs
+        self._pages: dict[str, dict[str, File]] = {}
+        self._why: dict[tuple[str, str, str], str] = {}
+        self._fresh: set[str] = set()
+
+    def prove(self, new: Sequence[tuple[str, str]], matrix: Matrix, source: str) -> Proved:
+        """The statements about these new releases of the torch family (project, version).
+
+        Raises:
+            NetworkError: the index fails.
+            DataError: the bundled evidence is damaged.
+        """
+        store = read_store(tables.ROOT / "proofs")
+        companions = [each for each in new if each[0] in COMPANIONS]
+        self._read(store, [each for name, version in companions for each in self._chosen(name, version)])
+        torches = [each for name, version in new if name == "torch" for each in self._chosen(name, version)]
+        self._read(store, torches + self._torches_to_ask(store, companions))
+        facts = Facts(self._catalogue, store, matrix)
+        drafter = Drafter(store, facts, matrix, source, self._day, self._fresh)
+        rows: dict[str, list[dict[str, Any]]] = {}
+        unproven: dict[str, dict[str, dict[str, str]]] = {}
+        for name, version in new:
+            draft = drafter.of_torch(version) if name == "torch" else drafter.of_companion(name, version)
+            for package, row in draft.rows:
+                rows.setdefault(package, []).append(row)
+            if lacks := self._lacks(name, version, draft):
+                unproven.setdefault(name, {})[version] = lacks
+        return Proved(rows, unproven, store)
+
+    def _torches_to_ask(self, store: Store, companions: Sequence[tuple[str, str]]) -> list[Chosen]:
+        """The wheels of torch that new wheels pin, if these use a symbol that the evidence does not speak of."""
+        found = {}
+        for each in (each for name, version in companions for each in self._chosen(name, version)):
+            read = store.companions.get((each.package, each.platform), ())
+            mine = next((wheel for wheel in read if wheel.wheel.sha256 == each.sha256), None)
+            if mine is not None and store.unread(mine) and (pin := re.fullmatch(r"==([\d.]+)", each.torch)):
+                same = (torch for torch in self._chosen("torch", pin[1]) if torch.platform == each.platform)
+                found.update({torch.sha256: torch for torch in same})
+        return list(found.values())
+
+    def _chosen(self, name: str, version: str) -> list[Chosen]:
+        return [each for each in chosen(self._catalogue, name) if each.version == version]
+
+    def _lacks(self, name: str, version: str, draft: Draft) -> dict[str, str]:
+        """Why a release is unproven, for each platform for which it has wheels."""
+        release = next(each for each in self._catalogue.releases(name) or () if each.version == version)
+        chosen_here = {each.platform for each in self._chosen(name, version)}
+        found = {}
+        for place in sorted({platform_in(tags) for tags in release.tags if not tags.endswith("-any")}):
+            why = self._why.get((name, version, place)) or draft.lacks.get(place)
+            if why is None and place not in chosen_here:
+                why = _NOT_READ
+            if why is not None:
+                found[place] = why
+        return found
+
+    def _read(self, store: Store, wanted: Iterable[Chosen]) -> None:
+        """Read these wheels into the store; why one cannot be read is noted."""
+        todo = list(wanted)
+        symbols = {place: _used(store, place) for place in PLATFORMS}
+        with ThreadPoolExecutor(self._jobs) as pool:
+            answers = pool.map(lambda each: self._evidence(each, symbols[each.platform]), todo)
+            for each, found in zip(todo, answers, strict=True):
+                if isinstance(found, str):
+                    self._why[each.package, each.version, each.platform] = found
+                elif isinstance(found, TorchWheel):
+                    rows = store.torches.setdefault(each.platform, [])
+                    rows[:] = [*(row for row in rows if row.wheel.sha256 != each.sha256), found]
+                    self._fresh.add(each.sha256)
+                else:
+                    store.companions.setdefault((each.package, each.platform), []).append(found)
+
+    def _evidence(self, each: Chosen, used: frozenset[str]) -> TorchWheel | CompanionWheel | str:
+        """What a wheel shows, or why it shows nothing."""
+        wheel = Wheel(each.package, each.version, each.platform, each.build, each.file, each.sha256, self._day)
+        is_torch = each.package == "torch"
+        kind = f"exports-{hashlib.sha256(repr(sorted(used)).encode()).hexdigest()[:16]}" if is_torch else "needs"
+        row = self._cache.load(kind, each.sha256)
+        if row is None:
+            file = self._file(each)
+            if file is None:
+                return "the index does not have the wheel of the data any more"
+            self._asker.count()
+            try:
+                found = self._asker.index.within(file, partial(_read_in, wheel=wheel), _BUDGET)
+            except (UnreadableWheel, MetadataError, BrokenFile) as error:
+                return f"its wheel could not be read ({error.message})"
+            row = _row(found, used)
+            self._cache.store(kind, each.sha256, row)
+        return _of_row(row, wheel)
+
+    def _file(self, each: Chosen) -> File | None:
+        if each.package not in self._pages:
+            files = self._asker.index.files(each.package)
+            self._pages[each.package] = {file.hashes.get("sha256", ""): file for file in files}
+        return self._pages[each.package].get(each.sha256)
+
+
+def _read_in(content: IO[bytes], wheel: Wheel) -> TorchWheel | CompanionWheel:
+    return read_torch(content, wheel) if wheel.package == "torch" else read_companion(content, wheel)
+
+
+def _used(store: Store, place: str) -> frozenset[str]:
+    """The symbols of torch that some companion uses on a platform."""
+    rows = (each for (_, platform), some in store.companions.items() if platform == place for each in some)
+    return frozenset(symbols_of(rows))
+
+
+def _row(found: TorchWheel | CompanionWheel, used: Collection[str]) -> dict[str, Any]:
+    """What a wheel showed, for the cache: of the exports of torch those that decide something."""
+    if isinstance(found, TorchWheel):
+        exports = sorted(name for name in found.exports if name in used or is_stable(name))
+        return {"libraries": sorted(found.libraries), "exports": exports}
+    libraries = [list(each) for each in found.libraries]
+    return {"libraries": libraries, "compares": found.compares, "floors": dict(found.floors)}
+
+
+def _of_row(row: Mapping[str, Any], wheel: Wheel) -> TorchWheel | CompanionWheel:
+    if wheel.package == "torch":
+        return TorchWheel(wheel, frozenset(row["libraries"]), frozenset(row["exports"]))
+    libraries = (Library(name, role, tuple(n), tuple(s), group) for name, role, n, s, group in row["libraries"])
+    return CompanionWheel(wheel, tuple(libraries), row["compares"], row["floors"])
