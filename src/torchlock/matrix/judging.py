@@ -14,6 +14,7 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.matrix.values import FAILS, LOADS, UNKNOWN, Judgement
+from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.judge import Violation
     from torchlock.knowledge.proofs import Cell, Proofs
     from torchlock.knowledge.rules import Matrix, Statement
-    from torchlock.target import Target
+    from torchlock.target import Platform
 
 # The rule that compares the builds of a companion and of torch by their labels.
 BUILDS = "TL203"
@@ -51,15 +52,30 @@ class PairJudge:
         self._matrix = matrix
         self._proven = proven
         self._unproven = unproven or {}
+        self._varying: dict[tuple[str, str, Platform], bool] = {}
         self._proofs: dict[tuple[str, str], dict[tuple[object, ...], Cell]] = {}
 
     def judge(self, pair: Pair, target: Target) -> Judgement:
         """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown."""
-        proof = self._proof(pair, str(target.platform))
+        varies = self.varies(pair.package, pair.version, target.platform)
+        proof = None if varies else self._proof(pair, str(target.platform))
         if proof is not None and proof.verdict != UNKNOWN:
             return _proven(proof)
         found = self._by_rules(pair, target)
         return found if proof is None or found.verdict == FAILS else _proven(proof)
+
+    def varies(self, name: str, version: str, platform: Platform) -> bool:
+        """Whether the wheels of a release for different Pythons are made for different releases of torch.
+
+        Then a proof from one wheel is not about the others, and the rules alone decide.
+        """
+        key = name, version, platform
+        if key not in self._varying:
+            pinned = NamedVersion(name, parsed(version), build=Unknown("any"))
+            targets = (Target(PythonVersion(3, minor, LAST_PATCH[minor]), platform) for minor in PYTHONS)
+            found = {tuple(filter(_is_about_pairs, self._matrix.about_release(pinned, each))) for each in targets}
+            self._varying[key] = len(found) > 1
+        return self._varying[key]
 
     def _proof(self, pair: Pair, platform: str) -> Cell | None:
         """The proof for exactly these two builds."""
@@ -135,6 +151,10 @@ class PairJudge:
             build, other = describe_build(pair.build), describe_build(pair.torch_build)
             return Judgement(UNKNOWN, "", f"No source covers the {build} of {subject} beside {torch} for {other}.")
         return None
+
+
+def _is_about_pairs(statement: Statement) -> bool:
+    return statement.never or any(need.name in ("torch", BUILD_CUDA) for need in statement.needs)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -10,7 +10,7 @@ function showEvidence(view, { name, release, torch }) {
   const torchBuilds = judge.wanted("torch", torch, target.platform, target.build);
   const found = byId("evidence");
   const title = make("p", {}, make("strong", {}, `${name} ${version}`), " and ", make("strong", {}, `torch ${torchVersion}`), ` on ${data.platforms[target.platform]}`);
-  const judged = builds.length && torchBuilds.length ? judge.judge(name, release, builds[0], torch, torchBuilds[0], target.platform) : null;
+  const judged = builds.length && torchBuilds.length ? judge.judge(name, release, builds[0], torch, torchBuilds[0], target.platform, target.pythons) : null;
   if (!judged) {
     found.replaceChildren(title, make("p", { class: "note" }, "There is no such pair for this target: at least one of the two releases has no wheel or no such build."));
     return;
@@ -146,7 +146,7 @@ function buildsOf(view, name, release, torch) {
   if (mine.length * theirs.length < 2) return [];
   const head = make("tr", {}, make("th", { scope: "col" }, "torch"), ...mine.map((build) => make("th", { scope: "col" }, build || "?")));
   const rows = theirs.map((torchBuild) => make("tr", {}, make("th", { scope: "row" }, torchBuild || "?"), ...mine.map((build) => {
-    const judged = judge.judge(name, release, build, torch, torchBuild, target.platform);
+    const judged = judge.judge(name, release, build, torch, torchBuild, target.platform, target.pythons);
     return make("td", { title: judged.reason }, make("b", { class: `mark ${classOf(judged)}`, "aria-hidden": "true" }, markOf(judged)), make("span", { class: "hidden" }, judged.verdict));
   })));
   return [make("h3", {}, "Builds of this pair"), make("p", { class: "note" }, `${name} across, torch down; the build of the public index first.`),

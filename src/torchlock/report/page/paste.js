@@ -208,7 +208,7 @@ function judgeBuilds(judge, entry, release, torch, torchRelease, target) {
   const own = entry.build || torch.build ? entry.build : "", theirs = torch.build;
   const build = own || judge.builds(entry.name, release, target.platform)[0] || "";
   const torchBuild = theirs || judge.builds("torch", torchRelease, target.platform)[0] || "";
-  return judge.judge(entry.name, release, build, torchRelease, torchBuild, target.platform);
+  return judge.judge(entry.name, release, build, torchRelease, torchBuild, target.platform, target.pythons);
 }
 
 function range(data, name, places) {

@@ -113,7 +113,7 @@ class View {
     const shared = this.judge.cells(name, release, target.platform) & this.judge.cells("torch", torch, target.platform);
     const [build] = this.judge.wanted(name, release, target.platform, target.build);
     if (build === undefined || !(shared & target.pythons)) return null;
-    const judged = this.judge.judge(name, release, build, torch, torchBuild, target.platform);
+    const judged = this.judge.judge(name, release, build, torch, torchBuild, target.platform, target.pythons);
     const shown = [...document.querySelectorAll("input[name=kind]:checked")].map((each) => each.value);
     return judged && shown.includes(judged.kind) ? { ...judged, build } : null;
   }
