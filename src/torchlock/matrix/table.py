@@ -32,7 +32,8 @@ class _Place(NamedTuple):
 
 
 class Table:
-    """The matrix over the bundled data. ``date`` is the day of the rules.
+    """The matrix over the bundled data. ``date`` is the day of the rules, ``update`` that of the data on
+    this machine.
 
     Raises:
         DataError: a bundled table is missing or damaged.
@@ -43,6 +44,7 @@ class Table:
         self.stack = CompatibilityTable()
         self.builds = build_table()
         self.date = self.matrix.date
+        self.update = self.matrix.update
         self.proofs = proofs()
         self._judge = PairJudge(self.matrix, self.proofs)
         self._judged: dict[tuple[Pair, int], Judgement] = {}
