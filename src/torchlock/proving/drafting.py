@@ -103,6 +103,8 @@ class Drafter:
 
     def _undecided(self, wheel: CompanionWheel) -> str | None:
         """Why it is not known with which of the torches that its metadata allow a wheel loads; None if it is."""
+        if all(each.role == "optional" for each in wheel.libraries):
+            return "its wheel has none of the libraries that the import of earlier releases opens"
         asked = self._facts.torch_asked(wheel.wheel)
         found = {each: found for each, found in self._verdicts(wheel).items() if _allows(asked, each)}
         for version in self._facts.torches_beside(wheel.wheel):
