@@ -79,15 +79,16 @@ def test_an_unknown_build_is_neither_yes_nor_no() -> None:
     assert judge.judge(pair._replace(torch="2.8.0"), LINUX).verdict == "fails"
 
 
-def test_a_release_of_an_update_is_unknown_until_it_is_proven() -> None:
-    unproven = {"torch": {"2.15.0": "no rule covers it yet"}}
-    judge = PairJudge(Matrix(), Proofs(), unproven)
+@pytest.mark.parametrize("where", ["", "linux-x86_64"])
+def test_a_release_of_an_update_is_unknown_until_it_is_proven(where: str) -> None:
+    judge = PairJudge(Matrix(), Proofs(), {"torch": {"2.15.0": {where: "no rule covers it yet"}}})
     pair = Pair("torchcodec", "0.13.0", "cpu", "2.15.0", "cpu", public=False)
     found = judge.judge(pair, LINUX)
     assert (found.verdict, found.kind) == ("unknown", "")
     assert "torch 2.15.0 is unproven" in found.reason
     assert judge.judge(pair._replace(version="0.7.0"), LINUX).verdict == "fails"
-    assert PairJudge(Matrix(), Proofs()).judge(pair, LINUX).verdict == "loads"
+    elsewhere = PairJudge(Matrix(), Proofs(), {"torch": {"2.15.0": {"macos-arm64": "no rule covers it yet"}}})
+    assert elsewhere.judge(pair, LINUX).verdict == "loads"
 
 
 def test_a_yanked_release_is_not_shown_where_another_one_loads(capsys: pytest.CaptureFixture[str]) -> None:

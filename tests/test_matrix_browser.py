@@ -93,6 +93,18 @@ def test_the_page_judges_each_pair_as_python_does(driver: Any, table: Table) -> 
             assert answer == expected(table, *pair), pair
 
 
+def test_an_unproven_release_of_an_update_is_unknown(driver: Any, table: Table) -> None:
+    names = (("torchcodec", "0.13.0"), ("torch", "2.15.0"))
+    places = [table.stack.packages[name].versions.index(text) for name, text in names]
+    script = """
+    const data = structuredClone(torchlockView.data);
+    data.packages.torch.unproven = {"2.15.0": {[arguments[0]]: "no rule covers it yet"}};
+    return new Judge(data).judge("torchcodec", arguments[1], "cpu", arguments[2], "cpu", 0);
+    """
+    for where, verdict in (("", "unknown"), ("linux-x86_64", "unknown"), ("macos-arm64", "loads")):
+        assert driver.execute_script(script, where, *places)["verdict"] == verdict
+
+
 def test_a_release_whose_wheels_differ_by_python_is_judged_for_each(driver: Any, table: Table) -> None:
     names = (("torchtext", "0.16.2"), ("torch", "2.2.0"))
     places = [table.stack.packages[name].versions.index(text) for name, text in names]

@@ -60,6 +60,7 @@ class Judge {
     if (!shared) return null;
     const pair = {
       name, build, torchBuild,
+      platform: this.data.platforms[platform],
       version: this.data.packages[name].versions[release],
       torch: this.data.packages.torch.versions[torch],
       isPublic: build === this.builds(name, release, platform)[0]
@@ -93,7 +94,7 @@ class Judge {
     const found = this.byStatements(pair, torch, place);
     for (const [name, version] of [["torch", pair.torch], [pair.name, pair.version]]) {
       const reasons = this.data.packages[name].unproven[version] || {};
-      const because = reasons[""] || reasons[this.data.platforms[platform]];
+      const because = reasons[""] || reasons[pair.platform];
       if (because && found.verdict === "loads") return judgement("unknown", "", `${name} ${version} is unproven: ${because}.`);
     }
     return found;
