@@ -71,7 +71,8 @@ class Judge {
     const proof = this.proof(pair, release, torch, platform);
     if (proof && proof.verdict !== "unknown") return proof;
     const found = this.byRules(pair, torch, facts);
-    return !proof || found.verdict === "fails" ? found : proof;
+    const decided = found.verdict === "fails" || (found.verdict === "loads" && found.kind === "measured");
+    return !proof || decided ? found : proof;
   }
 
   /* A release whose wheels for different Pythons are made for different torches: unknown unless all agree. */
