@@ -23,7 +23,7 @@ from torchlock.matrix.page_facts import spans_of
 from torchlock.matrix.selection import Selection
 from torchlock.matrix.table import Table
 from torchlock.report.matrix_html import page
-from torchlock.report.matrix_rows import KEYS
+from torchlock.report.matrix_rows import KEYS, agreed
 from torchlock.report.matrix_text import spans
 from torchlock.target import Platform, PythonVersion, Target
 
@@ -138,6 +138,10 @@ def test_a_release_whose_wheels_differ_by_python_has_an_entry_for_each(table: Ta
     ranges = {"torch": "==2.2.0", "torchtext": "==0.16.2"}
     found = {entry.pythons: entry.judged.verdict for entry in table.entries(Selection(ranges))}
     assert found == {("3.8", "3.9", "3.10", "3.11"): "fails", ("3.12",): "loads"}
+    (whole,) = agreed(table.entries(Selection(ranges)))
+    assert whole.judged.verdict == "unknown"
+    (one,) = agreed(table.entries(Selection(ranges, python=12)))
+    assert one.judged.verdict == "loads"
 
 
 def test_the_terminal_table_has_80_columns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN
-from torchlock.report.matrix_rows import cited
+from torchlock.report.matrix_rows import agreed, cited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,12 +61,14 @@ def _table(
     python = f", Python 3.{selection.python}" if selection.python is not None else ""
     lines = [f"{platform}{python}: releases that load with each torch", ""]
     lines += _joined([["torch"], *([name] for name in columns)], width)
+    shown: list[Entry] = []
     for (torch, build), rows in groupby(entries, key=lambda entry: (entry.torch, entry.torch_build)):
-        found = list(rows)
+        found = agreed(rows)
+        shown += found
         cells = [_cell([row for row in found if row.package == name], versions[name], width) for name in columns]
         head = [f"{torch} {build or '?'}", *_fitness(found[0])]
         lines += _joined([head, *cells], width)
-    return "\n".join([*lines, "", *_legend(entries)])
+    return "\n".join([*lines, "", *_legend(shown)])
 
 
 def _fitness(entry: Entry) -> list[str]:

@@ -86,6 +86,10 @@ class Judge {
     }
     const answers = [...found.values()];
     if (answers.length === 1) return answers[0].judged;
+    if (new Set(answers.map(({ judged }) => judged.verdict)).size === 1) {
+      const reasons = answers.map(({ judged, pythons }) => `On Python ${pythons.join(", ")}: ${judged.reason}`);
+      return { ...answers[0].judged, reason: reasons.join(" ") };
+    }
     const said = answers.map(({ judged, pythons }) => `${judged.verdict} on Python ${pythons.join(", ")}`);
     return judgement("unknown", "", `It depends on the Python: ${said.join("; ")}.`);
   }
