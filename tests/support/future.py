@@ -33,9 +33,11 @@ def _check_cuda_version():
 
 
 def fill(index: Index) -> None:
-    """Put the future into an index: nothing else is there."""
+    """Put the future into an index: nothing else is there. The library of its torchcodec cannot be read."""
     add(index, torch("2.16.0"))
     add(index, torchaudio("2.12.0"))
+    damaged = {"torchcodec/libtorchcodec_core7.so": b"not a library"}
+    add(index, wheel("torchcodec", "0.18.0", TAGS, ("torch>=2.11",), damaged))
     add(index, wheel("future_runtime", "1.0", "py3-none-any", (), {}))
 
 
@@ -46,12 +48,12 @@ def add(index: Index, file: tuple[str, bytes], uploaded: str = "2027-01-15T12:00
 
 
 @cache
-def torch(version: str, *more: str) -> tuple[str, bytes]:
-    """A torch for CUDA 13: that of the data with more functions."""
-    newest = newest_torch()
+def torch(version: str, *, without: str = "") -> tuple[str, bytes]:
+    """A torch for CUDA 13: that of the data with one more function."""
+    exports = sorted({*newest_torch(), NEW} - {without})
     libraries = {
         "libtorch.so": elf("libtorch.so", ["libtorch_cpu.so", "libtorch_cuda.so"]),
-        "libtorch_cpu.so": elf("libtorch_cpu.so", ["libc10.so"], [*sorted(newest), NEW, *more]),
+        "libtorch_cpu.so": elf("libtorch_cpu.so", ["libc10.so"], exports),
         "libtorch_cuda.so": elf("libtorch_cuda.so", ["libc10_cuda.so", "libcudart.so.13"]),
         "libtorch_python.so": elf("libtorch_python.so", ["libtorch.so"]),
         "libc10.so": elf("libc10.so", ["libc.so.6"]),

@@ -45,15 +45,28 @@ class Proved(NamedTuple):
 
 
 class Prover:
-    """Reads wheels that the evidence lacks. What each showed is kept in the cache by its hash."""
+    """Reads wheels that the evidence lacks. What each showed is kept in the cache by its hash.
 
-    def __init__(self, asker: Asker, cache: Cache, catalogue: Catalogue, day: str, jobs: int) -> None:
+    ``catalogue`` has the new releases; ``listed`` are the files of the index by their SHA-256. The evidence gets
+    the date of ``day``.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        cache: Cache,
+        catalogue: Catalogue,
+        listed: Mapping[str, File],
+        *,
+        day: str,
+        jobs: int,
+    ) -> None:
         self._asker = asker
         self._cache = cache
         self._catalogue = catalogue
         self._day = day
         self._jobs = jobs
-        self._pages: dict[str, dict[str, File]] = {}
+        self._listed = listed
         self._why: dict[tuple[str, str, str], str] = {}
         self._fresh: set[str] = set()
 
@@ -131,7 +144,7 @@ class Prover:
         kind = f"exports-{hashlib.sha256(repr(sorted(used)).encode()).hexdigest()[:16]}" if is_torch else "needs"
         row = self._cache.load(kind, each.sha256)
         if row is None:
-            file = self._file(each)
+            file = self._listed.get(each.sha256)
             if file is None:
                 return "the index does not have the wheel of the data any more"
             self._asker.count()
@@ -142,12 +155,6 @@ class Prover:
             row = _row(found, used)
             self._cache.store(kind, each.sha256, row)
         return _of_row(row, wheel)
-
-    def _file(self, each: Chosen) -> File | None:
-        if each.package not in self._pages:
-            files = self._asker.index.files(each.package)
-            self._pages[each.package] = {file.hashes.get("sha256", ""): file for file in files}
-        return self._pages[each.package].get(each.sha256)
 
 
 def _read_in(content: IO[bytes], wheel: Wheel) -> TorchWheel | CompanionWheel:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from torchlock.gathering.samples import Table
     from torchlock.gathering.storage import Cache
     from torchlock.knowledge.overlay import Overlay
+    from torchlock.standards import index_file
 
 # The source of statements that were read from wheels here.
 SOURCE = "data-update"
@@ -43,12 +44,13 @@ class News:
     """What an index has beyond the bundled data.
 
     ``releases`` are the release files that differ, by project; ``asked`` the projects whose page was read;
-    ``adds`` the new releases (project, version, date).
+    ``adds`` the new releases (project, version, date); ``listed`` the files of all pages by their SHA-256.
     """
 
     releases: dict[str, bytes] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     adds: list[tuple[str, str, str]] = field(default_factory=list)
+    listed: dict[str, index_file.File] = field(default_factory=dict)
 
     @property
     def of_family(self) -> list[tuple[str, str]]:
@@ -77,6 +79,8 @@ def news(asker: Asker, cache: Cache, *, everything: bool, jobs: int, tell: Calla
         torch = torch_builds(run.tables.get("torch"))
         for table in loaded:
             _join(found, table, render(table, torch), bundled)
+            files = [file for release in table.project.releases for file in release.files]
+            found.listed.update({file.sha256: file.listed for file in files if file.listed is not None})
         names = (run.missing() | _outdated(run, loaded, bundled)) - found.asked - run.unknown
     found.adds.sort(key=lambda each: (each[0] not in FAMILY, each[0], Version(each[1])))
     return found
@@ -172,7 +176,8 @@ def update(
             made.put(f"releases/{name}.json", content)
         rows: dict[str, list[dict[str, Any]]] = {}
         if found.of_family:
-            rows = _proved(found, made, Prover(asker, cache, Catalogue(overlay=made.overlay), day, jobs), tell)
+            prover = Prover(asker, cache, Catalogue(overlay=made.overlay), found.listed, day=day, jobs=jobs)
+            rows = _proved(found, made, prover, tell)
         made.put("compiled/rules.json", rules_text(found, rows, day, source, public=public).encode())
         if found.releases.keys() & set(STACK):
             tell("computing which releases work together")

@@ -33,7 +33,8 @@ class _Place(NamedTuple):
 
 
 class Table:
-    """The matrix over the bundled data. ``date`` is the day of the rules.
+    """The matrix over the bundled data. ``date`` is the day of the rules, ``update`` that of the data on
+    this machine.
 
     Raises:
         DataError: a bundled table is missing or damaged.
@@ -44,6 +45,7 @@ class Table:
         self.stack = CompatibilityTable()
         self.builds = build_table()
         self.date = self.matrix.date
+        self.update = self.matrix.update
         self.proofs = proofs()
         update = tables.overlay()
         self.unproven = {} if update is None else update.unproven

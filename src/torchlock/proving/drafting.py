@@ -35,7 +35,7 @@ _MARKERS: Final = {
 }
 # The libraries of CUDA whose names have its major version, and those of torch that only its CUDA builds have.
 _CUDA_LIBRARY: Final = re.compile(
-    r"(?:lib)?(?:cudart|cublas(?:Lt)?|nvrtc)(?:64_|\.so\.)\d+.*|lib(?:torch|c10)_cuda\b.*"
+    r"(?:lib)?(?:cudart|cublas(?:Lt)?|nvrtc)(?:64_|\.so\.)\d.*|lib(?:torch|c10)_cuda\b.*"
 )
 _RULE_OF_BUILDS: Final = "TL201"
 
@@ -103,6 +103,8 @@ class Drafter:
 
     def _undecided(self, wheel: CompanionWheel) -> str | None:
         """Why it is not known with which of the torches that its metadata allow a wheel loads; None if it is."""
+        if all(each.role == "optional" for each in wheel.libraries):
+            return "its wheel has none of the libraries that the import of earlier releases opens"
         asked = self._facts.torch_asked(wheel.wheel)
         found = {each: found for each, found in self._verdicts(wheel).items() if _allows(asked, each)}
         for version in self._facts.torches_beside(wheel.wheel):

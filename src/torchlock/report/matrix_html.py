@@ -37,7 +37,7 @@ def page(table: Table, selection: Selection) -> str:
     parts = {
         "version": __version__,
         "date": table.date,
-        "update": "" if table.matrix.update is None else html.escape(f" {table.matrix.update}"),
+        "update": "" if table.update is None else html.escape(f" {table.update}"),
         "css": _part("page.css"),
         "platforms": "".join(_platform(table, selection)),
         "overview": _overview(table, selection),

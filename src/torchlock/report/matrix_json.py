@@ -23,7 +23,7 @@ def json_of(entries: Sequence[Entry], selection: Selection, table: Table) -> str
         {
             "torchlock": __version__,
             "data": table.date,
-            **({} if table.matrix.update is None else {"data_update": table.matrix.update.row()}),
+            **({} if table.update is None else {"data_update": table.update.row()}),
             "filters": filter_row(selection),
             "cells": [entry_row(entry) for entry in entries],
             "sources": {
