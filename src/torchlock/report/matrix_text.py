@@ -136,7 +136,7 @@ def _entry(entry: Entry, paint: Paint) -> Iterator[str]:
     of = f" ({', '.join(filter(None, (judged.kind, judged.rule)))})" if judged.kind or judged.rule else ""
     head = f"{entry.package} {_with(entry.version, entry.build)} and torch {_with(entry.torch, entry.torch_build)}"
     yield f"{head}: {paint(_STYLES[judged.verdict], judged.verdict)}{of}"
-    facts = [judged.reason, f"Both install on Python {', '.join(entry.pythons)}."]
+    facts = [judged.reason, f"Pythons: {', '.join(entry.pythons)}."]
     if not entry.allowed:
         facts.append("The metadata refuses this torch: pip and uv do not install the pair.")
     if entry.yanked:
