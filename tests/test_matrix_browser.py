@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
 from support.amount import amount
@@ -24,6 +25,7 @@ from torchlock.matrix.fitness import fitness_of
 from torchlock.matrix.judging import Pair
 from torchlock.matrix.selection import COMPANIONS, EVERY
 from torchlock.matrix.table import Table
+from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,6 +164,37 @@ def test_the_page_reads_specifiers_as_packaging_does(driver: Any, table: Table) 
         assert driver.execute_script(script, [["torch", text]]) == [None], text
 
 
+MARKERS = (
+    "python_version >= '3.10'", "python_version < '3.9' or python_version == '3.12.*'", "'3.11' <= python_version",
+    "sys_platform == 'linux' and platform_machine != 'aarch64'", "os_name == 'nt'", "'win' in sys_platform",
+    "(sys_platform == 'darwin' or platform_system == 'Windows') and python_version not in '3.8 3.9'",
+    "platform_machine == 'arm64'", "implementation_name == 'cpython'", "sys_platform == 'linux' or extra == 'x'",
+    'python_version != "3.10" and python_version >= "3.8"', "python_version ~= '3.9'",
+)  # fmt: skip
+
+
+def test_the_page_evaluates_markers_as_packaging_does(driver: Any) -> None:
+    cases = [(text, platform, minor) for text in MARKERS for platform in PLATFORMS for minor in (8, 9, 10, 12)]
+    script = (
+        "return arguments[0].map(([text, platform, minor]) => markerHolds(text, environmentOf(platform, minor)))"
+    )
+    answers = driver.execute_script(script, [list(case) for case in cases])
+    for (text, platform, minor), answer in zip(cases, answers, strict=True):
+        target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(platform))
+        if answer is not None:
+            assert answer == Marker(text).evaluate(dict(target.environment)), (text, platform, minor)
+    unknown = [case for case, answer in zip(cases, answers, strict=True) if answer is None]
+    assert {text for text, _, _ in unknown} == {"sys_platform == 'linux' or extra == 'x'"}
+    for text in (
+        "python_version",
+        "python_version >= 3.9",
+        "sys_platform == 'linux' and",
+        "a == 'b')",
+        "platform_release > '5'",
+    ):
+        assert driver.execute_script(script, [[text, "linux-x86_64", 12]]) == [None], text
+
+
 def test_the_page_judges_pins_as_audit_does(
     driver: Any, table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,7 +239,11 @@ def test_the_page_judges_pins_as_audit_does(
         ("torch==2.9.1+cu128\ntorchaudio==2.9.1+cu126\n", "fails"),
         ("pip install torch==2.8.0 torchaudio==2.8.0 --index-url https://download.pytorch.org/whl/cu126", "loads"),
         ("torch==99.0\ntorchaudio\n", "unknown"),
-        ("torchaudio==2.9.1; sys_platform == 'linux'\n", "unknown"),
+        ("torch==2.9.1\ntorchaudio==2.9.1; sys_platform == 'linux'\n", "loads"),
+        ("torch==2.9.1\ntorchaudio==2.8.0; sys_platform == 'win32'\n", "loads"),
+        ("torch==2.9.1\ntorchaudio==2.8.0; sys_platform != 'win32'\n", "fails"),
+        ("torch==2.9.1\ntorchaudio==2.9.1; python_version >= '3.12'\n", "unknown"),
+        ("torch==2.9.1\ntorchaudio==2.9.1; platform_release == 'x'\n", "unknown"),
         ("requests\n", "unknown"),
     ],
 )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.matrix.values import Entry
 
 _PARTS = Path(__file__).parent / "page"
-_SCRIPTS = ("judge.js", "paste.js", "view.js", "detail.js", "start.js")
+_SCRIPTS = ("judge.js", "markers.js", "paste.js", "view.js", "detail.js", "start.js")
 _MARKS = {"measured": "●", "declared": "◐", "reported": "○"}
 
 
