@@ -41,6 +41,7 @@ def compile_cells(
     date: str,
     together: Callable[[Wheel, Wheel], bool],
     series: Callable[[Wheel], str],
+    pythons: Callable[[Wheel], tuple[str, ...]] = lambda wheel: (),
 ) -> dict[str, Any]:
     """The content of ``compiled/proofs.json``.
 
@@ -49,6 +50,7 @@ def compile_cells(
         date: the day on which the newest of it was read.
         together: whether some Python can install both releases on their platform.
         series: the series of torch (``2.8``) that a companion is made for; "" if it is not known.
+        pythons: those that a wheel of a companion is about, if other wheels of its release are about others.
     """
     table = _Table()
     torches = {place: sorted(rows, key=_release) for place, rows in sorted(store.torches.items())}
@@ -63,7 +65,8 @@ def compile_cells(
             for index, torch in enumerate(torches[place]):
                 if together(row.wheel, torch.wheel):
                     table.add(spans, index, decide(row, torch, made, histories[place]))
-            pairs.setdefault(package, {}).setdefault(place, []).append([*_wheel_row(row.wheel), *spans])
+            mine = list(pythons(row.wheel))
+            pairs.setdefault(package, {}).setdefault(place, []).append([*_wheel_row(row.wheel), mine, *spans])
     return {
         "date": date,
         "sources": list(SOURCES),
