@@ -69,3 +69,12 @@ def test_a_release_without_wheels_for_the_python_of_the_log() -> None:
     assert finding.remedy.summary.startswith("Use Python 3.11; or install numpy 1.26.0")
     (finding,) = judged(BUILD.format("3.11"))
     assert "has no wheel" not in finding.message
+
+
+def test_pip_left_another_torch_beside_torchvision() -> None:
+    (finding,) = judged(
+        "torchvision 0.15.2 requires torch==2.0.1, but you have torch 2.0.0 which is incompatible.\n"
+    )
+    assert finding.rule == "TL609"
+    assert finding.remedy is not None
+    assert finding.remedy.summary.startswith("Install torchvision 0.15.1, which belongs to this torch; or")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 
 from support.appliers import ffmpeg
 from support.ground import Checked, Ground
-from support.libraries import pe
+from support.libraries import elf, pe
 from support.site_folder import digest, install, write
-from support.skeletons import Site
+from support.skeletons import MACHINES, Site, dylib
 
 pytestmark = pytest.mark.sketched(real=False)
+ELF_OF_ARM = elf("libcudart.so.13", machine=MACHINES["aarch64"])
 
 
 def silent(done: Checked) -> None:
@@ -407,3 +409,184 @@ def test_an_ffmpeg_in_the_folder_of_torchcodec(
     done = ground.check(site, log=codecs())
     assert done.first.rule == "TL304"
     assert done.first.message.endswith(shown)
+
+
+# Libraries and folders that the system refuses, by a log.
+
+UNMAPPED = "ImportError: {}: failed to map segment from shared object"
+OF_TORCH = "/usr/local/lib/python3.11/site-packages/torch/lib/libtorch_cuda.so"
+
+
+@pytest.mark.parametrize(
+    ("line", "because", "remedy"),
+    [
+        (f"{UNMAPPED.format(OF_TORCH)}: Operation not permitted", "noexec", "Mount it with exec"),
+        (f"{UNMAPPED.format(OF_TORCH)}: Cannot allocate memory", "RLIMIT_AS", "Raise the limit"),
+        (UNMAPPED.format("libtorch_cuda.so"), "noexec, or the memory", "If the volume"),
+    ],
+)
+def test_a_library_that_the_kernel_does_not_map(ground: Ground, line: str, because: str, remedy: str) -> None:
+    """https://github.com/pytorch/pytorch/issues/16558, https://github.com/marcominetti/node-memwatch/issues/11"""
+    site = ground.linux()
+    ground.image()
+    ground.torch(site, "2.8.0+cu128", made_for=[])
+    done = ground.check(site, root=True, log=f"{line}\n")
+    assert (done.first.rule, done.first.severity) == ("TL621", "error")
+    assert because in done.first.because and done.first.remedy.startswith(remedy)
+    assert not done.command
+
+
+def test_a_module_of_node_that_the_kernel_does_not_map(ground: Ground) -> None:
+    site = ground.linux()
+    ground.torch(site, "2.8.0+cu128", made_for=[])
+    log = "Error: /home/u/app/memwatch.node: failed to map segment from shared object: Operation not permitted\n"
+    silent(ground.check(site, log=log))
+
+
+REFUSED = (
+    'File "C:\\ComfyUI\\python_embeded\\Lib\\site-packages\\torchcodec\\_core\\ops.py", line 105, in {}\n'
+    "OSError: [WinError 87] {}\n"
+)
+
+
+@pytest.mark.triggers("TL623")
+@pytest.mark.parametrize("said", ["The parameter is incorrect: '.'", "参数错误。: '.\\\\bin'"])
+def test_a_relative_folder_with_ffmpeg(ground: Ground, said: str) -> None:
+    """https://github.com/yuvraj108c/ComfyUI-Whisper/issues/40"""
+    site, _ = with_codec(ground, "torchcodec", 8)
+    done = ground.check(site, log=REFUSED.format("expose_ffmpeg_dlls", said))
+    assert (done.first.rule, done.first.severity) == ("TL623", "warning")
+    assert "out of the PATH" in done.first.remedy
+
+
+@pytest.mark.leaves_alone("TL623")
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [("load", "The parameter is incorrect"), ("listdir", "The parameter is incorrect: '.'")],
+)
+def test_another_parameter_that_windows_refuses(ground: Ground, function: str, said: str) -> None:
+    site, _ = with_codec(ground, "torchcodec", 8)
+    silent(ground.check(site, log=REFUSED.format(function, said)))
+
+
+# Builds of vendors that take CUDA from the machine.
+
+
+@pytest.mark.parametrize(
+    ("version", "library", "there", "words"),
+    [
+        ("2.8.0", "libcudss.so.0", "libcudnn.so.9", "apt-get install cudss"),
+        ("2.5.0a0+872d972e41.nv24.08", "libcusparseLt.so.0", "libcudnn.so.9", "Install cuSPARSELt"),
+        ("2.3.0a0+6ddf5cf85e.nv24.4", "libcudnn.so.8", "libcudnn.so.9", "the machine has libcudnn.so.9"),
+        ("2.8.0", "libcudart.so.12", "libcudnn.so.9", "--runtime nvidia"),
+        ("2.8.0", "libnvpl_lapack_lp64_gomp.so.0", "libcudnn.so.9", "NVPL"),
+    ],
+)
+def test_a_cuda_library_of_a_jetson(ground: Ground, version: str, library: str, there: str, words: str) -> None:
+    """https://github.com/NVIDIA/Isaac-GR00T/issues/343: the torch of the vendor stays."""
+    site = ground.linux("3.10", "dist-packages", "aarch64")
+    ground.torch(site, version, cuda="12.6", made_for=[], needs={"libtorch_cuda.so": [library]}, nvidia=False)
+    ground.image(system="ubuntu-22.04", machine="aarch64")
+    ground.library(f"usr/lib/aarch64-linux-gnu/{there}", machine=MACHINES["aarch64"])
+    if library != "libcudart.so.12":
+        ground.library("usr/lib/aarch64-linux-gnu/libcudart.so.12", machine=MACHINES["aarch64"])
+    done = ground.check(site, root=True)
+    assert (done.first.rule, done.first.severity) == ("TL610", "error")
+    assert library in done.first.message and words in done.first.remedy
+    assert not done.command
+
+
+def test_a_wheel_of_the_index_for_arm_requires_the_packages_of_nvidia(ground: Ground) -> None:
+    site = ground.linux("3.12", machine="aarch64")
+    requires = ["nvidia-cudnn-cu13 (==9.13.0.50)"]
+    needs = {"libtorch_cuda.so": ["libcudnn.so.9"]}
+    ground.torch(site, "2.9.1+cu130", made_for=[], needs=needs, nvidia=False, requires=requires, recorded="2.9.1")
+    ground.image(machine="aarch64")
+    install(site.path, "nvidia-cuda-runtime", "13.0.96", {"nvidia/cu13/lib/libcudart.so.13": ELF_OF_ARM})
+    done = ground.check(site, root=True)
+    assert done.first.rule == "TL610"
+    assert "nvidia-cudnn-cu13==9.13.0.50" in done.command
+
+
+# A damaged DLL that Windows refuses.
+
+
+def test_an_empty_dll_is_no_copy_of_another_program(ground: Ground) -> None:
+    site = ground.windows()
+    ground.torch(site, "2.8.0+cpu", made_for=[])
+    (site.path / "torch/lib/c10.dll").write_bytes(b"")
+    log = LOADING.replace(
+        "126] The specified module could not be found", "193] %1 is not a valid Win32 application"
+    )
+    done = ground.check(site, log=log.replace("torch_cuda.dll", "c10.dll"))
+    assert [each.rule for each in done.bad] == ["TL607"]
+    assert "torch==2.8.0" in done.command
+
+
+def test_a_dll_below_the_one_that_a_log_names(ground: Ground) -> None:
+    site = ground.windows()
+    ground.torch(site, "2.8.0+cpu", made_for=[])
+    record(site, "torch", "torch/lib/fbgemm.dll", pe({"asmjit.dll": ["x"]}))
+    record(site, "torch", "torch/lib/asmjit.dll")
+    done = ground.check(site, log=LOADING.replace("torch_cuda.dll", "fbgemm.dll"))
+    assert done.first.message == "fbgemm.dll of torch needs asmjit.dll, which is not found"
+    assert "torch==2.8.0" in done.command
+
+
+def test_wheels_on_nixos(ground: Ground) -> None:
+    site = ground.linux(prefix="home/u/venv")
+    root = ground.image()
+    write(root / "etc/os-release", "ID=nixos\nVERSION_ID=25.05\n")
+    ground.torch(site, "2.8.0+cu128", made_for=[], needs={"libc10.so": ["libstdc++.so.6"]}, recorded="2.8.0")
+    (root / "lib64/libstdc++.so.6").unlink()
+    done = ground.check(site, root=True)
+    assert "programs.nix-ld.enable" in done.first.remedy
+
+
+# Builds from a folder, of another Python, and of conda.
+
+
+def test_an_editable_torchaudio_that_was_compiled_for_another_torch(ground: Ground) -> None:
+    """Its sources stay: they are compiled again, and no wheel takes their place."""
+    site = ground.linux()
+    ground.image()
+    ground.torch(site, "2.8.0+cu128", made_for=[], recorded="2.8.0")
+    source = site.root / "src/audio"
+    write(source / "src/torchaudio/__init__.py", "from torchaudio import _extension\n")
+    write(source / "src/torchaudio/version.py", "__version__ = '2.7.0a0+abc1234'\n")
+    write(source / "src/torchaudio/_extension/__init__.py")
+    uses = ["_ZN2at4_ops7gone_of_270Ev"]
+    library = write(source / "src/torchaudio/lib/libtorchaudio.so", elf("", ["libtorch_cpu.so"], [], uses))
+    info = install(site.path, "torchaudio", "2.7.0a0+abc1234", {"__editable__.torchaudio.pth": f"{source}/src\n"})
+    write(info / "direct_url.json", json.dumps({"url": f"file://{source}", "dir_info": {"editable": True}}))
+    done = ground.check(site, root=True)
+    assert done.first.rule == "TL611"
+    assert done.command == f"python -m pip install --no-deps --no-build-isolation -e {source}"
+    ground.cure(done, lambda: write(library, elf("", ["libtorch_cpu.so"])))
+
+
+def test_packages_of_another_python_that_a_variable_names(ground: Ground) -> None:
+    site = ground.linux("3.6", prefix="apps/pytorch/1.10")
+    ground.torch(site, "1.10.0+cu113", made_for=[], recorded="1.10.0")
+    done = ground.check(site, live=True)
+    assert done.first.rule == "TL608"
+    assert done.first.because.startswith("PYTHONPATH names ")
+    assert all(each.startswith("unset PYTHONPATH && ") for each in done.commands)
+
+
+def test_a_numpy_of_conda_without_its_blas(ground: Ground) -> None:
+    site = ground.mac("opt/miniconda3/envs/tts", "3.10")
+    prefix = site.path.parents[2]
+    write(prefix / "conda-meta/python-3.10.13-0.json", "{}")
+    row = {"name": "numpy", "version": "1.26.4", "build": "py310h", "channel": "conda-forge", "files": []}
+    write(prefix / "conda-meta/numpy-1.26.4-py310h.json", json.dumps(row))
+    ground.torch(site, "2.2.2", made_for=[])
+    module = "numpy/core/_multiarray_umath.cpython-310-darwin.so"
+    library = dylib("", ["@rpath/libcblas.3.dylib"], [], ["@loader_path/../../../../"])
+    files = {"numpy/__init__.py": "from . import core\n", "numpy/core/__init__.py": "", module: library}
+    install(site.path, "numpy", "1.26.4", files, installer="conda")
+    place = "/opt/miniconda3/envs/tts/lib/python3.10/site-packages/"
+    log = f"ImportError: dlopen({place}{module}, 0x0002): Library not loaded: @rpath/libcblas.3.dylib\n"
+    done = ground.check(site, root=True, log=log)
+    assert done.first.rule == "TL610"
+    assert done.command.endswith("--force-reinstall numpy libblas libcblas liblapack")

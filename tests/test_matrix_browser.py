@@ -17,6 +17,7 @@ from torchlock.check.log_signatures import signatures
 from torchlock.cli.main import main
 from torchlock.knowledge.drivers import driver_refuses
 from torchlock.knowledge.gpus import Gpu
+from torchlock.knowledge.masks import lowest
 from torchlock.knowledge.registry import meanings
 from torchlock.matrix.fitness import fitness_of
 from torchlock.matrix.judging import Pair
@@ -31,8 +32,8 @@ LIMIT = 1_500_000  # bytes
 AXE = os.environ.get("TORCHLOCK_TEST_AXE", "")
 JUDGE = """
 const view = torchlockView, found = [];
-for (const [name, release, build, torch, torchBuild, platform] of arguments[0]) {
-  const judged = view.judge.judge(name, release, build, torch, torchBuild, platform);
+for (const [name, release, build, torch, torchBuild, platform, python] of arguments[0]) {
+  const judged = view.judge.judge(name, release, build, torch, torchBuild, platform, 1 << python);
   found.push(judged && [judged.verdict, judged.kind, judged.reason, judged.rule, judged.symbol,
     judged.sources.map((place) => view.data.sources[place][0]), judged.evidence.map((each) => each[0])]);
 }
@@ -59,8 +60,11 @@ def table() -> Table:
     return Table()
 
 
-def every_pair(table: Table) -> Iterator[tuple[str, int, str, int, str, int]]:
-    """All pairs of builds that install together: name, release, build, torch, its build, platform (as places)."""
+def every_pair(table: Table) -> Iterator[tuple[str, int, str, int, str, int, int]]:
+    """All pairs of builds that install together: release, build, torch, its build, platform and Python.
+
+    A release is tried on the first and on the last Python of each platform.
+    """
     torches = table.stack.packages["torch"]
     for platform in range(len(table.stack.platforms)):
         cells = table.stack.on_platform(platform)
@@ -72,7 +76,11 @@ def every_pair(table: Table) -> Iterator[tuple[str, int, str, int, str, int]]:
                         continue
                     for build in table.builds_of(name, release, EVERY, platform):
                         for other in table.builds_of("torch", torch, EVERY, platform):
-                            yield name, release, build, torch, other, platform
+                            shared = mine & theirs & cells
+                            ends = {lowest(shared), shared.bit_length() - 1}
+                            for cell in ends:
+                                python = table.stack.coordinates(cell)[1]
+                                yield name, release, build, torch, other, platform, python
 
 
 def test_the_page_judges_each_pair_as_python_does(driver: Any, table: Table) -> None:
@@ -85,8 +93,23 @@ def test_the_page_judges_each_pair_as_python_does(driver: Any, table: Table) -> 
             assert answer == expected(table, *pair), pair
 
 
+def test_a_release_whose_wheels_differ_by_python_is_judged_for_each(driver: Any, table: Table) -> None:
+    names = (("torchtext", "0.16.2"), ("torch", "2.2.0"))
+    places = [table.stack.packages[name].versions.index(text) for name, text in names]
+    script = "return torchlockView.judge.judge('torchtext', ...arguments[0])"
+    python = {minor: 1 << table.stack.pythons.index(minor) for minor in (11, 12)}
+    found = {
+        minor: driver.execute_script(script, [places[0], "cpu", places[1], "cu121", 0, bit])["verdict"]
+        for minor, bit in python.items()
+    }
+    assert found == {11: "fails", 12: "loads"}
+    both = driver.execute_script(script, [places[0], "cpu", places[1], "cu121", 0, python[11] | python[12]])
+    assert both["verdict"] == "unknown"
+    assert both["reason"] == "It depends on the Python: fails on Python 3.11; loads on Python 3.12."
+
+
 def expected(
-    table: Table, name: str, release: int, build: str, torch: int, torch_build: str, platform: int
+    table: Table, name: str, release: int, build: str, torch: int, torch_build: str, platform: int, python: int
 ) -> list[Any]:
     package, torches = table.stack.packages[name], table.stack.packages["torch"]
     public = (build, torch_build) == (
@@ -94,8 +117,7 @@ def expected(
         table.public_build("torch", torch, platform),
     )
     pair = Pair(name, package.versions[release], build, torches.versions[torch], torch_build, public)
-    cells = package.cells[release] & torches.cells[torch] & table.stack.on_platform(platform)
-    judged = table.judged(pair, (cells & -cells).bit_length() - 1)
+    judged = table.judged(pair, platform * len(table.stack.pythons) + python)
     files = [each.file for each in judged.evidence]
     return [
         judged.verdict,
@@ -327,9 +349,31 @@ def test_a_cell_gives_the_commands_of_its_build(page: Path, driver: Any, table: 
     driver.execute_script(script, "cu126", "torchaudio", release, torch)
     text = driver.find_element("id", "evidence").text
     assert "--index-url https://download.pytorch.org/whl/cu126\ntorch==2.9.1\ntorchaudio==2.9.1" in text
+    old = [
+        table.stack.packages[each].versions.index(text)
+        for each, text in (("torchtext", "0.17.2"), ("torch", "2.2.2"))
+    ]
+    driver.execute_script(script, "cu121", "torchtext", *old)
+    text = driver.find_element("id", "evidence").text
+    assert (
+        "install torch==2.2.2 --index-url https://download.pytorch.org/whl/cu121\npython -m pip install torchtext"
+        in text
+    )
     driver.execute_script(script, "pypi", "torchaudio", release - 1, torch)
     text = driver.find_element("id", "evidence").text
     assert "pip install" not in text
+
+
+def test_a_print_has_the_tables_and_the_target(page: Path, driver: Any) -> None:
+    show(driver, page)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = [
+        each.is_displayed() for each in driver.find_elements("css selector", ".overview button.pick, #target")
+    ]
+    assert len(shown) > 50
+    assert all(shown)
+    assert not driver.find_element("id", "filters").is_displayed()
+    assert driver.find_element("id", "target").text.startswith("linux-x86_64; Python any; build: public index")
 
 
 def test_the_first_table_is_in_the_page_before_its_script(page: Path, driver: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "torchlock"
 LIMIT = 9_000_000  # bytes; five and a half million are the hashes of the catalogue
 
 
@@ -29,6 +30,7 @@ def test_the_wheel_is_small_and_whole(wheel: Path) -> None:
     assert "torchlock/compat_data/compiled/builds.json" in names
     assert "torchlock/compat_data/compiled/rules.json" in names
     assert "torchlock/compat_data/compiled/systems.json" in names
+    assert {f"torchlock/report/page/{path.name}" for path in (SOURCE / "report" / "page").iterdir()} <= set(names)
     for path in (ROOT / "compat_data" / "releases").iterdir():
         assert f"torchlock/compat_data/releases/{path.name}" in names
 

@@ -155,3 +155,36 @@ def macho(needed: str = "@rpath/libtorch.dylib", name: bytes = b"_torch_library_
     commands = load + symtab + dysymtab
     head = struct.pack("<IIIIIIII", 0xFEEDFACF, 0x0100000C, 0, 6, 3, len(commands), 0, 0)
     return head + commands + struct.pack("<IBBHQ", 1, 1, 0, 1 << 8, 0) + strings
+
+
+def with_sections(library: bytes, between: bytes = b"") -> bytes:
+    """An ELF library of ``elf`` with a table of sections: its dynamic symbols and their strings.
+
+    ``between`` is between the library and the strings, as in libraries whose strings were moved to the end.
+    """
+    (dynamic,) = struct.unpack_from("<Q", library, 64 + 56 + 8)
+    entries = dict(struct.iter_unpack("<QQ", library[dynamic : len(library) - (len(library) - dynamic) % 16]))
+    (count,) = struct.unpack_from("<I", library, entries[4] + 4)
+    text = library[entries[5] : entries[5] + entries[10]]
+    body = library + between
+    body += bytes(-len(body) % 8)
+    strings = len(body)
+    body += text + bytes(-len(text) % 8)
+    rows = (
+        (0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        (0, 11, 2, entries[6], entries[6], 24 * count, 2, 1, 8, 24),
+        (0, 3, 2, strings, strings, len(text), 0, 0, 1, 0),
+    )
+    table = b"".join(struct.pack("<IIQQQQIIQQ", *row) for row in rows)
+    head = bytearray(body)
+    struct.pack_into("<Q", head, 40, len(body))
+    struct.pack_into("<HHH", head, 58, 64, len(rows), 0)
+    return bytes(head) + table
+
+
+def import_library(names: Sequence[str]) -> bytes:
+    """The first member of an import library of Windows, which lists its symbols."""
+    symbols = [*(f"__imp_{name}" for name in names), *names, "__NULL_IMPORT_DESCRIPTOR"]
+    body = struct.pack(f">I{len(symbols)}I", len(symbols), *([0] * len(symbols)))
+    body += b"".join(name.encode() + b"\0" for name in symbols)
+    return b"!<arch>\n" + b"/".ljust(48) + str(len(body)).encode().ljust(10) + b"`\n" + body

@@ -48,6 +48,15 @@ _NEEDS = (
     _Need(re.compile(r"fbgemm\.dll", re.IGNORECASE), "2.4.0", "libomp140.x86_64.dll"),
     _Need(re.compile(r"(?:shm|torch_cpu|torch_python)\.dll", re.IGNORECASE), "2.3", "mkl_core.1.dll"),
 )
+# The extension modules of torchaudio, which need the libraries of the torch that they were built for.
+_OF_COMPANION = re.compile(r"(?:lib|_)torchaudio\w{0,20}\.pyd", re.IGNORECASE)
+_COMPANION = Meaning(
+    "",
+    "Windows names the library that it opened, not the one that it lacks; torchaudio needs the libraries of the "
+    "torch that it was built for, and those of CUDA if it is a CUDA build",
+    "Compare the releases and builds of torch and torchaudio, which python -m pip list shows, and install both "
+    f"for one CUDA version from one page (torchlock lock torch torchaudio). If they fit: {INSTALL_RUNTIME}",
+)
 
 
 def meaning_of_missing(library: str) -> Meaning | None:
@@ -67,6 +76,8 @@ def meaning_of_missing(library: str) -> Meaning | None:
 
 def meaning_of_opened(library: str) -> Meaning:
     """The meaning of a library of torch for Windows that lacks another one, which Windows does not name."""
+    if _OF_COMPANION.fullmatch(library):
+        return _COMPANION
     needs = [row for row in _NEEDS if row.library.fullmatch(library)]
     reasons = [
         "Windows names the library that it opened, not the one that it lacks",

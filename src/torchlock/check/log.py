@@ -32,6 +32,8 @@ _MOST_AFTER = 20
 _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
+# The modules that torch, torchaudio and torchvision have inside Meta only; they go on without these.
+_OPTIONAL = (".fb",)
 # A program prints the reason within this many lines below its own words.
 _BELOW = 40
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
@@ -157,6 +159,8 @@ class Log(NamedTuple):
         own = traceback_of(self.tracebacks, signature.line)
         if own is None or not own.is_handled or not LACK.search(signature.text):
             return False
+        if signature.module.endswith(_OPTIONAL):
+            return any(each.line > signature.line for each in self.signatures)
         return any(
             each.weight == CAUSE and (each.library or each.symbol) and not LACK.search(each.text)
             for each in self.signatures

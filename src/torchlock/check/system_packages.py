@@ -29,7 +29,7 @@ _BUILD = {
 
 _ON_NIXOS = (
     "Let wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
-    "that wheels need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
+    "that they need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
 )
 _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"
 

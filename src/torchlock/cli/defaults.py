@@ -157,6 +157,8 @@ def _fits(value: object, action: argparse.Action) -> bool:
 
 # Variables of the tests are excluded.
 _VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
+# Variables that name no option.
+_FOLDERS = {_PREFIX + "CACHE_DIR", _PREFIX + "DATA_DIR"}
 
 
 def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
@@ -164,7 +166,7 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
 
     ``commands`` creates the parsers of all commands; it is called only if there is a variable to look up.
     """
-    names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)}
+    names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)} - _FOLDERS
     if not names:
         return {}
     from difflib import get_close_matches
@@ -176,7 +178,7 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
         for option in action.option_strings
         if option.startswith("--") and action.dest != "help"
     }
-    idle = sorted({name.removeprefix(_PREFIX) for name in names} - known - {"CACHE_DIR", "DATA_DIR"})
+    idle = sorted({name.removeprefix(_PREFIX) for name in names} - known)
     near = {name: next(iter(get_close_matches(name, known, 1, 0.8)), "") for name in idle}
     return {_PREFIX + name: meant and _PREFIX + meant for name, meant in near.items()}
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torchlock.matrix.values import Entry
 
 
+_GPU_HINT = "use a product name, like 'RTX 4090', or an architecture, like sm_89; lock and audit know --gpu host"
+
+
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the command and return its exit code.
 
@@ -136,6 +139,8 @@ def _gpu(name: str | None) -> Gpu | None:
         return None
     from torchlock.knowledge.gpus import parse_gpu
 
+    if name.strip().lower() == "host" or "," in name:
+        raise InputError(f"--gpu {name}: the matrix is about one GPU that is named", hint=_GPU_HINT)
     return parse_gpu(name)
 
 

@@ -141,6 +141,10 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "from": Refusal(_RUN, variable=False),
     "sha256": Refusal(_RUN, variable=False),
     "everything": Refusal(_RUN, variable=False),
+    # matrix, which takes them from the command line alone
+    "kind": None,
+    "verdict": None,
+    "driver": None,
     # output
     "output": why_not_written,
     "format": None,

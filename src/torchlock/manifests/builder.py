@@ -41,7 +41,8 @@ class Done:
     """The contents of a document so far: issues, included files, and the number of entries.
 
     ``pythons`` are markers of the Pythons of projects that the last command installs; ``environments`` are the
-    Pythons of the environments that commands make.
+    Pythons of the environments that commands make. ``scripts`` are the lengths of those that commands run, each as
+    often as it is run, ``running`` the paths of those that run at the moment.
     """
 
     seen: set[tuple[object, ...]] = field(default_factory=set)
@@ -49,6 +50,8 @@ class Done:
     entries: int = 0
     pythons: list[str] = field(default_factory=list)
     environments: list[str] = field(default_factory=list)
+    scripts: list[int] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
 
 
 class DocumentBuilder:

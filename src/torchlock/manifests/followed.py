@@ -59,7 +59,7 @@ def file_entries(builder: DocumentBuilder, path: str, asked: Asked, at: int) -> 
     if document is None:
         return []
     scopes = asked.scopes(document)
-    _take_issues(builder, document, scopes, at)
+    take_issues(builder, document, scopes, at)
     if path not in builder.document.includes:
         builder.document.includes.append(path)
     if asked.uv or document.kind == "conda":
@@ -94,7 +94,7 @@ def _document(builder: DocumentBuilder, path: str, at: int, *, uv: bool) -> Docu
     return builder.done.files[key]
 
 
-def _take_issues(builder: DocumentBuilder, document: Document, scopes: Collection[str], at: int) -> None:
+def take_issues(builder: DocumentBuilder, document: Document, scopes: Collection[str], at: int) -> None:
     """The first issue of each rule: the audit of the file itself has them all."""
     seen: set[str] = set()
     for issue in document.issues:

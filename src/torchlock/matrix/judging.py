@@ -14,12 +14,15 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.matrix.values import FAILS, LOADS, UNKNOWN, Judgement
+from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchlock.knowledge.judge import Violation
     from torchlock.knowledge.proofs import Cell, Proofs
     from torchlock.knowledge.rules import Matrix, Statement
-    from torchlock.target import Target
+    from torchlock.target import Platform
 
 # The rule that compares the builds of a companion and of torch by their labels.
 BUILDS = "TL203"
@@ -37,20 +40,42 @@ class Pair(NamedTuple):
 
 
 class PairJudge:
-    """Judges pairs by the proofs from their wheels; without a proof, by the rules (``knowledge/judge.py``)."""
+    """Judges pairs by the proofs from their wheels; without a proof, by the rules (``knowledge/judge.py``).
 
-    def __init__(self, matrix: Matrix, proven: Proofs) -> None:
+    ``unproven`` says for releases of an update, by package, version and platform ("": every one), why it is not
+    known what they work with.
+    """
+
+    def __init__(
+        self, matrix: Matrix, proven: Proofs, unproven: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None
+    ) -> None:
         self._matrix = matrix
         self._proven = proven
+        self._unproven = unproven or {}
+        self._varying: dict[tuple[str, str, Platform], bool] = {}
         self._proofs: dict[tuple[str, str], dict[tuple[object, ...], Cell]] = {}
 
     def judge(self, pair: Pair, target: Target) -> Judgement:
         """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown."""
-        proof = self._proof(pair, str(target.platform))
+        varies = self.varies(pair.package, pair.version, target.platform)
+        proof = None if varies else self._proof(pair, str(target.platform))
         if proof is not None and proof.verdict != UNKNOWN:
             return _proven(proof)
         found = self._by_rules(pair, target)
         return found if proof is None or found.verdict == FAILS else _proven(proof)
+
+    def varies(self, name: str, version: str, platform: Platform) -> bool:
+        """Whether the wheels of a release for different Pythons are made for different releases of torch.
+
+        Then a proof from one wheel is not about the others, and the rules alone decide.
+        """
+        key = name, version, platform
+        if key not in self._varying:
+            pinned = NamedVersion(name, parsed(version), build=Unknown("any"))
+            targets = (Target(PythonVersion(3, minor, LAST_PATCH[minor]), platform) for minor in PYTHONS)
+            found = {tuple(filter(_is_about_pairs, self._matrix.about_release(pinned, each))) for each in targets}
+            self._varying[key] = len(found) > 1
+        return self._varying[key]
 
     def _proof(self, pair: Pair, platform: str) -> Cell | None:
         """The proof for exactly these two builds."""
@@ -61,6 +86,16 @@ class PairJudge:
         return self._proofs[key].get((parsed(pair.version), pair.build, parsed(pair.torch), pair.torch_build))
 
     def _by_rules(self, pair: Pair, target: Target) -> Judgement:
+        """The judgement of the rules; a release that no rule was written for does not load because of a range."""
+        found = self._by_statements(pair, target)
+        for name, version in (("torch", pair.torch), (pair.package, pair.version)):
+            reasons = self._unproven.get(name, {}).get(version, {})
+            because = reasons.get("") or reasons.get(str(target.platform))
+            if because and found.verdict == LOADS:
+                return Judgement(UNKNOWN, "", f"{name} {version} is unproven: {because}.")
+        return found
+
+    def _by_statements(self, pair: Pair, target: Target) -> Judgement:
         broken = self._violation(pair, target)
         if broken is not None:
             return _failure(pair, broken)
@@ -116,6 +151,10 @@ class PairJudge:
             build, other = describe_build(pair.build), describe_build(pair.torch_build)
             return Judgement(UNKNOWN, "", f"No source covers the {build} of {subject} beside {torch} for {other}.")
         return None
+
+
+def _is_about_pairs(statement: Statement) -> bool:
+    return statement.never or any(need.name in ("torch", BUILD_CUDA) for need in statement.needs)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -76,6 +76,7 @@ def _package(table: Table, name: str, builds: Pool) -> dict[str, Any]:
         "cells": _shared(cells),
         "builds": _shared(known),
         "earlier": spans_of(package.everything & ~package.comparable),
+        "unproven": table.unproven.get(name, {}),
         "yanked": spans_of(package.yanked),
         "prereleases": spans_of(package.prereleases),
     }

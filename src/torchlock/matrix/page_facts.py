@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.judge import NamedVersion
-from torchlock.knowledge.masks import bits, lowest
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.matrix.judging import parsed
@@ -47,24 +47,34 @@ class Facts:
         self._stack = stack
         self.texts, self.facts, self.sets, self.sources = Pool(), Pool(), Pool(), Pool()
 
-    def of(self, name: str) -> list[list[int]]:
-        """For each release of a companion the number of its set of facts on each platform; -1 if none installs."""
+    def of(self, name: str) -> list[list[Any]]:
+        """For each release of a companion its set of facts on each platform; -1 if it does not install there.
+
+        A set is a number, or ``{"p": […]}`` with a number for each Python if they differ.
+        """
         package = self._stack.packages[name]
         return [
-            [self._set(name, release, platform) for platform in range(len(self._stack.platforms))]
+            [self._sets(name, release, platform) for platform in range(len(self._stack.platforms))]
             for release in range(len(package.versions))
         ]
 
-    def _set(self, name: str, release: int, platform: int) -> int:
-        package = self._stack.packages[name]
-        cells = package.cells[release] & self._stack.on_platform(platform)
-        if not cells:
-            return -1
-        pinned = NamedVersion(name, parsed(package.versions[release]), build=Unknown("any"))
-        target = self._stack.target(lowest(cells))
+    def _sets(self, name: str, release: int, platform: int) -> Any:
+        package, stack = self._stack.packages[name], self._stack
+        cells = package.cells[release] & stack.on_platform(platform)
+        first = platform * len(stack.pythons)
+        found = [
+            self._set(name, release, first + python) if cells >> first + python & 1 else -1
+            for python in range(len(stack.pythons))
+        ]
+        there = set(found) - {-1}
+        return {"p": found} if len(there) > 1 else next(iter(there), -1)
+
+    def _set(self, name: str, release: int, cell: int) -> int:
+        version = self._stack.packages[name].versions[release]
+        pinned = NamedVersion(name, parsed(version), build=Unknown("any"))
         rows = [
             self.facts.add(row)
-            for statement in self._matrix.about_release(pinned, target)
+            for statement in self._matrix.about_release(pinned, self._stack.target(cell))
             for row in self._rows(statement, name)
         ]
         return self.sets.add(rows)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.finding import Evidence
+from torchlock.knowledge import tables
 from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits, lowest
@@ -46,7 +47,9 @@ class Table:
         self.date = self.matrix.date
         self.update = self.matrix.update
         self.proofs = proofs()
-        self._judge = PairJudge(self.matrix, self.proofs)
+        update = tables.overlay()
+        self.unproven = {} if update is None else update.unproven
+        self._judge = PairJudge(self.matrix, self.proofs, self.unproven)
         self._judged: dict[tuple[Pair, int], Judgement] = {}
 
     def entries(self, selection: Selection) -> Iterator[Entry]:
@@ -116,11 +119,26 @@ class Table:
         for build in self.builds_of(name, release, selection.build, place.number):
             public = build == self.public_build(name, release, place.number) and torch[1] == public_torch
             pair = Pair(name, package.versions[release], build, torches.versions[torch[0]], torch[1], public)
-            judged = self.judged(pair, lowest(cells))
-            if _is_asked_for(judged, selection):
-                pythons = tuple(f"3.{self.stack.pythons[self.stack.coordinates(cell)[1]]}" for cell in bits(cells))
-                allowed = bool(self.stack.declared_beside(name, torch[0], place.number) >> release & 1)
-                yield Entry(*pair[:2], pair.torch, place.name, build, torch[1], public, pythons, allowed, judged)
+            allowed = bool(self.stack.declared_beside(name, torch[0], place.number) >> release & 1)
+            yanked = bool(package.yanked >> release & 1 or torches.yanked >> torch[0] & 1)
+            for judged, pythons in self._by_python(pair, cells):
+                if _is_asked_for(judged, selection):
+                    names = pair.package, pair.version, pair.torch, place.name, build, torch[1]
+                    yield Entry(*names, public, pythons, allowed, yanked, judged)
+
+    def _by_python(self, pair: Pair, cells: int) -> Iterator[tuple[Judgement, tuple[str, ...]]]:
+        """The judgements of a pair on some cells of one platform, each with its Pythons; most often it is one."""
+        found: dict[Judgement, list[str]] = {}
+        one = None if self.varies(pair, cells) else self.judged(pair, lowest(cells))
+        for cell in bits(cells):
+            python = f"3.{self.stack.pythons[self.stack.coordinates(cell)[1]]}"
+            found.setdefault(one or self.judged(pair, cell), []).append(python)
+        yield from ((judged, tuple(pythons)) for judged, pythons in found.items())
+
+    def varies(self, pair: Pair, cells: int) -> bool:
+        """Whether the wheels of this companion for different Pythons are made for different releases of torch."""
+        platform = self.stack.target(lowest(cells)).platform
+        return self._judge.varies(pair.package, pair.version, platform)
 
     def source(self, key: str) -> Evidence:
         """A source of a rule or of the proofs; the proofs may name the wheels themselves."""
@@ -129,8 +147,8 @@ class Table:
         return Evidence(key, "the wheels that the evidence names", "measured", self.proofs.date)
 
     def judged(self, pair: Pair, cell: int) -> Judgement:
-        """The judgement of a pair on the target with this bit number; statements differ by platform only."""
-        key = pair, self.stack.coordinates(cell)[0]
+        """The judgement of a pair on the target with this bit number."""
+        key = pair, cell
         if key not in self._judged:
             self._judged[key] = self._judge.judge(pair, self.stack.target(cell))
         return self._judged[key]

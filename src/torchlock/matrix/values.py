@@ -42,7 +42,8 @@ class Entry(NamedTuple):
 
     ``build`` and ``torch_build`` are labels (``cpu``, ``cu130``), "" if the build is not known. ``public``: both
     are what the public index serves. ``pythons`` are the Pythons on which both releases install. ``allowed``: the
-    metadata of the companion allows this torch, so that an installer accepts the pair. ``fitness`` is None if no
+    metadata of the companion allows this torch, so that an installer accepts the pair. ``yanked``: one of both was
+    withdrawn, and an installer takes it only if it is pinned. ``fitness`` is None if no
     GPU and no driver were stated.
     """
 
@@ -55,5 +56,6 @@ class Entry(NamedTuple):
     public: bool
     pythons: tuple[str, ...]
     allowed: bool
+    yanked: bool
     judged: Judgement
     fitness: Fitness | None = None

@@ -35,7 +35,7 @@ _MARKERS: Final = {
 }
 # The libraries of CUDA whose names have its major version, and those of torch that only its CUDA builds have.
 _CUDA_LIBRARY: Final = re.compile(
-    r"(?:lib)?(?:cudart|cublas(?:Lt)?|nvrtc)(?:64_|\.so\.)\d+.*|lib(?:torch|c10)_cuda\b.*"
+    r"(?:lib)?(?:cudart|cublas(?:Lt)?|nvrtc)(?:64_|\.so\.)\d.*|lib(?:torch|c10)_cuda\b.*"
 )
 _RULE_OF_BUILDS: Final = "TL201"
 

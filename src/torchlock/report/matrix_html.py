@@ -36,6 +36,7 @@ def page(table: Table, selection: Selection) -> str:
     parts = {
         "version": __version__,
         "date": table.date,
+        "update": "" if table.update is None else html.escape(f" {table.update}"),
         "css": _part("page.css"),
         "platforms": "".join(_platform(table, selection)),
         "overview": _overview(table, selection),
@@ -96,7 +97,7 @@ def _overview(table: Table, selection: Selection) -> str:
 
 def _cell(entries: Sequence[Entry], versions: Sequence[str]) -> str:
     loads = [each for each in entries if each.judged.verdict == LOADS]
-    good = [each for each in loads if each.allowed] or loads
+    good = [each for each in loads if each.allowed and not each.yanked] or loads
     shown = good or [each for each in entries if each.judged.verdict == UNKNOWN]
     if not shown:
         return '<span aria-hidden="true">–</span>'

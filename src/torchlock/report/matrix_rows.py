@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "package", "version", "build", "torch", "torch_build", "platform", "pythons", "public", "metadata_allows",
-    "verdict", "kind", "rule", "reason", "symbol", "sources", "evidence", "gpu", "gpu_because",
+    "yanked", "verdict", "kind", "rule", "reason", "symbol", "sources", "evidence", "gpu", "gpu_because",
 )  # fmt: skip
 """The keys of an entry, in the order of the columns."""
 
@@ -30,6 +30,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "pythons": list(entry.pythons),
         "public": entry.public,
         "metadata_allows": entry.allowed,
+        "yanked": entry.yanked,
         "verdict": judged.verdict,
         "kind": judged.kind or None,
         "rule": judged.rule or None,

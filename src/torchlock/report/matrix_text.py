@@ -85,7 +85,8 @@ def _joined(cells: Sequence[Sequence[str]], width: int) -> Iterator[str]:
 def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int) -> list[str]:
     """The lines of one cell: ``0.11.1-0.17.0 m``; ``-`` if nothing loads."""
     found: list[str] = []
-    shown = [row for row in rows if row.judged.verdict == LOADS]
+    loads = [row for row in rows if row.judged.verdict == LOADS]
+    shown = [row for row in loads if not row.yanked] or loads
     is_choice = any(not row.public for row in rows) and len({row.build for row in shown}) > 1
     for build in dict.fromkeys(row.build if is_choice else "" for row in shown):
         suffix = f" {build}" if build else ""
@@ -136,6 +137,8 @@ def _entry(entry: Entry, paint: Paint) -> Iterator[str]:
     facts = [judged.reason, f"Both install on Python {', '.join(entry.pythons)}."]
     if not entry.allowed:
         facts.append("The metadata refuses this torch: pip and uv do not install the pair.")
+    if entry.yanked:
+        facts.append("One of both releases was yanked: an installer takes it only if it is pinned.")
     if entry.fitness is not None:
         facts.append(f"GPU and driver: {entry.fitness.answer}; {entry.fitness.because}.")
     facts += [f"Read: {wheel.file} sha256 {wheel.sha256[:12]}… ({wheel.date})" for wheel in judged.evidence]

@@ -119,6 +119,14 @@ def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, .
     return _preferred(context, [name], commands)
 
 
+def compiled_from(context: CheckContext, folder: str) -> tuple[Command, ...]:
+    """Compile the sources in a folder against the installed torch, as an editable installation."""
+    if is_managed(context):
+        return ()
+    options = ["install", "--no-deps", "--no-build-isolation", f"-e {word(context, folder)}"]
+    return _preferred(context, [], [_pip(context, options), _uv(context, options)])
+
+
 def built_from(context: CheckContext, repository: str, tag: str) -> tuple[Command, ...]:
     """Compile a release of a project on GitHub against the installed torch, which stays as it is."""
     if is_managed(context):

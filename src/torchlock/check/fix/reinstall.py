@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
@@ -53,6 +54,20 @@ def of_conda(context: CheckContext, name: str) -> Remedy | None:
     words = f"Install {theirs.name} {theirs.version} once more with conda, which installed it."
     commands = conda_install(context, "--force-reinstall", f"{theirs.name}={theirs.version}={theirs.build}")
     return Remedy(words, commands=commands)
+
+
+def what_conda_lost(context: CheckContext, finding: Finding) -> Remedy | None:
+    """A package of conda whose library lacks another one: conda installs both once more; None for all others."""
+    name = finding.packages[0][0]
+    remedy = of_conda(context, name)
+    if remedy is None or not finding.lacks or name in FAMILY:
+        return None
+    blas = re.match(r"lib(?:open|c)?blas|liblapack|libmkl", finding.lacks[0])
+    others = ("libblas", "libcblas", "liblapack") if blas else ()
+    commands = conda_install(context, "--force-reinstall", name, *others)
+    needed = f", which has {finding.lacks[0]}," if others else ""
+    more = f" and the BLAS of conda{needed}" if others else " with what it needs"
+    return Remedy(f"Install {name}{more} once more with conda, which installed it.", commands=commands)
 
 
 def _from_its_source(context: CheckContext, name: str) -> Remedy:

@@ -18,12 +18,12 @@ from torchlock.check.fix.left_libraries import without_left
 from torchlock.check.fix.nvidia_packages import of_library, of_release, of_symbols, separated
 from torchlock.check.fix.packaged_libraries import of_other_folder
 from torchlock.check.fix.partners import other_release
-from torchlock.check.fix.reinstall import again, complete, rebuilt
+from torchlock.check.fix.reinstall import again, complete, rebuilt, what_conda_lost
 from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared_plan, together, without_torchtext
 from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
 from torchlock.check.fix.system_libraries import later_soundfile, later_system, of_system, other_ffmpeg
-from torchlock.check.fix.vendor_builds import of_vendor
+from torchlock.check.fix.vendor_builds import of_source, of_vendor
 from torchlock.check.fix.vendor_cuda import of_machines_cuda
 from torchlock.check.fix.xformers import of_xformers
 from torchlock.check.library_origins import meaning_of_missing
@@ -63,10 +63,10 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
     "TL610": (
         *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_system)),
-        *map(_alone, (of_machines_cuda, of_vendor)),
+        *map(_alone, (what_conda_lost, of_machines_cuda, of_vendor)),
         *map(_alone, (rebuilt, of_vendors_torch, complete)),
     ),
-    "TL611": (*map(_alone, (without_left, of_xformers, of_vendor, rebuilt)), of_one_source),
+    "TL611": (*map(_alone, (without_left, of_source, of_xformers, of_vendor, rebuilt)), of_one_source),
     "TL612": (later_system,),
     "TL613": (_alone(search_path),),
     "TL620": (_alone(one_of_two),),

@@ -6,11 +6,12 @@ Such a torch stays. Its companion comes from the same source, or is compiled aga
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from packaging.version import Version
 
 from torchlock.check.cxx_symbols import other_abi
-from torchlock.check.fix.commands import built_from, by_conda, install, is_managed
+from torchlock.check.fix.commands import built_from, by_conda, compiled_from, install, is_managed, is_windows
 from torchlock.check.fix.nightly_builds import of_nightly
 from torchlock.check.fix.plan import Plan, of_build
 from torchlock.check.fix.release_pairs import COMPANIONS, COMPILED_BY_PIP, SOURCES, release_for
@@ -38,6 +39,21 @@ def of_vendor(context: CheckContext, finding: Finding) -> Remedy | None:
     if context.copy("torch") is None or context.target is None or not is_of_another_source(context, name):
         return None
     return companion(context, name)
+
+
+def of_source(context: CheckContext, finding: Finding) -> Remedy | None:
+    """Compile once more what was compiled from a folder for another torch; None for what is not editable."""
+    record = context.installed.get(finding.packages[0][0])
+    source = record.source if record is not None else None
+    if source is None or not source.editable or not source.url.startswith("file:///"):
+        return None
+    folder = unquote(source.url.removeprefix("file://")).lstrip("/" if is_windows(context) else "")
+    torch = context.named("torch")
+    return Remedy(
+        f"Compile {record.name if record else ''} once more against {torch}, from {folder}, in the state of its "
+        "sources that belongs to this torch; without what the last build left in its folder build.",
+        commands=compiled_from(context, folder),
+    )
 
 
 def companion(context: CheckContext, name: str) -> Remedy:

@@ -22,7 +22,7 @@ _CONTAINER = "a container of JetPack needs --runtime nvidia, which gives it the 
 # Sources: gr00t-343, wyoming-whisper-trt-471.
 _APART = {
     "cudss": "Install cuDSS of NVIDIA's CUDA repository (after cuda-keyring: apt-get install cudss)",
-    "cusparseLt": "Install cuSPARSELt, of NVIDIA's CUDA repository or download page (JetPack 6 does not have it)",
+    "cusparseLt": "Install cuSPARSELt, of NVIDIA's CUDA repository or download page: JetPack 6 has none",
 }
 
 

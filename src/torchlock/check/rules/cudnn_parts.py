@@ -105,11 +105,17 @@ def _is_idle(context: CheckContext) -> bool:
 
 def _mixed(context: CheckContext) -> _Mixed | None:
     copies, root = copies_of(context, _FIRST), context.root
-    if not copies or root is None or not owner_of(context, copies[0]) or not _is_loaded(context, copies[0]):
+    if not copies or root is None or not _is_loaded(context, copies[0]):
         return None
-    folder, binary = os.path.dirname(copies[0]), read_binary(copies[0])
-    first = isinstance(binary, Binary) and not binary.runpath and bool(binary.rpath)
+    folder = os.path.dirname(copies[0])
     names = [name for name in context.environment.tree.names(folder) if _PART.fullmatch(name)]
+    has_engine = any(name.startswith(_LATER_ENGINE) for name in names)
+    if not root.library_path and (has_engine or root.search(f"{_LATER_ENGINE}.so.9") is None):
+        return None  # no other cuDNN can come between; whose this one is takes all records
+    if not owner_of(context, copies[0]):
+        return None
+    binary = read_binary(copies[0])
+    first = isinstance(binary, Binary) and not binary.runpath and bool(binary.rpath)
     mine = context.version(owner_of(context, copies[0]))
     for name in [] if first else sorted(names):
         for folder_there in root.library_path:

@@ -116,7 +116,11 @@ def _other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str])
     message = f"{context.named(copy.name)} was built for {theirs}, this is {mine}"
     module = os.path.basename(path).partition(".")[0]
     expected_error = f"ModuleNotFoundError: No module named '{copy.name}.{module}'"
-    return context.finding("TL608", _severity(copy), message, copy.name, path=path, expected_error=expected_error)
+    variable = copy.entry.path if copy.entry is not None and copy.entry.kind == "pythonpath" else ""
+    because = f"PYTHONPATH names {variable}, which has packages for that Python" if variable else None
+    return context.finding(
+        "TL608", _severity(copy), message, copy.name, path=path, because=because, expected_error=expected_error
+    )
 
 
 def _severity(copy: ModuleCopy) -> str:

@@ -15,6 +15,7 @@ from torchlock.check.rules.changed_names_in_log import command_for
 from torchlock.check.rules.names_in_log import who_calls
 from torchlock.check.tracebacks import last_caller, missing_names
 from torchlock.finding import Command, Remedy, Strength
+from torchlock.knowledge.compatibility import newest_beside
 from torchlock.knowledge.other_names import built, known_projects, mistaken, project_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY, STACK
@@ -83,6 +84,9 @@ def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     if first is None or match is None or has_stack(context):
         return
     user, needed = match["user"], match["needed"]
+    if (finding := _of_family(context, match)) is not None:
+        yield finding
+        return
     names = {normalise(user), normalise(re.split(r"[\[<>=!~ ]", needed)[0])}
     if not names <= known_projects() | set(STACK) or names & FAMILY:
         return
@@ -98,6 +102,27 @@ def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
             "environments of their own.",
             commands=(Command("pip", f'python -m pip install "{needed}"'),),
         ),
+        strength=Strength.RAN,
+    )
+
+
+def _of_family(context: CheckContext, match: re.Match[str]) -> Finding | None:
+    """The same for a companion of torch: the one that belongs to the torch that is there now."""
+    user, (name, _, have) = normalise(match["user"]), match["have"].partition(" ")
+    if user not in FAMILY or normalise(name) != "torch":
+        return None
+    release = newest_beside(user, have.partition("+")[0])
+    ways = [f"install {user} {release}, which belongs to this torch"] if release else []
+    words = "; or ".join([*ways, f"install {match['needed']} again, with its other companions"])
+    return context.finding(
+        "TL609",
+        "warning",
+        f"the installation of the log left torch {have} beside {user} {match['version']}, which declares "
+        f"{match['needed']}",
+        because="pip installs what it was asked for, and says afterwards which packages lack what they declare; a "
+        "companion loads with the torch that it was built for",
+        expected_error=match.string,
+        remedy=Remedy(f"{words[0].upper()}{words[1:]}."),
         strength=Strength.RAN,
     )
 

@@ -30,7 +30,10 @@ _NOT_FOUND = re.compile(
     r"|(?P<dll>[\w.+-]{3,60}\.dll)\W{0,3} (?:was|is|could) not (?:be )?found",
     re.IGNORECASE,
 )
-_OF_WINDOWS = re.compile(r"WinError (?P<number>126|127)\b|specified (?P<what>module|procedure) could not be found")
+_OF_WINDOWS = re.compile(
+    r"WinError (?P<number>126|127)\b|specified (?P<what>module|procedure) could not be found"
+    r"|Could not find (?P<whole>module) '[^'\n]{1,300}' \(or one of its dep"
+)
 _OPENED = re.compile(r"(?<![\w.+-])(?P<library>[\w+-][\w.+-]{0,80}?\.(?:dll|pyd))\b", re.IGNORECASE)
 _IMPORTED = re.compile(r"DLL load failed while importing (?P<module>\w{1,80})")
 _OF_FAMILY = re.compile(
@@ -126,7 +129,7 @@ def _number(first: Signature) -> str:
     match = _OF_WINDOWS.search(first.text)
     if match is None:
         return ""
-    return match["number"] or {"module": "126", "procedure": "127"}[match["what"]]
+    return match["number"] or {"module": "126", "procedure": "127"}[match["what"] or match["whole"]]
 
 
 def _opened(first: Signature) -> str:

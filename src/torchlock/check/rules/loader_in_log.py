@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _NO_ROOM = re.compile(r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot allocate memory in static TLS block")
 _EXECUTABLE = re.compile(r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot enable executable stack")
+_UNMAPPED = re.compile(
+    r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): failed to map segment from shared object"
+    r"(?:: (?P<why>[A-Z][\w ]{5,40}))?"
+)
 _OF_MUSL = re.compile(
     r"Error relocating (?P<path>[\w./+-]{1,300}): (?P<symbol>\w{1,200}): symbol not found"
     r"|Error loading shared library (?P<library>[\w.+-]{1,100}): No such file or directory \(needed by"
@@ -41,6 +45,8 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         yield _without_room(context, match["path"], first.text)
     elif match := _EXECUTABLE.search(first.text):
         yield _with_stack(context, log, match["path"], first.text)
+    elif match := _UNMAPPED.search(first.text):
+        yield _unmapped(context, match["path"], match["why"] or "", first.text)
 
 
 def _without_room(context: CheckContext, path: str, line: str) -> Finding:
@@ -58,6 +64,36 @@ def _without_room(context: CheckContext, path: str, line: str) -> Finding:
         expected_error=line,
         remedy=Remedy(summary, commands=export),
         sources=("jetcard-34",),
+        strength=Strength.RAN,
+    )
+
+
+_OF_MOUNT = (
+    "the volume with the file is mounted with noexec",
+    "mount it with exec, or put the environment (or TMPDIR, for what is compiled into it) on another one",
+)
+_OF_MEMORY = (
+    "the memory of the process is limited (ulimit -v, RLIMIT_AS, the scheduler), and the file needs more",
+    "raise the limit, or use a smaller build, such as one for the CPU",
+)
+
+
+def _unmapped(context: CheckContext, path: str, why: str, line: str) -> Finding:
+    """The kernel does not map a library: it may not run from its volume, or the memory has a limit."""
+    reasons = {"Operation not permitted": [_OF_MOUNT], "Cannot allocate memory": [_OF_MEMORY]}
+    likely = reasons.get(why, [_OF_MOUNT, _OF_MEMORY])
+    owner = next(iter(_about(context, path)), "")
+    name = f"{os.path.basename(path)}{f' of {context.named(owner)}' if owner else ''}"
+    fix = "; else ".join(f"if {cause}: {cure}" if len(likely) > 1 else cure for cause, cure in likely)
+    return context.finding(
+        "TL621",
+        "error",
+        f"the kernel did not map {name} into the process of the log",
+        *filter(None, [owner]),
+        because=", or ".join(cause for cause, _ in likely),
+        expected_error=line,
+        remedy=Remedy(f"{fix[0].upper()}{fix[1:]}. A new installation changes nothing."),
+        sources=("pytorch-16558", "node-memwatch-11"),
         strength=Strength.RAN,
     )
 

@@ -43,7 +43,8 @@ def is_private(missing: MissingName) -> bool:
     """Whether no code is shown that asked for a name of a private part of a package, which its own files use."""
     module = missing.name.rpartition(".")[0]
     is_shown = missing.caller is not None or missing.partly
-    return not is_shown and "._" in module and "-packages" in missing.file and "cannot import" in missing.text
+    is_of_file = not missing.file or "-packages" in missing.file
+    return not is_shown and "._" in module and is_of_file and "No module named" not in missing.text
 
 
 @rule("TL602", on="unexplained")

@@ -256,7 +256,7 @@ def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
     groups = list(choices(mine).values())
     loading = [group for group in groups if all(attempt.outcome.loads for attempt in group)]
     whole = [group for group in loading if not any(_unseen(context, attempt) for attempt in group)]
-    # A library whose FFmpeg is there tells more than those for others.
+    # A library whose FFmpeg is there says more than those for others.
     likely = [group for group in loading[::-1] if not _lacks_ffmpeg(group)]
     return next(iter([*whole, *likely, *loading[::-1], *groups]), [])
 

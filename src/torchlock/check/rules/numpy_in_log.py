@@ -65,7 +65,7 @@ def other_numpy(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         return
     if "numpy" not in context.pins:
         return
-    if any(each.rule == "TL620" and each.strength == Strength.RAN for each in found):
+    if _is_overwritten(context, log, found):
         return
     if any(each.rule in ("TL105", "TL106", "TL109", "TL703") and each.severity != "note" for each in found):
         return
@@ -81,6 +81,14 @@ def other_numpy(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     if not wanted or specifier_set(wanted).contains(numpy):
         return
     yield _finding(context, log, wanted, lost)
+
+
+def _is_overwritten(context: CheckContext, log: Log, found: Sequence[Finding]) -> bool:
+    """Whether the package that failed has files of another one, which explains more."""
+    names = {
+        name for each in found if each.rule == "TL620" and each.severity != "note" for name, _ in each.packages
+    }
+    return bool(names & owners_of(context, log.frames[-1:])) if names else False
 
 
 def _is_of_itself(log: Log) -> bool:

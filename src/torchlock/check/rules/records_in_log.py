@@ -57,8 +57,10 @@ def lost_module(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     module = next((each for each in said.groups() if each), "") if said is not None else ""
     if said is None or module in STACK or context.environment.frozen is not None:
         return
+    known = {name for each in found if each.severity != "note" for name, _ in each.packages[:1]}
     for checked in context.integrity.checked:
-        lost = _lost(checked, module) if checked.missing and checked.distribution.name not in STACK else []
+        is_known = checked.distribution.name in known or checked.distribution.name in STACK
+        lost = _lost(checked, module) if checked.missing and not is_known else []
         if lost:
             record = checked.distribution
             path = os.path.relpath(lost[0], record.entry.path).replace(os.sep, "/")

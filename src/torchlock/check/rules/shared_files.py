@@ -53,7 +53,7 @@ def _matters(context: CheckContext, path: str) -> bool:
 
 
 def top_of(context: CheckContext, path: str) -> str:
-    """The module at the top to which a file of a folder of packages belongs; "" if it is in none."""
+    """The module at the top to which a file of a folder of packages belongs; "" if there is no such module."""
     entry = next((each.path for each in context.environment.sites if path.startswith(each.path + os.sep)), None)
     return os.path.relpath(path, entry).split(os.sep)[0].partition(".")[0] if entry else ""
 

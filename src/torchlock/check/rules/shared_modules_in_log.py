@@ -40,7 +40,9 @@ def of_several(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         return
     module = _failed(log)
     projects, sources = sharing(module)
-    there = _installed(context, log, projects)
+    if any(context.installed.get(name) is not None for name in projects):
+        return  # Their files here say more: see records_in_log.
+    there = _listed(log, projects)
     lacking = _own_lack(log, module)
     is_own = f"{module}/" in "".join(log.frames[-1:])
     if not projects or (not lacking and (len(there) < 2 or not (is_own or len(set(there.values())) > 1))):
@@ -81,18 +83,13 @@ def _own_lack(log: Log, module: str) -> str:
     return f"{log.frames[-1]} needs {own.name.rpartition('.')[2]}, which the module lacks"
 
 
-def _installed(context: CheckContext, log: Log, projects: Sequence[str]) -> dict[str, str]:
-    """Those of the projects that are installed here or that the log lists as installed, with their versions."""
+def _listed(log: Log, projects: Sequence[str]) -> dict[str, str]:
+    """Those of the projects that the log lists as installed, with their versions."""
     listed: dict[str, str] = {}
     for line in log.text.split("\n"):
         if not _REMOVED.search(line):
             listed.update((normalise(match[1]), match[2]) for match in _LISTED.finditer(line[:_LONGEST]))
-    found: dict[str, str] = {}
-    for name in projects:
-        record = context.installed.get(name)
-        if record is not None or name in listed:
-            found[name] = record.version if record is not None else listed[name]
-    return found
+    return {name: listed[name] for name in projects if name in listed}
 
 
 def _remedy(projects: Sequence[str], module: str) -> Remedy:

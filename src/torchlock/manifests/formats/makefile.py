@@ -13,7 +13,7 @@ from torchlock.manifests.syntax.install_commands import Installed, index_variabl
 from torchlock.manifests.syntax.shell import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torchlock.manifests.document import Document, Entry
     from torchlock.manifests.syntax.shell import Command
@@ -43,18 +43,55 @@ def read(text: str, path: str) -> Document:
     return builder.document
 
 
+def entries_of_targets(
+    builder: DocumentBuilder, targets: list[str], variables: Mapping[str, str | None]
+) -> tuple[list[Entry], int]:
+    """What some targets of a Makefile install, with the targets that they need; and how many commands install.
+
+    ``variables`` are those of the command line, which the file does not change. Without targets, the first one is
+    made.
+    """
+    reader = _Reader(builder, just=False, variables=variables)
+    reader.parse()
+    return reader.of_targets(targets), reader.steps
+
+
 class _Reader:
-    def __init__(self, builder: DocumentBuilder, *, just: bool) -> None:
+    def __init__(
+        self, builder: DocumentBuilder, *, just: bool, variables: Mapping[str, str | None] | None = None
+    ) -> None:
         self._builder = builder
         self._just = just
-        self._variables: dict[str, str | None] = {}
+        self._given = dict(variables or {})
+        self._variables: dict[str, str | None] = dict(self._given)
+        self._same: dict[str, str] = {}
         self._entries: dict[str, list[Entry]] = {}
         self._needs: dict[str, set[str]] = {}
         self._step = 0
         self._conditions = 0
         self._expansion = Expansion(10)  # for the whole file
 
+    @property
+    def steps(self) -> int:
+        """The number of commands that install something."""
+        return self._step
+
     def read(self) -> None:
+        """Add the entries of all targets."""
+        self.parse()
+        self._builder.add(scoped_parts(self._together()))
+
+    def of_targets(self, targets: list[str]) -> list[Entry]:
+        """The entries of some targets, or of the first one, in the order of the file."""
+        first = next((name for name in self._needs if not name.startswith(".") and "%" not in name), None)
+        wanted = targets or ([] if first is None else [first])
+        reached = {self._same.get(one, one) for name in wanted for one in self._reach(name)}
+        return sorted(
+            (entry for one in reached for entry in self._entries.get(one, ())), key=lambda entry: entry.step
+        )
+
+    def parse(self) -> None:
+        """Read the variables, targets and recipes."""
         targets: list[str] = []
         foreign = False
         for match in _LINE.finditer(self._builder.text):
@@ -70,7 +107,6 @@ class _Reader:
                 False,
                 self._header(match.start(), line) or ([] if not self._condition(line) else targets),
             )
-        self._builder.add(scoped_parts(self._together()))
 
     def _condition(self, line: str) -> bool:
         """``ifeq`` and the like: a value inside may or may not apply."""
@@ -92,6 +128,7 @@ class _Reader:
             return []
         names = [name for name in target["names"].split() if not re.match(r"\.[A-Z]", name)]
         for name in names:
+            self._same.setdefault(name, names[0])
             self._needs.setdefault(name, set()).update(re.findall(r"[\w./-]+", target["needs"]))
         recipe = target.groupdict().get("recipe")
         if recipe:
@@ -100,6 +137,8 @@ class _Reader:
 
     def _set(self, match: re.Match[str], at: int) -> None:
         name, value = match[1], match[2].strip()
+        if name in self._given:
+            return
         unknown = False
 
         def known(used: re.Match[str]) -> str:

@@ -14,8 +14,24 @@ from torchlock.location import Edit, Span
 from torchlock.manifests.already_satisfied import EarlierEntries, drop_satisfied, reinstalls
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
+from torchlock.manifests.followed_scripts import SCRIPT, run_make, run_script
 from torchlock.manifests.syntax import conda_match_spec
+from torchlock.manifests.syntax.command_words import (
+    ASSIGNMENT,
+    PIP,
+    PYTHON,
+    bare,
+    folders_of,
+    installs,
+    module_of,
+    parted,
+    program_of,
+    read_out,
+    split_first,
+    values_of,
+)
 from torchlock.manifests.syntax.expansion import bounded
+from torchlock.manifests.syntax.given_words import fed_by_find, fed_by_parallel, fed_by_xargs
 from torchlock.manifests.syntax.installer_platforms import MARKERS, platform_of
 from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.markers import both
@@ -32,38 +48,14 @@ if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.syntax.virtual_environments import MadeEnvironment
 
-# A variable named after pip stands for pip.
-_PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
-_PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
 # Placeholders of template engines, test runners and notebooks.
 _FIELD = re.compile(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
 _CONDA = {"conda", "mamba", "micromamba"}
-# Several requirements or options in one word, but not one requirement that is written with blanks.
-_WORDS = re.compile(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-# Commands that run another command, and their options with a value.
-_RUNNERS = {
-    "sudo",
-    "env",
-    "exec",
-    "command",
-    "nice",
-    "nohup",
-    "eval",
-    "xvfb-run",
-    "srun",
-    "travis_retry",
-    "retry",
-    "call",
-}
-_MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
 # Programs and their commands that add packages to a project.
 _ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
 # Commands that install the project of the folder.
 _SYNCING = {("uv", "sync"), ("poetry", "install"), ("pdm", "install"), ("pdm", "sync"), ("rye", "sync")}
 _CLONE_VALUED = {"-b", "--branch", "--depth", "-c", "--config", "-j", "--jobs", "-o", "--origin", "--filter"}
-_FOLDER = re.compile(r"(?:\.{1,2}|\.{0,2}[/\\][^*?:]*)(?:\[[\w\s,.-]*\])?")
-_ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 _SHELLS = {"sh", "bash", "zsh", "dash", "ksh"}
 # The index options of pip and uv.
 _INDEX = {
@@ -166,7 +158,7 @@ class Installer:
     def take(self, command: Command) -> None:
         """Add the packages that one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
-        words = _bare(_split(words, self._builder.document.text))
+        words = bare(split_first(words, self._builder.document.text))
         if words and self._state.environments is not None:
             self._in_environment(words, command, self._state.environments)
         else:
@@ -191,17 +183,17 @@ class Installer:
         state.entries, state.held = outside, held
 
     def _take(self, words: list[Word], command: Command) -> None:
-        words = _module(words) or words
+        words = module_of(words) or words
         if words:
             self._builder.step = self._state.step + 1
             self._of_program(words, command)
             self._builder.step = 0
 
     def _of_program(self, words: list[Word], command: Command) -> None:
-        name = _name(words[0])
+        name = program_of(words[0])
         action = words[1].value if len(words) > 1 else ""
         self._tool = "uv" if name in ("uv", "uvx") else ""
-        if _PIP.fullmatch(name):
+        if PIP.fullmatch(name):
             self._pip(words[1:], command)
         elif name == "uv" and action == "pip":
             self._pip(words[2:], command)
@@ -213,7 +205,9 @@ class Installer:
         elif name in _CONDA:
             self._conda(words[1:], command)
         elif name in _SHELLS:
-            self._inner(words[1:], command)
+            self._shell(words[1:], command)
+        elif name in ("xargs", "parallel", "find"):
+            self._fed(name, words, command)
         elif name in ("uv", "uvx", "pipx") and action not in ("sync",):
             self._apart(name, words, command)
         else:
@@ -226,19 +220,25 @@ class Installer:
             plain = [word for word in words[1:] if word.value not in ("/d", "/D", "-Path")]
             self._state.folder.moved(_known_path(plain[0]) if plain else "")
         elif name == "git" and action == "clone":
-            _, plain = _parted(words[2:], _CLONE_VALUED)
+            _, plain = parted(words[2:], _CLONE_VALUED)
             if plain:
                 self._state.folder.clone((plain[1] if len(plain) > 1 else plain[0]).value.removesuffix(".git"))
         elif (name, action) in _SYNCING:
             self._project(words, command)
-        elif _PYTHON.fullmatch(name) and action == "setup.py" and {"install", "develop"} & _values(words[2:]):
+        elif words[0].value in (".", "source") and action:
+            self._script(words[1:], command, apart=False)
+        elif SCRIPT.fullmatch(name) and re.match(r"[./~$]", words[0].value):
+            self._script(words, command, apart=True)
+        elif name in ("make", "gmake") and self._builder.document.kind != "docs":
+            run_make(self._builder, self._state, words[1:], command)
+        elif PYTHON.fullmatch(name) and action == "setup.py" and {"install", "develop"} & values_of(words[2:]):
             self._project([words[0]], command)
 
     def _project(self, words: list[Word], command: Command) -> None:
         """The project of the folder, as ``uv sync`` and the like install it."""
         from torchlock.manifests.project_commands import project_of_folder
 
-        if _values(words) & _SHOWS_ONLY:
+        if values_of(words) & _SHOWS_ONLY:
             return
         self._append(project_of_folder(self._builder, self._state.folder, words), command)
 
@@ -267,16 +267,81 @@ class Installer:
         """The command that another one runs."""
         self._depth += 1
         if words and self._depth < _DEEPEST:
-            self.take(Command(words, command.redirects, command.branch))
+            self.take(replace(command, words=words))
         self._depth -= 1
+
+    def _shell(self, words: list[Word], command: Command) -> None:
+        """``bash -c "COMMANDS"``, ``bash SCRIPT``, or ``bash << EOF``."""
+        script = next((place for place, word in enumerate(words) if not word.value.startswith(("-", "+"))), None)
+        if script is not None and words[script - 1].value in ("-o", "-O", "+o", "+O") and script:
+            script = script + 1 if script + 1 < len(words) else None
+        if any(re.fullmatch(r"-[a-z]*c", word.value) for word in words):
+            self._inner(words, command)
+        elif script is not None:
+            self._script(words[script:], command, apart=True)
+        for redirect in command.redirects if script is None else ():
+            if redirect.body is not None:
+                self._text(redirect.body, command)
 
     def _inner(self, words: list[Word], command: Command) -> None:
         """The commands in the quotes of ``bash -c "…"``."""
         for flag, script in pairwise(words):
             if re.fullmatch(r"-[a-z]*c", flag.value) and script.content is not None:
-                for inner in commands(self._builder.text, *script.content, self._state.variables):
-                    inner.branch = inner.branch or command.branch
+                self._text(script.content, command)
+            elif re.fullmatch(r"-[a-z]*c", flag.value) and self._depth < _DEEPEST:
+                self._depth += 1
+                for inner in commands(script.value, 0, len(script.value), self._state.variables):
+                    # The file spells them differently, so that all of them are where the quotes begin.
+                    inner.words = [
+                        replace(word, start=script.start, end=script.end, content=None) for word in inner.words
+                    ]
+                    inner.redirects, inner.branch = [], inner.branch or command.branch
                     self.take(inner)
+                self._depth -= 1
+
+    def _text(self, span: Span, command: Command) -> None:
+        """The commands in a part of the text, in a shell of their own."""
+        for inner in commands(self._builder.text, *span, self._state.variables):
+            inner.branch = inner.branch or command.branch
+            self.take(inner)
+
+    def _script(self, words: list[Word], command: Command, *, apart: bool) -> None:
+        if self._builder.document.kind != "docs":  # which shows ways to install, and runs none
+            run_script(self._builder, self._state, words, command, apart=apart)
+
+    def _fed(self, name: str, words: list[Word], command: Command) -> None:
+        """A command that gets words from elsewhere: those of a file are taken as ``-r FILE``."""
+        fed = (
+            fed_by_find(words)
+            if name == "find"
+            else (fed_by_xargs if name == "xargs" else fed_by_parallel)(words[1:], command)
+        )
+        if fed is None:
+            return
+        if not installs(fed.words):
+            self._within(fed.words, replace(command, redirects=[]) if name != "find" else command)
+            return
+        takes_files = fed.words[-1].value in ("-r", "--requirement")
+        if not fed.given.known or (takes_files and fed.given.files):
+            shown = " ".join(word.value for word in words[:6])
+            message = f"{shown} … is not judged: which packages {name} names to it is unknown here"
+            self._builder.issue("TL902", "note", message, words[0].start)
+            return
+        # A command for each word has the option in front of each.
+        each_has_option = takes_files and fed.one_by_one
+        inner = fed.words[:-1] if each_has_option else [*fed.words, *fed.given.words]
+        files = fed.given.words if each_has_option else fed.given.files
+        options = [part for file in files for part in (replace(file, value="-r", unknown=()), file)]
+        known, before = len(self._state.entries), self._state.step
+        self._within([*inner, *options], replace(command, redirects=[], feeder=None))
+        if fed.one_by_one:
+            self._one_by_one(known, before)
+
+    def _one_by_one(self, known: int, step: int) -> None:
+        """The entries behind the first ones are each installed by a command of its own."""
+        for number, entry in enumerate(self._state.entries[known:], step + 1):
+            entry.step = number
+            self._state.step = max(self._state.step, number)
 
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Record the value of a variable, which may name indexes."""
@@ -288,10 +353,10 @@ class Installer:
         if words and words[0].value in ("export", "declare", "local", "readonly", "typeset"):
             words = [word for word in words[1:] if not word.value.startswith("-")]
         count = 0
-        while count < len(words) and _ASSIGNMENT.fullmatch(words[count].value):
+        while count < len(words) and ASSIGNMENT.fullmatch(words[count].value):
             count += 1
         for word in words[:count]:
-            match = _ASSIGNMENT.fullmatch(word.value)
+            match = ASSIGNMENT.fullmatch(word.value)
             assert match is not None
             known = not word.unknown and not (command.branch and match[1] in self._state.variables)
             if self._state.environments is not None and count == len(words):
@@ -323,18 +388,19 @@ class Installer:
 
     def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
         """Evaluate one command: its options, then its requirements."""
-        options, plain = _parted(words, _VALUED)
-        flags = _values(words)
+        options, plain = parted(words, _VALUED)
+        flags = values_of(words)
         if flags & _SHOWS_ONLY:
             return
         bare = not flags.isdisjoint(_NO_DEPS)
         if bare:
-            folders = set(map(id, _folders(plain, options)))
+            folders = set(map(id, folders_of(plain, options)))
             options = [(name, word) for name, word in options if id(word) not in folders]
             plain = [word for word in plain if id(word) not in folders]
         if "--all-extras" in flags:
             options = [*options, ("--extra", Word("all", words[0].start, words[0].start))]
         known = len(self._state.entries)
+        plain, options = read_out(plain, options)
         self._take_up(plain, options, command, read)
         for entry in self._state.entries[known:] if bare else ():
             entry.no_deps = True
@@ -359,7 +425,7 @@ class Installer:
         for name, word in options:
             if name in ("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"):
                 found += self._file(word, constraint="c" in name[:3], options=options)
-        for word in _folders(plain, options):
+        for word in folders_of(plain, options):
             found += self._folder(word)
         index = self._indexes(addresses)
         for word in plain:
@@ -547,13 +613,13 @@ class Installer:
 
     def _conda(self, words: list[Word], command: Command) -> None:
         """``conda install``, ``conda create``, ``conda remove``, and commands run in an environment."""
-        options, plain = _parted(words, _CONDA_VALUED)
+        options, plain = parted(words, _CONDA_VALUED)
         action = plain[0].value if plain else ""
         if _asks_for_strict_channels([word.value for word in words]):
             self._builder.document.strict_channels = True
         if action == "run":
             self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
-        elif _values(words) & _SHOWS_ONLY:
+        elif values_of(words) & _SHOWS_ONLY:
             return
         elif action in ("remove", "uninstall") and not command.branch:
             self._remove([replace(word, value=CONDA_NAMES.get(word.value, word.value)) for word in plain[1:]])
@@ -619,10 +685,6 @@ def _apart(entry: Entry, made: MadeEnvironment) -> Entry:
     return replace(entry, scope=scope, marker=both(entry.marker, marker))
 
 
-def _values(words: Iterable[Word]) -> set[str]:
-    return {word.value for word in words}
-
-
 def _known_path(word: Word) -> str | None:
     """The path in a word; None if it has an unknown value, unless this is the folder of the script."""
     return None if word.unknown and not names_own_folder(word.value) else word.value
@@ -635,13 +697,6 @@ def _is_of_project(path: str) -> bool:
 def _files(options: Iterable[tuple[str, Word]]) -> list[Word]:
     """The environment files of conda in options."""
     return [word for name, word in options if name in ("-f", "--file")]
-
-
-def _folders(plain: Iterable[Word], options: Iterable[tuple[str, Word]]) -> list[Word]:
-    """The words that name folders with projects."""
-    editable = [word for name, word in options if name in ("-e", "--editable") and "://" not in word.value]
-    named = [word for word in plain if _FOLDER.fullmatch(word.value) and not word.value.endswith(_ARCHIVES)]
-    return [*named, *editable]
 
 
 def _page(name: str, backend: str) -> str | None:
@@ -657,72 +712,3 @@ def _address(value: str) -> str:
 def _swallows(operator: str, target: Word | None) -> bool:
     """Whether a redirect is the operator of a version."""
     return target is not None and operator in ("<", ">") and bool(re.match(r"=?\s*\d", target.value))
-
-
-def _name(word: Word) -> str:
-    """The name of a program, without its folder."""
-    return PurePosixPath(word.value.replace("\\", "/")).name
-
-
-def _module(words: list[Word]) -> list[Word] | None:
-    """The module that ``python -m`` runs, with the words behind it; None for other commands."""
-    if not words or not (_PYTHON.fullmatch(_name(words[0])) or words[0].unknown):
-        return None
-    at = 1
-    while at < len(words) and words[at].value.startswith("-") and words[at].value != "-m":
-        at += 1
-    return words[at + 1 :] if at < len(words) and words[at].value == "-m" else None
-
-
-def _split(words: list[Word], text: str) -> list[Word]:
-    """The words of a command, of which a shell splits the first if it is a variable without quotes."""
-    if (
-        not words
-        or words[0].unknown
-        or not text.startswith("$", words[0].start)
-        or text[words[0].end - 1 : words[0].end] == '"'
-    ):
-        return words
-    return [*(replace(words[0], value=part, content=None) for part in words[0].value.split()), *words[1:]]
-
-
-def _bare(words: list[Word]) -> list[Word]:
-    """The command without commands that run it (``sudo -E``, ``poetry run``)."""
-    at = 0
-    while at < len(words):
-        name = _name(words[at])
-        if name in _RUNNERS:
-            at += 1
-            while at < len(words) and (words[at].value.startswith("-") or _ASSIGNMENT.fullmatch(words[at].value)):
-                at += 1
-        elif name in _MANAGERS and len(words) > at + 2 and words[at + 1].value == "run":
-            if words[at + 2].value.startswith("-"):
-                break
-            at += 2
-        else:
-            break
-    return words[at:]
-
-
-def _parted(words: list[Word], valued: set[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
-    """Options with their values, and other words; flags are left out."""
-    options: list[tuple[str, Word]] = []
-    plain: list[Word] = []
-    queue = list(reversed(words))
-    while queue:
-        word = queue.pop()
-        if word.content is None and _WORDS.fullmatch(word.value):  # The shell splits the value.
-            queue += [replace(word, value=value) for value in reversed(word.value.split())]
-            continue
-        if not word.value.startswith("-") or word.value == "-":
-            plain.append(word)
-            continue
-        name, equals, value = word.value.partition("=")
-        short = len(name) > 2 and name[1] != "-" and name[:2] in valued
-        if short:
-            options.append((name[:2], replace(word, value=word.value[2:], content=None)))
-        elif name in valued and equals:
-            options.append((name, replace(word, value=value, content=None)))
-        elif name in valued and queue:
-            options.append((name, queue.pop()))
-    return options, plain

@@ -52,21 +52,23 @@ class Word:
 
 @dataclass(slots=True)
 class Redirect:
-    """``>file``; ``glued`` is the word right before it, without a space."""
+    """``>file``; ``glued`` is the word right before it, without a space; ``body`` has the lines of a heredoc."""
 
     operator: str
     start: int
     glued: Word | None
     target: Word | None
+    body: Span | None = None
 
 
 @dataclass(slots=True)
 class Command:
-    """A simple command. ``branch`` names its branch, "" if it always runs."""
+    """A simple command. ``branch`` names its branch, "" if it always runs; ``feeder`` is before ``|``."""
 
     words: list[Word] = field(default_factory=list)
     redirects: list[Redirect] = field(default_factory=list)
     branch: str = ""
+    feeder: Command | None = None
 
 
 def commands(
@@ -108,15 +110,20 @@ class _Lexer:
         self._docker = docker
         self._make = make
         self._branches: list[Branch] = []
-        self._heredocs: list[str] = []
+        self._heredocs: list[tuple[str, Redirect]] = []
         self._named: dict[str, int] = {}
         self._values = Expansion()
 
     def run(self) -> Iterator[Command]:
-        before = ""
+        before, last = "", Command()
         while self._at < self._end:
             begun = self._at
             command, operator = self._command()
+            if before == "|":
+                command.feeder = last
+            # An open pipe may go on in the next line.
+            last = last if before == "|" and not command.words and operator in ("\n", "\r\n") else command
+            operator = "|" if last is not command else operator
             for taken in self._branched(command, begun, operator, alternative=before == "||"):
                 if not any(branch.runs is False for branch in self._branches):
                     yield taken
@@ -201,15 +208,17 @@ class _Lexer:
         self._blank()
         stopped = self._at >= self._end or _OPERATOR.match(self._text, self._at, self._end)
         target = None if stopped else self._word()
+        made = Redirect(match[0], match.start(), glued, target)
         if match[0] in ("<<", "<<-") and target is not None:
-            self._heredocs.append(target.value)
-        command.redirects.append(Redirect(match[0], match.start(), glued, target))
+            self._heredocs.append((target.value, made))
+        command.redirects.append(made)
 
     def _skip_heredocs(self) -> None:
         """Skip the lines that commands before this line's end read as their input."""
-        for word in self._heredocs:
+        for word, redirect in self._heredocs:
             closing = re.compile(rf"^[ \t]*{re.escape(word)}[ \t]*\r?$", re.MULTILINE)
             found = closing.search(self._text, self._at, self._end)
+            redirect.body = Span(self._at, found.start() if found else self._end)
             self._at = found.end() if found else self._end
         self._heredocs.clear()
 

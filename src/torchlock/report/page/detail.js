@@ -10,7 +10,7 @@ function showEvidence(view, { name, release, torch }) {
   const torchBuilds = judge.wanted("torch", torch, target.platform, target.build);
   const found = byId("evidence");
   const title = make("p", {}, make("strong", {}, `${name} ${version}`), " and ", make("strong", {}, `torch ${torchVersion}`), ` on ${data.platforms[target.platform]}`);
-  const judged = builds.length && torchBuilds.length ? judge.judge(name, release, builds[0], torch, torchBuilds[0], target.platform) : null;
+  const judged = builds.length && torchBuilds.length ? judge.judge(name, release, builds[0], torch, torchBuilds[0], target.platform, target.pythons) : null;
   if (!judged) {
     found.replaceChildren(title, make("p", { class: "note" }, "There is no such pair for this target: at least one of the two releases has no wheel or no such build."));
     return;
@@ -21,6 +21,7 @@ function showEvidence(view, { name, release, torch }) {
     title, verdictLine(judged), make("p", {}, judged.reason),
     make("p", { class: "note" }, `${name} ${builds[0] || "build not known"}, torch ${torchBuilds[0] || "build not known"}; Python ${pythons.join(", ")}.`),
     allowed ? null : make("p", {}, make("span", { class: "tag unknown" }, "metadata"), " The metadata refuses this torch: pip and uv do not install the pair."),
+    spans(data.packages[name].yanked).has(release) ? make("p", {}, `${name} ${version} was yanked: an installer takes it only if it is pinned.`) : null,
     fitnessLine(view, torch, torchBuilds[0]),
     ...commandsOf(view, { name, release, torch, judged, allowed, pythons, build: builds[0], torchBuild: torchBuilds[0] }),
     ...evidenceOf(judged), ...sourcesOf(data, judged), ...buildsOf(view, name, release, torch),
@@ -44,7 +45,10 @@ function fitnessLine(view, torch, build) {
   const fitness = view.judge.fitness(torch, build, target.platform, target.gpu, numbers(target.driver) ? target.driver : "");
   if (!fitness) return null;
   const words = { yes: "runs", no: "does not run", unknown: "unknown" }[fitness.answer];
-  return make("p", {}, make("strong", {}, `${[target.gpu, target.driver && `driver ${target.driver}`].filter(Boolean).join(", ")}: ${words}`), ` (${fitness.because}).`);
+  const others = view.judge.wanted("torch", torch, target.platform, "all").filter((each) => each !== build && each !== "cpu" && each
+    && view.judge.fitness(torch, each, target.platform, target.gpu, numbers(target.driver) ? target.driver : "").answer === "yes");
+  const advice = fitness.answer === "yes" ? "" : others.length ? ` Builds of this torch that run: ${others.join(", ")}.` : " No other known build of this torch is known to run.";
+  return make("p", {}, make("strong", {}, `${[target.gpu, target.driver && `driver ${target.driver}`].filter(Boolean).join(", ")}: ${words}`), ` (${fitness.because}).${advice}`);
 }
 
 /* The commands that install a pair; for a pair that does not load, the nearest release that does. */
@@ -59,7 +63,8 @@ function commandsOf(view, pair) {
     if (!good.length) return [make("p", {}, `No release of ${pair.name} in the data is known to load with torch ${torch} here.`)];
     return [make("p", {}, `Loads with torch ${torch}: ${pair.name} ${spansInWords(good, names)}.`)];
   }
-  const commands = commandTexts({ name: pair.name, version: names[pair.release], torch, build: target.build, platform: data.platforms[target.platform], python: chosenPython(view, pair.pythons) });
+  const isApart = target.build !== "pypi" && data.packages[pair.name].labels === false;
+  const commands = (isApart ? apartTexts : commandTexts)({ name: pair.name, version: names[pair.release], torch, build: target.build, platform: data.platforms[target.platform], python: chosenPython(view, pair.pythons) });
   return [make("h3", {}, "Install"), ...Object.entries(commands).map(([title, text]) => copyable(title, text))];
 }
 
@@ -80,6 +85,19 @@ function commandTexts({ name, version, torch, build, platform, python }) {
   if (platform.startsWith("linux")) {
     const ffmpeg = name === "torchcodec" ? ["RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg"] : [];
     found.Dockerfile = [`FROM python:${python}-slim`, ...ffmpeg, `RUN pip install --no-cache-dir ${pins.join(" ")}${tail}`].join("\n");
+  }
+  return found;
+}
+
+/* The same for a companion that has no builds of its own, and that the page of a build may lack. */
+function apartTexts({ name, version, torch, build, platform, python }) {
+  const first = `torch==${torch} --index-url ${WHEELS}${build}`, second = `${name}==${version}`;
+  const found = {
+    pip: `python -m pip install ${first}\npython -m pip install ${second}`,
+    uv: `uv pip install ${first}\nuv pip install ${second}`,
+  };
+  if (platform.startsWith("linux")) {
+    found.Dockerfile = [`FROM python:${python}-slim`, `RUN pip install --no-cache-dir ${first}`, `RUN pip install --no-cache-dir ${second}`].join("\n");
   }
   return found;
 }
@@ -128,7 +146,7 @@ function buildsOf(view, name, release, torch) {
   if (mine.length * theirs.length < 2) return [];
   const head = make("tr", {}, make("th", { scope: "col" }, "torch"), ...mine.map((build) => make("th", { scope: "col" }, build || "?")));
   const rows = theirs.map((torchBuild) => make("tr", {}, make("th", { scope: "row" }, torchBuild || "?"), ...mine.map((build) => {
-    const judged = judge.judge(name, release, build, torch, torchBuild, target.platform);
+    const judged = judge.judge(name, release, build, torch, torchBuild, target.platform, target.pythons);
     return make("td", { title: judged.reason }, make("b", { class: `mark ${classOf(judged)}`, "aria-hidden": "true" }, markOf(judged)), make("span", { class: "hidden" }, judged.verdict));
   })));
   return [make("h3", {}, "Builds of this pair"), make("p", { class: "note" }, `${name} across, torch down; the build of the public index first.`),

@@ -54,9 +54,10 @@ class Judge {
     return spans(this.at(this.data.packages[name].allowed[release], platform)).has(torch);
   }
 
-  /* The judgement of a pair of builds; null if the two never install together. */
-  judge(name, release, build, torch, torchBuild, platform) {
-    if (!(this.cells(name, release, platform) & this.cells("torch", torch, platform))) return null;
+  /* The judgement of a pair of builds on some Pythons (a mask); null if the two never install together there. */
+  judge(name, release, build, torch, torchBuild, platform, pythons = -1) {
+    const shared = this.cells(name, release, platform) & this.cells("torch", torch, platform) & pythons;
+    if (!shared) return null;
     const pair = {
       name, build, torchBuild,
       version: this.data.packages[name].versions[release],
@@ -64,15 +65,42 @@ class Judge {
       isPublic: build === this.builds(name, release, platform)[0]
         && torchBuild === this.builds("torch", torch, platform)[0],
     };
+    const facts = this.at(this.data.packages[name].facts[release], platform);
+    if (typeof facts === "object") return this.byPython(pair, torch, facts.p, shared);
     const proof = this.proof(pair, release, torch, platform);
     if (proof && proof.verdict !== "unknown") return proof;
-    const found = this.byRules(pair, release, torch, platform);
+    const found = this.byRules(pair, torch, facts);
     return !proof || found.verdict === "fails" ? found : proof;
   }
 
-  byRules(pair, release, torch, platform) {
+  /* A release whose wheels for different Pythons are made for different torches: unknown unless all agree. */
+  byPython(pair, torch, places, shared) {
+    const found = new Map();
+    for (const [at, minor] of this.data.pythons.entries()) {
+      if (!(shared & (1 << at))) continue;
+      const judged = this.byRules(pair, torch, places[at]), key = JSON.stringify(judged);
+      if (!found.has(key)) found.set(key, { judged, pythons: [] });
+      found.get(key).pythons.push(`3.${minor}`);
+    }
+    const answers = [...found.values()];
+    if (answers.length === 1) return answers[0].judged;
+    const said = answers.map(({ judged, pythons }) => `${judged.verdict} on Python ${pythons.join(", ")}`);
+    return judgement("unknown", "", `It depends on the Python: ${said.join("; ")}.`);
+  }
+
+  /* The judgement of the rules; a release that no rule was written for does not load because of a range. */
+  byRules(pair, torch, place) {
+    const found = this.byStatements(pair, torch, place);
+    for (const [name, version] of [["torch", pair.torch], [pair.name, pair.version]]) {
+      const reasons = this.data.packages[name].unproven[version] || {};
+      const because = reasons[""] || reasons[this.data.platforms[platform]];
+      if (because && found.verdict === "loads") return judgement("unknown", "", `${name} ${version} is unproven: ${because}.`);
+    }
+    return found;
+  }
+
+  byStatements(pair, torch, place) {
     const { data } = this;
-    const place = this.at(data.packages[pair.name].facts[release], platform);
     const facts = place < 0 ? [] : data.sets[place].map((each) => data.facts[each]);
     const mine = facts.filter((fact) => this.isAbout(fact[3], pair.build));
     const broken = mine.find((fact) => this.isBroken(fact, pair, torch));

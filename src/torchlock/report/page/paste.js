@@ -109,7 +109,7 @@ function readRequirements(data, text) {
 /* The requirements of a line: a requirements file has one in a line, a command several. */
 function words(line, isCommand) {
   if (!line || /^-/.test(line)) return [];
-  if (!isCommand) return [line.replace(/\s+--\w.*$/, "").replace(/\\$/, "").replace(/^["']|["'],?$/g, "").trim()];
+  if (!isCommand) return [line.replace(/\s+--\w.*$/, "").replace(/\\$/, "").replace(/^(["'])(.*)\1,?$/, "$2").trim()];
   const found = [], quoted = line.match(/"[^"]*"|'[^']*'|[^\s;&|]+|[;&|]/g) || [];
   for (let at = 0; at < quoted.length && !/^[;&|]$/.test(quoted[at]); at += 1) {
     const word = quoted[at].replace(/^["']|["']$/g, "");
@@ -208,7 +208,7 @@ function judgeBuilds(judge, entry, release, torch, torchRelease, target) {
   const own = entry.build || torch.build ? entry.build : "", theirs = torch.build;
   const build = own || judge.builds(entry.name, release, target.platform)[0] || "";
   const torchBuild = theirs || judge.builds("torch", torchRelease, target.platform)[0] || "";
-  return judge.judge(entry.name, release, build, torchRelease, torchBuild, target.platform);
+  return judge.judge(entry.name, release, build, torchRelease, torchBuild, target.platform, target.pythons);
 }
 
 function range(data, name, places) {

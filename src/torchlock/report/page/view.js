@@ -80,9 +80,17 @@ class View {
   draw() {
     const driver = byId("driver");
     driver.setAttribute("aria-invalid", driver.value.trim() !== "" && !numbers(driver.value.trim()));
+    byId("target").textContent = this.targetInWords();
     this.drawOverview();
     this.drawGrid();
     if (this.chosen) this.choose(this.chosen.name, this.chosen.release, this.chosen.torch, false);
+  }
+
+  /* The filters as one line, for a print of the page. */
+  targetInWords() {
+    const chosen = (id) => byId(id).selectedOptions[0].textContent;
+    const driver = byId("driver").value.trim();
+    return `${chosen("platform")}; Python ${chosen("python")}; build: ${chosen("build")}; GPU: ${chosen("gpu")}${driver ? `; driver ${driver}` : ""}`;
   }
 
   /* The releases of torch that are shown, newest first, each with its build. */
@@ -105,7 +113,7 @@ class View {
     const shared = this.judge.cells(name, release, target.platform) & this.judge.cells("torch", torch, target.platform);
     const [build] = this.judge.wanted(name, release, target.platform, target.build);
     if (build === undefined || !(shared & target.pythons)) return null;
-    const judged = this.judge.judge(name, release, build, torch, torchBuild, target.platform);
+    const judged = this.judge.judge(name, release, build, torch, torchBuild, target.platform, target.pythons);
     const shown = [...document.querySelectorAll("input[name=kind]:checked")].map((each) => each.value);
     return judged && shown.includes(judged.kind) ? { ...judged, build } : null;
   }
@@ -131,7 +139,8 @@ class View {
     const found = versions.map((_, release) => ({ release, judged: this.judgement(name, release, row.torch, row.build) }))
       .filter((each) => each.judged);
     const loads = found.filter((each) => each.judged.verdict === "loads");
-    const installs = loads.filter((each) => this.judge.allows(name, each.release, row.torch, this.target.platform));
+    const yanked = spans(this.data.packages[name].yanked);
+    const installs = loads.filter((each) => !yanked.has(each.release) && this.judge.allows(name, each.release, row.torch, this.target.platform));
     const good = installs.length ? installs : loads;
     const open = found.filter((each) => each.judged.verdict === "unknown");
     const shown = good.length ? good : open;
