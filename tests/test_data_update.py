@@ -139,7 +139,7 @@ def test_the_whole_flow(user: User) -> None:
     assert broken.json["files"][0]["findings"][0]["sources"][0]["id"] == "data-update"
     (unread,) = user.audit("torch==2.16.0", "torchcodec==0.18.0").json["files"][0]["findings"]
     assert unread["rule"] == "TL902"
-    assert "torchcodec 0.18.0 is newer than the data" in unread["message"]
+    assert unread["message"].startswith("torchcodec 0.18.0 was not judged: its wheel could not be read (")
 
     good = user.run("check", "--path", str(site(user.folder, future.torch("2.16.0"), future.torchaudio("2.12.0"))))
     assert "TL101" not in good.out
