@@ -125,6 +125,30 @@ def test_a_proof_decides_and_names_its_wheels() -> None:
     assert [wheel.file.split("-")[0] for wheel in judged.evidence] in (["torchaudio", "torch"], [])
 
 
+@pytest.mark.parametrize(
+    ("pair", "platform", "because"),
+    [
+        (("torchvision", "0.22.0", "cpu", "2.8.0", "cpu"), "linux-aarch64", "its C++ operators are compiled"),
+        (("torchcodec", "0.3.0", "cpu", "2.9.0", "cpu"), "macos-arm64", "compiled against that series"),
+        (("torchaudio", "0.8.1", "cpu", "1.9.0", "cpu"), "windows-amd64", "its metadata requires exactly that"),
+    ],
+)
+def test_a_rule_does_not_overrule_wheels_that_miss_nothing(
+    pair: tuple[str, str, str, str, str], platform: str, because: str
+) -> None:
+    """Nothing is missing, but a document names another torch: unknown, and both are cited."""
+    python = "3.9" if pair[0] == "torchaudio" else "3.10"
+    target = Target(PythonVersion.parse(python), Platform.parse(platform))
+    judged = PairJudge(Matrix(), Proofs()).judge(Pair(*pair, public=True), target)
+    assert judged.verdict == "unknown"
+    assert "documented as failing: " in judged.reason
+    assert because in judged.reason
+    assert judged.rule
+    assert judged.evidence
+    assert judged.sources[0] == "proofs-from-wheels"
+    assert len(judged.sources) > 1
+
+
 def test_a_build_of_torch_is_compared_with_a_gpu_and_a_driver() -> None:
     pascal, blackwell = Gpu("sm_61", "sm_61"), Gpu("sm_120", "sm_120")
     assert fitness_of("2.9.1", "cu130", "linux-x86_64", pascal, "").answer == "no"

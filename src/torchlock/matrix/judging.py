@@ -59,14 +59,17 @@ class PairJudge:
     def judge(self, pair: Pair, target: Target) -> Judgement:
         """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown.
 
-        Where the symbols do not decide, a rule decides that was measured, but not a range that is only declared.
+        Where the symbols do not decide, a rule decides for "loads" that was measured, but not a range that is only
+        declared. A rule that says which torch is needed does not decide for "fails": the wheels show that nothing
+        is missing. The pair is then unknown, and documented as failing.
         """
         proof = self._proof(pair, target)
         if proof is not None and proof.verdict != UNKNOWN:
             return _proven(proof)
         found = self._by_rules(pair, target)
-        decided = found.verdict == FAILS or (found.verdict, found.kind) == (LOADS, MEASURED)
-        return found if proof is None or decided else _proven(proof)
+        if proof is None or (found.verdict, found.kind) == (LOADS, MEASURED):
+            return found
+        return _documented(_proven(proof), found) if found.verdict == FAILS else _proven(proof)
 
     def varies(self, name: str, version: str, platform: Platform) -> bool:
         """Whether the wheels of a release for different Pythons are made for different releases of torch.
@@ -198,6 +201,13 @@ def _proven(cell: Cell) -> Judgement:
         sources=cell.sources,
         evidence=cell.evidence,
     )
+
+
+def _documented(proof: Judgement, found: Judgement) -> Judgement:
+    """The judgement of a pair whose wheels do not decide, and of which a rule says that it fails."""
+    reason = f"{proof.reason.removesuffix('.')}. It is documented as failing: {found.reason}"
+    sources = tuple(dict.fromkeys((*proof.sources, *found.sources)))
+    return proof._replace(reason=reason, rule=found.rule, sources=sources)
 
 
 def _failure(pair: Pair, broken: Violation) -> Judgement:

@@ -72,12 +72,18 @@ class Judge {
     return this.decide(pair, torch, facts, proofs[0] && proofs[0].judged);
   }
 
-  /* A proof decides; where it does not, the rules that were measured; else it is unknown. */
+  /* A proof decides; where it does not, rules that were measured decide for "loads"; else it is unknown. */
   decide(pair, torch, facts, proof) {
     if (proof && proof.verdict !== "unknown") return proof;
     const found = this.byRules(pair, torch, facts);
-    const decided = found.verdict === "fails" || (found.verdict === "loads" && found.kind === "measured");
-    return !proof || decided ? found : proof;
+    if (!proof || (found.verdict === "loads" && found.kind === "measured")) return found;
+    return found.verdict === "fails" ? this.documented(proof, found) : proof;
+  }
+
+  /* A pair whose wheels do not decide, and of which a rule says that it fails. */
+  documented(proof, found) {
+    const reason = `${proof.reason.replace(/\.$/, "")}. It is documented as failing: ${found.reason}`;
+    return { ...proof, reason, rule: found.rule, sources: [...new Set([...proof.sources, ...found.sources])] };
   }
 
   /* A release whose wheels for different Pythons are made for different torches: unknown unless all agree. */
