@@ -61,7 +61,7 @@ _OTHER_TORCH = Meaning(
 @rule("TL610", on="unexplained")
 def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A library that the loader of the log did not find, or one of Windows that lacks another."""
-    first = _line(context, log)
+    first = _line(context, log, found)
     match = _NOT_FOUND.search(first.text) if first is not None else None
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
@@ -79,7 +79,7 @@ def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -
 @rule("TL611", on="unexplained")
 def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A symbol that no library of the process defined; Windows does not name it."""
-    first = _line(context, log)
+    first = _line(context, log, found)
     meaning = meaning_of_undefined(first.symbol) if first is not None and first.symbol else None
     if first is not None and meaning is not None:
         by = f"{first.library} lacks" if first.library else "a library lacks"
@@ -93,7 +93,7 @@ def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) 
 @rule("TL612", on="unexplained")
 def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A C or C++ library of the machine that is too old for a package."""
-    first = _line(context, log)
+    first = _line(context, log, found)
     match = _VERSION.search(first.text) if first is not None else None
     if first is None or match is None:
         return
@@ -108,10 +108,12 @@ def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     yield _finding(context, "TL612", message, Meaning("", because, look), first, match["version"])
 
 
-def _line(context: CheckContext, log: Log) -> Signature | None:
-    """The first failure, if this environment has no torch, and if the line does not follow from another."""
+def _line(context: CheckContext, log: Log, found: Sequence[Finding]) -> Signature | None:
+    """The first failure, if this environment has no torch, and if the line is not explained, as an echo is."""
     first = log.first
     is_alone = first is not None and first.weight != ECHO and "torch" not in context.pins
+    if first is not None and any(each.expected_error == first.text and each.severity != "note" for each in found):
+        return None
     return first if is_alone and not _OF_PROGRAM.search(log.text) else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.library_origins import ffmpeg_of
 from torchlock.check.log_alone import has_stack
 from torchlock.check.log_machine import system_of
 from torchlock.check.log_releases import releases_in
@@ -99,6 +100,7 @@ def _facts(meaning: Meaning, log: Log) -> Mapping[str, str] | None:
     owners = [each for each in modules if each not in _LOADERS]
     known = {name: version for name, (version, _) in releases.items()}
     facts = {**known, **match.groupdict(), **(near.groupdict() if near is not None else {})}
+    facts["ffmpeg"] = ffmpeg_of(facts.get("library") or facts.get("mac") or "")
     facts["package"] = owners[-1] if owners else ""
     facts["numpy_without"] = numpy_without(facts.get("numpy_name") or "")
     for name in ("torchaudio", "torchvision", "torchcodec"):
