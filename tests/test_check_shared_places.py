@@ -61,7 +61,7 @@ def test_which_paths_are_shared() -> None:
         ("2026-01-05 10:00:02 ERROR app: lost the peer\n2026-01-05 10:00:03 INFO app: connected again\n", True),
         ("2026-01-05 10:00:02 ERROR app: the model file is damaged\n", False),
         ("Traceback (most recent call last):\n  File \"/app/a.py\", line 3\nKeyError: 'x'\n", False),
-        ("INFO ready\nKilled\n", False),
+        ("INFO ready\nweb exited with code 3\n", False),
     ],
 )
 def test_a_log_that_ends_with_another_failure_is_not_handled(after: str, is_handled: bool) -> None:

@@ -31,6 +31,7 @@ _PIN = re.compile(
 _OWN = re.compile(
     r"Cannot install ([^\n]{1,300}?) because|[Tt]he user requested ([^ ,]{1,80})|you require ([^ ,]{1,80})"
     r"|Because ([^ ,]{1,80}) depends on|your project depends on ([^ ,]{1,80})"
+    r"|depends on both ([^\n,]{1,160}), version solving"
 )
 _DEPENDS = re.compile(
     r"\b(torchaudio|torchvision|torchcodec|torchtext) (\d[\w.]{0,30})(?:\+(\w{1,20}))? depends on torch\b"
