@@ -19,7 +19,9 @@ _SHOWN = (
     re.compile(rf"^\s{{0,8}}{_NAMES}-{_VERSION}\s{{0,8}}$", re.I | re.M),
     re.compile(rf"Requirement already satisfied: {_NAMES}\S{{0,40}} .{{0,200}}\({_VERSION}\)"),
     re.compile(
-        rf"(?<![\w-])(?<!to build ){_NAMES}(?::? |\.__version__\)?\s{{0,4}}[=:]?\s{{0,4}}['\"]?| version ?[:=] ?){_VERSION}", re.I
+        rf"(?<![\w-])(?<!to build ){_NAMES}"
+        rf"(?::? |\.__version__\)?\s{{0,4}}[=:]?\s{{0,4}}['\"]?| version ?[:=] ?){_VERSION}",
+        re.I,
     ),
 )
 _INSTALLED = re.compile(r"Successfully installed (?P<all>.{1,4000})")

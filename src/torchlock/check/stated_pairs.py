@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
+from torchlock.check.log_machine import system_of
 from torchlock.check.log_releases import releases_in
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import describe_build, kind_of
@@ -28,14 +29,16 @@ _FOLDER = re.compile(
     r"[\w.-]{1,100}\.(?:so|pyd|dll|dylib)\b"
 )
 # conda's packages are not replaced by those of pip.
-_OF_CONDA = re.compile(r"\b(?:conda|mamba) install\b|\[conda\] (?:py)?torch\s.{0,60}\bpytorch\b|\bpytorch +\S+ +py3")
+_OF_CONDA = re.compile(
+    r"\b(?:conda|mamba) install\b|\[conda\] (?:py)?torch\s.{0,60}\bpytorch\b|\bpytorch +\S+ +py3"
+)
 
 
 class StatedPair(NamedTuple):
     """A companion and torch, as a log shows them: the releases, with their build labels.
 
     ``torches`` are the releases of torch that the companion works with; ``fits`` is whether torch is one of them,
-    None if this is unknown. ``is_conda``: the log shows that conda installed them.
+    None if this is unknown. ``system`` is that of the log, ``is_conda``: the log shows that conda installed them.
     """
 
     name: str
@@ -45,6 +48,7 @@ class StatedPair(NamedTuple):
     torch_label: str
     torches: tuple[str, ...]
     fits: bool | None
+    system: str
     is_conda: bool
 
     @property
@@ -81,9 +85,8 @@ def stated_pair(log: Log, name: str) -> StatedPair | None:
         return None
     (version, label), (torch, torch_label) = known[name], known["torch"]
     torches = torches_beside(name, version)
-    return StatedPair(
-        name, version, label, torch, torch_label, torches, _fits(torch, torches), bool(_OF_CONDA.search(log.text))
-    )
+    fits, is_conda = _fits(torch, torches), bool(_OF_CONDA.search(log.text))
+    return StatedPair(name, version, label, torch, torch_label, torches, fits, system_of(log.text), is_conda)
 
 
 def _fits(torch: str, torches: tuple[str, ...]) -> bool | None:
@@ -98,7 +101,9 @@ def _fits(torch: str, torches: tuple[str, ...]) -> bool | None:
         return None
     minors = {Version(each).release[:2] for each in torches}
     # A companion that works with several releases of torch may work with later ones.
-    return False if own < Version(torches[0]) or (len(minors) == 1 and own.release[:2] > last.release[:2]) else None
+    return (
+        False if own < Version(torches[0]) or (len(minors) == 1 and own.release[:2] > last.release[:2]) else None
+    )
 
 
 def remedy_of(pair: StatedPair) -> Remedy:
@@ -111,13 +116,16 @@ def remedy_of(pair: StatedPair) -> Remedy:
     if pair.fits:
         wanted = pair.version
     label = pair.torch_label
-    labelled = bool(label and wanted) and build_table().published(pair.name, wanted, label) is True
+    platform = "windows-amd64" if pair.system == "windows" else None
+    labelled = bool(label and wanted) and build_table().published(pair.name, wanted, label, platform) is True
     there = f"{wanted}+{label}" if labelled else wanted
     choices = [f"{pair.name} {there}, which is made for {pair.words[1]}"] if wanted else []
     if not wanted and Version(pair.torch).dev is not None:
-        choices = [f"the {pair.name} of the same day as this pre-release of torch, from the page that it came from"]
+        choices = [
+            f"the {pair.name} of the same day as this pre-release of torch, from the page that it came from"
+        ]
     if pair.torches and not pair.fits:
-        choices.append(f"torch {pair.torches[-1]}, for which {pair.name} {pair.version} is made")
+        choices.append(f"a torch that {pair.name} {pair.version} works with ({_span(pair.torches)})")
     summary = f"Install {', or '.join(choices)}. Other packages of the log that are compiled for torch follow it."
     if pair.is_conda:
         return Remedy(f"{summary} Use conda for it, if conda installed them.")
@@ -128,12 +136,34 @@ def remedy_of(pair: StatedPair) -> Remedy:
     return Remedy(summary, commands=(Command("pip", line),))
 
 
+def stated_hint(log: Log, name: str) -> str:
+    """What the releases of a log that are known say about a companion that does not load, in a sentence.
+
+    It is empty if the log shows neither release, or if the tables do not know what belongs to it.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    known = releases_in(log)
+    torch, own = known.get("torch", ("", ""))[0], known.get(name, ("", ""))[0]
+    pair = stated_pair(log, name)
+    if pair is not None and pair.fits:
+        return f" {pair.words[0]} and {pair.words[1]}, which the log shows, belong together."
+    if torch and not own and (wanted := newest_beside(name, torch)):
+        return f" The log shows torch {torch}: {name} {wanted} is made for it."
+    if own and not torch and (torches := torches_beside(name, own)):
+        return f" The log shows {name} {own}, which is made for torch {_span(torches)}."
+    return ""
+
+
 def reason_of(pair: StatedPair) -> str:
     """Why the two releases do not load together, in words."""
     if pair.other_build:
         builds = f"{describe_build(pair.label)}, and that torch for {describe_build(pair.torch_label)}"
         return f"that {pair.name} is built for {builds}"
-    span = pair.torches[0] if len(pair.torches) == 1 else f"{pair.torches[0]} to {pair.torches[-1]}"
-    return f"{pair.name} {pair.version} is compiled for torch {span}, and the log shows torch {pair.torch}"
+    own = f"{pair.name} {pair.version} is compiled for torch {_span(pair.torches)}"
+    return f"{own}, and the log shows torch {pair.torch}"
 
 
+def _span(torches: tuple[str, ...]) -> str:
+    return torches[0] if len(torches) == 1 else f"{torches[0]} to {torches[-1]}"
