@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from support import future
+from support.amount import amount
 from support.refresh_index import Index, started
 from torchlock.knowledge.releases import Catalogue
 
@@ -94,6 +95,7 @@ def site(folder: Path, *wheels: tuple[str, bytes]) -> Path:
     return place
 
 
+@pytest.mark.sampled
 def test_the_whole_flow(user: User) -> None:
     """One test: the update is the slow part of it."""
     newest = (Catalogue().releases("torch") or [])[-1].version
@@ -137,7 +139,7 @@ def test_the_whole_flow(user: User) -> None:
     assert broken.json["files"][0]["findings"][0]["sources"][0]["id"] == "data-update"
     (unread,) = user.audit("torch==2.16.0", "torchcodec==0.18.0").json["files"][0]["findings"]
     assert unread["rule"] == "TL902"
-    assert "torchcodec 0.18.0 is newer than the data" in unread["message"]
+    assert unread["message"].startswith("torchcodec 0.18.0 was not judged: its wheel could not be read (")
 
     good = user.run("check", "--path", str(site(user.folder, future.torch("2.16.0"), future.torchaudio("2.12.0"))))
     assert "TL101" not in good.out
@@ -151,8 +153,8 @@ def test_the_whole_flow(user: User) -> None:
     assert verdicts == {"2.16.0": ("loads", None), newest: ("fails", future.NEW)}
 
     # A second update reads only the wheel that could not be read; a failing index changes nothing.
-    again = user.update()
-    assert "and 1 wheel were read" in again.err
+    for _ in range(amount(1, quick=0)):
+        assert "and 1 wheel were read" in user.update().err
     user.index.projects.clear()
     user.index.url = "http://127.0.0.1:9/simple/"
     assert user.update().code == 2

@@ -112,7 +112,8 @@ def _places(tags: list[str]) -> str:
     pythons = "every Python"
     if minors:
         pythons = f"Python 3.{minors[0]}" + (f" to 3.{minors[-1]}" if len(minors) > 1 else "")
-    return f"{pythons} on {' and '.join(systems)}"
+    *before, last = systems or ["an unknown platform"]
+    return f"{pythons} on {', '.join(before)}{' and ' * bool(before)}{last}"
 
 
 def _platform(tag: str) -> str:

@@ -55,6 +55,11 @@ class Knowledge:
         return self.matrix.source("catalogue").date or self.matrix.date
 
     @cached_property
+    def oldest_date(self) -> str:
+        """The date of the older of the catalogue and of what dependents declare: an update has only the stack."""
+        return min(self.date, self.matrix.source("dependents-metadata").date or self.date)
+
+    @cached_property
     def with_current_pythons(self) -> int:
         """The cells of Pythons that were supported within the year before the date of the tables."""
         year, month = self.date[:4], self.date[4:7]

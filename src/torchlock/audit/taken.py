@@ -161,7 +161,7 @@ class Takes:
             yield Taken(release.version, here, demand, words, allowed, unread)
 
     def _newest_of(self, name: str, version: Version) -> str:
-        return f"{name} {version}, which an installer takes ({as_of(self._context.known.date)})"
+        return f"{name} {version}, which an installer takes ({as_of(self._context.known.oldest_date)})"
 
     def _of_brought(self, name: str) -> Iterator[Taken]:
         """The releases of a package that the file does not name."""

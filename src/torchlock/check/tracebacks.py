@@ -20,12 +20,15 @@ _MODULE = "|".join(sorted((name for name in STACK if name != "numpy"), key=len, 
 _Q = "[`'\"]?"
 
 
-def _errors(module: str) -> tuple[re.Pattern[str], ...]:
-    """What Python prints if a name of one of these modules is not there."""
+def _errors(module: str, start: str = "") -> tuple[re.Pattern[str], ...]:
+    """What Python prints if a name of one of these modules is not there.
+
+    ``start`` is what may stand before the module in place of "module", where somebody left that word out.
+    """
     dotted = rf"(?P<module>(?:{module})(?!\w)(?:\.\w{{1,80}}){{0,9}})"
     return (
         re.compile(
-            rf"(?P<partly>partially initialized )?module {_Q}{dotted}{_Q}"
+            rf"(?P<partly>partially initialized )?(?:module {_Q}{start}){dotted}{_Q}"
             rf"(?: from {_Q}(?P<file>[^'\"]{{1,300}}){_Q})? has no attribute {_Q}(?P<name>\w{{1,100}})"
         ),
         re.compile(
@@ -36,7 +39,7 @@ def _errors(module: str) -> tuple[re.Pattern[str], ...]:
     )
 
 
-_OF_STACK = _errors(_MODULE)
+_OF_STACK = _errors(_MODULE, r"|(?<!object )['\"`]")
 _OF_OTHERS = _errors(rf"(?!(?:{_MODULE}|numpy)(?!\w))[A-Za-z]\w{{0,60}}")
 # The same before Python 3.7: the line of code has the module.
 _NAMELESS = re.compile(r"cannot import name ['\"]?(?P<name>\w{1,100})['\"]?\s{0,9}$")
@@ -164,7 +167,7 @@ def _frame(line: str) -> Frame | None:
 
 
 def _missing(line: str, number: int, patterns: tuple[re.Pattern[str], ...]) -> MissingName | None:
-    if "module" not in line and "cannot import name" not in line:
+    if not any(word in line for word in ("module", "cannot import name", "has no attribute")):
         return None
     for pattern in patterns:
         match = pattern.search(line)

@@ -92,7 +92,7 @@ class LiveRelease:
         if self._bundled is None:
             late = self.date > self._as_of
             return Unknown("it is newer than the data" if late else "it is not in the data", self._as_of)
-        if why := self._bundled.lack_on(self.tags[wheel]):
+        if why := self._lack(wheel):
             return Unknown(why)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
@@ -128,7 +128,10 @@ class LiveRelease:
 
     def _is_covered(self, wheel: int) -> bool:
         """Whether the data say what this wheel works with."""
-        return self._bundled is not None and not self._bundled.lack_on(self.tags[wheel])
+        return self._bundled is not None and not self._lack(wheel)
+
+    def _lack(self, wheel: int) -> str:
+        return "" if self._bundled is None else self._bundled.lack_on(self.tags[wheel] if wheel >= 0 else "")
 
     def _compared(self, wheel: int) -> wheel_build.Compared | Unknown | None:
         try:

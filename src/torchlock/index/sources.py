@@ -362,7 +362,7 @@ class Sources:
     def _from_catalogue(self, name: str) -> Sequence[Release]:
         found = self._catalogue.releases(name) if self._bundled else None
         if found:
-            self._used[PUBLIC] = None
+            self._used[self._catalogue.source_of(name) or PUBLIC] = None
             self._snapshots.add(name)
         return found or ()
 

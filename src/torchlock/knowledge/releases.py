@@ -415,6 +415,12 @@ class Catalogue:
         """
         return (self._overlay.dates.get(name) if self._overlay else None) or self.date
 
+    def source_of(self, name: str) -> str:
+        """The index of the last update, if its releases of a project count; "" for the bundled ones."""
+        overlay = self._overlay
+        is_there = overlay is not None and f"releases/{name}.json" in overlay.files
+        return f"{overlay.source} (torchlock data update)" if overlay is not None and is_there else ""
+
     def holds(self, name: str) -> bool:
         """Whether the project is in the catalogue."""
         return name in self._names

@@ -13,7 +13,7 @@ from torchlock.knowledge.build_pairs import mismatch
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
-from torchlock.matrix.values import FAILS, LOADS, UNKNOWN, Judgement
+from torchlock.matrix.values import FAILS, LOADS, MEASURED, UNKNOWN, Judgement
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -56,13 +56,17 @@ class PairJudge:
         self._proofs: dict[tuple[str, str], dict[tuple[object, ...], Cell]] = {}
 
     def judge(self, pair: Pair, target: Target) -> Judgement:
-        """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown."""
+        """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown.
+
+        Where the symbols do not decide, a rule decides that was measured, but not a range that is only declared.
+        """
         varies = self.varies(pair.package, pair.version, target.platform)
         proof = None if varies else self._proof(pair, str(target.platform))
         if proof is not None and proof.verdict != UNKNOWN:
             return _proven(proof)
         found = self._by_rules(pair, target)
-        return found if proof is None or found.verdict == FAILS else _proven(proof)
+        decided = found.verdict == FAILS or (found.verdict, found.kind) == (LOADS, MEASURED)
+        return found if proof is None or decided else _proven(proof)
 
     def varies(self, name: str, version: str, platform: Platform) -> bool:
         """Whether the wheels of a release for different Pythons are made for different releases of torch.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from torchlock.inspect.binaries.cxx_names import demangled
@@ -125,6 +126,7 @@ def _name(symbol: str) -> str:
     return symbol.rpartition("!")[2]
 
 
+@cache
 def _is_of_others(symbol: str) -> bool:
     return _OF_OTHERS.match(_name(symbol)) is not None
 
@@ -162,6 +164,7 @@ def _of_library(library: Library, torch: TorchWheel, history: History) -> _Lack 
     return _Lack(f"{name} uses {shown}{others}, which this torch lacks: {told}", shown)
 
 
+@cache
 def _rank(symbol: str) -> tuple[object, ...]:
     """Which missing symbol is named: one of torch, of its stable ABI, with a name that says what it does."""
     names = plain(symbol).split("::")

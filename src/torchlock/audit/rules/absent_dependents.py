@@ -38,7 +38,7 @@ def absent_dependents(context: AuditContext) -> Iterator[Finding]:
 
 def _finding(context: AuditContext, demand: Demand, near: Sequence[Version]) -> Finding:
     nearest = f"its nearest releases are {listed([str(version) for version in near])}"
-    message = f"there is no {asked(demand)} ({as_of(context.known.date)}): {nearest}"
+    message = f"there is no {asked(demand)} ({as_of(context.known.oldest_date)}): {nearest}"
     return context.finding("TL502", "error", message, [demand], _BECAUSE)
 
 

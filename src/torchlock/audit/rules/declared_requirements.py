@@ -275,7 +275,7 @@ def _finding(
     if one:
         subject = f"{asked(own)} declares {declared}"
     else:
-        date = as_of(context.known.date)
+        date = as_of(context.known.oldest_date)
         newest = f"{clash.release.name} {clash.release.version}"
         subject = f"every release that {asked(own)} allows ({date}) excludes it: {newest} declares {declared}"
     if bringing is not None:

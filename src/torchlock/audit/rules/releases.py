@@ -11,6 +11,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge import tables
 from torchlock.knowledge.images import image_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -73,6 +74,8 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
         message = f"{unknown}: packages that must match it were not judged"
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
+    if demand.why == "newer" and (lack := _lack(demand)):
+        return context.finding("TL902", "note", f"{asked(demand)} was not judged: {lack}", [demand])
     rule, why = {
         "newer": ("TL902", f"newer than the data ({package.versions[-1]}, {as_of(context.known.date)})"),
         "vendor": ("TL903", "a third-party build"),
@@ -80,6 +83,15 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
         "url": ("TL903", "installed from a file, a folder or a repository"),
     }.get(demand.why, ("", ""))
     return context.finding(rule, "note", f"{asked(demand)} is {why}: not judged", [demand]) if rule else None
+
+
+def _lack(demand: Demand) -> str:
+    """Why the last update of the data does not say what this release works with; "" if it does not have it."""
+    found, version = tables.overlay(), pinned(demand.entry.specifier)
+    if found is None or version is None:
+        return ""
+    reasons = found.unproven.get(demand.name, {}).get(str(version.public), {})
+    return "; ".join(f"{why} ({place})" if place else why for place, why in reasons.items())
 
 
 def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:

@@ -60,6 +60,7 @@ class Judge {
     if (!shared) return null;
     const pair = {
       name, build, torchBuild,
+      platform: this.data.platforms[platform],
       version: this.data.packages[name].versions[release],
       torch: this.data.packages.torch.versions[torch],
       isPublic: build === this.builds(name, release, platform)[0]
@@ -70,7 +71,8 @@ class Judge {
     const proof = this.proof(pair, release, torch, platform);
     if (proof && proof.verdict !== "unknown") return proof;
     const found = this.byRules(pair, torch, facts);
-    return !proof || found.verdict === "fails" ? found : proof;
+    const decided = found.verdict === "fails" || (found.verdict === "loads" && found.kind === "measured");
+    return !proof || decided ? found : proof;
   }
 
   /* A release whose wheels for different Pythons are made for different torches: unknown unless all agree. */
@@ -84,6 +86,10 @@ class Judge {
     }
     const answers = [...found.values()];
     if (answers.length === 1) return answers[0].judged;
+    if (new Set(answers.map(({ judged }) => judged.verdict)).size === 1) {
+      const reasons = answers.map(({ judged, pythons }) => `On Python ${pythons.join(", ")}: ${judged.reason}`);
+      return { ...answers[0].judged, reason: reasons.join(" ") };
+    }
     const said = answers.map(({ judged, pythons }) => `${judged.verdict} on Python ${pythons.join(", ")}`);
     return judgement("unknown", "", `It depends on the Python: ${said.join("; ")}.`);
   }
@@ -93,7 +99,7 @@ class Judge {
     const found = this.byStatements(pair, torch, place);
     for (const [name, version] of [["torch", pair.torch], [pair.name, pair.version]]) {
       const reasons = this.data.packages[name].unproven[version] || {};
-      const because = reasons[""] || reasons[this.data.platforms[platform]];
+      const because = reasons[""] || reasons[pair.platform];
       if (because && found.verdict === "loads") return judgement("unknown", "", `${name} ${version} is unproven: ${because}.`);
     }
     return found;
