@@ -13,7 +13,7 @@ _VERSION = (
     r"(?P<version>\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\.post\d{1,2})?(?:\.?dev\d{6,8})?"
     r"(?:\+\w{1,20}(?:\.\w{1,20}){0,5})?)(?!\w|\.\w|\+)"
 )
-# Lists of pip and conda, pip show, collect_env, the words of pip, and those of a program: "torch: 2.9.0", "torch 2.9.0".
+# Lists of pip and conda, pip show, collect_env, the words of pip, and those of a program: "torch: 2.9.0".
 _SHOWN = (
     re.compile(rf"^Name: {_NAMES}\s{{1,3}}Version: {_VERSION}", re.I | re.M),
     re.compile(rf"^\s{{0,8}}(?:\[pip3?\] |\[conda\] )?{_NAMES}(?: {{1,40}}|: ?|==){_VERSION}", re.I | re.M),
