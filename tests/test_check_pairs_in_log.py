@@ -38,7 +38,8 @@ def test_both_releases_are_in_a_list_of_pip() -> None:
 
 
 def test_a_torch_before_its_release() -> None:
-    said = "torchaudio 2.0.2+cu118 requires torch==2.0.1, but you have torch 2.1.0.dev20230819+cu118 which is incompatible."
+    said = "torchaudio 2.0.2+cu118 requires torch==2.0.1, but you have torch 2.1.0.dev20230819+cu118"
+    said += " which is incompatible."
     (finding,) = judged(f"{said}\n{LOST}")
     assert finding.rule == "TL101"
     assert (
@@ -95,7 +96,7 @@ def test_releases_that_fit() -> None:
     (finding,) = judged(LOST + listed("torch==2.5.1+cu121", "torchaudio==2.5.1+cu121"))
     assert finding.rule == "TL611"
     assert finding.remedy is not None
-    assert finding.remedy.summary.endswith("torch 2.5.1+cu121, which the log shows, belong together.")
+    assert finding.remedy.summary.endswith("one is another build, or torch is another.")
 
 
 def test_only_torch_is_stated() -> None:
@@ -131,3 +132,58 @@ def test_conda_installed_them() -> None:
 )
 def test_whose_library_it_is(line: str, library: str, name: str) -> None:
     assert companion_of(line, library) == name
+
+
+def test_the_commands_name_two_sources() -> None:
+    for commands, words in (
+        (
+            "conda install -c pytorch pytorch\nconda install -c anaconda cudatoolkit=9.2\n",
+            "pytorch of conda and the channel anaconda",
+        ),
+        ("conda install pytorch cpuonly -c pytorch\npip install torchaudio\n", "pytorch of conda and pip"),
+        ("mamba install -c conda-forge pytorch\npip3 install torchcodec\n", "conda-forge of conda and pip"),
+    ):
+        (finding,) = judged(f"{commands}{LOST}")
+        assert finding.remedy is not None
+        assert f"install from the channel {words}" in finding.remedy.summary
+
+
+def test_the_channels_of_one_command_belong_together() -> None:
+    (finding,) = judged(f"conda install pytorch torchaudio pytorch-cuda=12.1 -c pytorch -c nvidia\n{LOST}")
+    assert finding.remedy is not None
+    assert "The commands of the log" not in finding.remedy.summary
+
+
+def test_files_that_an_installer_took_state_releases() -> None:
+    taken = "Downloading torch-2.5.1%2Bcu121-cp311-cp311-linux_x86_64.whl\n"
+    taken += "Downloading torchaudio-2.4.1-cp311-cp311-x.whl\n"
+    (finding,) = judged(taken + LOST)
+    assert finding.message.startswith("torchaudio 2.4.1 does not work with torch 2.5.1+cu121")
+
+
+def test_the_library_of_the_system_in_an_environment_of_conda() -> None:
+    user = "/home/u/miniconda3/envs/tts/lib/python3.10/site-packages/x/x.so"
+    old = "ImportError: {}/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by {})\n"
+    (finding,) = judged(old.format("/lib/x86_64-linux-gnu", user))
+    assert finding.remedy is not None
+    assert (
+        finding.remedy.commands[0].line
+        == "export LD_LIBRARY_PATH=/home/u/miniconda3/envs/tts/lib:$LD_LIBRARY_PATH"
+    )
+    for folder, path in (
+        ("/home/u/miniconda3/envs/tts/lib", user),
+        ("/lib/x86_64-linux-gnu", "/srv/env/lib/x.so"),
+    ):
+        (finding,) = judged(old.format(folder, path))
+        assert finding.remedy is None or not finding.remedy.commands
+
+
+def test_the_start_of_a_library_of_others() -> None:
+    for module, package in (
+        ("_pywrap_tensorflow_internal", "tensorflow"),
+        ("_framework_bindings", "mediapipe"),
+        ("QtCore", "PyQt5"),
+    ):
+        frame = f'  File "D:\\Lib\\site-packages\\{package}\\__init__.py", line 70, in <module>\n'
+        said = "A dynamic link library (DLL) initialization routine failed."
+        assert judged(f"{frame}ImportError: DLL load failed while importing {module}: {said}\n") == []

@@ -32,6 +32,10 @@ _FOLDER = re.compile(
 _OF_CONDA = re.compile(
     r"\b(?:conda|mamba) install\b|\[conda\] (?:py)?torch\s.{0,60}\bpytorch\b|\bpytorch +\S+ +py3"
 )
+# Commands that install the stack, with the channels that they name.
+_INSTALL = re.compile(r"\b(?:conda|mamba|pip3?) install [^\n&;]{1,300}")
+_OF_STACK = re.compile(r"\b(?:(?:py)?torch(?:audio|vision|codec)?|cudatoolkit|pytorch-cuda|cudnn)\b(?!/)")
+_CHANNEL = re.compile(r"(?:-c|--channel)[ =]([\w-]{2,40})")
 
 
 class StatedPair(NamedTuple):
@@ -136,6 +140,22 @@ def remedy_of(pair: StatedPair) -> Remedy:
     return Remedy(summary, commands=(Command("pip", line),))
 
 
+def sources_hint(log: Log) -> str:
+    """That a log installs torch and its companions from several sources, in a sentence; "" if it does not show it.
+
+    The channels pytorch and nvidia belong together.
+    """
+    commands = [each[0] for each in _INSTALL.finditer(log.text) if _OF_STACK.search(each[0])]
+    of_conda = [each for each in commands if not each.startswith("pip")]
+    named = dict.fromkeys(name for each in of_conda for name in _CHANNEL.findall(each) if name != "nvidia")
+    sources = [f"the channel {name} of conda" for name in named]
+    if len(commands) > len(of_conda) > 0:
+        sources = [*(sources or ["conda"]), "pip"]
+    if len(sources) < 2:
+        return ""
+    return f" The commands of the log install from {' and '.join(sources)}: take torch and all of these from one."
+
+
 def stated_hint(log: Log, name: str) -> str:
     """What the releases of a log that are known say about a companion that does not load, in a sentence.
 
@@ -148,7 +168,10 @@ def stated_hint(log: Log, name: str) -> str:
     torch, own = known.get("torch", ("", ""))[0], known.get(name, ("", ""))[0]
     pair = stated_pair(log, name)
     if pair is not None and pair.fits:
-        return f" {pair.words[0]} and {pair.words[1]}, which the log shows, belong together."
+        words = " and ".join(pair.words)
+        return (
+            f" By their releases, {words} of the log belong together: one is another build, or torch is another."
+        )
     if torch and not own and (wanted := newest_beside(name, torch)):
         return f" The log shows torch {torch}: {name} {wanted} is made for it."
     if own and not torch and (torches := torches_beside(name, own)):

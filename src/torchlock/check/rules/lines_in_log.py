@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.library_origins import Meaning, meaning_of_missing, meaning_of_opened
 from torchlock.check.log_signatures import ECHO
-from torchlock.check.stated_pairs import companion_of, stated_hint
+from torchlock.check.stated_pairs import companion_of, sources_hint, stated_hint
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
@@ -123,7 +123,7 @@ def _with_releases(log: Log, first: Signature, meaning: Meaning) -> Meaning:
     """A meaning with the companion that the line is about, and with what the log shows of its release."""
     name = companion_of(first.text, first.library)
     look = meaning.look.replace("torchlock lock torch torchaudio", f"torchlock lock torch {name or 'torchaudio'}")
-    return meaning._replace(look=look + (stated_hint(log, name) if name else ""))
+    return meaning._replace(look=look + (stated_hint(log, name) or sources_hint(log) if name else ""))
 
 
 def _is_of_others(log: Log, meaning: Meaning) -> bool:
