@@ -65,7 +65,7 @@ def test_a_build_for_another_accelerator() -> None:
     used = "PyTorch version: 1.9.0+cu111\nCUDA used to build PyTorch: 11.1\n"
     (finding,) = judged(lost + used + listed("torch==1.9.0+cu111", "torchaudio==0.10.0.dev20210902+rocm4.1"))
     assert finding.rule == "TL201"
-    assert finding.because == "that torchaudio is built for ROCm 4.1, and that torch for CUDA 11.1"
+    assert finding.because == "that torchaudio is a build for ROCm 4.1, and that torch a build for CUDA 11.1"
     assert finding.remedy is not None
     assert "torchaudio 0.9.0" in finding.remedy.summary
 

@@ -25,7 +25,8 @@ _SYSTEMS_OF = {"win": "Windows (sys_platform == 'win32')", "man": "Linux (x86_64
 _PAGE = re.compile(r"https://download\.pytorch\.org/whl/(cpu|cu\d{2,3}|xpu|rocm[\d.]{1,5})(?=[/\s)`'\"]|$)")
 # A wheel of torch that the installer took from the page of a build.
 _TAKEN = re.compile(
-    r"/whl/[\w.]{2,12}/torch-(?P<version>\d[\d.]{2,8}\d)(?P<label>(?:%2B|\+)[\w.]{2,12})?-cp3\d{1,2}-"
+    r"/whl/[\w.]{2,12}/torch-(?P<version>\d[\d.]{2,8}\d)(?P<label>(?:%2B|\+)[\w.]{2,12})?"
+    r"-cp3(?P<minor>\d{1,2})-\w{3,12}-(?P<tag>\w{3,40})\.whl"
 )
 # So many releases are called the last ones.
 _RECENT = 4
@@ -55,10 +56,15 @@ def _has_build_for(asked: Installation, tag: str, label: str) -> bool:
     """Whether the build of a page exists for the platform that an installer names; these tags are for others."""
     if any(each.rpartition("_")[2] == tag.rpartition("_")[2] and each[:3] == tag[:3] for each in asked.tags):
         return False
+    platform = _platform_of(tag)
+    return bool(platform) and build_table().published(asked.name, asked.version, label, platform) is True
+
+
+def _platform_of(tag: str) -> str:
+    """The platform of a wheel's tag, as the tables name it; "" for another one."""
     names = {"win_amd64": "windows-amd64", "win_arm64": "windows-arm64"}
     linux = f"linux-{'aarch64' if tag.endswith('aarch64') else 'x86_64'}"
-    platform = names.get(tag, linux if re.match(r"(?:many)?linux", tag) else "")
-    return bool(platform) and build_table().published(asked.name, asked.version, label, platform) is True
+    return names.get(tag, linux if re.match(r"(?:many)?linux", tag) else "")
 
 
 def page_without(asked: Installation) -> Told | None:
@@ -127,10 +133,17 @@ def without_companion(asked: Installation) -> Told | None:
         f"the page {page_of(label)} had no {asked.name} for this Python and platform on the day of the log; it "
         f"had torch {found['version']} for them, so neither is the reason"
     )
-    if wanted and build_table().published(asked.name, wanted, label) is True:
+    platform = _platform_of(found["tag"])
+    here = (
+        build_table().published(asked.name, wanted, label, platform or None, f"3.{found['minor']}")
+        if wanted
+        else False
+    )
+    if here is not False and build_table().published(asked.name, wanted, label) is True:
+        doubt = "" if here is True and platform else "; it is not certain that it is for this Python and platform"
         summary = (
             f"Run the command again: the page has {asked.name} {wanted}+{label} by now (as of "
-            f"{wheels.catalogue_date()})."
+            f"{wheels.catalogue_date()}){doubt}."
         )
     elif near := _builds_like(asked._replace(specifier=f"=={wanted}"), label) if wanted else []:
         summary = f"Install all of them from {page_of(near[0])}, which has {asked.name} {wanted}."

@@ -115,18 +115,18 @@ def _of_oldest(asked: Installation, targets: list[Target]) -> Told | None:
         return None
     if Version(final[0]) <= Version(asked.version):
         return None
-    every = ((minor, each) for minor in PYTHONS for each in targets)
-    cells = [(minor, wheels.releases_with(asked.name, "", _at(each, minor))) for minor, each in every]
-    pythons = {minor for minor, there in cells if there[:1] == final[:1] and {*final} <= {*there}}
-    if len(pythons) != 1:
+    every = [(f"3.{minor}", each, _at(each, minor)) for minor in PYTHONS for each in targets]
+    there = [(python, each, wheels.releases_with(asked.name, "", cell)) for python, each, cell in every]
+    own = [(python, each) for python, each, known in there if known[:1] == final[:1] and {*final} <= {*known}]
+    python = own[0][0] if own else ""
+    having = [each for _, target in own for each in wheels.pythons_with(asked.name, asked.version, "", target)]
+    earlier = sorted({each for each in having if python and Version(each) < Version(python)}, key=Version)
+    if len({each for each, _ in own}) != 1 or python in having or not earlier:
         return None
-    python = f"3.{pythons.pop()}"
-    having = [each for target in targets for each in wheels.pythons_with(asked.name, asked.version, "", target)]
-    earlier = sorted({each for each in having if Version(each) < Version(python)}, key=Version)
-    if python in having or not earlier:
-        return None
+    others = any(python in wheels.pythons_with(asked.name, asked.version, "", each) for each in targets)
+    where = " on this platform" if others else ""
     message = (
-        f"{asked.requirement} has no wheel for Python {python}, on which the installer of the log runs: "
+        f"{asked.requirement} has no wheel for Python {python}{where}, on which the installer of the log runs: "
         f"{final[0]}, the oldest release that it lists, is the first one for Python {python}"
     )
     summary = (

@@ -182,8 +182,9 @@ def stated_hint(log: Log, name: str) -> str:
 def reason_of(pair: StatedPair) -> str:
     """Why the two releases do not load together, in words."""
     if pair.other_build:
-        builds = f"{describe_build(pair.label)}, and that torch for {describe_build(pair.torch_label)}"
-        return f"that {pair.name} is built for {builds}"
+        builds = [describe_build(each) for each in (pair.label, pair.torch_label)]
+        words = [f"a {each}" if each == "CPU build" else f"a build for {each}" for each in builds]
+        return f"that {pair.name} is {words[0]}, and that torch {words[1]}"
     own = f"{pair.name} {pair.version} is compiled for torch {_span(pair.torches)}"
     return f"{own}, and the log shows torch {pair.torch}"
 
