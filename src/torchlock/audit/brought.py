@@ -27,12 +27,13 @@ class Brought(NamedTuple):
     """A requirement that a package brings.
 
     ``entry`` has the place of the package in the file, and the name and versions that are declared; ``chain`` are
-    the packages from the one in the file to the one that declares it.
+    the packages from the one in the file to the one that declares it. ``words`` say it, if the chain does not.
     """
 
     entry: Entry
     chain: tuple[str, ...]
     cells: int
+    words: str = ""
 
     @property
     def lead(self) -> str:
@@ -40,6 +41,8 @@ class Brought(NamedTuple):
         return self.chain[0].partition(" ")[0]
 
     def __str__(self) -> str:
+        if self.words:
+            return self.words
         first, *others = self.chain
         links = [f"brings {link}" for link in others]
         declared = f"declares {self.entry.name}{readable_specifier(self.entry.specifier)}"
@@ -71,9 +74,12 @@ def _brings(context: AuditContext, name: str, wanted: Set[str]) -> bool:
     The rules on pairs judge what the torch family declares on itself.
     """
     known = context.known.declared
-    if name in known.dependents:
-        return not known.names(name).isdisjoint(wanted | known.dependents)
-    return not known.names(name).isdisjoint(wanted - FAMILY)
+    if name in known.dependents and not known.names(name).isdisjoint(wanted | known.dependents):
+        return True
+    own = wanted - FAMILY
+    if name in FAMILY or not own:
+        return not known.names(name).isdisjoint(own)
+    return any(each in own or not known.names(each).isdisjoint(own) for each in known.names(name))
 
 
 def _of_entry(
@@ -85,9 +91,13 @@ def _of_entry(
     before: tuple[str, ...],
 ) -> Iterator[Brought]:
     """What the releases declare that installers take for an entry; nothing if it is not known which these are."""
+    known, own = context.known.declared, wanted - FAMILY
     for release, taken in releases_taken(context, entry, named, cells):
         chain = (*before, f"{release.name} {release.version}")
-        for here, dependency in release.on(wanted | context.known.declared.dependents, taken):
+        followed = wanted | known.dependents
+        if own and entry.name not in FAMILY:
+            followed |= {name for name in release.by_name if not known.names(name).isdisjoint(own)} - FAMILY
+        for here, dependency in release.on(followed, taken):
             where = here & wanted_on(context, dependency, entry)
             if not where:
                 continue

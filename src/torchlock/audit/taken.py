@@ -52,14 +52,19 @@ class Taken(NamedTuple):
 
 
 class Takes:
-    """What an installer takes in one install set. ``wanted`` are all packages that will be asked for."""
+    """What an installer takes in one install set.
 
-    def __init__(self, context: AuditContext, install_set: InstallSet, wanted: Set[str]) -> None:
+    ``wanted`` are all packages that will be asked for, ``more`` entries that count beside those of the file.
+    """
+
+    def __init__(
+        self, context: AuditContext, install_set: InstallSet, wanted: Set[str], more: Sequence[Entry] = ()
+    ) -> None:
         self._context = context
         self._set = install_set
         self._wanted = wanted
         self._known: dict[str, list[Taken]] = {}
-        self._entries = context.sides.of_pip(install_set.scope)
+        self._entries = [*context.sides.of_pip(install_set.scope), *more]
         self._named = by_name(self._entries)
         self._found: list[Brought] | None = None
 
