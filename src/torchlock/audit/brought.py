@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A package may bring another one that declares what is wanted; so deep is looked.
 _DEPTH = 3
+# The limit on releases of one package that are looked at.
+_MOST = 60
 
 
 class Brought(NamedTuple):
@@ -127,8 +129,40 @@ def releases_taken(
             return
         for clash in clashes_of(context, entry, release, named, here):
             here &= ~clash.cells
+        here &= ~_excluded_below(context, entry, release, named, here)
         if here:
             yield release, here
         cells &= ~here
         if not cells:
             return
+
+
+def _excluded_below(
+    context: AuditContext,
+    entry: Entry,
+    release: DeclaringRelease,
+    named: Mapping[str, Sequence[Entry]],
+    cells: int,
+) -> int:
+    """The cells where every release of a package that a release requires is excluded by the lines of the file.
+
+    pyannote.audio 4 requires pyannote-core 6, and each of its releases NumPy 2.
+    """
+    known, found = context.known.declared, 0
+    limited = {name for name, entries in named.items() if any(one.specifier for one in entries)}
+    for here, dependency in release.on(known.dependents - named.keys(), cells):
+        if known.names(dependency.name).isdisjoint(limited):
+            continue
+        left = here & wanted_on(context, dependency, entry) & ~found
+        one = replace(entry, name=dependency.name, specifier=dependency.specifier, extras=dependency.extras)
+        for below in candidates(context, one)[:_MOST] if left else ():
+            if isinstance(below.needs, Unknown):
+                left = 0
+            clashing = 0
+            for clash in clashes_of(context, one, below, named, left & below.cells) if left else ():
+                clashing |= clash.cells
+            left &= clashing | ~below.cells
+            if not left:
+                break
+        found |= left
+    return found

@@ -74,7 +74,9 @@ def _pinned_torch(context: AuditContext, install_set: InstallSet) -> OldTorch | 
         if not context.offer(demand.entry).only_public:
             continue
         places = range(len(stack.platforms))
-        torches = {place: releases if name == "torch" else stack.declared(name, releases, place) for place in places}
+        torches = {
+            place: releases if name == "torch" else stack.declared(name, releases, place) for place in places
+        }
         exact = {mask for mask in torches.values() if mask.bit_count() == 1}
         if len(exact) == 1:
             release = exact.pop().bit_length() - 1

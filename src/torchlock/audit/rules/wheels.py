@@ -65,9 +65,7 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
         yield from _later(context, install_set, names, reachable)
 
 
-def _later(
-    context: AuditContext, install_set: InstallSet, names: list[str], reachable: int
-) -> Iterator[Finding]:
+def _later(context: AuditContext, install_set: InstallSet, names: list[str], reachable: int) -> Iterator[Finding]:
     """A finding on a lock for the Pythons behind the first one that its open range admits.
 
     Its releases are fixed, so that an installer finds nothing there. It is a warning if these are most of the
