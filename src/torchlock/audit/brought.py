@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import cells_where
 from torchlock.audit.rules.declared_requirements import by_name, candidates, clashes_of, wanted_on
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import readable_specifier
 
@@ -166,3 +167,14 @@ def _excluded_below(
                 break
         found |= left
     return found
+
+
+def pieces(cells: int, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:
+    """Cells by what the packages bring there."""
+    parts: dict[tuple[int, ...], int] = {}
+    for cell in bits(cells):
+        active = tuple(at for at, one in enumerate(found) if one.cells >> cell & 1)
+        parts[active] = parts.get(active, 0) | 1 << cell
+    for active, where in parts.items():
+        if active:
+            yield where, tuple(found[at] for at in active)

@@ -1,7 +1,7 @@
 """The newest torch that fits the other lines of a file through a package that both of them require.
 
-``openai-whisper==20231117`` declares ``triton<3``, and torch 2.4 declares ``triton==3.0.0``: an installer passes over
-that torch and takes an older one, which no line of the file names.
+``openai-whisper==20231117`` declares ``triton<3``, and torch 2.4 declares ``triton==3.0.0``: an installer passes
+over that torch and takes an older one, which no line of the file names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.audit.brought import Brought, releases_taken
 from torchlock.audit.install_sets import cells_where, pinned
-from torchlock.audit.rules.declared_requirements import by_name, wanted_on
+from torchlock.audit.rules.declared_requirements import by_name, installs_on, wanted_on
 from torchlock.knowledge.declared import can_meet
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import readable_specifier
@@ -65,10 +65,12 @@ def _limits(context: AuditContext, install_set: InstallSet) -> Iterator[Shared]:
         cells = install_set.target_grid & cells_where(entry, context.stack)
         if entry.name in shared:
             words = f"{entry.name}{readable_specifier(entry.specifier)}"
-            yield Shared(entry, entry.name, entry.specifier, cells, f"this file asks for {words}")
-        elif pinned(entry.specifier) is not None and not entry.constraint and entry.name not in FAMILY:
-            if not context.known.declared.names(entry.name).isdisjoint(shared):
-                yield from _declared(context, entry, entries, cells, shared)
+            here = cells & installs_on(context, entry)
+            yield Shared(entry, entry.name, entry.specifier, here, f"this file asks for {words}")
+        elif entry.constraint or entry.name in FAMILY or pinned(entry.specifier) is None:
+            continue
+        elif not context.known.declared.names(entry.name).isdisjoint(shared):
+            yield from _declared(context, entry, entries, cells, shared)
 
 
 def _declared(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.audit.brought import brought
+from torchlock.audit.brought import brought, pieces
 from torchlock.audit.command_order import order_of
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.insertion import insertion_of
@@ -17,7 +17,6 @@ from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome
 from torchlock.audit.rules.versions import UNBOUND
 from torchlock.audit.supplies import all_supplies
 from torchlock.finding import Remedy
-from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import softened
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
@@ -51,15 +50,16 @@ def brought_companions(context: AuditContext, install_set: InstallSet) -> Iterat
     found = [*brought(context, install_set, FAMILY), *limited_torch(context, install_set)] if judged else []
     if not found:
         return
-    pieces = _pieces(_cells(context, install_set), found)
-    choices = [chosen for piece in pieces if (chosen := _choice(context, install_set, *piece))]
+    parts = pieces(_cells(context, install_set), found)
+    choices = [chosen for piece in parts if (chosen := _choice(context, install_set, *piece))]
     result = _together(one.result for one in choices)
     result = result.on(context.likely(result.installed))
     names = dict.fromkeys(pair[0] for pair in result.broken)
     known = _broken_alone(context, install_set) if names else set()
     for name in names:
         pairs = [pair for pair in result.broken if pair[0] == name]
-        pair = max(pairs, key=lambda pair: (result.broken[pair].bit_count(), pair[2], pair[1]))
+        usual = {pair: result.broken[pair] & context.mainstream for pair in pairs}
+        pair = max(pairs, key=lambda pair: (usual[pair].bit_count(), pair[2], pair[1]))
         chosen = next(one for one in choices if pair in one.result.broken)
         about = _without_echoes([one for one in chosen.about if _matters(context, install_set, one, name)])
         if about and name not in known:
@@ -96,17 +96,6 @@ def _cells(context: AuditContext, install_set: InstallSet) -> int:
             if context.known.builds.published("torch", str(version.public), demand.label, platform) is False:
                 cells &= ~stack.on_platform(place)
     return cells
-
-
-def _pieces(cells: int, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:
-    """Cells by what the packages bring there."""
-    pieces: dict[tuple[int, ...], int] = {}
-    for cell in bits(cells):
-        active = tuple(at for at, one in enumerate(found) if one.cells >> cell & 1)
-        pieces[active] = pieces.get(active, 0) | 1 << cell
-    for active, where in pieces.items():
-        if active:
-            yield where, tuple(found[at] for at in active)
 
 
 def _choice(

@@ -55,12 +55,16 @@ def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
 def _all_pairs(context: AuditContext, takes: Takes, about: Mapping[str, list[Statement]]) -> Iterator[Pair]:
     """What is installed together although a statement forbids it."""
     for name, statements in about.items():
+        alike: dict[tuple[str, Dependency], list[Pair]] = {}
         for statement in statements if takes.of(name) else ():
             if _is_met_by_system(context, statement):
                 continue
             for forbidden in statement.forbids:
-                pairs = list(_pairs(context, takes, statement, forbidden))
-                yield from _certain(context, takes, pairs)
+                # Statements for several Pythons may say together what happens on all of them.
+                pairs = alike.setdefault((statement.rule, forbidden), [])
+                pairs += _pairs(context, takes, statement, forbidden)
+        for pairs in alike.values():
+            yield from _certain(context, takes, pairs)
 
 
 @lru_cache(maxsize=4)

@@ -80,7 +80,7 @@ def _torch_is_public(context: AuditContext, install_set: InstallSet, label: str,
 
 
 def _not_there(context: AuditContext, demand: Demand, label: str, other: dict[str, int]) -> Finding:
-    """The finding; without ``other`` builds for pip, which takes torch from the public index too, a note."""
+    """The finding; without ``other`` builds for pip, which takes torch from the public index too."""
     builds = context.known.builds
     takes = listed([f"the {build} build on {platforms(context.stack, cells)}" for build, cells in other.items()])
     tools = {line.tool for line in context.document.indexes}
@@ -95,7 +95,7 @@ def _not_there(context: AuditContext, demand: Demand, label: str, other: dict[st
     if not others and not merges and not demand.entry.pip_only and _lists_another(context, demand, label):
         message += "; uv asks the page alone, because it lists other releases, and finds none"
         fails = tool_of(context.document) == "uv"
-    return context.finding("TL211", severity_of(fails=fails, partly=bool(other)), message, [demand])
+    return context.finding("TL211", severity_of(fails=fails), message, [demand])
 
 
 def _lists_another(context: AuditContext, demand: Demand, label: str) -> bool:
