@@ -140,3 +140,24 @@ def test_a_torch_of_conda_over_a_later_mkl(tmp_path: Path, capsys: pytest.Captur
     line = f"ImportError: {path}: undefined symbol: iJIT_NotifyEvent"
     log = write(tmp_path / "log", f"Traceback (most recent call last):\n{line}\n")
     assert run(capsys, "--path", folder, "--log", log, "--ignore", "TL604", code=1)["command"] == report["command"]
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [("0.15.2", None), ("0.16.2", None), ("0.17.0", "RuntimeError: operator torchvision::nms does not exist")],
+)
+def test_what_python_says_of_a_torchvision_whose_library_does_not_load(
+    version: str, says: str | None, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0.15.2 and 0.16.2 were imported beside torch 2.14.1, 0.17.0 beside 2.13.0: it raises."""
+    files: dict[str, bytes | str] = {
+        "torchvision/__init__.py": "",
+        "torchvision/_C.so": elf("", ("libtorch_cpu.so",), [], (OLD,)),
+    }
+    files |= {"torchvision/_meta_registrations.py": ""} if version != "0.15.2" else {}
+    install(site, "torchvision", version, files)
+    report = run(capsys, "--path", site, code=1)
+    told = [*report["files"][0]["findings"], *first(report)["consequences"]]
+    found = next(each for each in told if each["rule"] == "TL611")
+    assert found["says"] == says
+    assert ("its operators do not work" in (found["because"] or "")) == (says is None)

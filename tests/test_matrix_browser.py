@@ -214,7 +214,10 @@ def test_the_page_judges_pins_as_audit_does(
         ]
         cases += chance.sample(good, min(len(good), 12))
     target = {"platform": 0, "pythons": 1 << table.stack.pythons.index(10), "build": "pypi"}
-    script = "return judgeRequirements(torchlockView.judge, arguments[0], arguments[1]).verdict"
+    script = (
+        "const found = judgeRequirements(torchlockView.judge, arguments[0], arguments[1]);"
+        "return [found.verdict, found.lines.map((line) => line.text).join(' ')];"
+    )
     for name, release, torch in cases:
         versions = table.stack.packages[name].versions[release], table.stack.packages["torch"].versions[torch]
         text = f"{name}=={versions[0]}\ntorch=={versions[1]}\n"
@@ -223,7 +226,11 @@ def test_the_page_judges_pins_as_audit_does(
         main(["audit", str(path), "--python", "3.10", "--platform", "linux-x86_64", "--json"])
         findings = json.loads(capsys.readouterr().out)["files"][0]["findings"]
         fails = any(each["rule"] in rules and each["severity"] != "note" for each in findings)
-        assert (driver.execute_script(script, text, target) == "fails") == fails, text
+        answer, said = driver.execute_script(script, text, target)
+        # Where the wheels miss nothing, the rules that audit asks are what documents say.
+        assert (
+            answer == "unknown" if fails and "documented as failing" in said else (answer == "fails") == fails
+        ), text
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,15 @@ def test_why_a_cell_fails() -> None:
     assert "libnppicc.so.13" in reason("torchcodec", "0.11.0", "2.11.0")
 
 
+def test_a_torchvision_whose_import_goes_on_is_not_said_to_fail_at_import() -> None:
+    """0.16.2 imports beside torch 2.14.1 and only its operators fail; 0.18.1 raises at import."""
+    for version, goes_on in (("0.15.2", True), ("0.16.2", True), ("0.17.0", False), ("0.18.1", False)):
+        cell = proofs.cell("torchvision", version, "2.4.0", "linux-x86_64")
+        assert cell is not None
+        assert cell.verdict == "fails"
+        assert ("goes on without its library, but its operators do not work: _C.so" in cell.reason) == goes_on
+
+
 def test_every_cell_has_two_wheels_of_the_catalogue() -> None:
     hashes = {
         file.filename: file.hashes["sha256"]

@@ -31,6 +31,7 @@ _MEMBER_KEYS = {
     "earlier",
     "bare",
     "cuda_check",
+    "goes_on",
     "opens",
 }
 
@@ -68,8 +69,7 @@ def _member(table: dict[str, Any]) -> dict[str, Any]:
         member["labels"] = False
     if "rule" in table:
         member["rule"] = text_of(table, "rule")
-    if "earlier" in table:
-        member["earlier"] = specifier_of(table, "earlier")
+    member |= {key: specifier_of(table, key) for key in ("earlier", "goes_on") if key in table}
     if "bare" in table:
         refuse_unknown(table["bare"], {"all", "linux", "macos", "windows"})
         member["bare"] = {system: specifier_of(table["bare"], system) for system in table["bare"]}

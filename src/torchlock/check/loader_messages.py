@@ -6,6 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.knowledge.stack import goes_on_without
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -100,7 +102,9 @@ _WITHOUT_OPERATORS = "RuntimeError: operator torchvision::nms does not exist"
 
 
 def _message(context: CheckContext, package: str, opened: str, *, windows: str, macos: str, linux: str) -> str:
-    """What Python prints; on macOS and Linux after the error and the file that was opened."""
+    """What Python prints; on macOS and Linux after the error and the file that was opened. "" for nothing."""
+    if goes_on(context, package):
+        return ""
     if _is_swallowed(context, package):
         return _WITHOUT_OPERATORS
     system = _system(context)
@@ -108,6 +112,12 @@ def _message(context: CheckContext, package: str, opened: str, *, windows: str, 
         return windows
     said = f"dlopen({opened}, 0x0006): {macos}" if system == "macos" else linux
     return f"{_error(opened)}: {said}"
+
+
+def goes_on(context: CheckContext, package: str) -> bool:
+    """Whether the import of an installed package goes on without its compiled library, and says nothing."""
+    pin = context.pins.get(package)
+    return pin is not None and goes_on_without(package, pin.version.public)
 
 
 def _is_swallowed(context: CheckContext, package: str) -> bool:

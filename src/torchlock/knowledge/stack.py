@@ -43,6 +43,7 @@ class Member(NamedTuple):
     bare: Mapping[str, str] = MappingProxyType({})
     cuda_check: tuple[str, ...] = ()
     opens: tuple[Opened, ...] = ()
+    goes_on: str = ""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Member:
@@ -110,6 +111,15 @@ def projects() -> Mapping[str, Project]:
         return {row["name"]: Project(**row) for row in tables.load_json(path)["extensions"]}
     except (KeyError, TypeError) as error:
         raise DataError(f"damaged ({error})", path=str(path)) from error
+
+
+@cache
+def goes_on_without(name: str, version: str) -> bool:
+    """Whether the import of a release goes on if its compiled library does not load: its operators fail then."""
+    from packaging.specifiers import SpecifierSet
+
+    releases = MEMBERS[name].goes_on if name in MEMBERS else ""
+    return bool(releases) and SpecifierSet(releases, prereleases=True).contains(version)
 
 
 def cuda_check_of(name: str) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 - It *fails* if a library that its import opens uses a symbol that torch lacks, or needs a library that nobody
   brings, or if the import compares CUDA versions and raises.
+  Some releases of torchvision catch the failure and go on; then the calls of their operators fail, and the reason
+  says so.
 - It *loads* if everything is there, and torch is of the series that the companion is made for, or later if all
   that it uses of torch is torch's stable ABI.
 - Else it is *unknown*: the libraries link, but C++ functions of another series may have another meaning, and such
@@ -16,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.knowledge.stack import goes_on_without
 from torchlock.proving.evidence import cuda_of
 
 if TYPE_CHECKING:
@@ -55,6 +58,9 @@ _OF_OTHERS: Final = re.compile(
 )
 # What names of torch contain, as the compilers of Linux and macOS write them, and that of Windows.
 _PARTS_OF_TORCH: Final = ("5torch", "3c10", "2at", "6caffe2", "@torch@@", "@c10@@", "@at@@", "@caffe2@@", "THP")
+
+
+_GOES_ON: Final = "its import goes on without its library, but its operators do not work"
 
 
 class Decision(NamedTuple):
@@ -135,6 +141,8 @@ def _lack(companion: CompanionWheel, torch: TorchWheel, history: History) -> _La
     """Why the import of the companion fails to load a library."""
     for each in companion.libraries:
         if each.role == "import" and (lack := _of_library(each, torch, history)):
+            if lack.is_certain and goes_on_without(companion.wheel.package, companion.wheel.version):
+                return lack._replace(reason=f"{_GOES_ON}: {lack.reason}")
             return lack
     groups: dict[str, list[_Lack]] = {}
     for each in companion.libraries:

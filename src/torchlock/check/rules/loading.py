@@ -14,7 +14,7 @@ from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
 from torchlock.check.library_origins import meaning_of_missing
-from torchlock.check.loader_messages import LOADER_MANUALS, no_library, no_symbol, not_found
+from torchlock.check.loader_messages import LOADER_MANUALS, goes_on, no_library, no_symbol, not_found
 from torchlock.check.mkl import without_jit
 from torchlock.check.nvidia import owner_of, package_for, required
 from torchlock.check.other_provider import outdated
@@ -135,7 +135,7 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
         f"{needs(context, name, first)}{more}",
         name,
         path=first.wanted_by,
-        because=_why(context, name, first),
+        because=_and_goes_on(context, name, _why(context, name, first)),
         expected_error=expected_error,
         remedy=_remedy(context, first),
         sources=("ld-so-manual", *sources_of_dll(first.name)),
@@ -344,11 +344,17 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         name,
         "torch",
         path=first.wanted_by,
-        because=BECAUSE_OF_ABI if abi is not None else _nightly(context, name),
+        because=_and_goes_on(context, name, BECAUSE_OF_ABI if abi is not None else _nightly(context, name)),
         expected_error=expected_error,
         sources=LOADER_MANUALS if abi is None else (*LOADER_MANUALS, "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
+
+
+def _and_goes_on(context: CheckContext, name: str, because: str | None) -> str | None:
+    """A reason, and what the import does where it goes on without the library."""
+    more = f"import {name} goes on without its library, but its operators do not work"
+    return "; ".join(filter(None, (because, more))) if goes_on(context, name) else because
 
 
 def _since(context: CheckContext, symbol: str) -> str:
