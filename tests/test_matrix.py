@@ -125,6 +125,19 @@ def test_a_proof_decides_and_names_its_wheels() -> None:
     assert [wheel.file.split("-")[0] for wheel in judged.evidence] in (["torchaudio", "torch"], [])
 
 
+def test_a_library_that_a_machine_may_have_is_named() -> None:
+    """torchcodec 0.11.0 for CUDA 13 was imported beside torch 2.14.1 with nvidia-npp, and not without it."""
+    judge = PairJudge(Matrix(), Proofs())
+    for torch in ("2.11.0", "2.11.99"):
+        judged = judge.judge(Pair("torchcodec", "0.11.0", "cu130", torch, "cu130", public=True), LINUX)
+        assert judged.verdict == "unknown"
+        assert "libnppicc.so.13" in judged.reason
+        assert "CUDA toolkit" in judged.reason
+    older = judge.judge(Pair("torchcodec", "0.11.0", "cu130", "2.10.0", "cu128", public=True), LINUX)
+    assert older.verdict == "fails"
+    assert "libnppicc" not in older.reason
+
+
 @pytest.mark.parametrize(
     ("pair", "platform", "because"),
     [

@@ -89,7 +89,7 @@ def test_no_rule_accepts_what_wheels_show_to_fail() -> None:
         ("torchaudio", "2.11.1", "2.12.1", "windows-amd64", "loads", None),
         ("torchaudio", "2.11.0", "2.15.0", "linux-x86_64", "fails", None),
         ("torchtext", "0.18.0", "2.4.0", "linux-x86_64", "fails", "torch::jit::parseSchemaOrName"),
-        ("torchcodec", "0.12.0", "2.13.0", "linux-aarch64", "fails", None),
+        ("torchcodec", "0.12.0", "2.13.0", "linux-aarch64", "unknown", None),
         ("torchvision", "0.18.0", "2.3.1", "macos-arm64", "loads", None),
         ("torchvision", "0.18.0", "2.2.0", "linux-x86_64", "fails", "c10::cuda::SetDevice"),
     ],
@@ -160,7 +160,7 @@ def test_wheels_of_one_release_for_several_torches() -> None:
 def test_what_was_not_proven_says_why() -> None:
     for cell in _unknown():
         assert cell.kind in ("measured", "declared")
-        assert " made for " in cell.reason or "not known" in cell.reason, cell.reason
+        assert re.search(" made for |not known|can bring it", cell.reason), cell.reason
 
 
 def _unknown() -> Iterator[Cell]:

@@ -49,6 +49,7 @@ _STATEMENT_KEYS = _GROUNDS | {
     "forbids",
     "wants",
     "never",
+    "without",
     "bundles",
     "optional",
     "refused",
@@ -104,6 +105,10 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
     for key in ("never", "optional"):
         if key in table:
             row[key] = true_of(table, key)
+    if "without" in table:
+        row["without"] = text_of(table, "without")
+        if not row.get("never"):
+            raise TableError("only goes with never", "without")
     if "optional" in table and not all(need[0].startswith("host-") for need in row.get("needs", [["?"]])):
         raise TableError("only goes with needs on host-… names", "optional")
     if "refused" in table:

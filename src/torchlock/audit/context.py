@@ -252,8 +252,8 @@ class AuditContext:
     ) -> Finding:
         """A finding that a statement of the rules supports."""
         # The metadata of torchcodec does not require torch. For a pair that was not tried, only the documentation
-        # is evidence.
-        untried = statement.rule == "TL102" and statement.kind == "declared"
+        # is evidence. A machine may have the library without which a release does not load.
+        untried = (statement.rule == "TL102" and statement.kind == "declared") or bool(statement.without)
         strength = Strength.DECLARED if untried else Strength.MEASURED
         severity = limited(statement.rule, severity, effect=statement.effect, strength=strength)
         because = _named(statement.because or self.known.matrix.because(statement.rule), statement, message)

@@ -104,7 +104,7 @@ def _ignoring(rule: registry.Rule) -> str:
 
 def _said(statement: Statement) -> str:
     """A statement in words: ``needs torch==2.8.0``, ``does not load``, …"""
-    parts = ["does not load"] if statement.never else []
+    parts = [statement.does_not_load] if statement.never else []
     for verb, dependencies in (
         ("needs", statement.needs),
         ("does not work with", statement.forbids),

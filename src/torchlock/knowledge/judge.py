@@ -46,7 +46,7 @@ class Violation(NamedTuple):
         if self.statement is None:
             return f"{subject} declares {self.dependency}"
         if self.dependency is None:
-            return f"{subject}: does not load ({self.statement.rule})"
+            return f"{subject}: {self.statement.does_not_load} ({self.statement.rule})"
         verb = "forbids" if self.forbidden else "needs"
         return f"{subject}: {verb} {self.dependency} ({self.statement.rule})"
 

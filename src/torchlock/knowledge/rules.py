@@ -96,7 +96,8 @@ class Statement(NamedTuple):
     """One fact of a rule, with its own evidence or that of the rule. The fields are those of the table.
 
     ``refused`` is an invalid requirement in the metadata, because of which pip refuses the release. ``instead`` is
-    the name of the project that people mean when they write this name. ``effect`` is
+    the name of the project that people mean when they write this name. ``never``: the release does not load,
+    or not ``without`` a library that nothing installs with it and that a machine may have. ``effect`` is
     ``import`` if a violation makes the import of the package fail, ``use`` if only some calls fail. ``refuse``: a
     lock never violates it.
     """
@@ -112,6 +113,7 @@ class Statement(NamedTuple):
     wants: tuple[Dependency, ...] = ()
     bundles: tuple[str, ...] = ()
     never: bool = False
+    without: str = ""
     optional: bool = False
     wheel: str = ""
     build: str = ""
@@ -120,6 +122,11 @@ class Statement(NamedTuple):
     effect: str = "import"
     refuse: bool = True
     unless: tuple[str, ...] = ()
+
+    @property
+    def does_not_load(self) -> str:
+        """What ``never`` says of the release: ``does not load``, or ``does not load without libx.so.1``."""
+        return f"does not load without {self.without}" if self.without else "does not load"
 
 
 def is_about_build(stated: str, build: str | Unknown | None) -> bool:
@@ -294,6 +301,7 @@ class Matrix:
             bundles=tuple(row.get("bundles", ())),
             unless=tuple(row.get("unless", ())),
             never=bool(row.get("never")),
+            without=row.get("without", ""),
             optional=bool(row.get("optional")),
             wheel=row.get("wheel", ""),
             build=row.get("build", ""),

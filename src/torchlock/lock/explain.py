@@ -409,7 +409,8 @@ class _Narrator:
         for statement in self._universe.matrix.about(name):
             if statement.never and specifier_set(statement.when.specifier).contains(version):
                 self.cited[statement] = None
-                yield f"{name} {version} does not load, because {statement.because} ({statement.rule})"
+                why = f"{statement.does_not_load}, because {statement.because}"
+                yield f"{name} {version} {why} ({statement.rule})"
 
 
 _WHY = {

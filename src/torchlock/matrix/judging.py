@@ -131,18 +131,18 @@ class PairJudge:
         return self._by_labels(pair) or _success(pair, positive)
 
     def _violation(self, pair: Pair, target: Target) -> Violation | None:
-        """The first violation that is about these two builds alone."""
+        """The first violation that is about these two builds alone; those that a library may settle come last."""
         companion = NamedVersion(pair.package, parsed(pair.version), build=pair.build or Unknown("not recorded"))
         torch = NamedVersion("torch", parsed(pair.torch), build=pair.torch_build or Unknown("not recorded"))
         found = violations({"torch": torch, pair.package: companion}, target, self._matrix, complete=False)
-        about = (
+        about = [
             each
             for each in found
             if each.pinned.name == pair.package
             and each.statement is not None
             and (each.dependency is None or each.dependency.name in ("torch", BUILD_CUDA))
-        )
-        return next(about, None)
+        ]
+        return min(about, key=_needs_library, default=None)
 
     def _positive(self, pair: Pair, target: Target) -> Statement | None:
         """The statement of the companion's pair rule that this torch satisfies; the one about fewest builds."""
@@ -210,16 +210,21 @@ def _documented(proof: Judgement, found: Judgement) -> Judgement:
     return proof._replace(reason=reason, rule=found.rule, sources=sources)
 
 
+def _needs_library(violation: Violation) -> bool:
+    """Whether it is only that the release does not load without a library, which a machine may have."""
+    return violation.statement is not None and bool(violation.statement.without)
+
+
 def _failure(pair: Pair, broken: Violation) -> Judgement:
     statement = broken.statement
     assert statement is not None
     subject = f"{pair.package} {pair.version}"
     if broken.dependency is None:
-        said = f"{subject} does not load with any torch"
+        said = f"{subject} {statement.does_not_load}" + ("" if statement.without else " with any torch")
     else:
         said = f"{subject} needs " + requirement_in_words(broken.dependency.name, broken.dependency.specifier)
     return Judgement(
-        FAILS,
+        UNKNOWN if _needs_library(broken) else FAILS,
         statement.kind,
         f"{said}, because {statement.because}.",
         statement.rule,

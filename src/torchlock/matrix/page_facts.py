@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torchlock.standards.dependency import Dependency
 
 # What a fact needs: a torch of some releases, a torch of its own CUDA version or major version, or nothing fits.
+# NEVER with a text in its third place: it loads with that library, which a machine may have.
 TORCH, CUDA, CUDA_MAJOR, NEVER = range(4)
 
 
@@ -91,7 +92,7 @@ class Facts:
             int(is_pair),
         ]
         if statement.never:
-            yield [NEVER, 0, "", *evidence]
+            yield [NEVER, 0, statement.without, *evidence]
         for need in statement.needs:
             if need.name == "torch":
                 yield [TORCH, spans_of(self._fitting(need)), need.specifier, *evidence]

@@ -1,11 +1,12 @@
 """Decide a cell: does this wheel of a companion load beside this wheel of torch?
 
-- It *fails* if a library that its import opens uses a symbol that torch lacks, or needs a library that nobody
-  brings, or if the import compares CUDA versions and raises.
+- It *fails* if a library that its import opens uses a symbol that torch lacks, or if the import compares CUDA
+  versions and raises, or if a library is needed that nobody brings.
   Some releases of torchvision catch the failure and go on; then the calls of their operators fail, and the reason
   says so.
 - It *loads* if everything is there, and torch is of the series that the companion is made for, or later if all
   that it uses of torch is torch's stable ABI.
+- It is *unknown* if only a library of CUDA is missing, which a CUDA toolkit on the machine may bring.
 - Else it is *unknown*: the libraries link, but C++ functions of another series may have another meaning, and such
   pairs are documented as failing.
 """
@@ -49,6 +50,13 @@ _OF_SYSTEM: Final = re.compile(
 _OF_HOST: Final = re.compile(
     r"(?:lib)?(?:av(?:util|codec|format|device|filter)|sw(?:scale|resample)|sox)[-.]", re.I
 )
+# Libraries of CUDA: whether they are there depends on the machine. A toolkit or a package of NVIDIA brings them.
+_OF_CUDA: Final = re.compile(
+    r"lib(?:cu(?:dart|blas|blasLt|fft|rand|solver|sparse|pti)|nvrtc|nvToolsExt|nvJitLink|npp\w{1,5}|nvcuvid)"
+    r"\.so\.\d{1,3}[\d.]{0,9}"
+    r"|(?:cudart64|nvrtc64|npp\w{1,5}64|cublas64|cufft64|cusparse64|cusolver64|curand64)_\d{1,4}(?:_\d{1,3})?\.dll",
+    re.IGNORECASE,
+)
 # Symbols without a version that libraries of the system have: of C++, OpenMP, zlib, libsox and Objective-C.
 # Linkers leave out the version where torch exports a copy of the function.
 _OF_OTHERS: Final = re.compile(
@@ -89,7 +97,9 @@ def decide(companion: CompanionWheel, torch: TorchWheel, series: str, history: H
         series: that of the torch that the companion is made for (``2.8``), "" if it is not known.
         history: which releases of torch have a symbol, for the sentence.
     """
-    lack = _lack(companion, torch, history) or _compared(companion, torch)
+    lack = _lack(companion, torch, history)
+    if lack is None or not lack.is_certain:
+        lack = _compared(companion, torch) or lack
     if lack is not None:
         return Decision("fails" if lack.is_certain else "unknown", "measured", lack.reason, lack.symbol)
     opened = [each for each in companion.libraries if each.role != "optional"]
@@ -139,26 +149,50 @@ def _is_of_others(symbol: str) -> bool:
 
 def _lack(companion: CompanionWheel, torch: TorchWheel, history: History) -> _Lack | None:
     """Why the import of the companion fails to load a library."""
-    for each in companion.libraries:
-        if each.role == "import" and (lack := _of_library(each, torch, history)):
-            if lack.is_certain and goes_on_without(companion.wheel.package, companion.wheel.version):
-                return lack._replace(reason=f"{_GOES_ON}: {lack.reason}")
-            return lack
+    imported = (_of_library(each, torch, history) for each in companion.libraries if each.role == "import")
+    lack = _gravest(filter(None, imported))
+    if lack is not None and lack.is_certain:
+        goes_on = goes_on_without(companion.wheel.package, companion.wheel.version)
+        return lack._replace(reason=f"{_GOES_ON}: {lack.reason}") if goes_on else lack
     groups: dict[str, list[_Lack]] = {}
     for each in companion.libraries:
         if each.role == "choice":
-            lack = _of_library(each, torch, history)
-            groups.setdefault(each.group, []).extend([lack] if lack else [])
-    if groups and all(groups.values()):
-        return groups[max(groups, key=lambda group: int(group or 0))][0]
-    return None
+            found = _of_library(each, torch, history)
+            groups.setdefault(each.group, []).extend([found] if found else [])
+    newest_first = sorted(groups, key=lambda group: int(group or 0), reverse=True)
+    chosen = [_gravest(groups[group]) for group in newest_first]
+    if not all(chosen):
+        return lack
+    # One that may load is enough.
+    return min(filter(None, chosen), key=lambda each: each.is_certain, default=lack)
+
+
+def _gravest(lacks: Iterable[_Lack]) -> _Lack | None:
+    """The first that certainly prevents loading, else the first."""
+    return min(lacks, key=lambda each: not each.is_certain, default=None)
 
 
 def _of_library(library: Library, torch: TorchWheel, history: History) -> _Lack | None:
-    name = library.name.rpartition("/")[2]
+    return _gravest(filter(None, (_symbol(library, torch, history), *_libraries(library, torch))))
+
+
+def _libraries(library: Library, torch: TorchWheel) -> Iterator[_Lack]:
+    """The libraries that it needs and that torch does not bring."""
+    name, cuda = library.name.rpartition("/")[2], cuda_of(torch.wheel.build)
     for needed in library.needed:
-        if not (_is_loaded(needed, torch) or _OF_SYSTEM.fullmatch(needed) or _OF_HOST.match(needed)):
-            return _Lack(f"{name} needs {needed}, which this build of torch does not bring")
+        if _is_loaded(needed, torch) or _OF_SYSTEM.fullmatch(needed) or _OF_HOST.match(needed):
+            continue
+        if _OF_CUDA.fullmatch(needed):
+            this = f"this torch, which is built for CUDA {cuda}," if cuda else "this build of torch"
+            where = "a CUDA toolkit or a package of NVIDIA on the search path of the loader can bring it"
+            yield _Lack(f"{name} needs {needed}, which {this} does not bring; {where}", is_certain=False)
+        else:
+            yield _Lack(f"{name} needs {needed}, which this build of torch does not bring")
+
+
+def _symbol(library: Library, torch: TorchWheel, history: History) -> _Lack | None:
+    """The symbols that it uses and that torch lacks."""
+    name = library.name.rpartition("/")[2]
     missing = [each for each in library.symbols if each not in torch.exports and not _is_of_others(each)]
     if not missing:
         return None

@@ -305,6 +305,8 @@ def choice(
     statement = None if violation is None else violation.statement
     if statement is None:
         return context.finding(RULES[name], severity, message, demands)
+    if statement.without:
+        message += f" without {statement.without}"
     if statement.rule == "TL201":
         message += f": {listed([f'{each} is built for {build}' for each, build in texts.items()])}"
     return context.statement(statement, severity, message, demands)

@@ -122,7 +122,9 @@ class Judge {
     const { data } = this;
     const facts = place < 0 ? [] : data.sets[place].map((each) => data.facts[each]);
     const mine = facts.filter((fact) => this.isAbout(fact[3], pair.build));
-    const broken = mine.find((fact) => this.isBroken(fact, pair, torch));
+    const needsLibrary = (fact) => fact[0] === NEVER && fact[2] !== "";
+    const violated = mine.filter((fact) => this.isBroken(fact, pair, torch));
+    const broken = violated.find((fact) => !needsLibrary(fact)) || violated[0];
     if (broken) return this.failure(broken, pair);
     if (!pair.build || !pair.torchBuild) {
       const which = pair.build ? `torch ${pair.torch}` : `${pair.name} ${pair.version}`;
@@ -162,14 +164,15 @@ class Judge {
 
   failure(fact, pair) {
     const subject = `${pair.name} ${pair.version}`;
-    let said = `${subject} does not load with any torch`;
+    const library = fact[0] === NEVER ? fact[2] : "";
+    let said = library ? `${subject} does not load without ${library}` : `${subject} does not load with any torch`;
     if (fact[0] === TORCH) said = `${subject} needs torch${fact[2]}`;
     else if (fact[0] !== NEVER) {
       const cuda = this.cuda(pair.build);
       const needed = fact[0] === CUDA ? cuda : cuda.split(".")[0];
       said = `${subject} needs a torch that is built for CUDA ${needed}`;
     }
-    return this.ofFact("fails", fact, `${said}, because ${this.data.texts[fact[6]]}.`);
+    return this.ofFact(library ? "unknown" : "fails", fact, `${said}, because ${this.data.texts[fact[6]]}.`);
   }
 
   success(fact, pair) {
