@@ -23,7 +23,7 @@ from torchlock.matrix.page_facts import spans_of
 from torchlock.matrix.selection import Selection
 from torchlock.matrix.table import Table
 from torchlock.report.matrix_html import page
-from torchlock.report.matrix_rows import KEYS
+from torchlock.report.matrix_rows import KEYS, agreed
 from torchlock.report.matrix_text import spans
 from torchlock.target import Platform, PythonVersion, Target
 
@@ -79,15 +79,16 @@ def test_an_unknown_build_is_neither_yes_nor_no() -> None:
     assert judge.judge(pair._replace(torch="2.8.0"), LINUX).verdict == "fails"
 
 
-def test_a_release_of_an_update_is_unknown_until_it_is_proven() -> None:
-    unproven = {"torch": {"2.15.0": "no rule covers it yet"}}
-    judge = PairJudge(Matrix(), Proofs(), unproven)
+@pytest.mark.parametrize("where", ["", "linux-x86_64"])
+def test_a_release_of_an_update_is_unknown_until_it_is_proven(where: str) -> None:
+    judge = PairJudge(Matrix(), Proofs(), {"torch": {"2.15.0": {where: "no rule covers it yet"}}})
     pair = Pair("torchcodec", "0.13.0", "cpu", "2.15.0", "cpu", public=False)
     found = judge.judge(pair, LINUX)
     assert (found.verdict, found.kind) == ("unknown", "")
     assert "torch 2.15.0 is unproven" in found.reason
     assert judge.judge(pair._replace(version="0.7.0"), LINUX).verdict == "fails"
-    assert PairJudge(Matrix(), Proofs()).judge(pair, LINUX).verdict == "loads"
+    elsewhere = PairJudge(Matrix(), Proofs(), {"torch": {"2.15.0": {"macos-arm64": "no rule covers it yet"}}})
+    assert elsewhere.judge(pair, LINUX).verdict == "loads"
 
 
 def test_a_yanked_release_is_not_shown_where_another_one_loads(capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,6 +138,13 @@ def test_a_release_whose_wheels_differ_by_python_has_an_entry_for_each(table: Ta
     ranges = {"torch": "==2.2.0", "torchtext": "==0.16.2"}
     found = {entry.pythons: entry.judged.verdict for entry in table.entries(Selection(ranges))}
     assert found == {("3.8", "3.9", "3.10", "3.11"): "fails", ("3.12",): "loads"}
+    wheels = {entry.pythons[-1]: entry.judged.evidence for entry in table.entries(Selection(ranges))}
+    assert all("cp312" in each.file for each in wheels["3.12"][:1])
+    assert not any("cp312" in each.file for each in wheels["3.11"][:1])
+    (whole,) = agreed(table.entries(Selection(ranges)))
+    assert whole.judged.verdict == "unknown"
+    (one,) = agreed(table.entries(Selection(ranges, python=12)))
+    assert one.judged.verdict == "loads"
 
 
 def test_the_terminal_table_has_80_columns(capsys: pytest.CaptureFixture[str]) -> None:

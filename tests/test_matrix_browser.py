@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
 from support.amount import amount
@@ -23,6 +25,7 @@ from torchlock.matrix.fitness import fitness_of
 from torchlock.matrix.judging import Pair
 from torchlock.matrix.selection import COMPANIONS, EVERY
 from torchlock.matrix.table import Table
+from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +96,18 @@ def test_the_page_judges_each_pair_as_python_does(driver: Any, table: Table) -> 
             assert answer == expected(table, *pair), pair
 
 
+def test_an_unproven_release_of_an_update_is_unknown(driver: Any, table: Table) -> None:
+    names = (("torchcodec", "0.13.0"), ("torch", "2.15.0"))
+    places = [table.stack.packages[name].versions.index(text) for name, text in names]
+    script = """
+    const data = structuredClone(torchlockView.data);
+    data.packages.torch.unproven = {"2.15.0": {[arguments[0]]: "no rule covers it yet"}};
+    return new Judge(data).judge("torchcodec", arguments[1], "cpu", arguments[2], "cpu", 0);
+    """
+    for where, verdict in (("", "unknown"), ("linux-x86_64", "unknown"), ("macos-arm64", "loads")):
+        assert driver.execute_script(script, where, *places)["verdict"] == verdict
+
+
 def test_a_release_whose_wheels_differ_by_python_is_judged_for_each(driver: Any, table: Table) -> None:
     names = (("torchtext", "0.16.2"), ("torch", "2.2.0"))
     places = [table.stack.packages[name].versions.index(text) for name, text in names]
@@ -149,6 +164,37 @@ def test_the_page_reads_specifiers_as_packaging_does(driver: Any, table: Table) 
         assert driver.execute_script(script, [["torch", text]]) == [None], text
 
 
+MARKERS = (
+    "python_version >= '3.10'", "python_version < '3.9' or python_version == '3.12.*'", "'3.11' <= python_version",
+    "sys_platform == 'linux' and platform_machine != 'aarch64'", "os_name == 'nt'", "'win' in sys_platform",
+    "(sys_platform == 'darwin' or platform_system == 'Windows') and python_version not in '3.8 3.9'",
+    "platform_machine == 'arm64'", "implementation_name == 'cpython'", "sys_platform == 'linux' or extra == 'x'",
+    'python_version != "3.10" and python_version >= "3.8"', "python_version ~= '3.9'",
+)  # fmt: skip
+
+
+def test_the_page_evaluates_markers_as_packaging_does(driver: Any) -> None:
+    cases = [(text, platform, minor) for text in MARKERS for platform in PLATFORMS for minor in (8, 9, 10, 12)]
+    script = (
+        "return arguments[0].map(([text, platform, minor]) => markerHolds(text, environmentOf(platform, minor)))"
+    )
+    answers = driver.execute_script(script, [list(case) for case in cases])
+    for (text, platform, minor), answer in zip(cases, answers, strict=True):
+        target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(platform))
+        if answer is not None:
+            assert answer == Marker(text).evaluate(dict(target.environment)), (text, platform, minor)
+    unknown = [case for case, answer in zip(cases, answers, strict=True) if answer is None]
+    assert {text for text, _, _ in unknown} == {"sys_platform == 'linux' or extra == 'x'"}
+    for text in (
+        "python_version",
+        "python_version >= 3.9",
+        "sys_platform == 'linux' and",
+        "a == 'b')",
+        "platform_release > '5'",
+    ):
+        assert driver.execute_script(script, [[text, "linux-x86_64", 12]]) == [None], text
+
+
 def test_the_page_judges_pins_as_audit_does(
     driver: Any, table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,7 +239,11 @@ def test_the_page_judges_pins_as_audit_does(
         ("torch==2.9.1+cu128\ntorchaudio==2.9.1+cu126\n", "fails"),
         ("pip install torch==2.8.0 torchaudio==2.8.0 --index-url https://download.pytorch.org/whl/cu126", "loads"),
         ("torch==99.0\ntorchaudio\n", "unknown"),
-        ("torchaudio==2.9.1; sys_platform == 'linux'\n", "unknown"),
+        ("torch==2.9.1\ntorchaudio==2.9.1; sys_platform == 'linux'\n", "loads"),
+        ("torch==2.9.1\ntorchaudio==2.8.0; sys_platform == 'win32'\n", "loads"),
+        ("torch==2.9.1\ntorchaudio==2.8.0; sys_platform != 'win32'\n", "fails"),
+        ("torch==2.9.1\ntorchaudio==2.9.1; python_version >= '3.12'\n", "unknown"),
+        ("torch==2.9.1\ntorchaudio==2.9.1; platform_release == 'x'\n", "unknown"),
         ("requests\n", "unknown"),
     ],
 )
@@ -376,16 +426,14 @@ def test_a_print_has_the_tables_and_the_target(page: Path, driver: Any) -> None:
     assert driver.find_element("id", "target").text.startswith("linux-x86_64; Python any; build: public index")
 
 
-def test_the_first_table_is_in_the_page_before_its_script(page: Path, driver: Any) -> None:
+def test_the_first_table_is_in_the_page_as_its_script_draws_it(page: Path, driver: Any) -> None:
     show(driver, page)
-    rows = (
-        "return [...document.querySelectorAll('.overview tbody tr')].map((each) => each.children[0].textContent)"
-    )
-    drawn = driver.execute_script(rows)
-    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        driver.get(page.as_uri())
-        written = [row.text.split() for row in driver.find_elements("css selector", ".overview tbody tr")]
-    finally:
-        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    assert [row.split()[:2] for row in drawn] == [row[:2] for row in written]
+    drawn = driver.execute_script("""
+    const table = document.querySelector(".overview").cloneNode(true);
+    for (const each of table.querySelectorAll(".hidden")) each.remove();
+    return [...table.querySelectorAll("tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent));
+    """)
+    text = page.read_text(encoding="utf-8").partition("<noscript>")[0].partition("<tbody>")[2]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in text.partition("</tbody>")[0].split("</tr>")]
+    written = [[re.sub("<[^>]*>", "", cell) for cell in row] for row in rows if row]
+    assert drawn == written

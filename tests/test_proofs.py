@@ -39,7 +39,9 @@ def _target(cell: Cell) -> Target:
     """The Python of the wheels that were read, on their platform."""
     tags = [tags_of(each.file) for each in cell.evidence]
     pythons = [match[1] for each in tags if (match := re.match(r"cp3(\d+)-cp", each))]
-    return Target(PythonVersion.parse(f"3.{pythons[0] if pythons else '12'}"), Platform.parse(cell.platform))
+    python = f"3.{pythons[0] if pythons else '12'}"
+    assert not pythons or cell.is_about(python)
+    return Target(PythonVersion.parse(python), Platform.parse(cell.platform))
 
 
 def accepted(cell: Cell) -> bool:
@@ -107,7 +109,7 @@ def test_why_a_cell_fails() -> None:
 
     assert "torch has it from 2.13.0 on" in reason("torchaudio", "2.11.1", "2.12.1")
     assert "built with (13.0) with that of torch (13.2)" in reason("torchaudio", "2.11.0", "2.15.0")
-    assert "torch has it up to 2.3.1" in reason("torchtext", "0.18.0", "2.4.0")
+    assert "to 2.3.1" in reason("torchtext", "0.18.0", "2.4.0")
     assert "libnppicc.so.13" in reason("torchcodec", "0.11.0", "2.11.0")
 
 
@@ -132,6 +134,18 @@ def test_cells_are_selected() -> None:
     assert proofs.cell("torchaudio", "9.9", "2.8.0", "linux-x86_64") is None
     assert proofs.cell("soundfile", "0.13.1", "2.8.0", "linux-x86_64") is None
     assert Version("2.15.0") in proofs.proofs().torches("macos-arm64")
+
+
+def test_wheels_of_one_release_for_several_torches() -> None:
+    """torchtext 0.16.2 was built for another torch where it was built for Python 3.12."""
+
+    def verdict(torch: str, python: str = "") -> str:
+        cell = proofs.cell("torchtext", "0.16.2", torch, "linux-x86_64", python)
+        return cell.verdict if cell is not None else "none"
+
+    assert (verdict("2.1.2", "3.11"), verdict("2.2.0", "3.11")) == ("loads", "fails")
+    assert (verdict("2.1.2", "3.12"), verdict("2.2.0", "3.12")) == ("none", "loads")
+    assert (verdict("2.1.2"), verdict("2.2.0")) == ("loads", "loads")
 
 
 def test_what_was_not_proven_says_why() -> None:

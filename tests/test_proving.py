@@ -16,6 +16,7 @@ from support.skeletons import dylib
 from torchlock.errors import DataError
 from torchlock.knowledge.proofs import Proofs
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.spans import in_span, span_text
 from torchlock.proving.compiling import Exported, compile_cells, text_of
 from torchlock.proving.deciding import decide, is_stable, plain
 from torchlock.proving.deflated import Deflated, NotAtTheEnds, known_end
@@ -23,7 +24,7 @@ from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Whee
 from torchlock.proving.exports import NoSymbols, exports_of
 from torchlock.proving.pairing import pythons_of, series_of
 from torchlock.proving.reading import UnreadableWheel, read_companion, read_torch
-from torchlock.proving.tables import Store, in_span, read_store, span_text, write_store
+from torchlock.proving.tables import Store, read_store, write_store
 from torchlock.standards.dependency import Dependency
 
 RANDOM = random.Random(7)

@@ -93,7 +93,16 @@ def _shown_by(context: CheckContext, log: Log, known: list[Finding]) -> list[Fin
     if len(found) == len(known) and not any(is_proven(each) or predicts(each, log) for each in found):
         for rule in registry.functions(_RULES, on="unexplained"):
             found += rule.function(context, log, found)
+        return _one_for_a_line(log, found[len(known) :])
     return found[len(known) :]
+
+
+def _one_for_a_line(log: Log, found: list[Finding]) -> list[Finding]:
+    """Of several meanings of the first failure the one that its signature names first; all others."""
+    order = log.first.rules if log.first is not None else ()
+    same = [each for each in found if log.first is not None and each.expected_error == log.first.text]
+    best = min(same, key=lambda each: order.index(each.rule) if each.rule in order else len(order), default=None)
+    return [each for each in found if each is best or each not in same or each.severity == "note"]
 
 
 @registry.rule("TL908", on="bug")

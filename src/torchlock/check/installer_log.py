@@ -39,7 +39,7 @@ _ABSENT = (
     re.compile(rf"there (?:is|are) no versions? of ({_WORD})"),
     re.compile(rf"[Bb]ecause ({_WORD}) has no (?:wheels|usable wheels|compatible wheels)"),
     re.compile(rf"(?<![\w.'-])({_WORD}) has no wheels? with a matching"),
-    re.compile(rf"[Dd]istribution `({_WORD}) @ "),
+    re.compile(rf"[Dd]istribution [`\"']?({_WORD}) @ "),
     re.compile(rf"Unable to find (?:installation )?candidates for ({_WORD}(?:\([\w.+!-]{{1,60}}\))?)"),
     re.compile(rf"({_WORD}\([\w.+!-]{{1,60}}\)) which doesn't match any versions"),
     re.compile(rf"[Bb]ecause ({_WORD}) was not found in the"),
@@ -56,7 +56,7 @@ _FAILED = (
 )
 # What says that the installer saw this release, in a lock or on a page, and no file of it for this target.
 _LISTED = re.compile(
-    r"[Dd]istribution `[^`\n]{1,200} @ |has no (?:usable |compatible )?wheels? with a matching"
+    r"[Dd]istribution [`\"']?[^`\n]{1,200} @ |has no (?:usable |compatible )?wheels? with a matching"
     r"|Unable to find (?:installation )?candidates for [\w.-]{1,80} ?\("
 )
 # The tags of the files that uv saw instead.
@@ -113,7 +113,8 @@ _SIGNS = (
     (
         "uv",
         re.compile(
-            r"No solution found when resolving|╰─▶|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
+            r"No solution found when resolving|╰─▶|found distribution [^\n]{1,200} with neither wheels"
+            r"|hint: You're on|UV_HTTP_TIMEOUT|Caused by: Failed to extract"
         ),
     ),
     ("poetry", re.compile(r"poetry|Unable to find installation candidates for")),

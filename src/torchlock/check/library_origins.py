@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.windows_libraries import INSTALL_RUNTIME, advice_for_dll, origin_of_dll
-from torchlock.inspect.host import FFMPEG
+from torchlock.inspect.host import ffmpeg_with
 from torchlock.knowledge import tables
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Meaning(NamedTuple):
     packages: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-_UTIL = re.compile(r"(?:lib)?avutil(?:\.so\.|-|\.)(\d{1,3})", re.IGNORECASE)
+_OF_FFMPEG = re.compile(r"(?:lib)?(av\w{4,6}|sw\w{5,8})(?:\.so\.|-|\.)(\d{1,3})", re.IGNORECASE)
 
 
 class _Need(NamedTuple):
@@ -67,7 +67,7 @@ def meaning_of_missing(library: str) -> Meaning | None:
     """
     for pattern, words in _rows():
         if (match := pattern.fullmatch(library)) is not None:
-            groups = {"ffmpeg": _ffmpeg_of(library), **match.groupdict()}
+            groups = {"ffmpeg": ffmpeg_of(library), **match.groupdict()}
             what, because, look = (text.format(**groups) if "{" in text else text for text in words[:3])
             return Meaning(what, because, look, *words[3:])
     origin = origin_of_dll(library)
@@ -84,7 +84,7 @@ def meaning_of_opened(library: str) -> Meaning:
         *(f"in torch {row.torch}, {library} needs {row.needed}" for row in needs),
         "all libraries of torch need the Visual C++ runtime",
     ]
-    looks = [advice_for_dll(row.needed) for row in needs]
+    looks = [f"If this is torch {row.torch}: {advice_for_dll(row.needed)}" for row in needs]
     return Meaning("", "; ".join(reasons), " ".join([*looks, INSTALL_RUNTIME]))
 
 
@@ -108,8 +108,8 @@ def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
     ]
 
 
-def _ffmpeg_of(library: str) -> str:
-    """FFmpeg with the major version to which its library belongs, if the name shows it."""
-    number = _UTIL.match(library)
-    major = next((each for each, util in FFMPEG.items() if number is not None and str(util) == number[1]), None)
+def ffmpeg_of(library: str) -> str:
+    """FFmpeg with the major version to which its library belongs; without it if the name does not show it."""
+    match = _OF_FFMPEG.match(library)
+    major = ffmpeg_with(match[1].lower(), int(match[2])) if match is not None else None
     return f"FFmpeg {major}" if major is not None else "FFmpeg"

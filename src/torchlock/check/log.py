@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.log_chains import Chains, Traceback, frames_to, traceback_of
 from torchlock.check.log_facts import Facts
 from torchlock.check.log_flattened import pieces
-from torchlock.check.log_handled import LACK, handled_lines, is_fatal, without
+from torchlock.check.log_handled import LACK, handled_lines, is_failing, is_fatal, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, GENERAL, HEADLINE, WORDS, signatures
 from torchlock.check.log_wrapped import unwrapped
 from torchlock.knowledge.registry import group
@@ -50,7 +50,10 @@ _STAMP = re.compile(
 )
 _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|pyd)(?![\w])", re.I)
 _SYMBOL = re.compile(
-    r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
+    r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})"
+    # What Windows shows in a box.
+    r"|\bprocedure (?:entry point )?['\"]?(\??[\w?@$]{2,400})['\"]? (?:could not be located|not found) in",
+    re.I,
 )
 # The last line of a traceback, without the numbers that some viewers add.
 _EXCEPTION = re.compile(r"(?:E {1,3})?[A-Za-z_][\w.]{0,100}(?:Error|Exception|Missing)\b")
@@ -99,6 +102,7 @@ class Log(NamedTuple):
     the folders of packages that it names. The files of the tracebacks that led to its first failure are the last
     ``frames``, and those of other tracebacks are left out. ``text`` is the whole log, in which lines of failures
     that the program handled are empty; ``handled`` is the number of the first failure of these, or 0.
+    ``is_failing``: its last lines show a failure, known or not, that is none of these.
     """
 
     signatures: tuple[Signature, ...]
@@ -112,11 +116,12 @@ class Log(NamedTuple):
     sites: tuple[str, ...] = ()
     tracebacks: tuple[Traceback, ...] = ()
     handled: int = 0
+    is_failing: bool = False
 
     @property
     def is_handled(self) -> bool:
-        """Whether it shows failures, and the program handled each of them."""
-        return self.first is None and self.handled > 0
+        """Whether it shows failures, and the program handled each of them, and did not end with another one."""
+        return self.first is None and self.handled > 0 and not self.is_failing
 
     @property
     def first(self) -> Signature | None:
@@ -271,6 +276,7 @@ def read_log(text: str) -> Log:
         callers=tuple(facts.callers)[-50:],
         text=without(text, handled),
         handled=first_handled,
+        is_failing=is_failing(lines, handled),
         sites=tuple(facts.sites)[-50:],
         tracebacks=tuple(chains.tracebacks),
     )

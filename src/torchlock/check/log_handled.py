@@ -40,6 +40,15 @@ _GAVE_UP = re.compile(
     r"(?:[Ee]xiting|[Aa]bort|startup failed|[Nn]o (?:usable|suitable|working) |cannot continue|giving up)"
 )
 _MOST_AFTER = 5
+# What shows in the last lines of a log that a program did not go on: an exception at the beginning of a line, a
+# record of the level ERROR, what a shell, a container or a CI says of the exit.
+_ENDED = re.compile(
+    r"^(?:E {1,3})?(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception|Interrupt)(?:: |\s{0,9}$)"
+    r"|^(?:fatal|FATAL|[Ee]rror|ERROR)\b ?:|(?<![\w'\"=])(?:ERROR|CRITICAL|FATAL)(?![\w'\"=])"
+    r"|[Ss]egmentation fault|core dumped|^Killed\b|exit(?:ed with)?(?: code| status)?:? [1-9]|exit code:? [1-9]"
+)
+_NOT_ENDED = re.compile(r"\b(?:DEBUG|INFO)\b|\b0 errors?\b|[Nn]o errors?\b")
+_MOST_LAST = 12
 
 _SESSION = re.compile(r"=== test session starts ===")
 _START = re.compile(r"^\S{0,80}[$#%>] |##\[group\]|^Run ")
@@ -72,6 +81,21 @@ def is_fatal(lines: Sequence[tuple[int, str]], handled: frozenset[int]) -> bool:
     last = max((number for number, line in lines if number in handled and LACK.search(line)), default=0)
     after = [line for number, line in lines if number > last] if last else []
     return 0 < len(after) <= _MOST_AFTER and any(map(_GAVE_UP.search, after)) and not any(map(LACK.search, after))
+
+
+def is_failing(lines: Sequence[tuple[int, str]], handled: frozenset[int]) -> bool:
+    """Whether the last lines of a log show a failure of their own, below the last failure that was handled.
+
+    A program that goes on writes more: a record of the level INFO or DEBUG comes after the failure.
+    """
+    last = max(handled, default=0)
+    written = [line for number, line in lines if number > last and line.strip()][-_MOST_LAST:]
+    for line in reversed(written):
+        if _ENDED.search(line) and not _NOT_ENDED.search(line):
+            return True
+        if _level(line) in ("INFO", "DEBUG"):
+            return False
+    return False
 
 
 def without(text: str, left_out: frozenset[int]) -> str:

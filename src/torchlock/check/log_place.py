@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.log import plain_path
 from torchlock.check.log_facts import PYTHON, python_in
 from torchlock.check.log_machine import systems_stated
+from torchlock.check.log_same_files import is_of_here, is_shared
 from torchlock.check.rules.import_path import OF_USER
 from torchlock.knowledge.build_labels import cuda_label
 from torchlock.knowledge.registry import group
@@ -25,14 +26,17 @@ _NAMES = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
 def site_of(log: Log, root: str = "") -> str:
     """The folder of packages that a log names and that exists here, or below ``root``; "" if there is none.
 
-    The one from which torch or torchaudio was imported comes first, then the one that is named last.
+    The one from which torch or torchaudio was imported comes first, then the one that is named last. A folder that
+    many machines have counts only if its files are those of the log.
     """
     imported = {plain_path(prefix) for _, prefix in log.prefixes}
     last_first = list(log.sites)[::-1]
     places = sorted(last_first, key=lambda site: plain_path(os.path.dirname(site)) not in imported)
     for site in places:
         place = _below(root, site) if root else os.path.expanduser(site)
-        if os.path.isabs(place) and files.is_folder(place):
+        if not os.path.isabs(place) or not files.is_folder(place):
+            continue
+        if root or not is_shared(place) or is_of_here(log, place):
             return place
     return ""
 

@@ -20,12 +20,15 @@ _MODULE = "|".join(sorted((name for name in STACK if name != "numpy"), key=len, 
 _Q = "[`'\"]?"
 
 
-def _errors(module: str) -> tuple[re.Pattern[str], ...]:
-    """What Python prints if a name of one of these modules is not there."""
+def _errors(module: str, start: str = "") -> tuple[re.Pattern[str], ...]:
+    """What Python prints if a name of one of these modules is not there.
+
+    ``start`` is what may stand before the module in place of "module", where somebody left that word out.
+    """
     dotted = rf"(?P<module>(?:{module})(?!\w)(?:\.\w{{1,80}}){{0,9}})"
     return (
         re.compile(
-            rf"(?P<partly>partially initialized )?module {_Q}{dotted}{_Q}"
+            rf"(?P<partly>partially initialized )?(?:module {_Q}{start}){dotted}{_Q}"
             rf"(?: from {_Q}(?P<file>[^'\"]{{1,300}}){_Q})? has no attribute {_Q}(?P<name>\w{{1,100}})"
         ),
         re.compile(
@@ -36,7 +39,7 @@ def _errors(module: str) -> tuple[re.Pattern[str], ...]:
     )
 
 
-_OF_STACK = _errors(_MODULE)
+_OF_STACK = _errors(_MODULE, r"|(?<!object )['\"`]")
 _OF_OTHERS = _errors(rf"(?!(?:{_MODULE}|numpy)(?!\w))[A-Za-z]\w{{0,60}}")
 # The same before Python 3.7: the line of code has the module.
 _NAMELESS = re.compile(r"cannot import name ['\"]?(?P<name>\w{1,100})['\"]?\s{0,9}$")
@@ -132,6 +135,15 @@ def last_caller(text: str, number: int, package: str) -> Frame | None:
     return _caller(frames, package)
 
 
+def endings(text: str) -> list[tuple[str, list[Frame]]]:
+    """The errors that end the tracebacks of a log, each with the frames that led to it."""
+    found: list[tuple[str, list[Frame]]] = []
+    for _, line, frames in _lines_with_frames(text):
+        if frames and _ERROR.match(line) and len(found) < _MOST:
+            found.append((line.strip(), frames))
+    return found
+
+
 def _lines_with_frames(text: str) -> Iterator[tuple[int, str, list[Frame]]]:
     """The lines of a log without stamps, each with its number and the frames of its traceback so far.
 
@@ -164,7 +176,7 @@ def _frame(line: str) -> Frame | None:
 
 
 def _missing(line: str, number: int, patterns: tuple[re.Pattern[str], ...]) -> MissingName | None:
-    if "module" not in line and "cannot import name" not in line:
+    if not any(word in line for word in ("module", "cannot import name", "has no attribute")):
         return None
     for pattern in patterns:
         match = pattern.search(line)

@@ -157,11 +157,14 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     def solved(texts: list[str]) -> Any:
         return runs.solve(label, _inputs_of(texts))
 
-    story = (
-        _conflict(run.result)
-        if isinstance(run.result, Conflict)
-        else _together(arguments.requirements, run.result, matrix, solved, run.sources)
-    )
+    if isinstance(run.result, Conflict):
+        story = _conflict(run.result)
+        if label == "pypi":
+            from torchlock.cli.proof_steps import exact_pins
+
+            _add_proofs(story, exact_pins(inputs.requirements), target, matrix)
+    else:
+        story = _together(arguments.requirements, run.result, matrix, solved, run.sources)
     story.frontier = frontier
     for note in [*notes, *run.inputs.notes, *run.sources.notes]:
         console.say("note", note)
@@ -220,6 +223,12 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     found = f"they work together on {result.target}: {chosen}"
     story.headline = found if chosen else f"no versions of these requirements are known for {result.target}"
     _add_facts(story, pins, result.target, matrix)
+    public = {
+        pin.name: pin.version
+        for pin in result.pins
+        if pin.name in story.packages and not (pin.page or "+" in pin.version)
+    }
+    _add_proofs(story, public, result.target, matrix)
     story.steps += [f"{package.owner} has {package}, which stays." for package in result.stays]
     _add_newer(story, texts, named - kept, pins, solved, sources)
     return story
@@ -241,6 +250,15 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
                     f"({statement.rule}, {statement.kind})."
                 )
                 story.sources.update((source, matrix.source(source)) for source in statement.sources)
+
+
+def _add_proofs(story: Story, pins: Mapping[str, str], target: Target, matrix: Matrix) -> None:
+    """Add what the wheels of these pins show."""
+    from torchlock.cli.proof_steps import proven
+
+    for sentence, cell in proven(pins, target):
+        story.steps.append(sentence)
+        story.sources.update((source, matrix.source(source)) for source in cell.sources)
 
 
 def _add_newer(

@@ -70,6 +70,14 @@ class Driver(NamedTuple):
     devices: tuple[tuple[str, str], ...] = ()
 
 
+def ffmpeg_with(library: str, number: int) -> int | None:
+    """The major of FFmpeg whose ``avcodec`` (or another library) has a number; None for none or for several."""
+    parts = {"avutil": tuple(FFMPEG.values())}
+    parts |= {name: tuple(row[column] for row in _NUMBERS.values()) for column, name in enumerate(_PARTS)}
+    found = [major for major, own in zip(FFMPEG, parts.get(library, ()), strict=False) if own == number]
+    return found[0] if len(found) == 1 else None
+
+
 def release_of(root: Root) -> dict[str, str]:
     """os-release of a machine: ``ID``, ``VERSION_ID``, ``ID_LIKE``, …; empty if it has none."""
     for name in ("/etc/os-release", "/usr/lib/os-release"):

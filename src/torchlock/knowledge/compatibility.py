@@ -280,10 +280,28 @@ class CompatibilityTable:
 def newest_beside(name: str, torch: str) -> str:
     """The newest release of a companion that works with one release of torch; "" if none is known to.
 
+    One that works wherever both install comes before one that works in some builds only.
+
     Raises:
         DataError: the table is missing or damaged.
     """
     table = CompatibilityTable()
     package, mask = table.packages[name], table.packages["torch"].mask(f"=={torch}") if torch else 0
-    fitting = list(bits(table.fits_torch(name, mask) & ~package.prereleases & ~package.yanked))
+    some = table.fits_torch(name, mask) & package.comparable & ~package.prereleases & ~package.yanked
+    every = some & table.loads_beside(name, mask.bit_length() - 1) if mask and not mask & (mask - 1) else 0
+    fitting = list(bits(every or some))
     return package.versions[fitting[-1]] if fitting else ""
+
+
+@cache
+def torches_beside(name: str, version: str) -> tuple[str, ...]:
+    """The final releases of torch, oldest first, that work with one release of a companion; () if none is known.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    table = CompatibilityTable()
+    if name not in table.partners or not re.fullmatch(r"\d+(?:\.\d+)*(?:\.post\d+)?", version):
+        return ()
+    torch, mask = table.packages["torch"], table.packages[name].mask(f"=={version}")
+    return tuple(torch.versions[each] for each in bits(table.fits(name, mask) & ~torch.prereleases))

@@ -53,6 +53,11 @@ class Cell:
     symbol: str | None
     evidence: tuple[Evidence, ...]
     sources: tuple[str, ...]
+    pythons: tuple[str, ...] = ()
+
+    def is_about(self, python: str) -> bool:
+        """Whether a Python (``3.12``; "" for any) installs the wheel that was read, or one like it."""
+        return not python or not self.pythons or python in self.pythons
 
 
 class _Wheel(NamedTuple):
@@ -61,6 +66,7 @@ class _Wheel(NamedTuple):
     version: Version
     build: str | None
     evidence: Evidence
+    pythons: tuple[str, ...] = ()
     spans: tuple[tuple[int, int, Verdict, Kind, int, int], ...] = ()
 
 
@@ -94,9 +100,13 @@ class Proofs:
                 if platform in ("", place):
                     yield from self._cells(name, place, _parsed(version), _parsed(torch))
 
-    def cell(self, package: str, version: str, torch: str, platform: str) -> Cell | None:
-        """The proof for one release beside one torch on one platform; None if there is none."""
-        return next(self.cells(package, version, torch, platform), None)
+    def cell(self, package: str, version: str, torch: str, platform: str, python: str = "") -> Cell | None:
+        """The proof for one release beside one torch on one platform; None if there is none.
+
+        Without a Python (``3.12``), of a release whose wheels differ one that loads, if there is any.
+        """
+        found = [each for each in self.cells(package, version, torch, platform) if each.is_about(python)]
+        return min(found, key=lambda each: each.verdict != "loads", default=None)
 
     def torches(self, platform: str) -> list[Version]:
         """The releases of torch that were read for a platform, oldest first."""
@@ -124,6 +134,7 @@ class Proofs:
                             symbol=self._symbols[symbol] if symbol >= 0 else None,
                             evidence=(wheel.evidence, beside.evidence),
                             sources=self._sources,
+                            pythons=wheel.pythons,
                         )
 
     def _wheels(self, package: str, platform: str) -> list[_Wheel]:
@@ -134,8 +145,9 @@ class Proofs:
 
 
 def _wheel(row: list[Any]) -> _Wheel:
-    version, build, file, sha256, date, *spans = row
-    return _Wheel(Version(version), build, Evidence(file, sha256, date), tuple(map(tuple, spans)))
+    version, build, file, sha256, date, *rest = row
+    pythons, spans = (rest[0], rest[1:]) if rest else ((), ())
+    return _Wheel(Version(version), build, Evidence(file, sha256, date), tuple(pythons), tuple(map(tuple, spans)))
 
 
 def _parsed(text: str) -> Version | None:
@@ -162,10 +174,10 @@ def cells(package: str = "", version: str = "", torch: str = "", platform: str =
     return proofs().cells(package, version, torch, platform)
 
 
-def cell(package: str, version: str, torch: str, platform: str) -> Cell | None:
-    """The proof for one release beside one torch on one platform; None if there is none.
+def cell(package: str, version: str, torch: str, platform: str, python: str = "") -> Cell | None:
+    """The proof for one release beside one torch on one platform (``Proofs.cell``); None if there is none.
 
     Raises:
         DataError: the table is missing or damaged.
     """
-    return proofs().cell(package, version, torch, platform)
+    return proofs().cell(package, version, torch, platform, python)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.proofs import Evidence
 
 LOADS, FAILS, UNKNOWN = VERDICTS = ("loads", "fails", "unknown")
-KINDS = ("measured", "declared", "reported")
+MEASURED, DECLARED, REPORTED = KINDS = ("measured", "declared", "reported")
 
 
 class Judgement(NamedTuple):

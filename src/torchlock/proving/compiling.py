@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from packaging.version import Version
 
+from torchlock.knowledge.spans import in_words
 from torchlock.proving.deciding import decide
 
 if TYPE_CHECKING:
@@ -30,24 +30,10 @@ class Exported:
     def __call__(self, symbol: str) -> str:
         if symbol not in self._told:
             there = [symbol in each.exports for each in self._torches]
-            self._told[symbol] = _told([each.wheel.version for each in self._torches], there)
+            words = in_words([each.wheel.version for each in self._torches], there)
+            known = f"torch has it {words}" if words else "other builds of torch have it"
+            self._told[symbol] = known if any(there) else ""
         return self._told[symbol]
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The symbols that any of them has."""
-        return frozenset().union(*(each.exports for each in self._torches))
-
-
-def _told(versions: Sequence[str], there: Sequence[bool]) -> str:
-    if not any(there):
-        return ""
-    first, last = there.index(True), len(there) - 1 - there[::-1].index(True)
-    start = "" if first == 0 else f"from {versions[first]} on"
-    end = "" if last == len(there) - 1 else f"up to {versions[last]}"
-    if start and end:
-        return f"torch has it from {versions[first]} to {versions[last]}"
-    return f"torch has it {start or end}" if start or end else "other builds of torch have it"
 
 
 def compile_cells(
@@ -55,6 +41,7 @@ def compile_cells(
     date: str,
     together: Callable[[Wheel, Wheel], bool],
     series: Callable[[Wheel], str],
+    pythons: Callable[[Wheel], tuple[str, ...]] = lambda wheel: (),
 ) -> dict[str, Any]:
     """The content of ``compiled/proofs.json``.
 
@@ -63,6 +50,7 @@ def compile_cells(
         date: the day on which the newest of it was read.
         together: whether some Python can install both releases on their platform.
         series: the series of torch (``2.8``) that a companion is made for; "" if it is not known.
+        pythons: those that a wheel of a companion is about, if other wheels of its release are about others.
     """
     table = _Table()
     torches = {place: sorted(rows, key=_release) for place, rows in sorted(store.torches.items())}
@@ -77,7 +65,8 @@ def compile_cells(
             for index, torch in enumerate(torches[place]):
                 if together(row.wheel, torch.wheel):
                     table.add(spans, index, decide(row, torch, made, histories[place]))
-            pairs.setdefault(package, {}).setdefault(place, []).append([*_wheel_row(row.wheel), *spans])
+            mine = list(pythons(row.wheel))
+            pairs.setdefault(package, {}).setdefault(place, []).append([*_wheel_row(row.wheel), mine, *spans])
     return {
         "date": date,
         "sources": list(SOURCES),

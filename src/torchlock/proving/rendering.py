@@ -22,7 +22,7 @@ def cells_text(store: Store, catalogue: Catalogue, matrix: Matrix | None = None)
     matrix = matrix or Matrix()
     facts = Facts(catalogue, store, matrix)
     date = max((each.date for each in store.wheels()), default=catalogue.date)
-    return text_of(compile_cells(store, date, facts.together, facts.series))
+    return text_of(compile_cells(store, date, facts.together, facts.series, facts.pythons))
 
 
 class Facts:
@@ -40,6 +40,14 @@ class Facts:
     def together(self, first: Wheel, second: Wheel) -> bool:
         """Whether some Python can install both releases on their platform."""
         return bool(self._pythons_of(first) & self._pythons_of(second))
+
+    def pythons(self, wheel: Wheel) -> tuple[str, ...]:
+        """The Pythons for which a wheel was read, if the release has other wheels for others; else ()."""
+        release = self._releases.get((wheel.package, wheel.version))
+        tags = [] if release is None else list(release.tags)
+        if pythons_of(tags, wheel.platform) == self._pythons_of(wheel):
+            return ()
+        return tuple(f"3.{minor}{'t' * free}" for minor, free in sorted(self._pythons_of(wheel)))
 
     def torches_beside(self, wheel: Wheel) -> list[str]:
         """The releases of torch in the catalogue that some Python can install with a wheel of a companion."""

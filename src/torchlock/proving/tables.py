@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.version import Version
 
 from torchlock.errors import DataError
+from torchlock.knowledge.spans import in_span, span_text
 from torchlock.knowledge.tables import load_json
 from torchlock.proving.deciding import is_stable, is_torchs, symbols_of
 from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel
@@ -170,37 +171,6 @@ def _histories(
     """For each name the spans of releases that have it; with ``names`` for these alone, even if none has one."""
     wanted = set().union(*sets) if names is None else set(names)
     return {name: span_text(versions, [name in each for each in sets]) for name in sorted(wanted)}
-
-
-def span_text(versions: Sequence[str], there: Sequence[bool]) -> str:
-    """The spans of releases for which it is true: ``1.8.0-2.3.1 2.5.0-``."""
-    parts, first = [], None
-    for index, is_there in enumerate([*there, False]):
-        if is_there and first is None:
-            first = index
-        elif not is_there and first is not None:
-            last = index - 1
-            end = "-" if index == len(there) else "" if first == last else f"-{versions[last]}"
-            parts.append(versions[first] + end)
-            first = None
-    return " ".join(parts)
-
-
-def in_span(versions: Sequence[str], text: str) -> list[bool]:
-    """The opposite of ``span_text``.
-
-    Raises:
-        ValueError: a release is not in the list.
-    """
-    found = [False] * len(versions)
-    places = {version: index for index, version in enumerate(versions)}
-    for part in text.split():
-        first, dash, last = part.partition("-")
-        if first not in places or (last and last not in places):
-            raise ValueError(f"the span {part} names a release that is not in the table")
-        end = places[last] if last else len(versions) - 1 if dash else places[first]
-        found[places[first] : end + 1] = [True] * (end + 1 - places[first])
-    return found
 
 
 def _sets(versions: Sequence[str], histories: Mapping[str, str]) -> list[frozenset[str]]:

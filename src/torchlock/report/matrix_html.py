@@ -12,6 +12,7 @@ from torchlock import __version__
 from torchlock.matrix.page_data import page_data
 from torchlock.matrix.selection import COMPANIONS, EVERY, PUBLIC
 from torchlock.matrix.values import LOADS, UNKNOWN
+from torchlock.report.matrix_rows import agreed
 from torchlock.report.matrix_text import spans
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.matrix.values import Entry
 
 _PARTS = Path(__file__).parent / "page"
-_SCRIPTS = ("judge.js", "paste.js", "view.js", "detail.js", "start.js")
+_SCRIPTS = ("judge.js", "markers.js", "paste.js", "view.js", "detail.js", "start.js")
 _MARKS = {"measured": "●", "declared": "◐", "reported": "○"}
 
 
@@ -85,7 +86,7 @@ def _overview(table: Table, selection: Selection) -> str:
     wanted = selection.on_one_platform()
     rows = []
     for (torch, build), entries in groupby(table.entries(wanted), key=lambda each: (each.torch, each.torch_build)):
-        found = list(entries)
+        found = agreed(entries)
         columns = ([each for each in found if each.package == name] for name in COMPANIONS)
         cells = "".join(
             f"<td>{_cell(each, table.stack.packages[name].versions)}</td>"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from torchlock.matrix.values import UNKNOWN, Judgement
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -60,3 +62,17 @@ def filter_row(selection: Selection) -> dict[str, Any]:
 def cited(entries: Iterable[Entry]) -> list[str]:
     """The sources of some entries, each once, in their order."""
     return list(dict.fromkeys(source for entry in entries for source in entry.judged.sources))
+
+
+def agreed(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries of one torch for a summary: one for each build of a release.
+
+    If the wheels for different Pythons have different verdicts, that is unknown until a Python is named.
+    """
+    found: dict[tuple[str, str, str], Entry] = {}
+    for entry in entries:
+        first = found.setdefault((entry.package, entry.version, entry.build), entry)
+        if first.judged.verdict != entry.judged.verdict:
+            judged = Judgement(UNKNOWN, "", "It depends on the Python.")
+            found[entry.package, entry.version, entry.build] = first._replace(judged=judged)
+    return list(found.values())

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN
-from torchlock.report.matrix_rows import cited
+from torchlock.report.matrix_rows import agreed, cited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,12 +61,14 @@ def _table(
     python = f", Python 3.{selection.python}" if selection.python is not None else ""
     lines = [f"{platform}{python}: releases that load with each torch", ""]
     lines += _joined([["torch"], *([name] for name in columns)], width)
+    shown: list[Entry] = []
     for (torch, build), rows in groupby(entries, key=lambda entry: (entry.torch, entry.torch_build)):
-        found = list(rows)
+        found = agreed(rows)
+        shown += found
         cells = [_cell([row for row in found if row.package == name], versions[name], width) for name in columns]
         head = [f"{torch} {build or '?'}", *_fitness(found[0])]
         lines += _joined([head, *cells], width)
-    return "\n".join([*lines, "", *_legend(entries)])
+    return "\n".join([*lines, "", *_legend(shown)])
 
 
 def _fitness(entry: Entry) -> list[str]:
@@ -134,7 +136,7 @@ def _entry(entry: Entry, paint: Paint) -> Iterator[str]:
     of = f" ({', '.join(filter(None, (judged.kind, judged.rule)))})" if judged.kind or judged.rule else ""
     head = f"{entry.package} {_with(entry.version, entry.build)} and torch {_with(entry.torch, entry.torch_build)}"
     yield f"{head}: {paint(_STYLES[judged.verdict], judged.verdict)}{of}"
-    facts = [judged.reason, f"Both install on Python {', '.join(entry.pythons)}."]
+    facts = [judged.reason, f"Pythons: {', '.join(entry.pythons)}."]
     if not entry.allowed:
         facts.append("The metadata refuses this torch: pip and uv do not install the pair.")
     if entry.yanked:

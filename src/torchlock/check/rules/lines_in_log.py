@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.library_origins import Meaning, meaning_of_missing, meaning_of_opened
 from torchlock.check.log_signatures import ECHO
+from torchlock.check.stated_pairs import companion_of, sources_hint, stated_hint
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
@@ -61,7 +62,7 @@ _OTHER_TORCH = Meaning(
 @rule("TL610", on="unexplained")
 def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A library that the loader of the log did not find, or one of Windows that lacks another."""
-    first = _line(context, log)
+    first = _line(context, log, found)
     match = _NOT_FOUND.search(first.text) if first is not None else None
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
@@ -79,21 +80,22 @@ def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -
 @rule("TL611", on="unexplained")
 def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A symbol that no library of the process defined; Windows does not name it."""
-    first = _line(context, log)
+    first = _line(context, log, found)
     meaning = meaning_of_undefined(first.symbol) if first is not None and first.symbol else None
     if first is not None and meaning is not None:
+        meaning = _with_releases(log, first, meaning)
         by = f"{first.library} lacks" if first.library else "a library lacks"
         yield _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
     elif first is not None and _number(first) == "127" and (_opened(first) or "torch" in log.text.lower()):
         opened = _opened(first)
         message = f"{opened or 'a library'} uses a function that the libraries of the log's process do not have"
-        yield _finding(context, "TL611", message, _OTHER_TORCH, first, opened)
+        yield _finding(context, "TL611", message, _with_releases(log, first, _OTHER_TORCH), first, opened)
 
 
 @rule("TL612", on="unexplained")
 def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A C or C++ library of the machine that is too old for a package."""
-    first = _line(context, log)
+    first = _line(context, log, found)
     match = _VERSION.search(first.text) if first is not None else None
     if first is None or match is None:
         return
@@ -108,11 +110,20 @@ def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     yield _finding(context, "TL612", message, Meaning("", because, look), first, match["version"])
 
 
-def _line(context: CheckContext, log: Log) -> Signature | None:
-    """The first failure, if this environment has no torch, and if the line does not follow from another."""
+def _line(context: CheckContext, log: Log, found: Sequence[Finding]) -> Signature | None:
+    """The first failure, if this environment has no torch, and if the line is not explained, as an echo is."""
     first = log.first
     is_alone = first is not None and first.weight != ECHO and "torch" not in context.pins
+    if first is not None and any(each.expected_error == first.text and each.severity != "note" for each in found):
+        return None
     return first if is_alone and not _OF_PROGRAM.search(log.text) else None
+
+
+def _with_releases(log: Log, first: Signature, meaning: Meaning) -> Meaning:
+    """A meaning with the companion that the line is about, and with what the log shows of its release."""
+    name = companion_of(first.text, first.library)
+    look = meaning.look.replace("torchlock lock torch torchaudio", f"torchlock lock torch {name or 'torchaudio'}")
+    return meaning._replace(look=look + (stated_hint(log, name) or sources_hint(log) if name else ""))
 
 
 def _is_of_others(log: Log, meaning: Meaning) -> bool:

@@ -32,6 +32,7 @@ from torchlock.inspect.loading.elf_process import is_of_torch, numbers_of
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.knowledge.build_labels import describe_build
+from torchlock.knowledge.exported import exported_in
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
@@ -321,6 +322,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     library = os.path.basename(first.wanted_by)
     message = (
         f"{library} of {name} uses {demangled(first.symbol)}{more}, which {context.named('torch')} does not have"
+        f"{_since(context, first.symbol)}"
     )
     expected_error = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
@@ -347,6 +349,12 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
         sources=LOADER_MANUALS if abi is None else (*LOADER_MANUALS, "libstdcxx-dual-abi"),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
+
+
+def _since(context: CheckContext, symbol: str) -> str:
+    """Which releases of torch have a symbol, as half a sentence; "" if that is not known."""
+    known = exported_in(symbol, str(context.target.platform)) if context.target is not None else ""
+    return f": torch has it {known}" if known else ""
 
 
 def _nightly(context: CheckContext, name: str) -> str | None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.library_origins import ffmpeg_of
 from torchlock.check.log_alone import has_stack
 from torchlock.check.log_machine import system_of
 from torchlock.check.log_releases import releases_in
 from torchlock.check.log_signatures import ECHO
 from torchlock.finding import Command, Remedy, Strength
-from torchlock.knowledge.build_labels import parse_label
+from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.compatibility import newest_beside
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.names import numpy_without
@@ -35,6 +36,8 @@ _NAME = re.compile(r"\{(\w{1,30})\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]{1,300})\]")
 # Python prints a warning of a library and goes on. torch warns of a GPU that is there and that it cannot use.
 _WARNING = re.compile(r"\b(?:User|Runtime|Future|Deprecation)?Warning: (?!CUDA initialization: Unexpected error)")
+# torch goes on after this warning, and fails as soon as its caller takes or gives an array.
+_NO_NUMPY = "Failed to initialize NumPy: module compiled against"
 # The last frame of these is the messenger, and not the package that the message is about.
 _LOADERS = ("torch", "numpy", "importlib_metadata", "ctypes", "google")
 
@@ -47,7 +50,7 @@ _RULES = sorted({meaning.rule for meaning in meanings()}, key=lambda each: -get(
 def meant(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The meaning of the first failure of a log, if all that it has to say is known."""
     first = log.first
-    if first is None or first.weight == ECHO or _WARNING.search(first.text):
+    if first is None or first.weight == ECHO or (_WARNING.search(first.text) and not _is_all(log)):
         return
     if any(each.rule in first.rules and each.severity != "note" for each in found):
         return  # An earlier failure of the log has the same cause.
@@ -60,6 +63,11 @@ def meant(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         if facts is not None and _is_known(meaning.says, facts):
             yield _finding(context, meaning, facts, first.text)
             return
+
+
+def _is_all(log: Log) -> bool:
+    """Whether all that a log shows is torch's warning that it cannot use NumPy: nothing fails after it."""
+    return log.first is not None and _NO_NUMPY in log.first.text and not log.is_failing
 
 
 def _place(first: Signature, meaning: Meaning) -> int:
@@ -79,6 +87,7 @@ def _facts(meaning: Meaning, log: Log) -> Mapping[str, str] | None:
 
     A release of the stack is known by the name of its package, the companion of the log's torch as
     ``torchcodec_for_torch``, the page of its build as ``torch_page``, and the package that failed as ``package``.
+    ``vendor`` is the label of a torch that the PyTorch index does not have: no companion from there is for it.
     """
     first = log.first
     match = re.search(meaning.line, first.text, re.IGNORECASE) if first is not None else None
@@ -91,17 +100,20 @@ def _facts(meaning: Meaning, log: Log) -> Mapping[str, str] | None:
     owners = [each for each in modules if each not in _LOADERS]
     known = {name: version for name, (version, _) in releases.items()}
     facts = {**known, **match.groupdict(), **(near.groupdict() if near is not None else {})}
+    facts["ffmpeg"] = ffmpeg_of(facts.get("library") or facts.get("mac") or "")
     facts["package"] = owners[-1] if owners else ""
     facts["numpy_without"] = numpy_without(facts.get("numpy_name") or "")
     for name in ("torchaudio", "torchvision", "torchcodec"):
         facts[f"{name}_for_torch"] = newest_beside(name, known.get("torch", ""))
     _, label = releases.get("torch", ("", ""))
-    facts["torch_page"] = page_of(label) if parse_label(label) is not None else ""
+    facts["torch_page"] = page_of(label) if is_published(label) else ""
+    facts["vendor"] = label if label and not is_published(label) else ""
     return {name: text for name, text in facts.items() if text}
 
 
 def _finding(context: CheckContext, meaning: Meaning, facts: Mapping[str, str], line: str) -> Finding:
-    command = _filled(meaning.command, facts) if _is_known(meaning.command, facts) else ""
+    is_known = _is_known(meaning.command, facts) and not (facts.get("vendor") and "_for_torch" in meaning.command)
+    command = _filled(meaning.command, facts) if is_known else ""
     return context.finding(
         meaning.rule,
         "warning",

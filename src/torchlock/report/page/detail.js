@@ -165,7 +165,7 @@ function requirementsAnswer(view, text) {
   const items = answer.lines.map(answerItem);
   const words = { loads: "These releases load together", fails: "These releases cannot be installed and loaded together", unknown: "Not all of this could be judged" }[answer.verdict];
   return [make("p", {}, make("strong", {}, `${words} (${where}, ${python}).`)), make("ol", {}, ...items),
-    make("p", { class: "note" }, "Not judged here: other packages, markers, constraints in other files, and system libraries. ", make("code", {}, "torchlock audit FILE"), " judges the whole file.")];
+    make("p", { class: "note" }, "Not judged here: other packages, constraints in other files, and system libraries. ", make("code", {}, "torchlock audit FILE"), " judges the whole file.")];
 }
 
 function answerItem(line) {

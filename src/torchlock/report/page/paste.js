@@ -79,31 +79,34 @@ function allowed(data, name, specifier) {
   return found;
 }
 
-/* The requirements on the family in a text: {entries, label, other, notRead}. */
-function readRequirements(data, text) {
-  const names = Object.keys(data.packages), entries = [], notRead = [];
-  let label = "", others = 0;
+/* The requirements on the family in a text: {entries, label, notRead}; what a marker leaves out is "skipped". */
+function readRequirements(data, text, target) {
+  const names = Object.keys(data.packages), found = { entries: [], label: "", notRead: [] };
   for (const [number, raw] of text.split(/\r?\n/).entries()) {
     const page = PAGE.exec(raw);
     const plain = raw.replace(/(^|\s)#.*$/, "").trim(), isCommand = COMMAND.test(plain);
     const line = isCommand ? plain.replace(COMMAND, "").trim() : plain;
-    if (page && (isCommand || /^(-i|--index-url|--extra-index-url|--find-links|-f)\b/.test(line))) label = page[1];
+    if (page && (isCommand || /^(-i|--index-url|--extra-index-url|--find-links|-f)\b/.test(line))) found.label = page[1];
     for (const word of words(line, isCommand)) {
       const name = NAME.exec(word);
       const known = name && name[0].toLowerCase().replace(/[-_.]+/g, "-");
-      if (!known || !names.includes(known)) { others += word && !word.startsWith("-") ? 1 : 0; continue; }
-      const rest = word.slice(name[0].length).replace(/^\[[^\]]*\]/, "").trim();
-      const [specifier, marker = ""] = rest.split(";");
-      const local = /\+([a-z0-9.]+)/i.exec(specifier);
-      const places = /^\s*@/.test(specifier) ? null : allowed(data, known, specifier.replace(/[()\\]/g, ""));
-      if (marker.trim() || places === null) {
-        notRead.push({ line: number + 1, text: word, because: marker.trim() ? "it has a marker" : "its version is not a range" });
-      } else {
-        entries.push({ name: known, line: number + 1, specifier: specifier.trim(), places, build: local ? local[1].toLowerCase() : "" });
-      }
+      if (known && names.includes(known)) readRequirement(data, { known, word, rest: word.slice(name[0].length), line: number + 1 }, target, found);
     }
   }
-  return { entries, label, others, notRead };
+  return found;
+}
+
+/* One requirement of the family: an entry, or a note that says why it is not judged. */
+function readRequirement(data, { known, word, rest, line }, target, found) {
+  const [specifier, marker = ""] = rest.replace(/^\[[^\]]*\]/, "").trim().split(";");
+  const local = /\+([a-z0-9.]+)/i.exec(specifier);
+  const places = /^\s*@/.test(specifier) ? null : allowed(data, known, specifier.replace(/[()\\]/g, ""));
+  const holds = marker.trim() ? markerOnTarget(marker.trim(), data, target) : true;
+  const note = (because, verdict = "unknown") => found.notRead.push({ line, text: word, because, verdict });
+  if (holds === null) note("was not judged: its marker is not known for these Pythons");
+  else if (holds === false) note("is not for this target: its marker is false", "skipped");
+  else if (places === null) note("was not judged: its version is not a range");
+  else found.entries.push({ name: known, line, specifier: specifier.trim(), places, build: local ? local[1].toLowerCase() : "" });
 }
 
 /* The requirements of a line: a requirements file has one in a line, a command several. */
@@ -121,16 +124,16 @@ function words(line, isCommand) {
 
 /* The verdict on pasted requirements: {verdict, lines}. The target is that of the page's filters. */
 function judgeRequirements(judge, text, target) {
-  const { data } = judge, read = readRequirements(data, text), lines = [];
+  const { data } = judge, read = readRequirements(data, text, target), lines = [];
   const asked = new Map();
   for (const entry of read.entries) {
     const before = asked.get(entry.name);
     const places = before ? before.places.filter((each) => entry.places.includes(each)) : entry.places;
     asked.set(entry.name, { ...entry, places, build: entry.build || (before && before.build) || read.label || "" });
   }
-  for (const each of read.notRead) lines.push({ verdict: "unknown", text: `line ${each.line}: ${each.text} was not judged: ${each.because}.` });
+  for (const each of read.notRead) lines.push({ verdict: each.verdict, text: `line ${each.line}: ${each.text} ${each.because}.` });
   const companions = data.companions.filter((name) => asked.has(name));
-  if (!asked.size) return { verdict: "unknown", lines: [...lines, { verdict: "unknown", text: "The text names no release of torch, torchaudio, torchvision, torchcodec or torchtext." }] };
+  if (!asked.size) return { verdict: "unknown", lines: [...lines, { verdict: "unknown", text: "The text has no requirement on torch, torchaudio, torchvision, torchcodec or torchtext for this target." }] };
   const torch = asked.get("torch") || { name: "torch", places: data.packages.torch.versions.map((_, at) => at), build: read.label, specifier: "" };
   for (const name of companions) lines.push(judgePair(judge, torch, asked.get(name), target, asked.has("torch")));
   if (!companions.length) {

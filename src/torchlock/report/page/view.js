@@ -17,7 +17,7 @@ function make(tag, attributes = {}, ...children) {
 function markOf(judged) {
   if (!judged) return " ";
   if (judged.verdict === "loads") return MARKS[judged.kind] || "○";
-  return judged.verdict === "fails" ? "×" : "?";
+  return { fails: "×", skipped: "–" }[judged.verdict] || "?";
 }
 
 const classOf = (judged) => (judged ? `${judged.verdict} ${judged.kind}` : "none");

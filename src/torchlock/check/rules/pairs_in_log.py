@@ -1,0 +1,67 @@
+"""TL101 to TL104, TL201: a companion and the torch of a log that do not fit, and a library that did not load.
+
+It is asked if no finding explains the line, and nothing of the stack is installed here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.log_alone import has_stack
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.stated_pairs import companion_of, reason_of, remedy_of, stated_pair
+from torchlock.finding import Strength
+from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.knowledge.registry import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
+    from torchlock.check.stated_pairs import StatedPair
+    from torchlock.finding import Finding
+
+_PAIRS = {"torchaudio": "TL101", "torchcodec": "TL102", "torchvision": "TL103", "torchtext": "TL104"}
+# What a companion asks of torch, and does not get: a function, or a library of one build.
+_LIBRARY = re.compile(r"\blib(?:torch|c10)_(?:hip|cuda(?:_cu|_cpp)?|xpu)\b[\w.]{0,20}")
+_WINDOWS = re.compile(r"WinError 127\b|specified procedure could not be found")
+
+
+@rule("TL101", "TL102", "TL103", "TL104", "TL201", on="unexplained")
+def pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A companion that does not load beside the torch of the log, where the log states both releases."""
+    first = log.first
+    if first is None or first.weight == ECHO or has_stack(context) or found:
+        return
+    library = _LIBRARY.search(first.text)
+    is_shown = bool(first.symbol) or library is not None or _WINDOWS.search(first.text) is not None
+    name = companion_of(first.text, first.library) or _companion_of_frames(log)
+    stated = stated_pair(log, name) if is_shown and name else None
+    if stated is None or (stated.fits is not False and not stated.other_build):
+        return
+    lacking = first.symbol or (library[0] if library is not None else "")
+    yield context.finding(
+        "TL201" if stated.other_build else _PAIRS[name],
+        "warning",
+        _message(stated, lacking),
+        because=reason_of(stated),
+        expected_error=first.text,
+        remedy=remedy_of(stated),
+        strength=Strength.RAN,
+        lacks=(lacking,) if lacking else (),
+    )
+
+
+def _companion_of_frames(log: Log) -> str:
+    """The companion that was imported last before the failure, in the traceback."""
+    names = [frame.partition("/")[0] for frame in log.frames]
+    return next((each for each in reversed(names) if each in _PAIRS), "")
+
+
+def _message(stated: StatedPair, lacking: str) -> str:
+    what = demangled(lacking) if not lacking.startswith("lib") else os.path.basename(lacking)
+    words = f"{stated.words[0]} does not work with {stated.words[1]}, and the log shows both"
+    return f"{words}: {stated.name} asks for {what}, which this torch does not have" if lacking else words
