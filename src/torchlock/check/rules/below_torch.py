@@ -6,8 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import dependencies_of
+from packaging.version import Version
+
+from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.relevance import module_of, owner_of_file
+from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
 from torchlock.check.tracebacks import endings
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.import_graph import loads
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from torchlock.knowledge.judge import Violation
 
 _RULE = "TL628"
+_TYPING = "typing-extensions"
+# The first release that torch itself asks for, in releases whose metadata has a bound.
+_COMPLETE = Version("4.8")
 _MEMBERS = ("torch", "torchaudio", "torchvision")
 _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\](.{1,300})$")
 _NAMED = re.compile(r"(?:module|from) '(\w{1,60})")
@@ -43,6 +49,33 @@ def known(context: CheckContext) -> Iterator[Finding]:
         statement = violation.statement
         if statement is not None and statement.rule == _RULE and violation.pinned.name in below:
             yield _found(context, violation)
+
+
+@rule(_RULE)
+def too_old(context: CheckContext) -> Iterator[Finding]:
+    """A typing-extensions without a name that torch takes, if the metadata of this torch has no bound."""
+    torch, record = context.record("torch"), context.installed.get(_TYPING)
+    version = version_of(record.version) if record is not None else None
+    if torch is None or record is None or version is None or version >= _COMPLETE or context.target is None:
+        return
+    if not any(each.name == _TYPING and not each.specifier for each in dependencies_of(torch)):
+        return
+    from torchlock.check.fix.commands import add
+
+    if lost := lacks_what_torch_takes(context, module_of(_TYPING)):
+        yield context.finding(
+            _RULE,
+            severity_of(fails=True),
+            f"{context.named('torch')} imports typing_extensions.{lost}, which {_TYPING} {version} does not have",
+            "torch",
+            _TYPING,
+            path=record.path,
+            because=f"the metadata of this torch allows every {_TYPING}; the copy in {record.entry.path} is found",
+            expected_error=f"ImportError: cannot import name '{lost}' from 'typing_extensions'",
+            remedy=Remedy(f"Install a later {_TYPING}.", commands=add(context, _TYPING, "", "-U")),
+            sources=("pytorch-116945",),
+            lacks=(lost,),
+        )
 
 
 def _below(context: CheckContext) -> set[str]:
