@@ -113,6 +113,28 @@ def test_why_a_cell_fails() -> None:
     assert "libnppicc.so.13" in reason("torchcodec", "0.11.0", "2.11.0")
 
 
+def test_a_reason_names_the_library_that_has_the_need_and_no_more_than_is_known() -> None:
+    """``_torchaudio.so`` needs libtorchaudio.so, which uses the symbol: a form of a name that torch may have."""
+    cell = proofs.cell("torchaudio", "2.7.0", "2.8.0", "linux-x86_64")
+    assert cell is not None
+    assert cell.reason.startswith("libtorchaudio.so uses a form of ")
+    cell = proofs.cell("torchtext", "0.18.0", "2.14.1", "linux-x86_64")
+    assert cell is not None
+    assert cell.reason.startswith("libtorchtext.so uses a form of ")
+    for each in proofs.cells():
+        span = re.search(r"from (\S+) to (\S+)$", each.reason)
+        assert span is None or span[1] != span[2], each.reason
+        assert not re.match(r"uses \?\?", each.reason)
+
+
+def test_a_wheel_that_differs_by_python_is_not_judged_by_another_one() -> None:
+    """libtorchaudio.so of the cp311 wheel uses at::internal::invoke_parallel, that of cp310 and cp312 does not."""
+    cell = proofs.cell("torchaudio", "2.2.0", "2.2.2", "macos-arm64", "3.12")
+    assert cell is not None
+    assert "3.11" not in cell.pythons
+    assert proofs.cell("torchaudio", "2.2.0", "2.2.2", "macos-arm64", "3.11") is None
+
+
 def test_a_torchvision_whose_import_goes_on_is_not_said_to_fail_at_import() -> None:
     """0.16.2 imports beside torch 2.14.1 and only its operators fail; 0.18.1 raises at import."""
     for version, goes_on in (("0.15.2", True), ("0.16.2", True), ("0.17.0", False), ("0.18.1", False)):

@@ -263,7 +263,8 @@ class TestDeciding:
         found = decide(companion(opened(C, D)), torch(C), "2.8", Exported([torch(C), torch(D, version="2.9.0")]))
         assert (found.verdict, found.kind, found.symbol) == ("fails", "measured", "at::empty")
         assert (
-            found.reason == "libtorchaudio.so uses at::empty, which this torch lacks: torch has it from 2.9.0 on"
+            found.reason
+            == "libtorchaudio.so uses a form of at::empty, which this torch lacks: torch has it from 2.9.0 on"
         )
 
     def test_a_symbol_that_nobody_knows(self) -> None:
@@ -349,9 +350,17 @@ class TestDeciding:
         assert verdict(companion(), torch())[0] == "loads"
         assert verdict(companion(), torch(version="2.9.0"))[0] == "unknown"
 
+    def test_the_library_that_others_need_is_named(self) -> None:
+        """_torchaudio.so needs libtorchaudio.so, so that it has its needs, too, whatever the order in the table."""
+        outer = opened(D, "_ZN2at3newE")._replace(name="torchaudio/lib/_torchaudio.so")
+        assert verdict(companion(outer, opened(D)), torch())[1].startswith("libtorchaudio.so uses a form of ")
+
     def test_names(self) -> None:
         assert plain("libc10.dylib!__ZN3c105ErrorC1E") == "c10::Error::Error"
         assert plain("torch_cpu.dll!torch_library_impl") == STABLE
+        template = "c10.dll!??$addTypeMetaData@D@TypeMeta@caffe2@@CAGXZ"
+        assert plain(template) == "caffe2::TypeMeta::addTypeMetaData"
+        assert plain("_ZTIN3c105ErrorE") == "the type information of c10::Error"
         assert is_stable("libtorch_cpu.dylib!_aoti_torch_zero_")
         assert not is_stable(C)
         assert [cuda_of(each) for each in ("cu130", "cu92", "cpu", "rocm6.4", None)] == ["13.0", "9.2", "", "", ""]

@@ -42,11 +42,14 @@ def in_span(versions: Sequence[str], text: str) -> list[bool]:
 def in_words(versions: Sequence[str], there: Sequence[bool]) -> str:
     """From the first to the last release: ``from 1.8.0 to 2.3.1``, ``from 2.5.0 on``, ``up to 2.3.1``.
 
+    One that is neither the oldest nor the newest: ``in 2.5.0 only``.
     "" if there is none, or if both ends of the list are in it.
     """
     if not any(there):
         return ""
     first, last = there.index(True), len(there) - 1 - there[::-1].index(True)
+    if first == last and 0 < first < len(there) - 1:
+        return f"in {versions[first]} only"
     if first and last < len(there) - 1:
         return f"from {versions[first]} to {versions[last]}"
     if first:

@@ -19,6 +19,10 @@ PLATFORMS = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-amd64")
 COMPANIONS = tuple(name for name, member in MEMBERS.items() if member.rule and member.opens and name != "numpy")
 # The Python whose wheel is read: its libraries are those of every Python, except the modules of Python itself.
 _PREFERRED = ("py3", "cp312", "cp311", "cp310", "cp39", "cp38", "cp37", "cp36", "cp313", "cp314", "cp35")
+# Wheels that were seen to differ from those of other Pythons of their release and platform: what was read of
+# another one says nothing about them. libtorchaudio.so of this one uses at::internal::invoke_parallel, which the
+# torch 2.2.2 of its Python does not export.
+DIFFERENT = {("torchaudio", "2.2.0", "macos-arm64"): ("cp311",)}
 
 
 class Chosen(NamedTuple):

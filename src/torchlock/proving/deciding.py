@@ -115,7 +115,9 @@ def decide(companion: CompanionWheel, torch: TorchWheel, series: str, history: H
         stable = "torch has every function of its stable ABI that it uses"
         if mine <= its:
             return Decision("loads", "measured", stable + more)
-        return Decision("unknown", "measured", f"{stable}, but {made} or later")
+        return Decision(
+            "unknown", "measured", f"{stable}, but {made} or later, and with this one it was not tried"
+        )
     every = "torch has every symbol that its libraries use"
     if mine == its:
         return Decision("loads", "measured", f"{every}, and is of the series that they are compiled for{more}")
@@ -149,13 +151,15 @@ def _is_of_others(symbol: str) -> bool:
 
 def _lack(companion: CompanionWheel, torch: TorchWheel, history: History) -> _Lack | None:
     """Why the import of the companion fails to load a library."""
-    imported = (_of_library(each, torch, history) for each in companion.libraries if each.role == "import")
+    # A library that others of the wheel need comes before them: it has fewer needs, and they have them, too.
+    libraries = sorted(companion.libraries, key=lambda each: len(each.symbols) + len(each.needed))
+    imported = (_of_library(each, torch, history) for each in libraries if each.role == "import")
     lack = _gravest(filter(None, imported))
     if lack is not None and lack.is_certain:
         goes_on = goes_on_without(companion.wheel.package, companion.wheel.version)
         return lack._replace(reason=f"{_GOES_ON}: {lack.reason}") if goes_on else lack
     groups: dict[str, list[_Lack]] = {}
-    for each in companion.libraries:
+    for each in libraries:
         if each.role == "choice":
             found = _of_library(each, torch, history)
             groups.setdefault(each.group, []).extend([found] if found else [])
@@ -187,7 +191,7 @@ def _libraries(library: Library, torch: TorchWheel) -> Iterator[_Lack]:
             where = "a CUDA toolkit or a package of NVIDIA on the search path of the loader can bring it"
             yield _Lack(f"{name} needs {needed}, which {this} does not bring; {where}", is_certain=False)
         else:
-            yield _Lack(f"{name} needs {needed}, which this build of torch does not bring")
+            yield _Lack(f"{name} needs {needed}, which neither its wheel nor this torch brings")
 
 
 def _symbol(library: Library, torch: TorchWheel, history: History) -> _Lack | None:
@@ -203,7 +207,12 @@ def _symbol(library: Library, torch: TorchWheel, history: History) -> _Lack | No
     if not told and not is_torchs(first):
         return _Lack(f"{name} uses {shown}, and it is not known which library has it", shown, is_certain=False)
     told = told or "no torch that was read has it"
-    return _Lack(f"{name} uses {shown}{others}, which this torch lacks: {told}", shown)
+    return _Lack(f"{name} uses {_form(first)}{shown}{others}, which this torch lacks: {told}", shown)
+
+
+def _form(symbol: str) -> str:
+    """A function of C++ has forms with other arguments, which the names alone do not tell apart."""
+    return "" if plain(symbol).startswith("the ") or plain(symbol) == _name(symbol).lstrip("_") else "a form of "
 
 
 @cache

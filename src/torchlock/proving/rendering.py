@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.rules import Matrix
-from torchlock.proving.choosing import torch_of
+from torchlock.proving.choosing import DIFFERENT, torch_of
 from torchlock.proving.compiling import compile_cells, text_of
 from torchlock.proving.pairing import pythons_of, series_of
 
@@ -89,4 +89,9 @@ def _tags(release: CatalogueRelease | None, wheel: Wheel) -> list[str]:
     if release is None:
         return []
     mine = torch_of(release, _place(release, wheel))
-    return [tags for index, tags in enumerate(release.tags) if torch_of(release, index) == mine]
+    other = DIFFERENT.get((wheel.package, wheel.version, wheel.platform), ())
+    return [
+        tags
+        for index, tags in enumerate(release.tags)
+        if torch_of(release, index) == mine and not tags.startswith(other)
+    ]

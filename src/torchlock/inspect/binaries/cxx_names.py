@@ -33,6 +33,8 @@ def demangled(symbol: str) -> str:
         if plain[1] == "_7":
             return f"the vtable of {'::'.join(names)}"
         return _with_special(names, _MICROSOFTS.get(plain[1], "operator") if plain[1] else "")
+    if template := re.match(r"\?\?\$(\w+)@(?:_?[A-Z]){1,9}@((?:\w+@)+)@", symbol):
+        return "::".join([*template[2].rstrip("@").split("@")[::-1], template[1]])
     match = re.match(r"_?_Z(T[ISV])?N?K?R?O?", symbol)
     if not match:
         return symbol
@@ -43,7 +45,9 @@ def demangled(symbol: str) -> str:
         position = number.end() + length
     if not names:
         return symbol
-    what = {"TV": "the vtable of ", "TI": "the type of ", "TS": "the type name of "}.get(match[1] or "", "")
+    what = {"TV": "the vtable of ", "TI": "the type information of ", "TS": "the type name of "}.get(
+        match[1] or "", ""
+    )
     return what + _with_special(names, _special(symbol[position : position + 2]) if "N" in match[0] else "")
 
 
