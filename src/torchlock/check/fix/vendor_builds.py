@@ -19,6 +19,7 @@ from torchlock.check.fix.plan import Plan, of_build
 from torchlock.check.fix.release_pairs import COMPANIONS, COMPILED_BY_PIP, SOURCES, release_for
 from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.index_wheels import has_wheels
+from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import group
@@ -41,6 +42,23 @@ def of_vendor(context: CheckContext, finding: Finding) -> Remedy | None:
     if context.copy("torch") is None or context.target is None or not is_of_another_source(context, name):
         return None
     return companion(context, name)
+
+
+def of_machines_rocm(context: CheckContext, finding: Finding) -> Remedy | None:
+    """A library of ROCm that nightly wheels lack: that of the machine, or another night; None for others."""
+    name, label = finding.packages[0][0], context.label("torch") or ""
+    pin = context.pins.get("torch")
+    is_nightly = pin is not None and pin.version.is_devrelease
+    if (
+        not is_nightly
+        or not label.startswith("rocm")
+        or name not in COMPANIONS
+        or finding.lacks[:1] != ("libomp.so",)
+    ):
+        return None
+    known = meaning_of_missing("libomp.so")
+    words = of_nightly(context, name).summary
+    return None if known is None else Remedy(f"{known.look} Or {words[:1].lower()}{words[1:]}")
 
 
 def of_source(context: CheckContext, finding: Finding) -> Remedy | None:
