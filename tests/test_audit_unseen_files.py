@@ -106,7 +106,7 @@ def test_torch_on_another_platform_only(tmp_path: Path) -> None:
 
 @pytest.mark.triggers("TL502")
 def test_a_build_from_source_in_requirements(tmp_path: Path) -> None:
-    (found,) = worse(tmp_path / "requirements.txt", "torch==1.7.1\ntorchaudio==0.7.0a0+a853dff\n")
+    (found,) = worse(tmp_path / "requirements.txt", "torch==1.7.1\ntorchaudio==0.7.0a0+a853dff\nnumpy<2\n")
     assert found.rule == "TL502"
     assert "of commit a853dff" in found.message
 

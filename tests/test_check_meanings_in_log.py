@@ -225,6 +225,26 @@ def test_a_log_without_any_environment(
         pytest.param(
             "TL236", "AssertionError: Torch not compiled with XPU enabled", marks=pytest.mark.triggers("TL236")
         ),
+        pytest.param(
+            "TL313",
+            "FileNotFoundError: [Errno 2] No such file or directory: 'ffmpeg'",
+            marks=pytest.mark.triggers("TL313"),
+        ),
+        pytest.param(
+            "TL314",
+            "RuntimeError: Error opening 'a.mp3': Format not recognised.",
+            marks=pytest.mark.triggers("TL314"),
+        ),
+        pytest.param(
+            "",
+            "FileNotFoundError: [WinError 2] The system cannot find the file specified",
+            marks=pytest.mark.leaves_alone("TL313"),
+        ),
+        pytest.param(
+            "",
+            "RuntimeError: Error opening 'a.xyz': Format not recognised.",
+            marks=pytest.mark.leaves_alone("TL314"),
+        ),
         pytest.param("", "class InvalidCxxCompiler is not used", marks=pytest.mark.leaves_alone("TL234")),
         pytest.param("", "RuntimeError: Error 803 of another service", marks=pytest.mark.leaves_alone("TL235")),
         pytest.param("", "AssertionError: compiled with XPU", marks=pytest.mark.leaves_alone("TL236")),

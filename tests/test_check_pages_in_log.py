@@ -78,3 +78,67 @@ def test_pip_left_another_torch_beside_torchvision() -> None:
     assert finding.rule == "TL609"
     assert finding.remedy is not None
     assert finding.remedy.summary.startswith("Install torchvision 0.15.1, which belongs to this torch; or")
+
+
+TAKEN = "  Downloading {0}/torch-{1}%2B{2}-cp312-cp312-linux_x86_64.whl (2662.1 MB)\n"
+
+
+def test_a_page_that_had_torch_for_this_python() -> None:
+    page = "https://download.pytorch.org/whl/rocm6.1"
+    log = f"Looking in indexes: {page}\nCollecting torch\n{TAKEN.format(page, '2.4.0', 'rocm6.1')}"
+    (finding,) = judged(log + NONE.format("torchaudio", "none"))
+    assert finding.rule == "TL205"
+    assert "it had torch 2.4.0 for them, so neither is the reason" in finding.message
+    assert finding.remedy is not None
+    assert "torchaudio 2.4.0+rocm6.1" in finding.remedy.summary
+    assert "not certain" in finding.remedy.summary  # The table of that page states no Pythons.
+
+
+def test_torch_of_another_index_shows_nothing() -> None:
+    page = "https://download.pytorch.org/whl/rocm6.1"
+    log = f"Looking in indexes: {page}\n{TAKEN.format('https://download.pytorch.org/whl/cpu', '2.4.0', 'cpu')}"
+    (finding,) = judged(log + NONE.format("torchaudio", "none"))
+    assert "neither is the reason" not in finding.message
+
+
+def of_uv(own: str, tags: str) -> str:
+    return (
+        "error: Distribution `torch==2.5.1 @ registry+https://download.pytorch.org/whl/cu124` can't be installed "
+        "because it doesn't have a source distribution or wheel for the current platform\n\n"
+        f"hint: You're on {own}, but `torch` (v2.5.1) only has wheels for the following platform: {tags}\n"
+    )
+
+
+def test_the_wheels_without_a_label_are_for_other_platforms() -> None:
+    for own, words in (("Windows (`win_amd64`)", "for Windows"), ("Linux (`manylinux_2_31_x86_64`)", "for Linux")):
+        (finding,) = judged(of_uv(own, "`linux_aarch64`"))
+        assert finding.rule == "TL212"
+        assert "the wheels of torch==2.5.1 without a label are those for linux_aarch64" in finding.message
+        assert finding.remedy is not None
+        assert f"torch==2.5.1+cu124 {words}" in finding.remedy.summary
+
+
+def test_a_platform_for_which_the_page_has_no_build() -> None:
+    (finding,) = judged(of_uv("macOS (`macosx_14_0_arm64`)", "`linux_aarch64`"))
+    assert "torch==2.5.1+cu124" not in finding.message
+
+
+def test_the_oldest_release_that_pip_lists_shows_the_python() -> None:
+    for pin, offered, python, other in (
+        ("torch==2.1.2", "2.2.0", "3.12", "3.11"),
+        ("torch==2.1.2", "2.2.0, 2.2.1, 2.2.2, 2.3.0", "3.12", "3.11"),
+        ("torch==1.13.1", "2.5.0, 2.5.1, 2.6.0", "3.13", "3.11"),
+        ("torch==1.13.0", "2.0.0, 2.0.1, 2.1.0", "3.11", "3.10"),
+    ):
+        (finding,) = judged(NONE.format(pin, offered))
+        assert finding.rule == "TL403"
+        assert f"{pin} has no wheel for Python {python}" in finding.message
+        assert "on which the installer of the log runs" in finding.message
+        assert finding.remedy is not None
+        assert f"Use Python {other} " in finding.remedy.summary
+
+
+def test_releases_of_several_pythons_show_none() -> None:
+    for offered in ("2.3.1", "2.2.0, 9.9.9"):
+        (finding,) = judged(NONE.format("torch==2.1.2", offered))
+        assert "on which the installer of the log runs" not in finding.message

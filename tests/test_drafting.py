@@ -141,6 +141,16 @@ def test_a_symbol_that_nobody_asked_older_torches_for() -> None:
     assert draft(store([audio(CPP)], torches), pinned, fresh=frozenset({f"2.16.0{LINUX}"})).lacks == {}
 
 
+def test_names_of_symbols_do_no_harm() -> None:
+    """Somebody writes them into a wheel."""
+    odd = "torch_\x1b[31m" + "a" * 5000
+    torches = [torch("2.14.0"), torch("2.15.0", odd)]
+    found = draft(store([audio(odd)], torches, asked=frozenset({odd})))
+    texts = [*found.lacks.values(), *(row["because"] for _, row in found.rows)]
+    assert texts
+    assert all(text.isprintable() and len(text) < 350 for text in texts)
+
+
 def test_platforms_that_agree_share_a_row() -> None:
     both = [audio("torch_new"), audio("torch_new", platform=MAC)]
     torches = [*THREE, torch("2.14.0", platform=MAC), torch("2.15.0", "torch_new", platform=MAC)]

@@ -81,7 +81,7 @@ FAILURES = {
         "whisperx 3.3.1 declares torchaudio>=2",
         "whisperx==3.3.1\ntorch==2.5.1\ntorchaudio==2.5.1\n",
         # With torch 2.5.1, the cuDNN of its ctranslate2 is another one (TL207).
-        by_hand="whisperx==3.3.1\ntorch==2.3.1\ntorchaudio==2.3.1\n",
+        by_hand="whisperx==3.3.1\ntorch==2.3.1\ntorchaudio==2.3.1\nnumpy<2\n",
     ),
     "xformers pins torch, and torchaudio has no bound": Failure(
         "requirements.txt",
@@ -105,11 +105,11 @@ FAILURES = {
     ),
     "https://github.com/sinhat98/adapter-wavlm/issues/5": Failure(
         "requirements.txt",
-        "torch==1.12.0\ntorchaudio==0.12.0\nspeechbrain==0.5.11\n",
+        "torch==1.12.0\ntorchaudio==0.12.0\nspeechbrain==0.5.11\nnumpy<2\n",
         "TL530",
         3,
         "speechbrain 0.5.11 declares torch>=1.7,<=1.11, and this file asks for torch 1.12.0",
-        "torch==1.12.0\ntorchaudio==0.12.0\nspeechbrain==0.5.13\n",
+        "torch==1.12.0\ntorchaudio==0.12.0\nspeechbrain==0.5.13\nnumpy<2\n",
     ),
     "https://github.com/joonaskalda/PixIT/issues/3": Failure(
         "requirements.txt",

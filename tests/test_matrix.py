@@ -138,6 +138,9 @@ def test_a_release_whose_wheels_differ_by_python_has_an_entry_for_each(table: Ta
     ranges = {"torch": "==2.2.0", "torchtext": "==0.16.2"}
     found = {entry.pythons: entry.judged.verdict for entry in table.entries(Selection(ranges))}
     assert found == {("3.8", "3.9", "3.10", "3.11"): "fails", ("3.12",): "loads"}
+    wheels = {entry.pythons[-1]: entry.judged.evidence for entry in table.entries(Selection(ranges))}
+    assert all("cp312" in each.file for each in wheels["3.12"][:1])
+    assert not any("cp312" in each.file for each in wheels["3.11"][:1])
     (whole,) = agreed(table.entries(Selection(ranges)))
     assert whole.judged.verdict == "unknown"
     (one,) = agreed(table.entries(Selection(ranges, python=12)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import cells_where
 from torchlock.audit.rules.declared_requirements import by_name, candidates, clashes_of, wanted_on
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import readable_specifier
 
@@ -21,18 +22,21 @@ if TYPE_CHECKING:
 
 # A package may bring another one that declares what is wanted; so deep is looked.
 _DEPTH = 3
+# The limit on releases of one package that are looked at.
+_MOST = 60
 
 
 class Brought(NamedTuple):
     """A requirement that a package brings.
 
     ``entry`` has the place of the package in the file, and the name and versions that are declared; ``chain`` are
-    the packages from the one in the file to the one that declares it.
+    the packages from the one in the file to the one that declares it. ``words`` say it, if the chain does not.
     """
 
     entry: Entry
     chain: tuple[str, ...]
     cells: int
+    words: str = ""
 
     @property
     def lead(self) -> str:
@@ -40,6 +44,8 @@ class Brought(NamedTuple):
         return self.chain[0].partition(" ")[0]
 
     def __str__(self) -> str:
+        if self.words:
+            return self.words
         first, *others = self.chain
         links = [f"brings {link}" for link in others]
         declared = f"declares {self.entry.name}{readable_specifier(self.entry.specifier)}"
@@ -71,9 +77,12 @@ def _brings(context: AuditContext, name: str, wanted: Set[str]) -> bool:
     The rules on pairs judge what the torch family declares on itself.
     """
     known = context.known.declared
-    if name in known.dependents:
-        return not known.names(name).isdisjoint(wanted | known.dependents)
-    return not known.names(name).isdisjoint(wanted - FAMILY)
+    if name in known.dependents and not known.names(name).isdisjoint(wanted | known.dependents):
+        return True
+    own = wanted - FAMILY
+    if name in FAMILY or not own:
+        return not known.names(name).isdisjoint(own)
+    return any(each in own or not known.names(each).isdisjoint(own) for each in known.names(name))
 
 
 def _of_entry(
@@ -85,9 +94,13 @@ def _of_entry(
     before: tuple[str, ...],
 ) -> Iterator[Brought]:
     """What the releases declare that installers take for an entry; nothing if it is not known which these are."""
+    known, own = context.known.declared, wanted - FAMILY
     for release, taken in releases_taken(context, entry, named, cells):
         chain = (*before, f"{release.name} {release.version}")
-        for here, dependency in release.on(wanted | context.known.declared.dependents, taken):
+        followed = wanted | known.dependents
+        if own and entry.name not in FAMILY:
+            followed |= {name for name in release.by_name if not known.names(name).isdisjoint(own)} - FAMILY
+        for here, dependency in release.on(followed, taken):
             where = here & wanted_on(context, dependency, entry)
             if not where:
                 continue
@@ -117,8 +130,51 @@ def releases_taken(
             return
         for clash in clashes_of(context, entry, release, named, here):
             here &= ~clash.cells
+        here &= ~_excluded_below(context, entry, release, named, here)
         if here:
             yield release, here
         cells &= ~here
         if not cells:
             return
+
+
+def _excluded_below(
+    context: AuditContext,
+    entry: Entry,
+    release: DeclaringRelease,
+    named: Mapping[str, Sequence[Entry]],
+    cells: int,
+) -> int:
+    """The cells where every release of a package that a release requires is excluded by the lines of the file.
+
+    pyannote.audio 4 requires pyannote-core 6, and each of its releases NumPy 2.
+    """
+    known, found = context.known.declared, 0
+    limited = {name for name, entries in named.items() if any(one.specifier for one in entries)}
+    for here, dependency in release.on(known.dependents - named.keys(), cells):
+        if known.names(dependency.name).isdisjoint(limited):
+            continue
+        left = here & wanted_on(context, dependency, entry) & ~found
+        one = replace(entry, name=dependency.name, specifier=dependency.specifier, extras=dependency.extras)
+        for below in candidates(context, one)[:_MOST] if left else ():
+            if isinstance(below.needs, Unknown):
+                left = 0
+            clashing = 0
+            for clash in clashes_of(context, one, below, named, left & below.cells) if left else ():
+                clashing |= clash.cells
+            left &= clashing | ~below.cells
+            if not left:
+                break
+        found |= left
+    return found
+
+
+def pieces(cells: int, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:
+    """Cells by what the packages bring there."""
+    parts: dict[tuple[int, ...], int] = {}
+    for cell in bits(cells):
+        active = tuple(at for at, one in enumerate(found) if one.cells >> cell & 1)
+        parts[active] = parts.get(active, 0) | 1 << cell
+    for active, where in parts.items():
+        if active:
+            yield where, tuple(found[at] for at in active)

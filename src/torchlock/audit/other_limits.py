@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.audit.brought import releases_taken
 from torchlock.audit.install_sets import Demand, cells_where, demand_of
-from torchlock.audit.rules.declared_requirements import candidates, ignores_metadata, wanted_on
+from torchlock.audit.rules.declared_requirements import by_name, candidates, ignores_metadata, wanted_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +65,12 @@ def _declared(context: AuditContext, install_set: InstallSet, entry: Entry, name
 
 def _on(context: AuditContext, install_set: InstallSet, entry: Entry, name: str) -> Iterator[str]:
     cells = install_set.target_grid & cells_where(entry, context.stack)
-    for here, dependency in candidates(context, entry)[0].on({name}, cells):
+    named = by_name(context.sides.of_pip(install_set.scope))
+    taken = list(releases_taken(context, entry, {each: named[each] for each in named if each != name}, cells))
+    if not taken:
+        return
+    release, cells = max(taken, key=lambda one: one[1].bit_count())
+    for here, dependency in release.on({name}, cells):
         if here & wanted_on(context, dependency, entry) and dependency.specifier:
             yield dependency.specifier
 

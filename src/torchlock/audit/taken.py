@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.audit.brought import Brought, brought, releases_taken
+from torchlock.audit.brought import Brought, brought, pieces, releases_taken
 from torchlock.audit.install_sets import Demand, cells_where, pinned
 from torchlock.audit.other_limits import limits_on
 from torchlock.audit.phrasing import as_of, asked
@@ -52,14 +53,19 @@ class Taken(NamedTuple):
 
 
 class Takes:
-    """What an installer takes in one install set. ``wanted`` are all packages that will be asked for."""
+    """What an installer takes in one install set.
 
-    def __init__(self, context: AuditContext, install_set: InstallSet, wanted: Set[str]) -> None:
+    ``wanted`` are all packages that will be asked for, ``more`` entries that count beside those of the file.
+    """
+
+    def __init__(
+        self, context: AuditContext, install_set: InstallSet, wanted: Set[str], more: Sequence[Entry] = ()
+    ) -> None:
         self._context = context
         self._set = install_set
         self._wanted = wanted
         self._known: dict[str, list[Taken]] = {}
-        self._entries = context.sides.of_pip(install_set.scope)
+        self._entries = [*context.sides.of_pip(install_set.scope), *more]
         self._named = by_name(self._entries)
         self._found: list[Brought] | None = None
 
@@ -166,12 +172,14 @@ class Takes:
     def _of_brought(self, name: str) -> Iterator[Taken]:
         """The releases of a package that the file does not name."""
         mine = [one for one in self._brought if one.entry.name == name]
-        if not mine:
-            return
+        cells = reduce(or_, (one.cells for one in mine), 0)
+        for here, about in pieces(cells, mine):
+            yield from self._of_piece(name, here, about)
+
+    def _of_piece(self, name: str, cells: int, mine: Sequence[Brought]) -> Iterator[Taken]:
+        """The releases on the cells where packages bring exactly these requirements."""
         joined = ",".join(dict.fromkeys(one.entry.specifier for one in mine if one.entry.specifier))
-        first, cells = mine[0], 0
-        for one in mine:
-            cells |= one.cells
+        first = mine[0]
         lead = next(entry for entry in self._entries if entry.name == first.lead)
         demand = Demand(lead, None, exact=pinned(lead.specifier) is not None)
         text = f", which {first.chain[-1]} brings"

@@ -132,7 +132,9 @@ class CheckContext:
         elif system == "linux" and not self.live:
             executable, beyond = program_of_tree(self), libraries_of_python(self)
         programs = self._beside_program if system == "linux" else self._programs
-        process = process_of(system, machine, root, executable, beyond, programs)
+        process = process_of(
+            system, machine, root, executable, beyond, programs, brings_runtime=self._brings_runtime
+        )
         for folder in self._searched(system):
             process.search_in(folder)
         return process
@@ -145,6 +147,19 @@ class CheckContext:
         if system != "windows" or not prefix:
             return ()
         return (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin"))
+
+    @property
+    def _brings_runtime(self) -> bool:
+        """Whether the Python of a tree has the whole C runtime of Windows in a folder that the tree does not show.
+
+        A tree with python.exe and its DLL is the whole Python: then its folder shows what it has.
+        """
+        python, tree = self.environment.interpreter, self.environment.tree
+        names = {name.lower() for name in tree.names(python.prefix)} if python.prefix else set()
+        is_whole = "python.exe" in names and any(re.fullmatch(r"python3\d{1,2}t?\.dll", each) for each in names)
+        if is_whole or self.environment.conda:
+            return False
+        return not (re.match(r"3\.[0-7](\.|$)", python.version) and not self.live)
 
     @property
     def _beside_program(self) -> tuple[str, ...]:

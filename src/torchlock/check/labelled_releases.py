@@ -18,18 +18,13 @@ from torchlock.knowledge.stack import FAMILY
 if TYPE_CHECKING:
     from torchlock.check.asked_releases import Asked
     from torchlock.check.context import CheckContext
-    from torchlock.check.installer_log import Installation
     from torchlock.finding import Command
 
-_PAGE = re.compile(r"https://download\.pytorch\.org/whl/(cpu|cu\d{2,3}|xpu|rocm[\d.]{1,5})(?=[/\s)`'\"]|$)")
 # A step of a Dockerfile, as docker and BuildKit show it.
 _IMAGE = re.compile(
     r"\bRUN (?:--\S+ )*\S|^[ \t]{0,40}(?:#\d+ |Step \d+/\d+)|[Dd]ockerfile|\bdocker (?:compose|build)",
     re.MULTILINE,
 )
-
-# So many releases are called the last ones.
-_RECENT = 4
 
 
 def with_label(context: CheckContext, asked: Asked) -> Told | None:
@@ -198,94 +193,6 @@ def _other_image(asked: Asked) -> str:
         return ""
     there = build_table().published(asked.name, asked.version, asked.label, "linux-x86_64")
     return "; or build the image for x86-64: docker build --platform linux/amd64" if there is True else ""
-
-
-def plain_version(asked: Installation) -> Told | None:
-    """A release without a label on the page of one build, where such wheels are those for macOS; else None."""
-    page = _PAGE.search(asked.near)
-    is_for_macos = bool(asked.tags) and all(each.startswith("macosx") for each in asked.tags)
-    if page is None or not is_for_macos or asked.name not in FAMILY or "+" in asked.version:
-        return None
-    message = (
-        f"on the page {page[0]}, the wheels of {asked.requirement} without a label are those for macOS: "
-        f"the others are {asked.requirement}+{page[1]}"
-    )
-    again = f"uv lock --upgrade-package {asked.name}" if asked.tool == "uv" else "with a current installer"
-    return Told("TL212", message, Remedy(f"Ask for {asked.requirement}+{page[1]}, or lock again ({again})."))
-
-
-def page_without(asked: Installation) -> Told | None:
-    """The log names the page of one build alone, and that page never had this release: for no Python or platform.
-
-    It is asked where the Python or the platform is not known; None if the page has it or may have it.
-    """
-    named = {classify_index(match[0]).label for match in _PAGE.finditer(asked.near)}
-    pages = [classify_index(each) for each in asked.indexes]
-    labels = named | {each.label for each in pages if each.kind == BUILDS}
-    version, _, own = asked.version.partition("+")
-    if asked.name not in FAMILY or not version or own or len(labels) != 1:
-        return None
-    if any(each.kind != BUILDS for each in pages) or re.search(r"--extra-index-url", asked.near):
-        return None
-    label = labels.pop()
-    has = build_table().serves(asked.name, version, label) if label else True
-    page = f"the page {page_of(label)}"
-    if has is False:
-        return Told("TL205", f"{page} does not have {asked.name} {version}", _of_other_page(asked, label))
-    if isinstance(has, Unknown) and _on_page(asked.name, label) and _builds_like(asked, label):
-        message = f"{page} is not known to have {asked.name} {version}, and the installer found none there"
-        return Told("TL205", message, _of_other_page(asked, label))
-    return None
-
-
-def empty_page(context: CheckContext, asked: Installation) -> Told | None:
-    """Only the page of one build was asked, and it has no release of the last years; None if it may have one."""
-    pages = [classify_index(each) for each in asked.indexes]
-    labels = {each.label for each in pages if each.kind == BUILDS}
-    recent = wheels.final_releases(asked.name)[-_RECENT:] if asked.name in FAMILY else []
-    if len(labels) != 1 or any(each.kind != BUILDS for each in pages):
-        return None
-    label = labels.pop()
-    known = {each: build_table().serves(asked.name, each, label) for each in recent if label}
-    lacking = [each for each, answer in known.items() if answer is False]
-    if not lacking or any(answer is True for answer in known.values()):
-        return None
-    near = _builds_like(asked._replace(specifier=f"=={lacking[-1]}"), label)
-    message = (
-        f"the page {page_of(label)} has no {asked.name} of the last releases, and the installer found none there"
-    )
-    if not near:
-        return Told("TL205", message, Remedy("Install it from the public index."))
-    words = [page_of(near[0]) if classify_index(each).label == label else each for each in words_of(asked)]
-    commands = install_again(context, words) if page_of(near[0]) in words else ()
-    summary = f"Install all of them from {page_of(near[0])}, which has {asked.name} {lacking[-1]}."
-    return Told("TL205", message, Remedy(summary, commands=commands))
-
-
-def _on_page(name: str, label: str) -> list[str]:
-    """The releases with the label of a build that are known, oldest first."""
-    return [each for each in wheels.final_releases(name) if build_table().published(name, each, label) is True]
-
-
-def _builds_like(asked: Installation, label: str) -> list[str]:
-    """The known builds of the asked release of the kind of another one, the nearest to that first."""
-    labels = build_table().labels(asked.name, asked.version)
-    known = [] if isinstance(labels, Unknown) else [each for each in labels if each and each != label]
-    same = [each for each in known if kind_of(each) == kind_of(label)]
-    return sorted(same, key=lambda each: wheels.distance(each, label))
-
-
-def _of_other_page(asked: Installation, label: str) -> Remedy:
-    """Another build of the same kind that the release has, or a release that the page has."""
-    ways = [
-        f"install {asked.name} {asked.version} from {page_of(each)}" for each in _builds_like(asked, label)[:1]
-    ]
-    if there := _on_page(asked.name, label):
-        span = f"{there[0]} to {there[-1]}" if len(there) > 1 else there[0]
-        nearest = wheels.nearest(there, asked.version)
-        ways.append(f"install {asked.name} {nearest} from that page, which has {span}")
-    words = "; or ".join(ways) or "install it from the public index"
-    return Remedy(f"{words[0].upper()}{words[1:]}.")
 
 
 def of_page(context: CheckContext, asked: Asked, label: str) -> Told | None:

@@ -84,7 +84,7 @@ def meaning_of_opened(library: str) -> Meaning:
         *(f"in torch {row.torch}, {library} needs {row.needed}" for row in needs),
         "all libraries of torch need the Visual C++ runtime",
     ]
-    looks = [advice_for_dll(row.needed) for row in needs]
+    looks = [f"If this is torch {row.torch}: {advice_for_dll(row.needed)}" for row in needs]
     return Meaning("", "; ".join(reasons), " ".join([*looks, INSTALL_RUNTIME]))
 
 

@@ -50,7 +50,10 @@ _STAMP = re.compile(
 )
 _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|pyd)(?![\w])", re.I)
 _SYMBOL = re.compile(
-    r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
+    r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})"
+    # What Windows shows in a box.
+    r"|\bprocedure (?:entry point )?['\"]?(\??[\w?@$]{2,400})['\"]? (?:could not be located|not found) in",
+    re.I,
 )
 # The last line of a traceback, without the numbers that some viewers add.
 _EXCEPTION = re.compile(r"(?:E {1,3})?[A-Za-z_][\w.]{0,100}(?:Error|Exception|Missing)\b")

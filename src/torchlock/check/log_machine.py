@@ -48,12 +48,17 @@ _SIGNS = (
         "macos",
         re.compile(
             r"\.dylib\b|(?<![:\w])/Users/|(?<!\w)dlopen\(/|-darwin\.so|macosx[-_]"
-            r"|/opt/homebrew/|/usr/local/Cellar/|/Python\.framework/"
+            r"|/opt/homebrew/|/usr/local/Cellar/|/Python\.framework/|\bOS: {0,3}mac ?OS\b|\bmacOS-1\d"
         ),
     ),
     (
         "windows",
-        re.compile(r"\.(?:dll|pyd)\b|(?<![a-z])[a-z]:\\|\\(?:site-packages|scripts)\\|\bwinerror\b", re.I),
+        re.compile(
+            r"\.(?:dll|pyd)\b|(?<![a-z])[a-z]:\\|\\(?:site-packages|scripts)\\|\bwinerror\b"
+            r"|\bnot (?:supported|available|implemented) (?:on|for|in) windows\b"
+            r"|\bOS:? {0,3}(?:Microsoft )?Windows\b|\bWindows-1\d-",
+            re.I,
+        ),
     ),
     ("linux", re.compile(r"/home/|/root/|/usr/lib/|x86_64-linux|\.so\.\d|cannot open shared object file")),
 )

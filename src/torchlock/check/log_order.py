@@ -167,6 +167,8 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     if elsewhere:
         return found
     if log.first is None:
+        if any(each.rule == "TL628" and each.strength == Strength.RAN for each in findings):
+            return found
         said = "the log shows no known failure"
         if log.is_handled:
             said = f"the program handled the failure in line {log.handled} of the log, and no other one is known"

@@ -27,6 +27,8 @@ _SHOWN = (
 )
 _INSTALLED = re.compile(r"Successfully installed (?P<all>.{1,4000})")
 _ITEM = re.compile(rf"(?<![\w-]){_NAMES}-{_VERSION}", re.I)
+# The files that an installer took; only for packages of which nothing else shows the release.
+_FILE = re.compile(rf"(?<![\w-]){_NAMES}-{_VERSION}-cp3", re.I)
 _MOST = 200_000
 
 
@@ -41,6 +43,9 @@ def releases_in(log: Log) -> dict[str, tuple[str, str]]:
         pairs += [(match["name"].lower(), match["version"]) for match in pattern.finditer(text)]
     for line in _INSTALLED.finditer(text):
         pairs += [(match["name"].lower(), match["version"]) for match in _ITEM.finditer(line["all"])]
+    known = {name.lower().replace("pytorch", "torch") for name, _ in pairs}
+    files = [(match["name"].lower(), match["version"]) for match in _FILE.finditer(text.replace("%2B", "+"))]
+    pairs += [(name, version) for name, version in files if name not in known]
     found: dict[str, dict[str, set[str]]] = {}
     for name, version in pairs:
         public, _, label = version.partition("+")

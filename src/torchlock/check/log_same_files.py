@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 # The folders that images and distributions share; a path with the name of a user or a project is none.
 _SHARED = re.compile(r"/(?:usr|opt/(?:conda|venv|python|homebrew)|app|venv|root/(?:\.venv|miniconda3|anaconda3))/")
 _FRAME = re.compile(
-    r'File "(?P<path>/[^"\n]{1,400}\.py)", line (?P<line>\d{1,7})(?:, in [^\n]{1,200})?\n(?P<code>[^\n]{0,400})'
+    r'File "(?P<path>/[^"\n]{1,400}\.py)", line (?P<line>\d{1,7})(?:, in [^\n]{1,200})?'
+    r"(?:\n {4}(?P<code>[^\n]{1,400}))?"
 )
 # A file below a folder of packages.
 _FILE = re.compile(r"/[\w./+-]{1,200}-packages/[\w./+-]{1,200}\.(?:py|so(?:\.\d{1,4}){0,3}|dylib)(?![\w.])")
-_NOT_CODE = re.compile(r'\s*(?:File "|[\^~ ]*$|Traceback )')
 # So many frames of a log are compared, of files of this size.
 _MOST = 60
 _LARGEST = 2 << 20
@@ -54,8 +54,8 @@ def is_of_here(log: Log, site: str) -> bool:
 def _frames(text: str, site: str) -> Iterator[_Frame]:
     found = (match for match in _FRAME.finditer(text) if match["path"].startswith(f"{site}/"))
     for match, _ in zip(found, range(_MOST), strict=False):
-        code = "" if _NOT_CODE.match(match["code"]) else match["code"].strip()
-        yield _Frame(match["path"], int(match["line"]), code)
+        code = (match["code"] or "").strip()
+        yield _Frame(match["path"], int(match["line"]), "" if set(code) <= set("^~ ") else code)
 
 
 def _is_here(frame: _Frame) -> bool:

@@ -16,7 +16,8 @@ from torchlock.check.labelled_releases import with_label
 from torchlock.check.other_machines import numpy_beside
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
-from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
+from torchlock.knowledge.indexes import BUILDS, classify_index
+from torchlock.target import LAST_PATCH, PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -51,6 +52,8 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
     there = {place_of(each): wheels.pythons_with(asked.name, version, label, each) for each in targets}
     python = interpreter.python
     if not label and (told := _of_offered(asked, targets, is_of_python=python is not None)):
+        return told
+    if python is None and not label and (told := _of_oldest(asked, targets)):
         return told
     if python is None:
         return _of_system(asked, targets, there, is_known=bool(system) or own is not None)
@@ -102,6 +105,39 @@ def _of_offered(asked: Installation, targets: list[Target], *, is_of_python: boo
     start = "On Apple silicon, use a Python for arm64. On a Mac with Intel: i" if is_intel else "I"
     words = " and ".join((f"{asked.name} {newest}", *numpy_beside(asked.name, newest)))
     return Told("TL403", message, Remedy(f"{start}nstall {words}."))
+
+
+def _of_oldest(asked: Installation, targets: list[Target]) -> Told | None:
+    """The oldest release that the installer lists is the first one for a single Python: it is that of the log."""
+    final = sorted((each for each in asked.offered or () if wheels.is_final(each)), key=Version)
+    is_public = all(classify_index(each).kind != BUILDS for each in asked.indexes)
+    if not final or not is_public or any("+" in each for each in final):
+        return None
+    if Version(final[0]) <= Version(asked.version):
+        return None
+    every = [(f"3.{minor}", each, _at(each, minor)) for minor in PYTHONS for each in targets]
+    there = [(python, each, wheels.releases_with(asked.name, "", cell)) for python, each, cell in every]
+    own = [(python, each) for python, each, known in there if known[:1] == final[:1] and {*final} <= {*known}]
+    python = own[0][0] if own else ""
+    having = [each for _, target in own for each in wheels.pythons_with(asked.name, asked.version, "", target)]
+    earlier = sorted({each for each in having if python and Version(each) < Version(python)}, key=Version)
+    if len({each for each, _ in own}) != 1 or python in having or not earlier:
+        return None
+    others = any(python in wheels.pythons_with(asked.name, asked.version, "", each) for each in targets)
+    where = " on this platform" if others else ""
+    message = (
+        f"{asked.requirement} has no wheel for Python {python}{where}, on which the installer of the log runs: "
+        f"{final[0]}, the oldest release that it lists, is the first one for Python {python}"
+    )
+    summary = (
+        f"Use Python {earlier[-1]} (its own python -m pip, because another Python may be the first one on the "
+        f"path), or {asked.name} {final[0]} or later."
+    )
+    return Told("TL403", message, Remedy(summary))
+
+
+def _at(target: Target, minor: int) -> Target:
+    return Target(PythonVersion(3, minor, LAST_PATCH.get(minor, 0)), target.platform)
 
 
 def _last(name: str, target: Target, *, is_of_python: bool) -> str:

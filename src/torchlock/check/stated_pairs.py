@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
+from torchlock.check.log_machine import system_of
 from torchlock.check.log_releases import releases_in
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import describe_build, kind_of
@@ -31,13 +32,17 @@ _FOLDER = re.compile(
 _OF_CONDA = re.compile(
     r"\b(?:conda|mamba) install\b|\[conda\] (?:py)?torch\s.{0,60}\bpytorch\b|\bpytorch +\S+ +py3"
 )
+# Commands that install the stack, with the channels that they name.
+_INSTALL = re.compile(r"\b(?:conda|mamba|pip3?) install [^\n&;]{1,300}")
+_OF_STACK = re.compile(r"\b(?:(?:py)?torch(?:audio|vision|codec)?|cudatoolkit|pytorch-cuda|cudnn)\b(?!/)")
+_CHANNEL = re.compile(r"(?:-c|--channel)[ =]([\w-]{2,40})")
 
 
 class StatedPair(NamedTuple):
     """A companion and torch, as a log shows them: the releases, with their build labels.
 
     ``torches`` are the releases of torch that the companion works with; ``fits`` is whether torch is one of them,
-    None if this is unknown. ``is_conda``: the log shows that conda installed them.
+    None if this is unknown. ``system`` is that of the log, ``is_conda``: the log shows that conda installed them.
     """
 
     name: str
@@ -47,6 +52,7 @@ class StatedPair(NamedTuple):
     torch_label: str
     torches: tuple[str, ...]
     fits: bool | None
+    system: str
     is_conda: bool
 
     @property
@@ -83,9 +89,8 @@ def stated_pair(log: Log, name: str) -> StatedPair | None:
         return None
     (version, label), (torch, torch_label) = known[name], known["torch"]
     torches = torches_beside(name, version)
-    return StatedPair(
-        name, version, label, torch, torch_label, torches, _fits(torch, torches), bool(_OF_CONDA.search(log.text))
-    )
+    fits, is_conda = _fits(torch, torches), bool(_OF_CONDA.search(log.text))
+    return StatedPair(name, version, label, torch, torch_label, torches, fits, system_of(log.text), is_conda)
 
 
 def _fits(torch: str, torches: tuple[str, ...]) -> bool | None:
@@ -100,8 +105,9 @@ def _fits(torch: str, torches: tuple[str, ...]) -> bool | None:
         return None
     minors = {Version(each).release[:2] for each in torches}
     # A companion that works with several releases of torch may work with later ones.
-    outside = own < Version(torches[0]) or (len(minors) == 1 and own.release[:2] > last.release[:2])
-    return False if outside else None
+    return (
+        False if own < Version(torches[0]) or (len(minors) == 1 and own.release[:2] > last.release[:2]) else None
+    )
 
 
 def remedy_of(pair: StatedPair) -> Remedy:
@@ -114,7 +120,8 @@ def remedy_of(pair: StatedPair) -> Remedy:
     if pair.fits:
         wanted = pair.version
     label = pair.torch_label
-    labelled = bool(label and wanted) and build_table().published(pair.name, wanted, label) is True
+    platform = "windows-amd64" if pair.system == "windows" else None
+    labelled = bool(label and wanted) and build_table().published(pair.name, wanted, label, platform) is True
     there = f"{wanted}+{label}" if labelled else wanted
     choices = [f"{pair.name} {there}, which is made for {pair.words[1]}"] if wanted else []
     if not wanted and Version(pair.torch).dev is not None:
@@ -122,7 +129,7 @@ def remedy_of(pair: StatedPair) -> Remedy:
             f"the {pair.name} of the same day as this pre-release of torch, from the page that it came from"
         ]
     if pair.torches and not pair.fits:
-        choices.append(f"torch {pair.torches[-1]}, for which {pair.name} {pair.version} is made")
+        choices.append(f"a torch that {pair.name} {pair.version} works with ({_span(pair.torches)})")
     summary = f"Install {', or '.join(choices)}. Other packages of the log that are compiled for torch follow it."
     if pair.is_conda:
         return Remedy(f"{summary} Use conda for it, if conda installed them.")
@@ -133,10 +140,54 @@ def remedy_of(pair: StatedPair) -> Remedy:
     return Remedy(summary, commands=(Command("pip", line),))
 
 
+def sources_hint(log: Log) -> str:
+    """That a log installs torch and its companions from several sources, in a sentence; "" if it does not show it.
+
+    The channels pytorch and nvidia belong together.
+    """
+    commands = [each[0] for each in _INSTALL.finditer(log.text) if _OF_STACK.search(each[0])]
+    of_conda = [each for each in commands if not each.startswith("pip")]
+    named = dict.fromkeys(name for each in of_conda for name in _CHANNEL.findall(each) if name != "nvidia")
+    sources = [f"the channel {name} of conda" for name in named]
+    if len(commands) > len(of_conda) > 0:
+        sources = [*(sources or ["conda"]), "pip"]
+    if len(sources) < 2:
+        return ""
+    return f" The commands of the log install from {' and '.join(sources)}: take torch and all of these from one."
+
+
+def stated_hint(log: Log, name: str) -> str:
+    """What the releases of a log that are known say about a companion that does not load, in a sentence.
+
+    It is empty if the log shows neither release, or if the tables do not know what belongs to it.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    known = releases_in(log)
+    torch, own = known.get("torch", ("", ""))[0], known.get(name, ("", ""))[0]
+    pair = stated_pair(log, name)
+    if pair is not None and pair.fits:
+        words = " and ".join(pair.words)
+        return (
+            f" By their releases, {words} of the log belong together: one is another build, or torch is another."
+        )
+    if torch and not own and (wanted := newest_beside(name, torch)):
+        return f" The log shows torch {torch}: {name} {wanted} is made for it."
+    if own and not torch and (torches := torches_beside(name, own)):
+        return f" The log shows {name} {own}, which is made for torch {_span(torches)}."
+    return ""
+
+
 def reason_of(pair: StatedPair) -> str:
     """Why the two releases do not load together, in words."""
     if pair.other_build:
-        builds = f"{describe_build(pair.label)}, and that torch for {describe_build(pair.torch_label)}"
-        return f"that {pair.name} is built for {builds}"
-    span = pair.torches[0] if len(pair.torches) == 1 else f"{pair.torches[0]} to {pair.torches[-1]}"
-    return f"{pair.name} {pair.version} is compiled for torch {span}, and the log shows torch {pair.torch}"
+        builds = [describe_build(each) for each in (pair.label, pair.torch_label)]
+        words = [f"a {each}" if each == "CPU build" else f"a build for {each}" for each in builds]
+        return f"that {pair.name} is {words[0]}, and that torch {words[1]}"
+    own = f"{pair.name} {pair.version} is compiled for torch {_span(pair.torches)}"
+    return f"{own}, and the log shows torch {pair.torch}"
+
+
+def _span(torches: tuple[str, ...]) -> str:
+    return torches[0] if len(torches) == 1 else f"{torches[0]} to {torches[-1]}"

@@ -45,7 +45,9 @@ _ROWS = (
         ),
     ),
     (
-        re.compile(r"__?ZN?K?\d{0,2}\w{0,200}?(?:3c10|2at)4cuda\w{1,400}"),
+        re.compile(
+            r"__?ZN?K?\d{0,2}\w{0,200}?(?:3c10|2at)4cuda\w{1,400}|\?[\w?@$]{1,200}@cuda@(?:c10|at)@[\w?@$]{0,200}"
+        ),
         Meaning(
             "which only CUDA builds of torch have",
             "the package was built for CUDA, or for another release of torch, and the torch that was loaded does "
@@ -54,7 +56,10 @@ _ROWS = (
         ),
     ),
     (
-        re.compile(r"_{1,2}ZT?[ISV]?N?K?(?:3c10|2at|5torch|6caffe2)\w{1,400}|_THP\w{1,60}|THP\w{1,60}"),
+        re.compile(
+            r"_{1,2}ZT?[ISV]?N?K?(?:3c10|2at|5torch|6caffe2)\w{1,400}|_THP\w{1,60}|THP\w{1,60}"
+            r"|\?[\w?@$]{1,200}@(?:c10|at|torch|caffe2)@[\w?@$]{0,200}"
+        ),
         Meaning(
             "a symbol of torch's C++ interface",
             "the package was compiled against another release or build of torch than the one that was loaded: "

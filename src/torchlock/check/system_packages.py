@@ -31,6 +31,10 @@ _ON_NIXOS = (
     "Let wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
     "that they need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
 )
+_ON_GUIX = (
+    "Let wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
+    "--emulate-fhs with gcc-toolchain; or start it with LD_LIBRARY_PATH of the lib folder of gcc-toolchain."
+)
 _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"
 
 
@@ -77,11 +81,20 @@ def install_library(
 def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
     """Install a runtime library of a compiler, in any version: a file of libstdc++ or libgomp."""
     system, known = shipped(context, library)
-    if context.root is not None and release_of(context.root).get("ID") == "nixos":
-        return Remedy(_ON_NIXOS.format(file=file))
+    if words := _of_store(context):
+        return Remedy(words.format(file=file))
     if system is None or known is None or not system.install:
         return Remedy(f"Install the package that contains {file}; most distributions call it {library}.")
     return Remedy(f"Install {library} of {system.title}.", commands=package_command(context, system, known))
+
+
+def _of_store(context: CheckContext) -> str:
+    """What to do where each package has a folder of its own in a store, as with Nix and Guix; "" elsewhere."""
+    home = context.environment.interpreter.base_prefix
+    name = release_of(context.root).get("ID", "") if context.root is not None else ""
+    if name == "nixos" or home.startswith("/nix/store/"):
+        return _ON_NIXOS
+    return _ON_GUIX if name == "guix" or home.startswith("/gnu/store/") else ""
 
 
 def shipped(context: CheckContext, library: str) -> tuple[System | None, Library | None]:

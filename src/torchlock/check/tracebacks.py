@@ -135,6 +135,15 @@ def last_caller(text: str, number: int, package: str) -> Frame | None:
     return _caller(frames, package)
 
 
+def endings(text: str) -> list[tuple[str, list[Frame]]]:
+    """The errors that end the tracebacks of a log, each with the frames that led to it."""
+    found: list[tuple[str, list[Frame]]] = []
+    for _, line, frames in _lines_with_frames(text):
+        if frames and _ERROR.match(line) and len(found) < _MOST:
+            found.append((line.strip(), frames))
+    return found
+
+
 def _lines_with_frames(text: str) -> Iterator[tuple[int, str, list[Frame]]]:
     """The lines of a log without stamps, each with its number and the frames of its traceback so far.
 

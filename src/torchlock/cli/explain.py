@@ -223,7 +223,11 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     found = f"they work together on {result.target}: {chosen}"
     story.headline = found if chosen else f"no versions of these requirements are known for {result.target}"
     _add_facts(story, pins, result.target, matrix)
-    public = {pin.name: pin.version for pin in result.pins if pin.name in story.packages and not pin.page}
+    public = {
+        pin.name: pin.version
+        for pin in result.pins
+        if pin.name in story.packages and not (pin.page or "+" in pin.version)
+    }
     _add_proofs(story, public, result.target, matrix)
     story.steps += [f"{package.owner} has {package}, which stays." for package in result.stays]
     _add_newer(story, texts, named - kept, pins, solved, sources)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.frozen import frozen_at
 from torchlock.inspect.pth import Editable, PthLine, added_at_start, editables_of, lines_of
-from torchlock.inspect.tree_python import base_sites_of, derive, find_sites
+from torchlock.inspect.tree_python import base_sites_of, derive, find_sites, sites_beside_user
 from torchlock.runtime import files
 from torchlock.runtime.files import Tree
 
@@ -140,6 +140,8 @@ def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> 
         path.add_site(site, "site", "it is the folder asked about" if site == folder else f"it is in {folder}")
     for site in base:
         path.add_site(site, "system", "the virtual environment includes it")
+    for site in [] if interpreter.virtual else sites_beside_user(sites[0], path.tree, root):
+        path.add_site(site, "system", "the Python of this user has it")
     return path.environment(interpreter)._replace(frozen=frozen_at(os.path.abspath(sites[0]), path.tree))
 
 

@@ -265,6 +265,15 @@ def first_missing(
     return None
 
 
+def loads(site: str, package: str, module: str) -> bool:
+    """Whether the import of a package of a folder certainly loads another module, by its own source.
+
+    Imports in ``try``, under a condition or in a function are not followed.
+    """
+    walk = _Walk(package, lambda name: _search([site], name), lambda name: name.partition(".")[0] == package)
+    return any(each.module.partition(".")[0] == module for _, _, found in walk.visits() for each in found)
+
+
 def _search(folders: Iterable[str], name: str) -> Module:
     """A module in the first folder that has its source."""
     parts = name.split(".")

@@ -31,6 +31,7 @@ _SMALL = 64 << 10
 _ASKED = 300
 _SITES = ("site-packages", "dist-packages")
 _PACKAGES = FIRST
+_OF_USER = re.compile(r"/\.local/lib/python(3\.\d{1,2}t?)/site-packages$")
 _PYTHON = re.compile(r"(?:python|pypy)\d(?:\.\d+)?t?")
 
 
@@ -209,6 +210,21 @@ def base_of(interpreter: Interpreter, tree: Tree, root: Root | None = None) -> s
         return ""
     place = root.real(home) if root is not None else home
     return os.path.dirname(place) if os.path.basename(place) in ("bin", "Scripts") else place
+
+
+def sites_beside_user(site: str, tree: Tree, root: Root | None) -> list[str]:
+    """The site folders of the Python of a machine, if ``site`` is the folder of a user's packages for it.
+
+    They are unknown without the machine, or if it has none, or two, of that version in the usual folders.
+    """
+    match = _OF_USER.search(site.replace(os.sep, "/"))
+    if root is None or match is None:
+        return []
+    here = [each for each in ("/usr/local", "/usr") if root.file(f"{each}/bin/python{match[1]}") is not None]
+    if len(here) != 1:
+        return []
+    prefix = root.real(here[0])
+    return [each for each in _sites_of(prefix, tree) if _version_of_folder(each) in (match[1], "")]
 
 
 def prefix_of(site: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +18,7 @@ from torchlock.matrix.values import FAILS, LOADS, MEASURED, UNKNOWN, Judgement
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torchlock.knowledge.judge import Violation
     from torchlock.knowledge.proofs import Cell, Proofs
@@ -53,15 +54,14 @@ class PairJudge:
         self._proven = proven
         self._unproven = unproven or {}
         self._varying: dict[tuple[str, str, Platform], bool] = {}
-        self._proofs: dict[tuple[str, str], dict[tuple[object, ...], Cell]] = {}
+        self._proofs: dict[tuple[str, str], dict[tuple[object, ...], list[Cell]]] = {}
 
     def judge(self, pair: Pair, target: Target) -> Judgement:
         """The judgement of a pair on a Python and a platform. Without a proof or a statement, it is unknown.
 
         Where the symbols do not decide, a rule decides that was measured, but not a range that is only declared.
         """
-        varies = self.varies(pair.package, pair.version, target.platform)
-        proof = None if varies else self._proof(pair, str(target.platform))
+        proof = self._proof(pair, target)
         if proof is not None and proof.verdict != UNKNOWN:
             return _proven(proof)
         found = self._by_rules(pair, target)
@@ -71,7 +71,7 @@ class PairJudge:
     def varies(self, name: str, version: str, platform: Platform) -> bool:
         """Whether the wheels of a release for different Pythons are made for different releases of torch.
 
-        Then a proof from one wheel is not about the others, and the rules alone decide.
+        Then a proof counts only if it says which Pythons it is about.
         """
         key = name, version, platform
         if key not in self._varying:
@@ -81,13 +81,27 @@ class PairJudge:
             self._varying[key] = len(found) > 1
         return self._varying[key]
 
-    def _proof(self, pair: Pair, platform: str) -> Cell | None:
-        """The proof for exactly these two builds."""
-        key = pair.package, platform
+    def depends_on_python(self, pair: Pair, platform: Platform) -> bool:
+        """Whether the judgement of a pair may differ by Python: its statements do, or its proofs name Pythons."""
+        proofs = self._proofs_of(pair, platform)
+        return self.varies(pair.package, pair.version, platform) or any(cell.pythons for cell in proofs)
+
+    def _proof(self, pair: Pair, target: Target) -> Cell | None:
+        """The proof for exactly these two builds, on the Python of the target."""
+        python = f"{target.python.major}.{target.python.minor}"
+        varies = self.varies(pair.package, pair.version, target.platform)
+        about = (cell for cell in self._proofs_of(pair, target.platform) if cell.is_about(python))
+        return next((cell for cell in about if cell.pythons or not varies), None)
+
+    def _proofs_of(self, pair: Pair, platform: Platform) -> Sequence[Cell]:
+        """The proofs for exactly these two builds."""
+        key = pair.package, str(platform)
         if key not in self._proofs:
-            cells = self._proven.cells(pair.package, platform=platform)
-            self._proofs[key] = {(cell.version, cell.build, cell.torch, cell.torch_build): cell for cell in cells}
-        return self._proofs[key].get((parsed(pair.version), pair.build, parsed(pair.torch), pair.torch_build))
+            found = self._proofs[key] = defaultdict(list)
+            for cell in self._proven.cells(pair.package, platform=key[1]):
+                found[cell.version, cell.build, cell.torch, cell.torch_build].append(cell)
+        builds = (parsed(pair.version), pair.build, parsed(pair.torch), pair.torch_build)
+        return self._proofs[key].get(builds, ())
 
     def _by_rules(self, pair: Pair, target: Target) -> Judgement:
         """The judgement of the rules; a release that no rule was written for does not load because of a range."""

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 def proof_data(table: Table, facts: Facts) -> dict[str, Any]:
     """Wheels, judgements and runs. ``pairs`` maps a companion and a platform to rows.
 
-    A row: release (its place), build, place of its wheel, then runs of four: the first and the last release of
-    torch, the place of the judgement, the places of the builds and wheels of torch (one for each release).
+    A row: release (its place), build, place of its wheel, the Pythons (a mask, -1 for all), then runs of four: the
+    first and the last release of torch, the place of the judgement, the places of the builds and wheels of torch
+    (one for each release).
     """
     wheels, judgements, texts, torches = Pool(), Pool(), Pool(), Pool()
     pairs: dict[str, dict[str, list[Any]]] = {}
     for name in COMPANIONS:
         for platform, place in enumerate(table.stack.platforms):
-            rows: dict[tuple[int, str, int], list[Any]] = {}
+            rows: dict[tuple[int, str, int, int], list[Any]] = {}
             for cell in table.proofs.cells(name, platform=place):
                 release, torch = _place(table, name, cell.version), _place(table, "torch", cell.torch)
                 if release is None or torch is None or not cell.evidence:
@@ -35,7 +36,12 @@ def proof_data(table: Table, facts: Facts) -> dict[str, Any]:
                 mine, *theirs = [wheels.add(_wheel(each)) for each in cell.evidence]
                 judged = judgements.add(_judgement(cell, texts, facts))
                 build = torches.add([cell.torch_build or "", *theirs])
-                _extend(rows.setdefault((release, cell.build or "", mine), []), torch, judged, build)
+                _extend(
+                    rows.setdefault((release, cell.build or "", mine, _mask(table, cell)), []),
+                    torch,
+                    judged,
+                    build,
+                )
             if rows:
                 pairs.setdefault(name, {})[str(platform)] = [[*key, *runs] for key, runs in rows.items()]
     items = {"wheels": wheels, "judgements": judgements, "texts": texts, "torches": torches}
@@ -45,6 +51,12 @@ def proof_data(table: Table, facts: Facts) -> dict[str, Any]:
 def _place(table: Table, name: str, version: Version) -> int | None:
     versions = [parsed(text) for text in table.stack.packages[name].versions]
     return versions.index(version) if version in versions else None
+
+
+def _mask(table: Table, cell: Cell) -> int:
+    """The Pythons that a proof is about, -1 for all."""
+    minors = [int(python.partition(".")[2]) for python in cell.pythons]
+    return sum(1 << table.stack.pythons.index(minor) for minor in minors) if minors else -1
 
 
 def _wheel(evidence: Evidence) -> list[str]:

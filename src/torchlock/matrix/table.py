@@ -129,16 +129,13 @@ class Table:
     def _by_python(self, pair: Pair, cells: int) -> Iterator[tuple[Judgement, tuple[str, ...]]]:
         """The judgements of a pair on some cells of one platform, each with its Pythons; most often it is one."""
         found: dict[Judgement, list[str]] = {}
-        one = None if self.varies(pair, cells) else self.judged(pair, lowest(cells))
+        first = lowest(cells)
+        splits = self._judge.depends_on_python(pair, self.stack.target(first).platform)
+        one = None if splits else self.judged(pair, first)
         for cell in bits(cells):
             python = f"3.{self.stack.pythons[self.stack.coordinates(cell)[1]]}"
             found.setdefault(one or self.judged(pair, cell), []).append(python)
         yield from ((judged, tuple(pythons)) for judged, pythons in found.items())
-
-    def varies(self, pair: Pair, cells: int) -> bool:
-        """Whether the wheels of this companion for different Pythons are made for different releases of torch."""
-        platform = self.stack.target(lowest(cells)).platform
-        return self._judge.varies(pair.package, pair.version, platform)
 
     def source(self, key: str) -> Evidence:
         """A source of a rule or of the proofs; the proofs may name the wheels themselves."""

@@ -16,6 +16,7 @@ from torchlock.knowledge.stack import MEMBERS
 from torchlock.proving.compiling import Exported
 from torchlock.proving.deciding import decide, is_stable, is_torchs, plain
 from torchlock.proving.evidence import cuda_of
+from torchlock.redaction import one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ _CUDA_LIBRARY: Final = re.compile(
     r"(?:lib)?(?:cudart|cublas(?:Lt)?|nvrtc)(?:64_|\.so\.)\d.*|lib(?:torch|c10)_cuda\b.*"
 )
 _RULE_OF_BUILDS: Final = "TL201"
+# The longest reason: some names of C++ have thousands of characters.
+_LONGEST: Final = 300
 
 
 class Draft(NamedTuple):
@@ -76,7 +79,7 @@ class Drafter:
                     lacks[place] = why
                 else:
                     rows += [(name, row) for row in (*self._of_release(wheel), *self._of_build(wheel))]
-        return Draft(_joined(rows), lacks)
+        return _draft(rows, lacks)
 
     def of_torch(self, version: str) -> Draft:
         """What the wheels of a torch show of the companions that the rules admit with it.
@@ -99,7 +102,7 @@ class Drafter:
                         rows.append((name, {**row, "forbids": [["torch", f"=={version}"]]}))
                     elif found.verdict == "unknown" and Version(wheel.wheel.version) == newest:
                         lacks[place] = f"it is not known whether {name} {newest} works with it"
-        return Draft(_joined(rows), lacks)
+        return _draft(rows, lacks)
 
     def _undecided(self, wheel: CompanionWheel) -> str | None:
         """Why it is not known with which of the torches that its metadata allow a wheel loads; None if it is."""
@@ -181,7 +184,7 @@ class Drafter:
         row: dict[str, Any] = {
             "rule": rule,
             "when": [wheel.wheel.package, f"=={wheel.wheel.version}", _MARKERS[wheel.wheel.platform]],
-            "because": because,
+            "because": _shown(because),
             **self._evidence,
         }
         if match := re.match(r"([\w-]+)(.*)", needs):
@@ -227,6 +230,15 @@ def _agreed(first: Decision, second: Decision) -> Decision:
     if first.verdict == second.verdict:
         return first
     return first._replace(verdict="unknown", reason="the wheels of this torch differ")
+
+
+def _draft(rows: Sequence[tuple[str, dict[str, Any]]], lacks: Mapping[str, str]) -> Draft:
+    return Draft(_joined(rows), {place: _shown(why) for place, why in lacks.items()})
+
+
+def _shown(text: str) -> str:
+    """A reason for a message: names of symbols are what somebody wrote into a wheel."""
+    return one_line(shortened(text, _LONGEST))
 
 
 def _joined(rows: Sequence[tuple[str, dict[str, Any]]]) -> tuple[tuple[str, dict[str, Any]], ...]:

@@ -121,7 +121,9 @@ def _torch_table(platform: str, torches: Sequence[TorchWheel], used: Iterable[st
 
 def _companion_table(package: str, platform: str, companions: Sequence[CompanionWheel]) -> dict[str, Any]:
     versions = _labels([each.wheel for each in companions])
-    names = sorted({(_short(each.name), each.role, each.group) for row in companions for each in row.libraries})
+    # In the order in which the newest release opens them: the first that fails is the one that is named.
+    opened = [each for row in reversed(companions) for each in row.libraries]
+    names = dict.fromkeys((_short(each.name), each.role, each.group) for each in opened)
     symbols = {name: index for index, name in enumerate(sorted(symbols_of(companions)))}
     libraries = []
     for key in names:

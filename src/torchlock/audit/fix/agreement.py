@@ -61,7 +61,19 @@ def _fixes_all(
     text = apply(document.text, remedy.edits)
     after = judge(read_document(document.path, raw=encoded(document, text), kind=document.kind))
     there = {(each.rule, each.place.line) for each in after if each.severity != "note"}
-    return weighed(after) < weighed(findings) and not any((each.rule, each.place.line) in there for each in mine)
+    later = {each.place.line: _moved(document, remedy, each.place.line) for each in mine}
+    return weighed(after) < weighed(findings) and not any(
+        (each.rule, later[each.place.line]) in there for each in mine
+    )
+
+
+def _moved(document: Document, remedy: Remedy, line: int) -> int:
+    """The number that a line has after the edits of a remedy, which may add lines before it."""
+    moved = line
+    for edit in remedy.edits:
+        if document.text.count("\n", 0, edit.span.start) + 1 < line:
+            moved += edit.new.count("\n") - document.text.count("\n", edit.span.start, edit.span.end)
+    return moved
 
 
 def linked_lines(findings: Iterable[Finding]) -> list[frozenset[Place]]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.audit.brought import brought
+from torchlock.audit.brought import brought, pieces
 from torchlock.audit.command_order import order_of
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.insertion import insertion_of
 from torchlock.audit.fix.remedies import remedy_of
 from torchlock.audit.install_sets import InstallSet, demand_of, pinned
+from torchlock.audit.limited_torch import limited_torch
 from torchlock.audit.phrasing import listed
 from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, unseen
 from torchlock.audit.rules.versions import UNBOUND
 from torchlock.audit.supplies import all_supplies
 from torchlock.finding import Remedy
-from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import softened
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
@@ -46,19 +46,22 @@ class Choice(NamedTuple):
 def brought_companions(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion that does not load with torch, because a package of the file brings or limits one of them."""
     install_set = context.widened(install_set, [name for name in install_set.demands if name not in UNBOUND])
-    found = list(brought(context, install_set, FAMILY)) if _is_judged(context, install_set) else []
+    judged = _is_judged(context, install_set)
+    found = [*brought(context, install_set, FAMILY), *limited_torch(context, install_set)] if judged else []
     if not found:
         return
-    pieces = _pieces(_cells(context, install_set), found)
-    choices = [chosen for piece in pieces if (chosen := _choice(context, install_set, *piece))]
+    parts = pieces(_cells(context, install_set), found)
+    choices = [chosen for piece in parts if (chosen := _choice(context, install_set, *piece))]
     result = _together(one.result for one in choices)
     result = result.on(context.likely(result.installed))
     names = dict.fromkeys(pair[0] for pair in result.broken)
     known = _broken_alone(context, install_set) if names else set()
     for name in names:
-        pair = max((pair for pair in result.broken if pair[0] == name), key=lambda pair: (pair[2], pair[1]))
+        pairs = [pair for pair in result.broken if pair[0] == name]
+        usual = {pair: result.broken[pair] & context.mainstream for pair in pairs}
+        pair = max(pairs, key=lambda pair: (usual[pair].bit_count(), pair[2], pair[1]))
         chosen = next(one for one in choices if pair in one.result.broken)
-        about = [one for one in chosen.about if _matters(context, install_set, one, name)]
+        about = _without_echoes([one for one in chosen.about if _matters(context, install_set, one, name)])
         if about and name not in known:
             finding = choice(context, chosen.whole, pair, result, chosen.supplies)
             yield _told(context, install_set, finding, about, pair)
@@ -95,17 +98,6 @@ def _cells(context: AuditContext, install_set: InstallSet) -> int:
     return cells
 
 
-def _pieces(cells: int, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:
-    """Cells by what the packages bring there."""
-    pieces: dict[tuple[int, ...], int] = {}
-    for cell in bits(cells):
-        active = tuple(at for at, one in enumerate(found) if one.cells >> cell & 1)
-        pieces[active] = pieces.get(active, 0) | 1 << cell
-    for active, where in pieces.items():
-        if active:
-            yield where, tuple(found[at] for at in active)
-
-
 def _choice(
     context: AuditContext, install_set: InstallSet, cells: int, about: tuple[Brought, ...]
 ) -> Choice | None:
@@ -136,7 +128,7 @@ def _broken_alone(context: AuditContext, install_set: InstallSet) -> set[str]:
 
 def _matters(context: AuditContext, install_set: InstallSet, one: Brought, name: str) -> bool:
     """Whether a requirement brings this companion, or limits the torch of the file."""
-    if one.entry.name == name and name not in install_set.demands:
+    if one.entry.name in (name, "torch") and one.entry.name not in install_set.demands:
         return True
     if one.entry.name not in (name, "torch"):
         return False
@@ -147,17 +139,48 @@ def _matters(context: AuditContext, install_set: InstallSet, one: Brought, name:
     return newest >= 0 and not package.mask(one.entry.specifier) >> newest & 1
 
 
+def _without_echoes(about: Sequence[Brought]) -> list[Brought]:
+    """The requirements that matter, without later ones that bring the same package in any version."""
+    seen, found = set[str](), []
+    for one in sorted(about, key=lambda one: len(one.chain)):
+        if one.entry.name not in seen or "<" in one.entry.specifier or "==" in one.entry.specifier:
+            found.append(one)
+        seen.add(one.entry.name)
+    return found
+
+
 def _told(
     context: AuditContext, install_set: InstallSet, finding: Finding, about: Sequence[Brought], pair: Pair
 ) -> Finding:
     """The finding, with the packages that bring something, as a warning; with a line to add if one is missing."""
-    chains = dict.fromkeys(str(one) for one in sorted(about, key=lambda one: len(one.chain)))
+    chains = dict.fromkeys(map(str, about))
     finding.message = f"{listed(list(chains)[:_NAMED])}: {finding.message}"
     finding.severity = softened(finding.severity)
+    if "torch" not in install_set.demands and install_set.first(pair[0]).exact:
+        finding.remedy = _torch_beside(context, install_set, about, pair[0])
+        return finding
     version = _fitting(context, about, pair)
     if version:
         finding.remedy = _remedy(context, install_set, pair[0], version)
     return finding
+
+
+def _torch_beside(
+    context: AuditContext, install_set: InstallSet, about: Sequence[Brought], name: str
+) -> Remedy | None:
+    """The line that adds the newest torch for a pinned companion, which its metadata and all packages allow."""
+    stack, package = context.stack, context.stack.packages["torch"]
+    releases = install_set.releases(name) or 0
+    fitting = stack.fits(name, releases) & ~package.prereleases & ~package.yanked
+    for place in range(len(stack.platforms)):
+        fitting &= stack.declared(name, releases, place) or -1
+    for one in about:
+        fitting &= package.mask(one.entry.specifier) if one.entry.name == "torch" else -1
+    if not fitting:
+        return None
+    pin = f"torch=={package.versions[fitting.bit_length() - 1]}"
+    edits = insertion_of(context.document, install_set.first(name).entry, pin)
+    return Remedy(f"Add {pin}.", changes_of(context.document, edits), edits)
 
 
 def _fitting(context: AuditContext, about: Sequence[Brought], pair: Pair) -> str:

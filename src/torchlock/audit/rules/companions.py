@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.audit.brought import brought
 from torchlock.audit.phrasing import as_of, asked, platforms, where
+from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
@@ -30,7 +32,7 @@ _BESIDE = frozenset({"notebook", "workflow", "tox", "make", "docs"})
 @rule("TL108")
 def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion whose newest release does not require torch, in a file that does not install torch."""
-    if "torch" in install_set.demands:
+    if "torch" in install_set.demands or _is_brought(context, install_set):
         return
     for name in ("torchaudio", "torchcodec"):
         if name not in install_set.names():
@@ -55,6 +57,16 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         finding = context.finding("TL108", severity, message, [demand])
         finding.remedy = Remedy("Add torch on its own line.")
         yield finding
+
+
+def _is_brought(context: AuditContext, install_set: InstallSet) -> bool:
+    """Whether other packages of the file certainly bring torch on every target of the set."""
+    if install_set.locked or ignores_metadata(context.document):
+        return False
+    left = context.likely(install_set.target_grid)
+    for one in brought(context, install_set, {"torch"}):
+        left &= ~one.cells
+    return not left
 
 
 def _targets(context: AuditContext, install_set: InstallSet) -> str:

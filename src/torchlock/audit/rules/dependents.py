@@ -17,7 +17,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import InstallSet
@@ -47,13 +47,24 @@ def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
     """Packages beside a release that a statement forbids: pins, newest releases, and what packages bring."""
     about, wanted = _statements(context.known.matrix)
     takes = Takes(context, install_set, wanted)
+    # Of findings about one line, the first is reported: that about the package of the line itself.
+    for pair in sorted(_all_pairs(context, takes, about), key=_is_brought):
+        yield _finding(context, pair)
+
+
+def _all_pairs(context: AuditContext, takes: Takes, about: Mapping[str, list[Statement]]) -> Iterator[Pair]:
+    """What is installed together although a statement forbids it."""
     for name, statements in about.items():
+        alike: dict[tuple[str, Dependency], list[Pair]] = {}
         for statement in statements if takes.of(name) else ():
             if _is_met_by_system(context, statement):
                 continue
             for forbidden in statement.forbids:
-                pairs = list(_pairs(context, takes, statement, forbidden))
-                yield from (_finding(context, pair) for pair in _certain(context, takes, pairs))
+                # Statements for several Pythons may say together what happens on all of them.
+                pairs = alike.setdefault((statement.rule, forbidden), [])
+                pairs += _pairs(context, takes, statement, forbidden)
+        for pairs in alike.values():
+            yield from _certain(context, takes, pairs)
 
 
 @lru_cache(maxsize=4)

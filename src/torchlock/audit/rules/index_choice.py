@@ -52,7 +52,8 @@ def not_on_the_page(context: AuditContext, install_set: InstallSet) -> Iterator[
             continue
         other = other_builds(context, demand.name, releases, label, cells)
         if other:
-            yield _not_there(context, demand, label, other)
+            alone = demand.name != "torch" and _torch_is_public(context, install_set, label, cells)
+            yield _not_there(context, demand, label, {} if alone else other)
 
 
 def _is_there(context: AuditContext, name: str, releases: int, label: str, cell: int) -> bool:
@@ -60,7 +61,26 @@ def _is_there(context: AuditContext, name: str, releases: int, label: str, cell:
     return newest_on_page(context, name, releases, label, cell) is not None
 
 
+def _torch_is_public(context: AuditContext, install_set: InstallSet, label: str, cells: int) -> bool:
+    """Whether pip certainly takes torch from the public index too, on all cells: it has a newer one that fits."""
+    if "torch" not in install_set.names():
+        return False
+    torch, package = install_set.first("torch"), context.stack.packages["torch"]
+    if torch.label or torch.entry.url is not None or context.offer(torch.entry).ordered != (label,):
+        return False
+    for cell in bits(cells):
+        releases = beside_the_rest(context, install_set, "torch", cell)
+        if isinstance(releases, Unknown):
+            return False
+        page = newest_on_page(context, "torch", releases, label, cell)
+        public = (releases & package.on(1 << cell) & ~package.prereleases & ~package.yanked).bit_length() - 1
+        if isinstance(page, Unknown) or public <= (-1 if page is None else page):
+            return False
+    return True
+
+
 def _not_there(context: AuditContext, demand: Demand, label: str, other: dict[str, int]) -> Finding:
+    """The finding; without ``other`` builds for pip, which takes torch from the public index too."""
     builds = context.known.builds
     takes = listed([f"the {build} build on {platforms(context.stack, cells)}" for build, cells in other.items()])
     tools = {line.tool for line in context.document.indexes}
@@ -69,7 +89,8 @@ def _not_there(context: AuditContext, demand: Demand, label: str, other: dict[st
     merges = merges_indexes(context.document)
     if tools != {"uv"} or merges:
         who = "an installer" if others or merges else "pip"
-        message += f": {who} takes it from the public index, {takes}"
+        takes = f"it from the public index, {takes}" if other else "torch and it from the public index"
+        message += f": {who} takes {takes}"
     fails = False
     if not others and not merges and not demand.entry.pip_only and _lists_another(context, demand, label):
         message += "; uv asks the page alone, because it lists other releases, and finds none"

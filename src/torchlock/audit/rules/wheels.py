@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable
 
 
+_ALSO = "for which this file may also be used"
+_ADMITTED = "which the range of Pythons in this file admits"
 # Packages that are judged only by their wheels.
 _BY_THEMSELVES = ("numpy", "soundfile")
 
@@ -59,6 +61,25 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     ]
     if left:
         yield _somewhere(context, install_set, names, left, declared=False)
+    elif context.document.locked:
+        yield from _later(context, install_set, names, reachable)
+
+
+def _later(context: AuditContext, install_set: InstallSet, names: list[str], reachable: int) -> Iterator[Finding]:
+    """A finding on a lock for the Pythons behind the first one that its open range admits.
+
+    Its releases are fixed, so that an installer finds nothing there. It is a warning if these are most of the
+    Pythons that are supported today.
+    """
+    stack, current = context.stack, context.known.with_current_pythons & install_set.target_grid
+    if context.pythons_given or not context.document.python:
+        return
+    admitted = [cells for at in range(len(stack.pythons)) if (cells := stack.on_pythons([at]) & current)]
+    lost = [cells for cells in admitted if not cells & reachable]
+    if lost and len(lost) < len(admitted):
+        finding = _somewhere(context, install_set, names, lost, declared=len(lost) * 2 > len(admitted))
+        finding.message = finding.message.replace("which this file declares", _ADMITTED).replace(_ALSO, _ADMITTED)
+        yield finding
 
 
 def _limits(context: AuditContext, install_set: InstallSet, name: str) -> bool:
@@ -130,7 +151,7 @@ def _somewhere(
     domains = _domains(context, install_set, names, lost)
     name = next((name for name, mask in domains.items() if not mask), None)
     target = where(context.stack, lost)
-    which = "which this file declares" if declared else "for which this file may also be used"
+    which = "which this file declares" if declared else _ALSO
     severity = severity_of(fails=False, partly=declared)
     if name is None:
         demands = [install_set.first(name) for name in names]

@@ -78,7 +78,10 @@ def is_satisfiable(specifier: str) -> bool:
     """Whether some version satisfies all parts: if any does, the end of a part does, or what comes next to it."""
     whole = specifier_set(specifier)
     ends = [each.version.removesuffix(".*") for each in whole if each.operator != "==="]
-    return any(whole.contains(Version(version)) for end in ["0", *ends] for version in (end, f"{end}.0.0.1"))
+    finals = [Version(end).base_version for end in ("0", *ends)]
+    return any(whole.contains(Version(each)) for end in finals for each in (end, f"{end}.0.0.1")) or any(
+        whole.contains(Version(each)) for each in ends
+    )
 
 
 def shortest(specifier: str) -> str:

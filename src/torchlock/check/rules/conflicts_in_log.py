@@ -31,6 +31,7 @@ _PIN = re.compile(
 _OWN = re.compile(
     r"Cannot install ([^\n]{1,300}?) because|[Tt]he user requested ([^ ,]{1,80})|you require ([^ ,]{1,80})"
     r"|Because ([^ ,]{1,80}) depends on|your project depends on ([^ ,]{1,80})"
+    r"|depends on both ([^\n,]{1,160}), version solving"
 )
 _DEPENDS = re.compile(
     r"\b(torchaudio|torchvision|torchcodec|torchtext) (\d[\w.]{0,30})(?:\+(\w{1,20}))? depends on torch\b"
@@ -53,6 +54,13 @@ _ASKS = re.compile(
     r"(?P<specifier>(?:[=<>!~]={0,2}\d[\w.*+!]{0,40},?){1,12})"
 )
 
+
+# What poetry says at the end: the two requirements of the project that exclude each other.
+_BOTH = re.compile(
+    r"depends on both (?P<one>[\w.-]{1,80} \([^()]{1,80}\)) and (?P<other>[\w.-]{1,80} \([^()]{1,80}\)), "
+    r"version solving failed"
+)
+_LABELLED = re.compile(r"torch\w{0,8} \([~^]?=?=?(?P<version>\d[\w.]{0,20})\+\w{1,20}\)")
 
 # What libmamba, the solver of conda, prints.
 _UNMET = re.compile(
@@ -140,7 +148,7 @@ def _in_words(near: str) -> Told:
     if asks := _asks(" ".join(near.split())):
         summary = "Loosen one of these requirements, or take another release of a package that has one of them."
         return Told("TL527", asks, Remedy(summary))
-    if told := _of_conda(near):
+    if told := _of_conda(near) or _of_poetry(" ".join(near.split())):
         return told
     if wanted := _only_want(" ".join(near.split())):
         message = (
@@ -169,6 +177,22 @@ def _of_conda(near: str) -> Told | None:
     package = re.split(r"-\d", found["who"])[0]
     summary = f"Ask for {what.removesuffix('.*')} in its place, or for another release of {package}."
     return Told("TL527", message, Remedy(summary))
+
+
+def _of_poetry(text: str) -> Told | None:
+    """The two requirements of the project that poetry names; a label in them may be what excludes."""
+    found = _BOTH.search(text)
+    if found is None:
+        return None
+    message = f"{found['one']} and {found['other']} of this project exclude each other"
+    labelled = _LABELLED.fullmatch(found["one"])
+    if labelled is not None and f"depends on torch ({labelled['version']})" in text:
+        summary = (
+            f'Write the versions without the label (torch = "{labelled["version"]}"), and name a source of poetry '
+            "with the page of that build for these packages: a companion declares its torch without the label."
+        )
+        return Told("TL527", message, Remedy(summary))
+    return Told("TL527", message, Remedy("Loosen one of these two requirements, or take another release of one."))
 
 
 def _only_want(text: str) -> str:

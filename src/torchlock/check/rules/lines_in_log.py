@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.library_origins import Meaning, meaning_of_missing, meaning_of_opened
 from torchlock.check.log_signatures import ECHO
+from torchlock.check.stated_pairs import companion_of, sources_hint, stated_hint
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
@@ -82,12 +83,13 @@ def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) 
     first = _line(context, log, found)
     meaning = meaning_of_undefined(first.symbol) if first is not None and first.symbol else None
     if first is not None and meaning is not None:
+        meaning = _with_releases(log, first, meaning)
         by = f"{first.library} lacks" if first.library else "a library lacks"
         yield _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
     elif first is not None and _number(first) == "127" and (_opened(first) or "torch" in log.text.lower()):
         opened = _opened(first)
         message = f"{opened or 'a library'} uses a function that the libraries of the log's process do not have"
-        yield _finding(context, "TL611", message, _OTHER_TORCH, first, opened)
+        yield _finding(context, "TL611", message, _with_releases(log, first, _OTHER_TORCH), first, opened)
 
 
 @rule("TL612", on="unexplained")
@@ -115,6 +117,13 @@ def _line(context: CheckContext, log: Log, found: Sequence[Finding]) -> Signatur
     if first is not None and any(each.expected_error == first.text and each.severity != "note" for each in found):
         return None
     return first if is_alone and not _OF_PROGRAM.search(log.text) else None
+
+
+def _with_releases(log: Log, first: Signature, meaning: Meaning) -> Meaning:
+    """A meaning with the companion that the line is about, and with what the log shows of its release."""
+    name = companion_of(first.text, first.library)
+    look = meaning.look.replace("torchlock lock torch torchaudio", f"torchlock lock torch {name or 'torchaudio'}")
+    return meaning._replace(look=look + (stated_hint(log, name) or sources_hint(log) if name else ""))
 
 
 def _is_of_others(log: Log, meaning: Meaning) -> bool:

@@ -33,6 +33,10 @@ _OLD = re.compile(
     r"(?P<provider>[\w./+-]{1,300}\.so[\w.]{0,20}): version .(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20})"
     r".{0,3} not found \(required by (?P<user>[^)\s]{1,300})\)"
 )
+# The folder of a conda environment, before its Python.
+_CONDA = re.compile(
+    r"/[\w./+-]{0,200}?/(?:(?:ana|mini)conda\d?|mini(?:forge|mamba)\d?|mambaforge|conda)(?:/envs/[\w.+-]{1,80})?(?=/lib/)"
+)
 
 
 @rule("TL621", on="log")
@@ -169,5 +173,21 @@ def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         path=match["user"],
         expected_error=first.text,
         lacks=(match["version"],),
+        remedy=_of_conda(match),
         strength=Strength.RAN,
+    )
+
+
+def _of_conda(match: re.Match[str]) -> Remedy | None:
+    """The libstdc++ of a conda environment in place of that of the system; None without such an environment."""
+    prefix = _CONDA.match(match["user"])
+    if prefix is None or match["version"].startswith("GLIBC_") or match["provider"].startswith(prefix[0]):
+        return None
+    summary = (
+        f"The process loaded the C++ library of the system, and {prefix[0]} is an environment of conda: install a "
+        "later one there (conda install -c conda-forge libstdcxx-ng), and name its folder first in "
+        "LD_LIBRARY_PATH."
+    )
+    return Remedy(
+        summary, commands=(Command("shell", f"export LD_LIBRARY_PATH={prefix[0]}/lib:$LD_LIBRARY_PATH"),)
     )

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.check import known_wheels as wheels
+from torchlock.check.asked_pages import empty_page, page_without, plain_version, without_companion
 from torchlock.check.asked_releases import Asked, other_python
 from torchlock.check.conda_log import missing_in
 from torchlock.check.installer_findings import (
@@ -23,7 +24,7 @@ from torchlock.check.installer_findings import (
     requirement_words,
 )
 from torchlock.check.installer_log import read_installation
-from torchlock.check.labelled_releases import empty_page, of_page, page_without, plain_version, with_label
+from torchlock.check.labelled_releases import of_page, with_label
 from torchlock.check.log_machine import interpreter_of, system_of, system_of_split, target_of
 from torchlock.check.other_machines import (
     is_only_for_other_machines,
@@ -89,8 +90,10 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
         return _refused(asked)
     if split := system_of_split(asked.near):
         return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None)
+    if asked.tags and (told := plain_version(asked)):
+        return told
     if target is None:
-        told = no_wheels_for(asked, interpreter.platform) or plain_version(asked) or page_without(asked)
+        told = no_wheels_for(asked, interpreter.platform) or page_without(asked)
         return (
             told
             or partly_known(context, asked, interpreter, system_of(log.text))
@@ -233,7 +236,7 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
             f"The public index has {asked.name} {there[-1]} for {target}: update {asked.tool or 'the installer'}, "
             "ask the public index, and use a 64-bit CPython."
         )
-    elif asked.offered == () and (told := empty_page(context, asked)):
+    elif asked.offered == () and (told := empty_page(context, asked) or without_companion(asked)):
         return told
     elif asked.offered == ():
         message = f"{tool} saw no file of {asked.name} at all for this Python and platform"

@@ -43,7 +43,7 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     """A name that an installed file of a known project lacks, and that other code imports from it."""
     first = log.first
     missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
-    if first is None or missing is None or missing.caller is None or has_stack(context):
+    if first is None or missing is None or has_stack(context):
         return
     is_of_file = missing.by_import and not missing.partly and not missing.asker and "-packages" in missing.file
     project = project_of(missing.name)
@@ -98,15 +98,18 @@ def _named(log: Log, project: str) -> str:
     return f"{project} {versions.pop()}" if len(versions) == 1 else project
 
 
-def _finding(context: CheckContext, rule_id: str, caller: Frame, project: str, what: str, line: str) -> Finding:
-    top = _TOP.search(caller.path)
+def _finding(
+    context: CheckContext, rule_id: str, caller: Frame | None, project: str, what: str, line: str
+) -> Finding:
+    """A finding about the code that asks; without ``caller``, the log does not show which code that is."""
+    top = _TOP.search(caller.path) if caller is not None else None
     who = top[1] if top is not None else who_calls(context, caller, "")
     code = "this code" if top is None else who
     return context.finding(
         rule_id,
         "warning",
         f"{who} {what}: it was made for another release of {project}",
-        because=f"the line is: {caller.code}" if caller.code else "the log shows it",
+        because=f"the line is: {caller.code}" if caller is not None and caller.code else "the log shows it",
         expected_error=line,
         remedy=Remedy(
             f"Install the release of {project} that {code} was made for: look in its requirements, and whether "

@@ -170,7 +170,8 @@ def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
     if torch is None or torch.kind != "package":
         return ""
     site = os.path.dirname(torch.path)
-    names = _names_in(context, os.path.join(site, f"{module}.py"))
+    there = (os.path.join(each.path, f"{module}.py") for each in context.environment.path)
+    names = next((_names_in(context, path) for path in there if files.is_file(path)), None)
     lack = None if names is None else first_missing([site], "torch", {module: names})
     return "" if lack is None else lack.name
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.linking import resolved
+from torchlock.check.rules.import_path import is_of_user
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
 from torchlock.check.rules.versions import in_words
 from torchlock.finding import Strength
@@ -94,7 +95,7 @@ def lacking(context: CheckContext) -> dict[str, list[str]]:
 
 def _missing(context: CheckContext, distribution: Distribution, dependency: Dependency, message: str) -> Finding:
     is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
-    used = is_imported and not _is_partial(context, distribution)
+    used = is_imported and not _is_partial(context, distribution) and not is_of_user(context)
     severity = severity_of(
         fails=used and distribution.name == "torch", partly=used or distribution.name not in STACK
     )

@@ -45,8 +45,10 @@ _OF_WINDOWS = re.compile(
     r"(api-ms-win-.*|ext-ms-.*|kernel32|kernelbase|ntdll|user32|gdi32|advapi32|shell32|shlwapi|ole32|oleaut32|rpcrt4"
     r"|ws2_32|wsock32|mswsock|iphlpapi|dbghelp|imagehlp|psapi|powrprof|userenv|version|winmm|bcrypt|bcryptprimitives"
     r"|ncrypt|crypt32|wintrust|secur32|setupapi|cfgmgr32|imm32|comdlg32|comctl32|msvcrt|ucrtbase|normaliz|synchronization"
-    r"|vcruntime140|vcruntime140_1|python3|python3\d{1,2}t?)\.(dll|drv)"
+    r"|vcruntime140|python3|python3\d{1,2}t?)\.(dll|drv)"
 )
+# A part of the C runtime that Python has brought since 3.8, and conda in a package of its own (pytorch#32916).
+_LATER_RUNTIME = "vcruntime140_1.dll"
 # Folders of the system, whose libraries are not files since macOS 11 (dyld(1), "shared cache").
 _OF_MACOS = ("/usr/lib/", "/System/Library/")
 _PROGRAM, _LOADER = "@executable_path/", "@loader_path/"
@@ -67,12 +69,14 @@ class BundleProcess(LoaderProcess):
         beyond: tuple[str, ...] = (),
         root: Root | None = None,
         programs: tuple[str, ...] = (),
+        *,
+        brings_runtime: bool = True,
     ) -> None:
         """Start with an empty process.
 
         ``runtime`` are the folders of Windows and of Python itself, ``beyond`` the further folders that are
         searched, ``root`` is the Mac, ``programs`` may hold the program that runs. They are empty if they are
-        unknown.
+        unknown. ``brings_runtime``: a Python that is not here has the whole C runtime beside itself.
         """
         super().__init__(machine)
         self._runtime = runtime
@@ -80,6 +84,7 @@ class BundleProcess(LoaderProcess):
         self._root = root
         self._programs = programs
         self._system = system
+        self._brings_runtime = brings_runtime
         self._loaded: dict[str, Binary] = {}
         self._by_file: dict[str, Binary] = {}
         self._folders: dict[str, None] = {}
@@ -203,6 +208,8 @@ class BundleProcess(LoaderProcess):
         """Whether every machine of this system has a library, or Python itself contains it."""
         if self._system == "windows":
             if _OF_WINDOWS.fullmatch(self._key(name)) or self._is_found(name):
+                return True
+            if self._key(name) == _LATER_RUNTIME and self._brings_runtime:
                 return True
         elif name.startswith(_OF_MACOS):
             return True

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _OF_EVERY_MACHINE = re.compile(
     r"(lib(c|m|mvec|dl|rt|pthread|util|resolv|nsl|anl|crypt|stdc\+\+|gcc_s|z)|ld-linux.*|ld64)\.so(\.|$)"
 )
+# Why such a library is unknown in a tree without a loader: only a part of a machine, or one such as NixOS.
+_NO_SYSTEM = "the usual folders of this root have no C library and no loader"
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
 _OF_PYTHON = "PyModule_Create2"
@@ -188,6 +190,8 @@ class ElfProcess(LoaderProcess):
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(MissingLibrary(name, library.path))
+            elif self._root is not None and _OF_EVERY_MACHINE.match(name):
+                found.unseen.append(NotExamined(name, library.path, Unknown(_NO_SYSTEM), is_unfound=True))
             elif not _OF_EVERY_MACHINE.match(name):
                 what = "machine" if self._root is None else "Python that runs"
                 found.unseen.append(NotExamined(name, library.path, Unknown(f"the {what} was not examined")))

@@ -19,6 +19,8 @@ def process_of(
     executable: str,
     beyond: tuple[str, ...] = (),
     programs: tuple[str, ...] = (),
+    *,
+    brings_runtime: bool = True,
 ) -> LoaderProcess:
     """A process of Python that has loaded nothing yet.
 
@@ -26,6 +28,7 @@ def process_of(
     macOS or Windows searches in addition to those of the packages; on Linux, those that may have the
     shared library of an unknown Python. ``programs`` are the folders that may hold the program: the libraries of a
     Mac can name them as ``@executable_path``, and a frozen application of Linux lets the loader search them.
+    ``brings_runtime``: a Python of Windows that is not here has the whole C runtime beside itself.
     """
     if system == "linux":
         from torchlock.inspect.loading.elf_process import ElfProcess
@@ -34,7 +37,7 @@ def process_of(
     from torchlock.inspect.loading.bundle_process import BundleProcess
 
     runtime = tuple(_runtime(executable)) if system == "windows" else ()
-    return BundleProcess(system, machine, runtime, beyond, root, programs)
+    return BundleProcess(system, machine, runtime, beyond, root, programs, brings_runtime=brings_runtime)
 
 
 def _runtime(executable: str) -> Iterator[str]:

@@ -67,8 +67,13 @@ class Judge {
         && torchBuild === this.builds("torch", torch, platform)[0],
     };
     const facts = this.at(this.data.packages[name].facts[release], platform);
-    if (typeof facts === "object") return this.byPython(pair, torch, facts.p, shared);
-    const proof = this.proof(pair, release, torch, platform);
+    const proofs = this.proof(pair, release, torch, platform);
+    if (typeof facts === "object" || proofs.some((each) => each.mask !== -1)) return this.byPython(pair, torch, facts, proofs, shared);
+    return this.decide(pair, torch, facts, proofs[0] && proofs[0].judged);
+  }
+
+  /* A proof decides; where it does not, the rules that were measured; else it is unknown. */
+  decide(pair, torch, facts, proof) {
     if (proof && proof.verdict !== "unknown") return proof;
     const found = this.byRules(pair, torch, facts);
     const decided = found.verdict === "fails" || (found.verdict === "loads" && found.kind === "measured");
@@ -76,11 +81,13 @@ class Judge {
   }
 
   /* A release whose wheels for different Pythons are made for different torches: unknown unless all agree. */
-  byPython(pair, torch, places, shared) {
-    const found = new Map();
+  byPython(pair, torch, facts, proofs, shared) {
+    const found = new Map(), varies = typeof facts === "object";
     for (const [at, minor] of this.data.pythons.entries()) {
       if (!(shared & (1 << at))) continue;
-      const judged = this.byRules(pair, torch, places[at]), key = JSON.stringify(judged);
+      const proof = proofs.find(({ mask }) => mask & (1 << at) && (mask !== -1 || !varies));
+      const judged = this.decide(pair, torch, varies ? facts.p[at] : facts, proof && proof.judged);
+      const key = JSON.stringify(judged);
       if (!found.has(key)) found.set(key, { judged, pythons: [] });
       found.get(key).pythons.push(`3.${minor}`);
     }
@@ -187,21 +194,23 @@ class Judge {
     return null;
   }
 
-  /* The proof for exactly these two builds, from what their wheels show. */
+  /* The proofs for exactly these two builds: [{mask, judged}], most often none or one. */
   proof(pair, release, torch, platform) {
     const key = `${pair.name} ${platform}`;
     if (!this.proofs.has(key)) this.proofs.set(key, this.readProofs(pair.name, platform));
-    return this.proofs.get(key).get(`${release} ${pair.build} ${torch} ${pair.torchBuild}`) || null;
+    return this.proofs.get(key).get(`${release} ${pair.build} ${torch} ${pair.torchBuild}`) || [];
   }
 
   readProofs(name, platform) {
     const { proofs } = this.data, found = new Map();
-    for (const [release, build, wheel, ...runs] of (proofs.pairs[name] || {})[platform] || []) {
+    for (const [release, build, wheel, mask, ...runs] of (proofs.pairs[name] || {})[platform] || []) {
       for (let at = 0; at < runs.length; at += 4) {
         const [first, last, place, torches] = runs.slice(at, at + 4);
         for (let torch = first; torch <= last; torch += 1) {
           const [torchBuild, ...wheels] = proofs.torches[torches[torch - first]];
-          found.set(`${release} ${build} ${torch} ${torchBuild}`, this.proven(place, [wheel, ...wheels]));
+          const key = `${release} ${build} ${torch} ${torchBuild}`;
+          if (!found.has(key)) found.set(key, []);
+          found.get(key).push({ mask, judged: this.proven(place, [wheel, ...wheels]) });
         }
       }
     }
