@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.check import audio_files, first, run, stage_torch
-from support.site_folder import install
+from support.site_folder import install, write
 
 ROCM = "2.9.0.dev20250801+rocm6.4"
 
@@ -20,6 +20,7 @@ def test_a_torchaudio_that_needs_the_openmp_of_rocm(
     site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
     site.mkdir(parents=True)
     stage_torch(site, ROCM)
+    write(site / "torch/version.py", f"__version__ = '{ROCM}'\ncuda = None\nhip = '6.4.43482'\n")
     version = f"2.8.0.dev{night}+rocm6.4"
     files = audio_files(version, needed=("libtorch_cpu.so", "libomp.so"))
     install(site, "torchaudio", version, files, tag="cp311-cp311-manylinux_2_28_x86_64")
