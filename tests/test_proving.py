@@ -351,7 +351,7 @@ class TestDeciding:
         assert verdict(companion(), torch(version="2.9.0"))[0] == "unknown"
 
     def test_the_library_that_others_need_is_named(self) -> None:
-        """_torchaudio.so needs libtorchaudio.so, so that it has its needs, too, in any order."""
+        """_torchaudio.so has the needs of libtorchaudio.so too, whatever the order in the table."""
         outer = opened(D, "_ZN2at3newE")._replace(name="torchaudio/lib/_torchaudio.so")
         assert verdict(companion(outer, opened(D)), torch())[1].startswith("libtorchaudio.so uses a form of ")
 

@@ -29,12 +29,13 @@ def read_conda(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         table = read_toml(path)
-        refuse_unknown(table, {"feedstock", "last", "selector", "string_abi"})
+        refuse_unknown(table, {"feedstock", "last", "selector", "string_abi", "together"})
         return {
             "feedstock": [_feedstock(row, sources) for row in tables_of(table, "feedstock")],
             "last": [_last(row, sources) for row in tables_of(table, "last")],
             "selector": [_selector(row, sources) for row in tables_of(table, "selector")],
             "string_abi": [_string_abi(row, sources) for row in tables_of(table, "string_abi")],
+            "together": [_together(row, sources) for row in tables_of(table, "together")],
         }
     except TableError as error:
         error.file = error.file or path.name
@@ -64,6 +65,11 @@ def _feedstock(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
 def _selector(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     refuse_unknown(row, {"torch", "cuda"} | _EVIDENCE)
     return {"torch": specifier_of(row, "torch"), "cuda": texts_of(row, "cuda"), **evidence_of(row, sources)}
+
+
+def _together(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    refuse_unknown(row, {"channel", "torch"} | _EVIDENCE)
+    return {"channel": text_of(row, "channel"), "torch": specifier_of(row, "torch"), **evidence_of(row, sources)}
 
 
 def _string_abi(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:

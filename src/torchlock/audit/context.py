@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import install_sets_of
 from torchlock.audit.sides import Sides
+from torchlock.audit.tried import is_tried
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
 from torchlock.location import NOWHERE
@@ -251,9 +252,9 @@ class AuditContext:
         demands: Sequence[Demand],
     ) -> Finding:
         """A finding that a statement of the rules supports."""
-        # The metadata of torchcodec does not require torch. For a pair that was not tried, only the documentation
-        # is evidence. A machine may have the library without which a release does not load.
-        untried = (statement.rule == "TL102" and statement.kind == "declared") or bool(statement.without)
+        # A machine may have the library without which a release does not load.
+        about_codec = statement.rule == "TL102"
+        untried = bool(statement.without) or (about_codec and not is_tried(statement, self.stack, demands))
         strength = Strength.DECLARED if untried else Strength.MEASURED
         severity = limited(statement.rule, severity, effect=statement.effect, strength=strength)
         because = _named(statement.because or self.known.matrix.because(statement.rule), statement, message)

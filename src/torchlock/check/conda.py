@@ -29,11 +29,17 @@ def conda_remove(context: CheckContext, *names: str) -> tuple[Command, ...]:
     return tuple(each._replace(line=each.line.replace("conda install", "conda remove", 1)) for each in installs)
 
 
+def is_recorded(context: CheckContext, name: str) -> bool:
+    """Whether conda has a record of a package, which its own name or that of the public index names."""
+    return any(CONDA_NAMES.get(each.name, each.name) == name for each in context.environment.conda)
+
+
 def is_wheel_beside_conda(context: CheckContext, name: str) -> bool:
     """Whether conda installed torch, and an installer of wheels another package of the torch family."""
     torch, record = context.record("torch"), context.record(name)
-    by_conda = {CONDA_NAMES.get(each.name, each.name) for each in context.environment.conda}
-    if name not in FAMILY or torch is None or record is None or name in by_conda or "torch" not in by_conda:
+    if name not in FAMILY or torch is None or record is None:
+        return False
+    if is_recorded(context, name) or not is_recorded(context, "torch"):
         return False
     return torch.installer in ("", "conda") and record.installer != "conda"
 

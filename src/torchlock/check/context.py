@@ -212,7 +212,11 @@ class CheckContext:
         return [each for each in others if self._asks_for_torch(each)]
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
+        from torchlock.check.torch_backends import entry_of
+
         if distribution.name in projects() and projects()[distribution.name].undeclared:
+            return True
+        if entry_of(self, distribution):
             return True
         if not any(line.startswith("torch") for line in distribution.metadata.requires):
             return False

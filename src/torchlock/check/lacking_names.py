@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.check.relevance import owners_of
+from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.module_names import ModuleNames
 from torchlock.inspect.record import read_record
 from torchlock.inspect.source import LARGEST
@@ -125,6 +126,8 @@ def contradiction(context: CheckContext, missing: MissingName) -> str:
         return ""
     version, lost = _version(context, missing.package), names.missing_part(missing.name)
     known = history(missing.name) if version else None
+    if _is_of_other_python(context, missing.name):
+        return ""
     is_there = not lost and _is_there(context, missing, names) is True
     if not is_there and not (known is not None and known.has(version) and (not lost or names.is_open)):
         return ""
@@ -133,6 +136,18 @@ def contradiction(context: CheckContext, missing: MissingName) -> str:
     return (
         f"the log is of another environment or state: {here}, which is installed here, has {missing.name}{alive}"
     )
+
+
+def _is_of_other_python(context: CheckContext, dotted: str) -> bool:
+    """Whether a name is an extension module of which the package has only files for other Pythons."""
+    package, *inner = dotted.split(".")
+    copy, mine = context.copy(package), context.python_minor
+    if copy is None or not inner or not mine:
+        return False
+    names = context.environment.tree.names(os.path.join(copy.path, *inner[:-1]))
+    found = [suffix_of(name) for name in names if name.partition(".")[0] == inner[-1]]
+    pythons = {suffix.python for suffix in found if suffix is not None}
+    return bool(pythons - {""}) and not {"", mine} & pythons
 
 
 def shadowing_file(context: CheckContext, missing: MissingName) -> str:

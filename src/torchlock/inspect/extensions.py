@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Packages of PyG load theirs by torch.ops.load_library: ``_convert_cpu.so`` on each system.
 _MODULE = re.compile(
     r"\.(cpython-\w+-[\w-]+|abi3)\.so$|\.cp\w+-win\w+\.pyd$|(^|/)(_C\w*|_[a-z]\w{0,60}_(cpu|cuda))\.(so|pyd)$"
+    # Intel's extension is in libraries that its module _C links.
+    r"|(^|/)(lib)?intel-ext-pt-(cpu|gpu)\.(so|dll)$"
 )
 _MOST = 40
 

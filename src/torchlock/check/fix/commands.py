@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.conda import conda_install
+from torchlock.check.conda import conda_install, is_recorded
 from torchlock.check.fix.quoting import is_name, is_one_line, quoted
 from torchlock.finding import Command
 from torchlock.inspect.environment_choice import is_used_here
@@ -138,12 +138,19 @@ def built_from(context: CheckContext, repository: str, tag: str) -> tuple[Comman
     return _preferred(context, [], [pip, uv])
 
 
-def by_conda(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:
-    """Install a package of conda-forge in place of the one of another installer."""
-    commands = conda_install(context, "-c conda-forge", f"{name}={version}")
-    others = uninstall(context, [name]) if context.record(name) is not None else ()
+def by_conda(context: CheckContext, names: Sequence[str], *words: str) -> tuple[Command, ...]:
+    """Install packages with conda; what another installer installed under these names is removed before."""
+    commands = conda_install(context, *words)
+    gone = [name for name in names if _is_by_other_than_conda(context, name)]
+    others = uninstall(context, gone) if gone else ()
     before = f"{others[0].line} && " if others else ""
     return tuple(each._replace(line=before + each.line) for each in commands)
+
+
+def _is_by_other_than_conda(context: CheckContext, name: str) -> bool:
+    """Whether the record of a package is not one of conda, which removes its own packages itself."""
+    record = context.record(name)
+    return record is not None and not (record.installer in ("", "conda") and is_recorded(context, name))
 
 
 def uninstall(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:

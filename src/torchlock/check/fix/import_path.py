@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import shell, uninstall, unset
 from torchlock.check.fix.deletion import deletion
+from torchlock.check.fix.import_folders import left_folder
 from torchlock.finding import Command, Remedy
 
 if TYPE_CHECKING:
@@ -36,10 +37,7 @@ def moved(context: CheckContext, finding: Finding) -> Remedy:
     if imported.entry is not None and (off := off_path(context, imported.entry)) is not None:
         return off
     if os.path.isdir(imported.path):
-        return Remedy(
-            f"Start Python outside of the folder {os.path.dirname(imported.path)}.",
-            commands=(Command("shell", "cd .."),),
-        )
+        return left_folder(context, os.path.dirname(imported.path), name)
     return _renamed(context, imported.path)
 
 

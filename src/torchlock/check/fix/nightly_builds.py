@@ -35,7 +35,9 @@ def of_nightly(context: CheckContext, name: str) -> Remedy:
     label = context.label("torch") or ""
     names = [each for each in ("torch", *COMPANIONS) if each in context.pins or each in ("torch", name)]
     page = f"{_PAGE}/{label}" if kind_of(label) else _PAGE
-    one_night = f"{' and '.join(names)} of one night from {page}"
+    nights = {context.pins[each].version.dev for each in names if each in context.pins}
+    night = "one later night" if len(nights) == 1 else "one night"  # Those of this night do not work together.
+    one_night = f"{' and '.join(names)} of {night} from {page}"
     versions = next(
         filter(None, (_releases(context, names, label, is_there) for is_there in (_is_known, _is_likely))), None
     )

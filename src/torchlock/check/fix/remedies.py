@@ -23,7 +23,8 @@ from torchlock.check.fix.releases import of_one_source, of_vendors_torch, shared
 from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
 from torchlock.check.fix.system_libraries import later_soundfile, later_system, of_system, other_ffmpeg
-from torchlock.check.fix.vendor_builds import of_source, of_vendor
+from torchlock.check.fix.torch_backends import of_backend
+from torchlock.check.fix.vendor_builds import of_machines_rocm, of_source, of_vendor
 from torchlock.check.fix.vendor_cuda import of_machines_cuda
 from torchlock.check.fix.xformers import of_xformers
 from torchlock.check.library_origins import meaning_of_missing
@@ -62,12 +63,13 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL608": (_alone(later_soundfile),),
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
     "TL610": (
+        _alone(of_backend),
         *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_system)),
-        *map(_alone, (what_conda_lost, of_machines_cuda, of_vendor)),
+        *map(_alone, (what_conda_lost, of_machines_cuda, of_machines_rocm, of_vendor)),
         *map(_alone, (rebuilt, of_vendors_torch, complete)),
     ),
-    "TL611": (*map(_alone, (without_left, of_source, of_xformers, of_vendor, rebuilt)), of_one_source),
-    "TL612": (later_system,),
+    "TL611": (*map(_alone, (of_backend, without_left, of_source, of_xformers, of_vendor, rebuilt)), of_one_source),
+    "TL612": (_alone(of_backend), later_system),
     "TL613": (_alone(search_path),),
     "TL620": (_alone(one_of_two),),
 }

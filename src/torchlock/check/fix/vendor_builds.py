@@ -10,13 +10,16 @@ from urllib.parse import unquote
 
 from packaging.version import Version
 
+from torchlock.check.conda import is_recorded
 from torchlock.check.cxx_symbols import other_abi
-from torchlock.check.fix.commands import built_from, by_conda, compiled_from, install, is_managed, is_windows
+from torchlock.check.fix.commands import built_from, compiled_from, install, is_managed, is_windows
+from torchlock.check.fix.conda_channels import of_channel
 from torchlock.check.fix.nightly_builds import of_nightly
 from torchlock.check.fix.plan import Plan, of_build
 from torchlock.check.fix.release_pairs import COMPANIONS, COMPILED_BY_PIP, SOURCES, release_for
 from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.index_wheels import has_wheels
+from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.rules.versions import is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import group
@@ -39,6 +42,23 @@ def of_vendor(context: CheckContext, finding: Finding) -> Remedy | None:
     if context.copy("torch") is None or context.target is None or not is_of_another_source(context, name):
         return None
     return companion(context, name)
+
+
+def of_machines_rocm(context: CheckContext, finding: Finding) -> Remedy | None:
+    """A library of ROCm that nightly wheels lack: that of the machine, or another night; None for others."""
+    name, label = finding.packages[0][0], context.label("torch") or ""
+    pin = context.pins.get("torch")
+    is_nightly = pin is not None and pin.version.is_devrelease
+    if (
+        not is_nightly
+        or not label.startswith("rocm")
+        or name not in COMPANIONS
+        or finding.lacks[:1] != ("libomp.so",)
+    ):
+        return None
+    known = meaning_of_missing("libomp.so")
+    words = of_nightly(context, name).summary
+    return None if known is None else Remedy(f"{known.look} Or {words[:1].lower()}{words[1:]}")
 
 
 def of_source(context: CheckContext, finding: Finding) -> Remedy | None:
@@ -66,8 +86,7 @@ def companion(context: CheckContext, name: str) -> Remedy:
     if version is None:
         return Remedy(f"Install the {name} from where {torch} came, or build it against this torch.")
     if is_of_conda(context):
-        words = f"Install the {name} of conda-forge, where this torch came from, in place of the installed one."
-        return Remedy(words, commands=by_conda(context, name, str(version)))
+        return of_channel(context, name, str(version))
     if stable := _stable(context, name, version):
         words = f"Install {name} {version}, whose library works with each later torch of one CUDA version"
         return Remedy(f"{words}; {torch} stays as it is.", commands=install(context, stable, again=True))
@@ -80,10 +99,15 @@ def companion(context: CheckContext, name: str) -> Remedy:
 
 
 def is_of_another_source(context: CheckContext, name: str) -> bool:
-    """Whether torch is not from the index: by its label, or by an ABI that the index does not publish."""
+    """Whether torch is not from the index: by its label, by an ABI that the index does not publish, or by conda.
+
+    The companion of conda's torch counts only if conda installed it, too: wheels of the index may work beside it.
+    """
     pin = context.pins.get("torch")
     if pin is None or pin.unversioned or pin.version.is_devrelease:
         return False  # A nightly build is from the index.
+    if is_of_conda(context) and is_recorded(context, name):
+        return True
     return is_vendors(context, "torch") or (_has_other_abi(context, name) and not _has_abi_of_index(context, name))
 
 

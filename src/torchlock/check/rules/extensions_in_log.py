@@ -44,7 +44,7 @@ def named(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         return
     attempt = Attempt(owner, path, "other", context.process.load(path))
     for finding in (*unreadable(context, owner, [attempt]), *judged(context, attempt)):
-        finding.severity = "warning"
+        finding.severity = "warning" if finding.severity == "note" else finding.severity
         yield finding
 
 

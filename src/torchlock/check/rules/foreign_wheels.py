@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.loader_messages import of_other_machine
+from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
@@ -18,6 +19,7 @@ from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import MEMBERS
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.modules import ModuleCopy
 
+_PYTHON_DLL = re.compile(r"python(\d)(\d{1,2})\.dll", re.IGNORECASE)
 _FOLDERS = ("", "lib", "torio/lib")
 # One library usually represents all of a wheel. A few more are read to find mixed wheels.
 _ASKED = 12
@@ -106,8 +109,10 @@ def _other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str])
     found = [
         (path, suffix) for path in libraries if (suffix := suffix_of(os.path.basename(path))) and suffix.python
     ]
-    if not ours or not found:
+    if not ours:
         return None
+    if not found:
+        return _linked_to_other_python(context, copy, libraries)
     if any(suffix.python == ours and suffix.threads == interpreter.free_threaded for _, suffix in found):
         return None
     path, suffix = found[0]
@@ -121,6 +126,32 @@ def _other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str])
     return context.finding(
         "TL608", _severity(copy), message, copy.name, path=path, because=because, expected_error=expected_error
     )
+
+
+def _linked_to_other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str]) -> Finding | None:
+    """Modules of Windows without a Python version in their names: the DLL of Python that they import decides."""
+    ours = context.python_minor
+    if context.operating_system != "windows" or context.environment.interpreter.free_threaded:
+        return None
+    for path in (each for each in libraries if each.endswith(".pyd") and os.path.dirname(each) == copy.path):
+        module = os.path.basename(path).partition(".")[0]
+        binary = read_binary(path)
+        needed = (
+            [] if isinstance(binary, Unreadable) else [each.name for each in binary.needed if not each.delayed]
+        )
+        theirs = [match for match in map(_PYTHON_DLL.fullmatch, needed) if match is not None]
+        if theirs and all(f"{match[1]}.{match[2]}" != ours for match in theirs):
+            message = f"{context.named(copy.name)} was built for Python {theirs[0][1]}.{theirs[0][2]}"
+            return context.finding(
+                "TL608",
+                _severity(copy),
+                f"{message}, this is Python {ours}: {os.path.basename(path)} needs {theirs[0][0]}",
+                copy.name,
+                path=path,
+                expected_error=f"ImportError: DLL load failed while importing {module}: The specified module "
+                "could not be found.",
+            )
+    return None
 
 
 def _severity(copy: ModuleCopy) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import uninstall
+from torchlock.check.fix.import_folders import left_folder
 from torchlock.check.fix.vendor_builds import companion
 from torchlock.check.relevance import owners_by_depth
 from torchlock.check.rules.import_path import is_there
@@ -46,7 +47,7 @@ def other_copy(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         name,
         because="Python searches the folder of the script, or the current folder, before the installed packages",
         expected_error=log.first.text,
-        remedy=_left(match, name),
+        remedy=_left(context, match, log.callers),
         sources=("python-import-system", "pytorch-12074"),
         strength=Strength.RAN,
     )
@@ -71,11 +72,12 @@ def _of_other_copy(context: CheckContext, log: Log) -> re.Match[str] | None:
     return match if is_inner else None
 
 
-def _left(match: re.Match[str], name: str) -> Remedy:
-    """Start Python elsewhere; a file gets another name."""
+def _left(context: CheckContext, match: re.Match[str], scripts: Sequence[str]) -> Remedy:
+    """Start Python elsewhere, or move what it finds first; a file gets another name."""
+    name = match["name"]
     if match["file"]:
         folder = match["folder"].rstrip("/\\") or match["folder"]
-        return Remedy(f"Start Python outside of the folder {folder}.", commands=(Command("shell", "cd .."),))
+        return left_folder(context, folder, name, scripts)
     other = f"{match['folder']}my_{name}.py"
     return Remedy(
         f"Give the file another name than {name}.py.", commands=(Command("shell", f"mv {match[0]} {other}"),)

@@ -37,8 +37,8 @@ _REMEDY = Remedy(
     "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
 )
 _REMEDY_OUTSIDE = Remedy(
-    "Import torch before the packages that load the other copy, or let both use one: install these packages all "
-    "with conda, or replace the other copy by a link to that of torch."
+    "Let torch and the packages that load the other copy use one: install these packages all with conda, or "
+    "replace the other copy by a link to that of torch."
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, other_abi
 from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol, not_found
 from torchlock.check.rules.loading import too_old
+from torchlock.check.torch_backends import BECAUSE, ends_import, failure
 from torchlock.check.xformers import built_for
 from torchlock.inspect.binaries.cxx_names import demangled
 from torchlock.inspect.loading.bundle_process import is_of_torch
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def extensions(context: CheckContext) -> Iterator[Finding]:
     """Extension modules that do not load because of torch, one finding for each package.
 
-    It is only a warning, because torchaudio loads without them.
+    It is only a warning, because torchaudio loads without them; an error if torch imports the package by itself.
     """
     reported: set[str] = set()
     for attempt in context.attempts:
@@ -42,15 +43,17 @@ def extensions(context: CheckContext) -> Iterator[Finding]:
 def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     """Why one extension module does not load with this torch."""
     name, library = attempt.package, os.path.basename(attempt.path)
-    severity = severity_of(fails=False, partly=_is_top(context, attempt) or _is_loaded(name))
+    entry = ends_import(context, name, attempt.path)
+    severity = severity_of(fails=bool(entry), partly=_is_top(context, attempt) or _is_loaded(name))
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or is_of_cuda(each.name)]
     lost = [each for each in attempt.outcome.undefined if _is_torchs(context, each.symbol)]
     undefined = list(dict.fromkeys(each.symbol for each in lost))
     if missing:
         message = (
             f"{library} of {context.named(name)} needs {missing[0]}, which {context.named('torch')} does not have"
+            f"{_ENDS if entry else ''}"
         )
-        expected_error = not_found(context, name, attempt.path, missing[0], attempt.path)
+        text = failure(entry) if entry else not_found(context, name, attempt.path, missing[0], attempt.path)
         yield context.finding(
             "TL610",
             severity,
@@ -58,20 +61,21 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             name,
             "torch",
             path=attempt.path,
-            because=_built_for(context, name),
-            expected_error=expected_error,
-            sources=("ld-so-manual",),
+            because=BECAUSE if entry else _built_for(context, name),
+            expected_error=text,
+            sources=("torch-autoload",) if entry else ("ld-so-manual",),
         )
     elif undefined:
         library = os.path.basename(lost[0].wanted_by)
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
-        message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
+        message += f"{_and_more(undefined)}, which {context.named('torch')} does not have{_ENDS if entry else ''}"
         abi = other_abi(context, undefined)
         if abi is not None:
             message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
             message += f"{demangled(undefined[0])}{_and_more(undefined)}, which this torch does not have"
+            message += _ENDS if entry else ""
         because = BECAUSE_OF_ABI if abi is not None else _built_for(context, name) or _ANOTHER
-        expected_error = no_symbol(context, name, attempt.path, undefined[0], lost[0].wanted_by)
+        text = no_symbol(context, name, attempt.path, undefined[0], lost[0].wanted_by)
         yield context.finding(
             "TL611",
             severity,
@@ -79,9 +83,9 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             name,
             "torch",
             path=attempt.path,
-            because=because,
-            expected_error=expected_error,
-            sources=LOADER_MANUALS,
+            because=f"{because}; {BECAUSE}" if entry else because,
+            expected_error=failure(entry) if entry else text,
+            sources=(*LOADER_MANUALS, "torch-autoload") if entry else LOADER_MANUALS,
             lacks=tuple(undefined),
         )
     elif attempt.outcome.versions:
@@ -94,6 +98,7 @@ def _is_torchs(context: CheckContext, symbol: str) -> bool:
     return is_torchs_symbol(symbol) or bool(build and build.cuda and is_of_cuda_build(symbol))
 
 
+_ENDS = ": import torch ends with it"
 _ANOTHER = "it was built for another release of torch"
 # Authors name the torch of a build in its version: k2 1.24.4+cuda12.1.torch2.1.2.
 _SHORT = re.compile(r"pt([12])(\d{1,2})(?=cpu|cu\d)")  # torch_scatter 2.1.2+pt25cu124
