@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PLATFORMS = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-amd64")
 COMPANIONS = tuple(name for name, member in MEMBERS.items() if member.rule and member.opens and name != "numpy")
-# The Python whose wheel is read: its libraries are those of every Python, except the modules of Python itself.
+# The Python whose wheel is read. Assumed: its libraries are those of every Python, except the modules of Python.
 _PREFERRED = ("py3", "cp312", "cp311", "cp310", "cp39", "cp38", "cp37", "cp36", "cp313", "cp314", "cp35")
 # Wheels that were seen to differ from those of other Pythons of their release and platform: what was read of
 # another one says nothing about them. libtorchaudio.so of this one uses at::internal::invoke_parallel, which the
