@@ -134,6 +134,11 @@ class Finding:
     strength: Strength = Strength.SHOWN
     lacks: tuple[str, ...] = ()
 
+    @property
+    def package(self) -> str:
+        """The name of the first of ``packages``; "" for a finding that is about none."""
+        return self.packages[0][0] if self.packages else ""
+
 
 @dataclass(slots=True)
 class FileReport:

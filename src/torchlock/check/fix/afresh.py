@@ -39,7 +39,7 @@ def afresh(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy
     """
     if not finding.packages or is_managed(context):  # the files of a distribution stay
         return None
-    name = finding.packages[0][0]
+    name = finding.package
     paths = list(_remains(context, name))
     plan = _moved_aside(context, name) or plan
     if name not in STACK or not paths or plan is None or name not in plan.versions:
@@ -57,7 +57,7 @@ def afresh(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy
 
 def of_rest(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
     """The same for the rest of a package; None if its first module is there, or nothing of it."""
-    copy = context.copy(finding.packages[0][0]) if finding.packages else None
+    copy = context.copy(finding.package) if finding.package else None
     return afresh(context, finding, plan) if copy is not None and copy.kind == "namespace" else None
 
 
@@ -102,7 +102,7 @@ def _remains(context: CheckContext, name: str) -> Iterator[str]:
 
 def with_library(context: CheckContext, finding: Finding, plan: Plan | None) -> Plan | None:
     """For soundfile, a release whose wheels contain libsndfile, unless the machine has one; else the plan."""
-    name = finding.packages[0][0]
+    name = finding.package
     if name != "soundfile" or plan is None or not specifier_set("<0.12.1").contains(plan.versions.get(name, "1")):
         return plan
     copy = context.copy(name)

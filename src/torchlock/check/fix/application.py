@@ -33,7 +33,7 @@ def of_application(context: CheckContext, finding: Finding, remedy: Remedy) -> R
     is_plain = all(each.tool in _OF_MACHINE for each in remedy.commands)
     if is_plain and (remedy.commands or finding.severity == "note"):
         return remedy
-    name = finding.packages[0][0] if finding.packages else "torch"
+    name = finding.package or "torch"
     by = f" with {frozen.maker}" if frozen.maker else ""
     whole = _WHOLE.get(frozen.maker, "").format(name=name)
     said = f"Nothing can be installed into an application. Build it again{by}"
@@ -53,5 +53,5 @@ def _is_left_out(finding: Finding) -> bool:
     if finding.rule in group("damage"):
         return True
     names = [each.rpartition("/")[2] for each in finding.lacks]
-    own = finding.packages[0][0] if finding.packages else "torch"
+    own = finding.package or "torch"
     return bool(names) and all(is_of_torch(each) or each.removeprefix("lib").startswith(own) for each in names)

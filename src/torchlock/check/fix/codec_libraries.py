@@ -27,7 +27,7 @@ _CPU = "or install the CPU build of torchcodec, which decodes without CUDA"
 
 def of_codec(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a missing library of NVIDIA; None if others are missing."""
-    if finding.rule != "TL610" or finding.packages[0][0] != "torchcodec":
+    if finding.rule != "TL610" or finding.package != "torchcodec":
         return None
     if any(map(DECODER.match, finding.lacks)):
         return _without_decoder(context)

@@ -42,7 +42,7 @@ _FOR_CUDNN_8, _FOR_CUDNN_9, _WITHOUT_CUDNN = "==4.4.0", ">=4.5", ">=4.6.3"
 
 def found_library(context: CheckContext, finding: Finding) -> Remedy:
     """Let the loader find the library; else a release for the libraries that are there, or the library itself."""
-    user, library = finding.packages[0][0], finding.lacks[0]
+    user, library = finding.package, finding.lacks[0]
     there = places_of(context, library)
     if there:
         return _searched(context, user, library, there)

@@ -23,7 +23,7 @@ def deleted(context: CheckContext, finding: Finding) -> Remedy:
 
 def moved(context: CheckContext, finding: Finding) -> Remedy:
     """Remove the copy that hides the right package."""
-    name = finding.packages[0][0]
+    name = finding.package
     copies = context.copies.get(name)
     imported = copies.imported if copies is not None else None
     if imported is None or finding.path != imported.path:

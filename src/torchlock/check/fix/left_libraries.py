@@ -51,7 +51,7 @@ def _is_needed(context: CheckContext, path: str) -> bool:
 
 def without_left(context: CheckContext, finding: Finding) -> Remedy | None:
     """Delete the library of a finding, if another build left it; None for all other findings."""
-    name = finding.packages[0][0] if finding.packages else ""
+    name = finding.package
     if not is_left(context, name, finding.path):
         return None
     left = os.path.basename(finding.path)

@@ -43,7 +43,7 @@ def of_symbols(context: CheckContext, finding: Finding) -> Remedy | None:
 
 def of_library(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a library of NVIDIA that torch does not find; None for all others."""
-    if finding.packages[0][0] != "torch":
+    if finding.package != "torch":
         return None
     names = {package_for(context, library) for library in finding.lacks}
     found = _as_required(context, names) or of_other_folder(context, finding) or without_cache(context, names)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def of_other_folder(context: CheckContext, finding: Finding) -> Remedy | None:
     """Let the loader search the folders of the packages that have all that torch lacks; None if they do not."""
-    if finding.packages[0][0] != "torch" or context.operating_system != "linux":
+    if finding.package != "torch" or context.operating_system != "linux":
         return None
     there = places(context, finding.lacks)
     folders = [os.path.dirname(path) for path in there.values()]

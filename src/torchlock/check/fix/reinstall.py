@@ -58,7 +58,7 @@ def of_conda(context: CheckContext, name: str) -> Remedy | None:
 
 def what_conda_lost(context: CheckContext, finding: Finding) -> Remedy | None:
     """A package of conda whose library lacks another one: conda installs both once more; None for all others."""
-    name = finding.packages[0][0]
+    name = finding.package
     remedy = of_conda(context, name)
     if remedy is None or not finding.lacks or name in FAMILY:
         return None
@@ -106,7 +106,7 @@ def rebuilt(context: CheckContext, finding: Finding) -> Remedy | None:
 
 def complete(context: CheckContext, finding: Finding) -> Remedy | None:
     """The package that lacks a library, in releases that work together; None if no others are known."""
-    name = finding.packages[0][0]
+    name = finding.package
     if name not in FAMILY:
         return None
     plan = planned(context, {name})

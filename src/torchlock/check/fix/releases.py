@@ -59,12 +59,12 @@ def _of_public_index(context: CheckContext, broken: Collection[str], wanted: Col
 
 def fits_by_version(finding: Finding) -> bool:
     """Whether two packages of the stack fit by their versions, and only their symbols show a conflict."""
-    return finding.rule == "TL611" and finding.packages[0][0] in STACK
+    return finding.rule == "TL611" and finding.package in STACK
 
 
 def _built_apart(context: CheckContext, finding: Finding) -> tuple[str, ...]:
     """The packages of which new builds are needed. A nightly companion is replaced; the release of torch stays."""
-    name = finding.packages[0][0]
+    name = finding.package
     pins = [context.pins.get(each) for each in ("torch", name)]
     is_early = [pin is not None and pin.version.is_prerelease for pin in pins]
     return (name,) if is_early == [False, True] else ("torch", name)
@@ -91,14 +91,14 @@ def without_torchtext(context: CheckContext, finding: Finding, plan: Plan | None
 
 def of_vendors_torch(context: CheckContext, finding: Finding) -> Remedy | None:
     """A companion that lacks a library beside a torch that is not a build of PyTorch (TL610)."""
-    if finding.packages[0][0] not in COMPANIONS or not is_vendors(context, "torch"):
+    if finding.package not in COMPANIONS or not is_vendors(context, "torch"):
         return None
     return nothing(context, finding)
 
 
 def of_one_source(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
     """Compatible releases from different builders, such as conda's torch and the public index's torchaudio."""
-    name = finding.packages[0][0]
+    name = finding.package
     if not fits_by_version(finding) or plan is None or "torch" not in plan.versions:
         return None
     words = (

@@ -30,7 +30,7 @@ def of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Reme
 
 def required(context: CheckContext, finding: Finding) -> Remedy | None:
     """Install the required package. In the stack, another version may break another requirement."""
-    asking, asked = finding.packages[0][0], finding.packages[1][0]
+    asking, asked = finding.package, finding.packages[1][0]
     if asked in STACK:
         return Remedy(f"Use a release of {asking} that works with {asked} {finding.packages[1][1]}.")
     record = context.installed.get(asking)

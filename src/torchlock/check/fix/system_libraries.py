@@ -53,16 +53,14 @@ def of_system(context: CheckContext, finding: Finding) -> Remedy | None:
         return Remedy(" ".join(dict.fromkeys(each.look for each in known)))
     packages = tuple(dict.fromkeys(wanted))
     more = f"; what contains {rest[0]} is not known" if rest else ""
-    words = (
-        f"Install {' and '.join(packages)} of {system.title}, which this build of {finding.packages[0][0]} needs"
-    )
+    words = f"Install {' and '.join(packages)} of {system.title}, which this build of {finding.package} needs"
     return Remedy(f"{words}{more}.", commands=package_command(context, system, Library("", packages)))
 
 
 def is_library_of_the_machine(context: CheckContext, finding: Finding) -> bool:
     """Whether a finding is about a libsndfile from outside soundfile's package."""
     copy = context.copy("soundfile")
-    if finding.rule != "TL608" or copy is None or finding.packages[0][0] != "soundfile":
+    if finding.rule != "TL608" or copy is None or finding.package != "soundfile":
         return False
     return not finding.path.startswith(os.path.dirname(copy.path) + os.sep)
 
@@ -90,7 +88,7 @@ def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> 
     is_conda = context.environment.conda or re.search(r"[/\\](\w*conda\d?|miniforge\d?|mamba)[/\\]", provider)
     if is_conda and "GLIBC_" not in finding.expected_error:
         return _conda_libstdcxx(context, provider)
-    name = finding.packages[0][0] if finding.packages else ""
+    name = finding.package
     if plan is not None and name and plan.versions.get(name, context.version(name)) != context.version(name):
         return fitting(context, plan)
     if "GLIBC_" in finding.expected_error:

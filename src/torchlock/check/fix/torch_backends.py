@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def of_backend(context: CheckContext, finding: Finding) -> Remedy | None:
     """Remove the package, or keep torch from importing it; None for other findings."""
-    name = finding.packages[0][0]
-    if not ends_import(context, name, finding.path):
+    name = finding.package
+    if not name or not ends_import(context, name, finding.path):
         return None
     words = (
         f"Uninstall {name}; or install its release that was made for {context.named('torch')}, if there is one; "

@@ -36,7 +36,7 @@ _NEW_ABI, _BOTH_ABIS = Version("2.7"), Version("2.6")
 
 def of_vendor(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a companion that does not work with a torch of another source; None for other findings."""
-    name = finding.packages[0][0]
+    name = finding.package
     if name not in COMPANIONS or finding.rule not in group("versions", "builds", "loading", "absence"):
         return None
     if context.copy("torch") is None or context.target is None or not is_of_another_source(context, name):
@@ -46,7 +46,7 @@ def of_vendor(context: CheckContext, finding: Finding) -> Remedy | None:
 
 def of_machines_rocm(context: CheckContext, finding: Finding) -> Remedy | None:
     """A library of ROCm that nightly wheels lack: that of the machine, or another night; None for others."""
-    name, label = finding.packages[0][0], context.label("torch") or ""
+    name, label = finding.package, context.label("torch") or ""
     pin = context.pins.get("torch")
     is_nightly = pin is not None and pin.version.is_devrelease
     if (
@@ -63,7 +63,7 @@ def of_machines_rocm(context: CheckContext, finding: Finding) -> Remedy | None:
 
 def of_source(context: CheckContext, finding: Finding) -> Remedy | None:
     """Compile once more what was compiled from a folder for another torch; None for what is not editable."""
-    record = context.installed.get(finding.packages[0][0])
+    record = context.installed.get(finding.package)
     source = record.source if record is not None else None
     if source is None or not source.editable or not source.url.startswith("file:///"):
         return None

@@ -29,7 +29,7 @@ _APART = {
 def of_machines_cuda(context: CheckContext, finding: Finding) -> Remedy | None:
     """Install what the machine lacks; None for a torch that contains CUDA, or requires the packages of NVIDIA."""
     target = context.target
-    if finding.packages[0][0] != "torch" or target is None or target.platform.machine != "aarch64":
+    if finding.package != "torch" or target is None or target.platform.machine != "aarch64":
         return None
     found = next(filter(None, map(_OF_CUDA.match, finding.lacks)), None)
     if found is None or context.operating_system != "linux" or context.environment.conda or required(context):
