@@ -40,7 +40,7 @@ def prepare() -> None:
     import packaging.requirements  # noqa: F401 (the metadata of the stack is parsed with it)
 
     import torchlock.inspect.binaries.elf_symbols
-    import torchlock.inspect.loading.processes  # noqa: F401
+    import torchlock.inspect.loading.processes  # noqa: F401 (imported while the interpreter answers)
 
     registry.functions(_RULES)
 
