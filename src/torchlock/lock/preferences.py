@@ -42,19 +42,48 @@ def solve_keeping(universe: Universe, units: Sequence[UserRequirement], options:
 
 
 def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
-    soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
+    soft = [unit for name, version in options.preferred.items() if (unit := pinned(universe, name, version))]
     firm = [*units, *_newest(universe, units, options)] if soft else units
+    dropped: list[UserRequirement] = []
     while soft:
         try:
             solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
         except GaveUp:  # too hard with the pins: solve without them
             break
         if solution is not None:
-            return solution
+            return _with_dropped(universe, units, [*firm, *soft], dropped, solution)
         blamed = {id(unit) for unit in minimal_conflict(universe, soft, firm)}
+        dropped += [unit for unit in soft if id(unit) in blamed]
         still = [unit for unit in soft if id(unit) not in blamed]
         soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
     return resolve(universe, *demands(units), anchors(universe, units))
+
+
+def _with_dropped(
+    universe: Universe,
+    units: Sequence[UserRequirement],
+    held: list[UserRequirement],
+    dropped: Sequence[UserRequirement],
+    solution: Solution,
+) -> Solution:
+    """The solution that also keeps the dropped pins that conflict with nothing after all, torch first.
+
+    Of the pins in a conflict all are dropped, but often one of them is enough.
+    """
+    names = {id(unit): unit.limits[0][0] for unit in dropped}
+    for unit in sorted(dropped, key=lambda unit: (names[id(unit)] != "torch", names[id(unit)] not in FAMILY)):
+        name, mask = unit.limits[0]
+        if name not in solution or mask >> solution[name] & 1:
+            held.append(unit)
+            continue
+        try:
+            found = resolve(universe, *demands([*held, unit]), anchors(universe, units))
+        except GaveUp:
+            continue
+        if found is not None:
+            held.append(unit)
+            solution = found
+    return solution
 
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:
@@ -80,7 +109,8 @@ def _newest(universe: Universe, units: Sequence[UserRequirement], options: Optio
     ]
 
 
-def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
+def pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
+    """A pin of an existing lock in the terms of a universe; None if no source has the release any more."""
     try:
         mask = universe.mask(name, f"=={version}")
     except TorchlockError:  # a package of the old lock that no source has any more
@@ -90,64 +120,3 @@ def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | No
         if mask
         else None
     )
-
-
-def changed_pins(
-    universe: Universe,
-    units: Sequence[UserRequirement],
-    preferred: Mapping[str, str],
-    chosen: Mapping[str, Candidate],
-) -> Iterator[str]:
-    """Notes on pins of the existing lock that changed. A pin that the snapshot does not know may be good."""
-    for name, version in preferred.items():
-        if name not in chosen or _is_of(str(chosen[name].version), version, universe):
-            continue
-        new = chosen[name].version
-        source = universe.provenance(name)
-        if source.as_of and not any(_is_of(each, version, universe) for each in _known(universe, name)):
-            lost = f"{name}=={version} of the existing lock is not known{source.dated}"
-            label = version.partition("+")[2] if universe.target.accelerator == "pypi" else ""
-            way = f"; --accelerator {label} keeps that build" if name in FAMILY and kind_of(label) else ""
-            yield f"{lost}, and the index was not asked; now {new}{way}"
-        else:
-            changed = "updated" if new > Version(version) else "downgraded"
-            yield f"{changed} {name} {version} → {new}, because {_why(universe, units, name, version)}"
-
-
-def _why(universe: Universe, units: Sequence[UserRequirement], name: str, version: str) -> str:
-    """Why a pin of the existing lock did not hold."""
-    for item in universe.rejected(name):
-        if _is_of(item.version, version, universe):
-            return {
-                "wheel": f"{version} has no wheel for {universe.target}",
-                "python": f"{version} requires Python {item.detail}",
-                "newer": f"of {version}: {item.detail}",
-                "gpu": f"of {version}: {item.detail}",
-            }.get(item.why, f"{version} cannot be used any more")
-    for (other, read), unread in universe.unreadable.items():
-        if other == name and _is_of(read, version, universe):
-            return f"of {read} {unread.message}"
-    pin = UserRequirement(
-        ParsedRequirement(None, Origin(None, None, name)),
-        roots=tuple(universe.require(Dependency(name, f"=={version}"), None)),
-    )
-    for unit in units:
-        try:
-            propagate(anchors(universe, [pin, unit]), *demands([pin, unit]))
-        except DomainWipeout:
-            return f"{version} conflicts with {unit.written.origin.text.strip()}"
-    return f"no solution with {name}=={version} was found"
-
-
-def _is_of(version: str, pin: str, universe: Universe) -> bool:
-    """Whether a version is the one of a pin. In a lock for a build, a pin without a label is any of its builds."""
-    if universe.target.accelerator != "pypi" and "+" not in pin:
-        version = version.partition("+")[0]
-    return same_version(version, pin)
-
-
-def _known(universe: Universe, name: str) -> Iterator[str]:
-    """Every version of a project that its source lists."""
-    for candidate in (*universe.candidates(name), *universe.held.get(name, ())):
-        yield str(candidate.version)
-    yield from (item.version for item in universe.rejected(name))
