@@ -69,7 +69,9 @@ class Blockers:
             return
         if identifier == BUILD_CUDA and name == "torch":
             for build in bits(need.mask):
-                cuda = f"torch {old} is built for CUDA {self._universe.candidates(identifier)[build].version}, which"
+                cuda = (
+                    f"torch {old} is built for CUDA {self._universe.candidates(identifier)[build].version}, which"
+                )
                 for host in self._universe.needs(identifier, build):
                     yield from self._of_machine(host, cuda)
             return
@@ -122,7 +124,9 @@ def _needs(need: Need) -> str:
 
 def _specifier(need: Need) -> str:
     reason = need.reason
-    return readable_specifier(reason.dependency.specifier) if isinstance(reason, Ruled) and reason.dependency else ""
+    return (
+        readable_specifier(reason.dependency.specifier) if isinstance(reason, Ruled) and reason.dependency else ""
+    )
 
 
 def _rule(need: Need) -> str:

@@ -40,7 +40,7 @@ class PinChange(NamedTuple):
     """How one package differs between two locks.
 
     ``kind`` is one of ``KINDS``: marker: the same versions in other environments, extras or groups; source: the
-    same version from another address; files: other hashes of the same version. ``old`` and ``new`` are the pins
+    same version from another place; files: other files of the same version. ``old`` and ``new`` are the pins
     that are in one lock only. ``why`` are the reasons, empty if they are unknown.
     """
 
@@ -102,10 +102,15 @@ def _change(name: str, old: tuple[PinnedPackage, ...], new: tuple[PinnedPackage,
         return PinChange(_direction(gone, come), name, gone or old, come or new)
     if (gone or come) and not _same_environments(old, new):
         return PinChange("marker", name, gone or old, come or new)
-    if {pin.url for pin in old} != {pin.url for pin in new}:
+    if {_folder(pin.url) for pin in old} != {_folder(pin.url) for pin in new}:
         return PinChange("source", name, old, new)
-    changed = frozenset().union(*(pin.hashes for pin in old)) != frozenset().union(*(pin.hashes for pin in new))
-    return PinChange("files", name, old, new) if changed else None
+    files = [({pin.url for pin in pins}, frozenset().union(*(pin.hashes for pin in pins))) for pins in (old, new)]
+    return PinChange("files", name, old, new) if files[0] != files[1] else None
+
+
+def _folder(url: str) -> str:
+    """The address of the folder or page that a file is in."""
+    return url.partition("#")[0].rpartition("/")[0]
 
 
 def _place(pin: PinnedPackage) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
+from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.blockers import Blockers, is_of
 from torchlock.lock.model import Move
@@ -56,6 +57,8 @@ def moves_of(
             yield _added(by_name[name])
         elif not is_of(str(candidate.version), old, universe):
             yield reasons.moved(name, old, str(candidate.version))
+        elif build := reasons.of_build(name, old, str(candidate.version)):
+            yield build
 
 
 def _added(pin: Pin) -> Move:
@@ -112,11 +115,13 @@ class _Reasons:
                     continue
                 text = f"{candidate.name} {candidate.version} needs it only where {one_line(dependency.marker)}"
                 return Move(name, old, "", "target", text, package=candidate.name)
+        if name.startswith(_OF_BUILDS) and (build := self.of_build(name, old, "")):
+            return build
         return Move(name, old, "", "unneeded", "nothing needs it")
 
     def moved(self, name: str, old: str, new: str) -> Move:
         """Why a package has another version."""
-        outside = self._gone(name, old) or self._of_input(name, old) or self._of_build(name, old, new)
+        outside = self.of_build(name, old, new) or self._gone(name, old) or self._of_input(name, old)
         if outside is not None:
             return outside._replace(name=name, old=old, new=new)
         move = Move(name, old, new)
@@ -124,20 +129,29 @@ class _Reasons:
         if machine := next((each for each in blocked if each.machine), None):
             return move._replace(kind="machine", text=machine.text, rule=machine.rule)
         newer = self._is_free(name) and _is_newer(new, old)
-        for blocker in sorted(blocked, key=lambda each: self._order(each.package)):
-            if newer and not self._leads(blocker.package, name):
-                continue
-            version = str(self._chosen[blocker.package].version)
-            same = is_of(version, self._previous.pins.get(blocker.package, ""), self._universe)
-            if same:
-                kind, text = ("rule" if blocker.rule else "needs"), blocker.text
-            else:
-                kind, text = "follows", f"follows {blocker.package} {version}: {blocker.text}"
-            return move._replace(kind=kind, text=text, rule=blocker.rule, package=blocker.package)
+        leading = [each for each in blocked if self._leads(each.package, name)]
+        if leading:
+            return self._following(move, leading)
         if newer:
             return move._replace(kind="newer", text="newer release")
         conflict = self._conflict(name, old)
-        return move if conflict is None else move._replace(kind="input", text=conflict)
+        if conflict is not None:
+            return move._replace(kind="input", text=conflict)
+        return self._following(move, blocked) if blocked else move
+
+    def _following(self, move: Move, blocked: Sequence[Blocker]) -> Move:
+        """A move because of the first of some blockers, those of the torch family first."""
+        blocker = min(blocked, key=lambda each: (each.package != "torch", each.package not in FAMILY))
+        subject = f"{blocker.package} {self._chosen[blocker.package].version}"
+        kind, text = "rule" if blocker.rule else "needs", blocker.text
+        if not self._is_unchanged(blocker.package):
+            own = text.removeprefix(f"{subject} ")
+            kind, text = "follows", f"follows {subject}" + (f": {text}" if own == text else f", which {own}")
+        return move._replace(kind=kind, text=text, rule=blocker.rule, package=blocker.package)
+
+    def _is_unchanged(self, name: str) -> bool:
+        old = self._previous.pins.get(name, "")
+        return bool(old) and is_of(str(self._chosen[name].version), old, self._universe)
 
     def _of(self, name: str, old: str) -> list[Blocker]:
         """What keeps the old version of a package out of the solution."""
@@ -149,28 +163,22 @@ class _Reasons:
         """Whether the old pin need not be kept (``--upgrade`` and the like)."""
         return name not in self._options.preferred
 
-    @staticmethod
-    def _order(package: str) -> tuple[bool, bool, str]:
-        return package != "torch", package not in FAMILY, package
-
     def _leads(self, package: str, name: str) -> bool:
         """Whether a package that excludes the old version of another one is the reason, not the consequence.
 
-        torch leads all others. Of two packages that exclude each other's old versions, none is the reason.
+        What did not change, is new, or was moved by the user leads. Else torch leads all others. Of two packages
+        that exclude each other's old versions, neither is the reason.
         """
-        if package == "torch":
-            return True
         old = self._previous.pins.get(package, "")
-        if name == "torch" or not old:
-            return not old and name != "torch"
-        if is_of(str(self._chosen[package].version), old, self._universe):
-            return True  # it did not change
-        return all(each.package != name for each in self._of(package, old))
+        if not old or self._is_unchanged(package) or package in self._options.upgraded:
+            return True
+        if package == "torch" or self._of_input(package, old) is not None:
+            return True
+        return name != "torch" and all(each.package != name for each in self._of(package, old))
 
     def _gone(self, name: str, old: str) -> Move | None:
         """Why the old release cannot be used any more; None if it can."""
         universe = self._universe
-        known = False
         for item in universe.rejected(name):
             if is_of(item.version, old, universe):
                 return _rejected(name, old, item.why, item.detail, str(universe.target))
@@ -186,10 +194,13 @@ class _Reasons:
         )
         if known:
             return None
-        source = universe.provenance(name)
+        source, label = universe.provenance(name), old.partition("+")[2]
+        is_build = universe.target.accelerator == "pypi" and name in FAMILY and kind_of(label) is not None
+        way = f"; --accelerator {label} keeps that build" if is_build else ""
         if source.as_of:
-            return Move(name, old, "", "gone", f"{old} is not known{source.dated}, and the index was not asked")
-        return Move(name, old, "", "gone", f"the index does not have {old}")
+            text = f"{old} is not known{source.dated}, and the index was not asked{way}"
+            return Move(name, old, "", "gone", text)
+        return Move(name, old, "", "gone", f"the index does not have {old}{way}")
 
     def _of_input(self, name: str, old: str) -> Move | None:
         """The line of the user that excludes the old version; None if there is none."""
@@ -205,10 +216,10 @@ class _Reasons:
                     return Move(name, old, "", "input", _asked(unit.written))
         return None
 
-    def _of_build(self, name: str, old: str, new: str) -> Move | None:
+    def of_build(self, name: str, old: str, new: str) -> Move | None:
         """The other build of a lock for a build, if that is all that differs."""
         before, now = self._previous.build, self._universe.target.accelerator
-        if not before or before == now:
+        if not before or before == now or old == new:
             return None
         same = old.partition("+")[0] == new.partition("+")[0]
         if (name in FAMILY and same) or name.startswith(_OF_BUILDS):

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from torchlock.errors import TorchlockError, Undecided
-from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.conflict_core import UserRequirement, anchors, contested, demands, minimal_conflict
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
-from torchlock.solve.propagate import DomainWipeout, propagate
-from torchlock.standards.dependency import Dependency
-from torchlock.standards.filenames import same_version
 from torchlock.terms import Origin, ParsedRequirement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from torchlock.lock.model import Options
-    from torchlock.solve.candidates import Candidate
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
 
@@ -42,48 +35,72 @@ def solve_keeping(universe: Universe, units: Sequence[UserRequirement], options:
 
 
 def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
-    soft = [unit for name, version in options.preferred.items() if (unit := pinned(universe, name, version))]
-    firm = [*units, *_newest(universe, units, options)] if soft else units
-    dropped: list[UserRequirement] = []
-    while soft:
-        try:
-            solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
-        except GaveUp:  # too hard with the pins: solve without them
-            break
+    soft = {name: unit for name, version in options.preferred.items() if (unit := pinned(universe, name, version))}
+    if soft:
+        leading = {*FAMILY, *(need.identifier.partition("[")[0] for unit in units for need in unit.roots)}
+        keeper = _Keeper(universe, units, [*units, *_newest(universe, units, options)])
+        solution = keeper.all_of(soft.values())
+        if solution is None:  # Keep what the user names and the torch family first, then what these need.
+            keeper.most_of([unit for name, unit in soft.items() if name in leading])
+            solution = keeper.most_of([unit for name, unit in soft.items() if name not in leading])
         if solution is not None:
-            return _with_dropped(universe, units, [*firm, *soft], dropped, solution)
-        blamed = {id(unit) for unit in minimal_conflict(universe, soft, firm)}
-        dropped += [unit for unit in soft if id(unit) in blamed]
-        still = [unit for unit in soft if id(unit) not in blamed]
-        soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
+            return solution
     return resolve(universe, *demands(units), anchors(universe, units))
 
 
-def _with_dropped(
-    universe: Universe,
-    units: Sequence[UserRequirement],
-    held: list[UserRequirement],
-    dropped: Sequence[UserRequirement],
-    solution: Solution,
-) -> Solution:
-    """The solution that also keeps the dropped pins that conflict with nothing after all, torch first.
+class _Keeper:
+    """Adds pins of an existing lock to firm lines, as long as there is a solution."""
 
-    Of the pins in a conflict all are dropped, but often one of them is enough.
-    """
-    names = {id(unit): unit.limits[0][0] for unit in dropped}
-    for unit in sorted(dropped, key=lambda unit: (names[id(unit)] != "torch", names[id(unit)] not in FAMILY)):
-        name, mask = unit.limits[0]
-        if name not in solution or mask >> solution[name] & 1:
-            held.append(unit)
-            continue
+    def __init__(
+        self, universe: Universe, units: Sequence[UserRequirement], firm: Sequence[UserRequirement]
+    ) -> None:
+        self._universe = universe
+        self._anchors = anchors(universe, units)
+        self._held = [*firm]
+
+    def all_of(self, soft: Iterable[UserRequirement]) -> Solution | None:
+        """The solution with all of these pins; None if there is none, or the search gives up."""
         try:
-            found = resolve(universe, *demands([*held, unit]), anchors(universe, units))
+            return resolve(self._universe, *demands([*self._held, *soft]), self._anchors)
         except GaveUp:
-            continue
-        if found is not None:
-            held.append(unit)
-            solution = found
-    return solution
+            return None
+
+    def most_of(self, soft: Sequence[UserRequirement]) -> Solution | None:
+        """The solution with as many of these pins as possible, which are held from then on.
+
+        A package whose pin is dropped is held at its new version, too. None if there is no solution.
+        """
+        left, dropped = [*soft], list[UserRequirement]()
+        while (solution := self.all_of(left)) is None and left:
+            blamed = {id(unit) for unit in minimal_conflict(self._universe, left, self._held)}
+            if not blamed:
+                return None  # the firm lines are the conflict
+            dropped += [unit for unit in left if id(unit) in blamed]
+            left = [unit for unit in left if id(unit) not in blamed]
+        if solution is None:
+            return None
+        self._held += left
+        solution = self._with_dropped(dropped, solution)
+        for unit in dropped:
+            name = unit.limits[0][0]
+            if name in solution:
+                self._held.append(unit._replace(limits=((name, 1 << solution[name]),)))
+        return solution
+
+    def _with_dropped(self, dropped: Sequence[UserRequirement], solution: Solution) -> Solution:
+        """The solution that also keeps the dropped pins that conflict with nothing after all, torch first.
+
+        Of the pins in a conflict all are dropped, but often one of them is enough.
+        """
+        names = {id(unit): unit.limits[0][0] for unit in dropped}
+        for unit in sorted(dropped, key=lambda unit: (names[id(unit)] != "torch", names[id(unit)] not in FAMILY)):
+            name, mask = unit.limits[0]
+            kept = name not in solution or mask >> solution[name] & 1
+            found = solution if kept else self.all_of([unit])
+            if found is not None:
+                self._held.append(unit)
+                solution = found
+        return solution
 
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:

@@ -74,7 +74,7 @@ def read_pin_set(path: str, kind: str = "") -> PinSet:
     """Read the pins of a lock; without ``kind``, its name or its content says the format.
 
     Raises:
-        InputError: it cannot be read, or is no list of packages.
+        InputError: it cannot be read, or does not list packages.
     """
     if kind:
         return pin_set_of(read_lock(path, kind))

@@ -81,6 +81,8 @@ def _addresses(pins: Sequence[PinnedPackage]) -> str:
 
 def _hashes(change: PinChange) -> str:
     new, gone = change.hashes
+    if not new and not gone:
+        return "another file"
     if not any(pin.hashes for pin in change.old):
         return f"{new} hashes added, before none" if new != 1 else "1 hash added, before none"
     if not any(pin.hashes for pin in change.new):
