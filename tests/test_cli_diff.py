@@ -154,6 +154,11 @@ def test_standard_input_has_a_name(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert capsys.readouterr().out.startswith("uv.lock → new.txt: ")
 
 
+def test_two_locks_are_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", "old.txt"]) == 2
+    assert "nothing to compare: name two locks" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

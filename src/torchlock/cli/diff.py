@@ -26,6 +26,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     Raises:
         TorchlockError: a file cannot be read as a lock, or wrong use.
     """
+    if arguments.new is None:
+        raise InputError(
+            "nothing to compare: name two locks", hint="like: torchlock diff old.txt requirements.txt"
+        )
     if arguments.old == arguments.new == "-":
         raise InputError("standard input is one of the two locks, and not both", hint="name a file for the other")
     options = audit_options(arguments, console)

@@ -1,6 +1,6 @@
 """What other releases of the torch family mean for machines: builds, NVIDIA drivers, GPUs and Pythons.
 
-Only what the tables know is stated. What they do not know before and after is no consequence.
+Only what the tables know is stated. A fact that they lack before or after has no consequence.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ NAMED_ONLY = frozenset({"old-name", "new-name", "format", "json", "exit-code"})
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command, without those that all commands share."""
     add = parser.add_argument_group("locks").add_argument
-    add("old", metavar="OLD", help="the lock before, or - for standard input")
-    add("new", metavar="NEW", help="the lock after, or - for standard input")
+    add("old", nargs="?", metavar="OLD", help="the lock before, or - for standard input")
+    add("new", nargs="?", metavar="NEW", help="the lock after, or - for standard input")
     for which in ("old", "new"):
         add(
             f"--{which}-name",
