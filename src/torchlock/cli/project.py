@@ -100,6 +100,10 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "system": None,
     "system-lib": None,
     "base-image": None,
+    "universal": None,
+    "target": None,
+    "fork": None,
+    "partial": None,
     "constraint-from": Refusal(_READS),
     # input
     "requirement": why_not_read,

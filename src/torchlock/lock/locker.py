@@ -76,7 +76,8 @@ class _Job:
     def open(self, unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
         """A new universe, the user's lines in its words, and notes on them."""
         policy = replace(policy_of(self._inputs, self._options), unproven=unproven)
-        universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides)
+        sharing = self._options.sharing
+        universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides, sharing)
         units, notes = user_requirements(self._inputs, self._direct, universe)
         _check_names(units, universe)
         if self._base is not None:

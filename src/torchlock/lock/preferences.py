@@ -42,11 +42,11 @@ def solve_keeping(universe: Universe, units: Sequence[UserRequirement], options:
 
 
 def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
-    soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
+    soft = [unit for name, version in options.preferred.items() if (unit := pinned(universe, name, version))]
     firm = [*units, *_newest(universe, units, options)] if soft else units
     while soft:
         try:
-            solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
+            solution = resolved(universe, [*firm, *soft], units)
         except GaveUp:  # too hard with the pins: solve without them
             break
         if solution is not None:
@@ -54,7 +54,21 @@ def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options
         blamed = {id(unit) for unit in minimal_conflict(universe, soft, firm)}
         still = [unit for unit in soft if id(unit) not in blamed]
         soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
-    return resolve(universe, *demands(units), anchors(universe, units))
+    return resolved(universe, units, units)
+
+
+def resolved(
+    universe: Universe, held: Sequence[UserRequirement], units: Sequence[UserRequirement]
+) -> Solution | None:
+    """The newest solution of the lines in ``held``, of which ``units`` are the user's."""
+    demanded = demands(held)
+    sharing = universe.sharing
+    if sharing is None:
+        return resolve(universe, *demanded, anchors(universe, units))
+    solution = sharing.try_known(universe, *demanded) or resolve(universe, *demanded, anchors(universe, units))
+    if solution is not None:
+        sharing.keep(universe, demanded[0], solution)
+    return solution
 
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:
@@ -80,7 +94,8 @@ def _newest(universe: Universe, units: Sequence[UserRequirement], options: Optio
     ]
 
 
-def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
+def pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
+    """A pin of an existing lock in the terms of a universe; None if no source has the release any more."""
     try:
         mask = universe.mask(name, f"=={version}")
     except TorchlockError:  # a package of the old lock that no source has any more
