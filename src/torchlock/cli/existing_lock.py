@@ -9,9 +9,14 @@ from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
+    from torchlock.lock.model import Previous
     from torchlock.manifests.lock_comments import LockComments
+    from torchlock.manifests.pin_sets import PinSet
+    from torchlock.target import Target
 
 _OPTIONS = {"base image": "--base-image", "environment": "--constraint-from"}
 
@@ -34,10 +39,35 @@ class ExistingLock:
         from torchlock.manifests.pins import read_pins
 
         try:
-            return read_pins(str(self._path), "pylock" if self._pylock else "requirements")
+            return read_pins(str(self._path), self.kind)
         except InputError as error:
             error.hint = "use --upgrade to write a new lock without reading the old one"
             raise
+
+    @property
+    def kind(self) -> str:
+        """The format of the file."""
+        return "pylock" if self._pylock else "requirements"
+
+    @cached_property
+    def pin_set(self) -> PinSet | None:
+        """All pins with their markers, to compare; None if there is no file, or it cannot be read as a lock."""
+        if not self._exists:
+            return None
+        from torchlock.manifests.pin_sets import read_pin_set
+
+        try:
+            found = read_pin_set(str(self._path), self.kind)
+        except InputError:  # with --upgrade, the file is replaced anyway
+            return None
+        return found if found.pins else None
+
+    def previous(self, others: Mapping[str, str], target: Target) -> Previous | None:
+        """The versions to explain the changes of: those of the file on a target, and of other locks."""
+        from torchlock.lock.model import Previous
+
+        pins = {**others, **(self.pin_set.versions_on(target) if self.pin_set is not None else {})}
+        return Previous(pins, self.build) if pins else None
 
     @property
     def build(self) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.existing_lock import ExistingLock
 from torchlock.cli.exit_codes import FOUND
-from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, options_of, refuse_output
+from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, options_of, pins_of_locks, refuse_output
 from torchlock.cli.lock_output import hashed, write
 from torchlock.cli.lock_runs import Runs, settle
-from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_options
+from torchlock.cli.lock_upgrades import refuse_unknown
+from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
 from torchlock.cli.named_build import take_named_build
 from torchlock.cli.sources import with_indexes
 from torchlock.cli.target import target_of
@@ -49,7 +50,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     matrix = Matrix()
     target, advice = take_named_build(arguments, inputs, target, console, arguments.files)
     inputs = with_indexes(arguments, inputs, console)
-    runs = Runs(arguments, target, inputs, partial(options_of, existing), matrix, console, base, advice)
+    options = partial(options_of, existing)
+    previous = partial(existing.previous, pins_of_locks(arguments.files))
+    runs = Runs(arguments, target, inputs, options, matrix, console, base, advice, previous)
     choice = settle(runs, machine, arguments)
     if choice is None:
         runs.advise()
@@ -72,9 +75,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.clear()
     for note in [*existing.changes(arguments.accelerator, base), *result.notes, *sources.notes]:
         console.say("note", note)
-    warn_of_unused_options(arguments, inputs, result, console)
+    before = existing.pin_set.by_name if existing.pin_set is not None else {}
+    refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
+    warn_of_unused_overrides(inputs, result, console)
     warn(arguments, result, console)
-    return write(result, arguments, inputs, sources, system, matrix, console)
+    return write(result, arguments, inputs, sources, system, matrix, console, existing)
 
 
 def _print_conflict(

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchlock.cli.lock_upgrades import packages_of_groups, upgraded_packages
 from torchlock.errors import InputError
 from torchlock.lock import Options
 from torchlock.lock.inputs import merge
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.terms import Inputs, Origin, ParsedRequirement
+from torchlock.terms import Inputs, Origin
 
 if TYPE_CHECKING:
     import argparse
@@ -28,8 +29,11 @@ def check_usage(arguments: argparse.Namespace, console: Console) -> None:
     """
     if arguments.output == "-":
         arguments.output = None
-    if arguments.check and not arguments.output:
-        raise InputError("--check compares the lock with a file", hint="name the file with -o FILE")
+    for option, given in (("--check", arguments.check), ("--diff", arguments.diff)):
+        if given and not arguments.output:
+            raise InputError(f"{option} compares the lock with a file", hint="name the file with -o FILE")
+    if arguments.diff and arguments.json:
+        raise InputError("--diff and --json both write to standard output", hint="use only one of them")
     if arguments.offline and arguments.refresh:
         raise InputError("--refresh asks the index, and --offline forbids it", hint="use only one of them")
     if is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
@@ -100,7 +104,7 @@ def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
 
 
 def options_of(existing: ExistingLock, arguments: argparse.Namespace) -> Options:
-    upgraded = upgraded_packages(arguments).keys()
+    upgraded = {*upgraded_packages(arguments), *packages_of_groups(arguments)}
     return Options(
         unproven=arguments.unproven,
         pre=arguments.pre,
@@ -110,30 +114,6 @@ def options_of(existing: ExistingLock, arguments: argparse.Namespace) -> Options
         preferred=_preferred(arguments, upgraded, existing),
         upgraded=upgraded,
     )
-
-
-def upgraded_packages(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | None]:
-    """The packages of ``--upgrade-package``, each with its version as a constraint, or None.
-
-    Raises:
-        InputError: a value is neither NAME nor NAME==VERSION, or names a package twice.
-    """
-    from torchlock.standards.names import normalise
-
-    found: dict[str, ParsedRequirement | None] = {}
-    for text in arguments.upgrade_packages:
-        match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)\s*(==.+)?", text)
-        if not match:
-            raise InputError(
-                f"--upgrade-package: {text!r} is neither NAME nor NAME==VERSION",
-                hint="like -P torch or -P torch==2.8.0",
-            )
-        origin = Origin(None, None, f"--upgrade-package {text}")
-        written = parse_requirement(text, origin) if match[2] else None
-        name = normalise(match[1])
-        if found.setdefault(name, written) != written:
-            raise InputError(f"--upgrade-package names {name} twice", hint="use only one of them")
-    return found
 
 
 def _utc_time(text: str | None) -> str | None:
@@ -156,7 +136,7 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str], existin
     """The pins that the user wants kept: of the locks that are named with -r, and of the existing output file."""
     if arguments.upgrade:
         return {}
-    pins = {**_pins_of_locks(arguments.files), **existing.pins}
+    pins = {**pins_of_locks(arguments.files), **existing.pins}
     kept = {name: version for name, version in pins.items() if name not in upgraded}
     if not kept:
         return {}
@@ -173,7 +153,8 @@ def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
     return asking if asking or not alone else list(files)
 
 
-def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
+def pins_of_locks(files: Sequence[str]) -> dict[str, str]:
+    """The pins of the locks among some files; of several for one package, the first counts."""
     found: dict[str, str] = {}
     if files:
         from torchlock.manifests.lockable import lock_kind

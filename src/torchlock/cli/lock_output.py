@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.lock_changes import LockChanges
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.streams import write_whole
 from torchlock.redaction import MASK, masked, one_line
@@ -17,6 +18,7 @@ from torchlock.redaction import MASK, masked, one_line
 if TYPE_CHECKING:
     import argparse
 
+    from torchlock.cli.existing_lock import ExistingLock
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Matrix
@@ -25,8 +27,20 @@ if TYPE_CHECKING:
     from torchlock.terms import Inputs
 
 # Options that do not change the result: the command in the lock omits them.
-_TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
-_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--color", "--cache-dir"}
+_TRANSIENT = {
+    "-U",
+    "--upgrade",
+    "--check",
+    "--diff",
+    "--dry-run",
+    "-q",
+    "--quiet",
+    "-v",
+    "--verbose",
+    "--refresh",
+    "--json",
+}
+_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--upgrade-group", "--color", "--cache-dir"}
 
 
 def write(
@@ -37,10 +51,14 @@ def write(
     system: System | None,
     matrix: Matrix,
     console: Console,
+    existing: ExistingLock,
 ) -> int:
     text = _render(result, arguments, sources, system, matrix)
-    if arguments.check:
-        return _check(text, arguments.output, console)
+    changes = LockChanges(existing, text, result.moves, arguments)
+    if arguments.check or arguments.diff:
+        if changes.found or not arguments.check:
+            changes.tell(console, written=False)
+        return _check(text, arguments, console)
     written = replaced = False
     if arguments.output and not arguments.dry_run:
         from torchlock.cli.output import is_foreign_output, write_result
@@ -59,6 +77,7 @@ def write(
             data_date=matrix.date,
             version=__version__,
             update=matrix.update,
+            changes=changes.rows(),
         )
     if arguments.json or arguments.dry_run or not arguments.output:
         write_whole(text, console)
@@ -67,6 +86,7 @@ def write(
         console.say("note", f"{count} locked in {arguments.output} for {result.target}")
         if replaced:
             console.say("note", f"the lock replaced {arguments.output}, which torchlock had not written")
+    changes.tell(console, written=written)
     return OK
 
 
@@ -115,11 +135,13 @@ def _pages(result: Lock) -> list[str]:
     return lines
 
 
-def _check(text: str, output: str, console: Console) -> int:
+def _check(text: str, arguments: argparse.Namespace, console: Console) -> int:
+    """Print how the file would change; with ``--check``, that is an error."""
     from difflib import unified_diff
 
     from torchlock.manifests.text import read_text
 
+    output = arguments.output
     old = read_text(output) if Path(output).is_file() else ""
     if _without_header(old) == _without_header(text):
         return OK
@@ -130,6 +152,8 @@ def _check(text: str, output: str, console: Console) -> int:
         f"{output} (new)",
     )
     sys.stdout.writelines(map(masked, lines))
+    if not arguments.check:
+        return OK
     console.say("error", f"{output} is not up to date with its input")
     console.say("hint", "run the same command without --check")
     return FOUND

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.lock import Options
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
+    from torchlock.lock.model import Previous
     from torchlock.target import Target
     from torchlock.terms import Inputs
 
@@ -45,7 +46,8 @@ class Runs:
     """Locks the same inputs for one build after another.
 
     ``options_of`` returns the options for the arguments of one build. ``base`` is what is installed already: its
-    torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock.
+    torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock. ``previous``
+    returns the lock that a new one for a target replaces.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Runs:
         console: Console,
         base: Base | None = None,
         advice: str = "",
+        previous: Callable[[Target], Previous | None] | None = None,
     ) -> None:
         self.target = target
         self.inputs = inputs
@@ -67,6 +70,7 @@ class Runs:
         self._matrix = matrix
         self._base = base
         self._advice = advice
+        self._previous = previous
         self._runs: dict[str, Run] = {}
 
     def run(self, label: str) -> Run:
@@ -113,7 +117,8 @@ class Runs:
     def _locked(
         self, inputs: Inputs, target: Target, arguments: argparse.Namespace, sources: Sources
     ) -> Lock | Conflict:
-        options = self._options_of(arguments)._replace(base=self._base)
+        previous = None if self._previous is None else self._previous(target)
+        options = self._options_of(arguments)._replace(base=self._base, previous=previous)
         return lock(inputs, target, options, self._matrix, sources)
 
     def _fitted(self, inputs: Inputs, target: Target, arguments: argparse.Namespace) -> Inputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.lock_inputs import is_pylock, upgraded_packages
+from torchlock.cli.lock_inputs import is_pylock
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:
@@ -58,18 +58,11 @@ def _way_to_hashes(result: Lock, bare: Collection[str], arguments: argparse.Name
     return "the page of the index states none, or could not be asked; use --no-hashes for a lock that pip installs"
 
 
-def warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
-    """Report names in options and overrides that the lock does not contain."""
+def warn_of_unused_overrides(inputs: Inputs, result: Lock, console: Console) -> None:
+    """Report overrides of packages that the lock does not contain."""
     from torchlock.standards.names import normalise
 
     names = {normalise(pin.name) for pin in result.pins if pin.version}
-    for name in upgraded_packages(arguments):
-        if name not in names:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            console.say("warning", f"--upgrade-package {name}: the lock does not contain this package{hint}")
     for written in inputs.overrides:
         if written.requirement is not None and normalise(written.requirement.name) not in names:
             line = written.origin.text.strip()

@@ -20,7 +20,6 @@ from torchlock.lock.pins import (
     unproven_notes,
     unused_extra_notes,
 )
-from torchlock.lock.preferences import changed_pins
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from torchlock.knowledge.rules import Matrix
     from torchlock.lock.attempts import Attempt
-    from torchlock.lock.model import Options
+    from torchlock.lock.model import Move, Options, Pin
     from torchlock.solve.candidates import Candidate, Unproven
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
@@ -114,14 +113,25 @@ class _Job:
             tuple(host_notes(universe, chosen)),
             (
                 *notes,
-                *changed_pins(universe, units, self._options.preferred, new),
                 *_notes(universe, units, solution, chosen),
                 *(self._base.replaced_notes(self._target, written) if self._base is not None else ()),
             ),
             universe.visited,
             base=self._base,
             kept=tuple(pin for pin in pins if pin.name not in new),
+            moves=self._moves(attempt, solution, chosen, pins),
         )
+
+    def _moves(
+        self, attempt: Attempt, solution: Solution, chosen: Mapping[str, Candidate], pins: Sequence[Pin]
+    ) -> tuple[Move, ...]:
+        """Why the lock differs from the one before it; computed only if there is one."""
+        if self._options.previous is None:
+            return ()
+        from torchlock.lock.moves import moves_of
+
+        found = moves_of(attempt.universe, attempt.units, self._options, solution, chosen, pins)
+        return tuple(found)
 
 
 def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:

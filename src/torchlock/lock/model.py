@@ -31,7 +31,8 @@ class Options(NamedTuple):
     dependencies stay as new as possible, because old dependencies were hardly ever tested with them.
     ``hashes``: the lock gets hashes.
     ``preferred`` are the pins of an existing lock to keep, by name; ``upgraded`` names the packages of it that
-    should be as new as possible. ``base`` is what the lock is installed into, whose packages stay.
+    should be as new as possible. ``previous`` are all pins of that lock, also those that need not be kept: the
+    lock says why it differs from them. ``base`` is what the lock is installed into, whose packages stay.
     ``sharing`` is what several targets of one run have in common, and ``shared`` are sets of versions that the
     other targets have: the first one that works is taken.
     """
@@ -44,8 +45,37 @@ class Options(NamedTuple):
     preferred: Mapping[str, str] = MappingProxyType({})
     upgraded: Collection[str] = ()
     base: Base | None = None
+    previous: Previous | None = None
     sharing: Sharing | None = None
     shared: Sequence[Mapping[str, str]] = ()
+
+
+class Previous(NamedTuple):
+    """The lock that a new one replaces: its versions on the target by name, and its build ("": unknown)."""
+
+    pins: Mapping[str, str]
+    build: str = ""
+
+
+class Move(NamedTuple):
+    """Why a package is not in the lock as it was in the lock before.
+
+    ``old`` and ``new`` are versions; "" if the package is new, or gone. ``text`` is the reason in words, "" if it
+    is unknown. ``kind`` is the kind of reason: newer (a newer release, and the old pin need not be kept), input
+    (a line of the user), follows (another package that changed), needs (another package), rule (a rule about
+    packages that did not change), machine (a library, driver or GPU of the target), build (another build), gone
+    (the old release cannot be used any more), target (it is for other targets only), base (it is installed
+    already), unneeded (nothing needs it), "" if unknown. ``rule`` is the rule of the reason, and ``package`` the
+    package that it is about.
+    """
+
+    name: str
+    old: str
+    new: str
+    kind: str = ""
+    text: str = ""
+    rule: str = ""
+    package: str = ""
 
 
 class Pin(NamedTuple):
@@ -146,6 +176,7 @@ class Lock(NamedTuple):
     """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds.
 
     ``base`` is what it is installed into; ``kept`` are packages of it that the pins need, and that stay.
+    ``moves`` say why packages differ from the lock before this one (``Options.previous``).
     """
 
     target: Target
@@ -156,6 +187,7 @@ class Lock(NamedTuple):
     builds: FromBuilds | None = None
     base: Base | None = None
     kept: tuple[Pin, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     @property
     def stays(self) -> list[KeptPackage]:

@@ -22,10 +22,12 @@ def render(
     data_date: str,
     version: str,
     update: DataUpdate | None = None,
+    changes: Sequence[dict[str, Any]] | None = None,
 ) -> str:
-    """One object: torchlock, data, target, packages (by name), system, indexes, notes.
+    """One object: torchlock, data, target, packages (by name), system, indexes, notes, changes.
 
-    It has ``data_update``, too, if the data were updated on this machine.
+    ``changes`` are those from the existing lock (``changes_json``), None if there is none. The object has
+    ``data_update``, too, if the data were updated on this machine.
     """
     return (
         json.dumps(
@@ -47,6 +49,7 @@ def render(
                     "system": [_system(note) for note in lock.host],
                     "indexes": list(indexes),
                     "notes": list(notes),
+                    "changes": None if changes is None else list(changes),
                 }
             ),
             indent=2,

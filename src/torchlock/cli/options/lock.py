@@ -26,6 +26,7 @@ examples:
   torchlock lock -r requirements.in --python 3.12 --platform linux-x86_64 -o requirements.txt
   torchlock lock -r pyproject.toml --extra audio --group test -o pylock.toml
   torchlock lock -r requirements.in -o requirements.txt -P torch      update torch, keep other pins
+  torchlock lock -r requirements.in -o requirements.txt -U --diff     what would an upgrade of all change?
   torchlock lock -r requirements.in -o requirements.txt --check       in CI: is the lock up to date?
   torchlock lock torchaudio librosa --base-image pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime
   torchlock lock torchaudio librosa --constraint-from .venv          keep what is installed there
@@ -141,6 +142,14 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         dest="upgrade_packages",
         help="ignore this pin of the existing output file, or set it: -P torch, -P torch==2.8.0 (repeatable)",
     )
+    add(
+        "--upgrade-group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="upgrade_groups",
+        help="as -P, for all packages that this dependency group of the project lists (repeatable)",
+    )
     add("--pre", action="store_true", help="allow pre-releases")
     add_unproven(add)
     add(
@@ -191,3 +200,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="describe the solution as JSON on standard output")
     add("--check", action="store_true", help="write nothing; exit 1 and show the difference if -o would change")
     add("--dry-run", action="store_true", help="write no file; show the lock on standard output")
+    add(
+        "--diff",
+        action="store_true",
+        help="write no file; show the difference to -o on standard output, for patch",
+    )
