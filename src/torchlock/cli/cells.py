@@ -14,7 +14,7 @@ from torchlock.errors import InputError
 from torchlock.target import PLATFORMS, SUPPORT_ENDS, Platform, PythonVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from torchlock.terms import Inputs
 
@@ -50,6 +50,12 @@ def cells_of(arguments: argparse.Namespace, inputs: Inputs, data_date: str) -> l
     """
     from torchlock.cli.named_targets import named_targets
 
+    for option, value in (
+        ("--base-image", arguments.base_image),
+        ("--constraint-from", arguments.constraint_from),
+    ):
+        if value is not None:
+            _refuse_several(arguments, option)
     named = named_targets(arguments)
     if named and not arguments.universal:
         found = [cell for target in named for cell in _combined(target.arguments, target.name)]
@@ -147,13 +153,13 @@ def _place(cell: Cell) -> tuple[object, ...]:
     return (*python, where, own.accelerator or "", own.system, tuple(own.system_lib), own.gpu or "", cell.name)
 
 
-def single(arguments: argparse.Namespace, options: Sequence[str]) -> None:
-    """Refuse several targets where an option describes one machine.
+def _refuse_several(arguments: argparse.Namespace, option: str) -> None:
+    """Refuse several targets beside an option that describes one machine.
 
     Raises:
         InputError: there are several.
     """
-    several = len(arguments.python) > 1 or len(arguments.platform) > 1 or len(arguments.accelerator) > 1
+    several = max(map(len, (arguments.python, arguments.platform, arguments.accelerator))) > 1
     if several or arguments.universal or arguments.targets:
-        said = f"{' and '.join(options)} describes one machine, and the options name several targets"
-        raise InputError(said, hint="run torchlock lock once for each")
+        said = f"{option} describes one machine, and other options name several targets"
+        raise InputError(said, hint="run torchlock lock once for each target")

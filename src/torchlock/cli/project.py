@@ -127,6 +127,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     # choice of versions
     "upgrade": None,
     "upgrade-package": None,
+    "upgrade-group": None,
     "pre": None,
     "unproven": None,
     "prefer": None,

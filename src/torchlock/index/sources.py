@@ -137,12 +137,16 @@ class Sources:
             day=self._day,
         )
 
-    def of_build(self, accelerator: str, builds_url: str) -> Sources:
-        """The same sources with the torch family from another build; all that they know is known to both."""
+    def of_build(self, accelerator: str, builds_url: str, pinned: Mapping[str, str]) -> Sources:
+        """The same sources with the torch family from another build; all that they know is known to both.
+
+        ``pinned`` may differ from the pins of these sources in the labels of builds only.
+        """
         twin = copy(self)
         twin.__dict__.pop("builds", None)
         twin._accelerator = accelerator
         twin._builds_url = builds_url
+        twin._pinned = pinned
         return twin
 
     def _route(self, name: str) -> str | None:
