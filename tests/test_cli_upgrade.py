@@ -222,6 +222,19 @@ def test_crlf_and_bytes_stay() -> None:
     )
 
 
+def test_all_targets_of_a_lock_move() -> None:
+    write("requirements.in", "torch==2.8.0\ntorchaudio==2.8.0\n")
+    many = ["--platform", "linux-x86_64", "--platform", "windows-amd64", "--python", "3.11-3.12", "--offline"]
+    command = ["lock", "-r", "requirements.in", *many, "-o", "requirements.txt"]
+    assert main(command) == 0
+    before = read("requirements.txt").splitlines()[:3]
+    upgraded("torch==2.9.1")
+    assert read("requirements.in") == "torch==2.9.1\ntorchaudio==2.9.1\n"
+    assert read("requirements.txt").splitlines()[:3] == before
+    assert "torchaudio==2.9.1" in read("requirements.txt")
+    assert main([*command, "--check"]) == 0
+
+
 # Refused.
 
 

@@ -24,16 +24,32 @@ _OPTIONS = {"base image": "--base-image", "environment": "--constraint-from"}
 class ExistingLock:
     """The output file before it is replaced. ``path`` is None for standard output; then everything is empty.
 
-    Each property raises ``InputError`` if the file, or the comment for it, cannot be read.
+    With ``target``, only the pins for that target count. Each property raises ``InputError`` if the file, or the
+    comment for it, cannot be read.
     """
 
     def __init__(self, path: str | None, *, pylock: bool) -> None:
+        self.target: Target | None = None
         self._path = path
         self._pylock = pylock
+
+    def on(self, target: Target) -> ExistingLock:
+        """The same lock with the pins for one target only."""
+        twin = ExistingLock(self._path, pylock=self._pylock)
+        twin.__dict__.update(pin_set=self.pin_set, _comments=self._comments, _all_pins=self._all_pins)
+        twin.target = target
+        return twin
 
     @cached_property
     def pins(self) -> dict[str, str]:
         """The version of each project."""
+        all_pins = self._all_pins
+        if self.target is None or self.pin_set is None:
+            return all_pins
+        return self.pin_set.versions_on(self.target)
+
+    @cached_property
+    def _all_pins(self) -> dict[str, str]:
         if not self._exists:
             return {}
         from torchlock.manifests.pins import read_pins
@@ -74,6 +90,14 @@ class ExistingLock:
         """The build (``pypi``, ``cu128``); "" if torchlock has not written the file."""
         return "" if self._comments is None else self._comments.label or "pypi"
 
+    def build_beside(self, label: str) -> str:
+        """The build that the pins for the build ``label`` were locked for; ``label`` if the file states none.
+
+        A lock for many targets may state several builds.
+        """
+        builds = self.build.split(",")
+        return label if label in builds or not self.build else builds[0]
+
     @property
     def machine(self) -> BuildMachine | None:
         """The machine that the build was chosen for; None if the file does not state it."""
@@ -93,7 +117,7 @@ class ExistingLock:
     def changes(self, build: str, base: Base | None) -> list[str]:
         """Notes on what a lock for another build, or for no base, changes."""
         notes = []
-        if self.build and self.build != build:
+        if self.build and self.build_beside(build) != build:
             change = f"the build changes from {self.build} to {build}"
             notes.append(f"{change}: nvidia, cuda and triton packages change with it")
         kind, name = ("", "") if self._comments is None else self._comments.base

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from torchlock.cli.build_machine import machine_of, on_machine
+from torchlock.cli.cells import cells_of
 from torchlock.cli.existing_lock import ExistingLock
 from torchlock.cli.exit_codes import FOUND
-from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, options_of, pins_of_locks, refuse_output
-from torchlock.cli.lock_output import hashed, write
-from torchlock.cli.lock_runs import Runs, settle
+from torchlock.cli.lock_cell import Common, completed, open_cell
+from torchlock.cli.lock_files import with_fields
+from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, refuse_output
+from torchlock.cli.lock_output import write_one
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
-from torchlock.cli.named_build import take_named_build
-from torchlock.cli.sources import with_indexes
-from torchlock.cli.target import target_of
 from torchlock.knowledge.rules import Matrix
-from torchlock.lock import Conflict, with_files_of_hashes
-from torchlock.lock.package_sources import settled
+from torchlock.lock import Conflict
 
 if TYPE_CHECKING:
     import argparse
 
+    from torchlock.cli.lock_runs import Runs
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.lock.build_machine import BuildMachine
@@ -36,28 +33,29 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     check_usage(arguments, console)
-    existing = ExistingLock(arguments.output, pylock=is_pylock(arguments))
-    base = _base(arguments, console)
-    target, system = target_of(arguments)
-    recorded = existing.machine if arguments.accelerator == "auto" and arguments.gpu is None else None
-    machine = machine_of(arguments, target, console, recorded)
-    target = on_machine(target, machine)
     inputs = inputs_of(arguments)
-    refuse_output(arguments, inputs)
-    inputs = settled(inputs, target)
-    if not inputs.requirements:
-        warn_of_empty_lock(arguments, console)
     matrix = Matrix()
-    target, advice = take_named_build(arguments, inputs, target, console, arguments.files)
-    inputs = with_indexes(arguments, inputs, console)
-    options = partial(options_of, existing)
-    previous = partial(existing.previous, pins_of_locks(arguments.files))
-    runs = Runs(arguments, target, inputs, options, matrix, console, base, advice, previous)
-    choice = settle(runs, machine, arguments)
+    cells = cells_of(arguments, inputs, matrix.date)
+    if len(cells) == 1:
+        arguments = with_fields(cells[0].arguments, cells[0])
+        return _lock_one(arguments, Common(inputs, matrix, _base(arguments, console)), console)
+    from torchlock.cli.lock_many import lock_many
+
+    return lock_many(arguments, cells, Common(inputs, matrix), console)
+
+
+def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -> int:
+    """Lock for a single target."""
+    existing = ExistingLock(arguments.output, pylock=is_pylock(arguments))
+    refuse_output(arguments, common.inputs)
+    if not common.inputs.requirements:
+        warn_of_empty_lock(arguments, console)
+    runs, machine, system, choice = open_cell(arguments, common, existing, console)
     if choice is None:
         runs.advise()
         return FOUND
-    arguments, inputs, sources, result = runs.run(choice.label)
+    run = runs.run(choice.label)
+    arguments, inputs, sources, result = run
     console.clear()
     for warning in choice.warnings:
         console.say("warning", warning)
@@ -66,20 +64,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if isinstance(result, Conflict):
         _print_conflict(result, sources, runs, machine, console)
         return FOUND
-    result = with_files_of_hashes(hashed(result, arguments, sources), inputs)
-    if sources.builds is not None:
-        from torchlock.lock.build_pins import with_builds
-
-        by_index = arguments.builds_by == "index"
-        result = with_builds(result, sources.builds, str(machine), choice.held_back, by_index=by_index)
+    result = completed(run, result, machine, choice)
     console.clear()
-    for note in [*existing.changes(arguments.accelerator, base), *result.notes, *sources.notes]:
+    for note in [*existing.changes(arguments.accelerator, common.base), *result.notes, *sources.notes]:
         console.say("note", note)
     before = existing.pin_set.by_name if existing.pin_set is not None else {}
     refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
     warn_of_unused_overrides(inputs, result, console)
     warn(arguments, result, console)
-    return write(result, arguments, inputs, sources, system, matrix, console, existing)
+    return write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
 
 
 def _print_conflict(

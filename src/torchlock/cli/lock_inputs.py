@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from torchlock.cli.existing_lock import ExistingLock
     from torchlock.cli.streams import Console
+    from torchlock.solve.sharing import Sharing
+    from torchlock.target import Target
 
 
 def check_usage(arguments: argparse.Namespace, console: Console) -> None:
@@ -113,7 +115,10 @@ def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
     guard_lock(arguments.output, read_from, pylock=is_pylock(arguments))
 
 
-def options_of(existing: ExistingLock, arguments: argparse.Namespace) -> Options:
+def options_of(
+    existing: ExistingLock, arguments: argparse.Namespace, *, sharing: Sharing | None = None
+) -> Options:
+    """The options of the solver; ``sharing`` is what several targets have in common."""
     upgraded = {*upgraded_packages(arguments), *packages_of_groups(arguments)}
     return Options(
         unproven=arguments.unproven,
@@ -123,6 +128,7 @@ def options_of(existing: ExistingLock, arguments: argparse.Namespace) -> Options
         hashes=is_pylock(arguments) or not arguments.no_hashes,
         preferred=_preferred(arguments, upgraded, existing),
         upgraded=upgraded,
+        sharing=sharing,
     )
 
 
@@ -146,13 +152,13 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str], existin
     """The pins that the user wants kept: of the locks that are named with -r, and of the existing output file."""
     if arguments.upgrade:
         return {}
-    pins = {**pins_of_locks(arguments.files), **existing.pins}
+    pins = {**pins_of_locks(arguments.files, existing.target), **existing.pins}
     kept = {name: version for name, version in pins.items() if name not in upgraded}
     if not kept:
         return {}
     from torchlock.lock.build_inputs import pins_for
 
-    return pins_for(kept, arguments.accelerator, existing.build or arguments.accelerator)
+    return pins_for(kept, arguments.accelerator, existing.build_beside(arguments.accelerator))
 
 
 def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
@@ -163,14 +169,21 @@ def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
     return asking if asking or not alone else list(files)
 
 
-def pins_of_locks(files: Sequence[str]) -> dict[str, str]:
-    """The pins of the locks among some files; of several for one package, the first counts."""
+def pins_of_locks(files: Sequence[str], target: Target | None = None) -> dict[str, str]:
+    """The pins of the locks among some files; of several for one package, the first counts.
+
+    With a target, only pins whose markers hold there.
+    """
     found: dict[str, str] = {}
     if files:
         from torchlock.manifests.lockable import lock_kind
     for file in files:
         kind = lock_kind(file)
-        if kind:
+        if kind and target is not None:
+            from torchlock.manifests.pin_sets import read_pin_set
+
+            found = {**read_pin_set(file, kind).versions_on(target), **found}
+        elif kind:
             from torchlock.manifests.pins import read_pins
 
             found = {**read_pins(file, kind), **found}

@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
@@ -17,6 +17,7 @@ from torchlock.redaction import MASK, masked, one_line
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Mapping, Sequence
 
     from torchlock.cli.existing_lock import ExistingLock
     from torchlock.cli.streams import Console
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Matrix
     from torchlock.knowledge.systems import System
     from torchlock.lock import Lock
+    from torchlock.lock.model import Move
     from torchlock.terms import Inputs
 
 # Options that do not change the result: the command in the lock omits them.
@@ -43,7 +45,21 @@ _TRANSIENT = {
 _TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--upgrade-group", "--color", "--cache-dir"}
 
 
-def write(
+class Rendered(NamedTuple):
+    """The text of one output file, and what is said about it.
+
+    ``moves`` say why packages changed; ``for_what`` names the target, or says how many there are. ``describe``
+    gets the changes in this file, and returns the JSON of the run; "" if that is written later.
+    """
+
+    text: str
+    pins: int
+    for_what: str
+    moves: tuple[Move, ...]
+    describe: Callable[[Sequence[dict[str, Any]] | None], str]
+
+
+def write_one(
     result: Lock,
     arguments: argparse.Namespace,
     inputs: Inputs,
@@ -53,8 +69,32 @@ def write(
     console: Console,
     existing: ExistingLock,
 ) -> int:
+    """Write the lock of one target, and return the exit code."""
+
+    def describe(changes: Sequence[dict[str, Any]] | None) -> str:
+        from torchlock.report import lock_json
+
+        return lock_json.render(
+            result,
+            indexes=sources.indexes,
+            notes=[*result.notes, *sources.notes],
+            data_date=matrix.date,
+            version=__version__,
+            update=matrix.update,
+            changes=changes,
+        )
+
     text = _render(result, arguments, sources, system, matrix)
-    changes = LockChanges(existing, text, result.moves, arguments)
+    rendered = Rendered(text, len(result.pins), str(result.target), result.moves, describe)
+    return write(rendered, arguments, inputs, console, existing)
+
+
+def write(
+    rendered: Rendered, arguments: argparse.Namespace, inputs: Inputs, console: Console, existing: ExistingLock
+) -> int:
+    """Write a lock to its file or to standard output, report what changed, and return the exit code."""
+    text = rendered.text
+    changes = LockChanges(existing, text, rendered.moves, arguments)
     if arguments.check or arguments.diff:
         if changes.found or not arguments.check:
             changes.tell(console, written=False)
@@ -67,23 +107,12 @@ def write(
         replaced = is_foreign_output(arguments.output)
         written = write_result(text, arguments.output, console, whole=True)
     if arguments.json:
-        from torchlock.report import lock_json
-
-        notes = [*result.notes, *sources.notes]
-        text = lock_json.render(
-            result,
-            indexes=sources.indexes,
-            notes=notes,
-            data_date=matrix.date,
-            version=__version__,
-            update=matrix.update,
-            changes=changes.rows(),
-        )
-    if arguments.json or arguments.dry_run or not arguments.output:
+        text = rendered.describe(changes.rows())
+    if text and (arguments.json or arguments.dry_run or not arguments.output):
         write_whole(text, console)
     if written:
-        count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
-        console.say("note", f"{count} locked in {arguments.output} for {result.target}")
+        count = "1 package" if rendered.pins == 1 else f"{rendered.pins} packages"
+        console.say("note", f"{count} locked in {arguments.output} for {rendered.for_what}")
         if replaced:
             console.say("note", f"the lock replaced {arguments.output}, which torchlock had not written")
     changes.tell(console, written=written)
@@ -103,7 +132,7 @@ def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Loc
 def _render(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, matrix: Matrix
 ) -> str:
-    command = _command(arguments.argv)
+    command = command_of(arguments.argv)
     if is_pylock(arguments):
         from torchlock.report import pylock_toml
 
@@ -117,20 +146,20 @@ def _render(
         data_date=matrix.date,
         update=matrix.update,
         system=system,
-        options=[*sources.option_lines, *_pages(result)],
+        options=[*sources.option_lines, *page_lines(result.pages)],
         hashes=not arguments.no_hashes,
         annotate=not arguments.no_annotate,
     )
 
 
-def _pages(result: Lock) -> list[str]:
+def page_lines(pages: Mapping[str, Sequence[str]]) -> list[str]:
     """The lines that name the pages of the PyTorch index, if the pins need them."""
-    if not result.pages:
+    if not pages:
         return []
     from torchlock.index.addresses import redact
 
     lines = []
-    for page, names in result.pages.items():
+    for page, names in pages.items():
         lines += [f"# only from this index: {', '.join(names)}", f"--extra-index-url {redact(page)}"]
     return lines
 
@@ -164,7 +193,7 @@ def _without_header(text: str) -> str:
     return re.sub(r"\A# (This file was made by torchlock.*\n#     )?.*\n", "", text.replace("\r\n", "\n"))
 
 
-def _command(argv: list[str]) -> str:
+def command_of(argv: list[str]) -> str:
     """The command for the comment in the lock, without passwords and options that do not change the result."""
     kept: list[str] = []
     skip = False

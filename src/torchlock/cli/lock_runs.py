@@ -11,7 +11,7 @@ from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.lock import Conflict, Lock, lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
@@ -47,7 +47,7 @@ class Runs:
 
     ``options_of`` returns the options for the arguments of one build. ``base`` is what is installed already: its
     torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock. ``previous``
-    returns the lock that a new one for a target replaces.
+    returns the lock that a new one for a target replaces. ``opened`` opens the sources of one build.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Runs:
         base: Base | None = None,
         advice: str = "",
         previous: Callable[[Target], Previous | None] | None = None,
+        opened: Callable[[argparse.Namespace, Inputs, Console], Sources] = open_sources,
     ) -> None:
         self.target = target
         self.inputs = inputs
@@ -71,6 +72,7 @@ class Runs:
         self._base = base
         self._advice = advice
         self._previous = previous
+        self._opened = opened
         self._runs: dict[str, Run] = {}
 
     def run(self, label: str) -> Run:
@@ -85,7 +87,7 @@ class Runs:
             inputs = self._fitted(self.inputs, target, arguments)
             if self.has_others(label):
                 self.console.progress(f"lock for {label}")
-            sources = open_sources(arguments, inputs, self.console)
+            sources = self._opened(arguments, inputs, self.console)
             try:
                 result = self._locked(inputs, target, arguments, sources)
             except (NetworkError, UnknownPackage) as error:
@@ -96,6 +98,11 @@ class Runs:
             if observe := getattr(arguments, "observe", None):  # torchlock upgrade
                 observe(result)
         return self._runs[label]
+
+    def again(self, label: str, shared: Sequence[Mapping[str, str]]) -> Lock | Conflict:
+        """Lock once more for a build, with the first of some sets of versions that works."""
+        run, target = self.run(label), replace(self.target, accelerator=label)
+        return self._locked(run.inputs, target, run.arguments, run.sources, shared)
 
     def source_notes(self) -> list[str]:
         """What all sources have to say, like an index that could not be asked."""
@@ -117,10 +124,15 @@ class Runs:
         return accelerator not in ("pypi", "cpu") and not fixed
 
     def _locked(
-        self, inputs: Inputs, target: Target, arguments: argparse.Namespace, sources: Sources
+        self,
+        inputs: Inputs,
+        target: Target,
+        arguments: argparse.Namespace,
+        sources: Sources,
+        shared: Sequence[Mapping[str, str]] = (),
     ) -> Lock | Conflict:
         previous = None if self._previous is None else self._previous(target)
-        options = self._options_of(arguments)._replace(base=self._base, previous=previous)
+        options = self._options_of(arguments)._replace(base=self._base, previous=previous, shared=shared)
         return lock(inputs, target, options, self._matrix, sources)
 
     def _fitted(self, inputs: Inputs, target: Target, arguments: argparse.Namespace) -> Inputs:

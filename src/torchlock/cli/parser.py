@@ -69,6 +69,27 @@ class _Once(argparse._StoreAction):
         super().__call__(parser, namespace, values, option)
 
 
+class _Many(argparse._AppendAction):
+    """An option with several values; those of the command line replace the default.
+
+    A parser, and so each of its actions, parses only one command line.
+    """
+
+    _given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        if not self._given:
+            setattr(namespace, self.dest, [])
+            self._given = True
+        super().__call__(parser, namespace, values, option)
+
+
 class _Parser(argparse.ArgumentParser):
     """An argparse parser that raises InputError for wrong use, like the rest of the program."""
 
@@ -76,6 +97,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**settings)
         self.register("action", None, _Once)
         self.register("action", "store", _Once)
+        self.register("action", "many", _Many)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message, hint=f"{self.prog} --help lists the options")

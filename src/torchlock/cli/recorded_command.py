@@ -1,7 +1,8 @@
 """The options in the first lines of a lock, for a command that makes it again.
 
-Anybody can write these lines. So only options are taken that choose what is locked for which target: never an
-index, a program to run, or a file outside of the project.
+Anybody can write these lines. So only options are taken that choose what is locked for which target, with values
+that a project may set (``cli/project.py``): no program to run, and no file outside of the project. An index is not
+taken either: its credentials are masked there.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.cli.project import objection, refusal
 from torchlock.errors import InputError
-from torchlock.runtime.project_folder import is_outside
+from torchlock.manifests.lock_comments import read_lock_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Sequence
 
 _HEADER = 4000
 _COMMAND = re.compile(r"^#[ \t]{1,20}torchlock lock (.{1,4000})$", re.MULTILINE)
-_VERSION = re.compile(r"[0-9][\w.-]*")
-# Options that are taken as they are, by the name of their value.
+# Options that are taken, by the name of their value.
 _TAKEN = frozenset(
     {
         *("python", "platform", "accelerator", "gpu", "system", "system_lib", "base_image"),
@@ -29,15 +30,10 @@ _TAKEN = frozenset(
         *("format", "builds_by", "no_hashes", "no_annotate"),
     }
 )
+# Options that are taken in addition to those of the command line.
 _FILES = ("files", "constraints", "overrides")
-# Options that choose where packages come from, or that run something.
-_REFUSED = {
-    "index_url": "--index-url",
-    "extra_index_urls": "--extra-index-url",
-    "builds_url": "--builds-url",
-    "constraint_from": "--constraint-from",
-    "build": "--build",
-}
+# Options that are not taken, and without which the lock may become another one.
+_NEEDED = frozenset({"index_url", "extra_index_urls", "builds_url", "constraint_from", "build"})
 
 
 class Recorded(NamedTuple):
@@ -52,10 +48,10 @@ class Recorded(NamedTuple):
     missing: tuple[str, ...] = ()
 
 
-def recorded(text: str, path: str, arguments: argparse.Namespace) -> Recorded:
+def recorded(text: str, arguments: argparse.Namespace) -> Recorded:
     """The arguments of a command, with the options that it does not state from the first lines of a lock.
 
-    ``path`` is that of the lock. Its requirements on the command line are added, if they name no address.
+    Requirements on its command line are added, if they name no address.
     """
     match = _COMMAND.search(text[:_HEADER])
     found = _parsed(match[1]) if match else None
@@ -65,20 +61,30 @@ def recorded(text: str, path: str, arguments: argparse.Namespace) -> Recorded:
     values, given = dict(vars(arguments)), {word.partition("=")[0] for word in arguments.argv}
     missing = []
     for name, value in vars(found[0]).items():
-        repeated = name in _FILES
-        if value == found[1].get_default(name) or not (repeated or given.isdisjoint(options.get(name, ()))):
+        spellings = options.get(name, ())
+        if not spellings or value == found[1].get_default(name):
             continue
-        if name in _REFUSED:
-            missing.append(_REFUSED[name])
-        elif name in _TAKEN and not _is_path(name, value):
+        refused = _is_refused(spellings[-1][2:], value, text)
+        if name in _FILES and not refused:
+            values[name] = [*values[name], *(each for each in value if each not in values[name])]
+        elif not given.isdisjoint(spellings):
+            continue
+        elif name in _TAKEN and not refused:
             values[name] = value
-        elif name in _TAKEN:
-            missing.append(f"--{name}")
-        elif repeated:
-            more = [each for each in value if each not in values[name] and not is_outside(each, path)]
-            values[name] = [*values[name], *more]
+        elif name in (*_NEEDED, *_TAKEN, *_FILES):
+            missing.append(spellings[-1])
     values["requirements"] = [each for each in found[0].requirements if "@" not in each and "/" not in each]
     return Recorded(argparse.Namespace(**values), words, tuple(missing))
+
+
+def _is_refused(option: str, value: object, text: str) -> bool:
+    """Whether a project may not set an option to this value.
+
+    A lock for the GPU of some machine describes that machine, so its build is not chosen for this one.
+    """
+    if option in ("accelerator", "gpu") and read_lock_comments(text).machine:
+        return False
+    return refusal(option) is not None or bool(objection(option, value))
 
 
 def _parsed(command: str) -> tuple[argparse.Namespace, argparse.ArgumentParser] | None:
@@ -92,12 +98,6 @@ def _parsed(command: str) -> tuple[argparse.Namespace, argparse.ArgumentParser] 
         return None
 
 
-def _options_of(parser: argparse.ArgumentParser) -> dict[str, Collection[str]]:
+def _options_of(parser: argparse.ArgumentParser) -> dict[str, Sequence[str]]:
     """The spellings of each option, by the name of its value."""
     return {action.dest: action.option_strings for action in parser._actions if action.option_strings}
-
-
-def _is_path(name: str, value: object) -> bool:
-    """Whether a value names an interpreter, which would be run."""
-    values: Iterable[object] = value if isinstance(value, list) else [value]
-    return name == "python" and not all(isinstance(each, str) and _VERSION.fullmatch(each) for each in values)

@@ -110,7 +110,7 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
         from torchlock.manifests.text import read_text
 
         text = read_text(output)
-    found = recorded(text, output, arguments)
+    found = recorded(text, arguments)
     for option in found.missing:
         told = f"{output} was made with {option}, which is not taken from a file: if it is needed, give it again"
         console.say("warning", told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError, NotForThisTorch
+from torchlock.errors import NotForThisTorch, WrongTarget
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
 from torchlock.lock.attempts import attempts, refuse_unasked, unasked_source_notes
@@ -75,7 +75,8 @@ class _Job:
     def open(self, unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
         """A new universe, the user's lines in its words, and notes on them."""
         policy = replace(policy_of(self._inputs, self._options), unproven=unproven)
-        universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides)
+        sharing = self._options.sharing
+        universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides, sharing)
         units, notes = user_requirements(self._inputs, self._direct, universe)
         _check_names(units, universe)
         if self._base is not None:
@@ -161,7 +162,7 @@ def _check_python(inputs: Inputs, target: Target) -> None:
         return
     specifier, (path, line, _) = inputs.requires_python
     if not specifier.contains(target.python.full, prereleases=True):
-        raise InputError(
+        raise WrongTarget(
             f"this project requires Python {specifier}, and the target has {target.python.full}",
             path=path,
             line=line,

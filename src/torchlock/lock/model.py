@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.knowledge.rules import HOST_PREFIX, specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
     from torchlock.lock.installed_base import Base
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.kept import KeptPackage
+    from torchlock.solve.sharing import Sharing
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File
     from torchlock.target import Target
@@ -32,6 +33,8 @@ class Options(NamedTuple):
     ``preferred`` are the pins of an existing lock to keep, by name; ``upgraded`` names the packages of it that
     should be as new as possible. ``previous`` are all pins of that lock, also those that need not be kept: the
     lock says why it differs from them. ``base`` is what the lock is installed into, whose packages stay.
+    ``sharing`` is what several targets of one run have in common, and ``shared`` are sets of versions that the
+    other targets have: the first one that works is taken.
     """
 
     unproven: bool = False
@@ -43,6 +46,8 @@ class Options(NamedTuple):
     upgraded: Collection[str] = ()
     base: Base | None = None
     previous: Previous | None = None
+    sharing: Sharing | None = None
+    shared: Sequence[Mapping[str, str]] = ()
 
 
 class Previous(NamedTuple):

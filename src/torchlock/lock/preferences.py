@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torchlock.lock.model import Options
-    from torchlock.solve.problem import Solution
+    from torchlock.solve.problem import Problem, Solution
     from torchlock.solve.universe import Universe
 
 
@@ -45,7 +45,23 @@ def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options
             solution = keeper.most_of([unit for name, unit in soft.items() if name not in leading])
         if solution is not None:
             return solution
-    return resolve(universe, *demands(units), anchors(universe, units))
+    return resolved(universe, units, anchors(universe, units))
+
+
+def resolved(universe: Universe, held: Sequence[UserRequirement], anchored: Problem) -> Solution | None:
+    """The newest solution of some lines; a solution of another target is tried first.
+
+    Raises:
+        GaveUp: the search reached its limit.
+    """
+    demanded = demands(held)
+    sharing = universe.sharing
+    if sharing is None:
+        return resolve(universe, *demanded, anchored)
+    solution = sharing.try_known(universe, *demanded) or resolve(universe, *demanded, anchored)
+    if solution is not None:
+        sharing.keep(universe, demanded[0], solution)
+    return solution
 
 
 class _Keeper:
@@ -61,7 +77,7 @@ class _Keeper:
     def all_of(self, soft: Iterable[UserRequirement]) -> Solution | None:
         """The solution with all of these pins; None if there is none, or the search gives up."""
         try:
-            return resolve(self._universe, *demands([*self._held, *soft]), self._anchors)
+            return resolved(self._universe, [*self._held, *soft], self._anchors)
         except GaveUp:
             return None
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.redaction import masked_values
+from torchlock.report.targets import target_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.finding import DataUpdate
     from torchlock.lock import HostNote, Lock, Pin
+    from torchlock.target import Target
 
 
 def render(
@@ -36,14 +38,7 @@ def render(
                     "torchlock": version,
                     "data": data_date,
                     **({} if update is None else {"data_update": update.row()}),
-                    "target": {
-                        "python": lock.target.python.full,
-                        "platform": lock.target.platform.spelled,
-                        "accelerator": lock.target.accelerator,
-                        "gpu": lock.target.gpu or None,
-                        "system": lock.target.system,
-                        "libraries": dict(sorted(lock.target.libraries.items())),
-                    },
+                    "target": target_row(lock.target),
                     "packages": [_package(pin) for pin in lock.pins],
                     **_installed(lock),
                     "system": [_system(note) for note in lock.host],
@@ -56,6 +51,56 @@ def render(
         )
         + "\n"
     )
+
+
+class TargetResult(NamedTuple):
+    """What a run gave for one of its targets. ``lock`` is None without a solution, and ``because`` says why.
+
+    ``name`` is that of its table in the project, ``file`` the output file; "" for none.
+    """
+
+    target: Target
+    lock: Lock | None
+    name: str = ""
+    file: str = ""
+    because: tuple[str, ...] = ()
+
+
+def render_many(
+    results: Sequence[TargetResult],
+    *,
+    indexes: Sequence[str],
+    notes: Sequence[str],
+    data_date: str,
+    version: str,
+    update: DataUpdate | None = None,
+    changes: Sequence[dict[str, Any]] | None = None,
+) -> str:
+    """As ``render``, with ``targets`` in place of target, packages and system: one object for each target."""
+    table = {
+        "torchlock": version,
+        "data": data_date,
+        **({} if update is None else {"data_update": update.row()}),
+        "targets": [_result(result) for result in results],
+        "indexes": list(indexes),
+        "notes": list(notes),
+        "changes": None if changes is None else list(changes),
+    }
+    return json.dumps(masked_values(table), indent=2) + "\n"
+
+
+def _result(result: TargetResult) -> dict[str, Any]:
+    lock = result.lock
+    return {
+        "name": result.name or None,
+        "target": target_row(result.target),
+        "file": result.file or None,
+        "status": "left out" if lock is None else "locked",
+        "because": list(result.because),
+        "packages": [] if lock is None else [_package(pin) for pin in lock.pins],
+        "system": [] if lock is None else [_system(note) for note in lock.host],
+        "notes": [] if lock is None else list(lock.notes),
+    }
 
 
 def _installed(lock: Lock) -> dict[str, Any]:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
+    from torchlock.solve.sharing import Sharing
     from torchlock.solve.source import ReleaseSource
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
 class Universe:
     """A ``Problem`` made of releases and rules.
 
-    ``overrides`` replace every requirement on a package by these. Needs on projects that only an index knows
+    ``overrides`` replace every requirement on a package by these. ``sharing`` is what it has in common with the
+    universes of other targets. Needs on projects that only an index knows
     appear only after ``learn``.
 
     ``held`` are the candidates held back for being unproven (``solve.policy``); ``outdated`` the projects of
@@ -65,7 +67,9 @@ class Universe:
         source: ReleaseSource,
         policy: Policy,
         overrides: Mapping[str, Sequence[Dependency]] | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
+        self.sharing = sharing
         self.provenance = source.provenance
         self.held: dict[str, list[Candidate]] = {}
         self.outdated: set[str] = set()
@@ -249,7 +253,7 @@ class Universe:
         except UnknownPackage as error:
             self.unknown[name] = error
             releases = ()
-        candidates, rejected = self._sieve.sort(name, releases)
+        candidates, rejected = self._sorted(name, releases)
         if any(item.wheel for item in self.matrix.about(name)):
             candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
@@ -267,6 +271,12 @@ class Universe:
         self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
         self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.version in yanked)
+
+    def _sorted(self, name: str, releases: Sequence[Release]) -> tuple[list[Candidate], list[Rejected]]:
+        if self.sharing is None:
+            return self._sieve.sort(name, releases)
+        found = self.sharing.sorted(name, releases, self.target, self._policy, self._sieve.sort)
+        return found[0], list(found[1])
 
     def _by_wheel(self, candidate: Candidate) -> Candidate:
         """The candidate without the wheels that do not load on this machine, if another of its wheels does."""
