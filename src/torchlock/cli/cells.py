@@ -159,7 +159,6 @@ def _refuse_several(arguments: argparse.Namespace, option: str) -> None:
     Raises:
         InputError: there are several.
     """
-    several = max(map(len, (arguments.python, arguments.platform, arguments.accelerator))) > 1
-    if several or arguments.universal or arguments.targets:
+    if len(_once(_combined(arguments))) > 1 or arguments.universal or arguments.targets:
         said = f"{option} describes one machine, and other options name several targets"
         raise InputError(said, hint="run torchlock lock once for each target")

@@ -42,12 +42,12 @@ def of_conflict(conflict: Conflict, target: Target) -> LeftOut:
     return LeftOut(target, f"{said}{found.dated}", steps, "" if nearest is None else str(nearest))
 
 
-def print_left_out(found: Sequence[LeftOut], count: int, console: Console, *, partial: bool) -> None:
+def print_left_out(found: Sequence[LeftOut], count: int, console: Console, *, partial: bool, quiet: bool) -> None:
     """Write to standard error which of ``count`` targets have no solution, those with one reason together."""
     what = "1 target" if len(found) == 1 else f"{len(found)} targets"
     said = "left out" if partial else "no solution for"
     console.say("warning" if partial else "error", f"{said} {what} of {count}")
-    for because, steps, group in _groups(found):
+    for because, steps, group in () if partial and quiet else _groups(found):
         console.line(f"  {target_words([each.target for each in group])}: {because}")
         for number, step in enumerate(steps, 1):
             console.line(f"    {number}. {step}")

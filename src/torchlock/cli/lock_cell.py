@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.lock_inputs import options_of, pins_of_locks
 from torchlock.cli.lock_output import hashed
-from torchlock.cli.lock_runs import Runs, settle
+from torchlock.cli.lock_runs import Runs, Settled, settle
 from torchlock.cli.named_build import take_named_build
 from torchlock.cli.sources import open_sources, with_indexes
 from torchlock.cli.target import target_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.cli.existing_lock import ExistingLock
-    from torchlock.cli.lock_runs import Run, Settled
+    from torchlock.cli.lock_runs import Run
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Matrix
@@ -76,6 +76,8 @@ def open_cell(
         *(arguments, target, inputs, options, common.matrix, console, common.base, advice, previous),
         common.open_sources,
     )
+    if at is not None and target.accelerator != "auto" and not (machine.gpus or machine.driver):
+        return OpenedCell(runs, machine, system, Settled(target.accelerator))  # no machine forbids the build
     return OpenedCell(runs, machine, system, settle(runs, machine, arguments))
 
 

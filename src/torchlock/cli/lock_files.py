@@ -73,3 +73,11 @@ def separating_field(first: Cell, second: Cell) -> str:
         if first.values[field] != second.values[field] and first.values[field] and second.values[field]:
             return field
     return ""
+
+
+def with_another_field(output: str | None, field: str, *, pylock: bool) -> str:
+    """A name for the output that also has this field."""
+    name = output or ("pylock.toml" if pylock else "requirements.txt")
+    path = Path(name)
+    separator = "." if pylock and path.stem == "pylock" else "-"
+    return str(path.with_name(f"{path.stem}{separator}{{{field}}}{path.suffix}"))

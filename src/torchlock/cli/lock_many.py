@@ -10,7 +10,7 @@ from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.gathered import GatheringConsole, say_gathered
 from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.cli.lock_cell import Common, completed, open_cell
-from torchlock.cli.lock_files import LockFile, files_of, separating_field
+from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.lock_output import Rendered, command_of, page_lines, write
 from torchlock.cli.lock_upgrades import refuse_unknown
@@ -27,7 +27,7 @@ from torchlock.solve.sharing import Sharing
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torchlock.cli.cells import Cell
     from torchlock.cli.lock_cell import OpenedCell
@@ -85,12 +85,12 @@ class _Many:
         missing = [self._left_out[index] for index in sorted(self._left_out)]
         if missing and not (self._arguments.partial and solved):
             self._say(solved)
-            print_left_out(missing, len(self._cells), self._console, partial=False)
+            print_left_out(missing, len(self._cells), self._console, partial=False, quiet=False)
             return FOUND
         solved = [each._replace(lock=self._completed(each)) for each in self._shared(solved)]
         self._say(solved)
         if missing:
-            print_left_out(missing, len(self._cells), self._console, partial=True)
+            print_left_out(missing, len(self._cells), self._console, partial=True, quiet=self._arguments.quiet)
         return self._written(solved)
 
     def _solved(self) -> list[_Solved]:
@@ -166,8 +166,17 @@ class _Many:
         targets: dict[int, Target] = {each.number: each.lock.target for each in solved}
         targets |= {index: left.target for index, left in self._left_out.items()}
         say_gathered([(targets[index], self._consoles[index]) for index in sorted(targets)], self._console)
-        for note in self._source_notes():
+        for note in [*self._idle_lines(targets.values()), *self._source_notes()]:
             self._console.say("note", note)
+
+    def _idle_lines(self, targets: Collection[Target]) -> Iterator[str]:
+        """Notes on lines whose marker is true on no target."""
+        for written in self._common.inputs.requirements:
+            marker = (
+                written.marker or str(written.requirement.marker or "") if written.requirement else written.marker
+            )
+            if not any(target.holds(marker) for target in targets):
+                yield f"{written.origin}: {written.origin.text.strip()} applies to none of the targets"
 
     def _source_notes(self) -> list[str]:
         return list(dict.fromkeys(note for sources in self._pool.all for note in sources.notes))
@@ -207,8 +216,8 @@ class _Many:
         except Same as error:
             first, second = members[error.first], members[error.second]
             field = separating_field(first.cell, second.cell)
-            name = "pylock.{%s}.toml" if is_pylock(file.arguments) else "requirements-{%s}.txt"
-            way = f"write a file for each: -o '{name % field}'" if field else "lock them by two commands"
+            name = with_another_field(self._arguments.output, field, pylock=is_pylock(file.arguments))
+            way = f"write a file for each: -o '{name}'" if field else "lock them by two commands"
             raise InputError(
                 f"one file cannot hold {_named(first)} and {_named(second)}: no environment marker separates "
                 "them, and they need different files",

@@ -102,7 +102,9 @@ class Runs:
     def again(self, label: str, shared: Sequence[Mapping[str, str]]) -> Lock | Conflict:
         """Lock once more for a build, with the first of some sets of versions that works."""
         run, target = self.run(label), replace(self.target, accelerator=label)
-        return self._locked(run.inputs, target, run.arguments, run.sources, shared)
+        own = {pin.name: pin.version for pin in run.result.pins} if isinstance(run.result, Lock) else {}
+        options = self._options(run.arguments, target)._replace(shared=shared, own=own)
+        return lock(run.inputs, target, options, self._matrix, run.sources)
 
     def source_notes(self) -> list[str]:
         """What all sources have to say, like an index that could not be asked."""
@@ -124,16 +126,13 @@ class Runs:
         return accelerator not in ("pypi", "cpu") and not fixed
 
     def _locked(
-        self,
-        inputs: Inputs,
-        target: Target,
-        arguments: argparse.Namespace,
-        sources: Sources,
-        shared: Sequence[Mapping[str, str]] = (),
+        self, inputs: Inputs, target: Target, arguments: argparse.Namespace, sources: Sources
     ) -> Lock | Conflict:
+        return lock(inputs, target, self._options(arguments, target), self._matrix, sources)
+
+    def _options(self, arguments: argparse.Namespace, target: Target) -> Options:
         previous = None if self._previous is None else self._previous(target)
-        options = self._options_of(arguments)._replace(base=self._base, previous=previous, shared=shared)
-        return lock(inputs, target, options, self._matrix, sources)
+        return self._options_of(arguments)._replace(base=self._base, previous=previous)
 
     def _fitted(self, inputs: Inputs, target: Target, arguments: argparse.Namespace) -> Inputs:
         """The inputs for the build of the target; a refusal says what is installed already.

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
-
-from packaging.version import Version
+from typing import TYPE_CHECKING
 
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.preferences import pinned
+from torchlock.solve.candidates import parsed
 from torchlock.solve.conflict_core import demands
 from torchlock.solve.problem import violations
 from torchlock.solve.sharing import walk
@@ -24,11 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
+    from packaging.version import Version
+
     from torchlock.lock.model import Lock, Options
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
 
+    Versions: TypeAlias = Mapping[str, Version]
     Family: TypeAlias = tuple[tuple[str, Version], ...]
 
 # Rounds after the first one. Each must leave fewer versions than there were.
@@ -37,12 +39,14 @@ _MOST_ROUNDS = 3
 _MOST_FAMILIES = 4
 
 
-class Cell(NamedTuple):
-    """One target: the newest lock that it can have, and the one that it has now; ``group`` shares versions."""
+class Cell:
+    """One target: the newest versions that it can have, and the lock that it has; a ``group`` shares versions."""
 
-    group: Hashable
-    newest: Lock
-    now: Lock
+    def __init__(self, group: Hashable, newest: Versions, now: Lock) -> None:
+        self.group = group
+        self.newest = newest
+        self.now = now
+        self.versions = versions_of(now)
 
 
 def share_versions(
@@ -55,7 +59,7 @@ def share_versions(
     ``again`` locks the target with this index once more, with the first of some sets of versions that works there.
     The result does not depend on the order of the targets, except that equal ones are asked in that order.
     """
-    cells = [Cell(group_of(lock), lock, lock) for lock in locks]
+    cells = [Cell(group_of(lock), versions_of(lock), lock) for lock in locks]
     order = _least_far_first(cells)
     done: dict[Hashable, list[int]] = {}
     for index in order:
@@ -81,14 +85,13 @@ def _followed(
     choose: Callable[[Counter[Version], Version], Version | None],
 ) -> Cell:
     """The cell with versions of others, where it can have them; unchanged if it has them already."""
-    newest, now = versions_of(cell.newest), versions_of(cell.now)
+    newest, now = cell.newest, cell.versions
     used: dict[str, Counter[Version]] = {}
     families: Counter[Family] = Counter()
     for other in others:
-        versions = versions_of(other.now)
-        for name, version in versions.items():
+        for name, version in other.versions.items():
             used.setdefault(name, Counter())[version] += 1
-        families[_family(versions)] += 1
+        families[_family(other.versions)] += 1
     wishes: dict[str, Version] = {}
     for name, own in newest.items():
         if name in used and (chosen := choose(used[name], own)) is not None:
@@ -98,7 +101,7 @@ def _followed(
     if any(all(now.get(name, version) == version for name, version in each.items()) for each in sets[:1]):
         return cell
     public = [{name: version.public for name, version in each.items()} for each in sets]
-    return cell._replace(now=again(index, public))
+    return Cell(cell.group, newest, again(index, public))
 
 
 def _family(versions: Mapping[str, Version]) -> Family:
@@ -131,24 +134,42 @@ def _least_far_first(cells: Sequence[Cell]) -> list[int]:
     """The indexes of the targets: those whose newest versions are oldest come first."""
     known: dict[str, set[Version]] = {}
     for cell in cells:
-        for name, version in versions_of(cell.newest).items():
+        for name, version in cell.newest.items():
             known.setdefault(name, set()).add(version)
     places = {name: {each: place for place, each in enumerate(sorted(found))} for name, found in known.items()}
 
     def reach(index: int) -> tuple[int, int]:
-        return sum(places[name][version] for name, version in versions_of(cells[index].newest).items()), index
+        return sum(places[name][version] for name, version in cells[index].newest.items()), index
 
     return sorted(range(len(cells)), key=reach)
 
 
 def _count(cells: Iterable[Cell]) -> int:
     """How many versions of packages there are, in all groups together."""
-    return len({(cell.group, item) for cell in cells for item in versions_of(cell.now).items()})
+    return len({(cell.group, item) for cell in cells for item in cell.versions.items()})
 
 
 def versions_of(lock: Lock) -> dict[str, Version]:
     """The version of each package, without the label of its build."""
-    return {pin.name: Version(Version(pin.version).public) for pin in lock.pins if pin.version and not pin.written}
+    listed = ((pin.name, parsed(pin.version)) for pin in lock.pins if pin.version and not pin.written)
+    return {name: parsed(version.public) if version.local else version for name, version in listed}
+
+
+def solve_again(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
+    """The solution that this target had by itself, without a search; None if it is not known any more."""
+    if not options.own:
+        return None
+    roots, limits = demands(units)
+    found = walk(universe, roots, limits, partial(_exactly, universe, options.own))
+    return None if found is None or any(violations(universe, roots, limits, found)) else found
+
+
+def _exactly(universe: Universe, own: Mapping[str, str], identifier: str, mask: int) -> int | None:
+    version = own.get(identifier.partition("[")[0])
+    if version is None:
+        return None
+    candidates = universe.candidates(identifier)
+    return next((index for index in bits(mask) if str(candidates[index].version) == version), None)
 
 
 def solve_sharing(

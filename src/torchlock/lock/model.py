@@ -34,7 +34,7 @@ class Options(NamedTuple):
     should be as new as possible. ``previous`` are all pins of that lock, also those that need not be kept: the
     lock says why it differs from them. ``base`` is what the lock is installed into, whose packages stay.
     ``sharing`` is what several targets of one run have in common, and ``shared`` are sets of versions that the
-    other targets have: the first one that works is taken.
+    other targets have: the first one that works is taken. ``own`` are the versions that this target has by itself.
     """
 
     unproven: bool = False
@@ -48,6 +48,7 @@ class Options(NamedTuple):
     previous: Previous | None = None
     sharing: Sharing | None = None
     shared: Sequence[Mapping[str, str]] = ()
+    own: Mapping[str, str] = MappingProxyType({})
 
 
 class Previous(NamedTuple):

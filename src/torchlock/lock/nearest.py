@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import TorchlockError
 from torchlock.lock.inputs import dependency_of
-from torchlock.solve.conflict_core import UserRequirement, anchors, demands
+from torchlock.solve.conflict_core import UserRequirement, anchors, demands, minimal_conflict
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from torchlock.lock.model import Conflict
     from torchlock.solve.problem import Solution
+
+# The most lines that are left out.
+_MOST_LEFT_OUT = 4
 
 
 class NearestSet(NamedTuple):
@@ -34,7 +37,7 @@ class NearestSet(NamedTuple):
 
 
 def nearest_set(conflict: Conflict, conflicting: Sequence[UserRequirement]) -> NearestSet | None:
-    """The set with one conflicting line loosened; else with one left out; else with all of them left out.
+    """The set with one conflicting line loosened; else with one left out; else with several left out.
 
     The lines at the end are changed first: the first ones are what the user wants most. None if nothing works.
     """
@@ -47,6 +50,26 @@ def nearest_set(conflict: Conflict, conflicting: Sequence[UserRequirement]) -> N
         solution = _solved(conflict, units)
         if solution is not None:
             return _described(conflict, units, solution, without, loose)
+    return _without_several(conflict)
+
+
+def _without_several(conflict: Conflict) -> NearestSet | None:
+    """The set without one line of each smallest conflict: the last one."""
+    units, without = [*conflict.units], list[UserRequirement]()
+    for _ in range(_MOST_LEFT_OUT):
+        try:
+            blamed = [unit for unit in minimal_conflict(conflict.universe, units) if not unit.fixed]
+        except GaveUp:
+            return None
+        if not blamed:
+            return None
+        without.append(blamed[-1])
+        units = [unit for unit in units if unit is not blamed[-1]]
+        if not units:
+            return None
+        solution = _solved(conflict, units)
+        if solution is not None:
+            return _described(conflict, units, solution, without, ())
     return None
 
 
@@ -59,8 +82,6 @@ def _changes(
             yield (), (unit,)
     for unit in reversed(changeable):
         yield (unit,), ()
-    if len(changeable) > 1:
-        yield changeable, ()
 
 
 def _loosened(conflict: Conflict, unit: UserRequirement) -> UserRequirement:

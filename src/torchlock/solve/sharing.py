@@ -41,6 +41,8 @@ class Sharing:
     def __init__(self) -> None:
         self._sorted: dict[tuple[Any, ...], _Kept] = {}
         self._compiled: dict[int, tuple[Sequence[Release], bool]] = {}
+        self._masks: dict[tuple[int, str], int] = {}
+        self._shared: set[int] = set()
         self._solutions: list[Mapping[str, str]] = []
 
     def sorted(
@@ -60,6 +62,7 @@ class Sharing:
         known = self._sorted.get((*key, policy.exclude_newer, policy.hashes))
         if known is None or known.releases is not releases:
             known = _Kept(releases, sort(name, releases))
+            self._shared.add(id(known.found[0]))
             self._sorted[(*key, policy.exclude_newer, policy.hashes)] = known
         return known.found
 
@@ -69,6 +72,15 @@ class Sharing:
             found = any(not tags.endswith("-any") for release in releases for tags in release.tags)
             known = self._compiled[id(releases)] = releases, found
         return known[1]
+
+    def mask(self, candidates: list[Candidate], specifier: str) -> int | None:
+        """The mask of a specifier set, if it was computed for these candidates."""
+        return self._masks.get((id(candidates), specifier))
+
+    def keep_mask(self, candidates: list[Candidate], specifier: str, mask: int) -> None:
+        """Remember a mask, if other targets have these candidates, too."""
+        if id(candidates) in self._shared:
+            self._masks[id(candidates), specifier] = mask
 
     def keep(self, universe: Universe, roots: Sequence[Need], solution: Solution) -> None:
         """Remember the versions of the packages that decide a solution, for the targets that come later."""

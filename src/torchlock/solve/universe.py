@@ -82,6 +82,7 @@ class Universe:
         self._sieve = CandidateFilter(target, policy)
         self._overrides = overrides or {}
         self._is_local = source.is_local
+        self._local: set[str] = set()
         self._partial: dict[tuple[str, int], list[Need]] = {}
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
@@ -234,8 +235,16 @@ class Universe:
             name not in self._candidates
             and (candidate.name, candidate.version) not in self._learned
             and not is_virtual(name)
-            and not self._is_local(name)
+            and not self._at_hand(name)
         )
+
+    def _at_hand(self, name: str) -> bool:
+        """Whether no index has to be asked for a project. Once that is so, it stays so."""
+        if name not in self._local:
+            if not self._is_local(name):
+                return False
+            self._local.add(name)
+        return True
 
     def _known(self, identifier: str, index: int) -> bool:
         """Whether a candidate's requirements are known without asking an index."""
@@ -266,7 +275,7 @@ class Universe:
             if statement.never
         }
         rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
-        kept = [candidate for candidate in candidates if candidate.version not in never]
+        kept = [each for each in candidates if each.version not in never] if never else candidates
         self._candidates[name] = kept
         self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
@@ -314,11 +323,12 @@ class Universe:
             return full(len(candidates)) & ~yanked
         if not is_virtual(name) and _names_later(specifier, self._latest[name]):
             self.outdated.add(name)
-        admitted = specifier_set(specifier)
-        mask = 0
-        for index, candidate in enumerate(candidates):
-            if candidate.unversioned or admitted.contains(candidate.version):
-                mask |= 1 << index
+        sharing = self.sharing
+        mask = None if sharing is None else sharing.mask(candidates, specifier)
+        if mask is None:
+            mask = _admitted(candidates, specifier)
+            if sharing is not None:
+                sharing.keep_mask(candidates, specifier, mask)
         if yanked & mask and not is_exact(specifier):
             mask &= ~yanked
         return mask
@@ -436,6 +446,16 @@ class Universe:
                 candidate.version
             ):
                 yield Need(f"{EXCLUSION}{number}", 0b10, Ruled(name, version, statement, None))
+
+
+def _admitted(candidates: Iterable[Candidate], specifier: str) -> int:
+    """The candidates that a specifier set admits."""
+    admitted = specifier_set(specifier)
+    mask = 0
+    for index, candidate in enumerate(candidates):
+        if candidate.unversioned or admitted.contains(candidate.version):
+            mask |= 1 << index
+    return mask
 
 
 def _version(release: Release) -> Version:
