@@ -175,7 +175,7 @@ class _Many:
                 written.marker or str(written.requirement.marker or "") if written.requirement else written.marker
             )
             if not any(target.holds(marker) for target in targets):
-                yield f"{written.origin}: {written.origin.text.strip()} applies to none of the targets"
+                yield f"{written.origin}: {written.origin.text.strip()} does not apply to any target"
 
     def _source_notes(self) -> list[str]:
         return list(dict.fromkeys(note for sources in self._pool.all for note in sources.notes))
