@@ -63,7 +63,7 @@ class _Reader:
         self._builder = builder
         self._just = just
         self._given = dict(variables or {})
-        self._variables: dict[str, str | None] = dict(self._given)
+        self._variables: dict[str, str | None] = {**({} if just else {"MAKE": "make"}), **self._given}
         self._same: dict[str, str] = {}
         self._entries: dict[str, list[Entry]] = {}
         self._needs: dict[str, set[str]] = {}

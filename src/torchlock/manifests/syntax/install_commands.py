@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.manifests.builder import DocumentBuilder
+    from torchlock.manifests.shell_functions import Functions
     from torchlock.manifests.syntax.virtual_environments import MadeEnvironment
 
 # Placeholders of template engines, test runners and notebooks.
@@ -121,7 +122,8 @@ class Installed:
     companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
     packages. ``folder`` is where the next command runs, ``pythons`` a marker of the Pythons that
     all of it can have. ``environments``: the virtual environments of an image, None in other files.
-    ``named_pythons`` are specifiers of the Pythons that commands of conda ask for.
+    ``named_pythons`` are specifiers of the Pythons that commands of conda ask for. ``functions`` are those of the
+    script whose calls are followed.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class Installed:
     pythons: str = ""
     environments: Environments | None = None
     named_pythons: set[str] = field(default_factory=set)
+    functions: Functions | None = None
 
     @property
     def marker(self) -> str:
@@ -159,7 +162,15 @@ class Installer:
         """Add the packages that one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
         words = bare(split_first(words, self._builder.document.text))
-        if words and self._state.environments is not None:
+        called = (
+            self._state.functions.commands_of(words, self._state.variables)
+            if words and self._state.functions
+            else None
+        )
+        if called is not None:
+            for inner in called:
+                self.take(replace(inner, branch=inner.branch or command.branch))
+        elif words and self._state.environments is not None:
             self._in_environment(words, command, self._state.environments)
         else:
             self._take(words, command)
