@@ -17,7 +17,7 @@ from torchlock.manifests.working_folder import names_own_folder
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
-    from torchlock.manifests.syntax.install_commands import Installed
+    from torchlock.manifests.syntax.installed import Installed
     from torchlock.manifests.syntax.shell import Command
 
 SCRIPT = re.compile(r"[^\s*?]*\.(?:sh|bash|zsh)")

@@ -9,7 +9,7 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.expansion import Expansion, bounded
-from torchlock.manifests.syntax.install_commands import Installed, index_variable
+from torchlock.manifests.syntax.installed import Installed, index_variable
 from torchlock.manifests.syntax.shell import commands
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.detection import kind_by_name
 from torchlock.manifests.formats.dockerfile import read_stages
 from torchlock.manifests.shell_functions import Functions, functions_of, is_called
-from torchlock.manifests.syntax.install_commands import Installed, Installer
+from torchlock.manifests.syntax.install_commands import Installer
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.virtual_environments import Environments
 
