@@ -82,6 +82,13 @@ def test_constraints_have_no_extras(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[" not in text.replace("librosa[display]", "", 1)
 
 
+@pytest.mark.parametrize("form", ["constraints", "uv", "pdm"])
+def test_what_only_a_rule_requires_is_named(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    comment = "# No metadata requires torch: require it yourself, too.\n"
+    assert comment in emitted(capsys, form, "torchcodec==0.7.0")
+    assert comment not in emitted(capsys, form, "torchcodec==0.7.0", "torch")
+
+
 def test_the_page_of_a_build_becomes_a_source(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("torch==2.8.0", "torchaudio", "soundfile", "--accelerator", "cu128")
     page = "https://download.pytorch.org/whl/cu128"

@@ -18,6 +18,7 @@ import tomli
 
 from support.build_stack import Stack, data_of, publish
 from support.wheel_index import WheelIndex
+from torchlock.cli.main import main
 from torchlock.knowledge import tables
 
 if TYPE_CHECKING:
@@ -135,3 +136,40 @@ def test_poetry_and_pdm_lock_what_their_tables_say(stack: Stack, name: str, tool
     assert found["torch"] == "2.8.0+cpu"
     assert found["torchaudio"] == "2.8.0+cpu"
     assert found["soundfile"] == "0.13.1"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("requirements", "python", "platforms"),
+    [
+        ("torch torchaudio", "3.12", ("linux-x86_64", "x86_64-manylinux_2_28")),
+        ("torch==2.8.0 torchaudio torchcodec", "3.12", ("linux-x86_64", "x86_64-manylinux_2_28")),
+        ("torch==1.13.1 torchaudio", "3.9", ("linux-aarch64", "aarch64-manylinux_2_28")),
+        ("torch==2.1.2 torchaudio numpy", "3.11", ("windows-amd64", "x86_64-pc-windows-msvc")),
+        ("torch torchaudio", "3.12", ("macos-x86_64", "x86_64-apple-darwin")),
+        ("whisperx", "3.12", ("linux-x86_64", "x86_64-manylinux_2_28")),
+    ],
+)
+def test_uv_takes_the_locked_set_from_the_real_index(
+    requirements: str, python: str, platforms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["lock", *requirements.split(), "--python", python, "--platform", platforms[0]]
+    assert main([*words, "--emit", "constraints", "-o", "constraints.txt"]) == 0
+    Path("requirements.in").write_text("\n".join(requirements.split()), encoding="utf-8")
+    compile_ = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "-q",
+        "--no-annotate",
+        "--no-header",
+        "requirements.in",
+    ]
+    options = ["-c", "constraints.txt", "--python-version", python, "--python-platform", platforms[1]]
+    found = run(*compile_, *options)
+    pins = [
+        line for line in Path("constraints.txt").read_text("utf-8").splitlines() if "==" in line and line[0] != "#"
+    ]
+    assert sorted(line.partition(" ")[0] for line in found.splitlines()) == sorted(pins)

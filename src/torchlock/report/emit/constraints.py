@@ -19,7 +19,7 @@ It installs nothing by itself. Use it with one of these:
 def render(subject: Subject) -> str:
     """One pin a line; a constraint has no extras (pip refuses them) and no hashes."""
     pins = [_line(pin, subject) for pin in subject.pins]
-    return "\n".join([*subject.header(_USE), "", *subject.options, *pins]) + "\n"
+    return "\n".join([*subject.header(_USE), *subject.undeclared(), "", *subject.options, *pins]) + "\n"
 
 
 def _line(pin: Pin, subject: Subject) -> str:

@@ -19,7 +19,7 @@ def render(subject: Subject) -> str:
     """The versions as overrides, and the sources."""
     platform = subject.lock.target.platform.spelled
     use = _USE.format(python=subject.python, platform=platform)
-    lines = [*subject.header(use), "", "[tool.pdm.resolution.overrides]"]
+    lines = [*subject.header(use), *subject.undeclared(), "", "[tool.pdm.resolution.overrides]"]
     lines += [f"{pin.name} = {quoted('==' + plain(pin, 'pdm'))}" for pin in subject.pins]
     for page in dict.fromkeys(subject.pages.values()):
         names = [quoted(name) for name, each in subject.pages.items() if each == page]

@@ -52,6 +52,12 @@ class Subject(NamedTuple):
         """The pins that somebody chose: the input, a rule, or a build. What these declare decides the others."""
         return [pin for pin in self.pins if pin.rules or pin.page or pin.name in FAMILY or _is_asked(pin)]
 
+    def undeclared(self) -> Iterator[str]:
+        """A comment that names the pins which only a rule requires, so that no tool installs them by itself."""
+        names = [pin.name for pin in self.pins if pin.rules and not pin.required_by]
+        if names:
+            yield f"# No metadata requires {', '.join(names)}: require it yourself, too."
+
     @property
     def python(self) -> str:
         """The Python of the target, like ``3.12``."""

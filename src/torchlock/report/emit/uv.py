@@ -18,7 +18,7 @@ Packages with an entry in [tool.uv.sources] have to be in the dependencies of th
 
 def render(subject: Subject) -> str:
     """The versions as constraints, the indexes, and the environment that they are for."""
-    lines = [*subject.header(_USE), "", "[tool.uv]", "constraint-dependencies = ["]
+    lines = [*subject.header(_USE), *subject.undeclared(), "", "[tool.uv]", "constraint-dependencies = ["]
     lines += [f"    {quoted(_constraint(pin.name, plain(pin, 'uv'), pin.marker))}," for pin in subject.pins]
     marker = quoted(marker_of(subject.lock.target))
     lines += ["]", f"environments = [{marker}]", f"required-environments = [{marker}]"]
