@@ -21,8 +21,8 @@ from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.preloaded_libraries import not_preloaded, preloaded_by
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
-from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
+from torchlock.check.vendors import is_vendors
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries.cxx_names import demangled
@@ -397,7 +397,8 @@ def too_old(context: CheckContext, name: str, attempts: Sequence[Attempt], sever
     lost = [each for one in attempts for each in one.outcome.versions]
     first = max(lost, key=lambda each: numbers_of(each.version))
     library = os.path.basename(first.wanted_by)
-    there = f", and {first.provider} has {first.newest} at most" if first.newest else ""
+    provider = context.root.name(first.provider) if context.root is not None else first.provider
+    there = f", and {provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
     named = preloaded_by(context, first.provider)
