@@ -13,6 +13,7 @@ from torchlock.check.damage import in_place_of_library, why_damaged
 from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
+from torchlock.check.foreign_symbols import are_foreign, unlinked
 from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.loader_messages import LOADER_MANUALS, goes_on, no_library, no_symbol, not_found
 from torchlock.check.mkl import without_jit
@@ -316,6 +317,9 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     found = [undefined for _, undefined in by_attempt]
     if lost := [undefined for undefined in found if undefined.provider]:
         yield outdated(context, name, by_attempt[0][0].path, lost, _severity(name))
+        return
+    if name != "torch" and are_foreign(found):
+        yield unlinked(context, name, by_attempt[0][0].path, found, _severity(name))
         return
     first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
