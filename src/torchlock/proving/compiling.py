@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from packaging.version import Version
 
+from torchlock.inspect.binaries.cxx_names import is_form
 from torchlock.knowledge.spans import in_words
 from torchlock.proving.deciding import decide
 
@@ -31,7 +32,8 @@ class Exported:
         if symbol not in self._told:
             there = [symbol in each.exports for each in self._torches]
             words = in_words([each.wheel.version for each in self._torches], there)
-            known = f"torch has it {words}" if words else "other builds of torch have it"
+            what = "this form" if is_form(symbol.rpartition("!")[2]) else "it"
+            known = f"torch has {what} {words}" if words else f"other builds of torch have {what}"
             self._told[symbol] = known if any(there) else ""
         return self._told[symbol]
 
