@@ -43,6 +43,9 @@ UNDECIDED = {
     ("torchtext", "0.10.0", "macos-arm64"),
 }
 
+# Wheels for the CPU that load with later torches, too. The rule is also about those for CUDA, which no proof has.
+KEPT = {("torchaudio", "2.10.0", "cpu")}
+
 
 @cache
 def _release(name: str, version: str) -> CatalogueRelease:
@@ -85,9 +88,10 @@ def declared(cell: Cell) -> bool:
 
 
 def test_rules_accept_what_wheels_show_to_load() -> None:
-    """A pair that loads, and that its metadata allows, is not ruled out."""
-    wrong = [each for each in proofs.cells() if each.verdict == "loads" and declared(each) and not accepted(each)]
-    assert not wrong
+    """A pair that loads is not ruled out, whatever its metadata says: that is what installers follow."""
+    wrong = [each for each in proofs.cells() if each.verdict == "loads" and not accepted(each)]
+    assert {(each.package, str(each.version), each.build) for each in wrong} == KEPT
+    assert not any(map(declared, wrong))
 
 
 def test_no_rule_accepts_what_wheels_show_to_fail() -> None:

@@ -14,6 +14,7 @@ import pytest
 from support.libraries import elf, import_library, macho, pe, with_sections
 from support.skeletons import dylib
 from torchlock.errors import DataError
+from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.knowledge.proofs import Proofs
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.spans import in_span, span_text
@@ -271,8 +272,8 @@ class TestDeciding:
         found = decide(companion(opened(C, D)), torch(C), "2.8", Exported([torch(C), torch(D, version="2.9.0")]))
         assert (found.verdict, found.kind, found.symbol) == ("fails", "measured", "at::empty")
         assert (
-            found.reason
-            == "libtorchaudio.so uses a form of at::empty, which this torch lacks: torch has it from 2.9.0 on"
+            found.reason == "libtorchaudio.so uses a form of at::empty, "
+            "which this torch lacks: torch has this form from 2.9.0 on"
         )
 
     def test_a_symbol_that_nobody_knows(self) -> None:
@@ -310,7 +311,8 @@ class TestDeciding:
         its = torch(STABLE, build="cu130")
         kind, reason = verdict(companion(opened(STABLE, needed=(library,)), build="cu130"), its)
         assert kind == "unknown"
-        assert f"needs {library}, which this torch, which is built for CUDA 13.0, does not bring" in reason
+        needs = f"needs {with_cuda(library)}, which this torch, which is built for CUDA 13.0,"
+        assert f"{needs} does not bring" in reason
         kind, reason = verdict(companion(opened(D, needed=(library,))), its)
         assert (kind, library in reason) == ("fails", False)
         other = companion(opened(STABLE, needed=(library,)), build="cu126", compares="major")

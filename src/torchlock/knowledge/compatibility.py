@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 # The columns of the table of pairs.
-_FITS, _DECLARED, _LOADS = 0, 1, 2
+_FITS, _DECLARED, _LOADS, _WORKS = 0, 1, 2, 4
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 
 
@@ -158,8 +158,15 @@ class CompatibilityTable:
         """A cache: marker and extra → the cells on which the marker holds."""
 
     def fits(self, name: str, releases: int) -> int:
-        """The releases of torch that work with any of these releases of a companion, in some build and cell."""
+        """The releases of torch that work with any of these releases of a companion, in some build and cell.
+
+        Installers allow the pair, too. For what loads whatever the metadata says see ``works``.
+        """
         return self._torches(name, releases, _FITS, 0)
+
+    def works(self, name: str, releases: int) -> int:
+        """As ``fits``, and pairs that installers refuse: some load with a torch that they do not declare."""
+        return self._torches(name, releases, _WORKS, 0)
 
     def declared(self, name: str, releases: int, platform: int) -> int:
         """The releases of torch that the metadata of any of these releases allows."""
@@ -306,13 +313,27 @@ def newest_beside(name: str, torch: str) -> str:
 
 @cache
 def torches_beside(name: str, version: str) -> tuple[str, ...]:
-    """The final releases of torch, oldest first, that work with one release of a companion; () if none is known.
+    """The final releases of torch, oldest first, that one release of a companion is made for; () if none is known.
 
     Raises:
         DataError: the table is missing or damaged.
     """
+    return _torches_of(name, version, CompatibilityTable.fits)
+
+
+@cache
+def working_beside(name: str, version: str) -> tuple[str, ...]:
+    """As ``torches_beside``, and those that work although the metadata of the companion excludes them.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    return _torches_of(name, version, CompatibilityTable.works)
+
+
+def _torches_of(name: str, version: str, beside: Callable[[CompatibilityTable, str, int], int]) -> tuple[str, ...]:
     table = CompatibilityTable()
     if name not in table.partners or not re.fullmatch(r"\d+(?:\.\d+)*(?:\.post\d+)?", version):
         return ()
     torch, mask = table.packages["torch"], table.packages[name].mask(f"=={version}")
-    return tuple(torch.versions[each] for each in bits(table.fits(name, mask) & ~torch.prereleases))
+    return tuple(torch.versions[each] for each in bits(beside(table, name, mask) & ~torch.prereleases))

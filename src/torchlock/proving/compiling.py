@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from packaging.version import Version
 
+from torchlock.inspect.binaries.cxx_names import is_form
 from torchlock.knowledge.spans import in_words
 from torchlock.proving.deciding import decide
 from torchlock.proving.evidence import CompanionWheel, TorchWheel
@@ -40,7 +41,8 @@ class Exported:
         if symbol not in self._told:
             having = {each.wheel.version for each in self._torches if symbol in each.exports}
             words = in_words(self._versions, [each in having for each in self._versions])
-            known = f"torch has it {words}" if words else "other builds of torch have it"
+            what = "this form" if is_form(symbol.rpartition("!")[2]) else "it"
+            known = f"torch has {what} {words}" if words else f"other builds of torch have {what}"
             self._told[symbol] = known if having else ""
         return self._told[symbol]
 

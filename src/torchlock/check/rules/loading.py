@@ -26,7 +26,7 @@ from torchlock.check.system_packages import install_runtime
 from torchlock.check.vendors import is_vendors
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
-from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.inspect.binaries.cxx_names import demangled, described, is_form
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.elf_process import is_of_torch, numbers_of
@@ -325,7 +325,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = (
-        f"{library} of {name} uses {demangled(first.symbol)}{more}, which {context.named('torch')} does not have"
+        f"{library} of {name} uses {described(first.symbol)}{more}, which {context.named('torch')} does not have"
         f"{_since(context, first.symbol)}"
     )
     expected_error = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
@@ -335,11 +335,11 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     abi = other_abi(context, [undefined.symbol for undefined in found])
     if abi is not None:
         message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
-        message += f"{demangled(first.symbol)}{more}, which this torch does not have"
+        message += f"{described(first.symbol)}{more}, which this torch does not have"
     elif is_wheel_beside_conda(context, name):
         message = (
             f"{context.named(name)} is a wheel, and {context.named('torch')} is of conda, which is another build: "
-            f"{library} uses {demangled(first.symbol)}{more}, which this torch does not have"
+            f"{library} uses {described(first.symbol)}{more}, which this torch does not have"
         )
     yield context.finding(
         "TL611",
@@ -364,7 +364,7 @@ def _and_goes_on(context: CheckContext, name: str, because: str | None) -> str |
 def _since(context: CheckContext, symbol: str) -> str:
     """Which releases of torch have a symbol, as half a sentence; "" if that is not known."""
     known = exported_in(symbol, str(context.target.platform)) if context.target is not None else ""
-    return f": torch has it {known}" if known else ""
+    return f": torch has {'this form' if is_form(symbol) else 'it'} {known}" if known else ""
 
 
 def _nightly(context: CheckContext, name: str) -> str | None:
