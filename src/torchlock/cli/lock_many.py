@@ -51,6 +51,9 @@ def lock_many(arguments: argparse.Namespace, cells: Sequence[Cell], common: Comm
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
+    if arguments.emit:
+        hint = "run torchlock lock --emit once for each target"
+        raise InputError(f"--emit {arguments.emit} is about one target, and the options name several", hint=hint)
     return _Many(arguments, cells, common, console).run()
 
 
