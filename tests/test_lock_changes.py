@@ -200,6 +200,24 @@ def test_an_upgrade_says_what_it_changed(capsys: pytest.CaptureFixture[str]) -> 
     assert version_of("filelock") == new
 
 
+MANY = ["--python", "3.11-3.12", "--platform", "linux-x86_64", "--platform", "windows-amd64", "--offline"]
+
+
+def test_many_targets_have_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["lock", "tqdm", "filelock", *MANY, "-o", "lock.txt"]
+    assert main(command) == 0
+    assert "changed" not in said(capsys)
+    assert main(command) == 0
+    assert "note: nothing changed in lock.txt" in said(capsys)
+    new = version_of("filelock")
+    replaced((f"filelock=={new}", "filelock==3.13.1"))
+    assert main([*command, "-P", "filelock"]) == 0
+    text = said(capsys)
+    assert f"1 package changed in lock.txt: updated filelock 3.13.1 → {new} newer release (-P filelock)" in text
+    assert main([*command, "-P", "filelokc"]) == 2
+    assert "did you mean filelock?" in said(capsys)
+
+
 @pytest.mark.parametrize("name", ["torchh", "filelokc", "nothing-like-it"])
 def test_an_unknown_package_is_not_upgraded(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     locked("filelock")

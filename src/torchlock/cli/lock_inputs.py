@@ -72,17 +72,27 @@ def _files(arguments: argparse.Namespace) -> list[str]:
     """
     files = list(arguments.files)
     if not files and not arguments.requirements:
-        files = [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
-        if not files:
-            raise InputError(
-                "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
-                hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
-            )
+        files = input_files(files)
     if files:
         files = _without_locks(files, alone=not arguments.requirements)
     if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
         raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
     return files
+
+
+def input_files(files: Sequence[str]) -> list[str]:
+    """The files that ask for something; without any, the one in the current folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [*files] or [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
+    if not found:
+        raise InputError(
+            "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
+            hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
+        )
+    return found
 
 
 def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Inputs]:

@@ -13,6 +13,7 @@ from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.lock_output import Rendered, command_of, page_lines, write
+from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn_of_empty_lock
 from torchlock.cli.sources import SourcePool
 from torchlock.cli.streams import write_whole
@@ -188,6 +189,7 @@ class _Many:
         rows: list[dict[str, Any]] = []
         codes = [OK]
         joined = [(file, self._joined(file, solved)) for file in self._files]
+        self._refuse_unknown(solved)
         for file, (lock, members) in joined:
             if not members:
                 continue
@@ -197,6 +199,13 @@ class _Many:
         if self._arguments.json and not (self._arguments.check or self._arguments.diff):
             write_whole(self._json(solved, rows), self._console)
         return max(codes)
+
+    def _refuse_unknown(self, solved: Sequence[_Solved]) -> None:
+        """Refuse a package to upgrade that no target and no existing lock has."""
+        locked = [pin.name for each in solved for pin in (*each.lock.pins, *each.lock.kept)]
+        sets = (existing.pin_set for existing in self._existing.values())
+        before = [name for pins in sets if pins is not None for name in pins.by_name]
+        refuse_unknown(self._arguments, self._common.inputs, locked, before)
 
     def _joined(self, file: LockFile, solved: Sequence[_Solved]) -> tuple[JoinedLock, list[_Solved]]:
         """The lock of one file, and its targets.

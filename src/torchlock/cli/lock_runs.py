@@ -95,6 +95,8 @@ class Runs:
                     error.hint = f"{error.hint}; or {self._advice}" if error.hint else self._advice
                 raise
             self._runs[label] = Run(arguments, inputs, sources, result)
+            if observe := getattr(arguments, "observe", None):  # torchlock upgrade
+                observe(result)
         return self._runs[label]
 
     def again(self, label: str, shared: Sequence[Mapping[str, str]]) -> Lock | Conflict:

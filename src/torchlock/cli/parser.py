@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "audit", "check", "explain", "matrix", "data")
+COMMANDS = ("lock", "upgrade", "diff", "audit", "check", "explain", "matrix", "data")
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
 
 commands:
   lock     resolve requirements into a pinned, hashed lock that installs and loads
+  upgrade  move a line of the input to another release, and what must follow, with the lock
+  diff     show what changed between two locks of any tool, and what it means
   audit    find requirements that will not load, in requirements, lock and other files; fix them
   check    say why torchaudio does not load in an environment, and which command fixes it
   explain  describe a rule, or say why requirements work together or conflict

@@ -164,6 +164,10 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "ignore": None,
     "fix": Refusal("it changes files"),
     "diff": None,
+    # comparison of locks
+    "old-name": Refusal(_RUN, variable=False),
+    "new-name": Refusal(_RUN, variable=False),
+    "exit-code": Refusal(_RUN, variable=False),
     # messages
     "quiet": None,
     "verbose": None,

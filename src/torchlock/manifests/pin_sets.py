@@ -10,7 +10,7 @@ from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import format_of
 from torchlock.manifests.pins import exact_version, read_lock
-from torchlock.manifests.reader import read_as_written, read_content
+from torchlock.manifests.reader import read_as_written
 from torchlock.standards.markers import parsed
 
 if TYPE_CHECKING:
@@ -70,15 +70,21 @@ def _applies(pin: PinnedPackage, target: Target) -> bool:
         return True
 
 
-def read_pin_set(path: str, kind: str = "") -> PinSet:
-    """Read the pins of a lock; without ``kind``, its name or its content says the format.
+def read_pin_set(path: str, kind: str) -> PinSet:
+    """Read the pins of a lock in a format.
 
     Raises:
-        InputError: it cannot be read, or does not list packages.
+        InputError: it cannot be read.
     """
-    if kind:
-        return pin_set_of(read_lock(path, kind))
-    raw = read_content(path)
+    return pin_set_of(read_lock(path, kind))
+
+
+def pin_set_of_content(path: str, raw: bytes) -> PinSet:
+    """The pins of the content of a file; its name or the content says the format.
+
+    Raises:
+        InputError: it cannot be read, or there is no reader for this kind of file.
+    """
     return pin_set_of(read_as_written(path, raw, format_of(path, decode(raw, path).text).kind, {}))
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torchlock.lock.changes import PinChange
+    from torchlock.lock.consequences import Consequence
     from torchlock.lock.model import Move
     from torchlock.manifests.pin_sets import PinnedPackage
+    from torchlock.report.lock_diff import LockDiff
 
 MOST = 20
 """The number of changes that a table shows, unless it shall show all."""
@@ -106,3 +108,31 @@ def _reason(move: Move, allowed: Mapping[str, str]) -> str:
 
 def _clean(text: str) -> str:
     return one_line(masked(text))
+
+
+def text(found: LockDiff, paint: Callable[[str, str], str], *, verbose: bool = False) -> str:
+    """The comparison of two locks: changes, consequences, findings that are new or fixed.
+
+    ``paint`` puts a style around a text; ``verbose`` adds the reasons of findings.
+    """
+    count = len(found.changes)
+    what = "no package differs" if not count else "1 package differs" if count == 1 else f"{count} packages differ"
+    lines = [f"{_clean(found.old)} → {_clean(found.new)}: {what}", *table(found.changes, most=None)]
+    if found.consequences:
+        lines += ["", "consequences:", *(f"  {_clean(line)}" for line in consequence_lines(found.consequences))]
+    for title, findings in ((f"new in {found.new}:", found.begun), (f"fixed since {found.old}:", found.fixed)):
+        if findings:
+            lines += ["", _clean(title)]
+            for finding in findings:
+                severity = paint(finding.severity, finding.severity)
+                lines.append(f"  {severity} {finding.rule} {_clean(finding.message)}")
+                lines += [f"    because {_clean(finding.because)}"] if verbose and finding.because else []
+                remedy = finding.remedy.summary if finding.remedy is not None and findings is found.begun else ""
+                lines += [f"    {paint('hint', 'Fix:')} {_clean(remedy)}"] if remedy else []
+    return "\n".join(lines) + "\n"
+
+
+def consequence_lines(consequences: Sequence[Consequence]) -> Iterator[str]:
+    """One sentence for each consequence, with its platforms."""
+    for each in consequences:
+        yield f"{', '.join(each.platforms)}: {each.text}"

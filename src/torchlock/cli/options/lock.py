@@ -38,9 +38,12 @@ exit codes: 0 locked, 1 no solution (or --check found a difference), 2 input tha
 """
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command, but for those that every command has."""
-    _add_inputs(parser)
+def add_options(parser: argparse.ArgumentParser, requirements: str = 'like "torch>=2.4" torchaudio') -> None:
+    """Add the arguments of the command, but for those that every command has.
+
+    ``requirements`` is the help of the requirements on the command line.
+    """
+    _add_inputs(parser, requirements)
     add_target(parser, many=True)
     _add_targets(parser)
     add_base(parser)
@@ -73,9 +76,9 @@ def _add_targets(parser: argparse.ArgumentParser) -> None:
     add("--partial", action="store_true", help="leave out the targets that have no solution, and say which")
 
 
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
+def _add_inputs(parser: argparse.ArgumentParser, requirements: str) -> None:
     group = parser.add_argument_group("input (default: ./pyproject.toml or ./requirements.in)")
-    group.add_argument("requirements", nargs="*", metavar="REQUIREMENT", help='like "torch>=2.4" torchaudio')
+    group.add_argument("requirements", nargs="*", metavar="REQUIREMENT", help=requirements)
     add = group.add_argument
     add(
         "-r",
