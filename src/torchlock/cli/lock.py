@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -> int:
     """Lock for a single target."""
-    existing = ExistingLock(arguments.output, pylock=is_pylock(arguments))
+    earlier = None if arguments.emit not in (None, "constraints") else arguments.output
+    existing = ExistingLock(earlier, pylock=is_pylock(arguments))
     refuse_output(arguments, common.inputs)
     if not common.inputs.requirements:
         warn_of_empty_lock(arguments, console)

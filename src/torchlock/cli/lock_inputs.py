@@ -38,11 +38,16 @@ def check_usage(arguments: argparse.Namespace, console: Console) -> None:
         raise InputError("--diff and --json both write to standard output", hint="use only one of them")
     if arguments.offline and arguments.refresh:
         raise InputError("--refresh asks the index, and --offline forbids it", hint="use only one of them")
+    if arguments.emit and arguments.format:
+        raise InputError("--emit writes no lock, so --format cannot be used with it", hint="use only one of them")
     if is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
         console.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
 
 
 def is_pylock(arguments: argparse.Namespace) -> bool:
+    """Whether the lock is a pylock.toml."""
+    if arguments.emit:
+        return False
     if arguments.format is None:
         return bool(re.fullmatch(r"pylock(\.[^.]+)?\.toml", Path(arguments.output or "").name))
     return bool(arguments.format == "pylock")
@@ -107,11 +112,14 @@ def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
     """
     if arguments.output is None:
         return
-    from torchlock.cli.output import guard_lock
+    from torchlock.cli.output import guard_emitted, guard_lock
 
     written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
     read_from = {item.origin.path for item in written if item.origin.path is not None}
     read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
+    if arguments.emit:
+        guard_emitted(arguments.output, read_from)
+        return
     guard_lock(arguments.output, read_from, pylock=is_pylock(arguments))
 
 

@@ -52,6 +52,9 @@ def lock_many(arguments: argparse.Namespace, cells: Sequence[Cell], common: Comm
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
+    if arguments.emit:
+        hint = "run torchlock lock --emit once for each target"
+        raise InputError(f"--emit {arguments.emit} is about one target, and the options name several", hint=hint)
     return _Many(arguments, cells, common, console).run()
 
 
@@ -176,7 +179,7 @@ class _Many:
                 written.marker or str(written.requirement.marker or "") if written.requirement else written.marker
             )
             if not any(target.holds(marker) for target in targets):
-                yield f"{written.origin}: {written.origin.text.strip()} applies to none of the targets"
+                yield f"{written.origin}: {written.origin.text.strip()} does not apply to any target"
 
     def _source_notes(self) -> list[str]:
         return list(dict.fromkeys(note for sources in self._pool.all for note in sources.notes))

@@ -124,7 +124,7 @@ def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Loc
     from torchlock.answers import Unknown
     from torchlock.lock import with_hashes
 
-    if arguments.no_hashes and not is_pylock(arguments):
+    if (arguments.no_hashes or arguments.emit) and not is_pylock(arguments):
         return with_hashes(result, lambda file: Unknown("--no-hashes"))
     return with_hashes(result, sources.sha256)
 
@@ -133,6 +133,12 @@ def _render(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, matrix: Matrix
 ) -> str:
     command = command_of(arguments.argv)
+    if arguments.emit:
+        from torchlock.report.emit import render
+        from torchlock.report.emit.subject import Subject
+
+        options = [*sources.option_lines, *page_lines(result.pages)]
+        return render(arguments.emit, Subject(result, command, matrix.date, options, system))
     if is_pylock(arguments):
         from torchlock.report import pylock_toml
 

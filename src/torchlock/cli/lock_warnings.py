@@ -28,7 +28,7 @@ def warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None:
         console.say("warning", "the lock contains the credentials of a URL, as in its input")
     for note in _without_effect(arguments, result):
         console.say("note", note)
-    if arguments.no_hashes or is_pylock(arguments):
+    if arguments.no_hashes or arguments.emit or is_pylock(arguments):
         return
     if bare := [pin.name for pin in result.pins if not _has_hash(pin)]:
         refused = len(bare) < len(result.pins)
