@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     _tell_lines(plan, versions, console, dry=dry)
     final.said.release()
     _tell_consequences(before, after, final.results, console)
+    _tell_findings(files, final.results, console)
     return FOUND if arguments.check and files else OK
 
 
@@ -102,6 +103,9 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
     """
     if arguments.diff and arguments.json:
         raise InputError("--diff and --json both write to standard output", hint="use only one of them")
+    for option in ("emit", "wheelhouse"):
+        if getattr(arguments, option, None):
+            raise InputError(f"upgrade does not take --{option}", hint=f"run torchlock lock --{option} after it")
     if "-" in (*arguments.files, *arguments.constraints):
         raise InputError("upgrade cannot change standard input", hint="name the file with -r FILE")
     output = arguments.output or _lock_beside(arguments.files or input_files(arguments.files))
@@ -278,3 +282,25 @@ def _tell_consequences(
     platforms = dict.fromkeys(str(each.target.platform) for each in results if not isinstance(each, Conflict))
     for line in consequence_lines(consequences_of(before, after, list(platforms))):
         console.say("note", line)
+
+
+def _tell_findings(files: Sequence[NewFile], results: Sequence[Lock | Conflict], console: Console) -> None:
+    """Warn about what audit finds in the new files and did not find before, such as a dependent that breaks."""
+    from torchlock.audit import Auditor, Options
+    from torchlock.report.lock_diff import findings_between
+
+    targets = [each.target for each in results if not isinstance(each, Conflict)]
+    options = Options(
+        pythons=tuple(dict.fromkeys(target.python for target in targets)),
+        platforms=tuple(dict.fromkeys(target.platform for target in targets)),
+    )
+    auditor = Auditor(options)
+    for file in files:
+        if file.old is None:
+            continue
+        begun, _ = findings_between(auditor.report(file.path, file.old), auditor.report(file.path, file.content))
+        for finding in begun:
+            place = f"{file.path}:{finding.place.line}" if finding.place.line else file.path
+            console.say("warning", f"{place}: {finding.rule} {finding.message}")
+            if finding.remedy is not None:
+                console.say("hint", finding.remedy.summary)
