@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.local_index import publish
 from torchlock.cli.main import main
 from torchlock.lock.changes import changes_between
 from torchlock.lock.model import Move
@@ -200,6 +201,27 @@ def test_an_upgrade_says_what_it_changed(capsys: pytest.CaptureFixture[str]) -> 
     assert version_of("filelock") == new
 
 
+def test_a_pylock_has_the_same_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in ("1.0", "2.0"):
+        publish(tmp_path / "index", "alpha", version, ["beta"] if version == "2.0" else [])
+    publish(tmp_path / "index", "beta", "1.0")
+    target = ["--python", "3.12", "--platform", "linux-x86_64"]
+    command = ["lock", *target, "--index-url", str(tmp_path / "index"), "-o", "pylock.toml"]
+    assert main([*command, "alpha<2"]) == 0
+    capsys.readouterr()
+    assert main([*command, "alpha", "-U"]) == 0
+    text = said(capsys)
+    assert "2 packages changed in pylock.toml: updated alpha 1.0 → 2.0 newer release (-U)" in text
+    assert "added beta 1.0 needed by alpha" in text
+    assert main([*command, "alpha<2", "-U", "--diff"]) == 0
+    assert "downgraded alpha 2.0 → 1.0 the command line asks for alpha<2" in said(capsys)
+    other = [*command[:3], "--platform", "windows-amd64", *command[5:]]
+    assert main([*other, "alpha"]) == 0
+    assert "the target changes from Python 3.12, manylinux_2_28_x86_64 to Python 3.12, windows-amd64" in said(
+        capsys
+    )
+
+
 MANY = ["--python", "3.11-3.12", "--platform", "linux-x86_64", "--platform", "windows-amd64", "--offline"]
 
 
@@ -216,6 +238,9 @@ def test_many_targets_have_one_table(capsys: pytest.CaptureFixture[str]) -> None
     assert f"1 package changed in lock.txt: updated filelock 3.13.1 → {new} newer release (-P filelock)" in text
     assert main([*command, "-P", "filelokc"]) == 2
     assert "did you mean filelock?" in said(capsys)
+    assert main([*command, "--python", "3.13"]) == 0
+    linux = "manylinux_2_28_x86_64, windows-amd64"
+    assert f"changes from Python 3.11, 3.12 on {linux} to Python 3.11, 3.12, 3.13 on {linux}" in said(capsys)
 
 
 @pytest.mark.parametrize("name", ["torchh", "filelokc", "nothing-like-it"])
