@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # Options that do not change the result: the command in the lock omits them.
 _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
-_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--color", "--cache-dir"}
+_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--color", "--cache-dir", "--wheelhouse"}
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -88,7 +88,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.say("note", note)
     _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
-    return _write(result, arguments, inputs, sources, system, matrix, console)
+    code = _write(result, arguments, inputs, sources, system, matrix, console)
+    if code == OK and arguments.wheelhouse is not None:
+        from torchlock.cli.fetch import fill_wheelhouse
+
+        return fill_wheelhouse([arguments.output], arguments, console)
+    return code
 
 
 def _print_conflict(
@@ -128,6 +133,10 @@ def _check_usage(arguments: argparse.Namespace, console: Console) -> None:
     """
     if arguments.output == "-":
         arguments.output = None
+    if arguments.wheelhouse is not None:
+        from torchlock.cli.fetch import check_wheelhouse
+
+        check_wheelhouse(arguments)
     if arguments.check and not arguments.output:
         raise InputError("--check compares the lock with a file", hint="name the file with -o FILE")
     if arguments.offline and arguments.refresh:

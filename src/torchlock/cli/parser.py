@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "audit", "check", "explain", "matrix", "data", "config")
+COMMANDS = ("lock", "audit", "check", "explain", "matrix", "data", "fetch", "config")
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
@@ -32,6 +32,7 @@ commands:
   explain  describe a rule, or say why requirements work together or conflict
   matrix   show which releases load with which torch, as a table, data or a page
   data     say how new the compatibility data are, and update them
+  fetch    bring every file of a lock into a folder, to install without a network
   config   say where each setting comes from, and describe the configuration file
 
 examples:
@@ -192,7 +193,7 @@ def is_option(name: str, value: object) -> bool:
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """Import and run a command. It is imported here so that --help and wrong use are fast."""
 
-    if command not in ("data", "config"):
+    if command not in ("data", "fetch", "config"):
         _tell_of_update(command, console)
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)

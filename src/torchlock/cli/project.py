@@ -143,6 +143,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
+    "wheelhouse": Refusal("it fetches files"),
     # data
     "from-index": Refusal(_RUN, variable=False),
     "from": Refusal(_RUN, variable=False),
@@ -202,7 +203,9 @@ def objection(name: str, value: object, folder: str) -> str:
 
 
 # Options whose values are paths, and those whose values are a URL or a path.
-PATHS = frozenset({"requirement", "constraint", "override", "output", "cache-dir", "constraint-from"})
+PATHS = frozenset(
+    {"requirement", "constraint", "override", "output", "cache-dir", "constraint-from", "wheelhouse"}
+)
 LOCATIONS = frozenset({"index-url", "extra-index-url"})
 
 
