@@ -54,7 +54,7 @@ def compile_all(data: Path) -> dict[str, str]:
     rules, statements = read_rules(data / "rules", sources, {"drivers": driver_statements(accelerators)})
     systems = read_systems(data / "systems", sources)
     images = read_images(data / "builds" / "images.toml", sources, systems)
-    builds = read_builds(data / "builds", sources, statements)
+    builds = read_builds(data / "builds", sources, data / "releases")
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     registry, stories = compile_registry(rules)
     facts = {

@@ -11,6 +11,7 @@ from support.check import bad, first, image, run, torch_files
 from support.libraries import elf
 from support.site_folder import install, write
 from torchlock.inspect.loading.preloads import rescued
+from torchlock.knowledge.cuda_libraries import with_cuda
 
 _Spelled = Callable[[dict[str, str]], str]
 LISTED = {"cublas": "libcublas.so.12", "cuda_runtime": "libcudart.so.12"}
@@ -69,7 +70,7 @@ def test_a_library_that_is_not_in_the_list(
     site = stage(tmp_path, spelled(rows), folder, library)
     report = run(capsys, "--path", site, "--root", tmp_path, "--ignore", "TL615")
     assert bad(report) == [("error", "TL610")]
-    assert first(report)["message"] == f"libtorch_cuda.so of torch needs {library}, which is not found"
+    assert first(report)["message"] == f"libtorch_cuda.so of torch needs {with_cuda(library)}, which is not found"
     assert "where torch does not search" in first(report)["because"]
     assert f"nvidia/{folder}/lib" in report["command"]
 

@@ -155,20 +155,20 @@ BROKEN = {
     "torchaudio of another release": Broken(
         Stage("2.8.0+cu128", "12.8", ["torchaudio==2.5.1"], ["torchaudio==2.8.0"]),
         "TL101",
-        ["torchaudio 2.5.1", "needs torch 2.5.1"],
+        ["torchaudio 2.5.1", "needs torch 2.5"],
         ["torchaudio==2.8.0"],
         ["TL611"],
     ),
     "torchaudio of the release before": Broken(
         Stage("2.8.0+cu128", "12.8", ["torchaudio==2.7.1"], ["torchaudio==2.8.0"]),
         "TL101",
-        ["needs torch 2.7.1"],
+        ["needs torch 2.7, "],
         ["torchaudio==2.8.0"],
     ),
     "torchaudio newer than torch": Broken(
         Stage("2.5.1+cu124", "12.4", ["torchaudio==2.8.0"], ["torchaudio==2.5.1"]),
         "TL101",
-        ["needs torch 2.8.0"],
+        ["needs torch 2.8, "],
         ["torchaudio==2.5.1"],
         ["TL611"],
     ),

@@ -74,6 +74,6 @@ def test_wrong_use(arguments: list[str], words: str, capsys: pytest.CaptureFixtu
 def test_a_library_that_no_requirement_brings(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "torchcodec==0.11.0", "torch==2.11.0", *TARGET]) == 1
     assert (
-        "torchcodec 0.11.0 does not load without libnppicc.so.13, because its libraries link it"
+        "torchcodec 0.11.0 does not load without libnppicc.so.13 (CUDA 13), because its libraries link it"
         in capsys.readouterr().out
     )

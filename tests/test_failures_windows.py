@@ -11,6 +11,7 @@ from support.ground import Checked, Ground
 from support.libraries import pe
 from support.site_folder import install, write
 from support.skeletons import Site, uses_of
+from torchlock.knowledge.cuda_libraries import with_cuda
 
 SITE = "C:\\venv\\Lib\\site-packages"
 RUNTIME = ("MSVCP140.dll", "VCRUNTIME140.dll", "VCRUNTIME140_1.dll")
@@ -346,7 +347,7 @@ def test_a_dll_that_an_earlier_build_left_in_the_folder(
     done = ground.check(site, log=loading(left))
     assert done.first.rule == "TL610"
     if is_needed:
-        assert done.first.message == f"{left} of torch needs {lacks}, which is not found"
+        assert done.first.message == f"{left} of torch needs {with_cuda(lacks)}, which is not found"
         return
     assert done.first.message.startswith(
         f"{left}, which is in the folder of torch and in no record, needs {lacks}"

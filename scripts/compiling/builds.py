@@ -20,7 +20,9 @@ from compiling.values import (
     text_of,
     texts_of,
 )
+from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.releases import Catalogue
 
 _BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")
@@ -111,18 +113,17 @@ def _builds(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[_Release]]
     return canonicalize_name(text_of(table, "package")), group, rows
 
 
-def read_builds(
-    root: Path, sources: dict[str, dict[str, str]], statements: dict[str, list[dict[str, Any]]]
-) -> dict[str, Any]:
+def read_builds(root: Path, sources: dict[str, dict[str, str]], folder: Path) -> dict[str, Any]:
     """``builds/``: groups of grounds, and by package and release the rows that rest on them.
 
     The rows are those of ``published.toml``, and those of the tables of files for what it does not have.
-    ``partners`` is taken from the rules: the one torch that a release was compiled against.
+    ``partners`` is taken from the metadata of the wheels, in ``folder``: the torch that a release was built with.
 
     Raises:
         TableError: a table is not of the form, or a source is not known.
     """
     groups, packages = _read_published(root / "published.toml", sources)
+    catalogue = Catalogue(folder) if folder.is_dir() else None
     cells = read_cells(root / "files") - _certain_cells(groups, packages)
     if cells:
         if SOURCE not in sources:
@@ -136,7 +137,7 @@ def read_builds(
     return {
         "groups": groups,
         "packages": packages,
-        "partners": {package: partners(statements.get(package, [])) for package in packages},
+        "partners": {package: partners(catalogue, package) if catalogue else {} for package in packages},
         "sources": {source: sources[source] for source in cited},
     }
 
@@ -183,12 +184,14 @@ def _certain_cells(groups: list[dict[str, Any]], packages: _Packages) -> set[Cel
     }
 
 
-def partners(statements: list[dict[str, Any]]) -> dict[str, str]:
-    """Release → the one torch that it needs, of the statements that pin both."""
+def partners(catalogue: Catalogue, package: str) -> dict[str, str]:
+    """Release → the one release of torch that it was built with: that which each of its wheels declares."""
     found = {}
-    for row in statements:
-        for need in row.get("needs", ()):
-            pins = [re.fullmatch(r"==([\d.]+)", "".join(item[1:2])) for item in (row["when"], need)]
-            if need[0] == "torch" and len(row["when"]) < 3 and len(need) < 3 and pins[0] and pins[1]:
-                found[pins[0][1]] = pins[1][1]
+    for release in catalogue.releases(package) or ():
+        declared = [release.dependencies(wheel) for wheel in range(len(release.tags))]
+        needs = [each for each in declared if not isinstance(each, Unknown)]
+        pins = {need.specifier for each in needs for need in each if need.name == "torch"}
+        pin = re.fullmatch(r"==([\d.]+)(?:\+\w+)?", pins.pop()) if len(pins) == 1 else None
+        if pin:
+            found[release.version] = pin[1]
     return found

@@ -13,7 +13,7 @@ from torchlock.check.nvidia import why_outdated
 from torchlock.check.relevance import owner_of_file
 from torchlock.check.windows_libraries import remedy_for_dll
 from torchlock.finding import Remedy
-from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.inspect.binaries.cxx_names import described
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ def outdated(
     there = f"{library} of {provider} {context.version(provider)}".rstrip() if provider else first.provider
     message = (
         f"{os.path.basename(first.wanted_by)} of {f'{user} {context.version(user)}' if user else name} uses "
-        f"{demangled(first.symbol)}{more}, which {there} does not define"
+        f"{described(first.symbol)}{more}, which {there} does not define"
     )
     return context.finding(
         "TL611",

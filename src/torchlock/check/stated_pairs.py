@@ -12,7 +12,7 @@ from torchlock.check.log_releases import releases_in
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.builds import build_table
-from torchlock.knowledge.compatibility import newest_beside, torches_beside
+from torchlock.knowledge.compatibility import newest_beside, torches_beside, working_beside
 from torchlock.knowledge.indexes import page_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def stated_pair(log: Log, name: str) -> StatedPair | None:
         return None
     (version, label), (torch, torch_label) = known[name], known["torch"]
     torches = torches_beside(name, version)
-    fits, is_conda = _fits(torch, torches), bool(_OF_CONDA.search(log.text))
+    fits, is_conda = _fits(torch, working_beside(name, version)), bool(_OF_CONDA.search(log.text))
     return StatedPair(name, version, label, torch, torch_label, torches, fits, system_of(log.text), is_conda)
 
 

@@ -8,12 +8,14 @@ user.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.judge import violations
+from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import MEMBERS, STACK
 from torchlock.solve.candidates import CandidateFilter, Policy
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 # Judged against torch; of the others the table says only which releases exist where.
 PARTNERS = tuple(name for name, member in MEMBERS.items() if member.rule)
+_LABEL = re.compile(r"\+[\w.]+")
 
 
 def text_of(catalogue: Catalogue, matrix: Matrix) -> str:
@@ -35,9 +38,10 @@ def text_of(catalogue: Catalogue, matrix: Matrix) -> str:
     return json.dumps(digest(catalogue, matrix), separators=(",", ":")) + "\n"
 
 
-def judged(catalogue: Catalogue, name: str) -> list[CatalogueRelease]:
-    """The releases of a project of which the data say what they work with."""
-    return [release for release in catalogue.releases(name) or () if release.is_judged]
+def judged(catalogue: Catalogue, name: str, platform: str = "") -> list[CatalogueRelease]:
+    """The releases of a project of which the data say what they work with, on a platform or on any."""
+    judged = (release for release in catalogue.releases(name) or () if release.is_judged)
+    return [release for release in judged if not platform or platform not in release.lacks]
 
 
 class Pinned(NamedTuple):
@@ -70,7 +74,7 @@ def cells(catalogue: Catalogue) -> Iterator[Cell]:
             candidates = {
                 package: {
                     candidate.release.version: candidate
-                    for candidate in candidate_filter.sort(package, judged(catalogue, package))[0]
+                    for candidate in candidate_filter.sort(package, judged(catalogue, package, name))[0]
                     if candidate.release is not None
                 }
                 for package in STACK
@@ -110,18 +114,19 @@ def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
 class Pair:
     """What one release of a partner says to every release of torch, as masks over torch's releases.
 
-    ``fits``: with some build on some cell; per platform ``declared``: by metadata, ``loads``: as the public
-    index's own builds; ``asks``: its metadata names torch at all.
+    ``works``: with some build on some cell; ``fits``: and installers allow it there; per platform ``declared``: by
+    metadata, ``loads``: as the public index's own builds, and allowed; ``asks``: its metadata names torch at all.
     """
 
     def __init__(self) -> None:
+        self.works = 0
         self.fits = 0
         self.declared = [0] * len(PLATFORMS)
         self.loads = [0] * len(PLATFORMS)
         self.asks = False
 
     def row(self) -> list[Any]:
-        return [self.fits, _shared(self.declared), _shared(self.loads), int(self.asks)]
+        return [self.fits, _shared(self.declared), _shared(self.loads), int(self.asks), self.works]
 
 
 def _shared(masks: list[Any]) -> Any:
@@ -150,13 +155,21 @@ def _judge(pair: Pair, partner: _Forms, cell: Cell, torches: Sequence[_Forms | N
         if torch is None:
             continue
         bit = 1 << index
+        allowed = bit if _allows(partner.declaring, torch.bare, cell) else 0
         if _together((torch.bare, partner.bare), cell, matrix):
-            pair.fits |= bit
+            pair.works |= bit
+            pair.fits |= allowed
         metadata = _violations((torch.declaring, partner.declaring), cell, matrix)
         if not any(violation.statement is None for violation in metadata):
             pair.declared[cell.platform] |= bit
         if _together((torch.built, partner.built), cell, matrix):
-            pair.loads[cell.platform] |= bit
+            pair.loads[cell.platform] |= allowed
+
+
+def _allows(partner: Pinned, torch: Pinned, cell: Cell) -> bool:
+    """Whether metadata allows this torch, whatever label it asks for (``torch==2.0.0+cu117``)."""
+    asked = (each for each in partner.dependencies if each.name == "torch" and cell.target.holds(each.marker))
+    return all(specifier_set(_LABEL.sub("", each.specifier)).contains(torch.version) for each in asked)
 
 
 def _together(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> bool:
@@ -198,4 +211,10 @@ def _package(
         "yanked": [index for index, version in enumerate(versions) if releases[version].yanked is not None],
         "builds": [_shared(builds[version]) for version in versions],
         "date": max(release.date for release in releases.values()),
+        "unproven": {version: _places(release) for version, release in releases.items() if release.lacks},
     }
+
+
+def _places(release: CatalogueRelease) -> list[int]:
+    """The platforms on which it is not known what a release works with."""
+    return [index for index, name in enumerate(PLATFORMS) if name in release.lacks]

@@ -8,7 +8,8 @@ platform.
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from torchlock.answers import Unknown
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 # The columns of the table of pairs.
-_FITS, _DECLARED, _LOADS = 0, 1, 2
+_FITS, _DECLARED, _LOADS, _WORKS = 0, 1, 2, 4
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 
 
 class Package:
-    """The releases of one package. ``everything`` is the mask of all of them."""
+    """The releases of one package. ``everything`` is the mask of all of them.
+
+    ``unproven`` has, for releases of an update, the platforms on which it is not known what they work with.
+    """
 
     def __init__(self, name: str, row: dict[str, Any]) -> None:
         self.name = name
@@ -40,6 +44,7 @@ class Package:
         self.yanked = sum(1 << index for index in row["yanked"])
         self._builds: list[Any] = row["builds"]
         self.date: str = row["date"]
+        self.unproven: dict[str, list[int]] = row["unproven"]
         self.everything = (1 << len(self.versions)) - 1
         self._masks: dict[str, int] = {}
 
@@ -153,8 +158,15 @@ class CompatibilityTable:
         """A cache: marker and extra → the cells on which the marker holds."""
 
     def fits(self, name: str, releases: int) -> int:
-        """The releases of torch that work with any of these releases of a companion, in some build and cell."""
+        """The releases of torch that work with any of these releases of a companion, in some build and cell.
+
+        Installers allow the pair, too. For what loads whatever the metadata says see ``works``.
+        """
         return self._torches(name, releases, _FITS, 0)
+
+    def works(self, name: str, releases: int) -> int:
+        """As ``fits``, and pairs that installers refuse: some load with a torch that they do not declare."""
+        return self._torches(name, releases, _WORKS, 0)
 
     def declared(self, name: str, releases: int, platform: int) -> int:
         """The releases of torch that the metadata of any of these releases allows."""
@@ -236,6 +248,12 @@ class CompatibilityTable:
             self._places[platform] = Platform.parse(self.platforms[platform])
         return self._places[platform]
 
+    def unproven(self, name: str, releases: int) -> int:
+        """The cells on which it is not known what any of these releases works with."""
+        package = self.packages[name]
+        there = [places for text, places in package.unproven.items() if package.mask(f"=={text}") & releases]
+        return reduce(or_, (self.on_platform(place) for places in there for place in places), 0)
+
     def set_platform_floor(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
         """Judge a platform with another floor (libc or macOS).
 
@@ -295,13 +313,27 @@ def newest_beside(name: str, torch: str) -> str:
 
 @cache
 def torches_beside(name: str, version: str) -> tuple[str, ...]:
-    """The final releases of torch, oldest first, that work with one release of a companion; () if none is known.
+    """The final releases of torch, oldest first, that one release of a companion is made for; () if none is known.
 
     Raises:
         DataError: the table is missing or damaged.
     """
+    return _torches_of(name, version, CompatibilityTable.fits)
+
+
+@cache
+def working_beside(name: str, version: str) -> tuple[str, ...]:
+    """As ``torches_beside``, and those that work although the metadata of the companion excludes them.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    return _torches_of(name, version, CompatibilityTable.works)
+
+
+def _torches_of(name: str, version: str, beside: Callable[[CompatibilityTable, str, int], int]) -> tuple[str, ...]:
     table = CompatibilityTable()
     if name not in table.partners or not re.fullmatch(r"\d+(?:\.\d+)*(?:\.post\d+)?", version):
         return ()
     torch, mask = table.packages["torch"], table.packages[name].mask(f"=={version}")
-    return tuple(torch.versions[each] for each in bits(table.fits(name, mask) & ~torch.prereleases))
+    return tuple(torch.versions[each] for each in bits(beside(table, name, mask) & ~torch.prereleases))

@@ -13,6 +13,7 @@ from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import parse_label
+from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
 
@@ -126,7 +127,7 @@ class Statement(NamedTuple):
     @property
     def does_not_load(self) -> str:
         """What ``never`` says of the release: ``does not load``, or ``does not load without libx.so.1``."""
-        return f"does not load without {self.without}" if self.without else "does not load"
+        return f"does not load without {with_cuda(self.without)}" if self.without else "does not load"
 
 
 def is_about_build(stated: str, build: str | Unknown | None) -> bool:

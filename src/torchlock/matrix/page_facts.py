@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlock.answers import Unknown
+from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
@@ -92,7 +93,7 @@ class Facts:
             int(is_pair),
         ]
         if statement.never:
-            yield [NEVER, 0, statement.without, *evidence]
+            yield [NEVER, 0, with_cuda(statement.without), *evidence]
         for need in statement.needs:
             if need.name == "torch":
                 yield [TORCH, spans_of(self._fitting(need)), need.specifier, *evidence]

@@ -18,7 +18,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.inspect.binaries.cxx_names import demangled, described
+from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.knowledge.stack import goes_on_without
 from torchlock.proving.evidence import cuda_of
 
@@ -139,6 +140,16 @@ def is_stable(symbol: str) -> bool:
     return _STABLE.fullmatch(_name(symbol)) is not None
 
 
+def is_of_system(library: str) -> bool:
+    """Whether the operating system, the C++ compiler or Python has a library."""
+    return _OF_SYSTEM.fullmatch(library) is not None
+
+
+def may_decide(symbol: str) -> bool:
+    """Whether a verdict may depend on a symbol: torch, or nobody, has it."""
+    return not _is_of_others(symbol)
+
+
 def _name(symbol: str) -> str:
     """A symbol without the library that it is looked for in."""
     return symbol.rpartition("!")[2]
@@ -184,12 +195,14 @@ def _libraries(library: Library, torch: TorchWheel) -> Iterator[_Lack]:
     """The libraries that it needs and that torch does not bring."""
     name, cuda = library.name.rpartition("/")[2], cuda_of(torch.wheel.build)
     for needed in library.needed:
-        if _is_loaded(needed, torch) or _OF_SYSTEM.fullmatch(needed) or _OF_HOST.match(needed):
+        if _is_loaded(needed, torch) or is_of_system(needed) or _OF_HOST.match(needed):
             continue
         if _OF_CUDA.fullmatch(needed):
             this = f"this torch, which is built for CUDA {cuda}," if cuda else "this build of torch"
             where = "a CUDA toolkit or a package of NVIDIA on the search path of the loader can bring it"
-            yield _Lack(f"{name} needs {needed}, which {this} does not bring; {where}", is_certain=False)
+            yield _Lack(
+                f"{name} needs {with_cuda(needed)}, which {this} does not bring; {where}", is_certain=False
+            )
         else:
             yield _Lack(f"{name} needs {needed}, which neither its wheel nor this torch brings")
 
@@ -207,12 +220,7 @@ def _symbol(library: Library, torch: TorchWheel, history: History) -> _Lack | No
     if not told and not is_torchs(first):
         return _Lack(f"{name} uses {shown}, and it is not known which library has it", shown, is_certain=False)
     told = told or "no torch that was read has it"
-    return _Lack(f"{name} uses {_form(first)}{shown}{others}, which this torch lacks: {told}", shown)
-
-
-def _form(symbol: str) -> str:
-    """A function of C++ has forms with other arguments, which the names alone do not tell apart."""
-    return "" if plain(symbol).startswith("the ") or plain(symbol) == _name(symbol).lstrip("_") else "a form of "
+    return _Lack(f"{name} uses {described(_own(first))}{others}, which this torch lacks: {told}", shown)
 
 
 @cache
@@ -241,9 +249,13 @@ def is_torchs(symbol: str) -> bool:
 
 def plain(symbol: str) -> str:
     """A symbol as a programmer writes it."""
+    return demangled(_own(symbol))
+
+
+def _own(symbol: str) -> str:
+    """A symbol as the compiler named it: macOS writes an underscore before it."""
     library, _, name = symbol.rpartition("!")
-    name = name.removeprefix("_") if library.endswith(".dylib") or symbol.startswith("!") else name
-    return demangled(name)
+    return name.removeprefix("_") if library.endswith(".dylib") or symbol.startswith("!") else name
 
 
 def _optional(companion: CompanionWheel, torch: TorchWheel, history: History) -> Iterator[str]:

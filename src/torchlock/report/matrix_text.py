@@ -22,6 +22,7 @@ _WIDTH = 80
 _FIRST = 16  # the columns of torch and of its build
 # More entries are shown with their reasons only if the reader asks for them.
 _FEW = 8
+_NONE = ["-"]
 _STYLES = {LOADS: "hint", FAILS: "error", UNKNOWN: "warning"}
 
 
@@ -33,7 +34,7 @@ def text(
     *,
     verbose: bool = False,
 ) -> str:
-    """The table of each platform; then the reason and the sources of each entry, if there are few or ``verbose``.
+    """The table of each platform; then the reason and the sources of the entries (``_explained``).
 
     ``paint`` puts a style around a text.
     """
@@ -44,13 +45,40 @@ def text(
         _table(list(rows), platform, selection, versions)
         for platform, rows in groupby(entries, key=lambda entry: entry.platform)
     ]
-    if verbose or len(entries) <= _FEW:
-        parts.append("\n".join(line for entry in entries for line in _entry(entry, paint)))
-        parts.append("\n".join(_sources(entries, table)))
-    else:
-        said = f"{len(entries)} cells, data of {table.date}; -v, or a narrower request, shows the reason of each"
-        parts.append("\n".join(wrap(said, _WIDTH)))
+    explained = list(entries) if verbose else _explained(entries)
+    parts.append("\n".join(line for entry in explained for line in _entry(entry, paint)))
+    parts.append("\n".join(_sources(explained, table)))
+    if len(explained) < len(entries):
+        parts.append("\n".join(wrap(_rest(len(entries), len(explained), table.date), _WIDTH)))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _explained(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries whose reasons are shown without ``verbose``: all, if they are few.
+
+    Of one release of torch, those that do not fail, and the newest of each companion that does: most releases were
+    made for another torch. None, if these are many.
+    """
+    if len(entries) <= _FEW:
+        return list(entries)
+    found: list[Entry] = []
+    newest: dict[str, str] = {}
+    for entry in entries:
+        fails = entry.judged.verdict == FAILS
+        if not fails or newest.setdefault(entry.package, entry.version) == entry.version:
+            found.append(entry)
+    is_one = len({(entry.torch, entry.torch_build, entry.platform) for entry in entries}) == 1
+    return found if is_one and len(found) <= _FEW else []
+
+
+def _rest(count: int, explained: int, date: str) -> str:
+    """How many entries have no reason here, and how to see it."""
+    if not explained:
+        return f"{count} cells, data of {date}; -v shows the reason of each, a narrower request those of fewer"
+    left = count - explained
+    return (
+        f"{left} more {'cell fails' if left == 1 else 'cells fail'}, data of {date}; -v shows the reason of each"
+    )
 
 
 def _table(
@@ -62,13 +90,15 @@ def _table(
     lines = [f"{platform}{python}: releases that load with each torch", ""]
     lines += _joined([["torch"], *([name] for name in columns)], width)
     shown: list[Entry] = []
+    has_none = False
     for (torch, build), rows in groupby(entries, key=lambda entry: (entry.torch, entry.torch_build)):
         found = agreed(rows)
         shown += found
         cells = [_cell([row for row in found if row.package == name], versions[name], width) for name in columns]
+        has_none = has_none or _NONE in cells
         head = [f"{torch} {build or '?'}", *_fitness(found[0])]
         lines += _joined([head, *cells], width)
-    return "\n".join([*lines, "", *_legend(shown)])
+    return "\n".join([*lines, "", *_legend(shown, has_none=has_none)])
 
 
 def _fitness(entry: Entry) -> list[str]:
@@ -99,7 +129,7 @@ def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int) -> list[st
     unknown = {row.version for row in rows if row.judged.verdict == UNKNOWN} - {row.version for row in shown}
     found += [f"{span} ?" for span in spans(unknown, versions)]
     if not found:
-        return ["-"]
+        return _NONE
     return [line for each in found for line in wrap(each, width - 1) or [each]]
 
 
@@ -120,13 +150,13 @@ def spans(names: Iterable[str], versions: Sequence[str]) -> list[str]:
     ]
 
 
-def _legend(entries: Sequence[Entry]) -> list[str]:
+def _legend(entries: Sequence[Entry], *, has_none: bool) -> list[str]:
     kinds = {entry.judged.kind for entry in entries if entry.judged.verdict == LOADS}
     said = [f"{kind[0]} {kind}" for kind in KINDS if kind in kinds]
     if any(entry.judged.verdict == LOADS and not entry.allowed for entry in entries):
         said.append("* its metadata refuses this torch: pip and uv do not install the pair")
     said += ["? unknown"] if any(entry.judged.verdict == UNKNOWN for entry in entries) else []
-    said += ["- no release loads"]
+    said += ["- no release loads"] if has_none else []
     return wrap("; ".join(said), _WIDTH)
 
 

@@ -15,6 +15,7 @@ from torchlock.audit.phrasing import as_of, asked, listed, platforms, where
 from torchlock.audit.rules.replacing_companions import replacements
 from torchlock.audit.rules.versions import LENIENT, RULES, UNBOUND, newest, why
 from torchlock.audit.supplies import Supplies, Supply, all_supplies, build_of
+from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -306,7 +307,7 @@ def choice(
     if statement is None:
         return context.finding(RULES[name], severity, message, demands)
     if statement.without:
-        message += f" without {statement.without}"
+        message += f" without {with_cuda(statement.without)}"
     if statement.rule == "TL201":
         message += f": {listed([f'{each} is built for {build}' for each, build in texts.items()])}"
     return context.statement(statement, severity, message, demands)

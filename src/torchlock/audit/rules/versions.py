@@ -30,10 +30,8 @@ UNBOUND = LENIENT | {"soundfile"}
 
 
 # Installers follow a pin in metadata. A release may still load with another patch release of torch.
-_REFUSED = (
-    "its metadata requires exactly that release, and an installer that reads metadata refuses every other one; "
-    "another patch release of the same minor version may still load"
-)
+_REFUSED = "its metadata requires that release, and an installer that reads metadata refuses every other one"
+_LOADS = "; but their libraries load together"
 
 
 @rule(*PAIR_RULES, "TL902")
@@ -43,17 +41,21 @@ def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Findin
     domains = {name: install_set.releases(name) or 0 for name in judged}
     sets = conflicting_sets(context.stack, domains)
     for names in sets:
-        by_pip = all(install_set.first(name).entry.channel == "pip" for name in names)
-        if by_pip and differ_in_patch(context.stack, {name: domains[name] for name in names}):
-            yield _refusal(context, install_set, names) or _doubt(context, install_set, names)
+        if differ_in_patch(context.stack, {name: domains[name] for name in names}):
+            by_pip = all(_is_of_pip(install_set, name) for name in names if name != "torch")
+            refusal = _refusal(context, install_set, names) if by_pip else None
+            yield refusal or _doubt(context, install_set, names)
         else:
             yield _conflict(context, install_set, names)
     if not sets and "torch" in domains:
         pairs = [("torch", name) for name in domains if name != "torch"]
-        pip_pairs = [
-            pair for pair in pairs if all(install_set.first(name).entry.channel == "pip" for name in pair)
-        ]
+        pip_pairs = [pair for pair in pairs if all(_is_of_pip(install_set, name) for name in pair)]
         yield from filter(None, (_refusal(context, install_set, pair) for pair in pip_pairs))
+
+
+def _is_of_pip(install_set: InstallSet, name: str) -> bool:
+    """Whether pip installs a package, so that the metadata of its wheel counts."""
+    return install_set.first(name).entry.channel == "pip"
 
 
 def differ_in_patch(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
@@ -94,10 +96,21 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
     asks = [f"{asked(install_set.first(name))} asks for {wanted[name]}" for name in lead]
     beside = f" beside {asked(install_set.first('torch'))}" if "torch" in names else ""
     where = "" if refused == there else f" on {platforms(stack, refused)}"
-    message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
+    does = f"pip refuses {'it' if len(lead) == 1 else 'them'}{beside}"
+    if "torch" in names and not _is_of_pip(install_set, "torch"):
+        other = install_set.first("torch")
+        does = f"pip replaces {asked(other)}, which {other.entry.channel} installs"
+    message = f"{listed(asks)}: {does}{where}"
     usual = refused & context.mainstream or refused == there
+    because = _REFUSED + (_LOADS if _work(stack, domains) else "")
     soft = install_set.locked or not install_set.in_one_command(names) or not usual
-    return context.finding(RULES[lead[0]], severity_of(fails=not soft), message, demands, _REFUSED)
+    return context.finding(RULES[lead[0]], severity_of(fails=not soft), message, demands, because)
+
+
+def _work(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
+    """Whether all of these work together, if no metadata counts."""
+    torch = domains.get("torch", stack.packages["torch"].everything)
+    return _meet(torch, {name: stack.works(name, mask) for name, mask in domains.items() if name != "torch"})
 
 
 def _labelled(
@@ -179,22 +192,22 @@ def conflicting_sets(stack: CompatibilityTable, domains: Mapping[str, int]) -> l
     alone = [name for name, mask in wanted.items() if not mask & torch]
     if alone:
         return [("torch", name) if "torch" in domains else (name,) for name in alone]
-    names = list(wanted)
-    if _meet(torch, wanted, names):
+    if _meet(torch, wanted):
         return []
+    names = list(wanted)
     for name in list(names):
         rest = [other for other in names if other != name]
-        if not _meet(torch, wanted, rest):
+        if not _meet(torch, {other: wanted[other] for other in rest}):
             names = rest
     everything = stack.packages["torch"].everything
-    if "torch" in domains and _meet(everything, wanted, names):
+    if "torch" in domains and _meet(everything, {name: wanted[name] for name in names}):
         names.insert(0, "torch")
     return [tuple(names)]
 
 
-def _meet(torch: int, wanted: Mapping[str, int], names: list[str]) -> bool:
-    for name in names:
-        torch &= wanted[name]
+def _meet(torch: int, wanted: Mapping[str, int]) -> bool:
+    for mask in wanted.values():
+        torch &= mask
     return bool(torch)
 
 

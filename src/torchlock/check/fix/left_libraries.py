@@ -9,6 +9,7 @@ from torchlock.check.fix.deletion import file_deletion
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
+from torchlock.knowledge.cuda_libraries import with_cuda
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -33,7 +34,7 @@ def needs(context: CheckContext, name: str, missing: MissingLibrary) -> str:
     """What is said of a library that is not found, and of the one in the folder of a package that needs it."""
     left = is_left(context, name, missing.wanted_by)
     of = f", which is in the folder of {name} and in no record," if left else f" of {name}"
-    return f"{os.path.basename(missing.wanted_by)}{of} needs {missing.name}, which is not found"
+    return f"{os.path.basename(missing.wanted_by)}{of} needs {with_cuda(missing.name)}, which is not found"
 
 
 def _is_needed(context: CheckContext, path: str) -> bool:

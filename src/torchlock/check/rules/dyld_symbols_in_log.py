@@ -12,7 +12,7 @@ from torchlock.check.log_files import files_of_line, is_explained
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.inspect.binaries.cxx_names import described
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.tree_python import settings_of
@@ -89,7 +89,7 @@ def unlinked(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if named is None or _OF_PYTHON.fullmatch(first.symbol):
         return
     meaning = meaning_of_undefined(first.symbol)
-    what = meaning.what if meaning is not None else demangled(first.symbol)
+    what = meaning.what if meaning is not None else described(first.symbol)
     yield context.finding(
         "TL611",
         named.severity,
@@ -124,7 +124,7 @@ def conda_pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield context.finding(
         "TL611",
         opened.severity if opened is not None else severity_of(fails=False),
-        f"{os.path.basename(match['user'].strip())} of {user.name} {user.version} uses {demangled(first.symbol)}, "
+        f"{os.path.basename(match['user'].strip())} of {user.name} {user.version} uses {described(first.symbol)}, "
         f"which {os.path.basename(match['provider'].strip())} of {provider.name} {provider.version} does not have",
         about,
         because="conda installed both, in builds that were not made for each other",

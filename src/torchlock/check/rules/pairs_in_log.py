@@ -13,7 +13,7 @@ from torchlock.check.log_alone import has_stack
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.stated_pairs import companion_of, reason_of, remedy_of, stated_pair
 from torchlock.finding import Strength
-from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.inspect.binaries.cxx_names import described
 from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
@@ -62,6 +62,6 @@ def _companion_of_frames(log: Log) -> str:
 
 
 def _message(stated: StatedPair, lacking: str) -> str:
-    what = demangled(lacking) if not lacking.startswith("lib") else os.path.basename(lacking)
+    what = described(lacking) if not lacking.startswith("lib") else os.path.basename(lacking)
     words = f"{stated.words[0]} does not work with {stated.words[1]}, and the log shows both"
     return f"{words}: {stated.name} asks for {what}, which this torch does not have" if lacking else words

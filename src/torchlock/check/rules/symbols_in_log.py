@@ -9,7 +9,7 @@ from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.loading import undefined_symbols
 from torchlock.check.verdict import explains
 from torchlock.finding import Strength
-from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.inspect.binaries.cxx_names import described
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import UndefinedSymbol
 from torchlock.knowledge.registry import rule
@@ -57,7 +57,7 @@ def _of_any(context: CheckContext, named: LookedUp) -> Finding:
     return context.finding(
         "TL611",
         "error",
-        f"{library} of {context.named(package)} uses {demangled(named.symbol)}, which no library that the process "
+        f"{library} of {context.named(package)} uses {described(named.symbol)}, which no library that the process "
         "of the log had loaded defines",
         package,
         path=named.attempt.path,

@@ -11,7 +11,7 @@ from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol, not_found
 from torchlock.check.rules.loading import too_old
 from torchlock.check.torch_backends import BECAUSE, ends_import, failure
 from torchlock.check.xformers import built_for
-from torchlock.inspect.binaries.cxx_names import demangled
+from torchlock.inspect.binaries.cxx_names import described
 from torchlock.inspect.loading.bundle_process import is_of_torch
 from torchlock.inspect.loading.names_of_torch import is_of_cuda, is_of_cuda_build, is_torchs_symbol
 from torchlock.knowledge.registry import rule
@@ -67,12 +67,12 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         )
     elif undefined:
         library = os.path.basename(lost[0].wanted_by)
-        message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
+        message = f"{library} of {context.named(name)} uses {described(undefined[0])}"
         message += f"{_and_more(undefined)}, which {context.named('torch')} does not have{_ENDS if entry else ''}"
         abi = other_abi(context, undefined)
         if abi is not None:
             message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "
-            message += f"{demangled(undefined[0])}{_and_more(undefined)}, which this torch does not have"
+            message += f"{described(undefined[0])}{_and_more(undefined)}, which this torch does not have"
             message += _ENDS if entry else ""
         because = BECAUSE_OF_ABI if abi is not None else _built_for(context, name) or _ANOTHER
         text = no_symbol(context, name, attempt.path, undefined[0], lost[0].wanted_by)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.linking import resolved
+from torchlock.check.proven import proof_of
 from torchlock.check.rules.import_path import is_of_user
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
 from torchlock.check.rules.versions import in_words
@@ -116,7 +118,7 @@ def _other_version(
     vital = distribution.name in FAMILY and dependency.name in CORE
     repacked = vital and (found.is_devrelease or (found.local is not None and _strange_label(found.local)))
     in_family = distribution.name in FAMILY or dependency.name in FAMILY
-    loads = dependency.name == "torch" and resolved(context, distribution.name) is True
+    loads = dependency.name == "torch" and _loads_anyway(context, distribution.name) is not None
     is_optional = dependency.name.startswith(_OF_COMPILER)
     severity = severity_of(fails=False, partly=in_family and not (repacked or loads or is_optional))
     expected_error, strength = "", Strength.DECLARED
@@ -139,10 +141,21 @@ def _other_version(
 
 
 def _because(context: CheckContext, name: str, other: str) -> str | None:
-    """Why a companion works in spite of a pin, if its symbols were found in this torch."""
-    if other == "torch" and name in FAMILY and resolved(context, name) is True:
-        return f"installers follow this pin of its metadata; all symbols that {name} uses are in this torch"
-    return None
+    """Why a companion works in spite of a pin, if that is known."""
+    loads = _loads_anyway(context, name) if other == "torch" and name in FAMILY else None
+    return None if loads is None else f"installers follow this pin of its metadata; {loads}"
+
+
+def _loads_anyway(context: CheckContext, name: str) -> str | None:
+    """How it is known that a companion loads with this torch: by its libraries, or else by the public wheels."""
+    links = resolved(context, name)
+    if links is True:
+        return f"all symbols that {name} uses are in this torch"
+    proof = proof_of(context, name) if isinstance(links, Unknown) else None
+    if proof is None or proof.verdict != "loads":
+        return None
+    files = " and ".join(each.file for each in proof.evidence)
+    return f"the two releases load together, as their wheels show ({files})"
 
 
 def _is_partial(context: CheckContext, distribution: Distribution) -> bool:

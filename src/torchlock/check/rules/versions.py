@@ -10,6 +10,8 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.check.linking import Ruling, resolved, ruling
+from torchlock.check.proven import proof_of
+from torchlock.check.vendors import is_vendors
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.knowledge.build_pairs import Mismatch
     from torchlock.knowledge.judge import NamedVersion, Violation
+    from torchlock.knowledge.proofs import Cell
 
 # The call in the source that compares CUDA versions at import, and not a comment.
 _CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
@@ -127,6 +130,8 @@ def _findings(context: CheckContext, violation: Violation) -> Iterator[Finding]:
     rest = _ruling(context, violation)
     if rest.is_denied:
         return
+    proof = _proof(context, violation)
+    shown = f"the wheels of both releases show it: {proof.reason}" if proof is not None else ""
     idle = _is_idle(context, statement.rule) or _is_pure(context, pinned.name)
     yield context.finding(
         statement.rule,
@@ -134,11 +139,20 @@ def _findings(context: CheckContext, violation: Violation) -> Iterator[Finding]:
         message,
         *names,
         path=path_of(context, pinned.name),
-        because="; ".join(filter(None, (statement.because, rest.because))),
+        because="; ".join(filter(None, (statement.because, shown or rest.because))),
         strength=rest.strength,
         expected_error=_says(context, statement.rule, pinned.name),
-        sources=statement.sources,
+        sources=tuple(dict.fromkeys((*statement.sources, *(proof.sources if proof is not None else ())))),
     )
+
+
+def _proof(context: CheckContext, violation: Violation) -> Cell | None:
+    """The proof that a companion fails beside this torch, for a rule that names the torch that it needs."""
+    wanted, name = violation.dependency, violation.pinned.name
+    if wanted is None or wanted.name != "torch" or name not in FAMILY or resolved(context, name) is True:
+        return None
+    proof = proof_of(context, name)
+    return proof if proof is not None and proof.verdict == "fails" else None
 
 
 def _ruling(context: CheckContext, violation: Violation) -> Ruling:
@@ -180,17 +194,6 @@ def _is_idle(context: CheckContext, rule: str) -> bool:
         return False
     others = all(context.root is not None and context.root.search(f"libcudnn.so.{major}") for major in (8, 9))
     return others or context.libraries.get("cuda-driver") is None
-
-
-def is_vendors(context: CheckContext, name: str) -> bool:
-    """Whether the package is not a PyTorch build, so that the rules may not apply; its libraries decide."""
-    pin = context.pins.get(name)
-    if pin is None or pin.unversioned:
-        return True
-    copy = context.copy(name)
-    if copy is not None and copy.kind == "editable":
-        return True
-    return bool(pin.version.local and kind_of(pin.version.local) is None) or pin.version.is_prerelease
 
 
 def _builds(context: CheckContext, name: str) -> str:

@@ -51,6 +51,17 @@ def demangled(symbol: str) -> str:
     return what + _with_special(names, _special(symbol[position : position + 2]) if "N" in match[0] else "")
 
 
+def is_form(symbol: str) -> bool:
+    """Whether a symbol is a function of C++: it has forms with other arguments, of which the names say nothing."""
+    name = demangled(symbol)
+    return name != symbol and not name.startswith("the ")
+
+
+def described(symbol: str) -> str:
+    """A symbol in words: ``a form of at::empty``; a function of C, or a table of C++, by its name alone."""
+    return f"a form of {demangled(symbol)}" if is_form(symbol) else demangled(symbol)
+
+
 def _special(code: str) -> str:
     """What the two letters behind the names of a class or namespace mean; "" if they mean neither."""
     if code[:1] in ("C", "D") and code[1:].isdigit():
