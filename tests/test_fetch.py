@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from support.index_server import Reply, Request, Server, entry, page, ranges, sha256
+from support.index_server import Reply, Request, Server, entry, page, ranges, sdist, sha256
 from support.installers import INSTALLERS, install
 from support.local_index import publish
 from support.small_wheels import small_wheel
 from torchlock.cli.main import main
 from torchlock.fetching import bringing
+from torchlock.fetching.locating import Found
 from torchlock.index import download as downloading
 
 ROOT = Path(__file__).parents[1]
@@ -514,3 +515,74 @@ def test_a_lock_with_its_wheelhouse(tmp_path: Path, capsys: pytest.CaptureFixtur
     outcome = install("pip", Path("wheels/lock-offline.txt").absolute(), REFUSED)
     assert outcome.code == 0, outcome.said
     assert outcome.versions == {"gamma": "3.0", "delta": "1.0"}
+
+
+def test_a_part_of_an_older_file_is_fetched_again(server: Server) -> None:
+    """The tag is the same and the content is not: the hash shows it, and the file comes from its beginning."""
+    name = "alpha-1.0-py3-none-any.whl"
+    server.routes[f"/files/{name}"] = Reply(
+        b"x" * 100_000, headers={"ETag": '"one"'}, missing=len(ALPHA) - 100_000
+    )
+    lock(server)
+    assert main(["fetch"]) == 2
+    before = len(server.requests)
+    server.routes[f"/files/{name}"] = tagged(ALPHA)
+    assert main(["fetch"]) == 0
+    first, second = [each for each in server.requests[before:] if each.path.endswith(name)]
+    assert "Range" in first.headers
+    assert "Range" not in second.headers
+    assert wheels() == NAMES
+
+
+def test_what_is_written_of_a_part_has_no_secret(server: Server) -> None:
+    name = "alpha-1.0-py3-none-any.whl"
+    cut = Reply(ALPHA[:100_000], headers={"ETag": '"one"'}, missing=len(ALPHA) - 100_000)
+    server.routes[f"/files/{name}?token=s3cretword"] = cut
+    Path("lock.txt").write_text(
+        f"alpha @ {server.url}files/{name}?token=s3cretword --hash=sha256:{sha256(ALPHA)}\n"
+    )
+    assert main(["fetch", "lock.txt"]) == 2
+    state = list(Path("wheelhouse", bringing.PARTS).glob("*.json"))
+    assert state
+    assert not [path for path in state if "s3cretword" in path.read_text()]
+
+
+def test_what_is_built_is_told(tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    name, content = "epsilon-1.0.tar.gz", sdist("Metadata-Version: 2.1\nName: epsilon\nVersion: 1.0\n", "epsilon")
+    server.routes["/epsilon/"] = page(entry(name, f"{server.url}files/{name}", hashes={"sha256": sha256(content)}))
+    server.routes[f"/files/{name}"] = Reply(content)
+    Path("lock.txt").write_text(f"--index-url {server.url}\nepsilon==1.0 --hash=sha256:{sha256(content)}\n")
+    assert main(["fetch", "lock.txt"]) == 0
+    errors = capsys.readouterr().err
+    assert f"warning: {name} is built from source, and the lock does not name what its build needs" in errors
+    assert (tmp_path / "wheelhouse" / name).exists()
+
+
+def test_an_included_file_is_named(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    path = lock(server)
+    Path("more.txt").write_text("\n" + "delta==1 --hash=sha256:" + "0" * 64 + "\n")
+    path.write_text(path.read_text() + "-r more.txt\n")
+    assert main(["fetch"]) == 1
+    assert "more.txt:2: delta 1: " in capsys.readouterr().err
+
+
+def test_variables_are_expanded_as_pip_does(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = lock(server)
+    path.write_text(path.read_text().replace("http://", "http://me:${INDEX_PASSWORD}@"))
+    monkeypatch.setenv("INDEX_PASSWORD", "s3cretword")
+    assert main(["fetch"]) == 0, capsys.readouterr().err
+    assert "bWU6czNjcmV0d29yZA==" in server.requests[0].headers["Authorization"]
+
+
+def test_progress_says_how_much_has_arrived() -> None:
+    wanted = downloading.Wanted(
+        "alpha-1.0-py3-none-any.whl", "https://example.org/a", ("sha256:00",), 4_000_000_000
+    )
+    progress = bringing.Progress([Found("alpha", "1.0", wanted)])
+    progress.arrived(1_000_000_000)
+    progress.current = wanted.filename
+    shown = str(progress)
+    assert shown.startswith("[#####               ]  25% 1.0 GB of 4.0 GB, ")
+    assert shown.endswith(", 0 of 1 files, alpha-1.0-py3-none-any.whl")

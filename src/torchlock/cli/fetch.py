@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from torchlock import __version__
-from torchlock.cli.exit_codes import FOUND, OK, UNUSABLE
+from torchlock.cli.exit_codes import OK
+from torchlock.cli.fetch_plan import Order, plan_of
+from torchlock.cli.fetch_report import as_json, conclude, counted, listed, tell_of_amount, tell_of_missing
 from torchlock.errors import InputError
 from torchlock.fetching.bringing import Progress, Result, bring, megabytes
-from torchlock.fetching.locating import Locator, Missing
 from torchlock.fetching.locks import read_lock_file
 from torchlock.fetching.offline import offline_lock, offline_name
-from torchlock.redaction import masked, one_line, redact
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
+    from torchlock.cli.fetch_plan import Plan
     from torchlock.cli.streams import Console
-    from torchlock.fetching.locating import Found
     from torchlock.fetching.locks import LockFile
-    from torchlock.index import Index, IndexSettings
     from torchlock.target import Target
-
-
-class Order(NamedTuple):
-    """What to bring: locks, the folder, the targets (empty: all files), and the indexes of the command line."""
-
-    paths: Sequence[str]
-    folder: str
-    targets: Sequence[Target] = ()
-    index_url: str | None = None
-    extra_index_urls: Sequence[str] = ()
-    offline: bool = False
-    cache_dir: str | None = None
-    as_json: bool = False
-    dry_run: bool = False
-
-
-class Plan(NamedTuple):
-    """The files of the locks. ``packages`` are, for each lock, the files of its packages by their number."""
-
-    locks: Sequence[LockFile]
-    packages: Sequence[dict[int, list[Found]]]
-    missing: Sequence[Missing]
-    settings: IndexSettings
-
-    @property
-    def founds(self) -> list[Found]:
-        """The files, each once."""
-        every = (found for packages in self.packages for founds in packages.values() for found in founds)
-        return list({(found.wanted.filename, found.wanted.hashes): found for found in every}.values())
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -114,22 +82,23 @@ def fetch(order: Order, console: Console) -> int:
     """
     locks = [read_lock_file(path) for path in order.paths]
     _refuse_names(locks, order)
-    plan = _plan(locks, order, console)
+    plan = plan_of(locks, order, console)
     console.clear()
     for note in dict.fromkeys(note for lock in locks for note in lock.notes):
         console.say("note", note)
     if order.dry_run:
-        sys.stdout.write(_json(order, plan, []) if order.as_json else "".join(_listed(plan)))
+        sys.stdout.write(as_json(order, plan, []) if order.as_json else "".join(listed(plan)))
         known = sum(found.wanted.size or 0 for found in plan.founds)
-        console.say("note", f"{_counted(plan.founds)}, at least {megabytes(known)}; nothing was fetched")
-        return _tell_of_missing(plan, [], console)
+        console.say("note", f"{counted(plan.founds)}, at least {megabytes(known)}; nothing was fetched")
+        return tell_of_missing(plan, [], console)
+    tell_of_amount(plan, order, console)
     folder = Path(order.folder)
     results = _brought(plan, folder, order, console)
-    code = _tell_of_missing(plan, results, console)
+    code = tell_of_missing(plan, results, console)
     names = _finish(plan, results, folder, whole=code == OK)
     if order.as_json:
-        sys.stdout.write(_json(order, plan, results))
-    _conclude(results, folder, names, console)
+        sys.stdout.write(as_json(order, plan, results))
+    conclude(results, folder, names, console)
     return code
 
 
@@ -173,58 +142,6 @@ def _refuse_names(locks: Sequence[LockFile], order: Order) -> None:
         raise InputError("is not a folder", path=order.folder, hint="name a folder with -o")
 
 
-def _plan(locks: Sequence[LockFile], order: Order, console: Console) -> Plan:
-    """Find the files of all locks.
-
-    Raises:
-        NetworkError: an index could not be asked.
-    """
-    from torchlock.index.settings import combine
-
-    missing: list[Missing] = []
-    packages, every = [], []
-    for lock in locks:
-        settings, sources = _sources(lock, order, console)
-        locator = Locator(sources, order.targets)
-        packages.append({package.number: locator.files(lock, package) for package in lock.packages})
-        missing += locator.missing
-        # The credentials of each index are needed for its files.
-        every.append(replace(settings, extra_index_urls=settings.index_urls, index_url=None))
-    return Plan(locks, packages, missing, combine(every))
-
-
-def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSettings, list[Callable[[], Index]]]:
-    """The indexes and find-links locations of a lock, the first to ask first."""
-    from functools import partial
-
-    from torchlock.index import read_settings
-    from torchlock.index.lazy_indexes import LazyIndexes
-
-    by_kind: dict[str, list[str]] = {}
-    for line in lock.indexes:
-        by_kind.setdefault(line.kind, []).append(line.address)
-    own = by_kind.get("index", [None])[-1]
-    extra = [*order.extra_index_urls, *by_kind.get("extra", [])]
-    links, no_index = by_kind.get("find-links", []), "no-index" in by_kind and order.index_url is None
-    index_url = order.index_url or own
-    settings = read_settings(index_url=index_url, extra_index_urls=extra, find_links=links, no_index=no_index)
-    indexes = LazyIndexes(
-        index_url=index_url,
-        extra_index_urls=extra,
-        find_links=links,
-        no_index=no_index,
-        offline=order.offline,
-        refresh=False,
-        cache_dir=order.cache_dir,
-        build=False,
-        report=console.progress,
-    )
-    sources: list[Callable[[], Index]] = [partial(indexes.only, url) for url in settings.index_urls]
-    if settings.find_links:
-        sources.append(lambda: indexes.links)
-    return settings, sources
-
-
 def _brought(plan: Plan, folder: Path, order: Order, console: Console) -> list[Result]:
     """Bring the files; on an interruption, say how to continue."""
     from torchlock.report.ledger import current
@@ -253,20 +170,6 @@ def _brought(plan: Plan, folder: Path, order: Order, console: Console) -> list[R
         console.clear()
 
 
-def _tell_of_missing(plan: Plan, results: Sequence[Result], console: Console) -> int:
-    """Report what is not there; the exit code."""
-    for missing in plan.missing:
-        console.say("error", str(missing))
-    for result in results:
-        if not result.is_there:
-            console.say("error", f"{result.found.wanted.filename}: {result.reason}")
-            if result.hint:
-                console.say("hint", result.hint)
-    if any(result.status == "failed" for result in results):
-        return UNUSABLE
-    return OK if not plan.missing and all(result.is_there for result in results) else FOUND
-
-
 def _finish(plan: Plan, results: Sequence[Result], folder: Path, *, whole: bool) -> list[str]:
     """Write the pages of the folder and, if nothing is missing, the locks; the paths of the locks.
 
@@ -289,62 +192,3 @@ def _finish(plan: Plan, results: Sequence[Result], folder: Path, *, whole: bool)
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror or error})", path=str(folder)) from error
     return names
-
-
-def _conclude(results: Sequence[Result], folder: Path, names: Sequence[str], console: Console) -> None:
-    """Say what is there, and how to install it."""
-    there = [result for result in results if result.is_there]
-    size = sum((folder / result.found.wanted.filename).stat().st_size for result in there)
-    new = sum(result.status == "fetched" for result in there)
-    count = f"{len(there)} of {len(results)}" if len(there) < len(results) else str(len(there))
-    plural = "file is" if count == "1" else "files are"
-    console.say("note", f"{count} {plural} in {folder} ({megabytes(size)}), {new} of them new")
-    for name in names:
-        command = "uv pip install" if name.endswith(".toml") else "pip install"
-        console.say("hint", f"install without a network: {command} -r {folder / name}")
-
-
-def _counted(founds: Sequence[Found]) -> str:
-    return f"{len(founds)} file{'' if len(founds) == 1 else 's'}"
-
-
-def _listed(plan: Plan) -> Iterator[str]:
-    """A line for each file: size, name, address."""
-    for found in plan.founds:
-        size = megabytes(found.wanted.size) if found.wanted.size is not None else "?"
-        yield f"{size:>10}  {one_line(found.wanted.filename)}  {redact(found.wanted.url)}\n"
-
-
-def _json(order: Order, plan: Plan, results: Sequence[Result]) -> str:
-    """The files as JSON."""
-    from torchlock.report.safe_json import dump_json
-
-    ended = {result.found.wanted.filename: result for result in results}
-    whole = bool(results) and not plan.missing and all(result.is_there for result in results)
-    table: dict[str, Any] = {
-        "torchlock": __version__,
-        "folder": order.folder,
-        "locks": [
-            {"path": lock.path, "offline": str(Path(order.folder) / offline_name(lock)) if whole else None}
-            for lock in plan.locks
-        ],
-        "files": [_row(found, ended.get(found.wanted.filename)) for found in plan.founds],
-        "missing": [
-            {"path": each.path, "line": each.line or None, "package": each.package, "reason": each.reason}
-            for each in plan.missing
-        ],
-    }
-    return dump_json(table)
-
-
-def _row(found: Found, result: Result | None) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "filename": found.wanted.filename,
-        "name": found.package,
-        "version": found.version,
-        "url": redact(found.wanted.url),
-        "size": found.wanted.size,
-        "hashes": sorted(found.wanted.hashes),
-        "status": None if result is None else result.status,
-    }
-    return {**row, "reason": masked(result.reason)} if result is not None and result.reason else row

@@ -67,9 +67,9 @@ class Locator:
         targets = [target for target in self._targets if _needs(package, target)]
         if self._targets and not targets:
             return []
-        found = list(self._listed(lock, package)) if package.files else self._of_indexes(lock, package)
-        found = [each for each in found if self._is_named(each, lock, package)]
-        return self._for_targets(found, targets, lock, package) if targets else found
+        found = list(self._listed(lock, package)) if package.files else self._of_indexes(package)
+        found = [each for each in found if self._is_named(each, package)]
+        return self._for_targets(found, targets, package) if targets else found
 
     def _listed(self, lock: LockFile, package: LockedPackage) -> Iterator[Found]:
         """The files whose addresses the lock states."""
@@ -78,7 +78,7 @@ class Locator:
             wanted = Wanted(file.filename, url, _usable(file.hashes), _size(url, file.size))
             yield Found(package.name, package.version, wanted)
 
-    def _of_indexes(self, lock: LockFile, package: LockedPackage) -> list[Found]:
+    def _of_indexes(self, package: LockedPackage) -> list[Found]:
         """The files that indexes list with the hashes of the lock."""
         left = set(_usable(package.hashes))
         found: dict[str, Found] = {}
@@ -105,10 +105,10 @@ class Locator:
         if left and unasked is not None:
             raise unasked
         if left and not self._targets:
-            self._miss(lock, package, _why(left, len(found), asked, listed))
+            self._miss(package, _why(left, len(found), asked, listed))
         return list(found.values())
 
-    def _is_named(self, found: Found, lock: LockFile, package: LockedPackage) -> bool:
+    def _is_named(self, found: Found, package: LockedPackage) -> bool:
         """Whether installers find a file by its name, as they must in a folder."""
         name = found.wanted.filename
         if not found.wanted.hashes:
@@ -117,24 +117,22 @@ class Locator:
             reason = f"{name!r} is not the name of a wheel or a source distribution, so no folder can serve it"
         else:
             return True
-        self._miss(lock, package, reason)
+        self._miss(package, reason)
         return False
 
-    def _for_targets(
-        self, found: list[Found], targets: Sequence[Target], lock: LockFile, package: LockedPackage
-    ) -> list[Found]:
+    def _for_targets(self, found: list[Found], targets: Sequence[Target], package: LockedPackage) -> list[Found]:
         """For each target the one file that an installer takes."""
         chosen: dict[str, Found] = {}
         for target in targets:
             best = _best(found, target)
             if best is None:
-                self._miss(lock, package, f"the lock has no file for {target}")
+                self._miss(package, f"the lock has no file for {target}")
             else:
                 chosen[best.wanted.filename] = best
         return list(chosen.values())
 
-    def _miss(self, lock: LockFile, package: LockedPackage, reason: str) -> None:
-        self.missing.append(Missing(lock.path, package.line, str(package), reason))
+    def _miss(self, package: LockedPackage, reason: str) -> None:
+        self.missing.append(Missing(package.path, package.line, str(package), reason))
 
 
 def _needs(package: LockedPackage, target: Target) -> bool:

@@ -36,12 +36,13 @@ class Listed(NamedTuple):
 class LockedPackage(NamedTuple):
     """One package of a lock: its files, or the hashes by which an index knows its files.
 
-    ``number`` is its place in the order of the lock, ``line`` its line (0: unknown). ``files`` is empty for a
-    package that an index is asked for.
+    ``number`` is its place in the order of the lock; ``path`` and ``line`` (0: unknown) say where it is, which may
+    be an included file. ``files`` is empty for a package that an index is asked for.
     """
 
     name: str
     version: str
+    path: str
     line: int
     number: int
     marker: str = ""
@@ -115,7 +116,7 @@ def _of_requirements(document: Document, notes: list[str]) -> Iterator[LockedPac
 def _entry(entry: Entry, number: int) -> LockedPackage:
     """A requirement with a version, or with the address of its file."""
     version = entry.specifier.removeprefix("==").removeprefix("=").strip()
-    line, extras, hashes = entry.place.line, tuple(entry.extras), entry.hashes
+    path, line, extras, hashes = entry.path, entry.place.line, tuple(entry.extras), entry.hashes
     if entry.url:
         url, _, fragment = entry.url.partition("#")
         stated = tuple(each.replace("=", ":") for each in fragment.split("&") if each.startswith("sha"))
@@ -123,11 +124,11 @@ def _entry(entry: Entry, number: int) -> LockedPackage:
         listed = Listed(file_name(url), url, hashes)
         parsed = parse(listed.filename)
         version = str(parsed[1]) if parsed else version
-        return LockedPackage(entry.name, version, line, number, entry.marker, extras, hashes, (listed,))
+        return LockedPackage(entry.name, version, path, line, number, entry.marker, extras, hashes, (listed,))
     if not entry.specifier.startswith("==") or "," in entry.specifier or "*" in entry.specifier:
         said = f"{entry.text} does not name one version"
-        raise InputError(said, path=entry.path, line=line, hint="a lock pins each package with ==")
-    return LockedPackage(entry.name, version, line, number, entry.marker, extras, hashes)
+        raise InputError(said, path=path, line=line, hint="a lock pins each package with ==")
+    return LockedPackage(entry.name, version, path, line, number, entry.marker, extras, hashes)
 
 
 def _is_file(url: str) -> bool:
@@ -154,7 +155,8 @@ def _of_pylock(document: Document, notes: list[str]) -> Iterator[LockedPackage]:
         parsed = parse(files[0].filename)
         version = version or (str(parsed[1]) if parsed else "")
         hashes = tuple(each for file in files for each in file.hashes)
-        yield LockedPackage(name, version, line, number, str(package.get("marker", "")), (), hashes, files)
+        marker = str(package.get("marker", ""))
+        yield LockedPackage(name, version, document.path, line, number, marker, (), hashes, files)
 
 
 def _pylock_files(package: dict[str, Any]) -> Iterator[Listed]:

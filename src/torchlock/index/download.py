@@ -54,7 +54,8 @@ class Part:
         key = hashlib.sha256(" ".join((wanted.filename, *sorted(wanted.hashes))).encode()).hexdigest()[:32]
         self.path = folder / f"{key}.part"
         self._state = folder / f"{key}.json"
-        self._url = addresses.request_url(wanted.url) if "://" in wanted.url else wanted.url
+        # As a hash, because an address may have a secret in its query.
+        self._url = hashlib.sha256(wanted.url.encode()).hexdigest()
         self.validator = ""
         self.size = 0
         self.digests = {name: hashlib.new(name) for name in algorithms_of(wanted.hashes)}
@@ -152,23 +153,45 @@ def download(
         InputError: there is no space, or the folder cannot be written.
         Stopped: ``stop`` was set.
     """
-    part = Part(folder, wanted)
     try:
-        with part.open() as file:
-            arrived(part.size)
-            if addresses.is_local(wanted.url):
-                _copy(wanted, part, file, stop, arrived)
-            else:
-                _Download(wanted, part, file, transport(), stop, arrived).run()
-            file.flush()
-            os.fsync(file.fileno())
-        if not is_right(part.digests, wanted.hashes):
-            arrived(-part.size)
-            part.remove()
-            raise Mismatch(_mismatch(wanted, part))
-        part.finish(target)
+        if not _brought(wanted, target, folder, transport, stop, arrived):
+            # The beginning may have been that of an older file, whatever its server said.
+            _brought(wanted, target, folder, transport, stop, arrived)
     except OSError as error:
         raise _unwritable(error, target) from error
+
+
+def _brought(
+    wanted: Wanted,
+    target: Path,
+    folder: Path,
+    transport: Callable[[], Transport],
+    stop: Event,
+    arrived: Callable[[int], None],
+) -> bool:
+    """Bring a file; False if its hash is wrong, and a part of an earlier run was its beginning.
+
+    Raises:
+        OSError: the folder cannot be written; and all that ``download`` raises.
+    """
+    part = Part(folder, wanted)
+    with part.open() as file:
+        continued = part.size > 0
+        arrived(part.size)
+        if addresses.is_local(wanted.url):
+            _copy(wanted, part, file, stop, arrived)
+        else:
+            _Download(wanted, part, file, transport(), stop, arrived).run()
+        file.flush()
+        os.fsync(file.fileno())
+    if not is_right(part.digests, wanted.hashes):
+        arrived(-part.size)
+        part.remove()
+        if continued:
+            return False
+        raise Mismatch(_mismatch(wanted, part))
+    part.finish(target)
+    return True
 
 
 def _mismatch(wanted: Wanted, part: Part) -> str:
