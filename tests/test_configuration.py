@@ -9,30 +9,16 @@ from typing import Any
 
 import pytest
 
+from support.configured import home as home
+from support.configured import put
 from torchlock.cli import config_files
 from torchlock.cli.main import main
 from torchlock.runtime import files
 
-BAD = "torch==2.7.1\ntorchaudio==2.5.1\n"
-WARNED = "torch==2.3.1\ntorchaudio\n"
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline", "--no-annotate"]
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without settings above it, and a home without a file."""
-    for name in [name for name in os.environ if name.startswith("TORCHLOCK_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    (tmp_path / "project" / "sub" / "deep").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path
-
-
-def put(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def user(home: Path, text: str) -> Path:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from test_configuration import BAD, WARNED, home, put  # noqa: F401 (a fixture)
+from support.configured import BAD, WARNED, put
+from support.configured import home as home
 from torchlock.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("home")
