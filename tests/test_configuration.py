@@ -248,3 +248,47 @@ def test_the_search_costs_two_looks_in_each_folder(home: Path, monkeypatch: pyte
     places = [str(each / name) for each in folders for name in ("torchlock.toml", "pyproject.toml")]
     mine = [path for path in looked if path.endswith(("torchlock.toml", "pyproject.toml"))]
     assert mine == [*places, str(home / "home" / "torchlock" / "torchlock.toml")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        ("\nindex-url = 'htp://example.org'\n", ["lock", "torch"], 2),
+        ("extra-index-url = [\n 'https://example.org/a',\n 'ftp://example.org/b',\n]\n", ["lock", "torch"], 3),
+        ("base-image = 'unknown:image'\n", ["lock", "torch", "--offline"], 1),
+        ("\n\noverride = 'absent.txt'\n", ["lock", "torch", "--offline"], 3),
+    ],
+)
+def test_a_value_that_another_part_refuses_is_named_with_its_line(
+    text: str, words: list[str], line: int, capsys: Any
+) -> None:
+    put(Path("torchlock.toml"), text)
+    assert main(words) == 2
+    name = text.split(" =")[0].strip()
+    assert f"torchlock.toml:{line} sets {name}" in capsys.readouterr().err
+
+
+def test_options_that_exclude_each_other(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The stronger one counts; one file cannot set both."""
+    user(home, "quiet = true\n")
+    put(Path("torchlock.toml"), "verbose = true\n")
+    assert value(capsys, "verbose") == (True, 1)
+    assert value(capsys, "quiet") == (False, "default")
+    monkeypatch.setenv("TORCHLOCK_QUIET", "1")
+    assert value(capsys, "verbose") == (False, "default")
+    assert value(capsys, "quiet") == (True, "TORCHLOCK_QUIET")
+    monkeypatch.delenv("TORCHLOCK_QUIET")
+    put(Path("torchlock.toml"), "quiet = true\nverbose = true\n")
+    assert main(["explain", "TL101"]) == 2
+    assert "torchlock.toml:2: verbose excludes quiet" in capsys.readouterr().err
+    put(Path("torchlock.toml"), "base-image = 'unknown:image'\n")
+    assert main(["lock", "six", "--offline", "--constraint-from", "absent"]) == 2
+    assert "absent" in (said := capsys.readouterr().err)
+    assert "unknown:image" not in said
+
+
+def test_a_variable_switches_a_flag_off(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    put(Path("torchlock.toml"), "offline = true\n")
+    assert value(capsys, "offline") == (True, 1)
+    monkeypatch.setenv("TORCHLOCK_OFFLINE", "0")
+    assert value(capsys, "offline") == (False, "TORCHLOCK_OFFLINE")

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
-from torchlock.errors import InputError
+from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PREFIX = "TORCHLOCK_"
 # Options that only the command line and their own variables set.
 _ABOUT_FILES = frozenset({"config", "no-config"})
+# A shorter value may be in a message by chance.
+_TELLING = 5
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -32,27 +34,50 @@ class Settings:
     """The defaults of one command that files and variables set.
 
     ``values`` are by the attribute that argparse uses, ``origins`` by the name of the option. ``options`` are the
-    options that may be set.
+    options that may be set, ``rivals`` the others that each of them excludes.
     """
 
-    def __init__(self, options: Mapping[str, argparse.Action]) -> None:
+    def __init__(self, options: Mapping[str, argparse.Action], rivals: Mapping[str, Sequence[str]]) -> None:
         self.options = options
         self.values: dict[str, Any] = {}
         self.origins: dict[str, Origin] = {}
+        self._rivals = rivals
 
     def set(self, name: str, value: Any, origin: Origin) -> None:
-        """Take a value; it replaces a weaker one."""
+        """Take a value; it replaces a weaker one, and weaker ones of options that it excludes.
+
+        Raises:
+            InputError: the same file sets an option that it excludes.
+        """
+        for other in self._rivals.get(name, ()) if value else ():
+            if self._drop(other) is origin.file is not None:
+                raise origin.file.wrong(f" {name} excludes {other}", name, "use only one of them")
         self.values[self.options[name].dest] = value
         self.origins[name] = origin
 
-    def blamed(self, error: InputError, argv: Sequence[str]) -> InputError:
-        """An error about an option (``--system: …``), with the variable or the line of the file that set it."""
-        if error.path is not None:
-            return self._with_setting(error)
+    def yield_to(self, words: Sequence[str]) -> None:
+        """Drop the values of options that an option of the command line excludes."""
+        for name, others in self._rivals.items():
+            if self.origins.keys() & set(others) and self._is_given(name, words):
+                for other in others:
+                    self._drop(other)
+
+    def _drop(self, name: str) -> ConfigFile | None:
+        """Forget a value that is set; the file that set it."""
+        if name not in self.origins or not self.values[self.options[name].dest]:
+            return None
+        del self.values[self.options[name].dest]
+        return self.origins.pop(name).file
+
+    def blamed(self, error: TorchlockError, argv: Sequence[str]) -> TorchlockError:
+        """An error about an option (``--system: …``), with the variable or the line of the file that set it.
+
+        An error that names a value of a file gets a hint with the line.
+        """
         about = re.match(r"--([a-z-]+)\b", error.message)
         origin = self.origins.get(about[1]) if about else None
-        if about is None or origin is None:
-            return error
+        if not isinstance(error, InputError) or error.path is not None or about is None or origin is None:
+            return self._with_setting(error)
         name, rest = about[1], error.message[len(about[0]) :]
         item = self._item_in(name, rest)
         if self._is_given(name, argv) and (item is None or any(self._items(name)[item] in word for word in argv)):
@@ -61,17 +86,20 @@ class Settings:
             return origin.file.wrong(f" {name}{rest}", name, error.hint, item)
         return InputError(f"{origin.variable}{rest}", hint=error.hint)
 
-    def _with_setting(self, error: InputError) -> InputError:
-        """An error about a file, with a hint that says which setting names the file."""
+    def _with_setting(self, error: TorchlockError) -> TorchlockError:
+        """An error with a hint that says which setting of a file it is about, if it names its value."""
+        path = getattr(error, "path", None)
         for name, origin in self.origins.items():
-            items = self._items(name)
-            if origin.file is None or not isinstance(error.path, str) or error.path not in items:
+            file = origin.file
+            if file is None or not isinstance(self.values[self.options[name].dest], (str, list)):
                 continue
-            line = origin.file.line(name, items.index(error.path) if len(items) > 1 else None)
-            said = f"{origin.file.shown}:{line} sets {name}"
-            if error.hint is None or said not in error.hint:
-                hint = f"{error.hint}; {said}" if error.hint else said
-                return InputError(error.message, path=error.path, line=error.line, hint=hint)
+            for number, item in enumerate(self._items(name)):
+                if item != path and (len(item) < _TELLING or item not in error.message):
+                    continue
+                said = f"{file.shown}:{file.line(name, number) or file.line(name)} sets {name}"
+                if said not in (error.hint or ""):
+                    error.hint = f"{error.hint}; {said}" if error.hint else said
+                return error
         return error
 
     def _items(self, name: str) -> list[str]:
@@ -113,7 +141,7 @@ def settings_of(
     Raises:
         InputError: an unknown key, a key that a file may not set, or a value that the option does not accept.
     """
-    settings = Settings(_options_of(parser, named_only))
+    settings = Settings(_options_of(parser, named_only), _rivals_in(parser))
     for file in reversed(files):
         _take_file(settings, file, is_elsewhere)
     for name, action in settings.options.items():
@@ -132,6 +160,16 @@ def _options_of(parser: argparse.ArgumentParser, named_only: frozenset[str]) -> 
         if action.option_strings and action.dest != "help"
     }
     return {name: action for name, action in found.items() if name not in named_only | _ABOUT_FILES}
+
+
+def _rivals_in(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
+    """For each option the options that it excludes."""
+    found: dict[str, list[str]] = {}
+    for group in parser._mutually_exclusive_groups:
+        names = [action.option_strings[-1][2:] for action in group._group_actions]
+        for name in names:
+            found[name] = [other for other in names if other != name]
+    return found
 
 
 def variable_of(name: str) -> str:

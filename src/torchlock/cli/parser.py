@@ -12,7 +12,7 @@ from torchlock import __version__
 from torchlock.cli.config_files import Choice, Finder, current_folder
 from torchlock.cli.defaults import settings_of, unused_variables
 from torchlock.cli.options.shared import add_configuration, add_messages
-from torchlock.errors import InputError
+from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +129,7 @@ def _parsed(command: str, words: Sequence[str], files: Sequence[ConfigFile]) -> 
     """The arguments of a command; missing options come from variables, then from these files."""
     parser, named_only = parser_of(command)
     settings = settings_of(parser, named_only, is_option, files)
+    settings.yield_to(words)
     parser.set_defaults(**settings.values)
     arguments = parser.parse_intermixed_args(words)
     arguments.settings = settings
@@ -197,7 +198,7 @@ def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
         _tell_of_update(command, console)
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
-    except InputError as error:
+    except TorchlockError as error:
         found = arguments.settings.blamed(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
     return code

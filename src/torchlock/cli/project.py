@@ -157,6 +157,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "output": why_not_written,
     "format": None,
     "builds-by": None,
+    "emit": None,
     "no-hashes": None,
     "no-annotate": None,
     "json": None,
