@@ -138,7 +138,7 @@ def test_a_file_of_another_user_is_not_used(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(config_files.os, "stat", owned)
     assert main(["explain", "TL101"]) == 0
     assert f"warning: {planted} is not used, because it belongs to another user" in capsys.readouterr().err
-    assert value(capsys, "index-url") == ([], "default")
+    assert value(capsys, "index-url") == (None, "default")
     assert value(capsys, "index-url", "--config", str(planted))[1] == 1
 
 
