@@ -314,6 +314,28 @@ def test_each_reason_is_the_right_one(capsys: pytest.CaptureFixture[str]) -> Non
     assert "nothing needs it" in text
 
 
+def test_an_override_is_the_reason_and_not_what_it_replaces(capsys: pytest.CaptureFixture[str]) -> None:
+    locked("torch==2.9.1")
+    Path("over.txt").write_text("triton==3.4.0\n", encoding="utf-8")
+    locked("torch==2.9.1", "--override", "over.txt")
+    text = said(capsys)
+    assert "downgraded triton 3.5.1 → 3.4.0 the override triton==3.4.0" in text
+    assert "needs triton" not in text
+
+
+def test_what_an_image_has_is_no_longer_locked(capsys: pytest.CaptureFixture[str]) -> None:
+    image = "pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime"
+    assert main(["lock", "torchaudio", "soundfile", "--python", "3.11", "--offline", "-o", "lock.txt"]) == 0
+    assert (
+        main(["lock", "torchaudio", "soundfile", "--offline", "--base-image", image, "-o", "lock.txt", "-v"]) == 0
+    )
+    text = said(capsys)
+    assert "it is installed already, and stays" in text
+    assert "removed filelock" in text
+    assert "nothing needs it" not in text
+    assert "nothing that the lock installs needs it" in text
+
+
 def test_the_driver_is_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
     locked("torch", "torchaudio")
     capsys.readouterr()

@@ -28,15 +28,15 @@ class LockChanges:
     def __init__(
         self, existing: ExistingLock, text: str, moves: Iterable[Move], arguments: argparse.Namespace
     ) -> None:
-        from torchlock.manifests.lock_comments import stated_target
-        from torchlock.manifests.pin_sets import pin_set_of_text
-
         self._arguments = arguments
         self._moves = tuple(dict.fromkeys(moves))
         self._targets = ("", "")
         self.found: tuple[PinChange, ...] | None = None
         old = existing.pin_set
         if old is not None:
+            from torchlock.manifests.lock_comments import stated_target
+            from torchlock.manifests.pin_sets import pin_set_of_text
+
             before = old.document.text if old.document is not None else ""
             self._targets = (stated_target(before), stated_target(text))
             new = pin_set_of_text(text, arguments.output, existing.kind)

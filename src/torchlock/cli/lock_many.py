@@ -12,7 +12,7 @@ from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
-from torchlock.cli.lock_output import Rendered, command_of, page_lines, write
+from torchlock.cli.lock_output import Rendered, command_of, filled, page_lines, write
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn_of_empty_lock
 from torchlock.cli.sources import SourcePool
@@ -198,6 +198,9 @@ class _Many:
             codes.append(write(rendered, file.arguments, self._common.inputs, self._console, existing))
         if self._arguments.json and not (self._arguments.check or self._arguments.diff):
             write_whole(self._json(solved, rows), self._console)
+        if max(codes) == OK:
+            paths = [file.arguments.output for file, (_, members) in joined if members]
+            codes.append(filled(paths, self._arguments, self._console))
         return max(codes)
 
     def _refuse_unknown(self, solved: Sequence[_Solved]) -> None:

@@ -42,7 +42,7 @@ _TRANSIENT = {
     "--refresh",
     "--json",
 }
-_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--upgrade-group", "--color", "--cache-dir"}
+_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--upgrade-group", "--color", "--cache-dir", "--wheelhouse"}
 
 
 class Rendered(NamedTuple):
@@ -117,6 +117,15 @@ def write(
             console.say("note", f"the lock replaced {arguments.output}, which torchlock had not written")
     changes.tell(console, written=written)
     return OK
+
+
+def filled(paths: Sequence[str | None], arguments: argparse.Namespace, console: Console) -> int:
+    """Bring the files of locks that were written into --wheelhouse, if it is given; the exit code."""
+    if arguments.wheelhouse is None:
+        return OK
+    from torchlock.cli.fetch import fill_wheelhouse
+
+    return fill_wheelhouse([path for path in paths if path], arguments, console)
 
 
 def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Lock:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.cli.defaults import target_tables
+from torchlock.cli.defaults import is_targets
 from torchlock.cli.project import objection
 from torchlock.errors import InputError
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-# The keys of a table, each with the attribute of the arguments, and whether it may have several values.
-_KEYS = {
+    from torchlock.cli.config_files import ConfigFile
+
+TARGET_KEYS = {
     "python": ("python", True),
     "platform": ("platform", True),
     "accelerator": ("accelerator", True),
@@ -22,7 +23,8 @@ _KEYS = {
     "system": ("system", False),
     "system-lib": ("system_lib", True),
 }
-_OPTIONS = [f"--{name}" for name in _KEYS]
+"""The keys of a table, each with the attribute of the arguments, and whether it may have several values."""
+_OPTIONS = [f"--{name}" for name in TARGET_KEYS]
 
 
 class NamedTarget(NamedTuple):
@@ -42,14 +44,14 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
     stated = [option for option in _OPTIONS if option in written]
     if not arguments.targets and (stated or arguments.universal or _has_base(arguments)):
         return []
-    found = [_target(_Table(*each), arguments) for each in target_tables()]
+    found = [_target(each, arguments) for each in _tables(arguments.config_files)]
     if not arguments.targets:
         return found
     by_name = {target.name: target for target in found}
     for name in arguments.targets:
         if name not in by_name:
             raise _unknown(name, list(by_name))
-        for key, (attribute, _) in _KEYS.items():
+        for key, (attribute, _) in TARGET_KEYS.items():
             value = getattr(by_name[name].arguments, attribute)
             if f"--{key}" in written and value != getattr(arguments, attribute):
                 raise InputError(
@@ -77,11 +79,22 @@ class _Table(NamedTuple):
     """One table with its place, for messages."""
 
     values: Mapping[str, Any]
-    path: str
-    line: int | None
+    file: ConfigFile
+    number: int
 
     def wrong(self, said: str, hint: str | None = None) -> InputError:
-        return InputError(f"[[tool.torchlock.target]]: {said}", path=self.path, line=self.line, hint=hint)
+        line = self.file.line("target", self.number)
+        name = ".".join((*self.file.keys, "target"))
+        return InputError(f"[[{name}]]: {said}", path=self.file.shown, line=line, hint=hint)
+
+
+def _tables(files: Iterable[ConfigFile]) -> list[_Table]:
+    """The tables of the strongest file that has any."""
+    for file in files:
+        value = file.values.get("target")
+        if is_targets("target", value):
+            return [_Table(each, file, number) for number, each in enumerate(value or ())]
+    return []
 
 
 def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
@@ -97,14 +110,14 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
     for key, value in table.values.items():
         if key == "name":
             continue
-        if key not in _KEYS:
-            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(_KEYS)}")
-        attribute, many = _KEYS[key]
+        if key not in TARGET_KEYS:
+            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(TARGET_KEYS)}")
+        attribute, many = TARGET_KEYS[key]
         items = value if many and isinstance(value, list) else [value]
         if not all(isinstance(item, str) for item in items):
             hint = f'write it in quotes: {key} = "{value}"' if isinstance(value, (int, float)) else None
             raise table.wrong(f"{key} = {value!r} is not a string", hint)
-        if said := objection(key, items):
+        if table.file.of_project and (said := objection(key, items, table.file.folder)):
             raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line")
         values[attribute] = items if many else value
     return NamedTarget(name, argparse.Namespace(**values))

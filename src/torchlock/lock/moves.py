@@ -8,6 +8,7 @@ from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.blockers import Blockers, is_of
 from torchlock.lock.model import Move
@@ -116,6 +117,8 @@ class Reasons:
                     continue
                 text = f"{candidate.name} {candidate.version} needs it only where {one_line(dependency.marker)}"
                 return Move(name, old, "", "target", text, package=candidate.name)
+        if self._options.base is not None:  # what that contains may need it
+            return Move(name, old, "", "unneeded", "nothing that the lock installs needs it")
         if name.startswith(_OF_BUILDS) and (build := self.of_build(name, old, "")):
             return build
         return Move(name, old, "", "unneeded", "nothing needs it")
@@ -207,6 +210,9 @@ class Reasons:
 
     def _of_input(self, name: str, old: str) -> Move | None:
         """The line of the user that excludes the old version; None if there is none."""
+        for override in self._universe.overrides_on(name) or ():
+            if override.specifier and not specifier_set(override.specifier).contains(old, prereleases=True):
+                return Move(name, old, "", "input", f"the override {override}")
         allowed = {
             index
             for index, candidate in enumerate(self._universe.candidates(name))
