@@ -377,6 +377,28 @@ def test_pins_that_share_a_conflict_are_not_all_dropped(capsys: pytest.CaptureFi
     assert "torchaudio 2.9.1 → 2.8.0" in said(capsys)
 
 
+def test_a_package_that_is_asked_for_stays_before_what_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """alpha 1 could "stay" only if zeta went back to a release that does not need it."""
+    for name, version, needs in (
+        ("tee", "1", []),
+        ("tee", "2", []),
+        ("alpha", "1", ["tee==1"]),
+        ("alpha", "2", ["tee==2"]),
+        ("zeta", "1", []),
+        ("zeta", "2", ["alpha"]),
+    ):
+        publish(tmp_path / "index", name, version, needs)
+    index = ["--index-url", str(tmp_path / "index"), "--python", "3.12", "--platform", "linux-x86_64"]
+    assert main(["lock", "zeta", "tee==1", *index, "-o", "lock.txt"]) == 0
+    capsys.readouterr()
+    assert main(["lock", "zeta", "tee==2", *index, "-o", "lock.txt"]) == 0
+    text = said(capsys)
+    assert "2 packages changed in lock.txt:" in text
+    assert "updated alpha 1 → 2 follows tee 2: alpha 1 needs tee==1" in text
+
+
 def test_what_is_asked_for_moves_before_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
     """A new driver floor moves torch to the newest release that runs, not to one that keeps setuptools."""
     locked("torch", "torchaudio", "--no-hashes")
