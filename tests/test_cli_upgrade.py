@@ -346,8 +346,13 @@ def test_a_damaged_header_is_no_command() -> None:
     assert read("requirements.in") == INPUT.replace("2.8.0", "2.9.1")
 
 
-def test_json_is_that_of_the_lock(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_that_of_the_lock_and_more(capsys: pytest.CaptureFixture[str]) -> None:
     upgraded("torch==2.9.1", "--json", "--dry-run")
     found = json.loads(capsys.readouterr().out)
     assert {"torch", "torchaudio"} <= {row["name"] for row in found["changes"]}
+    assert found["input_changes"][1] == {
+        "path": "requirements.in", "line": 3, "old": "torchaudio==2.8.0", "new": "torchaudio==2.9.1",
+    }  # fmt: skip
+    assert {"kind": "pythons", "package": "torch"}.items() <= found["consequences"][0].items()
+    assert found["new_findings"] == []
     assert read("requirements.in") == INPUT

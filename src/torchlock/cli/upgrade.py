@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shlex
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +14,9 @@ from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
 from torchlock.cli.lock_inputs import input_files, is_pylock
 from torchlock.cli.recorded_command import recorded
+from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
+from torchlock.cli.upgrade_report import outcome_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict
 from torchlock.manifests.pin_sets import PinSet, pin_set_of_text
@@ -29,12 +32,13 @@ if TYPE_CHECKING:
 
 
 class _Run(NamedTuple):
-    """One run of the lock command: its exit code, results, messages, and the files that it would write."""
+    """One run of the lock command: exit code, results, messages, the files that it would write, its output."""
 
     code: int
     results: list[Lock | Conflict]
     said: HeldConsole
     written: dict[str, bytes]
+    output: str
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -65,10 +69,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.say("note", remark)
     elif not arguments.json:
         _print_diffs(files, console)
-    _tell_lines(plan, versions, console, dry=dry)
+    outcome = outcome_of(plan.changes(versions), before, after, files, final.results)
+    outcome.tell_lines(console, dry=dry)
     final.said.release()
-    _tell_consequences(before, after, final.results, console)
-    _tell_findings(files, final.results, console)
+    outcome.tell_meaning(console)
+    if arguments.json:
+        write_whole(outcome.added_to(final.output), console)
     return FOUND if arguments.check and files else OK
 
 
@@ -173,18 +179,9 @@ def _search(
         if not plan.follow(lines):
             tried.said.release()
             if others := plan.others(lines):
-                words = " ".join(
-                    f"'{each}'" if ">" in each or "<" in each else each for each in arguments_of(asked)
-                )
-                console.say(
-                    "hint", f"to move {', '.join(others)} as well: torchlock upgrade {words} {' '.join(others)}"
-                )
+                words = shlex.join([*(f"{name}{spec}" for name, spec in asked.items()), *others])
+                console.say("hint", f"to move {', '.join(others)} as well: torchlock upgrade {words}")
             return None
-
-
-def arguments_of(asked: Mapping[str, str]) -> list[str]:
-    """The packages to move as they are written on the command line."""
-    return [f"{name}{spec}" for name, spec in asked.items()]
 
 
 def _conflicting(conflict: Conflict) -> list[ParsedRequirement]:
@@ -214,13 +211,10 @@ def _locked(
         **dict.fromkeys(("dry_run", "diff", "check"), False),
         "json": json,
     }
-    with staged(contents, final=final) as stage:
-        if json:
-            code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
-        else:
-            with redirect_stdout(io.StringIO()):
-                code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
-    return _Run(code, results, said, stage.written)
+    output = io.StringIO()
+    with staged(contents, final=final) as stage, redirect_stdout(output):
+        code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
+    return _Run(code, results, said, stage.written, output.getvalue())
 
 
 def _pins(texts: Iterable[tuple[str, bytes | None]], arguments: argparse.Namespace) -> PinSet:
@@ -260,47 +254,3 @@ def _print_diffs(files: Sequence[NewFile], console: Console) -> None:
     for file in files:
         if print_diff(file.path, file.old or b"", file.content):
             console.say("note", f"{file.path}: this diff masks secrets, so patch cannot apply it")
-
-
-def _tell_lines(plan: Plan, versions: Mapping[str, str], console: Console, *, dry: bool) -> None:
-    """Say which lines of the input change."""
-    changes = list(plan.changes(versions))
-    for change in changes:
-        where, verb = f"{change.path}:{change.line}", "would become" if dry else "became"
-        console.say("note", f"{where}: {(change.old or '').strip()} {verb} {change.new.strip()}")
-    if not changes:
-        console.say("note", "no line of the input changes, only the lock")
-
-
-def _tell_consequences(
-    before: PinSet, after: PinSet, results: Sequence[Lock | Conflict], console: Console
-) -> None:
-    """Say what the new releases mean on the platforms of the lock."""
-    from torchlock.lock.consequences import consequences_of
-    from torchlock.report.changes_text import consequence_lines
-
-    platforms = dict.fromkeys(str(each.target.platform) for each in results if not isinstance(each, Conflict))
-    for line in consequence_lines(consequences_of(before, after, list(platforms))):
-        console.say("note", line)
-
-
-def _tell_findings(files: Sequence[NewFile], results: Sequence[Lock | Conflict], console: Console) -> None:
-    """Warn about what audit finds in the new files and did not find before, such as a dependent that breaks."""
-    from torchlock.audit import Auditor, Options
-    from torchlock.report.lock_diff import findings_between
-
-    targets = [each.target for each in results if not isinstance(each, Conflict)]
-    options = Options(
-        pythons=tuple(dict.fromkeys(target.python for target in targets)),
-        platforms=tuple(dict.fromkeys(target.platform for target in targets)),
-    )
-    auditor = Auditor(options)
-    for file in files:
-        if file.old is None:
-            continue
-        begun, _ = findings_between(auditor.report(file.path, file.old), auditor.report(file.path, file.content))
-        for finding in begun:
-            place = f"{file.path}:{finding.place.line}" if finding.place.line else file.path
-            console.say("warning", f"{place}: {finding.rule} {finding.message}")
-            if finding.remedy is not None:
-                console.say("hint", finding.remedy.summary)
