@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
@@ -321,7 +322,10 @@ def _value(action: argparse.Action, value: Any, where: str) -> Any:
             raise InputError(f"{where}: {value!r} is neither true nor false")
         return known
     if isinstance(action.default, list):
-        return [str(item) for item in value] if isinstance(value, list) else str(value).split()
+        if isinstance(value, list):
+            return [str(item) for item in value]
+        is_path = " " in str(value) and Path(str(value)).is_file()
+        return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")
     if action.choices is not None and value not in action.choices:
