@@ -15,6 +15,7 @@ from support.ground import Ground
 from support.real_wheels import Wheels
 from support.sketches import Sketches
 from torchlock import redaction
+from torchlock.cli import config_files
 from torchlock.finding import Finding
 from torchlock.knowledge import registry
 
@@ -65,6 +66,15 @@ def _tables_closed() -> None:
     if next(_tests) % 40 == 0:
         gc.collect()
         gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_a_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the configuration file of the user, except one that says where it is."""
+    place = config_files.user_file
+    monkeypatch.setattr(
+        config_files, "user_file", lambda environ: place(environ) if environ.get("XDG_CONFIG_HOME") else None
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -52,8 +53,14 @@ def arguments(command: str) -> list[str]:
 
 @pytest.mark.parametrize(("command", "option"), SINGLE)
 def test_an_option_of_one_value_is_given_one(
-    command: str, option: argparse.Action, capsys: pytest.CaptureFixture[str]
+    command: str,
+    option: argparse.Action,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one").touch()  # for --config
     first, second = values(option)
     for name in option.option_strings:
         line = [*arguments(command), name, first, option.option_strings[-1], second]

@@ -23,7 +23,7 @@ FLOORS = {
     "written": ("manifests",),
     "indexes": ("index",),
     "solver": ("proving", "solve"),
-    "gathered": ("gathering",),
+    "gathered": ("fetching", "gathering"),
     "lock": ("lock",),
     "judges": ("audit", "check", "matrix"),
     "reports": ("report",),

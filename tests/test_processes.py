@@ -224,7 +224,7 @@ def test_a_worker_that_is_killed_costs_one_file(tmp_path: Path, monkeypatch: pyt
         str(write(tmp_path / name, BROKEN)) for name in ("1.txt", "deadly.txt", *(f"r{n}.txt" for n in range(20)))
     ]
     told: list[int] = []
-    reports = judged(names, Options(), 2, lambda number, _: told.append(number))
+    reports = judged([(name, 0) for name in names], [Options()], 2, lambda number, _: told.append(number))
     assert [each.path for each in reports] == names
     assert told == list(range(1, 23))
     assert [each.path for each in reports if each.status != "error"] == [names[1]]

@@ -146,7 +146,8 @@ class FileReport:
 
     ``text`` is the content, so that a report can show a line; ``error`` says why the file could not be read.
     ``guessed``: the format was guessed from the content; ``names_stack``: it names a package of this stack.
-    ``broken`` is a bug because of which the file was not judged; a finding (TL908) reports it.
+    ``broken`` is a bug because of which the file was not judged; a finding (TL908) reports it. ``config`` is the
+    configuration file of its project, and ``target`` the target that this sets, if it is not that of the run.
     """
 
     path: str
@@ -157,6 +158,8 @@ class FileReport:
     guessed: bool = False
     names_stack: bool = False
     broken: Breakage | None = None
+    config: str = ""
+    target: dict[str, Any] | None = None
 
     @property
     def status(self) -> str:

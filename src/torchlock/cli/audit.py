@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.audit import Auditor, Options, broken
-from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
+from torchlock.audit import broken
+from torchlock.cli.audit_reports import add_crash_report, report_of, unusable_settings
+from torchlock.cli.exit_codes import BUG
+from torchlock.cli.file_settings import FileSettings
 from torchlock.cli.output import guard_report, write_result
-from torchlock.cli.reports import exit_code, ignored_rules, rendered
+from torchlock.cli.reports import exit_code, rendered
 from torchlock.cli.safe_path import can_share, safe_path
-from torchlock.errors import InputError, TorchlockError
-from torchlock.finding import FileReport, Finding, Report
+from torchlock.errors import InputError
+from torchlock.finding import FileReport, Finding
 from torchlock.knowledge.registry import rule
 from torchlock.runtime.files import is_folder
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from torchlock.audit import Auditor
+    from torchlock.cli.file_settings import Settled
     from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
-    from torchlock.knowledge.gpus import Gpu
-    from torchlock.target import Platform
+    from torchlock.finding import Report
 
 # With this many files, a second process saves time (measured: its start takes 20 ms, a file 2 to 5 ms).
 _MANY = 100
@@ -37,38 +38,47 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: wrong use, or a file that cannot be written.
     """
     _refuse_misuse(arguments)
-    options = audit_options(arguments, console)
+    settings = FileSettings(arguments, console)
     files, unread = _files(arguments, console)
     guard_report(arguments.output, [*files, *unread])
     if arguments.fix or arguments.diff:
-        return _fix(arguments, options, files, console)
-    passed = [_unread(path) for path in unread if "TL906" not in options.ignore]
-    judged = _judged(files, options, arguments, console)
-    _add_crash_report(judged)
-    report = _report([*judged, *passed], options, arguments)
-    code = exit_code(report, strict=arguments.strict)
+        from torchlock.cli.audit_fix import fix
+
+        return fix(arguments, settings, files, console)
+    passed = [_unread(path) for path in unread if not _is_ignored("TL906", path, settings)]
+    judged = _judged(files, settings, arguments, console)
+    add_crash_report(judged)
+    report = report_of([*judged, *passed], settings)
+    code = exit_code(report, settings.strict)
     for file in report.files:
         if file.error is not None:
             console.say("error", f"{file.path}: {file.error}")
     try:
         output = _rendered(report, code, arguments, console)
     except Exception:
-        told = [_or_bug_in_writing(file, options, arguments, console) for file in report.files]
+        told = [_or_bug_in_writing(file, settings, arguments, console) for file in report.files]
         if not any(file.broken for file in told):
             raise
-        _add_crash_report(told)
-        report, code = _report(told, options, arguments), BUG
+        add_crash_report(told)
+        report, code = report_of(told, settings), BUG
         output = _rendered(report, code, arguments, console)
     write_result(output, arguments.output, console)
     return code
 
 
+def _is_ignored(rule: str, path: str, settings: FileSettings) -> bool:
+    try:
+        return rule in settings.of(path).options.ignore
+    except InputError:
+        return False
+
+
 def _or_bug_in_writing(
-    file: FileReport, options: Options, arguments: argparse.Namespace, console: Console
+    file: FileReport, settings: FileSettings, arguments: argparse.Namespace, console: Console
 ) -> FileReport:
     """The report on a file; if it cannot be written because of a bug, the report on that bug."""
     try:
-        _rendered(_report([file], options, arguments), BUG, arguments, console)
+        _rendered(report_of([file], settings), BUG, arguments, console)
     except Exception as error:
         return broken(file.path, error, "while it wrote this report, so what was found here is left out")
     return file
@@ -82,65 +92,6 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if (arguments.fix or arguments.diff) and (arguments.format != "text" or arguments.output):
         name = "--fix" if arguments.fix else "--diff"
         raise InputError(f"{name} writes no report", hint=f"run the audit again, without {name}, for a report")
-
-
-def audit_options(arguments: argparse.Namespace, console: Console) -> Options:
-    """The targets and rules of the command line."""
-    from torchlock.cli.target import accelerator_of, platform_of, python_of
-    from torchlock.target import PYTHONS
-
-    platforms: tuple[Platform, ...] | None = None
-    libraries: dict[str, str | None] = {}
-    if arguments.platform is not None or arguments.system != "none" or arguments.system_lib:
-        platform, libraries, _ = platform_of(
-            arguments.platform or _platform_of(arguments), arguments.system, arguments.system_lib
-        )
-        platforms = (platform,)
-        floors = any(text.startswith(("glibc=", "musl=", "macos=")) for text in arguments.system_lib)
-        if arguments.platform is None and arguments.system == "none" and not floors:
-            platforms = None
-    asked_for = platforms[0] if platforms else None
-    pythons = None if arguments.python is None else (python_of(arguments.python, asked_for),)
-    if pythons and pythons[0].minor not in PYTHONS:
-        hint = f"the data cover Python 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
-        raise InputError(f"--python: no data for Python {pythons[0]}", hint=hint)
-    build = accelerator_of(arguments.accelerator, asked_for)
-    gpus: tuple[Gpu, ...] = ()
-    wanted: tuple[str, ...] = ()
-    if arguments.gpu is not None or build != "pypi":
-        from torchlock.cli.audit_builds import builds_for_files
-        from torchlock.cli.build_machine import HOST, machine_for_files
-
-        gpu = HOST if build == "auto" and arguments.gpu is None else arguments.gpu
-        machine = machine_for_files(gpu, libraries.get("cuda-driver") or "")
-        wanted = builds_for_files(build, asked_for, machine)
-        if build == "auto":
-            console.say("note", f"--accelerator auto means {', '.join(wanted)} ({machine})")
-        gpus = machine.gpus or ()
-        libraries = {**libraries, **machine.libraries}
-    ignored = ignored_rules(arguments.ignore)
-    return Options(
-        pythons,
-        platforms,
-        ignored,
-        libraries,
-        gpus,
-        wanted,
-        wanted_by_machine=build == "auto",
-        docs=arguments.docs,
-    )
-
-
-def _platform_of(arguments: argparse.Namespace) -> str:
-    """A platform of the system that the command line names, if it names no platform."""
-    from torchlock.knowledge import systems
-    from torchlock.target import PLATFORMS
-
-    if arguments.system not in ("none", "host"):
-        runs_on = systems.load(arguments.system).platforms
-    else:
-        runs_on = ("macos",) if any(text.startswith("macos=") for text in arguments.system_lib) else ()
-    return next((name for name in PLATFORMS if name.partition("-")[0] in runs_on), PLATFORMS[0])
 
 
 def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], list[str]]:
@@ -180,24 +131,32 @@ def _without_dot(path: str) -> str:
 
 
 def _judged(
-    files: Sequence[str], options: Options, arguments: argparse.Namespace, console: Console
+    files: Sequence[str], settings: FileSettings, arguments: argparse.Namespace, console: Console
 ) -> list[FileReport]:
     """One report per file, in order; many files are distributed to one process per core."""
+    usable: dict[str, Settled] = {}
+    reports: dict[str, FileReport] = {}
+    for path in files:
+        try:
+            usable[path] = settings.of(path)
+        except InputError as error:
+            reports[path] = unusable_settings(path, error)
     cores = os.cpu_count() or 1
-    shared = len(files) >= _MANY and cores >= 2 and "-" not in files and can_share()
-    reports = _judged_by_workers(files, options, cores, console) if shared else None
-    if reports is None:
-        auditor, reports = Auditor(options), []
-        for number, path in enumerate(files, 1):
+    shared = len(usable) >= _MANY and cores >= 2 and "-" not in files and can_share()
+    found = _judged_by_workers(usable, settings, cores, console) if shared else None
+    if found is None:
+        found = []
+        for number, (path, settled) in enumerate(usable.items(), 1):
             if len(files) > 1:
                 console.progress(f"audit {number} of {len(files)}: {path}")
-            reports.append(_report_on(auditor, path, arguments.stdin_name))
+            found.append(_report_on(settings.auditor(settled), path, arguments.stdin_name))
     console.clear()
-    return reports
+    reports.update(zip(usable, found, strict=True))
+    return [reports[path] for path in files]
 
 
 def _judged_by_workers(
-    files: Sequence[str], options: Options, count: int, console: Console
+    files: Mapping[str, Settled], settings: FileSettings, count: int, console: Console
 ) -> list[FileReport] | None:
     """The reports of worker processes; None if no process can be started (a limit, a long TMPDIR)."""
     from torchlock.cli.workers import judged
@@ -205,9 +164,10 @@ def _judged_by_workers(
     def tell(number: int, path: str) -> None:
         console.progress(f"audit {number} of {len(files)}: {path}")
 
+    jobs = [(path, settled.number) for path, settled in files.items()]
     try:
         with safe_path():
-            return judged(files, options, count, tell)
+            return judged(jobs, settings.options, count, tell)
     except OSError:
         return None
 
@@ -224,32 +184,6 @@ def _report_on(auditor: Auditor, path: str, name: str) -> FileReport:
     return report
 
 
-def _report(files: list[FileReport], options: Options, arguments: argparse.Namespace) -> Report:
-    from torchlock.knowledge.rules import Matrix
-
-    target = {
-        "python": None if options.pythons is None else [str(python) for python in options.pythons],
-        "platform": None if options.platforms is None else [platform.spelled for platform in options.platforms],
-        "accelerator": arguments.accelerator,
-        "gpu": ",".join(gpu.arch for gpu in options.gpus) or arguments.gpu,
-        "system": arguments.system,
-        "libraries": dict(options.libraries),
-    }
-    matrix = Matrix()
-    return Report(files, matrix.date, target, matrix.update)
-
-
-def _add_crash_report(files: Iterable[FileReport]) -> None:
-    """Write one bug report for all bugs; the findings of each affected file name it."""
-    broken = [file for file in files if file.broken]
-    if broken:
-        from torchlock.cli import crash
-
-        remedy = crash.remedy_for(file.broken for file in broken if file.broken)
-        for finding in (finding for file in broken for finding in file.findings):
-            finding.remedy = remedy
-
-
 def _rendered(report: Report, code: int, arguments: argparse.Namespace, console: Console) -> str:
     def as_json() -> str:
         from torchlock.report.audit_json import audit_json
@@ -262,105 +196,3 @@ def _rendered(report: Report, code: int, arguments: argparse.Namespace, console:
         return text(report, paint, verbose=arguments.verbose)
 
     return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
-
-
-def _fix(arguments: argparse.Namespace, options: Options, files: Sequence[str], console: Console) -> int:
-    """Show or apply the fixes; the exit code describes the findings that remain.
-
-    A file that cannot be read or written is an error (exit code 2); the others are still fixed.
-    """
-    from torchlock.report.ledger import current
-
-    current().of = len(files) if arguments.fix else 0
-    auditor = Auditor(options)
-    left, there, failed = [], [], False
-    for path in files:
-        name = arguments.stdin_name if path == "-" else path
-        try:
-            before = now = _read(path)
-        except InputError as error:
-            left.append(FileReport(path, "", error=error.message))
-            there.append(left[-1])
-            continue
-        try:
-            now = _fixed(auditor, path, before, arguments, console)
-        except InputError as error:
-            console.say("error", str(error))
-            failed = True
-        except TorchlockError:
-            raise
-        except Exception as error:
-            left.append(broken(path, error))
-            there.append(left[-1])
-            continue
-        left.append(auditor.report(name, now))
-        if left[-1].guessed and path != "-" and left[-1].status != "ok":
-            console.say("note", f"{path}: not changed, because its format was only guessed from its content")
-        there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
-    _add_crash_report({id(file): file for file in (*left, *there)}.values())
-    report = _report(left, options, arguments)
-    code = exit_code(_report(there, options, arguments), strict=arguments.strict)
-    if exit_code(report, strict=arguments.strict) != OK:
-        from torchlock.report.audit_text import text
-
-        console.line(text(report, console.paint, verbose=False).rstrip("\n"))
-    if not arguments.strict:
-        _tell_of_warnings(left, console)
-    return UNUSABLE if failed and code != BUG else code
-
-
-def _tell_of_warnings(left: Sequence[FileReport], console: Console) -> None:
-    """Say that warnings have fixes which are not made without --strict."""
-    findings = [each for file in left for each in file.findings if each.severity == "warning"]
-    count = sum(1 for each in findings if each.remedy is not None and each.remedy.edits)
-    if count:
-        console.say("note", f"--strict also fixes {count} warning{'' if count == 1 else 's'}")
-
-
-def _fixed(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, console: Console) -> bytes:
-    """Fix one file and show the changes; return the new content.
-
-    Raises:
-        InputError: it cannot be read or written.
-    """
-    severities = ("error", "warning") if arguments.strict else ("error",)
-    after = auditor.fixed(arguments.stdin_name if path == "-" else path, severities, before)
-    if after is None:
-        return before
-    if arguments.fix:
-        from torchlock.report.atomic import write_bytes
-
-        remark = write_bytes(path, after, expected=before).remark
-        if remark:
-            console.say("note", remark)
-    if print_diff(path, before, after) and arguments.diff:
-        console.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
-    return after
-
-
-def _read(path: str) -> bytes:
-    from torchlock.manifests.text import read_bytes
-
-    if path != "-" and Path(path).exists() and not Path(path).is_file():
-        raise InputError("is not a regular file", path=path)
-    return read_bytes(path)
-
-
-def print_diff(path: str, before: bytes, after: bytes) -> bool:
-    """Print the difference for ``patch``; return whether secrets in it are masked, so that patch cannot use it."""
-
-    from difflib import unified_diff
-
-    from torchlock.manifests.decoding import decode
-    from torchlock.redaction import lines_of, masked, one_line
-
-    old, new = (lines_of(decode(content, path).text.rstrip("\r\n")) for content in (before, after))
-    names = f"a/{path}", f"b/{path}"
-    lines = list(unified_diff([line.text for line in old], [line.text for line in new], *names, lineterm=""))
-    hidden = False
-    if any(line.secrets for line in (*old, *new)):
-        shown = unified_diff([line.masked for line in old], [line.masked for line in new], *names, lineterm="")
-        hidden = lines != (lines := list(shown))
-    for line in lines:
-        sys.stdout.write(one_line(masked(line).replace("\t", "    ")) + "\n")
-    return hidden

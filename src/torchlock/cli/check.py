@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = _report(context, result)
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)
-    code = BUG if context.broken else exit_code(report, strict=arguments.strict)
+    code = BUG if context.broken else exit_code(report, lambda _: bool(arguments.strict))
     if arguments.report is not None:
         _write_support_report(context, report, result, log, arguments.report, console)
     if arguments.report != "-":

@@ -1,4 +1,4 @@
-"""The defaults of options: environment variables, then the project's table."""
+"""The defaults of options: variables, then the configuration file of the project, then that of the user."""
 
 from __future__ import annotations
 
@@ -6,25 +6,132 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.errors import InputError
+from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
+from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-_PROJECT = "pyproject.toml"
-_TABLE = "[tool.torchlock]"
-# A pyproject.toml above this size is not read for settings.
-_LARGEST = 16 << 20
+    from torchlock.cli.config_files import ConfigFile
+
 _PREFIX = "TORCHLOCK_"
+# Options that only the command line and their own variables set.
+_ABOUT_FILES = frozenset({"config", "no-config"})
+# A shorter value may be in a message by chance.
+_TELLING = 5
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
-def defaults(
-    parser: argparse.ArgumentParser, named_only: frozenset[str], is_elsewhere: Callable[[str, object], bool]
-) -> dict[str, Any]:
-    """The defaults of options: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
+class Origin(NamedTuple):
+    """Where the value of an option comes from: a variable, or a file."""
 
-    The variables belong to the user and may set every option; the table belongs to the project and may not
+    variable: str = ""
+    file: ConfigFile | None = None
+
+
+class Settings:
+    """The defaults of one command that files and variables set.
+
+    ``values`` are by the attribute that argparse uses, ``origins`` by the name of the option. ``options`` are the
+    options that may be set, ``rivals`` the others that each of them excludes.
+    """
+
+    def __init__(self, options: Mapping[str, argparse.Action], rivals: Mapping[str, Sequence[str]]) -> None:
+        self.options = options
+        self.values: dict[str, Any] = {}
+        self.origins: dict[str, Origin] = {}
+        self._rivals = rivals
+
+    def set(self, name: str, value: Any, origin: Origin) -> None:
+        """Take a value; it replaces a weaker one, and weaker ones of options that it excludes.
+
+        Raises:
+            InputError: the same file sets an option that it excludes.
+        """
+        for other in self._rivals.get(name, ()) if value else ():
+            if self._drop(other) is origin.file is not None:
+                raise origin.file.wrong(f" {name} excludes {other}", name, "use only one of them")
+        self.values[self.options[name].dest] = value
+        self.origins[name] = origin
+
+    def yield_to(self, words: Sequence[str]) -> None:
+        """Drop the values of options that an option of the command line excludes."""
+        for name, others in self._rivals.items():
+            if self.origins.keys() & set(others) and self._is_given(name, words):
+                for other in others:
+                    self._drop(other)
+
+    def _drop(self, name: str) -> ConfigFile | None:
+        """Forget a value that is set; the file that set it."""
+        if name not in self.origins or not self.values[self.options[name].dest]:
+            return None
+        del self.values[self.options[name].dest]
+        return self.origins.pop(name).file
+
+    def blamed(self, error: TorchlockError, argv: Sequence[str]) -> TorchlockError:
+        """An error about an option (``--system: …``), with the variable or the line of the file that set it.
+
+        An error that names a value of a file gets a hint with the line.
+        """
+        about = re.match(r"--([a-z-]+)\b", error.message)
+        origin = self.origins.get(about[1]) if about else None
+        if not isinstance(error, InputError) or error.path is not None or about is None or origin is None:
+            return self._with_setting(error)
+        name, rest = about[1], error.message[len(about[0]) :]
+        item = self._item_in(name, rest)
+        if self._is_given(name, argv) and (item is None or any(self._items(name)[item] in word for word in argv)):
+            return error
+        if origin.file is not None:
+            return origin.file.wrong(f" {name}{rest}", name, error.hint, item)
+        return InputError(f"{origin.variable}{rest}", hint=error.hint)
+
+    def _with_setting(self, error: TorchlockError) -> TorchlockError:
+        """An error with a hint that says which setting of a file it is about, if it names its value."""
+        path = getattr(error, "path", None)
+        for name, origin in self.origins.items():
+            file = origin.file
+            if file is None or not isinstance(self.values[self.options[name].dest], (str, list)):
+                continue
+            for number, item in enumerate(self._items(name)):
+                if item != path and (len(item) < _TELLING or item not in error.message):
+                    continue
+                said = f"{file.shown}:{file.line(name, number) or file.line(name)} sets {name}"
+                if said not in (error.hint or ""):
+                    error.hint = f"{error.hint}; {said}" if error.hint else said
+                return error
+        return error
+
+    def _items(self, name: str) -> list[str]:
+        value = self.values[self.options[name].dest]
+        return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+    def _item_in(self, name: str, said: str) -> int | None:
+        """Which value of a list a message is about; None if it is not a list, or this is not known."""
+        if not isinstance(self.values[self.options[name].dest], list):
+            return None
+        named = [number for number, item in enumerate(self._items(name)) if item and item in said]
+        return named[0] if named else None
+
+    def _is_given(self, name: str, argv: Iterable[str]) -> bool:
+        """Whether the command line has the option."""
+        spelled = self.options[name].option_strings
+        short = tuple(each for each in spelled if not each.startswith("--"))
+        return any(
+            word.partition("=")[0] in spelled or (bool(short) and word.startswith(short) and word[:2] != "--")
+            for word in argv
+        )
+
+
+def settings_of(
+    parser: argparse.ArgumentParser,
+    named_only: frozenset[str],
+    is_elsewhere: Callable[[str, object], bool],
+    files: Sequence[ConfigFile],
+) -> Settings:
+    """The defaults of options: ``TORCHLOCK_*`` variables over the files, the strongest file first.
+
+    Variables and the user's own file belong to the user; the file of a project may not set every option
     (``cli/project.py``).
 
     ``named_only`` are options that only the command line sets: the target of a lock does not say which environment
@@ -32,114 +139,117 @@ def defaults(
     commands share one table.
 
     Raises:
-        InputError: an unknown key, a key that a project may not set, or a value that the option does not accept.
+        InputError: an unknown key, a key that a file may not set, or a value that the option does not accept.
     """
-    options = {
+    settings = Settings(_options_of(parser, named_only), _rivals_in(parser))
+    for file in reversed(files):
+        _take_file(settings, file, is_elsewhere)
+    for name, action in settings.options.items():
+        variable = variable_of(name)
+        text = os.environ.get(variable)
+        if text and (takes(action, text) or not is_elsewhere(name, text)):
+            settings.set(name, _value(action, text, variable), Origin(variable))
+    return settings
+
+
+def _options_of(parser: argparse.ArgumentParser, named_only: frozenset[str]) -> dict[str, argparse.Action]:
+    """The options of a command that defaults may set, by the longest of their names without dashes."""
+    found = {
         action.option_strings[-1][2:]: action
         for action in parser._actions
         if action.option_strings and action.dest != "help"
     }
-    options = {name: action for name, action in options.items() if name not in named_only}
-    found = _of_project(options, is_elsewhere)
-    for name, action in options.items():
-        variable = _variable(name)
-        text = os.environ.get(variable)
-        if text and (_takes(action, text) or not is_elsewhere(name, text)):
-            found[action.dest] = _value(action, text, variable)
+    return {name: action for name, action in found.items() if name not in named_only | _ABOUT_FILES}
+
+
+def _rivals_in(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
+    """For each option the options that it excludes."""
+    found: dict[str, list[str]] = {}
+    for group in parser._mutually_exclusive_groups:
+        names = [action.option_strings[-1][2:] for action in group._group_actions]
+        for name in names:
+            found[name] = [other for other in names if other != name]
     return found
 
 
-def error_in_table(error: InputError, argv: Iterable[str]) -> InputError:
-    """An error about an option (``--system: …``), with the line in the project's table that set the value."""
-    about = re.match(r"--([a-z-]+)\b", error.message)
-    if error.path is not None or about is None:
-        return error
-    name = about[1]
-    if os.environ.get(_variable(name)) or any(word.partition("=")[0] == f"--{name}" for word in argv):
-        return error
-    table = _configured()
-    if name not in table.values:
-        return error
-    return table.wrong(f"{_TABLE} {error.message[2:]}", name, error.hint)
+def variable_of(name: str) -> str:
+    """The variable that sets an option."""
+    return NAMED_BY if name == "config" else _PREFIX + name.upper().replace("-", "_")
 
 
-def _of_project(
-    options: dict[str, argparse.Action], is_elsewhere: Callable[[str, object], bool]
-) -> dict[str, Any]:
-    """The values of these options in the project's table.
+def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str, object], bool]) -> None:
+    """Take the values of a file.
 
     Raises:
-        InputError: as ``defaults``.
+        InputError: as ``settings_of``.
     """
-    table = _configured()
-    found: dict[str, Any] = {}
-    if not table.values:
-        return found
-    from torchlock.cli.project import objection, refusal
+    if not file.values:
+        return
+    from torchlock.cli.project import OPTIONS, objection, refusal
 
-    for name, value in table.values.items():
-        if name not in options and not is_elsewhere(name, value):
-            allowed = sorted(each for each in options if not refusal(each))
-            raise table.wrong(f"{_TABLE}: unknown option {name!r}", name, f"use one of {', '.join(allowed)}")
-        if refused := refusal(name):
-            said = f"{_TABLE}: a project may not set {name}, because {refused.reason}"
-            raise table.wrong(said, name, _hint(name, variable=refused.variable))
-        if not _takes(options.get(name), value) and is_elsewhere(name, value):
+    for name, raw in file.values.items():
+        action = settings.options.get(name)
+        refused = refusal(name, file.of_project)
+        if name not in OPTIONS and action is None and not is_elsewhere(name, raw):
+            raise _unknown(file, name, [each for each in settings.options if not refusal(each, file.of_project)])
+        if refused:
+            who = "a project" if file.of_project else "a configuration file"
+            said = f": {who} may not set {name}, because {refused.reason}"
+            raise file.wrong(said, name, _hint(name, variable=refused.variable))
+        if action is None or (not takes(action, raw) and is_elsewhere(name, raw)):
             continue
-        found[options[name].dest] = given = table.value(name, options[name])
-        if said := objection(name, given):
-            raise table.wrong(f"{_TABLE} {name} = {value!r}: {said}", name, _hint(name, variable=True))
-    return found
+        given = _of_file(file, name, action)
+        if file.of_project and (said := objection(name, given, file.folder)):
+            raise file.wrong(f" {name} = {raw!r}: {said}", name, _hint(name, variable=True))
+        settings.set(name, given, Origin(file=file))
 
 
-def _variable(name: str) -> str:
-    return _PREFIX + name.upper().replace("-", "_")
+def _unknown(file: ConfigFile, name: str, allowed: Sequence[str]) -> InputError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, allowed, 1, 0.8)
+    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(allowed))}"
+    return file.wrong(f": unknown option {name!r}", name, hint)
 
 
 def _hint(name: str, *, variable: bool) -> str:
-    """How the user can set an option that a project may not set."""
-    other = f", or set {_variable(name)}" if variable else ""
+    """How the user can set an option that a file may not set."""
+    other = f", or set {variable_of(name)}" if variable else ""
     return f"remove it there, and use --{name} on the command line{other}"
 
 
-class _Table(NamedTuple):
-    """The table ``[tool.torchlock]``: its values by option name, and the text of its file."""
+def _of_file(file: ConfigFile, name: str, action: argparse.Action) -> Any:
+    """A value of a file, converted as on the command line; its paths are relative to the file.
 
-    values: dict[str, Any]
-    text: str = ""
+    Raises:
+        InputError: it has the wrong type, or is not one of the choices.
+    """
+    from torchlock.cli.project import placed
 
-    def wrong(self, message: str, name: str, hint: str | None = None) -> InputError:
-        """An error with the line of a key."""
-        from torchlock.manifests.syntax.toml import Tree
+    raw = file.values[name]
+    items = raw if isinstance(action.default, list) and isinstance(raw, list) else [raw]
+    for number, item in enumerate(items):
+        if not _fits(item, action):
+            place = number if items is raw else None
+            if action.type is float and isinstance(item, str):
+                raise file.wrong(f" {name}: {item!r} is not a number", name)
+            raise _of_another_type(file, name, item, place)
+    try:
+        value = _value(action, raw, name)
+    except InputError as error:
+        raise file.wrong(f" {error.message}", name) from None
+    if isinstance(value, list):
+        return [placed(name, each, file.folder) for each in value]
+    return placed(name, value, file.folder) if isinstance(value, str) else value
 
-        tree = Tree(self.text, _PROJECT)
-        lines = [tree.line("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
-        return InputError(message, path=_PROJECT, line=max(filter(None, lines), default=None), hint=hint)
 
-    def value(self, name: str, action: argparse.Action) -> Any:
-        """A value, converted as on the command line.
-
-        Raises:
-            InputError: it has the wrong type, or is not one of the choices.
-        """
-        value = self.values[name]
-        many = isinstance(action.default, list)
-        items = value if many and isinstance(value, list) else [value]
-        strange = next((item for item in items if not _fits(item, action)), None)
-        if strange is not None:
-            raise self._of_another_type(name, strange)
-        try:
-            return _value(action, value, f"{_TABLE} {name}")
-        except InputError as error:
-            raise self.wrong(error.message, name) from None
-
-    def _of_another_type(self, name: str, value: object) -> InputError:
-        if _is_number(value):
-            written = re.search(rf"{name.replace('-', '[-_]')}\W*=[\s\[]*([-+.\w]+)", self.text)
-            literal = written[1] if written else value
-            said = f"{_TABLE} {name} = {literal} is the number {value}, but must be a string"
-            return self.wrong(said, name, f'write it in quotes: "{literal}"')
-        return self.wrong(f"{_TABLE} {name}: {value!r} is not a single value", name)
+def _of_another_type(file: ConfigFile, name: str, value: object, item: int | None) -> InputError:
+    if _is_number(value):
+        written = re.search(rf"{name.replace('-', '[-_]')}\W*=[\s\[]*([-+.\w]+)", file.text)
+        literal = written[1] if written else value
+        said = f" {name} = {literal} is the number {value}, but must be a string"
+        return file.wrong(said, name, f'write it in quotes: "{literal}"', item)
+    return file.wrong(f" {name}: {value!r} is not a single value", name, item=item)
 
 
 def _is_number(value: object) -> bool:
@@ -150,15 +260,15 @@ def _fits(value: object, action: argparse.Action) -> bool:
     """Whether a TOML value has the type of an option; a date counts as text."""
     if action.nargs == 0:
         return True
-    if _is_number(value):
-        return action.type is float
+    if _is_number(value) or action.type is float:
+        return _is_number(value) and action.type is float
     return not isinstance(value, (bool, list, dict))
 
 
 # Variables of the tests are excluded.
 _VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
-# Variables that name no option.
-_FOLDERS = {_PREFIX + "CACHE_DIR", _PREFIX + "DATA_DIR"}
+# Variables that are not about the options of a command.
+_OTHERS = {_PREFIX + "CACHE_DIR", _PREFIX + "DATA_DIR", NAMED_BY, FORBIDDEN_BY}
 
 
 def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
@@ -166,81 +276,34 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
 
     ``commands`` creates the parsers of all commands; it is called only if there is a variable to look up.
     """
-    names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)} - _FOLDERS
+    names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)} - _OTHERS
     if not names:
         return {}
     from difflib import get_close_matches
 
     known = {
-        option[2:].upper().replace("-", "_")
+        variable_of(option[2:])
         for parser in commands()
         for action in parser._actions
         for option in action.option_strings
         if option.startswith("--") and action.dest != "help"
     }
-    idle = sorted({name.removeprefix(_PREFIX) for name in names} - known)
-    near = {name: next(iter(get_close_matches(name, known, 1, 0.8)), "") for name in idle}
-    return {_PREFIX + name: meant and _PREFIX + meant for name, meant in near.items()}
+    plain = [name.removeprefix(_PREFIX) for name in known]
+    near = {name: get_close_matches(name.removeprefix(_PREFIX), plain, 1, 0.8) for name in sorted(names - known)}
+    return {name: _PREFIX + meant[0] if meant else "" for name, meant in near.items()}
 
 
-def _takes(action: argparse.Action | None, value: object) -> bool:
-    """Whether an option accepts a value: it has no choices, or the value is one of them."""
-    return action is not None and (action.choices is None or value in action.choices)
-
-
-def _configured() -> _Table:
-    from torchlock.runtime import files
-
-    try:
-        raw = files.read(_PROJECT, _LARGEST)
-    except OSError:
-        return _Table({})
-    if b"torchlock" not in raw:
-        return _Table({})
-    if len(raw) == _LARGEST:
-        raise InputError("is too large to be read", path=_PROJECT)
-    from torchlock.manifests.syntax.toml_values import parse_toml
-
-    tools = parse_toml(raw, _PROJECT).get("tool", {})
-    table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
-    if not isinstance(table, dict):
-        from torchlock.manifests.syntax.toml import Tree
-
-        line = Tree(raw.decode("utf-8", "replace"), _PROJECT).line("tool", "torchlock", 0)
-        raise InputError(f"{_TABLE} is not a table", path=_PROJECT, line=line)
-    values = {str(name).replace("_", "-"): value for name, value in table.items() if not _is_targets(name, value)}
-    return _Table(values, raw.decode("utf-8-sig", "replace") if values else "")
-
-
-def _is_targets(name: str, value: object) -> bool:
-    """Whether a key has the tables ``[[tool.torchlock.target]]``, which describe targets and set no option."""
-    return name == "target" and isinstance(value, list) and all(isinstance(each, dict) for each in value)
-
-
-def target_tables() -> list[tuple[dict[str, Any], str, int | None]]:
-    """The tables ``[[tool.torchlock.target]]`` of the project, each with its file and line."""
-    from torchlock.manifests.syntax.toml import Tree
-    from torchlock.manifests.syntax.toml_values import parse_toml
-    from torchlock.runtime import files
-
-    try:
-        raw = files.read(_PROJECT, _LARGEST)
-    except OSError:
-        return []
-    if b"tool.torchlock.target" not in raw:
-        return []
-    tables = parse_toml(raw, _PROJECT).get("tool", {}).get("torchlock", {}).get("target", [])
-    tree = Tree(raw.decode("utf-8-sig", "replace"), _PROJECT)
-    return [
-        (table, _PROJECT, tree.line("tool", "torchlock", "target", number)) for number, table in enumerate(tables)
-    ]
+def takes(action: argparse.Action | None, value: object) -> bool:
+    """Whether an option accepts a value: a list if it has several values, and one of its choices if it has some."""
+    if action is None or (isinstance(value, list) and not isinstance(action.default, list)):
+        return False
+    return action.choices is None or value in action.choices
 
 
 def _value(action: argparse.Action, value: Any, where: str) -> Any:
     """A default, converted as on the command line."""
     if action.nargs == 0:
-        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-        known = words.get(str(value).lower())
+        known = _FLAGS.get(str(value).lower())
         if known is None:
             raise InputError(f"{where}: {value!r} is neither true nor false")
         return known
@@ -250,5 +313,9 @@ def _value(action: argparse.Action, value: Any, where: str) -> Any:
         raise InputError(f"{where}: {value!r} is not a single value")
     if action.choices is not None and value not in action.choices:
         raise InputError(f"{where}: {value!r} is not one of {', '.join(action.choices)}")
-
+    if action.type is float:
+        try:
+            return float(value)
+        except ValueError:
+            raise InputError(f"{where}: {value!r} is not a number") from None
     return str(value)

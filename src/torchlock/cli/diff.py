@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from torchlock.cli.audit import audit_options
+from torchlock.cli.audit_options import audit_options
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.lock.changes import changes_between

@@ -10,7 +10,7 @@ from torchlock.cli.exit_codes import FOUND
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import with_fields
 from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, refuse_output
-from torchlock.cli.lock_output import write_one
+from torchlock.cli.lock_output import with_wheelhouse, write_one
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
 from torchlock.knowledge.rules import Matrix
@@ -73,7 +73,8 @@ def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -
     refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
     warn_of_unused_overrides(inputs, result, console)
     warn(arguments, result, console)
-    return write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
+    code = write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
+    return with_wheelhouse(code, [arguments.output or ""], arguments, console)
 
 
 def _print_conflict(

@@ -31,6 +31,10 @@ def check_usage(arguments: argparse.Namespace, console: Console) -> None:
     """
     if arguments.output == "-":
         arguments.output = None
+    if arguments.wheelhouse is not None:
+        from torchlock.cli.fetch import check_wheelhouse
+
+        check_wheelhouse(arguments)
     for option, given in (("--check", arguments.check), ("--diff", arguments.diff)):
         if given and not arguments.output:
             raise InputError(f"{option} compares the lock with a file", hint="name the file with -o FILE")

@@ -63,6 +63,8 @@ def _result(argv: Sequence[str], voices: list[Console]) -> int:
         arguments = parse(argv)
         voices.append(Console(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose))
         _warn_of_unused_variables(arguments, voices[-1])
+        for note in arguments.finder.notes:
+            voices[-1].say("warning", note)
         code: int = arguments.run(arguments, voices[-1])
         return code
     except SystemExit as leave:  # --help

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.cli.defaults import target_tables
+from torchlock.cli.config_files import current_folder
 from torchlock.cli.project import objection
 from torchlock.errors import InputError
 from torchlock.redaction import shortened
@@ -42,7 +42,7 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
     stated = [option for option in _OPTIONS if option in written]
     if not arguments.targets and (stated or arguments.universal or _has_base(arguments)):
         return []
-    found = [_target(_Table(*each), arguments) for each in target_tables()]
+    found = [_target(table, arguments) for table in _tables(arguments)]
     if not arguments.targets:
         return found
     by_name = {target.name: target for target in found}
@@ -56,6 +56,15 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
                     f"--target {name} states {key} itself, so --{key} contradicts it", hint=f"leave --{key} out"
                 )
     return [by_name[name] for name in dict.fromkeys(arguments.targets)]
+
+
+def _tables(arguments: argparse.Namespace) -> list[_Table]:
+    """The tables of the nearest configuration file that has some."""
+    for file in arguments.finder.files(current_folder()):
+        if file.targets:
+            lines = (file.line("target", number) for number in range(len(file.targets)))
+            return [_Table(*each, file.shown, file.folder) for each in zip(file.targets, lines, strict=True)]
+    return []
 
 
 def _has_base(arguments: argparse.Namespace) -> bool:
@@ -77,8 +86,9 @@ class _Table(NamedTuple):
     """One table with its place, for messages."""
 
     values: Mapping[str, Any]
-    path: str
     line: int | None
+    path: str
+    folder: str
 
     def wrong(self, said: str, hint: str | None = None) -> InputError:
         return InputError(f"[[tool.torchlock.target]]: {said}", path=self.path, line=self.line, hint=hint)
@@ -104,7 +114,7 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
         if not all(isinstance(item, str) for item in items):
             hint = f'write it in quotes: {key} = "{value}"' if isinstance(value, (int, float)) else None
             raise table.wrong(f"{key} = {value!r} is not a string", hint)
-        if said := objection(key, items):
+        if said := objection(key, items, table.folder):
             raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line")
         values[attribute] = items if many else value
     return NamedTarget(name, argparse.Namespace(**values))

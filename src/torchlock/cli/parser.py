@@ -9,16 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
-from torchlock.cli.defaults import defaults, unused_variables
-from torchlock.cli.options.shared import add_messages
-from torchlock.errors import InputError
+from torchlock.cli.config_files import Choice, Finder, current_folder
+from torchlock.cli.defaults import settings_of, takes, unused_variables
+from torchlock.cli.options.shared import add_configuration, add_messages
+from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "upgrade", "diff", "audit", "check", "explain", "matrix", "data")
+COMMANDS = ("lock", "upgrade", "diff", "audit", "check", "explain", "matrix", "data", "fetch", "config")
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
@@ -32,6 +34,8 @@ commands:
   explain  describe a rule, or say why requirements work together or conflict
   matrix   show which releases load with which torch, as a table, data or a page
   data     say how new the compatibility data are, and update them
+  fetch    bring every file of a lock into a folder, to install without a network
+  config   say where each setting comes from, and describe the configuration file
 
 examples:
   torchlock lock torchaudio soundfile -o requirements.txt
@@ -115,10 +119,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line; missing options come from environment variables, then from pyproject.toml.
+    """Parse the command line; missing options come from variables, then from configuration files.
 
     The ``run`` attribute of the result is the command: a function of the result and a Console that returns an
-    exit code.
+    exit code. ``settings`` says where its defaults come from, ``finder`` finds configuration files, and
+    ``with_files`` parses the same command line with the settings of other files.
 
     Raises:
         InputError: wrong use, or an invalid default.
@@ -133,12 +138,26 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         _first_parser().parse_args(argv if argv else ["--help"])
         raise InputError("no command was given", hint="torchlock --help lists the commands")
     command = argv[position]
-    parser, named_only = parser_of(command)
-    parser.set_defaults(**defaults(parser, named_only, _is_option))
-    arguments = parser.parse_intermixed_args([*argv[:position], *argv[position + 1 :], *operands])
+    finder = Finder(Choice.of(argv, os.environ), os.environ)
+    with_files = partial(_parsed, command, [*argv[:position], *argv[position + 1 :], *operands])
+    arguments = with_files(finder.files(current_folder()))
     arguments.run = partial(_run, command)
     arguments.argv = [*argv, *operands]
+    arguments.finder = finder
+    arguments.with_files = with_files
     arguments.unused_variables = unused_variables(lambda: (parser_of(each)[0] for each in COMMANDS))
+    return arguments
+
+
+def _parsed(command: str, words: Sequence[str], files: Sequence[ConfigFile]) -> argparse.Namespace:
+    """The arguments of a command; missing options come from variables, then from these files."""
+    parser, named_only = parser_of(command)
+    settings = settings_of(parser, named_only, is_option, files)
+    settings.yield_to(words)
+    parser.set_defaults(**settings.values)
+    arguments = parser.parse_intermixed_args(words)
+    arguments.settings = settings
+    arguments.config_files = files
     return arguments
 
 
@@ -185,27 +204,26 @@ def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
         allow_abbrev=False,
     )
     options.add_options(parser)
+    add_configuration(parser)
     add_messages(parser)
     return parser, getattr(options, "NAMED_ONLY", frozenset())
 
 
-def _is_option(name: str, value: object) -> bool:
+def is_option(name: str, value: object) -> bool:
     """Whether any command has an option of this name that accepts the value."""
     options = (parser_of(command)[0]._option_string_actions.get(f"--{name}") for command in COMMANDS)
-    return any(option and (option.choices is None or value in option.choices) for option in options)
+    return any(takes(option, value) for option in options)
 
 
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """Import and run a command. It is imported here so that --help and wrong use are fast."""
 
-    if command != "data":
+    if command not in ("data", "fetch", "config"):
         _tell_of_update(command, console)
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
-    except InputError as error:
-        from torchlock.cli.defaults import error_in_table
-
-        found = error_in_table(error, arguments.argv)
+    except TorchlockError as error:
+        found = arguments.settings.blamed(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
     return code
 

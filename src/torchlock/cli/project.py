@@ -1,7 +1,8 @@
-"""The options that ``[tool.torchlock]`` of a project may set. A project is not trusted, so most are limited.
+"""The options that the configuration file of a project may set. A project is not trusted, so most are limited.
 
 An option that is missing here is refused, so that a new option is reviewed before a project may set it. The user's
-own settings are the command line and the ``TORCHLOCK_*`` variables; they may set every option.
+own settings are the command line, the ``TORCHLOCK_*`` variables and the user's own file. The command line may set
+every option; the others may set those whose row does not say ``variable=False``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Refusal(NamedTuple):
     variable: bool = True
 
 
-def why_no_version(value: str) -> str:
+def why_no_version(value: str, folder: str = os.curdir) -> str:
     """Why a value of ``python`` is refused; "" for a version, which starts no program."""
     return (
         ""
@@ -31,29 +32,29 @@ def why_no_version(value: str) -> str:
     )
 
 
-def why_asks_machine(value: str) -> str:
+def why_asks_machine(value: str, folder: str = os.curdir) -> str:
     """Why a value is refused that reads the GPUs of this machine; "" for any other value."""
     asks = value.strip().lower() in ("auto", "host")
     return "a project may not ask programs of this machine for its GPUs" if asks else ""
 
 
-def why_not_read(value: str) -> str:
+def why_not_read(value: str, folder: str = os.curdir) -> str:
     """Why a file to read is refused; "" for one in the folder of the project."""
-    if value == "-" or not _inside(value):
+    if value == "-" or not _inside(value, folder):
         return "a project may only name files inside its own folder"
     return _why_irregular(value)
 
 
-def why_not_written(value: str) -> str:
+def why_not_written(value: str, folder: str = os.curdir) -> str:
     """Why a file to write is refused; "" for a lock in the folder of the project.
 
     Refused are hidden folders (``.git/hooks``, ``.venv``) and names of files that other programs read.
     """
     if value == "-":
         return ""
-    if not _inside(value):
+    if not _inside(value, folder):
         return "a project may only name a file inside its own folder"
-    path = Path(os.path.relpath(os.path.realpath(value), os.path.realpath(os.curdir)))
+    path = Path(os.path.relpath(os.path.realpath(value), os.path.realpath(folder)))
     if any(part.startswith(".") for part in path.parts):
         return "a project may not name a hidden file or folder"
     if not re.search(r"(?i)\.(txt|lock)$|^pylock(\.[^.]+)?\.toml$", path.name):
@@ -61,11 +62,11 @@ def why_not_written(value: str) -> str:
     return _why_irregular(value)
 
 
-def why_no_index(value: str) -> str:
+def why_no_index(value: str, folder: str = os.curdir) -> str:
     """Why an index is refused; "" for a URL and for a folder of the project."""
     from torchlock.index.addresses import is_local, local_path
 
-    if is_local(value) and not _inside(str(local_path(value))):
+    if is_local(value) and not _inside(str(local_path(value)), folder):
         return "a project may only name a URL, or a folder inside its own"
     return ""
 
@@ -76,12 +77,12 @@ def _why_irregular(value: str) -> str:
     return "" if path.is_file() or not path.exists() else "a project may only name regular files"
 
 
-def _inside(path: str) -> bool:
-    """Whether a path is in the current folder, after following all links."""
+def _inside(path: str, folder: str) -> bool:
+    """Whether a path is in a folder, after following all links."""
     if path.replace("\\", "/").startswith("//"):  # on another machine: Windows would connect and log in
         return False
     try:
-        here = os.path.normcase(os.path.realpath(os.curdir))
+        here = os.path.normcase(os.path.realpath(folder))
         return os.path.commonpath([here, os.path.normcase(os.path.realpath(path))]) == here
     except (OSError, ValueError):  # another drive, a zero byte
         return False
@@ -89,9 +90,15 @@ def _inside(path: str) -> bool:
 
 _READS = "it reads files outside the project"
 _RUN = "it is about one run"
+_WHICH = "it says which file is read"
+_FILTER = "it filters one table of matrix"
 
 # Every option of every command: None if any value is allowed, or a function that says why a value is refused.
-OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
+OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
+    # configuration
+    "config": Refusal(_WHICH, variable=False),
+    "no-config": Refusal(_WHICH, variable=False),
+    "user": Refusal(_RUN, variable=False),
     # target
     "python": why_no_version,
     "platform": None,
@@ -141,19 +148,21 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
+    "wheelhouse": Refusal("it fetches files"),
     # data
     "from-index": Refusal(_RUN, variable=False),
     "from": Refusal(_RUN, variable=False),
     "sha256": Refusal(_RUN, variable=False),
     "everything": Refusal(_RUN, variable=False),
-    # matrix, which takes them from the command line alone
-    "kind": None,
-    "verdict": None,
-    "driver": None,
+    # matrix
+    "kind": Refusal(_FILTER, variable=False),
+    "verdict": Refusal(_FILTER, variable=False),
+    "driver": Refusal(_FILTER, variable=False),
     # output
     "output": why_not_written,
     "format": None,
     "builds-by": None,
+    "emit": None,
     "no-hashes": None,
     "no-annotate": None,
     "json": None,
@@ -176,17 +185,57 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
 _UNREVIEWED = Refusal("it is not in the list of options that a project may set")
 
 
-def refusal(name: str) -> Refusal | None:
-    """Why a project may not set an option; None if it may."""
+# The values that a project may set, as a regular expression of JSON Schema: at least what the functions accept.
+PATTERNS: Mapping[str, str] = {
+    "python": r"^\d[\w.+-]*$",
+    "accelerator": r"^(?!\s*([Aa][Uu][Tt][Oo]|[Hh][Oo][Ss][Tt])\s*$)",
+    "gpu": r"^(?!\s*([Aa][Uu][Tt][Oo]|[Hh][Oo][Ss][Tt])\s*$)",
+    "output": r"\.([Tt][Xx][Tt]|[Ll][Oo][Cc][Kk])$|(^|/)[Pp][Yy][Ll][Oo][Cc][Kk](\.[^.]+)?\.[Tt][Oo][Mm][Ll]$|^-$",
+}
+
+
+def refusal(name: str, of_project: bool = True) -> Refusal | None:
+    """Why the file of a project (else that of a user) may not set an option; None if it may."""
     found = OPTIONS.get(name, _UNREVIEWED)
-    return found if isinstance(found, Refusal) else None
+    if not isinstance(found, Refusal) or (found.variable and not of_project):
+        return None
+    return found
 
 
-def objection(name: str, value: object) -> str:
-    """Why a project may not set an option to this value; "" if it may."""
+def objection(name: str, value: object, folder: str) -> str:
+    """Why the project in this folder may not set an option to this value; "" if it may."""
 
     found = OPTIONS.get(name)
     if found is None or isinstance(found, Refusal):
         return ""
     values = value if isinstance(value, list) else [value]
-    return next((said for each in values if (said := found(str(each)))), "")
+    return next((said for each in values if (said := found(str(each), folder))), "")
+
+
+# Options whose values are paths, and those whose values are a URL or a path.
+PATHS = frozenset(
+    {"requirement", "constraint", "override", "output", "cache-dir", "constraint-from", "wheelhouse"}
+)
+LOCATIONS = frozenset({"index-url", "extra-index-url"})
+
+
+def placed(name: str, value: str, folder: str) -> str:
+    """A value from a file in ``folder``, for this run: a relative path in it is relative to that folder."""
+    if name == "python":
+        is_path = os.sep in value or "/" in value
+    elif name in LOCATIONS:
+        is_path = "://" not in value and not value.startswith("file:")
+    else:
+        is_path = name in PATHS and value != "-"
+    if not is_path or not value:
+        return value
+    path = os.path.expanduser(value) if value.startswith("~") else value
+    here = os.path.realpath(os.curdir)
+    if os.path.isabs(path) or os.path.normcase(os.path.realpath(folder)) == os.path.normcase(here):
+        return path
+    whole = os.path.normpath(os.path.join(folder, path))
+    try:
+        is_near = os.path.commonpath([here, os.path.realpath(folder)]) in (here, os.path.realpath(folder))
+    except ValueError:  # another drive
+        return whole
+    return os.path.relpath(whole, here) if is_near else whole

@@ -35,17 +35,18 @@ def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
     return frozenset(rules)
 
 
-def exit_code(report: Report, *, strict: bool) -> int:
+def exit_code(report: Report, is_strict: Callable[[str], bool]) -> int:
     """3 if a bug kept a file from being judged; else 2 if one could not be read, else 1 for an error.
 
-    ``strict``: 1 for a warning, too.
+    ``is_strict``: whether a warning of the file at a path counts as an error.
     """
     if any(file.broken for file in report.files):
         return BUG
     statuses = {file.status for file in report.files}
     if "unreadable" in statuses:
         return UNUSABLE
-    return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
+    counted = any(file.status == "warning" and is_strict(file.path) for file in report.files)
+    return FOUND if "error" in statuses or counted else OK
 
 
 def rendered(

@@ -165,7 +165,12 @@ class Console:
         if self._verbose and text != self._said:
             self.line(text)
             self._said = text
-        elif self._live and time.monotonic() - self._started > _PROGRESS_DELAY:
+        else:
+            self.bar(text)
+
+    def bar(self, text: str) -> None:
+        """Show a temporary line on a terminal, and nothing elsewhere."""
+        if self._live and time.monotonic() - self._started > _PROGRESS_DELAY:
             print(f"\r\033[K{_printable(text)[:100]}", end="", file=sys.stderr, flush=True)
             self._shown = True
 

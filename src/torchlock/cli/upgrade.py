@@ -251,7 +251,7 @@ def _files(contents: Mapping[str, bytes]) -> list[NewFile]:
 
 
 def _print_diffs(files: Sequence[NewFile], console: Console) -> None:
-    from torchlock.cli.audit import print_diff
+    from torchlock.cli.audit_fix import print_diff
 
     for file in files:
         if print_diff(file.path, file.old or b"", file.content):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
+    Job = tuple[str, int]
+
 # A worker gets this many files at a time, so that it never waits for the next one.
 _BATCH = 8
 # Our ends of the pipes. A forked worker must close its copies, or its own pipe never ends.
@@ -23,10 +25,11 @@ _ours: list[Connection] = []
 
 
 def judged(
-    paths: Sequence[str], options: Options, count: int, tell: Callable[[int, str], None]
+    jobs: Sequence[Job], options: Sequence[Options], count: int, tell: Callable[[int, str], None]
 ) -> list[FileReport]:
     """Judge files in ``count`` processes; return one report per file, in order.
 
+    A job is a path and the number of its options.
     ``tell`` is called with the number of finished files and the last path. If a worker is killed (for example
     because the system is out of memory), its current file is unreadable, and the others are still judged. The
     workers end with this call and with this process.
@@ -37,30 +40,30 @@ def judged(
     """
     from multiprocessing.connection import wait
 
-    waiting = deque(range(len(paths)))
+    waiting = deque(range(len(jobs)))
     reports: dict[int, FileReport] = {}
     with _Workers(options) as workers:
-        for _ in range(min(count, len(paths))):
+        for _ in range(min(count, len(jobs))):
             workers.start()
-        while len(reports) < len(paths):
+        while len(reports) < len(jobs):
             for worker in workers.idle():
-                worker.give(waiting, paths)
+                worker.give(waiting, jobs)
             for pipe in wait(workers.busy()):
                 worker = workers.by_pipe[pipe]  # type: ignore[index] # wait() is typed for files too
                 number = worker.batch.popleft()
                 report = worker.report()
                 if report is None:
                     waiting.extendleft(reversed(worker.batch))
-                    report = workers.replace(worker, paths[number])
+                    report = workers.replace(worker, jobs[number][0])
                 reports[number] = report
-                tell(len(reports), paths[number])
-    return [reports[number] for number in range(len(paths))]
+                tell(len(reports), jobs[number][0])
+    return [reports[number] for number in range(len(jobs))]
 
 
 class _Worker:
     """One worker process. ``batch`` has the numbers of its files that are not reported yet."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Sequence[Options]) -> None:
         from multiprocessing import Pipe, Process
 
         self.batch: deque[int] = deque()
@@ -70,11 +73,11 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def give(self, waiting: deque[int], paths: Sequence[str]) -> None:
+    def give(self, waiting: deque[int], jobs: Sequence[Job]) -> None:
         self.batch.extend(waiting.popleft() for _ in range(min(_BATCH, len(waiting))))
         if self.batch:
             with contextlib.suppress(OSError):  # if it is dead: its pipe says so where reports are awaited
-                self.pipe.send([paths[number] for number in self.batch])
+                self.pipe.send([jobs[number] for number in self.batch])
 
     def report(self) -> FileReport | None:
         """The next report; None if the process is dead.
@@ -102,7 +105,7 @@ class _Worker:
 class _Workers:
     """The processes, each watched, so that none outlives this one."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Sequence[Options]) -> None:
         self._options = options
         self._stack = contextlib.ExitStack()
         self.by_pipe: dict[Connection, _Worker] = {}
@@ -149,16 +152,18 @@ def _start_tracker() -> None:
         ensure_running()
 
 
-def _work(options: Options, pipe: Connection) -> None:
+def _work(options: Sequence[Options], pipe: Connection) -> None:
     """In a process of its own: judge what comes, until the pipe ends."""
     unblocked()
     for inherited in _ours:
         inherited.close()
-    auditor = Auditor(options)
+    auditors: dict[int, Auditor] = {}
     with contextlib.suppress(EOFError, OSError):
         while True:
-            for path in pipe.recv():
-                pipe.send(_answer(auditor, path))
+            for path, number in pipe.recv():
+                if number not in auditors:
+                    auditors[number] = Auditor(options[number])
+                pipe.send(_answer(auditors[number], path))
 
 
 def _answer(auditor: Auditor, path: str) -> FileReport | tuple[str, str | None]:

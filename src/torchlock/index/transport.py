@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import time
@@ -20,7 +21,7 @@ from torchlock.index.body import TooLarge as TooLarge
 from torchlock.index.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from torchlock.index.settings import IndexSettings
 
@@ -31,7 +32,8 @@ PAGE_LIMIT = 64 << 20
 # The seconds that all answers of one index may take; then it is not asked any more.
 PATIENCE = 1800.0
 _LONGEST_WAIT = 30.0
-_PASSING = {429, 500, 502, 503, 504}
+_PIECE = 1 << 18
+PASSING = {429, 500, 502, 503, 504}
 
 
 class Answer(NamedTuple):
@@ -46,8 +48,10 @@ class Answer(NamedTuple):
     authorised: bool
 
 
-class _Transient(Exception):
-    """A temporary failure; the text is the end of a sentence."""
+class Transient(Exception):
+    """A temporary failure; the text is the end of a sentence, ``wait`` how long the server asks to wait."""
+
+    wait = 0.0
 
 
 class Transport:
@@ -95,45 +99,70 @@ class Transport:
         for attempt in range(1, tries + 1):
             try:
                 answer = self._once(url, headers, limit, HURRIED_TIMEOUT if hurried else TIMEOUT)
-            except _Transient as error:
+            except Transient as error:
                 if attempt == tries:
-                    raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
-                wait = _backoff(attempt)
+                    raise NetworkError(f"{addresses.redact(url)} {error}", hint=CONNECTION_HINT) from error
+                wait = backoff(attempt)
             else:
-                if answer.status not in _PASSING or attempt == tries:
+                if answer.status not in PASSING or attempt == tries:
                     return answer
-                wait = _retry_after(answer.headers.get("Retry-After", "")) or _backoff(attempt)
+                wait = retry_after(answer.headers.get("Retry-After", "")) or backoff(attempt)
             time.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
     def _once(self, url: str, headers: Mapping[str, str], limit: int, timeout: tuple[int, int]) -> Answer:
+        with self._opened(url, headers, timeout) as response:
+            body = read_body(response, limit)
+            return _answer(response, body)
+
+    @contextlib.contextmanager
+    def stream(self, url: str, headers: Mapping[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """Ask once; the answer without its body, and the pieces of the body as they come, not decompressed.
+
+        Each piece must be used within this block, which may raise only TorchlockError itself.
+
+        Raises:
+            Transient: a failure that may pass.
+            NetworkError: there was no answer, or it came too slowly.
+        """
+        with self._opened(url, headers, TIMEOUT) as response:
+            yield _answer(response, b""), response.raw.stream(_PIECE, decode_content=False)
+
+    @contextlib.contextmanager
+    def _opened(
+        self, url: str, headers: Mapping[str, str], timeout: tuple[int, int]
+    ) -> Iterator[requests.Response]:
+        """The response to one request; failures while it is read are translated."""
         auth = addresses.credentials(url) or self._credentials.get(addresses.origin(url))
         arguments: dict[str, Any] = {"auth": auth, "timeout": timeout, "proxies": self._proxies, "stream": True}
         try:
             with self._session.get(addresses.request_url(url), headers=headers, **arguments) as response:
-                body = read_body(response, limit)
-                authorised = "Authorization" in response.request.headers
-                kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
-                return Answer(response.status_code, addresses.request_url(response.url), kept, body, authorised)
+                yield response
         except pace.TooSlow as error:
-            raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
+            raise NetworkError(f"{addresses.redact(url)} {error}", hint=CONNECTION_HINT) from error
         except requests.RequestException as error:
             raise _translated(error, url, timeout) from error
         except urllib3.exceptions.TimeoutError as error:
-            raise _Transient(f"was silent for {timeout[1]} seconds") from error
+            raise Transient(f"was silent for {timeout[1]} seconds") from error
         except (CutOff, urllib3.exceptions.HTTPError) as error:
-            raise _Transient("broke off its answer") from error
+            raise Transient("broke off its answer") from error
         except ValueError as error:  # Requests lets them through: a redirect to http://[, a chunk of -5 bytes.
             raise NetworkError(
-                f"{addresses.redact(url)} answered with invalid HTTP", hint=_CONNECTION_HINT
+                f"{addresses.redact(url)} answered with invalid HTTP", hint=CONNECTION_HINT
             ) from error
         except OSError as error:
             if "TLS" not in str(error):
-                raise _Transient("broke off its answer") from error
+                raise Transient("broke off its answer") from error
             raise NetworkError(
                 f"{addresses.redact(url)} cannot be asked: the certificate file cannot be read",
                 hint="check PIP_CERT, SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's configuration",
             ) from error
+
+
+def _answer(response: requests.Response, body: bytes) -> Answer:
+    authorised = "Authorization" in response.request.headers
+    kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
+    return Answer(response.status_code, addresses.request_url(response.url), kept, body, authorised)
 
 
 class _Adapter(HTTPAdapter):
@@ -166,7 +195,7 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-_CONNECTION_HINT = "check the connection, the proxy and the index URL, or use --offline"
+CONNECTION_HINT = "check the connection, the proxy and the index URL, or use --offline"
 _CERTIFICATE_HINT = "set PIP_CERT or SSL_CERT_FILE to a file of trusted authorities; no credentials were sent"
 
 
@@ -184,8 +213,8 @@ def failure(answer: Answer, asked: str) -> NetworkError:
             hint="put them into netrc, or into the index URL: https://user:password@host/…",
         )
     if answer.status == 407:
-        return NetworkError(f"{url}: the proxy asks for credentials (status 407)", hint=_CONNECTION_HINT)
-    return NetworkError(f"{url} answered with status {answer.status}", hint=_CONNECTION_HINT)
+        return NetworkError(f"{url}: the proxy asks for credentials (status 407)", hint=CONNECTION_HINT)
+    return NetworkError(f"{url} answered with status {answer.status}", hint=CONNECTION_HINT)
 
 
 def _by_origin(urls: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -203,19 +232,19 @@ def _translated(error: requests.RequestException, url: str, timeout: tuple[int, 
     if isinstance(error, requests.exceptions.SSLError):
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return NetworkError(f"{shown} has no trusted certificate", hint=_CERTIFICATE_HINT)
-        return NetworkError(f"{shown} does not use TLS correctly", hint=_CONNECTION_HINT)
+        return NetworkError(f"{shown} does not use TLS correctly", hint=CONNECTION_HINT)
     if isinstance(error, requests.exceptions.ProxyError):
-        return _Transient("cannot be reached through the proxy")
+        return Transient("cannot be reached through the proxy")
     if isinstance(error, requests.ConnectTimeout):
-        return _Transient(f"did not accept a connection within {timeout[0]} seconds")
+        return Transient(f"did not accept a connection within {timeout[0]} seconds")
     if isinstance(error, requests.Timeout):
-        return _Transient(f"was silent for {timeout[1]} seconds")
+        return Transient(f"was silent for {timeout[1]} seconds")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return _Transient("broke off its answer")
+        return Transient("broke off its answer")
     if isinstance(error, requests.TooManyRedirects):
         return NetworkError(f"{shown} redirects endlessly")
     if isinstance(error, requests.ConnectionError):
-        return _Transient(f"cannot be reached ({_reason(error)})")
+        return Transient(f"cannot be reached ({_reason(error)})")
     return NetworkError(f"{shown} cannot be asked ({type(error).__name__})")
 
 
@@ -234,12 +263,12 @@ def _reason(error: BaseException) -> str:
     return "the connection broke"
 
 
-def _backoff(attempt: int) -> float:
+def backoff(attempt: int) -> float:
     """About half a second, then a second, never the same twice, so that many clients do not return together."""
     return float(0.5 * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
 
 
-def _retry_after(text: str) -> float:
+def retry_after(text: str) -> float:
     """The seconds that Retry-After asks for (as a number or a date), within bounds; 0 if it does not say."""
     from email.utils import parsedate_to_datetime
 

@@ -30,6 +30,10 @@ def _file(file: FileReport) -> dict[str, Any]:
     error = file.error if file.broken is None else file.findings[0].message
     if error is not None:
         row["error"] = error
+    if file.config:
+        row["config"] = file.config
+    if file.target is not None:
+        row["target"] = file.target
     row["findings"] = [finding_row(finding) for finding in file.findings]
     return row
 

@@ -27,6 +27,7 @@ examples:
   torchlock lock -r pyproject.toml --extra audio --group test -o pylock.toml
   torchlock lock -r requirements.in -o requirements.txt -P torch      update torch, keep other pins
   torchlock lock -r requirements.in -o requirements.txt -U --diff     what would an upgrade of all change?
+  torchlock lock -r requirements.in -o requirements.txt --wheelhouse wheels     for a machine without a network
   torchlock lock -r requirements.in -o requirements.txt --check       in CI: is the lock up to date?
   torchlock lock torchaudio librosa --base-image pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime
   torchlock lock torchaudio librosa --constraint-from .venv          keep what is installed there
@@ -207,6 +208,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         default="file",
         help="how the lock names the files of --accelerator: file: the address of each file, which pip and uv "
         "obey; index: versions with labels, and the index as --extra-index-url (default: file)",
+    )
+    add(
+        "--wheelhouse",
+        metavar="DIR",
+        help="also fetch every file of the lock into this folder, to install without a network (torchlock fetch)",
     )
     add("--no-hashes", action="store_true", help="omit the hashes")
     add("--no-annotate", action="store_true", help="omit the comments that say why each package is there")

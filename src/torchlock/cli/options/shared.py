@@ -24,6 +24,14 @@ asked for other packages, for the torch family if the snapshot is older than a
 day, and before a conflict is reported."""
 
 
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Add --config and --no-config."""
+    group = parser.add_argument_group("configuration (default: torchlock.toml or pyproject.toml, see docs)")
+    only = group.add_mutually_exclusive_group()
+    only.add_argument("--config", metavar="FILE", help="read this configuration file, and no other")
+    only.add_argument("--no-config", action="store_true", help="read no configuration file")
+
+
 def add_messages(parser: argparse.ArgumentParser) -> None:
     """Add --quiet, --verbose and --color."""
     group = parser.add_argument_group("messages")

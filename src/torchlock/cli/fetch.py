@@ -1,0 +1,194 @@
+"""``torchlock fetch``: bring every file of a lock into a folder that pip and uv install from without a network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.cli.exit_codes import OK
+from torchlock.cli.fetch_plan import Order, plan_of
+from torchlock.cli.fetch_report import as_json, conclude, counted, listed, tell_of_amount, tell_of_missing
+from torchlock.errors import InputError
+from torchlock.fetching.bringing import Progress, Result, bring, megabytes
+from torchlock.fetching.locks import read_lock_file
+from torchlock.fetching.offline import offline_lock, offline_name
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from torchlock.cli.fetch_plan import Plan
+    from torchlock.cli.streams import Console
+    from torchlock.fetching.locks import LockFile
+    from torchlock.target import Target
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Run the command and return its exit code.
+
+    Raises:
+        TorchlockError: wrong use, a lock that cannot be read, an index or a disk that fails.
+    """
+    order = Order(
+        arguments.locks or _default(),
+        arguments.output,
+        _targets(arguments),
+        arguments.index_url,
+        arguments.extra_index_urls,
+        arguments.offline,
+        arguments.cache_dir,
+        arguments.json,
+        arguments.dry_run,
+    )
+    return fetch(order, console)
+
+
+def check_wheelhouse(arguments: argparse.Namespace) -> None:
+    """Refuse options of lock that contradict --wheelhouse.
+
+    Raises:
+        InputError: they do.
+    """
+    if not arguments.output:
+        raise InputError("--wheelhouse fetches the files of a lock in a file", hint="name the lock with -o FILE")
+    for name in ("check", "dry_run", "no_hashes", "emit"):
+        if getattr(arguments, name):
+            raise InputError(f"--wheelhouse and --{name.replace('_', '-')} exclude each other")
+
+
+def fill_wheelhouse(paths: Sequence[str], arguments: argparse.Namespace, console: Console) -> int:
+    """Bring the files of new locks into --wheelhouse; the exit code.
+
+    Raises:
+        TorchlockError: as ``run``.
+    """
+    order = Order(
+        paths,
+        arguments.wheelhouse,
+        index_url=arguments.index_url,
+        extra_index_urls=arguments.extra_index_urls,
+        offline=arguments.offline,
+        cache_dir=arguments.cache_dir,
+    )
+    return fetch(order, console)
+
+
+def fetch(order: Order, console: Console) -> int:
+    """Bring the files of some locks; the exit code of the command.
+
+    Raises:
+        TorchlockError: as ``run``.
+    """
+    locks = [read_lock_file(path) for path in order.paths]
+    _refuse_names(locks, order)
+    plan = plan_of(locks, order, console)
+    console.clear()
+    for note in dict.fromkeys(note for lock in locks for note in lock.notes):
+        console.say("note", note)
+    if order.dry_run:
+        sys.stdout.write(as_json(order, plan, []) if order.as_json else "".join(listed(plan)))
+        known = sum(found.wanted.size or 0 for found in plan.founds)
+        console.say("note", f"{counted(plan.founds)}, at least {megabytes(known)}; nothing was fetched")
+        return tell_of_missing(plan, [], console)
+    tell_of_amount(plan, order, console)
+    folder = Path(order.folder)
+    results = _brought(plan, folder, order, console)
+    code = tell_of_missing(plan, results, console)
+    names = _finish(plan, results, folder, whole=code == OK)
+    if order.as_json:
+        sys.stdout.write(as_json(order, plan, results))
+    conclude(results, folder, names, console)
+    return code
+
+
+def _default() -> list[str]:
+    found = [name for name in ("pylock.toml", "requirements.txt") if Path(name).is_file()][:1]
+    if not found:
+        raise InputError(
+            "nothing to fetch: no lock was given, and there is no pylock.toml or requirements.txt here",
+            hint="name a lock: torchlock fetch requirements.txt",
+        )
+    return found
+
+
+def _targets(arguments: argparse.Namespace) -> list[Target]:
+    """The targets of --python and --platform: each Python on each platform; none if neither is given."""
+    if not arguments.python and not arguments.platform:
+        return []
+    from torchlock.cli.target import platform_of, python_of
+    from torchlock.target import Target
+
+    platforms = [platform_of(name, "none", ())[0] for name in arguments.platform or ["host"]]
+    return [
+        Target(python_of(python, platform), platform)
+        for platform in platforms
+        for python in arguments.python or [None]
+    ]
+
+
+def _refuse_names(locks: Sequence[LockFile], order: Order) -> None:
+    """Refuse two locks of one name: each gets a copy in the folder."""
+    seen: dict[str, str] = {}
+    for lock in locks:
+        other = seen.setdefault(offline_name(lock), lock.path)
+        if other != lock.path:
+            raise InputError(
+                f"{other} and {lock.path} have the same name, and the folder gets a copy of each",
+                hint="fetch each of them into a folder of its own",
+            )
+    folder = Path(order.folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is not a folder", path=order.folder, hint="name a folder with -o")
+
+
+def _brought(plan: Plan, folder: Path, order: Order, console: Console) -> list[Result]:
+    """Bring the files; on an interruption, say how to continue."""
+    from torchlock.report.ledger import current
+
+    founds = plan.founds
+    there: list[Result] = []
+
+    def done(result: Result) -> None:
+        there.append(result)
+        if result.status == "fetched":
+            current().note(str(folder / result.found.wanted.filename))
+            console.progress(f"fetched {result.found.wanted.filename}")
+
+    def show(progress: Progress) -> None:
+        console.bar(str(progress))
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return bring(founds, folder, plan.settings, show=show, done=done, offline=order.offline)
+    except KeyboardInterrupt:
+        console.clear()
+        ready = sum(result.is_there for result in there)
+        console.say("note", f"{ready} of {len(founds)} files are complete; the same command fetches the rest")
+        raise
+    finally:
+        console.clear()
+
+
+def _finish(plan: Plan, results: Sequence[Result], folder: Path, *, whole: bool) -> list[str]:
+    """Write the pages of the folder and, if nothing is missing, the locks; the paths of the locks.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    from torchlock.fetching.mirror import write_pages, write_whole
+
+    try:
+        write_pages(folder, results)
+        names = []
+        for lock, packages in zip(plan.locks, plan.packages, strict=True) if whole else ():
+            brought = {
+                number: {each for found in founds for each in found.wanted.hashes}
+                for number, founds in packages.items()
+            }
+            left_out = {number for number, founds in packages.items() if not founds}
+            names.append(offline_name(lock))
+            write_whole(folder / names[-1], offline_lock(lock, brought, left_out))
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror or error})", path=str(folder)) from error
+    return names

@@ -1,0 +1,118 @@
+"""The settings of each file of an audit: those of the configuration file nearest to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.audit import Auditor
+from torchlock.cli.audit_options import audit_options
+from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    from torchlock.audit import Options
+    from torchlock.cli.streams import Console
+
+# What is set for each file. The rest is about the run: the report, its format, which folders are searched.
+_PER_FILE = ("python", "platform", "accelerator", "gpu", "system", "system_lib", "ignore", "strict")
+
+
+class Settled(NamedTuple):
+    """The settings of some files; ``number`` is that of their options, ``config`` the file of a project."""
+
+    arguments: argparse.Namespace
+    options: Options
+    number: int
+    config: str = ""
+
+
+class FileSettings:
+    """Finds the settings of files. Files under the same configuration share them.
+
+    Raises:
+        InputError: the settings of the current folder cannot be used.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, console: Console) -> None:
+        self._console = console
+        self._arguments = arguments
+        self.options: list[Options] = []
+        self._auditors: dict[int, Auditor] = {}
+        self._folders: dict[str, Settled | InputError] = {}
+        self._by_files: dict[tuple[str, ...], Settled | InputError] = {}
+        self.run = self._settled(arguments)
+        self._by_files[_paths(arguments)] = self.run
+
+    def of(self, path: str) -> Settled:
+        """The settings of a file (``-``: of the name that standard input has).
+
+        Raises:
+            InputError: they cannot be used; the error has the line of the configuration file.
+        """
+        folder = os.path.dirname(self._arguments.stdin_name if path == "-" else path)
+        found = self._folders.get(folder)
+        if found is None:
+            found = self._folders[folder] = self._of_folder(folder)
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+    def strict(self, path: str) -> bool:
+        """Whether warnings count as errors in a file; False if its settings cannot be used."""
+        try:
+            return bool(self.of(path).arguments.strict)
+        except InputError:
+            return False
+
+    def auditor(self, settled: Settled) -> Auditor:
+        """The auditor for these settings."""
+        if settled.number not in self._auditors:
+            self._auditors[settled.number] = Auditor(settled.options)
+        return self._auditors[settled.number]
+
+    def target_of(self, settled: Settled) -> dict[str, Any]:
+        """The target of some settings, for the report."""
+        options, arguments = settled.options, settled.arguments
+        platforms = options.platforms
+        return {
+            "python": None if options.pythons is None else [str(python) for python in options.pythons],
+            "platform": None if platforms is None else [platform.spelled for platform in platforms],
+            "accelerator": arguments.accelerator,
+            "gpu": ",".join(gpu.arch for gpu in options.gpus) or arguments.gpu,
+            "system": arguments.system,
+            "libraries": dict(options.libraries),
+        }
+
+    def _of_folder(self, folder: str) -> Settled | InputError:
+        try:
+            place = os.path.realpath(folder or os.curdir)
+            files = self._arguments.finder.files(place)
+            key = tuple(file.path for file in files)
+            if key not in self._by_files:
+                self._by_files[key] = self._settled(self._own(files))
+            return self._by_files[key]
+        except InputError as error:
+            return error
+        except (OSError, ValueError):  # a folder that cannot be looked up: the file will say so
+            return self.run
+
+    def _own(self, files: list[Any]) -> argparse.Namespace:
+        """The arguments of the run, with what these files set for single files."""
+        own = self._arguments.with_files(files)
+        names = (*_PER_FILE, "settings", "config_files")
+        return argparse.Namespace(**{**vars(self._arguments), **{name: getattr(own, name) for name in names}})
+
+    def _settled(self, arguments: argparse.Namespace) -> Settled:
+        try:
+            options = audit_options(arguments, self._console)
+        except InputError as error:
+            raise arguments.settings.blamed(error, arguments.argv) from None
+        if options not in self.options:
+            self.options.append(options)
+        config = next((file.shown for file in arguments.config_files if file.of_project), "")
+        return Settled(arguments, options, self.options.index(options), config)
+
+
+def _paths(arguments: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(file.path for file in arguments.config_files)

@@ -1,0 +1,141 @@
+"""A lock that installs from the folder of its files: the same pins and hashes, and no address of a server."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from torchlock import __version__
+from torchlock.redaction import one_line
+from torchlock.standards.filenames import file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from torchlock.fetching.locks import LockedPackage, LockFile
+
+# The beginning of each lock of torchlock: -o of lock may replace such a file.
+_MADE = f"# This file was made by torchlock {__version__}"
+
+
+def offline_name(lock: LockFile) -> str:
+    """The name of the lock in the folder: requirements-offline.txt, pylock.offline.toml."""
+    name = PurePath(lock.path).name
+    if lock.kind == "pylock":
+        middle = re.fullmatch(r"pylock(?:\.([^.]+))?\.toml", name)
+        return f"pylock.{middle[1]}-offline.toml" if middle and middle[1] else "pylock.offline.toml"
+    stem = PurePath(name).stem if name.endswith((".txt", ".lock", ".in")) else name
+    return f"{stem}-offline.txt"
+
+
+def offline_lock(lock: LockFile, brought: Mapping[int, Collection[str]], left_out: Collection[int]) -> str:
+    """The text of the lock for the folder.
+
+    ``brought`` are the hashes of the files that the folder has, by the number of the package in the lock;
+    ``left_out`` are the packages that no target needs.
+    """
+    if lock.kind == "pylock":
+        return _pylock(lock, brought, left_out)
+    lines = [
+        _head(lock),
+        "--no-index",
+        "--find-links .",
+        "",
+    ]
+    for package in lock.packages:
+        if package.number not in left_out:
+            lines += _entry(package, brought.get(package.number, ()))
+    return "\n".join(lines) + "\n"
+
+
+def _entry(package: LockedPackage, hashes: Collection[str]) -> Iterator[str]:
+    extras = f"[{','.join(package.extras)}]" if package.extras else ""
+    marker = f" ; {package.marker}" if package.marker else ""
+    parts = [
+        f"{package.name}{extras}=={package.version}{marker}",
+        *(f"    --hash={each}" for each in sorted(hashes)),
+    ]
+    yield from (f"{part} \\" for part in parts[:-1])
+    yield parts[-1]
+
+
+def _pylock(lock: LockFile, brought: Mapping[int, Collection[str]], left_out: Collection[int]) -> str:
+    """The same document with paths instead of addresses, and without the files that are not there."""
+    from torchlock.manifests.syntax.toml_values import loads
+
+    document = loads(lock.text)
+    packages = []
+    for number, package in enumerate(document.get("packages", ())):
+        if number in left_out:
+            continue
+        if number in brought:
+            package = _with_paths(package, brought[number])
+        packages.append(package)
+    plain = {key: value for key, value in document.items() if not isinstance(value, dict) and key != "packages"}
+    tables = {key: value for key, value in document.items() if isinstance(value, dict)}
+    lines = [_head(lock), *_pairs(plain)]
+    for package in packages:
+        lines += ["", "[[packages]]", *_pairs(package)]
+    for name, table in tables.items():
+        lines += ["", f"[{_key(name)}]", *_pairs(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _with_paths(package: Mapping[str, Any], hashes: Collection[str]) -> dict[str, Any]:
+    """A package with the paths of those of its files that are there."""
+
+    def placed(file: Mapping[str, Any]) -> dict[str, Any]:
+        name = file.get("name") or file_name(str(file.get("url") or file.get("path") or ""))
+        return {**{key: value for key, value in file.items() if key not in ("url", "path")}, "path": name}
+
+    def is_there(file: Mapping[str, Any]) -> bool:
+        return any(f"{name}:{digest}".lower() in hashes for name, digest in file.get("hashes", {}).items())
+
+    found = dict(package)
+    for key in ("sdist", "archive"):
+        if key in found:
+            if is_there(found[key]):
+                found[key] = placed(found[key])
+            else:
+                del found[key]
+    if "wheels" in found:
+        found["wheels"] = [placed(wheel) for wheel in found["wheels"] if is_there(wheel)]
+        if not found["wheels"]:
+            del found["wheels"]
+    return found
+
+
+def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a table of TOML; tables in it are written inline."""
+    for key, value in table.items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            yield f"{_key(key)} = ["
+            yield from (f"    {_value(item)}," for item in value)
+            yield "]"
+        else:
+            yield f"{_key(key)} = {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        # The escapes of JSON are those of TOML, but for DEL.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _head(lock: LockFile) -> str:
+    """The first line, by which torchlock knows its own locks."""
+    name = one_line(PurePath(lock.path).name)
+    return f"{_MADE} from {name}; it installs the files of this folder, without a network"
