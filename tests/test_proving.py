@@ -88,6 +88,19 @@ class TestDeflated:
         assert len(found) > len(CONTENT) // 4
         assert CONTENT.endswith(found)
 
+    @pytest.mark.parametrize("noise", range(8))
+    def test_blocks_without_compression_are_passed(self, noise: int) -> None:
+        """Such a block begins at a whole byte, whatever the bit is at which the block before it ends."""
+        packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+        middle = RANDOM.randbytes(70_000 + noise)
+        content = CONTENT[noise:2_000_000] + middle + CONTENT[:2_000_000]
+        packed = packer.compress(content) + packer.flush()
+        start = len(packed) // 4
+        found = known_end(packed[start:], len(content))
+        assert found is not None
+        assert len(found) > 2_000_000 + len(middle)
+        assert content.endswith(found)
+
     def test_noise_has_no_end(self) -> None:
         assert known_end(RANDOM.randbytes(100_000), 1 << 30) is None
 
