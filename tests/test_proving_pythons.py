@@ -100,6 +100,10 @@ def test_wheels_that_differ_are_apart(other: CompanionWheel) -> None:
 def test_a_torch_that_differs_is_apart() -> None:
     assert are_alike(torch("cp312-cp312", A), torch("cp311-cp311", A))
     assert not are_alike(torch("cp312-cp312", A), torch("cp311-cp311"))
+    one, other, third = ({"libc10.so", name} for name in ("libx-0a1b2c3d.so.1", "libx-d3c2b1a0.so.1", "liby.so"))
+    first = torch("cp312-cp312", A)._replace(libraries=frozenset(one))
+    assert are_alike(first, torch("cp311-cp311", A)._replace(libraries=frozenset(other)))
+    assert not are_alike(first, torch("cp311-cp311", A)._replace(libraries=frozenset(third)))
 
 
 def test_one_cell_where_all_wheels_agree(tmp_path: Path) -> None:
