@@ -6,8 +6,9 @@
     prove_matrix.py --render         read no wheel; decide the cells again from compat_data/proofs/
     prove_matrix.py --check          write nothing; exit 1 if compat_data/compiled/proofs.json is stale
 
-The wheels are those of the catalogue (``compat_data/releases/``), one of each release and platform. They are read
-by byte ranges. What each showed is kept in a folder (``--work``), so that a run that was interrupted goes on.
+The wheels are those of the catalogue (``compat_data/releases/``), one of each release, platform and Python. They
+are read by byte ranges. What each showed is kept in a folder (``--work``), so that a run that was interrupted goes
+on. Wheels of one release and platform that show the same have one row, which names the Pythons of the others.
 
 A new release of a companion costs its own wheels; if it uses a symbol of torch that none before it used, the
 wheels of torch are asked for that symbol. A new torch costs its own wheels.
@@ -21,66 +22,95 @@ import tempfile
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from proving.gathering import gather, kept, tasks
+from proving.gathering import add, gather
 from torchlock.errors import TorchlockError
+from torchlock.gathering.wheel_evidence import used_on
 from torchlock.knowledge.releases import Catalogue
 from torchlock.proving.choosing import COMPANIONS, PLATFORMS, Chosen, chosen
-from torchlock.proving.evidence import CompanionWheel, TorchWheel
+from torchlock.proving.grouping import merged, tags_in
 from torchlock.proving.rendering import cells_text
 from torchlock.proving.tables import Store, read_store, write_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DATA = Path(__file__).parents[1] / "compat_data"
 PROOFS = DATA / "proofs"
 COMPILED = DATA / "compiled" / "proofs.json"
+# Wheels that show the same are merged after each so many: the evidence of all of them takes much memory.
+_SETTLED = 50
 
 
-def wanted(catalogue: Catalogue, store: Store, packages: list[str]) -> list[Chosen]:
-    """The wheels that are not in the store, and for symbols that it does not know, those of torch again."""
-    known = {each.sha256 for each in store.wheels()}
+def wanted(catalogue: Catalogue, store: Store, packages: list[str], places: Sequence[str]) -> list[Chosen]:
+    """The wheels for these platforms that are not in the store.
+
+    Those of torch that it has by name are read again for symbols that it does not know, on each platform.
+    """
+    known = read_already(store)
     stale = {place for place in PLATFORMS if store.lacks(place)}
-    return [
-        each
-        for package in packages
-        for each in chosen(catalogue, package)
-        if each.sha256 not in known or (package == "torch" and each.platform in stale)
-    ]
+    found = []
+    for package in packages:
+        for each in (each for some in chosen(catalogue, package) for each in some):
+            rows = known.get((package, each.version, each.platform), {})
+            is_stale = package == "torch" and each.platform in stale and rows.get(tags_in(each.file))
+            if (tags_in(each.file) not in rows and each.platform in places) or is_stale:
+                found.append(each)
+    return found
 
 
-def read_into(store: Store, catalogue: Catalogue, packages: list[str], folder: Path, jobs: int) -> list[str]:
+def read_already(store: Store) -> dict[tuple[str, str, str], dict[str, bool]]:
+    """The tags of the wheels that were read, by release and platform, and whether the store has them by name."""
+    found: dict[tuple[str, str, str], dict[str, bool]] = {}
+    for each in (each for rows in store.tables() for each in rows):
+        tags = found.setdefault((each.wheel.package, each.wheel.version, each.wheel.platform), {})
+        tags.update(dict.fromkeys(each.alike, False))
+        tags[tags_in(each.wheel.file)] = True
+    return found
+
+
+def read_into(
+    store: Store, catalogue: Catalogue, packages: list[str], folder: Path, options: argparse.Namespace
+) -> list[str]:
     """Read what is wanted into the store; return a sentence for each wheel that could not be read."""
     day = datetime.now(timezone.utc).date().isoformat()
-    errors, fetched, start = [], 0, time.monotonic()
-    todo = list(tasks(wanted(catalogue, store, packages), folder, day))
-    for number, done in enumerate(gather(todo, jobs), 1):
-        fetched += done.fetched
-        if done.error:
-            errors.append(done.error)
+    errors, start = [], time.monotonic()
+    todo, order = wanted(catalogue, store, packages, options.platform or PLATFORMS), Order(catalogue)
+    used = {place: used_on(store, place) for place in PLATFORMS}
+    for number, (each, found) in enumerate(gather(todo, used, folder, day, options.jobs), 1):
+        if isinstance(found, str):
+            errors.append(f"{each.file}: {found}")
         else:
-            _add(store, kept(done.task.kept))
-        print(f"\r{number} of {len(todo)} wheels, {fetched >> 20} MB", end="", file=sys.stderr)
+            add(store, found)
+        if number % _SETTLED == 0:
+            order.settle(store)
+        print(f"\r{number} of {len(todo)} wheels", end="", file=sys.stderr)
     if todo:
         print(f", {time.monotonic() - start:.0f} seconds", file=sys.stderr)
+    order.settle(store)
     return errors
 
 
-def prune(store: Store, catalogue: Catalogue) -> None:
-    """Leave out wheels that are not read any more, because others replace them."""
-    current = {each.sha256 for package in ("torch", *COMPANIONS) for each in chosen(catalogue, package)}
-    for rows in store.torches.values():
-        rows[:] = [each for each in rows if each.wheel.sha256 in current]
-    for others in store.companions.values():
-        others[:] = [each for each in others if each.wheel.sha256 in current]
+class Order:
+    """The order of the wheels of each release, and which of them may show the same."""
 
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._places = {
+            each.sha256: (group, place)
+            for package in ("torch", *COMPANIONS)
+            for group, some in enumerate(chosen(catalogue, package))
+            for place, each in enumerate(some)
+        }
 
-def _add(store: Store, found: TorchWheel | CompanionWheel) -> None:
-    wheel = found.wheel
-    if isinstance(found, TorchWheel):
-        rows = store.torches.setdefault(wheel.platform, [])
-        rows[:] = [*(each for each in rows if each.wheel.file != wheel.file), found]
-    else:
-        others = store.companions.setdefault((wheel.package, wheel.platform), [])
-        others[:] = [*(each for each in others if each.wheel.file != wheel.file), found]
+    def settle(self, store: Store) -> None:
+        """Merge wheels that show the same; leave out those that are not read any more: others replace them."""
+        for rows in store.tables():
+            groups: dict[int, list[Any]] = {}
+            current = (each for each in rows if each.wheel.sha256 in self._places)
+            for each in sorted(current, key=lambda each: self._places[each.wheel.sha256]):
+                groups.setdefault(self._places[each.wheel.sha256][0], []).append(each)
+            rows[:] = [each for some in groups.values() for each in merged(some)]
 
 
 def prove(arguments: argparse.Namespace) -> int:
@@ -89,11 +119,9 @@ def prove(arguments: argparse.Namespace) -> int:
     store = Store({}, {}, {}) if arguments.from_nothing else read_store(PROOFS)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments.work or temporary)
-        folder.mkdir(parents=True, exist_ok=True)
         # The companions first: they tell which exports of torch are asked for.
-        errors = read_into(store, catalogue, list(COMPANIONS), folder, arguments.jobs)
-        errors += read_into(store, catalogue, ["torch"], folder, arguments.jobs)
-    prune(store, catalogue)
+        errors = read_into(store, catalogue, list(COMPANIONS), folder, arguments)
+        errors += read_into(store, catalogue, ["torch"], folder, arguments)
     for path, text in write_store(PROOFS, store).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -109,6 +137,9 @@ def main() -> int:
     parser.add_argument("--render", action="store_true", help="read no wheel")
     parser.add_argument("--check", action="store_true", help="write nothing")
     parser.add_argument("--work", metavar="FOLDER", help="keep what each wheel showed in this folder")
+    parser.add_argument(
+        "--platform", action="append", choices=PLATFORMS, help="read only wheels for this platform (repeatable)"
+    )
     parser.add_argument("--jobs", type=int, default=3, help="wheels that are read at once (default: 3)")
     arguments = parser.parse_args()
     try:

@@ -32,6 +32,7 @@ import refresh_dependents
 import refresh_names
 import refresh_releases
 from draft_statements import drafts
+from refreshing import other_names
 from refreshing.changelog import changes
 from refreshing.telling import tell
 from torchlock.errors import TorchlockError
@@ -146,7 +147,7 @@ def _gather(options: argparse.Namespace, staged: Path) -> int:
 
 def _names(options: argparse.Namespace, staged: Path) -> list[str]:
     asker = Asker(IndexSettings(options.index), options.cache / "index")
-    return refresh_names.add_new(staged, asker)
+    return [*refresh_names.add_new(staged, asker), *other_names.add_new(staged, asker, options.cache / "others")]
 
 
 def _changes(before: Path, after: Path) -> list[str]:

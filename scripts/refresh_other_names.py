@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Write compat_data/names/others/: what releases of projects outside the stack define, and others lack.
 
-    refresh_other_names.py FOLDER [PROJECT ...]
+    refresh_other_names.py                        read the wheels of projects with a release that a table lacks
+    refresh_other_names.py FOLDER [PROJECT ...]   write the tables from unpacked wheels
 
 FOLDER/PROJECT/VERSION has the files of one release each, as ``pip install --no-deps --target`` leaves them: the
 last patch release of each release, without a gap.
@@ -9,27 +10,40 @@ last patch release of each release, without a gap.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from packaging.version import Version
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from refreshing.changed_names import changed, read_release
+from refreshing.other_names import add_new, table_text
+from torchlock.errors import TorchlockError
+from torchlock.gathering.asking import Asker
+from torchlock.index import IndexSettings
 
-DATA = Path(__file__).parents[1] / "compat_data" / "names" / "others"
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "compat_data"
+CACHE = ROOT / ".refresh"
 
 
 def main(arguments: list[str]) -> int:
+    """Exit code: 0, or 2 if the index could not be read."""
+    if not arguments:
+        try:
+            said = add_new(DATA, Asker(IndexSettings(PYPI_SIMPLE_ENDPOINT), CACHE / "index"), CACHE / "others")
+        except TorchlockError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        print("\n".join(said or ["Nothing changed."]))
+        return 0
     folder, *wanted = arguments
-    DATA.mkdir(exist_ok=True)
-    for project in wanted or sorted(path.stem for path in DATA.glob("*.json")):
+    tables = DATA / "names" / "others"
+    tables.mkdir(exist_ok=True)
+    for project in wanted or sorted(path.stem for path in tables.glob("*.json")):
         places = [path for path in Path(folder, project).iterdir() if any(path.rglob("__init__.py"))]
         places.sort(key=lambda path: Version(path.name))
-        table = changed([read_release(path) for path in places])
-        table["releases"] = [path.name for path in places]
-        text = json.dumps(table, separators=(",", ":"), sort_keys=True)
-        (DATA / f"{project}.json").write_text(text + "\n", encoding="utf-8")
+        text = table_text(places)
+        (tables / f"{project}.json").write_bytes(text)
         print(project, len(places), len(text), flush=True)
     return 0
 

@@ -54,6 +54,14 @@ BROKEN = [
     Case("torch\nctranslate2==4.4.0\n", "TL207", ("which an installer takes",), "ctranslate2==4.5.0"),
     Case("torch==2.5.1\nctranslate2<4.5\n", "TL207", ("ctranslate2 4.4.0, which",), "ctranslate2==4.5.0"),
     Case("torch==2.5.1\ntorchaudio==2.5.1\nwhisperx==3.3.1\n", "TL207", ("whisperx 3.3.1 brings",), "ctranslate2"),
+    # cuBLAS of ctranslate2.
+    Case(
+        "torch==2.12.0\nfaster-whisper==1.2.0\n",
+        "TL239",
+        ("ctranslate2 4", "libcublas.so.12"),
+        "nvidia-cublas-cu12",
+    ),
+    Case("torch==2.3.1\nctranslate2==3.24.0\n", "TL239", ("libcublas.so.11", "CUDA 12.1"), "ctranslate2==4"),
     # Names that a package outside the stack no longer has.
     Case("torch==2.6.0\nbitsandbytes==0.44.1\n", "TL710", ("triton 3.2.0, which torch 2.6.0",), "==0.45.1"),
     Case("torch\nbitsandbytes==0.44.1\n", "TL710", ("triton",), "bitsandbytes==0.45.1"),
@@ -87,6 +95,8 @@ def test_a_release_that_a_package_does_not_work_with(case: Case, tmp_path: Path)
         pytest.param("torch==2.3.1\nctranslate2==4.4.0\n", id="both for cuDNN 8"),
         pytest.param("torch\ntorchaudio==2.3.1\nctranslate2==4.4.0\n", id="a companion limits the open torch"),
         pytest.param("torch==2.3.1\nfaster-whisper\n", id="brings a ctranslate2 without cuDNN"),
+        pytest.param("torch==2.12.0\nctranslate2==4.6.2\nnvidia-cublas-cu12\n", id="a package brings cuBLAS"),
+        pytest.param(CPU + "torch==2.12.0+cpu\nctranslate2==4.6.2\n", id="the CPU needs no cuBLAS"),
         pytest.param("torch==2.5.1\nbitsandbytes==0.44.1\n", id="a triton that has the name"),
         pytest.param("torch==2.6.0\nbitsandbytes==0.45.2\n", id="a later bitsandbytes"),
         pytest.param("torch==2.1.0\nsentence-transformers==2.2.2\nhuggingface-hub==0.25.2\n", id="pinned older"),
@@ -96,7 +106,7 @@ def test_a_release_that_a_package_does_not_work_with(case: Case, tmp_path: Path)
 )
 def test_left_alone(text: str, tmp_path: Path) -> None:
     rules = {each.rule for each in found(tmp_path, text)}
-    assert not rules & {"TL207", "TL230", "TL532", "TL710"}
+    assert not rules & {"TL207", "TL230", "TL239", "TL532", "TL710"}
 
 
 @pytest.mark.parametrize(

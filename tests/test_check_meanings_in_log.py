@@ -105,7 +105,7 @@ def _starts(says: str, message: str) -> bool:
         "AttributeError: 'SynthesizerTrn' object has no attribute 'foo'",
         "TypeError: train() got an unexpected keyword argument 'gpus'",
         "TypeError: mix() takes 0 positional arguments but 2 were given",
-        "soundfile.LibsndfileError: Error opening 'a.m4a': Format not recognised.",
+        "soundfile.LibsndfileError: Error opening 'a.wav': Format not recognised.",
         "RuntimeError: Cannot re-initialize CUDA in forked subprocess.",
         "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB",
     ],

@@ -187,3 +187,19 @@ def test_the_start_of_a_library_of_others() -> None:
         frame = f'  File "D:\\Lib\\site-packages\\{package}\\__init__.py", line 70, in <module>\n'
         said = "A dynamic link library (DLL) initialization routine failed."
         assert judged(f"{frame}ImportError: DLL load failed while importing {module}: {said}\n") == []
+
+
+def test_what_was_installed_last_before_the_failure_counts() -> None:
+    old, new = "Successfully installed torch-2.4.1 torchaudio-2.4.1\n", "Successfully installed torch-2.6.0\n"
+    (finding,) = judged(old + new + LOST)
+    assert finding.message.startswith("torchaudio 2.4.1 does not work with torch 2.6.0")
+    (other,) = judged(f"Requirement already satisfied: torch in {SITE} (2.1.0)\n{old}{new}{LOST}")
+    assert other.message == finding.message
+
+
+def test_what_was_installed_after_the_failure_is_no_evidence() -> None:
+    before, after = "Successfully installed torch-2.6.0 torchaudio-2.4.1\n", "Successfully installed torch-2.4.1\n"
+    (finding,) = judged(before + LOST + after)
+    assert finding.message.startswith("torchaudio 2.4.1 does not work with torch 2.6.0")
+    (only,) = judged(LOST + before)
+    assert only.message == finding.message

@@ -129,9 +129,10 @@ def test_python_itself_opens_the_core_of_torch(tmp_path: Path, capsys: pytest.Ca
     stage_torch(site)
     words: list[str | Path] = ["--path", site, "--root", image(site), "--platform", "linux-x86_64"]
     lib = write(site / "torch" / "lib" / "libtorch_cpu.so", "no library")
-    assert first(run(capsys, *words))["says"].startswith(f"ImportError: {lib}: invalid ELF header")
+    there = "/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so"  # as the machine below --root names it
+    assert first(run(capsys, *words))["says"].startswith(f"ImportError: {there}: invalid ELF header")
     lib.write_bytes(b"")
-    assert first(run(capsys, *words))["says"] == f"ImportError: {lib}: file too short"
+    assert first(run(capsys, *words))["says"] == f"ImportError: {there}: file too short"
 
 
 def test_a_runtime_that_no_package_of_this_torch_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ def _lib(site: Path) -> Path:
     ("platform", "says", "source"),
     [
         ("linux-x86_64", "Bus error (core dumped)", "elf-gabi"),
-        ("windows-amd64", "OSError: [WinError 193] %1 is not a valid Win32 application.", "pe-format"),
+        ("windows-amd64", "OSError: [WinError 193] %1 is not a valid Win32 application", "pe-format"),
         ("macos-arm64", "(truncated mach-o error: [...])", "dyld-load-commands"),
     ],
 )

@@ -16,6 +16,7 @@ from support.index_server import Reply, Server
 from torchlock.cli.main import main
 from torchlock.errors import InputError
 from torchlock.gathering.bundles import install, pack
+from torchlock.gathering.compatibility import judged
 from torchlock.gathering.installing import new_set, reset
 from torchlock.knowledge import overlay as overlays
 from torchlock.knowledge import tables
@@ -105,7 +106,7 @@ def test_the_tables_of_an_update_count(folder: Path) -> None:
     assert reasons == {"manylinux": "", "macosx": "", "win": ""} | {"manylinux": reasons["manylinux"]}
     linux = next(tags for tags in release.tags if tags.endswith("manylinux_2_28_x86_64"))
     assert release.lack_on(linux) == "nobody has read it"
-    assert not release.is_judged
+    assert release.is_judged, "on the other platforms"
 
 
 @pytest.mark.parametrize(
@@ -338,3 +339,15 @@ def test_a_table_that_the_manifest_does_not_describe(folder: Path, bundle: bytes
 def test_wrong_use(folder: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", *words]) == 2
     assert why in capsys.readouterr().err
+
+
+def test_a_release_that_is_unproven_on_one_platform_is_judged_on_the_others(folder: Path) -> None:
+    put(folder)
+    assert "2.16.0" in {each.version for each in judged(Catalogue(), "torch")}
+    assert "2.16.0" in {each.version for each in judged(Catalogue(), "torch", "macos-arm64")}
+    assert "2.16.0" not in {each.version for each in judged(Catalogue(), "torch", "linux-x86_64")}
+
+
+def test_a_release_that_is_unproven_everywhere_is_not_judged(folder: Path) -> None:
+    put(folder, unproven={"torch": {"2.16.0": {"": "nobody has read it"}}})
+    assert "2.16.0" not in {each.version for each in judged(Catalogue(), "torch")}

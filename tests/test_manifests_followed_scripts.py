@@ -149,7 +149,8 @@ def test_what_is_not_certain_is_unknown(project: Path, command: str) -> None:
         ("curl -O https://example.org/get.sh && bash get.sh", []),
         ("git clone https://example.org/other && cd other && bash install.sh", []),
         ("source venv/bin/activate", []),
-        ("bash $SCRIPT", []),
+        ("bash $SCRIPT", ["TL902"]),
+        ("source $VENV/bin/activate", []),
         ("bash", []),
         ("python install.sh", []),
         ("xargs rm < requirements.txt", []),
@@ -200,6 +201,48 @@ def test_branches_of_a_script_stay_apart(project: Path) -> None:
         ("==2.5.1", "group:branch.sh-line-1"),
         ("==2.4.1", "group:branch.sh-line-3"),
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('add() {\n  pip install "$@"\n}\nadd torch==2.5.1 torchaudio==2.5.1\n', [TORCH, AUDIO]),
+        ("function add { pip install $*; }\nadd torch==2.5.1\nadd torchaudio==2.5.1\n", [TORCH, AUDIO]),
+        (
+            'add() {\n  pip install "torch==$1"\n  shift\n  pip install "${1}"\n}\nadd 2.5.1 torchaudio==2.5.1\n',
+            [TORCH, AUDIO],
+        ),
+        ("add()\n{\n  local name=torch\n  pip install $name==$1\n}\nif true; then add 2.5.1; fi\n", [TORCH]),
+        (
+            'both() {\n  one torch "$@"\n}\none() {\n  pip install $1==$2\n}\nboth 2.5.1\none torchaudio 2.5.1\n',
+            [TORCH, AUDIO],
+        ),
+        # A function that calls itself ends; one without arguments is taken where it is defined.
+        ('add() {\n  pip install $1\n  add "$@"\n}\nadd torch==2.5.1\n', [TORCH]),
+        ("add() {\n  pip install torch==2.5.1\n}\nadd\n", [TORCH]),
+    ],
+)
+def test_a_function_is_followed_where_it_is_called(project: Path, text: str, wanted: list[str]) -> None:
+    found = document(project / "ci.sh", text)
+    assert specs(found) == wanted
+    assert told(found) == []
+    (project / "install.sh").write_text(text)
+    assert specs(document(project / "Dockerfile", "FROM python:3.11\nCOPY . .\nRUN ./install.sh\n")) == wanted
+
+
+def test_make_runs_other_targets_of_its_file(project: Path) -> None:
+    (project / "Makefile").write_text(
+        "all:\n\t$(MAKE) deps\n\ndeps: all\n\t${MAKE} all\n\tpip install torch==2.5.1\n"
+    )
+    assert specs(document(project / "Dockerfile", "FROM python:3.11\nCOPY . .\nRUN make all\n")) == [TORCH]
+
+
+def test_the_words_of_a_call_can_be_fixed(project: Path) -> None:
+    text = 'add() {\n  pip install "$@"\n}\nadd torch==2.5.1\n'
+    [entry] = document(project / "ci.sh", text).entries
+    assert entry.place.line == 4
+    assert entry.version is not None
+    assert text[slice(*entry.version)] == "==2.5.1"
 
 
 def test_functions_of_a_script_are_unknown(project: Path) -> None:

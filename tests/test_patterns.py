@@ -45,6 +45,12 @@ GIVEN = {
     ("src/torchlock/check/log_signatures.py", "signatures: beside"): lambda module: [
         known.beside.pattern for known in module.signatures() if known.beside
     ],
+    ("src/torchlock/knowledge/python_changes.py", "newer_code: pattern"): lambda module: [
+        row[1] for row in module._table()["newer"]
+    ],
+    ("src/torchlock/knowledge/python_changes.py", "newer_code: of_code"): lambda module: [
+        row[2] for row in module._table()["newer"]
+    ],
     ("src/torchlock/knowledge/python_changes.py", "refused: row[1]"): lambda module: [
         row[1] for row in module._table()["refused"]
     ],

@@ -23,7 +23,7 @@ from torchlock.proving.deciding import decide, is_stable, plain
 from torchlock.proving.deflated import Deflated, NotAtTheEnds, known_end
 from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel, cuda_of
 from torchlock.proving.exports import NoSymbols, exports_of
-from torchlock.proving.pairing import pythons_of, series_of
+from torchlock.proving.pairing import Python, pythons_of, series_of
 from torchlock.proving.reading import UnreadableWheel, read_companion, read_torch
 from torchlock.proving.tables import Store, read_store, write_store
 from torchlock.standards.dependency import Dependency
@@ -176,6 +176,14 @@ class TestReading:
         assert found.exports == {C, STABLE}
         assert {"libc10.so", "libcudart.so.13", "libcudart.so.10.2", "libnvrtc.so.*[0-9]"} <= found.libraries
         assert "readme.txt" not in found.libraries
+
+    def test_only_what_is_used_and_the_stable_abi_is_kept_of_torch(self) -> None:
+        library = with_sections(elf("libc10.so", exports=(C, D, STABLE)))
+        found = read_torch(wheel({"torch/lib/libc10.so": library}), named("torch", "2.13.0"), {D})
+        assert found.exports == {D, STABLE}
+        mac = wheel({"torch/lib/libc10.dylib": dylib("@rpath/libc10.dylib", exports=["_f", "_g"])})
+        found = read_torch(mac, named("torch", "2.13.0", "macos-arm64"), {"libc10.dylib!_g"})
+        assert found.exports == {"libc10.dylib!_g", "!_g"}
 
     def test_torch_of_windows(self) -> None:
         content = wheel({"torch/lib/c10.lib": import_library(["f"]), "torch/lib/c10.dll": pe(exports=["f"])})
@@ -377,6 +385,18 @@ def a_store() -> Store:
     return Store({"linux-x86_64": torches}, {("torchaudio", "linux-x86_64"): rows}, {})
 
 
+class OneForAll:
+    """Every wheel is for Python 3.12, and every companion for the torch of its own release."""
+
+    def pythons(self, wheel: Wheel) -> frozenset[Python]:
+        return frozenset({Python(12, False)})
+
+    read = installable = pythons
+
+    def series(self, wheel: Wheel) -> str:
+        return wheel.version[:3]
+
+
 class TestTables:
     def test_spans(self) -> None:
         versions = ["1.0", "1.1", "2.0", "2.1"]
@@ -414,7 +434,7 @@ class TestTables:
             read_store(tmp_path)
 
     def test_from_evidence_to_cells(self, tmp_path: Path) -> None:
-        table = compile_cells(a_store(), "2026-11-30", lambda mine, its: True, lambda wheel: wheel.version[:3])
+        table = compile_cells(a_store(), "2026-11-30", OneForAll())
         path = tmp_path / "proofs.json"
         path.write_text(text_of(table), encoding="utf-8")
         found = {(str(each.version), str(each.torch)): each for each in Proofs(path).cells()}

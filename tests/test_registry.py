@@ -108,6 +108,7 @@ AUDIT = {
         File("torch==2.4.0\nctranslate2==4.4.0\n"),
         File("torch==2.4.0\nctranslate2==4.5.0\n"),
     ),
+    "TL239": (File("torch==2.12.0\nctranslate2==4.6.2\n"), File("torch==2.10.0\nctranslate2==4.6.2\n")),
     "TL208": (
         File(f"{ONLY}/cu126\ntorch==2.8.0\n", (*TARGET, "--gpu", "sm_120")),
         File(f"{ONLY}/cu128\ntorch==2.8.0\n", (*TARGET, "--gpu", "sm_120")),

@@ -276,7 +276,7 @@ def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -
         members = by_scope[scope]
         if scope and not scope.startswith(ALONE):
             members = sorted([*by_scope[""], *members], key=lambda demand: order[id(demand.entry)])
-        for active, where in _groups(members, everywhere, cells):
+        for active, where in _groups(members, everywhere, _unproven(members, stack), cells):
             left -= len(active)
             if left < 0:
                 return InstallSets(install_sets, scopes[number:])
@@ -294,13 +294,25 @@ def _install_set(document: Document, where: int, scope: str, active: Sequence[De
     return InstallSet(where, scope, by_name, document.locked, left)
 
 
-def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:
-    """Split the cells by the demands that are active there."""
+def _unproven(members: Sequence[Demand], stack: CompatibilityTable) -> dict[int, int]:
+    """By entry, the cells on which it is not known what the release that it pins works with."""
+    pins = [demand for demand in members if demand.exact and demand.releases is not None]
+    return {id(one.entry): cells for one in pins if (cells := stack.unproven(one.name, one.releases or 0))}
+
+
+def _groups(
+    members: Sequence[Demand], cells_of: dict[int, int], unproven: dict[int, int], cells: int
+) -> Iterator[tuple[list[Demand], int]]:
+    """Split the cells by the demands that are active there; one that is unproven there has no known releases."""
     parts = [cells]
-    for mask in dict.fromkeys(cells_of[id(demand.entry)] for demand in members):
+    for mask in dict.fromkeys([*(cells_of[id(demand.entry)] for demand in members), *unproven.values()]):
         parts = [piece for part in parts for piece in (part & mask, part & ~mask) if piece]
     for part in parts:
-        active = [demand for demand in members if cells_of[id(demand.entry)] & part]
+        active = [
+            demand._replace(releases=None, why="newer") if unproven.get(id(demand.entry), 0) & part else demand
+            for demand in members
+            if cells_of[id(demand.entry)] & part
+        ]
         if active:
             yield active, part
 

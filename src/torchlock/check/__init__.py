@@ -74,7 +74,8 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     found = list(findings)
     for failure in (log, *log.later):
         promote(failure, found)
-        found += _shown_by(context, failure, found)
+        said = {(each.rule, each.message) for each in found}
+        found += [each for each in _shown_by(context, failure, found) if (each.rule, each.message) not in said]
         quote(failure, found)
         confirm(failure, found, {each.name for each in context.installed.distributions})
     hung = {id(effect) for each in found for effect in each.consequences}

@@ -400,6 +400,7 @@ class CheckContext:
         """
         identifiers = self.matrix.sources_of(rule) if sources is None else sources
         cited = [self.evidence(identifier) for identifier in identifiers]
+        machine = self.search_path or self.root
         return Finding(
             rule,
             limited(rule, severity, strength=strength),
@@ -408,7 +409,7 @@ class CheckContext:
             packages=tuple((name, self.version(name)) for name in names),
             sources=tuple(each for each in cited if each.system in ("", self.operating_system or each.system)),
             path=path,
-            expected_error=self.search_path.said(expected_error) if self.search_path else expected_error,
+            expected_error=machine.said(expected_error) if machine is not None else expected_error,
             remedy=remedy,
             strength=strength,
             lacks=lacks,

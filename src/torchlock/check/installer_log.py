@@ -43,6 +43,7 @@ _ABSENT = (
     re.compile(rf"Unable to find (?:installation )?candidates for ({_WORD}(?:\([\w.+!-]{{1,60}}\))?)"),
     re.compile(rf"({_WORD}\([\w.+!-]{{1,60}}\)) which doesn't match any versions"),
     re.compile(rf"[Bb]ecause ({_WORD}) was not found in the"),
+    re.compile(rf"No candidate is found for `?({_WORD})"),
 )
 # A requirement that failed for another reason.
 _FAILED = (

@@ -32,7 +32,7 @@ def not_found(context: CheckContext, package: str, opened: str, library: str, wa
         context,
         package,
         opened,
-        windows=_of_windows(package, opened, wanted_by, 126, "module"),
+        windows=_of_windows(context, package, opened, wanted_by, 126, "module"),
         macos=f"Library not loaded: {library if library[:1] in ('@', '/') else f'@rpath/{library}'}",
         linux=f"{library}: cannot open shared object file: {_ENOENT}",
     )
@@ -44,7 +44,7 @@ def no_symbol(context: CheckContext, package: str, opened: str, symbol: str, wan
         context,
         package,
         opened,
-        windows=_of_windows(package, opened, wanted_by, 127, "procedure"),
+        windows=_of_windows(context, package, opened, wanted_by, 127, "procedure"),
         macos=f"Symbol not found: {symbol}",
         linux=f"{wanted_by}: undefined symbol: {symbol}",
     )
@@ -62,10 +62,10 @@ def no_library(context: CheckContext, path: str, opened: str = "", kind: str = "
     """
     system, error = _system(context), _error(opened) if opened else error_about(path)
     if system == "windows":
-        return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
+        return _not_an_image(context, opened or path)
     if system == "macos":
         found = "truncated mach-o error: [...]" if kind == "truncated" else "not a mach-o file"
-        return f"{error}: dlopen({path}, 0x0006): tried: '{path}' ({found})"
+        return f"{error}: dlopen({path}, {_flags(opened or path)}): tried: '{path}' ({found})"
     if kind == "empty" or (kind == "truncated" and _size(path) < _ELF_HEADER):
         return f"{error}: {path}: file too short"
     return "Bus error (core dumped)" if kind == "truncated" else f"{error}: {path}: invalid ELF header"
@@ -83,11 +83,33 @@ def of_other_machine(
         have = f" (have '{machines[0]}')" if machines else ""
         return f"ImportError: dlopen({opened}): incompatible architecture{have}"
     if system == "windows":
-        said = "OSError: [WinError 193] %1 is not a valid Win32 application"
-        is_told = os.path.basename(os.path.dirname(opened)) == "lib"
-        return f'{said}. Error loading "{opened}" or one of its dependencies.' if is_told else said
+        return _not_an_image(context, opened)
     wrong = f"cannot open shared object file: {_ENOENT}" if of_system in ("", system) else "invalid ELF header"
     return f"ImportError: {path}: {wrong}"
+
+
+def _not_an_image(context: CheckContext, opened: str) -> str:
+    """The error on Windows for a file that is not a DLL of this machine; torch names those of its folder."""
+    said = "%1 is not a valid Win32 application."
+    if _IMPORTED.match(os.path.basename(opened)):
+        return f"{_not_imported(context, opened)}: {said}"
+    if re.search(r"[/\\]torch[/\\]lib[/\\][^/\\]+\.dll$", opened, re.IGNORECASE):
+        return f'OSError: [WinError 193] {said} Error loading "{opened}" or one of its dependencies.'
+    return f"OSError: [WinError 193] {said[:-1]}"
+
+
+def _not_imported(context: CheckContext, opened: str) -> str:
+    """How the error of an import on Windows begins: Python 3.8 and later name the module."""
+    module = os.path.basename(opened).partition(".")[0]
+    is_old = re.match(r"3\.[0-7](\.|$)", context.environment.interpreter.version)
+    return "ImportError: DLL load failed" if is_old else f"ImportError: DLL load failed while importing {module}"
+
+
+def _flags(opened: str) -> str:
+    """The flags of dlopen in messages of dyld: an import asks for RTLD_NOW, ctypes for RTLD_LOCAL, too."""
+    folder, name = os.path.split(opened)
+    is_core = os.path.basename(folder) == "torch" and name.startswith("_C.")
+    return "0x0002" if is_core or _IMPORTED.match(name) else "0x0006"
 
 
 def _size(path: str) -> int:
@@ -110,7 +132,7 @@ def _message(context: CheckContext, package: str, opened: str, *, windows: str, 
     system = _system(context)
     if system == "windows":
         return windows
-    said = f"dlopen({opened}, 0x0006): {macos}" if system == "macos" else linux
+    said = f"dlopen({opened}, {_flags(opened)}): {macos}" if system == "macos" else linux
     return f"{_error(opened)}: {said}"
 
 
@@ -125,13 +147,13 @@ def _is_swallowed(context: CheckContext, package: str) -> bool:
     return copy is not None and "_meta_registrations.py" in context.environment.tree.names(copy.path)
 
 
-def _of_windows(package: str, opened: str, wanted_by: str, number: int, what: str) -> str:
+def _of_windows(context: CheckContext, package: str, opened: str, wanted_by: str, number: int, what: str) -> str:
     """The error on Windows: torch names the library of its own that fails; ctypes names less."""
     said = f"[WinError {number}] The specified {what} could not be found"
     if package == "torch":
         return f'OSError: {said}. Error loading "{wanted_by}" or one of its dependencies.'
     if _IMPORTED.match(os.path.basename(opened)):
-        return f"ImportError: DLL load failed: The specified {what} could not be found."
+        return f"{_not_imported(context, opened)}: The specified {what} could not be found."
     if number == 126:
         path = opened.replace("/", "\\")
         return (

@@ -80,7 +80,7 @@ class Signature(NamedTuple):
     """A line that shows a failure: its text, its number (from 1), and the rules that may cause it.
 
     ``library``, ``symbol`` and ``module`` are the first that it names, ``versions`` are all; for ``weight`` see
-    ``torchlock.check.log_signatures``.
+    ``torchlock.check.log_signatures``. ``is_warning``: it is a warning of Python, after which the program went on.
     """
 
     text: str
@@ -91,6 +91,7 @@ class Signature(NamedTuple):
     symbol: str = ""
     module: str = ""
     versions: tuple[str, ...] = ()
+    is_warning: bool = False
 
 
 class Log(NamedTuple):
@@ -139,6 +140,7 @@ class Log(NamedTuple):
         """The first failure, even if it is a build that failed because the installed torch does not load."""
         real = [each for each in self.signatures if each.weight > GENERAL] or _most(self.signatures)
         real = [each for each in real if not self._is_expected(each)]
+        real = self._ends_after(real) or real
         real = real[1:] if _is_cover(real) else real
         if not real or real[0].weight == CAUSE:
             return real[0] if real else None
@@ -146,6 +148,12 @@ class Log(NamedTuple):
         causes = [each for each in near if each.weight == CAUSE]
         attempts = [each for each in near if each.weight == ATTEMPT]
         return (causes or attempts or real)[0]
+
+    def _ends_after(self, real: Sequence[Signature]) -> list[Signature]:
+        """The failure that ended the program, where all others are warnings of Python before it."""
+        if not real or not all(each.is_warning for each in real):
+            return []
+        return [each for each in self.signatures if each.line > real[-1].line and self.ended_by(each)]
 
     def _loaded_by_build(self, start: Signature) -> Signature | None:
         """The library of the stack that did not load in the output of a build that failed.
@@ -359,6 +367,7 @@ def _signature(line: str, number: int, known: Known, library: str) -> Signature:
         _named(_SYMBOL, line),
         _named(_MODULE, line),
         tuple(dict.fromkeys(_VERSION.findall(line)))[:8],
+        bool(_WARNED.search(line)),
     )
 
 

@@ -19,8 +19,8 @@ _LEVEL = re.compile(
     r"|^(?P<glog>\[?(?:rank\d{1,4}\]:)?[IW]\d{4} \d\d:\d\d:\d\d)"
 )
 _WORSE = re.compile(r"ERROR|CRITICAL|FATAL|[a-z]Error\b|Traceback")
-# What torchaudio writes for each FFmpeg that is not there, whatever the format of its record is.
-_NOTED = re.compile(r"Failed to load FFmpeg ?\d? extension")
+# What torchaudio writes for each FFmpeg or SoX that is not there, whatever the format of its record is.
+_NOTED = re.compile(r"Failed to (?:load FFmpeg ?\d? extension|initialize (?:ffmpeg|sox) (?:bindings|extension))")
 # A warning of Python: the file, the line, the class, and the text.
 _WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
 # What another process printed, in the lines of a logger: its traceback is real.

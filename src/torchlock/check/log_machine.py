@@ -38,6 +38,11 @@ _MARKER = re.compile(r"['\"](platform_machine|sys_platform)['\"]: ['\"]([\w-]{2,
 _MAC = re.compile(r"\bmac ?OS[ -](\d{2})(?:\.(\d{1,2}))?(?:\.\d{1,2})?[ ,(-]{1,3}(x86_64|arm64|Intel)\b", re.I)
 # uv: "No solution found ... for split (platform_machine == 'x86_64' and sys_platform == 'darwin')".
 _SPLIT = re.compile(r"dependencies for split \([^)]{0,200}?sys_platform == '(\w{1,10})'")
+# A wheel that pip takes is one for its machine.
+_TAKEN = re.compile(
+    r"\b(?:Downloading|Using cached|Processing) \S{1,400}-(?:cp|pp)\d\w{1,12}-\w{3,20}-"
+    r"(?P<tags>\w[\w.]{3,90})\.whl"
+)
 # A Mac whose release is not stated.
 _ANY_MACOS = "macosx-11.0"
 _SYSTEMS = {"macos": _ANY_MACOS, "windows": "win", "linux": "linux", "darwin": _ANY_MACOS, "win32": "win"}
@@ -75,6 +80,12 @@ def systems_stated(text: str) -> frozenset[str]:
     names = {"macosx": "macos", "win": "windows", "win32": "windows", "linux": "linux"}
     found = (names.get(each.partition("-")[0]) for each in _platforms(text[-_MOST:]))
     return frozenset(filter(None, found))
+
+
+def of_taken_wheels(text: str) -> frozenset[str]:
+    """The platforms of the wheels that pip took, as ``sysconfig`` spells them."""
+    tags = (tag for match in _TAKEN.finditer(text[-_MOST:]) for tag in match["tags"].split("."))
+    return frozenset(filter(None, map(platform_of_tag, tags)))
 
 
 def system_of_split(near: str) -> str:
@@ -138,6 +149,8 @@ def _platforms(text: str) -> Iterator[str]:
     for match in _MAC.finditer(text):
         machine = match[3].lower().replace("intel", "x86_64")
         yield f"macosx-{match[1]}.{match[2] or 0}-{machine}"
+    for each in of_taken_wheels(text):
+        yield re.sub(r"^macosx-[\d.]+", _ANY_MACOS, each)
     markers = dict(_MARKER.findall(text))
     if len(markers) == 2:
         yield _spelled(markers["sys_platform"], markers["platform_machine"].lower())

@@ -9,6 +9,7 @@ from torchlock.check.log import candidates
 from torchlock.check.log_signatures import CAUSE, ECHO
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.registry import group
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import shortened
@@ -145,8 +146,17 @@ def promote(log: Log, findings: Sequence[Finding]) -> None:
     for finding in findings:
         if finding.strength == Strength.SHOWN and predicts(finding, log):
             finding.strength = Strength.RAN
-        if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
+        is_likely = finding.rule in likely and _may_be(finding, log)
+        if finding.severity == "note" and (is_likely or _is_opened_in(finding, log)):
             finding.severity = severity_of(fails=finding.rule == "TL615")
+
+
+def _is_opened_in(finding: Finding, log: Log) -> bool:
+    """Whether a log shows that a package does not find a library, which it opens when it is used."""
+    first, about = log.first, finding.packages[0][0].split("-")[0] if finding.packages else ""
+    is_of_it = any(frame.partition("/")[0] == about for frame in log.frames)
+    is_named = first is not None and first.library in finding.lacks and (is_of_it or about in first.text)
+    return is_named and finding.rule in group("summary")
 
 
 def _may_be(finding: Finding, log: Log) -> bool:

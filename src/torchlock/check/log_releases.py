@@ -35,22 +35,55 @@ _MOST = 200_000
 def releases_in(log: Log) -> dict[str, tuple[str, str]]:
     """The release of each package of the stack that a log shows as installed, and its build label, "" for none.
 
-    Left out is a package with several releases: which of them the failure is about is not known.
+    Left out is a package with several releases: which of them the failure is about is not known. What an installer
+    installed last before the failure replaces what the log shows before that.
     """
     text = log.text[-_MOST:]
-    pairs = list(log.installed)
+    shown = [(-1, name, version) for name, version in log.installed]
     for pattern in _SHOWN:
-        pairs += [(match["name"].lower(), match["version"]) for match in pattern.finditer(text)]
-    for line in _INSTALLED.finditer(text):
-        pairs += [(match["name"].lower(), match["version"]) for match in _ITEM.finditer(line["all"])]
-    known = {name.lower().replace("pytorch", "torch") for name, _ in pairs}
-    files = [(match["name"].lower(), match["version"]) for match in _FILE.finditer(text.replace("%2B", "+"))]
-    pairs += [(name, version) for name, version in files if name not in known]
+        shown += [(match.start(), match["name"], match["version"]) for match in pattern.finditer(text)]
+    pairs = _as_of(shown, _installs(text), _failure_at(log))
+    known = {_torch(name) for name, _ in pairs}
+    files = [(match["name"], match["version"]) for match in _FILE.finditer(text.replace("%2B", "+"))]
+    pairs += [(name, version) for name, version in files if _torch(name) not in known]
     found: dict[str, dict[str, set[str]]] = {}
     for name, version in pairs:
         public, _, label = version.partition("+")
-        found.setdefault({"pytorch": "torch"}.get(name.lower(), name.lower()), {}).setdefault(public, set()).add(
-            label
-        )
+        found.setdefault(_torch(name), {}).setdefault(public, set()).add(label)
     single = {name: next(iter(each.items())) for name, each in found.items() if len(each) == 1}
     return {name: (version, max(labels)) for name, (version, labels) in single.items() if len(labels - {""}) < 2}
+
+
+def _torch(name: str) -> str:
+    """The name of a package in lower case; torch for the name that conda gives it."""
+    return {"pytorch": "torch"}.get(name.lower(), name.lower())
+
+
+def _installs(text: str) -> list[tuple[int, str, str]]:
+    """What pip says that it installed, in its order: the place in the text, the package and the version."""
+    return [
+        (line.start(), item["name"], item["version"])
+        for line in _INSTALLED.finditer(text)
+        for item in _ITEM.finditer(line["all"])
+    ]
+
+
+def _failure_at(log: Log) -> int:
+    """The place of the first failure in the part of a log that is searched for releases."""
+    if log.first is None:
+        return len(log.text)
+    before = sum(len(line) + 1 for line in log.text.split("\n")[: log.first.line - 1])
+    return before - max(0, len(log.text) - _MOST)
+
+
+def _as_of(
+    shown: list[tuple[int, str, str]], installs: list[tuple[int, str, str]], failure: int
+) -> list[tuple[str, str]]:
+    """The packages and versions that hold at a place of the log, by what was installed last before it."""
+    last: dict[str, int] = {}
+    for place, name, _ in installs:
+        if place < failure:
+            last[_torch(name)] = place
+    kept = [(name, version) for place, name, version in shown if place < 0 or place >= last.get(_torch(name), 0)]
+    done = [(name, version) for place, name, version in installs if place == last.get(_torch(name), place)]
+    return kept + done

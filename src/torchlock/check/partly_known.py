@@ -13,11 +13,12 @@ from torchlock.check import known_wheels as wheels
 from torchlock.check.asked_releases import Asked, place_of
 from torchlock.check.installer_findings import Told
 from torchlock.check.labelled_releases import with_label
+from torchlock.check.listed_releases import newest_allowed, plain_listed, pythons_listed
 from torchlock.check.other_machines import numpy_beside
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.indexes import BUILDS, classify_index
-from torchlock.target import LAST_PATCH, PLATFORMS, PYTHONS, Platform, PythonVersion, Target
+from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -36,12 +37,14 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
 
     ``system`` is the operating system that the log shows; "" if it does not.
     """
-    version, _, label = asked.version.partition("+")
+    version, _, label = newest_allowed(asked).partition("+")
     if version not in wheels.public_tags(asked.name) or interpreter.bits == 32:
         return None
     own = interpreter.target_platform
     names = [str(own)] if own is not None else [each for each in PLATFORMS if each.startswith(system)]
     targets = [Target(interpreter.python or PythonVersion(3, 12, 0), Platform.parse(each)) for each in names]
+    if not asked.version:
+        return _of_oldest(asked, targets) if interpreter.python is None else None
     if label and all(each.platform.system == "macos" for each in targets):
         return _labelled_for_macos(context, asked, targets, version, label)
     if label and kind_of(label) is None:
@@ -109,35 +112,31 @@ def _of_offered(asked: Installation, targets: list[Target], *, is_of_python: boo
 
 def _of_oldest(asked: Installation, targets: list[Target]) -> Told | None:
     """The oldest release that the installer lists is the first one for a single Python: it is that of the log."""
-    final = sorted((each for each in asked.offered or () if wheels.is_final(each)), key=Version)
-    is_public = all(classify_index(each).kind != BUILDS for each in asked.indexes)
-    if not final or not is_public or any("+" in each for each in final):
+    version = newest_allowed(asked)
+    final = plain_listed(asked)
+    if not final or any(classify_index(each).kind == BUILDS for each in asked.indexes):
         return None
-    if Version(final[0]) <= Version(asked.version):
+    if Version(final[0]) <= Version(version):
         return None
-    every = [(f"3.{minor}", each, _at(each, minor)) for minor in PYTHONS for each in targets]
-    there = [(python, each, wheels.releases_with(asked.name, "", cell)) for python, each, cell in every]
-    own = [(python, each) for python, each, known in there if known[:1] == final[:1] and {*final} <= {*known}]
+    own = list(pythons_listed(asked, [each.platform for each in targets]))
     python = own[0][0] if own else ""
-    having = [each for _, target in own for each in wheels.pythons_with(asked.name, asked.version, "", target)]
+    there = [Target(PythonVersion(3, 12, 0), platform) for _, platform in own]
+    having = [each for target in there for each in wheels.pythons_with(asked.name, version, "", target)]
     earlier = sorted({each for each in having if python and Version(each) < Version(python)}, key=Version)
     if len({each for each, _ in own}) != 1 or python in having or not earlier:
         return None
-    others = any(python in wheels.pythons_with(asked.name, asked.version, "", each) for each in targets)
+    others = any(python in wheels.pythons_with(asked.name, version, "", each) for each in targets)
     where = " on this platform" if others else ""
     message = (
         f"{asked.requirement} has no wheel for Python {python}{where}, on which the installer of the log runs: "
         f"{final[0]}, the oldest release that it lists, is the first one for Python {python}"
     )
+    instead = "" if not asked.version else f", or {asked.name} {final[0]} or later"
     summary = (
         f"Use Python {earlier[-1]} (its own python -m pip, because another Python may be the first one on the "
-        f"path), or {asked.name} {final[0]} or later."
+        f"path){instead}."
     )
     return Told("TL403", message, Remedy(summary))
-
-
-def _at(target: Target, minor: int) -> Target:
-    return Target(PythonVersion(3, minor, LAST_PATCH.get(minor, 0)), target.platform)
 
 
 def _last(name: str, target: Target, *, is_of_python: bool) -> str:

@@ -59,6 +59,9 @@ _ROWS = (
         re.compile(
             r"_{1,2}ZT?[ISV]?N?K?(?:3c10|2at|5torch|6caffe2)\w{1,400}|_THP\w{1,60}|THP\w{1,60}"
             r"|\?[\w?@$]{1,200}@(?:c10|at|torch|caffe2)@[\w?@$]{0,200}"
+            # A function outside of a namespace: one of torch's own, or one that takes a value of torch.
+            r"|_{1,2}Z\d{1,3}_{0,2}(?:THP|THC|TH[A-Z])\w{1,400}"
+            r"|_{1,2}Z\d{1,3}\w{1,300}?(?:N2at|N3c10|N5torch)\d\w{0,300}"
         ),
         Meaning(
             "a symbol of torch's C++ interface",

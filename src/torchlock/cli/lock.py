@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     _check_usage(arguments, console)
-    existing = ExistingLock(arguments.output, pylock=_is_pylock(arguments))
+    earlier = None if arguments.emit not in (None, "constraints") else arguments.output
+    existing = ExistingLock(earlier, pylock=_is_pylock(arguments))
     base = _base(arguments, console)
     target, system = target_of(arguments)
     recorded = existing.machine if arguments.accelerator == "auto" and arguments.gpu is None else None
@@ -132,6 +133,8 @@ def _check_usage(arguments: argparse.Namespace, console: Console) -> None:
         raise InputError("--check compares the lock with a file", hint="name the file with -o FILE")
     if arguments.offline and arguments.refresh:
         raise InputError("--refresh asks the index, and --offline forbids it", hint="use only one of them")
+    if arguments.emit and arguments.format:
+        raise InputError("--emit writes no lock, so --format cannot be used with it", hint="use only one of them")
     if _is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
         console.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
 
@@ -142,7 +145,7 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
         console.say("warning", "the lock contains the credentials of a URL, as in its input")
     for note in _without_effect(arguments, result):
         console.say("note", note)
-    if arguments.no_hashes or _is_pylock(arguments):
+    if arguments.no_hashes or arguments.emit or _is_pylock(arguments):
         return
     if bare := [pin.name for pin in result.pins if not _has_hash(pin)]:
         refused = len(bare) < len(result.pins)
@@ -241,11 +244,14 @@ def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
     """
     if arguments.output is None:
         return
-    from torchlock.cli.output import guard_lock
+    from torchlock.cli.output import guard_emitted, guard_lock
 
     written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
     read_from = {item.origin.path for item in written if item.origin.path is not None}
     read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
+    if arguments.emit:
+        guard_emitted(arguments.output, read_from)
+        return
     guard_lock(arguments.output, read_from, pylock=_is_pylock(arguments))
 
 
@@ -382,7 +388,7 @@ def _hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Lo
     from torchlock.answers import Unknown
     from torchlock.lock import with_hashes
 
-    if arguments.no_hashes and not _is_pylock(arguments):
+    if (arguments.no_hashes or arguments.emit) and not _is_pylock(arguments):
         return with_hashes(result, lambda file: Unknown("--no-hashes"))
     return with_hashes(result, sources.sha256)
 
@@ -395,6 +401,12 @@ def _render(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, matrix: Matrix
 ) -> str:
     command = _command(arguments.argv)
+    if arguments.emit:
+        from torchlock.report.emit import render
+        from torchlock.report.emit.subject import Subject
+
+        options = [*sources.option_lines, *_pages(result)]
+        return render(arguments.emit, Subject(result, command, matrix.date, options, system))
     if _is_pylock(arguments):
         from torchlock.report import pylock_toml
 
@@ -427,6 +439,8 @@ def _pages(result: Lock) -> list[str]:
 
 
 def _is_pylock(arguments: argparse.Namespace) -> bool:
+    if arguments.emit:
+        return False
     if arguments.format is None:
         return bool(re.fullmatch(r"pylock(\.[^.]+)?\.toml", Path(arguments.output or "").name))
     return bool(arguments.format == "pylock")

@@ -42,6 +42,16 @@ def guard_report(path: str | None, inputs: Iterable[str]) -> None:
         _refuse_output(path, inputs, "a report", _why_no_report, _owner, hint)
 
 
+def guard_emitted(path: str, inputs: Iterable[str]) -> None:
+    """Refuse to write a form for another tool over anything but an earlier one: no file of a project is replaced.
+
+    Raises:
+        InputError: the output is a folder, an input, or a file of another kind.
+    """
+    hint = "name another file with -o, and copy from it what you need"
+    _refuse_output(path, inputs, "a form of --emit", _why_not_emitted, lambda _: "", hint)
+
+
 def guard_export(path: str | None) -> None:
     """Refuse to write an exported environment over anything but an earlier one.
 
@@ -195,6 +205,12 @@ def _why_no_export(text: str) -> str:
     from torchlock.report.own_outputs import is_export
 
     return "" if is_export(text) else "it is not an exported environment"
+
+
+def _why_not_emitted(text: str) -> str:
+    from torchlock.report.own_outputs import is_emitted
+
+    return "" if is_emitted(text) else "torchlock has not written it"
 
 
 def _why_no_pylock(text: str) -> str:

@@ -23,7 +23,7 @@ def proven(pins: Mapping[str, str], target: Target) -> Iterator[tuple[str, Cell]
 
     ``pins`` are releases by name, of the builds of the public index.
     """
-    torch, python = pins.get("torch", ""), f"{target.python.major}.{target.python.minor}"
+    torch, python = pins.get("torch", ""), str(target.python)
     for name, version in pins.items() if torch else ():
         cell = proofs.cell(name, version, torch, str(target.platform), python) if name != "torch" else None
         if cell is None or cell.verdict == "unknown":

@@ -38,9 +38,10 @@ def text_of(catalogue: Catalogue, matrix: Matrix) -> str:
     return json.dumps(digest(catalogue, matrix), separators=(",", ":")) + "\n"
 
 
-def judged(catalogue: Catalogue, name: str) -> list[CatalogueRelease]:
-    """The releases of a project of which the data say what they work with."""
-    return [release for release in catalogue.releases(name) or () if release.is_judged]
+def judged(catalogue: Catalogue, name: str, platform: str = "") -> list[CatalogueRelease]:
+    """The releases of a project of which the data say what they work with, on a platform or on any."""
+    judged = (release for release in catalogue.releases(name) or () if release.is_judged)
+    return [release for release in judged if not platform or platform not in release.lacks]
 
 
 class Pinned(NamedTuple):
@@ -73,7 +74,7 @@ def cells(catalogue: Catalogue) -> Iterator[Cell]:
             candidates = {
                 package: {
                     candidate.release.version: candidate
-                    for candidate in candidate_filter.sort(package, judged(catalogue, package))[0]
+                    for candidate in candidate_filter.sort(package, judged(catalogue, package, name))[0]
                     if candidate.release is not None
                 }
                 for package in STACK
@@ -210,4 +211,10 @@ def _package(
         "yanked": [index for index, version in enumerate(versions) if releases[version].yanked is not None],
         "builds": [_shared(builds[version]) for version in versions],
         "date": max(release.date for release in releases.values()),
+        "unproven": {version: _places(release) for version, release in releases.items() if release.lacks},
     }
+
+
+def _places(release: CatalogueRelease) -> list[int]:
+    """The platforms on which it is not known what a release works with."""
+    return [index for index, name in enumerate(PLATFORMS) if name in release.lacks]

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import BrokenFile, MetadataError
+from torchlock.gathering.wheel_evidence import WheelReader, used_on, wheel_of
 from torchlock.knowledge import tables
 from torchlock.proving.choosing import COMPANIONS, PLATFORMS, Chosen, chosen
-from torchlock.proving.deciding import is_stable, symbols_of
 from torchlock.proving.drafting import Draft, Drafter
-from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel
-from torchlock.proving.reading import UnreadableWheel, read_companion, read_torch
+from torchlock.proving.evidence import TorchWheel
+from torchlock.proving.reading import UnreadableWheel
 from torchlock.proving.rendering import Facts
 from torchlock.proving.tables import Store, read_store
 from torchlock.standards.filenames import platform_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torchlock.gathering.asking import Asker
     from torchlock.gathering.storage import Cache
     from torchlock.knowledge.releases import Catalogue
     from torchlock.knowledge.rules import Matrix
+    from torchlock.proving.evidence import CompanionWheel
     from torchlock.standards.index_file import File
 
-# The most bytes that are fetched of one wheel.
-_BUDGET = 192 << 20
 _NOT_READ = "its wheels for this platform are not of a kind that is read"
 
 
@@ -106,7 +103,8 @@ class Prover:
         return list(found.values())
 
     def _chosen(self, name: str, version: str) -> list[Chosen]:
-        return [each for each in chosen(self._catalogue, name) if each.version == version]
+        """One wheel of each platform: those for other Pythons are assumed to show the same."""
+        return [first for first, *_ in chosen(self._catalogue, name) if first.version == version]
 
     def _lacks(self, name: str, version: str, draft: Draft) -> dict[str, str]:
         """Why a release is unproven, for each platform for which it has wheels."""
@@ -124,9 +122,9 @@ class Prover:
     def _read(self, store: Store, wanted: Iterable[Chosen]) -> None:
         """Read these wheels into the store; why one cannot be read is noted."""
         todo = list(wanted)
-        symbols = {place: _used(store, place) for place in PLATFORMS}
+        readers = {place: WheelReader(self._cache, used_on(store, place)) for place in PLATFORMS}
         with ThreadPoolExecutor(self._jobs) as pool:
-            answers = pool.map(lambda each: self._evidence(each, symbols[each.platform]), todo)
+            answers = pool.map(lambda each: self._evidence(each, readers[each.platform]), todo)
             for each, found in zip(todo, answers, strict=True):
                 if isinstance(found, str):
                     self._why[each.package, each.version, each.platform] = found
@@ -137,47 +135,17 @@ class Prover:
                 else:
                     store.companions.setdefault((each.package, each.platform), []).append(found)
 
-    def _evidence(self, each: Chosen, used: frozenset[str]) -> TorchWheel | CompanionWheel | str:
+    def _evidence(self, each: Chosen, reader: WheelReader) -> TorchWheel | CompanionWheel | str:
         """What a wheel shows, or why it shows nothing."""
-        wheel = Wheel(each.package, each.version, each.platform, each.build, each.file, each.sha256, self._day)
-        is_torch = each.package == "torch"
-        kind = f"exports-{hashlib.sha256(repr(sorted(used)).encode()).hexdigest()[:16]}" if is_torch else "needs"
-        row = self._cache.load(kind, each.sha256)
-        if row is None:
+        wheel = wheel_of(each, self._day)
+        found = reader.known(wheel)
+        if found is None:
             file = self._listed.get(each.sha256)
             if file is None:
                 return "the index does not have the wheel of the data any more"
             self._asker.count()
             try:
-                found = self._asker.index.within(file, partial(_read_in, wheel=wheel), _BUDGET)
+                found = reader.read(wheel, file, self._asker.index)
             except (UnreadableWheel, MetadataError, BrokenFile) as error:
                 return f"its wheel could not be read ({error.message})"
-            row = _row(found, used)
-            self._cache.store(kind, each.sha256, row)
-        return _of_row(row, wheel)
-
-
-def _read_in(content: IO[bytes], wheel: Wheel) -> TorchWheel | CompanionWheel:
-    return read_torch(content, wheel) if wheel.package == "torch" else read_companion(content, wheel)
-
-
-def _used(store: Store, place: str) -> frozenset[str]:
-    """The symbols of torch that some companion uses on a platform."""
-    rows = (each for (_, platform), some in store.companions.items() if platform == place for each in some)
-    return frozenset(symbols_of(rows))
-
-
-def _row(found: TorchWheel | CompanionWheel, used: Collection[str]) -> dict[str, Any]:
-    """What a wheel showed, for the cache: of the exports of torch those that decide something."""
-    if isinstance(found, TorchWheel):
-        exports = sorted(name for name in found.exports if name in used or is_stable(name))
-        return {"libraries": sorted(found.libraries), "exports": exports}
-    libraries = [list(each) for each in found.libraries]
-    return {"libraries": libraries, "compares": found.compares, "floors": dict(found.floors)}
-
-
-def _of_row(row: Mapping[str, Any], wheel: Wheel) -> TorchWheel | CompanionWheel:
-    if wheel.package == "torch":
-        return TorchWheel(wheel, frozenset(row["libraries"]), frozenset(row["exports"]))
-    libraries = (Library(name, role, tuple(n), tuple(s), group) for name, role, n, s, group in row["libraries"])
-    return CompanionWheel(wheel, tuple(libraries), row["compares"], row["floors"])
+        return found

@@ -8,7 +8,8 @@ platform.
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from torchlock.answers import Unknown
@@ -31,7 +32,10 @@ _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 
 
 class Package:
-    """The releases of one package. ``everything`` is the mask of all of them."""
+    """The releases of one package. ``everything`` is the mask of all of them.
+
+    ``unproven`` has, for releases of an update, the platforms on which it is not known what they work with.
+    """
 
     def __init__(self, name: str, row: dict[str, Any]) -> None:
         self.name = name
@@ -40,6 +44,7 @@ class Package:
         self.yanked = sum(1 << index for index in row["yanked"])
         self._builds: list[Any] = row["builds"]
         self.date: str = row["date"]
+        self.unproven: dict[str, list[int]] = row["unproven"]
         self.everything = (1 << len(self.versions)) - 1
         self._masks: dict[str, int] = {}
 
@@ -242,6 +247,12 @@ class CompatibilityTable:
         if platform not in self._places:
             self._places[platform] = Platform.parse(self.platforms[platform])
         return self._places[platform]
+
+    def unproven(self, name: str, releases: int) -> int:
+        """The cells on which it is not known what any of these releases works with."""
+        package = self.packages[name]
+        there = [places for text, places in package.unproven.items() if package.mask(f"=={text}") & releases]
+        return reduce(or_, (self.on_platform(place) for places in there for place in places), 0)
 
     def set_platform_floor(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
         """Judge a platform with another floor (libc or macOS).

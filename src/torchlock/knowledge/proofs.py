@@ -66,12 +66,14 @@ class _Wheel(NamedTuple):
     version: Version
     build: str | None
     evidence: Evidence
-    pythons: tuple[str, ...] = ()
-    spans: tuple[tuple[int, int, Verdict, Kind, int, int], ...] = ()
+    spans: tuple[tuple[int, int, Verdict, Kind, int, int, int], ...] = ()
 
 
 class Proofs:
     """The table of proofs.
+
+    ``compared`` has, by project and platform, how many wheels were read, and how many show something else than a
+    wheel for another Python of their release.
 
     Raises:
         DataError: the table is missing or damaged.
@@ -87,6 +89,8 @@ class Proofs:
             self._sources = tuple(table["sources"])
             self._reasons: list[str] = table["reasons"]
             self._symbols: list[str] = table["symbols"]
+            self._pythons = [tuple(each) for each in table["pythons"]]
+            self.compared: dict[str, dict[str, list[int]]] = table["compared"]
             self._torch = {platform: list(map(_wheel, rows)) for platform, rows in table["torch"].items()}
             self._pairs: dict[str, dict[str, list[Any]]] = table["pairs"]
             self._read: dict[tuple[str, str], list[_Wheel]] = {}
@@ -110,7 +114,7 @@ class Proofs:
 
     def torches(self, platform: str) -> list[Version]:
         """The releases of torch that were read for a platform, oldest first."""
-        return [wheel.version for wheel in self._torch.get(platform, ())]
+        return sorted({wheel.version for wheel in self._torch.get(platform, ())})
 
     def _cells(
         self, package: str, platform: str, version: Version | None, torch: Version | None
@@ -118,7 +122,7 @@ class Proofs:
         for wheel in self._wheels(package, platform):
             if version is not None and wheel.version != version:
                 continue
-            for first, last, verdict, kind, reason, symbol in wheel.spans:
+            for first, last, verdict, kind, reason, symbol, pythons in wheel.spans:
                 for beside in self._torch[platform][first : last + 1]:
                     if torch is None or beside.version == torch:
                         yield Cell(
@@ -134,7 +138,7 @@ class Proofs:
                             symbol=self._symbols[symbol] if symbol >= 0 else None,
                             evidence=(wheel.evidence, beside.evidence),
                             sources=self._sources,
-                            pythons=wheel.pythons,
+                            pythons=self._pythons[pythons] if pythons >= 0 else (),
                         )
 
     def _wheels(self, package: str, platform: str) -> list[_Wheel]:
@@ -145,9 +149,10 @@ class Proofs:
 
 
 def _wheel(row: list[Any]) -> _Wheel:
-    version, build, file, sha256, date, *rest = row
-    pythons, spans = (rest[0], rest[1:]) if rest else ((), ())
-    return _Wheel(Version(version), build, Evidence(file, sha256, date), tuple(pythons), tuple(map(tuple, spans)))
+    version, build, file, sha256, date, *spans = row
+    # A span that is about each Python does not name any.
+    whole = tuple((*span, -1) if len(span) == 6 else tuple(span) for span in spans)
+    return _Wheel(Version(version), build, Evidence(file, sha256, date), whole)
 
 
 def _parsed(text: str) -> Version | None:

@@ -1,4 +1,4 @@
-"""What later releases of Python no longer have, or refuse (``compat_data/python.toml``)."""
+"""What later releases of Python no longer have or refuse, and earlier ones lack (``compat_data/python.toml``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torchlock.knowledge import tables
 class Change(NamedTuple):
     """A change of Python: the first release with it (``3.13``), what it is about, and its sources.
 
-    ``what`` is the dotted name of a removed module or function, or words for code that is refused.
+    ``what`` is the dotted name of a module or a function that came or went, or words for code.
     """
 
     release: str
@@ -39,6 +39,20 @@ def refused(line: str) -> Change | None:
     """The change that makes Python print a line; None if none is known."""
     rows = (row for row in _table()["refused"] if re.search(row[1], line))
     return next((Change(row[0], row[2], tuple(row[3])) for row in rows), None)
+
+
+def added(name: str) -> Change | None:
+    """The addition of a module or a name of the standard library; None if no release is known that added it."""
+    row = _table()["added"].get(name)
+    return None if row is None else Change(row[0], name, tuple(row[1]))
+
+
+def newer_code(error: str, code: str) -> Change | None:
+    """What earlier Pythons do not understand in a line of code, by their error; None if none is known."""
+    for release, pattern, of_code, text, sources in _table()["newer"]:
+        if re.search(pattern, error) and (not of_code or re.search(of_code, code)):
+            return Change(release, text, tuple(sources))
+    return None
 
 
 def backport(module: str) -> str:

@@ -192,13 +192,17 @@ class CatalogueRelease:
 
     @property
     def is_judged(self) -> bool:
-        """Whether the data say what this release works with, on every platform."""
-        return self.version not in self._table.unproven
+        """Whether the data say what this release works with, on any platform."""
+        return not self.lacks or not all(map(self.lack_on, self.tags or ("",)))
+
+    @property
+    def lacks(self) -> Mapping[str, str]:
+        """Why it is not known what this release works with, by platform; with "" as the key: anywhere."""
+        return self._table.unproven.get(self.version, {})
 
     def lack_on(self, tags: str) -> str:
         """Why it is not known what a wheel with these tags works with; "" if nothing is missing."""
-        reasons = self._table.unproven.get(self.version, {})
-        return reasons.get("") or reasons.get(platform_in(tags), "")
+        return self.lacks.get("") or self.lacks.get(platform_in(tags), "")
 
     def statements(self, wheel: int) -> Sequence[Statement]:
         """Empty: the facts about catalogue releases are in the rules."""

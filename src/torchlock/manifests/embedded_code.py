@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.errors import InputError
     from torchlock.location import Place
     from torchlock.manifests.document import Entry
-    from torchlock.manifests.syntax.install_commands import Installed
+    from torchlock.manifests.syntax.installed import Installed
     from torchlock.manifests.syntax.shell import Command
     from torchlock.terms import Origin
 

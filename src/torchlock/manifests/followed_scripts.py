@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder, Done
 from torchlock.manifests.followed import take_issues
+from torchlock.manifests.shell_functions import Functions, functions_of
 from torchlock.manifests.syntax.shell import Word, commands
 from torchlock.manifests.text import read_text
 from torchlock.manifests.working_folder import names_own_folder
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
-    from torchlock.manifests.syntax.install_commands import Installed
+    from torchlock.manifests.syntax.installed import Installed
     from torchlock.manifests.syntax.shell import Command
 
 SCRIPT = re.compile(r"[^\s*?]*\.(?:sh|bash|zsh)")
 # Whoever makes a virtual environment writes it.
 _ACTIVATES = re.compile(r"activate(?:\.\w+)?")
-_FUNCTION = re.compile(r"([ \t]*)(?:function[ \t]+[\w.:-]+|[\w.:-]+[ \t]*\([ \t]*\))")
 _INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|poetry|pdm|pixi)\b")
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _MAKE_VALUED = {"-C", "--directory", "-f", "--file", "--makefile", "-j", "--jobs", "-o", "-W", "-I", "-l"}
@@ -78,7 +76,7 @@ def run_make(builder: DocumentBuilder, state: Installed, words: list[Word], comm
             break
     else:
         return
-    inner = _begun(builder, path, place, "make")
+    inner = _begun(builder, path, place, "make", " ".join(word.value for word in targets))
     if inner is None:
         return
     from torchlock.manifests.formats.makefile import entries_of_targets
@@ -113,6 +111,10 @@ def _path(builder: DocumentBuilder, state: Installed, word: Word) -> str | None:
 def _tell_missing(builder: DocumentBuilder, state: Installed, word: Word) -> None:
     """A note about a script that should be in the project, and is not; others come from elsewhere."""
     value = word.value.removeprefix("./")
+    if word.unknown and not _ACTIVATES.fullmatch(PurePosixPath(value).name):
+        names = ", ".join(dict.fromkeys(word.unknown))
+        message = f"{value} is run and not judged: the value of {names} is unknown here"
+        builder.issue("TL902", "note", message, word.start)
     if word.unknown or not SCRIPT.fullmatch(value) or value.startswith(("/", "~", "../")):
         return
     comes = builder.text.count(PurePosixPath(value).name) > 1  # as by curl, git or a heredoc
@@ -122,10 +124,13 @@ def _tell_missing(builder: DocumentBuilder, state: Installed, word: Word) -> Non
     builder.issue("TL901", "note", message, word.start)
 
 
-def _begun(builder: DocumentBuilder, path: str, word: Word, kind: str) -> DocumentBuilder | None:
-    """A builder for the text of a file that runs now; None if it cannot be read, or leads to itself."""
-    done = builder.done
-    if path in done.running:
+def _begun(builder: DocumentBuilder, path: str, word: Word, kind: str, part: str = "") -> DocumentBuilder | None:
+    """A builder for the text of a file that runs now; None if it cannot be read, or leads to itself.
+
+    ``part`` are the targets of a Makefile, which may run others of the same file.
+    """
+    done, running = builder.done, f"{path}\0{part}"
+    if running in done.running:
         return None
     if len(done.running) >= _DEEPEST or len(done.scripts) >= _MOST or sum(done.scripts) > _MOST_CHARACTERS:
         builder.issue("TL902", "note", f"{path} is not judged: too many scripts run others", word.start)
@@ -137,7 +142,7 @@ def _begun(builder: DocumentBuilder, path: str, word: Word, kind: str) -> Docume
         builder.issue("TL901", "note", f"{path} is not judged: {error.message}", word.start, error=stop)
         return None
     done.scripts.append(len(text))
-    done.running.append(path)
+    done.running.append(running)
     inner = DocumentBuilder(text, path, kind)
     inner.done = Done(
         files=done.files,
@@ -180,39 +185,23 @@ def _state(builder: DocumentBuilder, state: Installed, arguments: list[Word]) ->
 
 
 def _run(inner: DocumentBuilder, state: Installed, command: Command, name: str) -> None:
-    """Take the commands outside of functions: which of these are called, and how often, is not followed."""
+    """Take the commands of a script; those of its functions where they are called."""
     from torchlock.manifests.syntax.install_commands import Installer
 
-    functions = _functions(inner.text)
-    starts = [span.start for span in functions]
-    for span in functions:
-        if _INSTALLS.search(inner.text, *span):
-            message = "a function of this script is not judged here: whether it is called is unknown"
-            inner.issue("TL902", "note", message, span.start)
+    functions = Functions(inner.text, {each.name: each for each in functions_of(inner.text)})
+    outer, state.functions = state.functions, functions
     installer = Installer(inner, state)
     for each in commands(inner.text, 0, len(inner.text), state.variables):
-        last = bisect_right(starts, each.words[0].start) - 1 if each.words else -1
-        if last >= 0 and each.words[0].start < functions[last].end:
+        if functions.defines(each):
             continue
         own = f"{name}-{each.branch}" if each.branch else ""
         each.branch = "-".join(filter(None, (command.branch, own)))
         installer.take(each)
-
-
-def _functions(text: str) -> list[Span]:
-    """The functions that a script defines, each to the brace that closes it at its own column."""
-    found, at, begun, closing = list[Span](), 0, -1, ""
-    for line in text.splitlines(keepends=True):
-        head = _FUNCTION.match(line) if begun < 0 else None
-        if head is not None and line.rstrip().endswith("}"):
-            found.append(Span(at, at + len(line)))
-        elif head is not None:
-            begun, closing = at, f"{head[1]}}}"
-        elif begun >= 0 and line.rstrip() == closing:
-            found.append(Span(begun, at + len(line)))
-            begun = -1
-        at += len(line)
-    return [*found, Span(begun, at)] if begun >= 0 else found
+    state.functions = outer
+    for function in functions.by_name.values():
+        if function.name not in functions.called and _INSTALLS.search(inner.text, *function.span):
+            message = "a function of this script is not judged here: whether it is called is unknown"
+            inner.issue("TL902", "note", message, function.span.start)
 
 
 def _via(entry: Entry, at: object) -> Entry:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.location import Place
 from torchlock.manifests.document import IndexLine
-from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES
+from torchlock.manifests.syntax.installed import INDEX_VARIABLES
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document

@@ -91,7 +91,7 @@ class PairJudge:
 
     def _proof(self, pair: Pair, target: Target) -> Cell | None:
         """The proof for exactly these two builds, on the Python of the target."""
-        python = f"{target.python.major}.{target.python.minor}"
+        python = str(target.python)
         varies = self.varies(pair.package, pair.version, target.platform)
         about = (cell for cell in self._proofs_of(pair, target.platform) if cell.is_about(python))
         return next((cell for cell in about if cell.pythons or not varies), None)

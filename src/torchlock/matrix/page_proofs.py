@@ -54,9 +54,10 @@ def _place(table: Table, name: str, version: Version) -> int | None:
 
 
 def _mask(table: Table, cell: Cell) -> int:
-    """The Pythons that a proof is about, -1 for all."""
-    minors = [int(python.partition(".")[2]) for python in cell.pythons]
-    return sum(1 << table.stack.pythons.index(minor) for minor in minors) if minors else -1
+    """The Pythons that a proof is about, of those with a lock; -1 for all."""
+    if not cell.pythons:
+        return -1
+    return sum(1 << at for at, minor in enumerate(table.stack.pythons) if f"3.{minor}" in cell.pythons)
 
 
 def _wheel(evidence: Evidence) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which wheels are read: one of each release, platform and build."""
+"""Which wheels are read: one of each release, platform and Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.stack import MEMBERS
+from torchlock.proving.pairing import pythons_of
 from torchlock.standards.filenames import parse_wheel, platform_in
 
 if TYPE_CHECKING:
@@ -15,14 +16,10 @@ if TYPE_CHECKING:
 
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 
-PLATFORMS = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-amd64")
+PLATFORMS = ("linux-x86_64", "linux-aarch64", "macos-arm64", "macos-x86_64", "windows-amd64")
 COMPANIONS = tuple(name for name, member in MEMBERS.items() if member.rule and member.opens and name != "numpy")
-# The Python whose wheel is read. Assumed: its libraries are those of every Python, except the modules of Python.
+# The Python whose wheel comes first: it is the one that is named where those of other Pythons show the same.
 _PREFERRED = ("py3", "cp312", "cp311", "cp310", "cp39", "cp38", "cp37", "cp36", "cp313", "cp314", "cp35")
-# Wheels that were seen to differ from those of other Pythons of their release and platform: what was read of
-# another one says nothing about them. libtorchaudio.so of this one uses at::internal::invoke_parallel, which the
-# torch 2.2.2 of its Python does not export.
-DIFFERENT = {("torchaudio", "2.2.0", "macos-arm64"): ("cp311",)}
 
 
 class Chosen(NamedTuple):
@@ -37,38 +34,40 @@ class Chosen(NamedTuple):
     torch: str = ""
 
 
-def chosen(catalogue: Catalogue, package: str) -> Iterator[Chosen]:
-    """The wheels of a project that are read, oldest releases first.
+def chosen(catalogue: Catalogue, package: str) -> Iterator[tuple[Chosen, ...]]:
+    """The wheels of a project that are read, oldest releases first: those of one release and platform together.
 
-    One of each release and platform; of a release whose wheels require different torches, one for each of these.
+    Wheels that require different torches are apart. The first one is that of the preferred Python.
     """
     releases = [each for each in catalogue.releases(package) or [] if _has_libraries(package, each)]
     for release in sorted(releases, key=lambda each: Version(each.version)):
-        files = release.files()
         for platform in PLATFORMS:
             for places in _kinds(release, platform):
-                # A build number replaces the wheel without it: the last one of a Python is what installers take.
-                best = min(places, key=lambda at: (_rank(release.tags[at]), _older(files[at].filename), at))
-                build, file = release.build(best), files[best]
-                known = None if isinstance(build, Unknown) else build
-                yield Chosen(
-                    package,
-                    release.version,
-                    platform,
-                    known,
-                    file.filename,
-                    file.hashes["sha256"],
-                    torch_of(release, best),
-                )
+                yield tuple(_chosen(release, platform, each) for each in places)
 
 
-def _kinds(release: CatalogueRelease, platform: str) -> Iterator[list[int]]:
-    """The wheels for a platform, by the torch that they require."""
+def _chosen(release: CatalogueRelease, platform: str, at: int) -> Chosen:
+    build, file = release.build(at), release.files()[at]
+    known = None if isinstance(build, Unknown) else build
+    sha256 = file.hashes["sha256"]
+    return Chosen(release.name, release.version, platform, known, file.filename, sha256, torch_of(release, at))
+
+
+def _kinds(release: CatalogueRelease, platform: str) -> list[list[int]]:
+    """The wheels for a platform, by the torch that they require; of each Python one, the preferred one first."""
+    files = release.files()
+    best: dict[str, int] = {}
+    for at, tags in enumerate(release.tags):
+        if platform_in(tags) == platform and pythons_of([tags], platform):
+            # A build number replaces the wheel without it: the last one of a Python is what installers take.
+            python = tags.rpartition("-")[0]
+            known = best.setdefault(python, at)
+            if _build_number(files[at].filename) > _build_number(files[known].filename):
+                best[python] = at
     kinds: dict[str, list[int]] = {}
-    for index, tags in enumerate(release.tags):
-        if platform_in(tags) == platform and _rank(tags) < len(_PREFERRED):
-            kinds.setdefault(torch_of(release, index), []).append(index)
-    yield from kinds.values()
+    for python in sorted(best, key=_rank):
+        kinds.setdefault(torch_of(release, best[python]), []).append(best[python])
+    return list(kinds.values())
 
 
 def torch_of(release: CatalogueRelease, wheel: int) -> str:
@@ -77,17 +76,16 @@ def torch_of(release: CatalogueRelease, wheel: int) -> str:
     return "" if isinstance(declared, Unknown) else ",".join(e.specifier for e in declared if e.name == "torch")
 
 
-def _rank(tags: str) -> int:
-    python = tags.partition("-")[0]
-    if "t-" in tags.partition("-")[2] or python not in _PREFERRED:
-        return len(_PREFERRED)
-    return _PREFERRED.index(python)
+def _rank(python: str) -> tuple[int, str]:
+    """The place of ``cp312-cp312`` among the Pythons; those without a lock come last."""
+    name, _, abi = python.partition("-")
+    is_usual = name in _PREFERRED and not abi.endswith("t")
+    return _PREFERRED.index(name) if is_usual else len(_PREFERRED), python
 
 
-def _older(filename: str) -> int:
-    """How old a wheel is among those of one release: the negated build number of its name."""
+def _build_number(filename: str) -> int:
     number = parse_wheel(filename)[2]
-    return -number[0] if number else 0
+    return number[0] if number else 0
 
 
 def _has_libraries(package: str, release: CatalogueRelease) -> bool:

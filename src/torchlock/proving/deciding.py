@@ -140,6 +140,16 @@ def is_stable(symbol: str) -> bool:
     return _STABLE.fullmatch(_name(symbol)) is not None
 
 
+def is_of_system(library: str) -> bool:
+    """Whether the operating system, the C++ compiler or Python has a library."""
+    return _OF_SYSTEM.fullmatch(library) is not None
+
+
+def may_decide(symbol: str) -> bool:
+    """Whether a verdict may depend on a symbol: torch, or nobody, has it."""
+    return not _is_of_others(symbol)
+
+
 def _name(symbol: str) -> str:
     """A symbol without the library that it is looked for in."""
     return symbol.rpartition("!")[2]
@@ -185,7 +195,7 @@ def _libraries(library: Library, torch: TorchWheel) -> Iterator[_Lack]:
     """The libraries that it needs and that torch does not bring."""
     name, cuda = library.name.rpartition("/")[2], cuda_of(torch.wheel.build)
     for needed in library.needed:
-        if _is_loaded(needed, torch) or _OF_SYSTEM.fullmatch(needed) or _OF_HOST.match(needed):
+        if _is_loaded(needed, torch) or is_of_system(needed) or _OF_HOST.match(needed):
             continue
         if _OF_CUDA.fullmatch(needed):
             this = f"this torch, which is built for CUDA {cuda}," if cuda else "this build of torch"

@@ -8,6 +8,7 @@ not depend on them.
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # How much of the compressed member is fetched at first, and how many times as much the next try has.
 _FIRST: Final = 1 << 19
-_LEAST, _MOST = 1.2, 2.0
+_LEAST, _MOST = 1.2, 4.0
 # The end is inflated from a boundary somewhere in what was fetched, so a little more than needed is fetched.
 _MARGIN: Final = 1.15
 # Members up to this compressed size are fetched and inflated as a whole, larger ones only from their ends.
@@ -27,6 +28,22 @@ _WINDOW: Final = 1 << 15
 _UNKNOWN: Final = (b"\x00" * _WINDOW, b"\xff" * _WINDOW)
 _STEP: Final = 1 << 12
 _AHEAD: Final = 1 << 13
+# So many compressed bytes are inflated at once.
+_PART: Final = 1 << 20
+# The header of a block, in its lowest bits: not the last one (0), codes of its own (10), then the numbers of codes
+# less 257 and 1, of which 29 is the most.
+_HEADER: Final = re.compile(
+    b"[%s](?=[%s])"
+    % (
+        b"".join(b"\\x%02x" % each for each in range(256) if each & 7 == 4 and each >> 3 <= 29),
+        b"".join(b"\\x%02x" % each for each in range(256) if each & 31 <= 29),
+    )
+)
+# A code of length n uses the share 1/2^n of all codes. The shares of four codes, by their lengths in twelve bits.
+_ALL_CODES: Final = 128
+_SHARE: Final = (0, *(_ALL_CODES >> length for length in range(1, 8)))
+_MASKS: Final = [(1 << 3 * (count + 4)) - 1 for count in range(16)]
+_SHARES: Final = [sum(_SHARE[four >> shift & 7] for shift in (0, 3, 6, 9)) for four in range(1 << 12)]
 
 
 class NotAtTheEnds(Exception):
@@ -51,7 +68,7 @@ class Deflated:
         self._head_packed = 0
         self._inflating = zlib.decompressobj(-15)
         self._packed_tail = b""
-        self._tail = b""
+        self._tail = bytearray()
         self._tail_packed = 0
 
     def read(self, offset: int, size: int) -> bytes:
@@ -69,7 +86,7 @@ class Deflated:
                 return self._head[offset:stop]
             start = self.size - len(self._tail)
             if offset >= start:
-                return self._tail[offset - start : stop - start]
+                return bytes(self._tail[offset - start : stop - start])
             self._grow(offset, stop)
 
     def _grow(self, offset: int, stop: int) -> None:
@@ -102,7 +119,8 @@ class Deflated:
         more = self._fetch(self._packed - wanted, self._packed - self._tail_packed)
         self._packed_tail = more + self._packed_tail
         self._tail_packed = wanted
-        if (found := known_end(self._packed_tail, self.size)) is not None and len(found) > len(self._tail):
+        known = len(self._tail)
+        if (found := known_end(self._packed_tail, self.size)) is not None and len(found) > known:
             self._tail = found
 
 
@@ -113,34 +131,65 @@ def _wanted(known: int, factor: float) -> int:
     return int(known * max(_LEAST, min(factor * _MARGIN, _MOST)))
 
 
-def known_end(packed: bytes, most: int) -> bytes | None:
+def known_end(packed: bytes, most: int) -> bytearray | None:
     """The end of what was compressed, inflated from the end of the compressed data; None if no block is found.
 
-    At most ``most`` bytes. Two blocks after each other are tried: a beginning that is none gives other bytes.
+    At most ``most`` bytes. A beginning that is none gives other bytes, so that a second one must give the same.
     """
-    found: bytes | None = None
+    found: bytearray | None = None
     for at, bit in _beginnings(packed):
-        inflated = _known(_shifted(packed[at:], bit))
-        if inflated is None or len(inflated) > most:
+        try:
+            if found is not None:
+                length, checksum = _summed(packed, at, bit)
+                if length <= len(found) and zlib.crc32(memoryview(found)[len(found) - length :]) == checksum:
+                    return found
+            inflated = _inflated(packed, at, bit)
+        except zlib.error:
             continue
-        if found is not None:
-            shorter = min(len(found), len(inflated))
-            return found if found[-shorter:] == inflated[-shorter:] else None
-        found = inflated
+        found = inflated if len(inflated) <= most else found
     return found
 
 
-def _known(packed: bytes) -> bytes | None:
-    """The bytes at the end that do not depend on what is before; None if this is no beginning of a block."""
+def _inflated(packed: bytes, at: int, bit: int) -> bytearray:
+    """The bytes from a place on that do not depend on what is before it.
+
+    Raises:
+        zlib.error: this is no beginning of a block.
+    """
+    found = bytearray()
+    for is_first, part in _parts(packed, at, bit):
+        if is_first:
+            found.clear()
+        found += part
+    return found
+
+
+def _summed(packed: bytes, at: int, bit: int) -> tuple[int, int]:
+    """The same, as their number and their CRC."""
+    length = checksum = 0
+    for is_first, part in _parts(packed, at, bit):
+        length, checksum = (0, 0) if is_first else (length, checksum)
+        length, checksum = length + len(part), zlib.crc32(part, checksum)
+    return length, checksum
+
+
+def _parts(packed: bytes, at: int, bit: int) -> Iterator[tuple[bool, bytes]]:
+    """What the data from a place on contain, in parts; true with each that begins anew."""
     first, second = (zlib.decompressobj(-15, zdict=window) for window in _UNKNOWN)
-    try:
-        inflated = first.decompress(packed)
-        other = second.decompress(packed)
-    except zlib.error:
-        return None
+    is_known = False
+    for start in range(at, len(packed), _PART):
+        part = _shifted(packed[start : start + _PART + 1], bit)[: min(_PART, len(packed) - start)]
+        inflated = first.decompress(part)
+        if is_known:
+            yield False, inflated
+            continue
+        other = second.decompress(part)
+        known = _last_difference(inflated, other)
+        # What comes next depends on the last bytes alone.
+        is_known = len(inflated) - known >= _WINDOW
+        yield bool(known), inflated[known:]
     if not first.eof or len(first.unused_data) > 1:
-        return None
-    return inflated[_last_difference(inflated, other) :]
+        raise zlib.error("this is not the end of the data")
 
 
 def _last_difference(first: bytes, second: bytes) -> int:
@@ -160,16 +209,24 @@ def _beginnings(packed: bytes) -> Iterator[tuple[int, int]]:
     last = max(0, min(_SEARCHED, len(packed) - _AHEAD))
     for start in range(0, last, _STEP):
         views = [_shifted(packed[start : start + _STEP + _AHEAD], bit) for bit in range(8)]
-        for at in range(min(_STEP, last - start)):
-            for bit, view in enumerate(views):
-                if _may_begin(view, at):
-                    yield start + at, bit
+        places = sorted(
+            (match.start(), bit)
+            for bit, view in enumerate(views)
+            for match in _HEADER.finditer(view, 0, min(_STEP, last - start) + 1)
+        )
+        for at, bit in places:
+            if at < min(_STEP, last - start) and _may_begin(views[bit], at):
+                yield start + at, bit
 
 
 def _may_begin(view: bytes, at: int) -> bool:
-    """Whether the header of a block that is not the last, and its tables of codes, can be read here."""
-    # The lowest bits: not the last block (0), dynamic codes (10), then the numbers of codes, 286 and 30 at most.
-    if view[at] & 7 != 4 or view[at] >> 3 > 29 or view[at + 1] & 31 > 29:
+    """Whether the tables of codes can be read behind the header of a block."""
+    # Behind the numbers of codes there are the lengths of those for lengths: up to 19 times three bits.
+    numbers = int.from_bytes(view[at + 1 : at + 10], "little")
+    lengths = numbers >> 9 & _MASKS[numbers >> 5 & 15]
+    one, two, three, four = lengths & 4095, lengths >> 12 & 4095, lengths >> 24 & 4095, lengths >> 36 & 4095
+    used = _SHARES[one] + _SHARES[two] + _SHARES[three] + _SHARES[four] + _SHARES[lengths >> 48]
+    if used != _ALL_CODES:
         return False
     try:
         zlib.decompressobj(-15, zdict=_UNKNOWN[0]).decompress(view[at : at + _AHEAD], 1)

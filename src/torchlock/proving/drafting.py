@@ -32,6 +32,7 @@ _MARKERS: Final = {
     "linux-x86_64": 'sys_platform == "linux" and platform_machine == "x86_64"',
     "linux-aarch64": 'sys_platform == "linux" and platform_machine == "aarch64"',
     "macos-arm64": 'sys_platform == "darwin" and platform_machine == "arm64"',
+    "macos-x86_64": 'sys_platform == "darwin" and platform_machine == "x86_64"',
     "windows-amd64": 'sys_platform == "win32" and platform_machine == "AMD64"',
 }
 # The libraries of CUDA whose names have its major version, and those of torch that only its CUDA builds have.

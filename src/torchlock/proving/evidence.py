@@ -26,11 +26,13 @@ class TorchWheel(NamedTuple):
 
     ``libraries`` are in the wheel, or its libraries need them: they are loaded once torch is; so are those that it
     opens by path, which are patterns (``libnvrtc.so.*[0-9]``). A symbol is written as in ``Library.symbols``.
+    ``alike`` are the tags of the wheels for other Pythons that show the same (``cp311-cp311``).
     """
 
     wheel: Wheel
     libraries: frozenset[str]
     exports: frozenset[str]
+    alike: tuple[str, ...] = ()
 
 
 class Library(NamedTuple):
@@ -54,13 +56,15 @@ class CompanionWheel(NamedTuple):
     """What a wheel of a companion needs.
 
     ``compares`` says which CUDA version its import compares with that of torch: ``""`` (none), ``major`` or
-    ``minor``. ``floors`` are the newest versions that its libraries need: GLIBC, GLIBCXX, CXXABI, macOS.
+    ``minor``. ``floors`` are the newest versions that its libraries need: GLIBC, GLIBCXX, CXXABI, macOS. ``alike``
+    is as for torch.
     """
 
     wheel: Wheel
     libraries: tuple[Library, ...]
     compares: str
     floors: Mapping[str, str]
+    alike: tuple[str, ...] = ()
 
 
 def cuda_of(build: str | None) -> str:

@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Protocol
 
     class Readable(Protocol):
@@ -45,8 +45,8 @@ class Offered(NamedTuple):
     libraries: frozenset[bytes] = frozenset()
 
 
-def exports_of(library: Readable) -> Offered:
-    """What an ELF file, a Mach-O file or an import library offers.
+def exports_of(library: Readable, is_wanted: Callable[[bytes], bool] = bool) -> Offered:
+    """What an ELF file, a Mach-O file or an import library offers, of the names that are wanted.
 
     Raises:
         NoSymbols: it is none of them, or its tables contradict each other.
@@ -55,17 +55,17 @@ def exports_of(library: Readable) -> Offered:
     head = library.read(0, 64)
     try:
         if head[:5] == b"\x7fELF\x02":
-            return _elf(library, head)
+            return _elf(library, head, is_wanted)
         if head[:4] == b"\xcf\xfa\xed\xfe":
-            return Offered(frozenset(_macho(library)))
+            return Offered(frozenset(filter(is_wanted, _macho(library))))
         if head[:8] == b"!<arch>\n":
-            return Offered(frozenset(_import_library(library)))
+            return Offered(frozenset(filter(is_wanted, _import_library(library))))
     except (struct.error, IndexError) as error:
         raise NoSymbols(f"a table of its symbols is cut off ({error})") from error
     raise NoSymbols("is not a library of a known kind")
 
 
-def _elf(library: Readable, head: bytes) -> Offered:
+def _elf(library: Readable, head: bytes, is_wanted: Callable[[bytes], bool]) -> Offered:
     (start,) = struct.unpack_from("<Q", head, 40)
     width, count = struct.unpack_from("<HH", head, 58)
     if width != 64 or not count:
@@ -78,12 +78,12 @@ def _elf(library: Readable, head: bytes) -> Offered:
     strings = sections[symbols[6]]
     rows = library.read(symbols[4], _bounded(symbols[5]))
     names = library.read(strings[4], _bounded(strings[5]))
-    found = frozenset(
+    offered = (
         _name(names, name)
         for name, info, other, section in struct.iter_unpack("<IBBH16x", rows)
         if name and section and info >> 4 in _BINDINGS and other & 3 not in _HIDDEN
     )
-    return Offered(found, frozenset(_LIBRARY.findall(names)))
+    return Offered(frozenset(filter(is_wanted, offered)), frozenset(_LIBRARY.findall(names)))
 
 
 def _name(names: bytes, at: int) -> bytes:

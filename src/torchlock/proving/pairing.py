@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -22,19 +22,29 @@ _PYTHONS = range(5, 40)
 _CPYTHON = re.compile(r"cp3(\d+)-(?:cp3\d+(t)?m?u?|(abi3)|none)$")
 
 
-def pythons_of(tags: Iterable[str], platform: str) -> frozenset[tuple[int, bool]]:
-    """The Pythons for which a list of tags has a wheel: minor release, and whether it is free-threaded."""
+class Python(NamedTuple):
+    """A minor release of Python 3, and whether it is free-threaded."""
+
+    minor: int
+    is_free: bool
+
+    def __str__(self) -> str:
+        return f"3.{self.minor}{'t' * self.is_free}"
+
+
+def pythons_of(tags: Iterable[str], platform: str) -> frozenset[Python]:
+    """The Pythons for which a list of tags has a wheel."""
     return frozenset(python for each in tags if platform_in(each) == platform for python in _of_tags(each))
 
 
-def _of_tags(tags: str) -> Iterator[tuple[int, bool]]:
+def _of_tags(tags: str) -> Iterator[Python]:
     pythons, abis, _ = tags.split("-")
     for python in pythons.split("."):
         if python.startswith("py3") and abis == "none":
-            yield from ((minor, free) for minor in _PYTHONS for free in (False, True))
+            yield from (Python(minor, free) for minor in _PYTHONS for free in (False, True))
         elif match := _CPYTHON.match(f"{python}-{abis}"):
             last = _PYTHONS.stop if match[3] else int(match[1]) + 1
-            yield from ((minor, bool(match[2])) for minor in range(int(match[1]), last))
+            yield from (Python(minor, bool(match[2])) for minor in range(int(match[1]), last))
 
 
 def series_of(

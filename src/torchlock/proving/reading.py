@@ -17,6 +17,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.preloads import preloads_of
 from torchlock.knowledge.stack import MEMBERS
+from torchlock.proving.deciding import is_stable
 from torchlock.proving.deflated import Deflated, NotAtTheEnds
 from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, cuda_of
 from torchlock.proving.exports import NoSymbols, exports_of
@@ -24,7 +25,7 @@ from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     import zipfile
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from torchlock.inspect.binaries.binary import Reference
     from torchlock.proving.evidence import Wheel
@@ -52,12 +53,15 @@ class UnreadableWheel(TorchlockError):
     """A wheel shows nothing; the message says why."""
 
 
-def read_torch(content: IO[bytes], wheel: Wheel) -> TorchWheel:
-    """What a wheel of torch offers to companions.
+def read_torch(content: IO[bytes], wheel: Wheel, used: Collection[str] | None = None) -> TorchWheel:
+    """What a wheel of torch offers to companions: of its symbols those that are ``used``, and its stable ABI.
+
+    Every symbol if ``used`` is None; that takes much memory.
 
     Raises:
         UnreadableWheel: this is no wheel of torch, or a library of it cannot be read.
     """
+    is_wanted = _wanted(used) if used is not None else bool
     try:
         with open_zip(content) as archive:
             members = [each for each in archive.infolist() if each.filename.startswith("torch/lib/")]
@@ -65,13 +69,19 @@ def read_torch(content: IO[bytes], wheel: Wheel) -> TorchWheel:
             read = {name: each for name, each in names.items() if _OF_TORCH.fullmatch(name)}
             if not read:
                 raise UnreadableWheel(f"{wheel.file} has no library of torch")
-            found = {name: exports_of(_member(content, each)) for name, each in read.items()}
+            found = {name: exports_of(_member(content, each), is_wanted) for name, each in read.items()}
             opened = set(_preloaded(archive, wheel))
     except _ERRORS as error:
         raise UnreadableWheel(f"{wheel.file} cannot be read: {error}") from error
     opened |= {text.decode() for each in found.values() for text in each.libraries}
     brought = {_HASHED.sub(r"\1\2", name) for name in names if is_library(name)}
     return TorchWheel(wheel, frozenset(opened | brought), frozenset(_written(found)))
+
+
+def _wanted(used: Collection[str]) -> Callable[[bytes], bool]:
+    """Whether a name that a library of torch exports, without that of the library, is one of these."""
+    names = {name.rpartition("!")[2].encode("utf-8", "backslashreplace") for name in used}
+    return lambda name: name in names or is_stable(name.decode("utf-8", "backslashreplace"))
 
 
 def _preloaded(archive: zipfile.ZipFile, wheel: Wheel) -> Iterator[str]:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.rules import Matrix
-from torchlock.proving.choosing import DIFFERENT, torch_of
+from torchlock.proving.choosing import torch_of
 from torchlock.proving.compiling import compile_cells, text_of
+from torchlock.proving.grouping import tags_in
 from torchlock.proving.pairing import pythons_of, series_of
+from torchlock.standards.filenames import tags_of
 
 if TYPE_CHECKING:
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
-    from torchlock.proving.evidence import Wheel
+    from torchlock.proving.evidence import CompanionWheel, TorchWheel, Wheel
+    from torchlock.proving.pairing import Python
     from torchlock.proving.tables import Store
     from torchlock.standards.dependency import Dependency
 
@@ -22,7 +25,7 @@ def cells_text(store: Store, catalogue: Catalogue, matrix: Matrix | None = None)
     matrix = matrix or Matrix()
     facts = Facts(catalogue, store, matrix)
     date = max((each.date for each in store.wheels()), default=catalogue.date)
-    return text_of(compile_cells(store, date, facts.together, facts.series, facts.pythons))
+    return text_of(compile_cells(store, date, facts))
 
 
 class Facts:
@@ -30,7 +33,11 @@ class Facts:
 
     def __init__(self, catalogue: Catalogue, store: Store, matrix: Matrix) -> None:
         self._matrix = matrix
-        self._pythons: dict[Wheel, frozenset[tuple[int, bool]]] = {}
+        self._pythons: dict[Wheel, frozenset[Python]] = {}
+        self._series: dict[Wheel, str] = {}
+        self._rows: dict[tuple[str, str, str], list[TorchWheel | CompanionWheel]] = {}
+        for each in (each for rows in store.tables() for each in rows):
+            self._rows.setdefault(each.wheel[:3], []).append(each)
         self._releases: dict[tuple[str, str], CatalogueRelease] = {
             (name, each.version): each
             for name in {"torch", *(package for package, _ in store.companions)}
@@ -39,19 +46,52 @@ class Facts:
 
     def together(self, first: Wheel, second: Wheel) -> bool:
         """Whether some Python can install both releases on their platform."""
-        return bool(self._pythons_of(first) & self._pythons_of(second))
+        return bool(self.pythons(first) & self.pythons(second))
 
-    def pythons(self, wheel: Wheel) -> tuple[str, ...]:
-        """The Pythons for which a wheel was read, if the release has other wheels for others; else ()."""
+    def pythons(self, wheel: Wheel) -> frozenset[Python]:
+        """The Pythons for which a wheel stands: its own, and those whose wheels show the same.
+
+        A wheel that was not read is assumed to show what the first one shows that requires the same torch.
+        """
+        if wheel not in self._pythons:
+            self._pythons[wheel] = self.read(wheel) | pythons_of(self._assumed(wheel), wheel.platform)
+        return self._pythons[wheel]
+
+    def read(self, wheel: Wheel) -> frozenset[Python]:
+        """The Pythons of a wheel, and of those that were read and show the same."""
+        release, mine = self._releases.get((wheel.package, wheel.version)), self._row(wheel)
+        wanted = {tags_in(wheel.file), *mine.alike}
+        files = release.files() if release is not None else []
+        tags = [tags_of(file.filename) for file in files if tags_in(file.filename) in wanted]
+        return pythons_of(tags, wheel.platform)
+
+    def _row(self, wheel: Wheel) -> TorchWheel | CompanionWheel:
+        return next(each for each in self._rows[wheel[:3]] if each.wheel == wheel)
+
+    def _assumed(self, wheel: Wheel) -> list[str]:
+        """The tags of the wheels that were not read, if it is this one that stands for them."""
         release = self._releases.get((wheel.package, wheel.version))
-        tags = [] if release is None else list(release.tags)
-        if pythons_of(tags, wheel.platform) == self._pythons_of(wheel):
-            return ()
-        return tuple(f"3.{minor}{'t' * free}" for minor, free in sorted(self._pythons_of(wheel)))
+        if release is None:
+            return []
+        asked = torch_of(release, _place(release, wheel))
+        rows = self._rows[wheel[:3]]
+        same = [each for each in rows if torch_of(release, _place(release, each.wheel)) == asked]
+        first = min(same, key=lambda each: (-len(each.alike), each.wheel.file))
+        read = {tags for each in rows for tags in (tags_in(each.wheel.file), *each.alike)}
+        return [
+            tags_of(file.filename)
+            for at, file in enumerate(release.files())
+            if first.wheel == wheel and tags_in(file.filename) not in read and torch_of(release, at) == asked
+        ]
+
+    def installable(self, wheel: Wheel) -> frozenset[Python]:
+        """The Pythons for which the release of a wheel has any wheel on its platform."""
+        release = self._releases.get((wheel.package, wheel.version))
+        return frozenset() if release is None else pythons_of(release.tags, wheel.platform)
 
     def torches_beside(self, wheel: Wheel) -> list[str]:
         """The releases of torch in the catalogue that some Python can install with a wheel of a companion."""
-        mine = self._pythons_of(wheel)
+        mine = self.pythons(wheel)
         return [
             version
             for (name, version), release in self._releases.items()
@@ -60,7 +100,10 @@ class Facts:
 
     def series(self, wheel: Wheel) -> str:
         """The series of torch (``2.8``) that a companion was compiled with; "" if it is not known."""
-        return series_of(wheel.package, wheel.version, wheel.platform, self._declared(wheel), self._matrix)
+        if wheel not in self._series:
+            place = wheel.package, wheel.version, wheel.platform
+            self._series[wheel] = series_of(*place, self._declared(wheel), self._matrix)
+        return self._series[wheel]
 
     def torch_asked(self, wheel: Wheel) -> list[str]:
         """The releases of torch that the metadata of a wheel allow, as specifiers."""
@@ -73,25 +116,6 @@ class Facts:
         release = self._releases[wheel.package, wheel.version]
         return release.dependencies(_place(release, wheel))
 
-    def _pythons_of(self, wheel: Wheel) -> frozenset[tuple[int, bool]]:
-        if wheel not in self._pythons:
-            release = self._releases.get((wheel.package, wheel.version))
-            self._pythons[wheel] = pythons_of(_tags(release, wheel), wheel.platform)
-        return self._pythons[wheel]
-
 
 def _place(release: CatalogueRelease, wheel: Wheel) -> int:
     return [each.filename for each in release.files()].index(wheel.file)
-
-
-def _tags(release: CatalogueRelease | None, wheel: Wheel) -> list[str]:
-    """The tags of the wheels for which this one was read: those that require the same torch."""
-    if release is None:
-        return []
-    mine = torch_of(release, _place(release, wheel))
-    other = DIFFERENT.get((wheel.package, wheel.version, wheel.platform), ())
-    return [
-        tags
-        for index, tags in enumerate(release.tags)
-        if torch_of(release, index) == mine and not tags.startswith(other)
-    ]

@@ -8,7 +8,6 @@ a new release changes few lines.
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
@@ -18,14 +17,11 @@ from torchlock.knowledge.spans import in_span, span_text
 from torchlock.knowledge.tables import load_json
 from torchlock.proving.deciding import is_stable, is_torchs, symbols_of
 from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel
-from torchlock.standards.filenames import tags_of
+from torchlock.proving.grouping import tags_in, without_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
-
-# What of the name of an extension module differs from Python to Python.
-_PYTHON = re.compile(r"\.(?:abi3|cpython-[\w-]+|cp\d\w*-\w+)(?=\.\w+$)")
 
 
 class Store(NamedTuple):
@@ -40,8 +36,11 @@ class Store(NamedTuple):
 
     def wheels(self) -> list[Wheel]:
         """All wheels that were read."""
-        torches = [each.wheel for rows in self.torches.values() for each in rows]
-        return torches + [each.wheel for rows in self.companions.values() for each in rows]
+        return [each.wheel for rows in self.tables() for each in rows]
+
+    def tables(self) -> list[list[Any]]:
+        """The list of each platform: of wheels of torch, and of those of each companion."""
+        return [*self.torches.values(), *self.companions.values()]
 
     def lacks(self, platform: str) -> set[str]:
         """Symbols that companions use, and of which the stored exports do not say whether torch has them."""
@@ -102,9 +101,15 @@ def _labels(wheels: Sequence[Wheel]) -> list[str]:
     """What spans call each wheel: its release, with its Python where a release has several."""
     versions = [each.version for each in wheels]
     return [
-        each.version if versions.count(each.version) == 1 else f"{each.version}@{tags_of(each.file).split('-')[0]}"
+        each.version if versions.count(each.version) == 1 else f"{each.version}@{_python_in(each.file)}"
         for each in wheels
     ]
+
+
+def _python_in(file: str) -> str:
+    """The Python of a wheel, as spans write it: ``cp312``, ``cp313t``."""
+    python, abi = tags_in(file).split("-")[-2:]
+    return f"{python}t" if abi.endswith("t") else python
 
 
 def _torch_table(platform: str, torches: Sequence[TorchWheel], used: Iterable[str]) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def _torch_table(platform: str, torches: Sequence[TorchWheel], used: Iterable[st
     return {
         "package": "torch",
         "platform": platform,
-        "wheels": [_wheel_row(each.wheel) for each in torches],
+        "wheels": [[*_wheel_row(each.wheel), " ".join(each.alike)] for each in torches],
         "libraries": _histories(versions, [each.libraries for each in torches]),
         "exports": _histories(versions, [each.exports for each in torches], {*used, *stable}),
     }
@@ -123,7 +128,7 @@ def _companion_table(package: str, platform: str, companions: Sequence[Companion
     versions = _labels([each.wheel for each in companions])
     # In the order in which the newest release opens them: the first that fails is the one that is named.
     opened = [each for row in reversed(companions) for each in row.libraries]
-    names = dict.fromkeys((_short(each.name), each.role, each.group) for each in opened)
+    names = dict.fromkeys((without_python(each.name), each.role, each.group) for each in opened)
     symbols = {name: index for index, name in enumerate(sorted(symbols_of(companions)))}
     libraries = []
     for key in names:
@@ -141,7 +146,10 @@ def _companion_table(package: str, platform: str, companions: Sequence[Companion
     return {
         "package": package,
         "platform": platform,
-        "wheels": [[*_wheel_row(each.wheel), each.compares, dict(each.floors)] for each in companions],
+        "wheels": [
+            [*_wheel_row(each.wheel), each.compares, dict(each.floors), " ".join(each.alike)]
+            for each in companions
+        ],
         "libraries": libraries,
         "symbols": list(symbols),
     }
@@ -156,11 +164,9 @@ def _grouped(histories: Mapping[str, str], places: Mapping[str, int]) -> dict[st
 
 
 def _find(row: CompanionWheel, key: tuple[str, str, str]) -> Library | None:
-    return next((each for each in row.libraries if (_short(each.name), each.role, each.group) == key), None)
-
-
-def _short(name: str) -> str:
-    return _PYTHON.sub("", name)
+    return next(
+        (each for each in row.libraries if (without_python(each.name), each.role, each.group) == key), None
+    )
 
 
 def _wheel_row(wheel: Wheel) -> list[Any]:
@@ -193,7 +199,7 @@ def _torches(table: dict[str, Any]) -> list[TorchWheel]:
     versions = _labels([_wheel(table, row) for row in table["wheels"]])
     libraries, exports = _sets(versions, table["libraries"]), _sets(versions, table["exports"])
     return [
-        TorchWheel(_wheel(table, row), libraries[index], exports[index])
+        TorchWheel(_wheel(table, row), libraries[index], exports[index], tuple(row[5].split()))
         for index, row in enumerate(table["wheels"])
     ]
 
@@ -211,7 +217,7 @@ def _companions(table: dict[str, Any]) -> list[CompanionWheel]:
                 parts = tuple(sorted(needed[index])), tuple(sorted(symbols[index]))
                 found[index].append(Library(row["name"], row["role"], *parts, row.get("group", "")))
     return [
-        CompanionWheel(_wheel(table, row), tuple(found[index]), row[5], row[6])
+        CompanionWheel(_wheel(table, row), tuple(found[index]), row[5], row[6], tuple(row[7].split()))
         for index, row in enumerate(table["wheels"])
     ]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.standards.dependency import Dependency
 
-_RULES = ("TL106", "TL207", "TL230", "TL701", "TL702", "TL703", "TL704", "TL705", "TL710")
+_RULES = ("TL106", "TL207", "TL230", "TL239", "TL701", "TL702", "TL703", "TL704", "TL705", "TL710")
 # What brings CUDA libraries: packages (those of NVIDIA with their CUDA version), and words in a file of commands.
 _CUDA = re.compile(r"(?:nvidia-[a-z-]{1,40}-cu(\d\d)|cudatoolkit|cudnn|cuda-[a-z-]{1,40})")
 _CUDA_WORDS = ("nvidia/cuda", "cudnn", "cuda-toolkit", "cuda_toolkit")

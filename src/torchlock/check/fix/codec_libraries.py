@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Releases of torchcodec 0.8 open the decoder at import; the next one is for the same torch.
 _WITH_DECODER, _WITHOUT_DECODER = "0.8.0", "0.8.1"
+_VIDEO = "start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility,video"
 _CPU = "or install the CPU build of torchcodec, which decodes without CUDA"
 
 
@@ -29,9 +30,13 @@ def of_codec(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a missing library of NVIDIA; None if others are missing."""
     if finding.rule != "TL610" or finding.package != "torchcodec":
         return None
-    if any(map(DECODER.match, finding.lacks)):
-        return _without_decoder(context)
     library = next(filter(NPP.match, finding.lacks), "")
+    lacks_decoder = any(map(DECODER.match, finding.lacks))
+    if library and lacks_decoder:
+        words = _with_npp(context, library).summary.partition("; or ")[0]
+        return Remedy(f"{words}. Also {_decoder()}; {_CPU}.")
+    if lacks_decoder:
+        return _without_decoder(context)
     return _with_npp(context, library) if library else None
 
 
@@ -72,10 +77,14 @@ def without_npp(context: CheckContext, plan: Plan) -> Plan:
     return Plan({"torchcodec": public}, alone=plan.alone)
 
 
+def _decoder() -> str:
+    return f"install the NVIDIA driver with its video decoder, or {_VIDEO}"
+
+
 def _without_decoder(context: CheckContext) -> Remedy:
-    more = "start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility,video"
+    more = _VIDEO
     if not context.version("torchcodec").startswith(_WITH_DECODER) or context.target is None:
-        return Remedy(f"Install the NVIDIA driver with its video decoder, or {more}; {_CPU}.")
+        return Remedy(f"I{_decoder()[1:]}; {_CPU}.")
     label = context.label("torchcodec") or ""
     words = f"Install torchcodec {_WITHOUT_DECODER}, which opens the decoder only to decode on the GPU; or {more}."
     known = bool(label) and likely_has_wheels("torchcodec", _WITHOUT_DECODER, label, context.target)

@@ -9,6 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of
 from torchlock.check.fix.torch_builds import change_of_build, labels_to_try, public_build, public_of
 from torchlock.check.index_wheels import has_wheels, labels_of, likely_has_wheels, wheel_version
+from torchlock.check.vendors import is_of_no_index
 from torchlock.check.windows_libraries import is_of_amd
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
@@ -135,9 +136,9 @@ def _is_vendors(context: CheckContext) -> bool:
     pin = context.pins.get("torch")
     if is_of_amd(context):
         return True
-    return bool(label and kind_of(label) is None) or bool(
-        pin and not pin.unversioned and pin.version.is_prerelease
-    )
+    if is_of_no_index(context, "torch") or bool(label and kind_of(label) is None):
+        return True
+    return bool(pin and not pin.unversioned and pin.version.is_prerelease)
 
 
 def _constraints(context: CheckContext, names: Sequence[str]) -> list[str]:

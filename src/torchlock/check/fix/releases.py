@@ -15,7 +15,7 @@ from torchlock.check.fix.system_libraries import is_library_of_the_machine
 from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.fix.vendor_builds import companion
 from torchlock.check.other_copies import fitting_record
-from torchlock.check.rules.versions import is_vendors
+from torchlock.check.vendors import is_unpublished_build, is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 from torchlock.knowledge.rules import specifier_set
@@ -117,7 +117,8 @@ def nothing(context: CheckContext, finding: Finding) -> Remedy:
         )
     where = f" on Python {context.target.python}, {context.target.platform.spelled}"
     names = [name for name, _ in finding.packages if name in COMPANIONS]
-    if names and context.copy("torch") is not None and is_vendors(context, "torch"):
+    is_elsewhere = is_vendors(context, "torch") or is_unpublished_build(context)
+    if names and context.copy("torch") is not None and is_elsewhere:
         return companion(context, names[0])
     if is_of_conda(context):
         others = f"pytorch and {names[0]}" if names else "pytorch and all that it needs"

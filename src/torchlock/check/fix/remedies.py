@@ -24,6 +24,7 @@ from torchlock.check.fix.requirements import of_stack, required
 from torchlock.check.fix.search_path import search_path
 from torchlock.check.fix.system_libraries import later_soundfile, later_system, of_system, other_ffmpeg
 from torchlock.check.fix.torch_backends import of_backend
+from torchlock.check.fix.unmet_packages import of_xpu
 from torchlock.check.fix.vendor_builds import of_machines_rocm, of_source, of_vendor
 from torchlock.check.fix.vendor_cuda import of_machines_cuda
 from torchlock.check.fix.xformers import of_xformers
@@ -64,7 +65,7 @@ _BY_RULE: Mapping[str, tuple[_WithPlan, ...]] = {
     "TL609": (_alone(of_xformers), of_stack, _alone(required)),
     "TL610": (
         _alone(of_backend),
-        *map(_alone, (without_left, of_codec, of_other_folder, of_xformers, of_system)),
+        *map(_alone, (without_left, of_codec, of_other_folder, of_xpu, of_xformers, of_system)),
         *map(_alone, (what_conda_lost, of_machines_cuda, of_machines_rocm, of_vendor)),
         *map(_alone, (rebuilt, of_vendors_torch, complete)),
     ),

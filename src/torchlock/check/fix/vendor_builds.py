@@ -20,7 +20,7 @@ from torchlock.check.fix.release_pairs import COMPANIONS, COMPILED_BY_PIP, SOURC
 from torchlock.check.fix.torch_builds import is_of_conda
 from torchlock.check.index_wheels import has_wheels
 from torchlock.check.library_origins import meaning_of_missing
-from torchlock.check.rules.versions import is_vendors
+from torchlock.check.vendors import is_vendors
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import group
 

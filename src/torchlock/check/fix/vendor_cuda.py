@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OF_CUDA = re.compile(
     r"lib(?P<name>cudart|cublas|cublasLt|cudnn\w*|cufft|curand|cusolver|cusparse|cusparseLt|cudss|cupti|cufile|nccl"
-    r"|nvrtc|nvJitLink|nvToolsExt|nvpl_\w+)\.so\.(?P<number>\d{1,3})"
+    r"|nvrtc|nvJitLink|nvToolsExt|nvpl_\w+)\.so\.(?P<number>\d{1,3}(?:\.\d{1,3})?)"
 )
 _STAYS = "This torch stays: another build may have no code for the GPU of this device"
 _CONTAINER = "a container of JetPack needs --runtime nvidia, which gives it the libraries of the device"
@@ -41,7 +41,7 @@ def of_machines_cuda(context: CheckContext, finding: Finding) -> Remedy | None:
         return Remedy(f"{_APART[name]}. {_STAYS}.")
     if name.startswith("nvpl"):
         return Remedy(f"Install the NVIDIA Performance Libraries (NVPL) of NVIDIA's CUDA repository. {_STAYS}.")
-    there = _other_majors(context, name, number)
+    there = _other_versions(context, name, number)
     if there:
         listed = " and ".join(there)
         return Remedy(
@@ -54,7 +54,8 @@ def of_machines_cuda(context: CheckContext, finding: Finding) -> Remedy | None:
     )
 
 
-def _other_majors(context: CheckContext, name: str, number: str) -> list[str]:
-    """The same library in other major versions, on the machine."""
-    names = (f"lib{name}.so.{other}" for other in range(7, 16) if str(other) != number)
+def _other_versions(context: CheckContext, name: str, number: str) -> list[str]:
+    """The same library in other major versions, on the machine; that of CUDA 10 has the minor one in its name."""
+    others = [str(major) for major in range(7, 16)] + [f"10.{minor}" for minor in range(3)] + ["11.0"]
+    names = (f"lib{name}.so.{other}" for other in others if other != number)
     return [each for each in names if next(copies_on_machine(context, each), None) is not None]

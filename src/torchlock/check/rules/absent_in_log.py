@@ -15,6 +15,7 @@ from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.gpu_in_log import GPU_CODE, OF_CUDA, WARNED
 from torchlock.check.rules.mixed_files_in_log import is_mixed, is_private
 from torchlock.check.rules.names_in_log import REMOVED, named_caller
+from torchlock.check.rules.own_parts_in_log import companion_asking
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge import accelerators, gpus
@@ -60,6 +61,7 @@ def removed_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
             or missing.asker
             or is_mixed(missing)
             or is_private(missing)
+            or companion_asking(missing)
             or (missing.file and "-packages" not in missing.file)
         ):
             continue

@@ -49,8 +49,8 @@ def name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
     if first is None or missing is None or missing.partly or missing.asker or missing.file == _NO_CODE:
         return
     lack = lack_of(missing.name)
-    if lack is None or not _holds(context, lack):
-        return
+    if lack is None or not _holds(context, lack) or lack.part == missing.name.rpartition(".")[0]:
+        return  # Python found that module.
     if not lack.added and not lack.removed:
         if not missing.by_import:
             yield _other_module(context, missing, lack)

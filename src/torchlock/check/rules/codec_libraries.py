@@ -63,16 +63,19 @@ def _lacks_more(group: list[Attempt]) -> bool:
 
 
 def _because(context: CheckContext, lacks: tuple[str, ...]) -> str:
-    if any(map(DECODER.match, lacks)):
-        return (
-            "the NVIDIA driver contains it; a container gets it only with NVIDIA_DRIVER_CAPABILITIES=video, "
-            "and torchcodec since 0.8.1 opens it only to decode on the GPU"
-        )
     library = next(filter(NPP.match, lacks), "")
+    decoder = next(filter(DECODER.match, lacks), "")
+    of_driver = (
+        f"the NVIDIA driver contains {decoder if library else 'it'}; a container gets it only with "
+        "NVIDIA_DRIVER_CAPABILITIES=video, and torchcodec since 0.8.1 opens it only to decode on the GPU"
+    )
     if not library:
-        return ""
+        return of_driver if decoder else ""
     because = (
         "the CUDA builds of torchcodec up to 0.12 link NPP, which no requirement of torch or torchcodec installs"
     )
     there = [*copies_of(context, library), *copies_on_machine(context, library)]
-    return because + (f"; it is in {os.path.dirname(there[0])}, where the loader does not search" if there else "")
+    because += f"; {of_driver}" if decoder else ""
+    return because + (
+        f"; {library} is in {os.path.dirname(there[0])}, where the loader does not search" if there else ""
+    )

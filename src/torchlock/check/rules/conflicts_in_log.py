@@ -10,6 +10,7 @@ from torchlock.check.conda_log import for_other_pythons, missing_in
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.check.other_pythons import of_another_python
+from torchlock.check.refused_metadata import of_refused
 from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits
@@ -69,7 +70,7 @@ _UNMET = re.compile(
 )
 
 
-@rule("TL527", on="log")
+@rule("TL527", "TL511", on="log")
 def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """What excludes what; for the torch family, the companion of the pinned torch."""
     first = log.first
@@ -82,6 +83,7 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     told = (
         _of_family(context, pins)
         or of_another_python(context, asked, _wanted(asked.near))
+        or of_refused(context, asked, *_only_want(" ".join(asked.near.split())))
         or _in_words(asked.near)
     )
     yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
@@ -150,7 +152,7 @@ def _in_words(near: str) -> Told:
         return Told("TL527", asks, Remedy(summary))
     if told := _of_conda(near) or _of_poetry(" ".join(near.split())):
         return told
-    if wanted := _only_want(" ".join(near.split())):
+    if wanted := "".join(_only_want(" ".join(near.split()))):
         message = (
             f"the installer found no {wanted} for its Python and machine, and each release that it tried needs it"
         )
@@ -195,10 +197,11 @@ def _of_poetry(text: str) -> Told | None:
     return Told("TL527", message, Remedy("Loosen one of these two requirements, or take another release of one."))
 
 
-def _only_want(text: str) -> str:
-    """The one requirement that all which the installer tried have, so that it excludes nothing; else ""."""
+def _only_want(text: str) -> tuple[str, str]:
+    """The one requirement, name and specifier, of all that the installer tried: it excludes nothing. Else ""."""
     found = {(normalise(match["what"]), match["specifier"].rstrip(",")) for match in _ASKS.finditer(text)}
-    return "".join(next(iter(found))) if len(found) == 1 and len(_ASKS.findall(text)) > 1 else ""
+    is_one = len(found) == 1 and len(_ASKS.findall(text)) > 1
+    return next(iter(found)) if is_one else ("", "")
 
 
 def _asks(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from torchlock.check.damage import in_place_of_library, why_damaged
@@ -13,6 +13,7 @@ from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_
 from torchlock.check.rules.letter_case import in_other_case
 from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
+from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.import_graph import files_read, lost_modules, no_module
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
@@ -102,7 +103,7 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         expected_error = _no_module(context, checked, first.path) if first.path.endswith(".py") else ""
         yield context.finding("TL601", severity, message, name, path=first.path, expected_error=expected_error)
     elif perhaps:
-        user = _unseen_by(context, first.path)
+        user = _unseen_by(context, first.path) or _beside(context, name, first.path)
         message += f"; {user} needs it" if user else "; its import may work without it"
         on_path = f"; Windows may find another {os.path.basename(first.path)} on the PATH"
         because = f"{_UNENDED}{on_path}" if user and context.operating_system == "windows" else None
@@ -113,6 +114,8 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         yield context.finding("TL601", "note", message, name, path=first.path)
 
 
+# More DLLs than torch has in its folder.
+_DLLS = 200
 _UNENDED = "an interrupted install or deleted files left only a part of the package"
 
 
@@ -121,6 +124,19 @@ def _unseen_by(context: CheckContext, path: str) -> str:
     lost = os.path.basename(path).lower()
     unseen = (each for attempt in context.attempts for each in attempt.outcome.unseen)
     return next((os.path.basename(each.wanted_by) for each in unseen if each.name.lower() == lost), "")
+
+
+def _beside(context: CheckContext, name: str, path: str) -> str:
+    """A DLL of torch that needs the one that is missing: on Windows, torch opens all DLLs of its folder."""
+    if name != "torch" or context.operating_system != "windows":
+        return ""
+    folder, lost = os.path.dirname(path), os.path.basename(path).lower()
+    for other in islice((each for each in context.environment.tree.names(folder) if is_library(each)), _DLLS):
+        binary = read_binary(os.path.join(folder, other))
+        needed = binary.needed if isinstance(binary, Binary) else ()
+        if any(each.name.lower() == lost and not each.delayed for each in needed):
+            return other
+    return ""
 
 
 def _is_core_of_numpy(fault: Fault) -> bool:

@@ -36,11 +36,18 @@ def named(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
     if not path:
         return
     mine = [each for each in found if each.rule in ("TL610", "TL611", "TL612", "TL607")]
-    known = [each for each in mine if each.path == path or f"{path}: undefined symbol" in each.expected_error]
+    said = context.root.name(path) if context.root is not None else path
+    known = [each for each in mine if each.path == path or f"{said}: undefined symbol" in each.expected_error]
     for each in known:
         each.severity = "warning" if each.severity == "note" else each.severity
+    if not known:
+        yield from _loaded(context, path)
+
+
+def _loaded(context: CheckContext, path: str) -> Iterator[Finding]:
+    """Why a library that some package recorded does not load, if it was not examined before."""
     owner = next(iter(sorted(owners_of(context, {_inner(context, path)}))), "")
-    if known or not owner or context.process is None or any(each.path == path for each in context.attempts):
+    if not owner or context.process is None or any(each.path == path for each in context.attempts):
         return
     attempt = Attempt(owner, path, "other", context.process.load(path))
     for finding in (*unreadable(context, owner, [attempt]), *judged(context, attempt)):
@@ -77,4 +84,23 @@ def imported(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     named = [each for each in mine if any(name in log.text.lower() for name, _ in each.packages[:1])]
     for each in named or (mine if len(mine) == 1 else []):
         each.severity, each.strength, each.expected_error = "warning", Strength.RAN, first.text
-    yield from ()
+    if not mine and (path := _beside(context, log.frames[-1:], match["module"])):
+        for each in _loaded(context, path):
+            each.strength, each.expected_error = Strength.RAN, first.text
+            yield each
+
+
+def _beside(context: CheckContext, frames: Sequence[str], module: str) -> str:
+    """The file of a compiled module in the folder of the code that imported it; "" if it is not there."""
+    folders = (_place_of_folder(context, posixpath.dirname(frame)) for frame in frames)
+    for folder in filter(None, folders):
+        names = context.environment.tree.names(folder)
+        mine = [name for name in names if name.partition(".")[0] == module and name.endswith((".pyd", ".so"))]
+        if len(mine) == 1:
+            return os.path.join(folder, mine[0])
+    return ""
+
+
+def _place_of_folder(context: CheckContext, inner: str) -> str:
+    paths = (os.path.join(entry.path, *inner.split("/")) for entry in context.environment.sites if inner)
+    return next((path for path in paths if ".." not in inner and files.is_folder(path)), "")

@@ -11,7 +11,7 @@ from torchlock.check.fix.import_folders import left_folder
 from torchlock.check.fix.vendor_builds import companion
 from torchlock.check.relevance import owners_by_depth
 from torchlock.check.rules.import_path import is_there
-from torchlock.check.rules.versions import is_vendors
+from torchlock.check.vendors import is_vendors
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.registry import rule
 

@@ -13,6 +13,7 @@ from torchlock.check.damage import in_place_of_library, why_damaged
 from torchlock.check.damaged_libraries import replace_library
 from torchlock.check.fix.left_libraries import needs
 from torchlock.check.fix.quoting import is_one_line, quoted
+from torchlock.check.foreign_symbols import are_foreign, unlinked
 from torchlock.check.library_origins import meaning_of_missing
 from torchlock.check.loader_messages import LOADER_MANUALS, goes_on, no_library, no_symbol, not_found
 from torchlock.check.mkl import without_jit
@@ -21,8 +22,8 @@ from torchlock.check.other_provider import outdated
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.preloaded_libraries import not_preloaded, preloaded_by
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
-from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import install_runtime
+from torchlock.check.vendors import is_vendors
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries.cxx_names import demangled, described, is_form
@@ -317,6 +318,9 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     if lost := [undefined for undefined in found if undefined.provider]:
         yield outdated(context, name, by_attempt[0][0].path, lost, _severity(name))
         return
+    if name != "torch" and are_foreign(found):
+        yield unlinked(context, name, by_attempt[0][0].path, found, _severity(name))
+        return
     first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
@@ -397,7 +401,8 @@ def too_old(context: CheckContext, name: str, attempts: Sequence[Attempt], sever
     lost = [each for one in attempts for each in one.outcome.versions]
     first = max(lost, key=lambda each: numbers_of(each.version))
     library = os.path.basename(first.wanted_by)
-    there = f", and {first.provider} has {first.newest} at most" if first.newest else ""
+    provider = context.root.name(first.provider) if context.root is not None else first.provider
+    there = f", and {provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
     named = preloaded_by(context, first.provider)

@@ -38,6 +38,15 @@ class _Asked(NamedTuple):
     project: str
     specifier: str
     extra: str
+    by: str = ""
+
+
+# Modules that a project had, and that its later releases do not have: what its metadata would have to require.
+_PARTS = {"pkg_resources": _Asked("setuptools", "<82", "", "setuptools up to 81 has it")}
+
+
+def _part_of(module: str) -> _Asked | None:
+    return _PARTS.get(module)
 
 
 @rule("TL609", on="unexplained")
@@ -52,7 +61,7 @@ def missing_module(context: CheckContext, log: Log, found: Sequence[Finding]) ->
     record = context.installed.get(owner) if owner and owner not in STACK else None
     if record is None:
         return
-    asked = _asked(context, record, module)
+    asked = _asked(context, record, module) or _part_of(module)
     yield context.finding(
         "TL609",
         "warning",
@@ -94,6 +103,8 @@ def _asked(context: CheckContext, record: Distribution, module: str) -> _Asked |
 def _said(asked: _Asked | None) -> str:
     if asked is None:
         return ", and which its metadata do not require"
+    if asked.by:
+        return f": {asked.by}"
     return f"; its extra {asked.extra} requires it" if asked.extra else ", although its metadata require it"
 
 

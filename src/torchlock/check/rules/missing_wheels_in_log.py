@@ -7,6 +7,7 @@ platform. What they do not know is said to be unknown (TL528).
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -25,7 +26,15 @@ from torchlock.check.installer_findings import (
 )
 from torchlock.check.installer_log import read_installation
 from torchlock.check.labelled_releases import of_page, with_label
-from torchlock.check.log_machine import interpreter_of, system_of, system_of_split, target_of
+from torchlock.check.listed_releases import lists_others, lists_too_few, of_plain_wheels
+from torchlock.check.log_alone import context_of
+from torchlock.check.log_machine import (
+    interpreter_of,
+    of_taken_wheels,
+    system_of,
+    system_of_split,
+    target_of,
+)
 from torchlock.check.other_machines import (
     is_only_for_other_machines,
     no_wheels_for,
@@ -44,6 +53,7 @@ from torchlock.knowledge.indexes import BUILDS, PUBLIC, classify_index
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
+from torchlock.target import PLATFORMS, Platform, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +62,6 @@ if TYPE_CHECKING:
     from torchlock.check.installer_log import Installation
     from torchlock.check.log import Log
     from torchlock.finding import Finding
-    from torchlock.target import Target
 
 _NOT_SUPPORTED = "is not a supported wheel on this platform"
 _GLIBC = r"manylinux_(\d{1,2})_(\d{1,3})_(\w{1,20})"
@@ -73,12 +82,34 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     told = required_python(context, log, asked)
     if told is None and not asked.name:
         return
-    yield finding_of(context, found, asked, first.text, told or _told(context, log, asked))
+    yield finding_of(context, found, asked, first.text, told or _told_here(context, log, asked))
 
 
 def _is_of_conda(asked: Installation, line: str) -> bool:
     """Whether conda names the packages that no channel has; what it collects before is none of them."""
     return "PackagesNotFoundError" in line or bool(missing_in(asked.near))
+
+
+def _told_here(context: CheckContext, log: Log, asked: Installation) -> Told:
+    """The reason for this environment; for what the log alone shows, if pip ran elsewhere."""
+    interpreter = interpreter_of(context, log)
+    target = target_of(context, interpreter)
+    cells = _cells(interpreter, target)
+    is_other = target is not None and _is_of_other_wheels(log, target)
+    if cells and (is_other or all(map(partial(lists_others, asked), cells))):
+        return _told(context_of(log), log, asked)
+    told = _told(context, log, asked)
+    if told.rule in ("TL528", "TL403") and cells and all(map(partial(lists_too_few, asked), cells)):
+        elsewhere = _told(context_of(log), log, asked)
+        return elsewhere if elsewhere.rule != "TL528" else told
+    return told
+
+
+def _cells(interpreter: Interpreter, target: Target | None) -> list[Target]:
+    """The target; if only its Python is known, that on each platform."""
+    if target is not None or interpreter.python is None:
+        return [target] if target is not None else []
+    return [Target(interpreter.python, Platform.parse(each)) for each in PLATFORMS]
 
 
 def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
@@ -91,6 +122,8 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
     if split := system_of_split(asked.near):
         return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None)
     if asked.tags and (told := plain_version(asked)):
+        return told
+    if told := of_plain_wheels(asked):
         return told
     if target is None:
         told = no_wheels_for(asked, interpreter.platform) or page_without(asked)
@@ -111,6 +144,19 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
         return other_platform(context, pinned)
     told = with_label(context, pinned) if label else _without_label(context, pinned)
     return told or _of_source_build(context, pinned) or _unknown(context, asked, target)
+
+
+def _is_of_other_wheels(log: Log, target: Target) -> bool:
+    """Whether the wheels that pip took are all for another platform than a target."""
+    stated = of_taken_wheels(log.text)
+    return bool(stated) and not any(_is_same(each, target) for each in stated)
+
+
+def _is_same(platform: str, target: Target) -> bool:
+    """Whether a platform, as ``sysconfig`` spells it, is the one of a target."""
+    system, machine = platform.partition("-")[0], platform.rpartition("-")[2]
+    names = {"macosx": "macos", "win": "windows"}
+    return (names.get(system, system), machine) == (target.platform.system, target.platform.machine)
 
 
 def _is_refused(asked: Installation) -> bool:
@@ -226,6 +272,8 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
         public = asked.version.partition("+")[0]
         same = f"{public} is one, in another build" if public in asked.offered else ""
         summary = f"Ask for a release that it lists: {same or f'the newest is {asked.offered[-1]}'}."
+    elif asked.offered == () and (told := empty_page(context, asked) or without_companion(asked)):
+        return told
     elif asked.is_listed and asked.version and target is not None:
         summary = (
             f"{tool} knows this release, from a lock or a page: see which files it lists there. After a change of "
@@ -236,8 +284,6 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
             f"The public index has {asked.name} {there[-1]} for {target}: update {asked.tool or 'the installer'}, "
             "ask the public index, and use a 64-bit CPython."
         )
-    elif asked.offered == () and (told := empty_page(context, asked) or without_companion(asked)):
-        return told
     elif asked.offered == ():
         message = f"{tool} saw no file of {asked.name} at all for this Python and platform"
         summary = (

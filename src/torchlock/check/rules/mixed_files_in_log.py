@@ -14,6 +14,7 @@ from torchlock.check.lacking_names import is_lacking, shadowing_file
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
+from torchlock.inspect.library import is_library
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
 
@@ -83,15 +84,18 @@ def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
     if any(each.rule in group("damage") for each in bad):
         return
     is_here = context.copy(package) is not None
-    if is_here and not is_lacking(context, missing):
-        return
     module, _, name = missing.name.rpartition(".")
+    changed = _changed_library(context, package) if "._C" in module else ""
+    if is_here and not changed and not is_lacking(context, missing):
+        return
+    also = f"; {os.path.basename(changed)} is not the file that its record lists" if changed else ""
     yield context.finding(
         "TL602",
         severity_of(fails=is_here),
-        f"files of two releases of {package} are mixed: {missing.asker} needs {name} of {module}, which lacks it",
+        f"files of two releases of {package} are mixed: {missing.asker} needs {name} of {module}, which lacks it"
+        f"{also}",
         package,
-        path=_path(context, package, module),
+        path=changed or _path(context, package, module),
         because="the files of one release have each name that they take from each other",
         expected_error=missing.text,
         remedy=None if is_here else Remedy(f"{_ALIVE} Else install {package} again with all its files."),
@@ -116,6 +120,13 @@ def torn(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
         remedy=Remedy("Uninstall torch until no copy of it is left, delete its folder, and install it once more."),
         strength=Strength.RAN,
     )
+
+
+def _changed_library(context: CheckContext, package: str) -> str:
+    """A library of a package that is not the one that its record lists; "" if there is none."""
+    faults = (each for each in context.integrity.faults if each.distribution == package)
+    changed = (each.path for each in faults if each.kind in ("size", "hash"))
+    return next((path for path in changed if is_library(os.path.basename(path))), "")
 
 
 def _path(context: CheckContext, package: str, module: str) -> str:

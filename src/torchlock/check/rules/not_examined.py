@@ -36,6 +36,8 @@ from torchlock.check.rules.unmet_requirements import lacking
 from torchlock.check.rules.unseen_libraries import (
     is_below_named,
     is_changed,
+    is_expected,
+    is_lost,
     is_named,
     of_changed_file,
     opened_in_torch,
@@ -321,7 +323,7 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if first is None:
         return
     if "TL610" in first.rules and (asked := _asked(context, first) or opened_in_torch(context, first)):
-        attempt, lost = min(asked, key=lambda each: _common(each[1]))
+        attempt, lost = min(asked, key=lambda each: (_common(each[1]), not is_expected(context, log, each[1])))
         missing = MissingLibrary(lost.name, lost.wanted_by)
         why, remedy = why_unfound(context, lost.name)
         if is_changed(context, lost.wanted_by):
@@ -332,7 +334,8 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         finding.strength = Strength.RAN if is_named_itself else Strength.MEASURED
         if context.operating_system == "windows":
             finding.expected_error = first.text
-        yield finding
+        if not is_lost(found, lost.name, finding):
+            yield finding
         return
     bad = {each.packages[0][0] for each in found if each.severity != "note" and each.packages}
     hides_reason = first.rules[:1] == ("TL305",) and "torchcodec" in context.pins and "torchcodec" not in bad

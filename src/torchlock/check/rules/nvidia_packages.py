@@ -29,7 +29,8 @@ _CUDNN = "backends/cudnn/__init__.py"
 _COMPARES = re.compile(rb"runtime_minor >= compile_minor")
 # What torch prints if it finds another cuDNN than it was compiled for.
 _INCOMPATIBLE = re.compile(
-    r"compiled\s+against \((\d{1,3}(?:, \d{1,3})*)\) but found runtime version \((\d{1,3}(?:, \d{1,3})*)\)"
+    r"compiled\s+against \((\d{1,3}(?:, \d{1,3})*)\) but (?:found runtime version|linked against) "
+    r"\((\d{1,3}(?:, \d{1,3})*)\)"
 )
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from torchlock.check.log_alone import has_stack
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.names_in_log import who_calls
+from torchlock.check.stated_pairs import stated_hint
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.names import history, is_module
@@ -65,26 +68,38 @@ def own_part(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
 def other_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A companion whose own code takes a name from torch that this torch does not have."""
     missing = _first(context, log)
-    if missing is None or missing.package != "torch" or missing.caller is None or missing.partly:
+    companion = companion_asking(missing) if missing is not None and not missing.partly else ""
+    if missing is None or missing.caller is None or not companion:
         return
-    match = _OF_PACKAGE.search(missing.caller.path)
-    companion = match["package"] if match is not None else ""
-    if companion not in _PAIRS:
-        return
+    known = history(missing.name)
+    is_new = known is not None and known.lacking and known.having and _is_before(known.lacking[0], known.having[0])
+    since = f"; torch {known.having[0]} is the first one with it" if known is not None and is_new else ""
     yield context.finding(
         _PAIRS[companion],
         "warning",
         f"the {companion} of the log was made for another torch: its own code uses {missing.name}, which the "
-        "torch of the log does not have",
+        f"torch of the log does not have{since}",
         because=f"the line is: {missing.caller.code}" if missing.caller.code else "the traceback shows it",
         expected_error=missing.text,
         remedy=Remedy(
             f"Compare the two releases (python -m pip list) with those that belong together (torchlock lock torch "
             f"{companion}), and install the {companion} for that torch, or the torch for that {companion}."
+            f"{stated_hint(log, companion)}"
         ),
-        sources=(),
+        sources=known.sources if known is not None else (),
         strength=Strength.RAN,
     )
+
+
+def _is_before(release: str, other: str) -> bool:
+    return Version(release) < Version(other)
+
+
+def companion_asking(missing: MissingName) -> str:
+    """The companion of torch whose own code asked torch for a name; "" if it was other code."""
+    match = _OF_PACKAGE.search(missing.caller.path) if missing.caller is not None else None
+    is_companion = match is not None and missing.package == "torch" and match["package"] in _PAIRS
+    return match["package"] if match is not None and is_companion else ""
 
 
 @rule("TL606", on="log")

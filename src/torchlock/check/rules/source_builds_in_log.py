@@ -20,6 +20,7 @@ from torchlock.check.installer_findings import (
 from torchlock.check.installer_log import read_installation
 from torchlock.check.log_machine import interpreter_of, target_of
 from torchlock.check.log_machine import system_of as os_of_log
+from torchlock.check.refused_metadata import with_old_pip
 from torchlock.check.system_packages import package_command, system_of
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_failures import failure_in
@@ -261,15 +262,5 @@ def _metadata(context: CheckContext, asked: Installation) -> Told:
         f"{found[2]} {found[1]}" if found and found[2] else found[3] if found else asked.requirement or "a release"
     )
     message = f"pip refuses {what} because of its metadata: pip 24.1 and later read only valid requirements"
-    commands = install_again(context, ["pip<24.1"])
-    again = {each.tool: each.line for each in install_again(context, words_of(asked))}
-    lines = tuple(
-        each._replace(line=" && ".join(filter(None, [each.line, again.get("pip")])))
-        for each in commands
-        if each.tool == "pip"
-    )
-    return Told(
-        "TL511",
-        message,
-        Remedy("Use pip 24.0 for this installation, or a later release of this package.", commands=lines),
-    )
+    summary = "Use pip 24.0 for this installation, or a later release of this package."
+    return Told("TL511", message, Remedy(summary, commands=with_old_pip(context, asked)))

@@ -10,7 +10,7 @@ from torchlock.answers import Unknown
 from torchlock.check.fix.commands import add_all
 from torchlock.check.packaged_libraries import recorded
 from torchlock.check.windows_libraries import origin_of_dll
-from torchlock.finding import Remedy
+from torchlock.finding import Remedy, Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.bundle_process import is_of_macos
 from torchlock.inspect.loading.imports import Attempt
@@ -20,8 +20,11 @@ from torchlock.knowledge.indexes import page_of
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torchlock.check.context import CheckContext
-    from torchlock.check.log import Signature
+    from torchlock.check.log import Log, Signature
+    from torchlock.finding import Finding
 
 # Other packages contain copies of these for themselves; installing them on the machine is the remedy.
 _OF_RUNTIME = re.compile(r"vcruntime|msvcp|concrt|vcomp|libomp", re.IGNORECASE)
@@ -94,6 +97,21 @@ def opened_in_torch(context: CheckContext, signature: Signature) -> list[tuple[A
     changed = {fault.path for fault in context.integrity.faults if fault.distribution == "torch"}
     found = [(attempt, each) for each in attempt.outcome.unseen]
     return sorted(found, key=lambda pair: (pair[1].wanted_by not in changed, pair[1].name.lower() == _DRIVER))
+
+
+def is_expected(context: CheckContext, log: Log, lost: NotExamined) -> bool:
+    """Whether a log names the library that needs one that was not seen, or that library was changed."""
+    return os.path.basename(lost.wanted_by) in log.text or is_changed(context, lost.wanted_by)
+
+
+def is_lost(found: Sequence[Finding], library: str, effect: Finding) -> bool:
+    """Whether a library is missing because a file of its package is: that is the cause, and this its effect."""
+    cause = next((each for each in found if each.rule == "TL601" and library in each.lacks), None)
+    if cause is None:
+        return False
+    cause.severity, cause.strength = effect.severity, Strength.RAN
+    cause.consequences = (*cause.consequences, effect)
+    return True
 
 
 def is_changed(context: CheckContext, path: str) -> bool:

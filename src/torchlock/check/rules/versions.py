@@ -11,6 +11,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.check.proven import proof_of
+from torchlock.check.vendors import is_vendors
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
@@ -193,17 +194,6 @@ def _is_idle(context: CheckContext, rule: str) -> bool:
         return False
     others = all(context.root is not None and context.root.search(f"libcudnn.so.{major}") for major in (8, 9))
     return others or context.libraries.get("cuda-driver") is None
-
-
-def is_vendors(context: CheckContext, name: str) -> bool:
-    """Whether the package is not a PyTorch build, so that the rules may not apply; its libraries decide."""
-    pin = context.pins.get(name)
-    if pin is None or pin.unversioned:
-        return True
-    copy = context.copy(name)
-    if copy is not None and copy.kind == "editable":
-        return True
-    return bool(pin.version.local and kind_of(pin.version.local) is None) or pin.version.is_prerelease
 
 
 def _builds(context: CheckContext, name: str) -> str:

@@ -132,6 +132,8 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
+    from torchlock.report.emit import FORMS
+
     group = parser.add_argument_group("output")
     add = group.add_argument
     add(
@@ -145,6 +147,14 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         choices=("requirements", "pylock"),
         help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs "
         "of the files, so the index is asked for them (default: from the file name of -o)",
+    )
+    add(
+        "--emit",
+        choices=FORMS,
+        metavar="TOOL",
+        help="in place of a lock, write its versions and indexes for another tool: constraints (for pip and uv); "
+        "uv, poetry or pdm (tables for pyproject.toml); conda (environment.yml); docker (lines of a Dockerfile); "
+        "renovate (packageRules)",
     )
     add(
         "--builds-by",

@@ -20,6 +20,8 @@ _OF_TORCH = re.compile(
 )
 # Functions of the libraries c10_cuda and torch_cuda, which only a CUDA build has.
 _OF_CUDA_BUILD = re.compile(rf"_?_ZNK?(?:3c10|2at)4cuda|{_MICROSOFTS}cuda@(?:c10|at)@@")
+# A name inside of a symbol: a namespace of torch, or a prefix of its C functions.
+_NAMES_TORCH = re.compile(r"(?:2at|3c10|5torch|6caffe2)(?![0-9a-z])|THP|torch|@(?:at|c10|caffe2)@@")
 # Libraries of CUDA, which a CUDA build of torch brings or asks for.
 _OF_CUDA = re.compile(
     r"lib(?:cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|nvrtc|nvJitLink)\.so"
@@ -34,6 +36,11 @@ def is_torchs_symbol(name: str) -> bool:
     if "cuda" in name or "cudnn" in name or "CUDA" in name:
         return False
     return _OF_TORCH.match(name) is not None
+
+
+def names_torch(symbol: str) -> bool:
+    """Whether a symbol belongs to torch, or names something of it, like a function that takes a tensor."""
+    return _NAMES_TORCH.search(symbol) is not None or is_torchs_symbol(symbol)
 
 
 def is_of_cuda_build(symbol: str) -> bool:

@@ -62,6 +62,10 @@ class Root:
         """The path on that machine of a path on this machine; a path outside of the tree stays as it is."""
         return path[len(self.folder) :] or "/" if self.holds(path) else path
 
+    def said(self, text: str) -> str:
+        """A text as that machine says it: paths below the root folder are those of that machine."""
+        return text if self.is_here else text.replace(self.folder + os.sep, os.sep)
+
     def place(self, path: str) -> str:
         """The path on this machine of a path on that machine, as written."""
         return path if self.is_here or self._is_inside(path) else os.path.join(self.folder, path.lstrip("/"))

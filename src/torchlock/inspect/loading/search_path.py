@@ -73,8 +73,7 @@ class SearchPath(NamedTuple):
 
     def said(self, text: str) -> str:
         """A text as its own machine says it: paths below the root folder are those of that machine."""
-        there = Root(self.root)
-        return text if there.is_here else text.replace(there.folder + os.path.sep, os.path.sep)
+        return Root(self.root).said(text)
 
 
 def of_windows(prefixes: Iterable[str], environ: Mapping[str, str]) -> SearchPath:

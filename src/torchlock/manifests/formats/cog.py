@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
-from torchlock.manifests.syntax.install_commands import Installed
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.yaml import parse
 
 if TYPE_CHECKING:

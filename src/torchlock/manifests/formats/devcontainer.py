@@ -9,7 +9,8 @@ from torchlock.knowledge.images import image_of
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.document import Entry
 from torchlock.manifests.embedded_code import EmbeddedBuilder
-from torchlock.manifests.syntax.install_commands import Installed, Installer
+from torchlock.manifests.syntax.install_commands import Installer
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.shell import Command, Word
 from torchlock.manifests.syntax.yaml import parse
 

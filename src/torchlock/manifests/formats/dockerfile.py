@@ -14,7 +14,8 @@ from torchlock.location import Span
 from torchlock.manifests.document import Entry
 from torchlock.manifests.paths import beside, is_folder
 from torchlock.manifests.replaced_torch import warn_of_left_companions
-from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
+from torchlock.manifests.syntax.install_commands import Installer
+from torchlock.manifests.syntax.installed import Installed, index_variable
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.syntax.virtual_environments import Environments

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
-from torchlock.manifests.syntax.install_commands import Installed
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
 

@@ -9,7 +9,7 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.expansion import Expansion, bounded
-from torchlock.manifests.syntax.install_commands import Installed, index_variable
+from torchlock.manifests.syntax.installed import Installed, index_variable
 from torchlock.manifests.syntax.shell import commands
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class _Reader:
         self._builder = builder
         self._just = just
         self._given = dict(variables or {})
-        self._variables: dict[str, str | None] = dict(self._given)
+        self._variables: dict[str, str | None] = {**({} if just else {"MAKE": "make"}), **self._given}
         self._same: dict[str, str] = {}
         self._entries: dict[str, list[Entry]] = {}
         self._needs: dict[str, set[str]] = {}

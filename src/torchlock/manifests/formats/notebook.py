@@ -9,7 +9,7 @@ from torchlock.errors import InputError
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.document import Entry
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
-from torchlock.manifests.syntax.install_commands import Installed
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.json_text import value_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.formats import inline_script
 from torchlock.manifests.install_parts import scoped_parts
-from torchlock.manifests.syntax.install_commands import Installed, Installer
+from torchlock.manifests.syntax.install_commands import Installer
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
 from torchlock.manifests.syntax.setup_script import Values

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.detection import kind_by_name
 from torchlock.manifests.formats.dockerfile import read_stages
-from torchlock.manifests.syntax.install_commands import Installed, Installer
+from torchlock.manifests.shell_functions import Functions, functions_of, is_called
+from torchlock.manifests.syntax.install_commands import Installer
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.virtual_environments import Environments
 
@@ -48,12 +50,24 @@ def read(text: str, path: str) -> Document:
 def _read_commands(text: str, path: str, environments: Environments | None) -> Document:
     """The commands of a shell script; with ``environments``, each virtual environment apart from the rest."""
     builder = DocumentBuilder(text, path, "shell")
-    state = Installed(environments=environments)
+    followed = _followed(text)
+    state = Installed(environments=environments, functions=followed)
     installer = Installer(builder, state)
     for command in commands(text, 0, len(text), state.variables):
-        installer.take(command)
+        if not followed.defines(command):
+            installer.take(command)
     builder.add([*state.entries, *(environments.installed() if environments is not None else ())])
     return builder.document
+
+
+def _followed(text: str) -> Functions:
+    """The functions whose calls in this script are followed: those that use the words of the call.
+
+    The commands of the others are taken where they are defined, whether they are called or not.
+    """
+    found = [each for each in functions_of(text) if each.takes_arguments(text)]
+    called = {each.name for each in found if is_called(each.name, text)}
+    return Functions(text, {each.name: each for each in found if each.name in called})
 
 
 def _of_one_python(document: Document, text: str) -> Document:

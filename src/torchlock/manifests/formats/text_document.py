@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.install_parts import scoped_parts
-from torchlock.manifests.syntax.install_commands import Installed
+from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands

@@ -15,7 +15,8 @@ from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.install_parts import scoped_parts
-from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed, Installer
+from torchlock.manifests.syntax.install_commands import Installer
+from torchlock.manifests.syntax.installed import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import Command
 

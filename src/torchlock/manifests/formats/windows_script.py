@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
-from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed, Installer
+from torchlock.manifests.syntax.install_commands import Installer
+from torchlock.manifests.syntax.installed import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
 
 if TYPE_CHECKING:

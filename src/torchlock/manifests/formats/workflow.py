@@ -14,7 +14,7 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.formats.workflow_values import filled, filled_text, holds, runs_of, variables_of
 from torchlock.manifests.install_parts import scoped_parts
-from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
+from torchlock.manifests.syntax.installed import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
-from torchlock.location import Edit, Span
-from torchlock.manifests.already_satisfied import EarlierEntries, drop_satisfied, reinstalls
-from torchlock.manifests.conda_builds import label_of
+from torchlock.location import Span
+from torchlock.manifests.already_satisfied import drop_satisfied, reinstalls
 from torchlock.manifests.document import Entry
 from torchlock.manifests.followed_scripts import SCRIPT, run_make, run_script
-from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.command_words import (
     ASSIGNMENT,
     PIP,
@@ -32,115 +29,39 @@ from torchlock.manifests.syntax.command_words import (
 )
 from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.given_words import fed_by_find, fed_by_parallel, fed_by_xargs
+from torchlock.manifests.syntax.installed import INDEX_VARIABLES, Installed, index_variable
+from torchlock.manifests.syntax.installer_options import (
+    CLONE_VALUED,
+    CONDA_VALUED,
+    INDEX_OPTIONS,
+    NO_DEPS,
+    SHOWS_ONLY,
+    VALUED,
+)
 from torchlock.manifests.syntax.installer_platforms import MARKERS, platform_of
 from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.markers import both
-from torchlock.manifests.syntax.pep508 import NAME, parse_general, wheel_of
-from torchlock.manifests.syntax.poetry_constraints import specifier_of
+from torchlock.manifests.syntax.named_files import NamedFiles
+from torchlock.manifests.syntax.requirement_words import RequirementWords, swallows
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.syntax.virtual_environments import Environments, made_environment
-from torchlock.manifests.working_folder import PROJECT_FILES, WorkingFolder, names_own_folder
+from torchlock.manifests.working_folder import names_own_folder
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.syntax.virtual_environments import MadeEnvironment
 
-# Placeholders of template engines, test runners and notebooks.
-_FIELD = re.compile(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
 _CONDA = {"conda", "mamba", "micromamba"}
 # Programs and their commands that add packages to a project.
 _ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
 # Commands that install the project of the folder.
 _SYNCING = {("uv", "sync"), ("poetry", "install"), ("pdm", "install"), ("pdm", "sync"), ("rye", "sync")}
-_CLONE_VALUED = {"-b", "--branch", "--depth", "-c", "--config", "-j", "--jobs", "-o", "--origin", "--filter"}
 _SHELLS = {"sh", "bash", "zsh", "dash", "ksh"}
-# The index options of pip and uv.
-_INDEX = {
-    "-i": "index",
-    "--index-url": "index",
-    "--pypi-url": "index",
-    "--default-index": "index",
-    "--extra-index-url": "extra",
-    "--index": "extra",
-    "-f": "find-links",
-    "--find-links": "find-links",
-}
-_OPTIONS = """
-    -r -c -e -t -C -p -P -n -g -G -E --requirement --requirements --constraint --constraints --editable --target
-    --prefix --root --src --platform --python-version --implementation --abi --python --progress-bar --retries
-    --timeout --default-timeout --cache-dir --proxy --cert --client-cert --upgrade-strategy --no-binary
-    --only-binary --global-option --install-option --build-option --config-settings --config-setting --report --log
-    --use-feature
-    --use-deprecated --trusted-host --allow-insecure-host --torch-backend --override --overrides --extra --group
-    --exclude-newer --resolution --prerelease --index-strategy --keyring-provider --upgrade-package
-    --reinstall-package --refresh-package --no-build-isolation-package --link-mode --script --package --directory
-    --project --color --config-file --python-platform --root-user-action --source --rev --tag --branch --bounds
-    --build-constraint --no-binary-package --exists-action --build --path --manifest-path --feature --environment
-    --suffix --pip-args --backend --only-group --no-group --env-file --with-editable --categories"""
-_CONDA_OPTIONS = "-n -p -c -f --name --prefix --channel --file --solver --repodata-fn --root-prefix"
-# Options whose value is the next word.
-_VALUED = {*_OPTIONS.split(), *_INDEX}
-_CONDA_VALUED = {*_CONDA_OPTIONS.split()}
-INDEX_VARIABLES = {
-    "PIP_INDEX_URL": "index",
-    "PIP_EXTRA_INDEX_URL": "extra",
-    "PIP_FIND_LINKS": "find-links",
-    "UV_INDEX_URL": "index",
-    "UV_DEFAULT_INDEX": "index",
-    "UV_EXTRA_INDEX_URL": "extra",
-    "UV_INDEX": "extra",
-    "UV_FIND_LINKS": "find-links",
-}
-# The rest of a specifier set that a shell reads as a redirection (``<0.11`` of ``>=0.9,<0.11``).
-_CLAUSES = re.compile(r"[<>=!~,.*+\w]{0,200}")
-# A text with one of these is not the same in double quotes.
-_QUOTED = set("\"'\\$`\n")
-_NO_DEPS = {"--no-deps", "--no-dependencies"}
-# Options with which an installer installs nothing.
-_SHOWS_ONLY = {"--dry-run", "--download-only", "--help"}
 # No real command is nested deeper.
 _DEEPEST = 20
-
-
-def index_variable(builder: DocumentBuilder, name: str, value: str | None, at: int) -> None:
-    """Record the indexes in a variable of pip or uv; with the value None, an unknown index."""
-    if name in INDEX_VARIABLES:
-        for address in [f"${name}"] if value is None else value.split():
-            kind = "extra" if value is None else INDEX_VARIABLES[name]
-            builder.index(kind, address, at, tool="uv" if name.startswith("UV") else "")
-
-
-@dataclass(slots=True)
-class Installed:
-    """The results of commands so far: entries, and the variables that they set.
-
-    ``steps`` counts the commands that install something; it continues from one stage to the next. ``held`` are
-    companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
-    packages. ``folder`` is where the next command runs, ``pythons`` a marker of the Pythons that
-    all of it can have. ``environments``: the virtual environments of an image, None in other files.
-    ``named_pythons`` are specifiers of the Pythons that commands of conda ask for.
-    """
-
-    variables: dict[str, str | None] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
-    step: int = 0
-    held: Mapping[str, str] = field(default_factory=dict)
-    keeps: bool = False
-    present: EarlierEntries = field(default_factory=EarlierEntries)
-    folder: WorkingFolder = field(default_factory=WorkingFolder)
-    pythons: str = ""
-    environments: Environments | None = None
-    named_pythons: set[str] = field(default_factory=set)
-
-    @property
-    def marker(self) -> str:
-        """The Python that these commands, and only these, name for their environment; "" for none or several."""
-        from torchlock.manifests.followed import python_markers
-
-        return both(*python_markers(next(iter(self.named_pythons)))) if len(self.named_pythons) == 1 else ""
 
 
 class Installer:
@@ -152,6 +73,8 @@ class Installer:
     def __init__(self, builder: DocumentBuilder, state: Installed) -> None:
         self._builder = builder
         self._state = state
+        self._words = RequirementWords(builder, state)
+        self._files = NamedFiles(builder, state, self._words)
         self._tool = ""
         self._depth = 0
 
@@ -159,7 +82,15 @@ class Installer:
         """Add the packages that one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
         words = bare(split_first(words, self._builder.document.text))
-        if words and self._state.environments is not None:
+        called = (
+            self._state.functions.commands_of(words, self._state.variables)
+            if words and self._state.functions
+            else None
+        )
+        if called is not None:
+            for inner in called:
+                self.take(replace(inner, branch=inner.branch or command.branch))
+        elif words and self._state.environments is not None:
             self._in_environment(words, command, self._state.environments)
         else:
             self._take(words, command)
@@ -193,15 +124,16 @@ class Installer:
         name = program_of(words[0])
         action = words[1].value if len(words) > 1 else ""
         self._tool = "uv" if name in ("uv", "uvx") else ""
+        self._files.uv = self._tool == "uv"
         if PIP.fullmatch(name):
             self._pip(words[1:], command)
         elif name == "uv" and action == "pip":
             self._pip(words[2:], command)
         elif (name, action) in _ADDING:
-            self._install(words[2:], command, self._poetry if name == "poetry" else self._asked)
+            self._install(words[2:], command, self._words.poetry if name == "poetry" else self._words.asked)
         elif name == "pixi" and action == "add":
             pip = any(word.value == "--pypi" for word in words)
-            self._install(words[2:], command, self._asked if pip else self._spec)
+            self._install(words[2:], command, self._words.asked if pip else self._words.spec)
         elif name in _CONDA:
             self._conda(words[1:], command)
         elif name in _SHELLS:
@@ -220,7 +152,7 @@ class Installer:
             plain = [word for word in words[1:] if word.value not in ("/d", "/D", "-Path")]
             self._state.folder.moved(_known_path(plain[0]) if plain else "")
         elif name == "git" and action == "clone":
-            _, plain = parted(words[2:], _CLONE_VALUED)
+            _, plain = parted(words[2:], CLONE_VALUED)
             if plain:
                 self._state.folder.clone((plain[1] if len(plain) > 1 else plain[0]).value.removesuffix(".git"))
         elif (name, action) in _SYNCING:
@@ -238,7 +170,7 @@ class Installer:
         """The project of the folder, as ``uv sync`` and the like install it."""
         from torchlock.manifests.project_commands import project_of_folder
 
-        if values_of(words) & _SHOWS_ONLY:
+        if values_of(words) & SHOWS_ONLY:
             return
         self._append(project_of_folder(self._builder, self._state.folder, words), command)
 
@@ -251,14 +183,14 @@ class Installer:
 
     def _apart(self, name: str, words: list[Word], command: Command) -> None:
         """Add the packages of a separate environment, and the command that runs in it."""
-        found = isolated_command(name, words[1:], _VALUED)
+        found = isolated_command(name, words[1:], VALUED)
         if found is None:
             return
         known = len(self._state.entries)
         own = found.name or f"line-{self._builder.place(words[0].start).line}"
         files = [word for option, word in found.options if option == "-r"]
         if found.requirements or files:
-            self._take_up(found.requirements, found.options, command, self._asked)
+            self._take_up(found.requirements, found.options, command, self._words.asked)
         for index in range(known, len(self._state.entries)):
             self._state.entries[index] = replace(self._state.entries[index], scope=f"alone:{own}")
         self._within(found.behind, command)
@@ -372,12 +304,12 @@ class Installer:
         name, rest = words[action].value, words[:action] + words[action + 1 :]
         if name == "install":
             self._state.keeps = not reinstalls(word.value for word in rest)
-            self._install(rest, command, self._asked)
+            self._install(rest, command, self._words.asked)
             self._state.keeps = False
         elif name == "uninstall" and not command.branch:
             self._remove(rest)
         elif name == "config" and len(rest) > 2 and rest[0].value == "set":
-            kind = _INDEX.get("--" + rest[1].value.rpartition(".")[2])
+            kind = INDEX_OPTIONS.get("--" + rest[1].value.rpartition(".")[2])
             if kind:
                 self._builder.index(kind, rest[2].value, rest[2].start)
 
@@ -388,11 +320,11 @@ class Installer:
 
     def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
         """Evaluate one command: its options, then its requirements."""
-        options, plain = parted(words, _VALUED)
+        options, plain = parted(words, VALUED)
         flags = values_of(words)
-        if flags & _SHOWS_ONLY:
+        if flags & SHOWS_ONLY:
             return
-        bare = not flags.isdisjoint(_NO_DEPS)
+        bare = not flags.isdisjoint(NO_DEPS)
         if bare:
             folders = set(map(id, folders_of(plain, options)))
             options = [(name, word) for name, word in options if id(word) not in folders]
@@ -413,20 +345,20 @@ class Installer:
         read: Callable[[Word], Iterator[Entry]],
     ) -> None:
         self._state.step += 1
-        self._redirected(command)
+        self._words.redirected(command)
         platforms = self._platforms(options)
-        addresses = [(_INDEX[name], word) for name, word in options if name in _INDEX]
+        addresses = [(INDEX_OPTIONS[name], word) for name, word in options if name in INDEX_OPTIONS]
         swallowed = {
-            id(redirect.glued) for redirect in command.redirects if _swallows(redirect.operator, redirect.target)
+            id(redirect.glued) for redirect in command.redirects if swallows(redirect.operator, redirect.target)
         }
         found: list[Entry] = []
         for word in plain:
             found += [replace(entry, version=None) if id(word) in swallowed else entry for entry in read(word)]
         for name, word in options:
             if name in ("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"):
-                found += self._file(word, constraint="c" in name[:3], options=options)
+                found += self._files.file(word, constraint="c" in name[:3], options=options)
         for word in folders_of(plain, options):
-            found += self._folder(word)
+            found += self._files.folder(word)
         index = self._indexes(addresses)
         for word in plain:
             if word.unknown and not re.match(r"['\"]?\w", word.value):
@@ -477,46 +409,6 @@ class Installer:
             self._builder.index(kind, address, word.start, tool=self._tool, step=self._state.step)
         return None
 
-    def _file(
-        self, word: Word, *, constraint: bool = False, options: Iterable[tuple[str, Word]] = ()
-    ) -> list[Entry]:
-        """The entries of a requirements file, or of the project that a file is of.
-
-        Paths are those of the machine that runs the command, which may be an image.
-        """
-        if word.unknown:
-            return self._unknown(word)
-        located = self._state.folder.file(self._builder.path, word.value)
-        if located.foreign:
-            return self._elsewhere(word)
-        if located.path is not None and not constraint and _is_of_project(located.path):
-            from torchlock.manifests.project_commands import project_of_file
-
-            return project_of_file(self._builder, located.path, options, word.start, uv=self._tool == "uv")
-        return self._builder.include(located.name or word.value, word.start, constraint=constraint)
-
-    def _folder(self, word: Word) -> list[Entry]:
-        """The requirements of the project in a folder: ``pip install .[audio]``."""
-        from torchlock.manifests.project_commands import project_at
-
-        if word.unknown:
-            return self._unknown(word)
-        return project_at(self._builder, self._state.folder, word, uv=self._tool == "uv")
-
-    def _environment(self, word: Word) -> list[Entry]:
-        """The packages of an environment file of conda."""
-        from torchlock.manifests.followed import Asked, file_entries
-
-        located = self._state.folder.file(self._builder.path, word.value)
-        if word.unknown or located.foreign or located.path is None or not word.value.endswith((".yml", ".yaml")):
-            return self._unknown(word) if word.unknown else self._elsewhere(word)
-        return file_entries(self._builder, located.path, Asked(), word.start)
-
-    def _elsewhere(self, word: Word) -> list[Entry]:
-        message = f"{word.value} is of a folder that is not in this project, so its requirements are not judged"
-        self._builder.issue("TL901", "note", message, word.start)
-        return []
-
     def _limit_pythons(self, command: Command, made: list[Entry]) -> None:
         """An environment with a project has one of its Pythons, for every package in it."""
         found, before = self._builder.done.pythons, self._state.pythons
@@ -526,148 +418,29 @@ class Installer:
         for entry in made if self._state.pythons == before else self._state.entries:
             entry.marker = both(entry.marker, self._state.pythons)
 
-    def _redirected(self, command: Command) -> None:
-        """Report ``torch>=2.0`` without quotes: the shell redirects to a file named ``=2.0``, or from one."""
-        from torchlock.manifests.corrections import suggest
-
-        for redirect in command.redirects:
-            if (
-                redirect.glued is None
-                or redirect.target is None
-                or not _swallows(redirect.operator, redirect.target)
-            ):
-                continue
-            word = redirect.glued
-            end = _CLAUSES.match(self._builder.text, redirect.target.end)
-            whole = Span(word.start, end.end() if end else redirect.target.end)
-            raw = self._builder.text[slice(*whole)]
-            reads = redirect.operator.startswith("<")
-            message = f"the shell reads {redirect.operator}{redirect.target.value} as a redirection"
-            because = f"pip sees {word.value} without its versions; quotes prevent this"
-            meant = raw if parse_general(raw) or set(raw) & _QUOTED else suggest(raw)
-            remedy = "" if meant is None else "Put it in quotes" if meant == raw else f'Write "{meant}"'
-            edits = () if meant is None or set(meant) & _QUOTED else (Edit(whole, f'"{meant}"'),)
-            severity = "error" if reads else "warning"
-            self._builder.issue(
-                "TL501", severity, message, word.start, because=because, remedy=remedy, edits=edits
-            )
-
-    def _asked(self, word: Word) -> Iterator[Entry]:
-        """A requirement as pip and uv take it."""
-        value = word.value
-        if not value.strip():
-            # A variable that is empty here was set in a way that no reader sees: in a loop, by a called label.
-            written = self._builder.text[word.start : word.end].strip("\"'")
-            yield from self._unknown(replace(word, value=written, unknown=(written,))) if written else ()
-            return
-        if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
-            return
-        if value.endswith((".whl", ".tar.gz", ".zip")) and not set("*?[").isdisjoint(value):
-            return  # The shell replaces it with the matching files.
-        if word.unknown and not re.match(rf"{NAME}\s*(?:\[[^\]]*\]\s*)?@", value):
-            yield from self._unknown(word)
-            return
-        field = _FIELD.search(value.partition("@")[0])
-        if field:
-            yield from self._unknown(replace(word, unknown=(field[0],)))
-            return
-        wheel = wheel_of(value)
-        if wheel is not None and not re.match(rf"{NAME}\s*@", value):
-            yield self._located(word, wheel[0])
-        elif "#egg=" in value and "://" in value:
-            yield self._located(word, re.split(r"[&\[]", value.rpartition("#egg=")[2])[0])
-        elif "://" not in value.partition("@")[0] and not re.search(
-            r"[/\\]", value.partition("@")[0].partition(";")[0]
-        ):
-            entry = self._builder.requirement(value, word.start, word.content)
-            if entry is not None:
-                yield entry
-
-    def _located(self, word: Word, name: str) -> Entry:
-        place = self._builder.place(word.start)
-        return Entry(normalise(name), "", place, word.value, self._builder.path, url=word.value)
-
-    def _poetry(self, word: Word) -> Iterator[Entry]:
-        """``torch@^2.1``, ``torch==2.1``, ``torch``."""
-        match = re.fullmatch(rf"(?P<name>{NAME})(?:\[[^\]]*\])?\s*@\s*(?P<versions>(?!\s)[^/:]*)", word.value)
-        if word.unknown or not match:
-            yield from self._asked(word)
-            return
-        versions = "" if match["versions"] == "latest" else match["versions"]
-        specifier = specifier_of(versions)
-        if specifier is None:
-            message = f"{versions!r} is not a version constraint that poetry knows"
-            self._builder.issue("TL501", "error", message, word.start)
-            return
-        start, end = match.span("versions")
-        content = word.content
-        yield Entry(
-            normalise(match["name"]),
-            specifier,
-            self._builder.place(word.start),
-            word.value,
-            self._builder.path,
-            version=Span(content.start + start, content.start + end) if content else None,
-            style="poetry",
-        )
-
     def _conda(self, words: list[Word], command: Command) -> None:
         """``conda install``, ``conda create``, ``conda remove``, and commands run in an environment."""
-        options, plain = parted(words, _CONDA_VALUED)
+        options, plain = parted(words, CONDA_VALUED)
         action = plain[0].value if plain else ""
         if _asks_for_strict_channels([word.value for word in words]):
             self._builder.document.strict_channels = True
         if action == "run":
             self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
-        elif values_of(words) & _SHOWS_ONLY:
+        elif values_of(words) & SHOWS_ONLY:
             return
         elif action in ("remove", "uninstall") and not command.branch:
             self._remove([replace(word, value=CONDA_NAMES.get(word.value, word.value)) for word in plain[1:]])
         elif action == "env" or (action in ("install", "create", "update") and _files(options)):
-            self._append([entry for word in _files(options) for entry in self._environment(word)], command)
+            self._append([entry for word in _files(options) for entry in self._files.environment(word)], command)
         if action in ("install", "create", "update", "upgrade"):
             self._state.step += 1
             scope = f"group:{command.branch}" if command.branch else ""
             named = tuple(word.value for name, word in options if name in ("-c", "--channel") and not word.unknown)
             step = self._state.step
             for word in plain[1:]:
-                for entry in self._spec(word):
+                for entry in self._words.spec(word):
                     made = replace(entry, step=step, scope=scope, shell=True, channels=named)
                     self._state.entries.append(made)
-
-    def _spec(self, word: Word) -> Iterator[Entry]:
-        """A package as conda takes it: ``channel::name=version=build``."""
-        if word.unknown:
-            if not re.match(r"python\s*=", word.value):
-                yield from self._unknown(word)
-            return
-        spec = conda_match_spec.parse(word.value)
-        if spec is None:
-            return
-        if spec.name == "python":
-            if spec.specifier:
-                self._builder.python_of_command(spec.specifier, word.start)
-                self._state.named_pythons.add(spec.specifier)
-            return
-        content = word.content
-        yield Entry(
-            spec.index_name,
-            spec.specifier or "",
-            self._builder.place(word.start),
-            word.value,
-            self._builder.path,
-            version=Span(content.start + spec.start, content.start + spec.end) if content else None,
-            style="conda",
-            channel="conda",
-            index=spec.channel or None,
-            build=label_of(spec.build),
-        )
-
-    def _unknown(self, word: Word) -> list[Entry]:
-        names = ", ".join(dict.fromkeys(word.unknown))
-        message = f"{word.value} is not judged: the value of {names} is unknown here"
-        self._builder.issue("TL902", "note", message, word.start)
-        return []
 
 
 def _asks_for_strict_channels(values: list[str]) -> bool:
@@ -690,10 +463,6 @@ def _known_path(word: Word) -> str | None:
     return None if word.unknown and not names_own_folder(word.value) else word.value
 
 
-def _is_of_project(path: str) -> bool:
-    return PurePosixPath(path).name in PROJECT_FILES
-
-
 def _files(options: Iterable[tuple[str, Word]]) -> list[Word]:
     """The environment files of conda in options."""
     return [word for name, word in options if name in ("-f", "--file")]
@@ -707,8 +476,3 @@ def _page(name: str, backend: str) -> str | None:
 def _address(value: str) -> str:
     """An address; uv allows a name in front of it (``name=address``)."""
     return value.partition("=")[2] if re.match(r"[\w-]+=\w+://", value) else value
-
-
-def _swallows(operator: str, target: Word | None) -> bool:
-    """Whether a redirect is the operator of a version."""
-    return target is not None and operator in ("<", ">") and bool(re.match(r"=?\s*\d", target.value))

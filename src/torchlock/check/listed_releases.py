@@ -1,0 +1,111 @@
+"""What the releases that pip lists say of its Python and machine: pip lists those that have a file for both.
+
+``ERROR: Could not find a version that satisfies the requirement … (from versions: 2.9.0, 2.9.1)``
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.check import known_wheels as wheels
+from torchlock.check.installer_findings import Told
+from torchlock.finding import Remedy
+from torchlock.knowledge.indexes import BUILDS, classify_index
+from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.stack import FAMILY
+from torchlock.target import LAST_PATCH, PLATFORMS, PYTHONS, Platform, PythonVersion, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.installer_log import Installation
+
+_ARM = "linux-aarch64"
+
+
+def lists_others(asked: Installation, target: Target) -> bool:
+    """Whether pip lists a release that has no file for a target: it ran with another Python or elsewhere."""
+    is_known = asked.name in FAMILY
+    return is_known and any(wheels.installs(asked.name, each, "", target) is False for each in plain_listed(asked))
+
+
+def lists_too_few(asked: Installation, target: Target) -> bool:
+    """Whether pip, which asked the public index, lists others than the releases for a target, or too few."""
+    if lists_others(asked, target):
+        return True
+    listed = plain_listed(asked)
+    if asked.name not in FAMILY or not listed or len(listed) < len(asked.offered or ()) or not _is_public(asked):
+        return False
+    newest = Version(listed[-1])
+    there = [each for each in wheels.releases_with(asked.name, "", target) if Version(each) <= newest]
+    return len(set(there) - set(listed)) > 1
+
+
+def plain_listed(asked: Installation) -> list[str]:
+    """The final releases without a label that pip lists, oldest first."""
+    listed = (each for each in asked.offered or () if "+" not in each and wheels.is_final(each))
+    return sorted(listed, key=Version)
+
+
+def newest_allowed(asked: Installation) -> str:
+    """The version that was asked for, with its label; else the newest release that the requirement allows."""
+    if asked.version or not asked.specifier:
+        return asked.version
+    allowed = specifier_set(asked.specifier)
+    return next((each for each in reversed(wheels.final_releases(asked.name)) if each in allowed), "")
+
+
+def pythons_listed(asked: Installation, platforms: list[Platform]) -> Iterator[tuple[str, Platform]]:
+    """The Pythons and platforms of which pip lists the oldest release and no release that they do not have."""
+    final = plain_listed(asked)
+    for minor in PYTHONS:
+        for platform in platforms:
+            cell = Target(PythonVersion(3, minor, LAST_PATCH.get(minor, 0)), platform)
+            known = wheels.releases_with(asked.name, "", cell)
+            is_allowed = all(wheels.installs(asked.name, each, "", cell) is True for each in final)
+            if known[:1] == final[:1] and is_allowed:
+                yield f"3.{minor}", platform
+
+
+def of_plain_wheels(asked: Installation) -> Told | None:
+    """A build with a label, where pip lists only releases without one on its page: those of other machines.
+
+    The pages of the PyTorch index have wheels without labels for ARM (Linux) and macOS. None if it is not so.
+    """
+    version, _, label = asked.version.partition("+")
+    pages = {classify_index(each).label for each in asked.indexes if classify_index(each).kind == BUILDS}
+    listed = asked.offered or ()
+    if not label or pages != {label} or not listed or any("+" in each for each in listed):
+        return None
+    having = [each for each in PLATFORMS if not each.startswith("macos") and _pythons(asked, version, label, each)]
+    if not having or _ARM in having:
+        return None
+    places = " and ".join(dict.fromkeys(_place(each) for each in having))
+    message = (
+        f"{asked.requirement} has wheels for {places} only, and pip runs on another machine: on the page of "
+        f"{label} it lists only releases without a label, which are those for ARM (Linux) and for macOS"
+    )
+    summary = "Use a machine with x86_64; on a Mac, build the image for one (docker build --platform linux/amd64)."
+    if _pythons(asked, version, "", _ARM):
+        summary += (
+            f" Or install {asked.name}=={version} without the label from the public index, which has wheels of "
+            "the CPU for this machine."
+        )
+    return Told("TL403", message, Remedy(summary))
+
+
+def _pythons(asked: Installation, version: str, label: str, platform: str) -> list[str]:
+    return wheels.pythons_with(
+        asked.name, version, label, Target(PythonVersion(3, 12, 0), Platform.parse(platform))
+    )
+
+
+def _place(platform: str) -> str:
+    system, _, machine = platform.partition("-")
+    return f"{system.capitalize()} ({machine})"
+
+
+def _is_public(asked: Installation) -> bool:
+    return all(classify_index(each).kind != BUILDS for each in asked.indexes)

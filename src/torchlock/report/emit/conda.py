@@ -1,0 +1,54 @@
+"""An environment.yml for conda: Python and the system libraries from conda-forge, the pins by pip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.knowledge import systems
+from torchlock.report.emit import constraints
+
+if TYPE_CHECKING:
+    from torchlock.report.emit.subject import Subject
+
+_USE = """\
+Use it with: conda env create --name NAME --file FILE
+torch and its partners come from the index of pip, for which they are locked; conda's own builds are others."""
+
+
+def render(subject: Subject) -> str:
+    """conda installs Python and the libraries of the system; pip installs the pins."""
+    forge = systems.load("conda-forge")
+    libraries: dict[str, str] = {}
+    for note in [*subject.libraries("needs"), *subject.libraries("wants")]:
+        library = forge.libraries.get(note.library)
+        for package in library.packages if library is not None else ():
+            # conda-forge has older releases, too: the versions are a bound.
+            libraries.setdefault(package, package + (note.specifier if package == note.library else ""))
+    body = constraints.render(subject).splitlines()
+    pins = [line for line in body if line and not line.startswith("#")]
+    return "\n".join(
+        [
+            *subject.header(_USE),
+            *subject.optional(),
+            "",
+            "channels:",
+            "  - conda-forge",
+            "  - nodefaults",
+            "dependencies:",
+            f"  - python={subject.python}",
+            *(f"  - {_yaml(library)}" for library in sorted(libraries.values())),
+            "  - pip",
+            "  - pip:",
+            *(f"      - {_yaml(line)}" for line in pins),
+            "",
+        ]
+    )
+
+
+def _yaml(text: str) -> str:
+    """A YAML scalar; quoted where YAML would read more than text."""
+    plain = all(
+        character.isalnum() or character in "=.<>,_+/" or (character == "-" and place)
+        for place, character in enumerate(text)
+    )
+    return text if plain and text[0].isalnum() else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,124 @@
+"""What pip lists and takes shows its Python and its machine, where a log may be of another environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.check import run
+from support.site_folder import install, write
+from torchlock.check import by_log
+from torchlock.check.log import read_log
+from torchlock.check.log_alone import context_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torchlock.finding import Finding
+
+NONE = """\
+ERROR: Could not find a version that satisfies the requirement {0} (from versions: {1})
+ERROR: No matching distribution found for {0}
+"""
+PAGE = "https://download.pytorch.org/whl/cu121"
+CONFLICT = """\
+ERROR: Cannot install -r requirements.txt (line 7) and fairseq because these package versions have conflicting dependencies.
+
+The conflict is caused by:
+    fairseq 0.12.2 depends on {0}
+    hydra-core 1.0.7 depends on {0}
+"""  # noqa: E501 (as pip prints it)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """An environment of Python 3.11 without torch."""
+    folder = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
+    install(folder, "pip", "24.0", {"pip/__init__.py": ""})
+    return folder
+
+
+def first(site: Path, capsys: pytest.CaptureFixture[str], text: str, *words: str) -> tuple[str, str]:
+    """The message and the remedy of the first finding about a log, beside an environment without torch."""
+    report = run(capsys, "--path", site, *words, "--log", write(site.parent / "log", text))
+    found = report["files"][0]["findings"][0]
+    return found["message"], found["remedy"]["summary"]
+
+
+def judged(text: str) -> list[Finding]:
+    log = read_log(text)
+    return by_log(context_of(log), log, [])
+
+
+PYTHONS = [
+    ("torchaudio==0.8.1", "0.11.0, 0.11.0+cpu, 0.12.0, 0.12.1, 0.13.0, 0.13.1, 2.0.0, 2.0.1+cu118", "3.10", "3.9"),
+    ("torch<=2.6", "2.9.0, 2.9.1, 2.10.0, 2.11.0, 2.12.0", "3.14", "3.13"),
+    ("torch==1.13.1", "2.5.0, 2.5.1, 2.6.0", "3.13", "3.11"),
+]
+
+
+@pytest.mark.parametrize("words", [[], ["--platform", "linux-x86_64"]], ids=["machine unknown", "linux"])
+@pytest.mark.parametrize(("asked", "listed", "python", "use"), PYTHONS, ids=[row[0] for row in PYTHONS])
+def test_pip_lists_the_releases_of_another_python(
+    asked: str,
+    listed: str,
+    python: str,
+    use: str,
+    words: list[str],
+    site: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    message, remedy = first(site, capsys, NONE.format(asked, listed), *words)
+    assert f"{asked} has no wheel for Python {python}, on which the installer of the log runs" in message
+    assert f"Use Python {use} " in remedy
+
+
+def test_what_pip_lists_is_for_this_python(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = "1.13.0, 1.13.1, 2.0.0, 2.0.1, 2.1.0, 2.1.1, 2.1.2, 2.2.0"
+    message, _ = first(site, capsys, NONE.format("torch==1.12.1", listed), "--platform", "linux-x86_64")
+    assert "torch==1.12.1 has no wheel for Python 3.11 on Linux (x86_64)" in message
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "Downloading torch-1.9.0-cp37-cp37m-manylinux2014_aarch64.whl (49.1 MB)",
+        "#0 147.0   Using cached numpy-1.21.6-cp37-cp37m-manylinux_2_17_aarch64.manylinux2014_aarch64.whl",
+    ],
+)
+def test_a_wheel_that_pip_took_shows_the_machine(
+    taken: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"Collecting torch==1.9.0\n  {taken}\n{NONE.format('torchaudio==0.9.0', '0.10.0, 0.10.1, 0.11.0')}"
+    message, remedy = first(site, capsys, text, "--platform", "linux-x86_64")
+    assert message == "torchaudio 0.9.0 has no wheel for Linux (aarch64)"
+    assert remedy.startswith("Install torchaudio 0.10.0")
+
+
+def test_a_page_on_which_pip_sees_only_the_wheels_of_other_machines() -> None:
+    (finding,) = judged(f"Looking in indexes: {PAGE}\n{NONE.format('torch==2.5.1+cu121', '1.13.1, 2.0.0, 2.0.1')}")
+    assert "has wheels for Linux (x86_64) and Windows (amd64) only, and pip runs on another" in finding.message
+    assert finding.remedy is not None
+    assert "--platform linux/amd64" in finding.remedy.summary
+    assert "torch==2.5.1 without the label" in finding.remedy.summary
+
+
+def test_a_page_on_which_pip_sees_its_own_builds() -> None:
+    text = f"Looking in indexes: {PAGE}\n{NONE.format('torch==2.5.1+cu121', '2.1.0+cu121, 2.2.0+cu121')}"
+    assert "another machine" not in judged(text)[0].message
+
+
+@pytest.mark.parametrize("asked", ["omegaconf<2.1", "pytorch-lightning<1.7,>=1.6"])
+def test_a_conflict_that_follows_from_refused_metadata(asked: str) -> None:
+    (finding,) = judged(CONFLICT.format(asked))
+    assert finding.rule == "TL511"
+    assert f"each release that it tried needs {asked}" in finding.message
+    assert finding.remedy is not None
+    assert 'python -m pip install "pip<24.1"' in finding.remedy.commands[0].line
+
+
+def test_other_requirements_are_not_refused() -> None:
+    (finding,) = judged(CONFLICT.format("omegaconf<2.0"))
+    assert finding.rule == "TL527"
+    assert "pip 24.1" not in finding.message

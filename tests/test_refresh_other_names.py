@@ -1,0 +1,93 @@
+"""New releases of projects outside of the stack: what they define, from their wheels on an index."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from refreshing import other_names
+from support.refresh_index import Index, started, wheel
+from torchlock.gathering.asking import Asker
+from torchlock.index import IndexSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    with started() as index:
+        add(index, "1.0.0", "def old(): ...\ndef kept(): ...\n")
+        add(index, "1.1.0", "def broken(): ...\n", yanked="broken")
+        add(index, "1.1.1", "def kept(): ...\n")
+        add(index, "0.9.0", "def ancient(): ...\n")
+        yield index
+
+
+def add(index: Index, version: str, source: str, **details: str) -> None:
+    name = f"things-{version}-py3-none-any.whl"
+    stream = io.BytesIO(wheel(name))
+    with zipfile.ZipFile(stream, "a") as archive:
+        for member, content in (("things/__init__.py", source), ("things/_C.so", "\x7fELF"), ("../out.py", "")):
+            archive.writestr(member, content)
+    index.add("things", name, stream.getvalue(), **details)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The table of things 1.0.0 alone."""
+    folder = tmp_path / "unpacked" / "1.0.0" / "things"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("def old(): ...\ndef kept(): ...\n", encoding="utf-8")
+    others = tmp_path / "data" / "names" / "others"
+    others.mkdir(parents=True)
+    (others / "things.json").write_bytes(other_names.table_text([folder.parent]))
+    return tmp_path / "data"
+
+
+def refreshed(index: Index, data: Path) -> list[str]:
+    asker = Asker(IndexSettings(index.url), data.parent / "index")
+    return other_names.add_new(data, asker, data.parent / "cache")
+
+
+def test_a_new_release_is_read_and_the_table_computed_anew(index: Index, data: Path) -> None:
+    said = refreshed(index, data)
+    assert said == ["The names of things 1.1.1 were read from things-1.1.1-py3-none-any.whl."]
+    table = json.loads((data / "names" / "others" / "things.json").read_bytes())
+    assert table["releases"] == ["1.0.0", "1.1.1"]
+    assert table["names"] == {"things.old": [[0, 0]]}
+    assert "kept" in "".join(table["always"])
+    assert "things._C" in table["modules"]
+    assert not list(data.parent.rglob("out.py")), "a member outside of the folder is not written"
+
+
+def test_without_a_new_release_no_wheel_is_read(index: Index, data: Path) -> None:
+    refreshed(index, data)
+    before = (data / "names" / "others" / "things.json").read_bytes()
+    index.asked.clear()
+    assert refreshed(index, data) == []
+    assert (data / "names" / "others" / "things.json").read_bytes() == before
+    assert index.asked == ["/simple/things/"]
+
+
+def test_a_later_patch_release_replaces_the_one_before(index: Index, data: Path) -> None:
+    refreshed(index, data)
+    add(index, "1.1.2", "def kept(): ...\ndef new(): ...\n")
+    index.asked.clear()
+    assert len(refreshed(index, data)) == 1
+    table = json.loads((data / "names" / "others" / "things.json").read_bytes())
+    assert table["releases"] == ["1.0.0", "1.1.2"]
+    read = {path.rpartition("/")[2] for path in index.asked if path.startswith("/packages/")}
+    assert read == {"things-1.1.2-py3-none-any.whl"}, "what was read before is kept"
+
+
+def test_a_table_of_which_the_index_lacks_a_release_stays(index: Index, data: Path) -> None:
+    before = (data / "names" / "others" / "things.json").read_bytes()
+    index.projects["things"] = [name for name in index.projects["things"] if "-1.0.0-" not in name]
+    assert refreshed(index, data) == ["The names of things are as they were: the index has no wheel of 1.0.0."]
+    assert (data / "names" / "others" / "things.json").read_bytes() == before
