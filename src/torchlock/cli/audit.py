@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: wrong use, or a file that cannot be written.
     """
     _refuse_misuse(arguments)
-    options = _options(arguments, console)
+    options = audit_options(arguments, console)
     files, unread = _files(arguments, console)
     guard_report(arguments.output, [*files, *unread])
     if arguments.fix or arguments.diff:
@@ -84,7 +84,7 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         raise InputError(f"{name} writes no report", hint=f"run the audit again, without {name}, for a report")
 
 
-def _options(arguments: argparse.Namespace, console: Console) -> Options:
+def audit_options(arguments: argparse.Namespace, console: Console) -> Options:
     """The targets and rules of the command line."""
     from torchlock.cli.target import accelerator_of, platform_of, python_of
     from torchlock.target import PYTHONS
@@ -333,7 +333,7 @@ def _fixed(auditor: Auditor, path: str, before: bytes, arguments: argparse.Names
         remark = write_bytes(path, after, expected=before).remark
         if remark:
             console.say("note", remark)
-    if _print_diff(path, before, after) and arguments.diff:
+    if print_diff(path, before, after) and arguments.diff:
         console.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
     return after
 
@@ -346,7 +346,7 @@ def _read(path: str) -> bytes:
     return read_bytes(path)
 
 
-def _print_diff(path: str, before: bytes, after: bytes) -> bool:
+def print_diff(path: str, before: bytes, after: bytes) -> bool:
     """Print the difference for ``patch``; return whether secrets in it are masked, so that patch cannot use it."""
 
     from difflib import unified_diff

@@ -208,8 +208,32 @@ def _configured() -> _Table:
 
         line = Tree(raw.decode("utf-8", "replace"), _PROJECT).line("tool", "torchlock", 0)
         raise InputError(f"{_TABLE} is not a table", path=_PROJECT, line=line)
-    values = {str(name).replace("_", "-"): value for name, value in table.items()}
+    values = {str(name).replace("_", "-"): value for name, value in table.items() if not _is_targets(name, value)}
     return _Table(values, raw.decode("utf-8-sig", "replace") if values else "")
+
+
+def _is_targets(name: str, value: object) -> bool:
+    """Whether a key has the tables ``[[tool.torchlock.target]]``, which describe targets and set no option."""
+    return name == "target" and isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def target_tables() -> list[tuple[dict[str, Any], str, int | None]]:
+    """The tables ``[[tool.torchlock.target]]`` of the project, each with its file and line."""
+    from torchlock.manifests.syntax.toml import Tree
+    from torchlock.manifests.syntax.toml_values import parse_toml
+    from torchlock.runtime import files
+
+    try:
+        raw = files.read(_PROJECT, _LARGEST)
+    except OSError:
+        return []
+    if b"tool.torchlock.target" not in raw:
+        return []
+    tables = parse_toml(raw, _PROJECT).get("tool", {}).get("torchlock", {}).get("target", [])
+    tree = Tree(raw.decode("utf-8-sig", "replace"), _PROJECT)
+    return [
+        (table, _PROJECT, tree.line("tool", "torchlock", "target", number)) for number, table in enumerate(tables)
+    ]
 
 
 def _value(action: argparse.Action, value: Any, where: str) -> Any:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "audit", "check", "explain", "matrix", "data")
+COMMANDS = ("lock", "upgrade", "diff", "audit", "check", "explain", "matrix", "data")
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
 
 commands:
   lock     resolve requirements into a pinned, hashed lock that installs and loads
+  upgrade  move a line of the input to another release, and what must follow, with the lock
+  diff     show what changed between two locks of any tool, and what it means
   audit    find requirements that will not load, in requirements, lock and other files; fix them
   check    say why torchaudio does not load in an environment, and which command fixes it
   explain  describe a rule, or say why requirements work together or conflict
@@ -67,6 +69,27 @@ class _Once(argparse._StoreAction):
         super().__call__(parser, namespace, values, option)
 
 
+class _Many(argparse._AppendAction):
+    """An option with several values; those of the command line replace the default.
+
+    A parser, and so each of its actions, parses only one command line.
+    """
+
+    _given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        if not self._given:
+            setattr(namespace, self.dest, [])
+            self._given = True
+        super().__call__(parser, namespace, values, option)
+
+
 class _Parser(argparse.ArgumentParser):
     """An argparse parser that raises InputError for wrong use, like the rest of the program."""
 
@@ -74,6 +97,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**settings)
         self.register("action", None, _Once)
         self.register("action", "store", _Once)
+        self.register("action", "many", _Many)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message, hint=f"{self.prog} --help lists the options")

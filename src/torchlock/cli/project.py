@@ -100,6 +100,10 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "system": None,
     "system-lib": None,
     "base-image": None,
+    "universal": None,
+    "target": None,
+    "fork": None,
+    "partial": None,
     "constraint-from": Refusal(_READS),
     # input
     "requirement": why_not_read,
@@ -123,6 +127,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     # choice of versions
     "upgrade": None,
     "upgrade-package": None,
+    "upgrade-group": None,
     "pre": None,
     "unproven": None,
     "prefer": None,
@@ -159,6 +164,10 @@ OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     "ignore": None,
     "fix": Refusal("it changes files"),
     "diff": None,
+    # comparison of locks
+    "old-name": Refusal(_RUN, variable=False),
+    "new-name": Refusal(_RUN, variable=False),
+    "exit-code": Refusal(_RUN, variable=False),
     # messages
     "quiet": None,
     "verbose": None,
