@@ -294,7 +294,7 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
 
 
 def takes(action: argparse.Action | None, value: object) -> bool:
-    """Whether an option accepts a value: a list if it has several values, and one of its choices if it has some."""
+    """Whether an option accepts a value: a list only if it has several values, and only its choices."""
     if action is None or (isinstance(value, list) and not isinstance(action.default, list)):
         return False
     return action.choices is None or value in action.choices
