@@ -25,6 +25,7 @@ _NAMES = f"--config and {NAMED_BY} name a {OWN}, or a {PROJECT} with the table {
 class ConfigFile(NamedTuple):
     """The settings of one file. ``values`` are by option name; paths in them are relative to ``folder``.
 
+    ``targets`` are the tables ``[[target]]``, which set no option.
     ``shown`` is the path for messages. ``of_project``: the file may come from a clone, so it may set only what is
     harmless (``cli/project.py``). ``keys`` is the path of the table in the document, empty for all of it.
     """
@@ -34,6 +35,7 @@ class ConfigFile(NamedTuple):
     of_project: bool
     keys: tuple[str, ...]
     values: Mapping[str, Any]
+    targets: Sequence[Mapping[str, Any]]
     text: str
 
     @property
@@ -211,10 +213,14 @@ def _parsed(raw: bytes, path: str, shown: str, *, of_project: bool) -> ConfigFil
         if not isinstance(table, dict):
             raise _not_a_table(raw, shown)
     values: dict[str, Any] = {}
+    targets: list[Mapping[str, Any]] = []
     text = raw.decode("utf-8-sig", "replace")
     learn(text)
-    file = ConfigFile(path, shown, of_project, keys, values, text)
+    file = ConfigFile(path, shown, of_project, keys, values, targets, text)
     for name, value in table.items():
+        if name == "target" and isinstance(value, list) and all(isinstance(each, dict) for each in value):
+            targets += value
+            continue
         spelled = str(name).replace("_", "-")
         if spelled in values:
             raise file.wrong(f": {spelled} is set twice, as {spelled} and as {spelled.replace('-', '_')}", spelled)

@@ -57,7 +57,9 @@ def _property(name: str, options: Sequence[tuple[str, argparse.Action]], *, of_p
     action = actions[0]
     about = {"description": _description(options)}
     if name == "target":
-        return {**about, "type": "array", "items": _target(of_project=of_project)}
+        named: dict[str, Any] = {"type": "string"}
+        tables = {"type": "array", "items": _target(of_project=of_project)}
+        return {**about, "anyOf": [tables, {"type": "array", "items": named}, named]}
     if action.nargs == 0:
         return {**about, "type": "boolean"}
     if action.type is float:

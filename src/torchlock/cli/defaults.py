@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
@@ -147,7 +148,7 @@ def settings_of(
     for name, action in settings.options.items():
         variable = variable_of(name)
         text = os.environ.get(variable)
-        if text and (_takes(action, text) or not is_elsewhere(name, text)):
+        if text and (takes(action, text) or not is_elsewhere(name, text)):
             settings.set(name, _value(action, text, variable), Origin(variable))
     return settings
 
@@ -189,10 +190,8 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
 
     for name, raw in file.values.items():
         action = settings.options.get(name)
-        if is_targets(name, raw) or _is_of_lock(name, raw, action):
+        if _is_of_lock(name, raw, action):
             continue
-        if name == "target":
-            raise file.wrong(" target: write each target as a table", name, "like [[tool.torchlock.target]]")
         refused = refusal(name, file.of_project)
         if name not in OPTIONS and action is None and not is_elsewhere(name, raw):
             raise _unknown(file, name, [each for each in settings.options if not refusal(each, file.of_project)])
@@ -200,17 +199,12 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
             who = "a project" if file.of_project else "a configuration file"
             said = f": {who} may not set {name}, because {refused.reason}"
             raise file.wrong(said, name, _hint(name, variable=refused.variable))
-        if action is None or (not _takes(action, raw) and is_elsewhere(name, raw)):
+        if action is None or (not takes(action, raw) and is_elsewhere(name, raw)):
             continue
         given = _of_file(file, name, action)
         if file.of_project and (said := objection(name, given, file.folder)):
             raise file.wrong(f" {name} = {raw!r}: {said}", name, _hint(name, variable=True))
         settings.set(name, given, Origin(file=file))
-
-
-def is_targets(name: str, value: object) -> bool:
-    """Whether a key has the tables ``[[tool.torchlock.target]]``, which describe targets and set no option."""
-    return name == "target" and isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _is_of_lock(name: str, value: object, action: argparse.Action | None) -> bool:
@@ -308,9 +302,11 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
     return {name: _PREFIX + meant[0] if meant else "" for name, meant in near.items()}
 
 
-def _takes(action: argparse.Action | None, value: object) -> bool:
-    """Whether an option accepts a value: it has no choices, or the value is one of them."""
-    return action is not None and (action.choices is None or value in action.choices)
+def takes(action: argparse.Action | None, value: object) -> bool:
+    """Whether an option accepts a value: a list only if it has several values, and only its choices."""
+    if action is None or (isinstance(value, list) and not isinstance(action.default, list)):
+        return False
+    return action.choices is None or value in action.choices
 
 
 def _value(action: argparse.Action, value: Any, where: str) -> Any:
@@ -321,7 +317,10 @@ def _value(action: argparse.Action, value: Any, where: str) -> Any:
             raise InputError(f"{where}: {value!r} is neither true nor false")
         return known
     if isinstance(action.default, list):
-        return [str(item) for item in value] if isinstance(value, list) else str(value).split()
+        if isinstance(value, list):
+            return [str(item) for item in value]
+        is_path = " " in str(value) and Path(str(value)).is_file()
+        return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")
     if action.choices is not None and value not in action.choices:

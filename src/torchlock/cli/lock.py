@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from torchlock.cli.cells import cells_of
 from torchlock.cli.existing_lock import ExistingLock
-from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.exit_codes import FOUND
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import with_fields
 from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, refuse_output
-from torchlock.cli.lock_output import filled, write_one
+from torchlock.cli.lock_output import with_wheelhouse, write_one
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
 from torchlock.knowledge.rules import Matrix
@@ -74,7 +74,7 @@ def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -
     warn_of_unused_overrides(inputs, result, console)
     warn(arguments, result, console)
     code = write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
-    return filled([arguments.output], arguments, console) if code == OK else code
+    return with_wheelhouse(code, [arguments.output or ""], arguments, console)
 
 
 def _print_conflict(

@@ -119,15 +119,6 @@ def write(
     return OK
 
 
-def filled(paths: Sequence[str | None], arguments: argparse.Namespace, console: Console) -> int:
-    """Bring the files of locks that were written into --wheelhouse, if it is given; the exit code."""
-    if arguments.wheelhouse is None:
-        return OK
-    from torchlock.cli.fetch import fill_wheelhouse
-
-    return fill_wheelhouse([path for path in paths if path], arguments, console)
-
-
 def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Lock:
     """The lock with hashes that installers accept; files are fetched only if the lock shall have hashes."""
     from torchlock.answers import Unknown
@@ -221,3 +212,16 @@ def command_of(argv: list[str]) -> str:
         elif word not in _TRANSIENT:
             kept.append(masked(word).replace(f"://{MASK}@", "://"))
     return one_line(shlex.join(["torchlock", *kept]))
+
+
+def with_wheelhouse(code: int, paths: Sequence[str], arguments: argparse.Namespace, console: Console) -> int:
+    """The exit code after the files of new locks were fetched, if --wheelhouse says so.
+
+    Raises:
+        TorchlockError: an index or a disk that fails.
+    """
+    if code != OK or arguments.wheelhouse is None:
+        return code
+    from torchlock.cli.fetch import fill_wheelhouse
+
+    return fill_wheelhouse(paths, arguments, console)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.cli.defaults import is_targets
 from torchlock.cli.project import objection
 from torchlock.errors import InputError
 from torchlock.redaction import shortened
@@ -90,11 +89,8 @@ class _Table(NamedTuple):
 
 def _tables(files: Iterable[ConfigFile]) -> list[_Table]:
     """The tables of the strongest file that has any."""
-    for file in files:
-        value = file.values.get("target")
-        if is_targets("target", value):
-            return [_Table(each, file, number) for number, each in enumerate(value or ())]
-    return []
+    file = next((file for file in files if file.targets), None)
+    return [] if file is None else [_Table(each, file, number) for number, each in enumerate(file.targets)]
 
 
 def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
 from torchlock.cli.config_files import Choice, Finder, current_folder
-from torchlock.cli.defaults import settings_of, unused_variables
+from torchlock.cli.defaults import settings_of, takes, unused_variables
 from torchlock.cli.options.shared import add_configuration, add_messages
 from torchlock.errors import InputError, TorchlockError
 
@@ -212,7 +212,7 @@ def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
 def is_option(name: str, value: object) -> bool:
     """Whether any command has an option of this name that accepts the value."""
     options = (parser_of(command)[0]._option_string_actions.get(f"--{name}") for command in COMMANDS)
-    return any(option and (option.choices is None or value in option.choices) for option in options)
+    return any(takes(option, value) for option in options)
 
 
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
