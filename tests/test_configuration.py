@@ -155,6 +155,8 @@ def test_a_file_of_another_user_is_not_used(home: Path, monkeypatch: pytest.Monk
         ("prefer = 'best'\n", 1, "prefer: 'best' is not one of highest, lowest"),
         ("probe-seconds = 'long'\n", 1, "probe-seconds: 'long' is not a number"),
         ("\nsystem = 'windows-95'\n", 2, "system"),
+        ("\nlock.python = '3.12'\n", 2, "unknown option 'lock'"),
+        ("\n[lock]\npython = '3.12'\n", 2, "unknown option 'lock'"),
         ("fix = true\n", 1, "a project may not set fix"),
         ("x = \n", 1, "not valid TOML"),
     ],
@@ -168,6 +170,7 @@ def test_a_wrong_value_is_blamed_on_its_line(
             pytest.skip("the user may")
         place = str(user(home, text))
     elif place == "pyproject.toml":
+        text = text.replace("[lock]", "[tool.torchlock.lock]")
         put(Path(place), f"[tool.torchlock]\n{text}")
         line += 1
     else:

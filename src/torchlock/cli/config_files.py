@@ -46,8 +46,12 @@ class ConfigFile(NamedTuple):
 
         tree = Tree(self.text, self.shown)
         rest = () if item is None else (item,)
-        lines = [tree.line(*self.keys, each, *rest) for each in (name, name.replace("-", "_"))]
-        return max(filter(None, lines), default=None)
+        depth, spelled = len(self.keys), (name, name.replace("-", "_"))
+        paths = [path for path in tree.keys if path[:depth] == self.keys and path[depth : depth + 1]]
+        named = [path for path in paths if path[depth] in spelled]
+        # Of a dotted key, the name is only a part of the path.
+        whole = [tree.line(*path, *rest) for path in named if not path[depth + 1 :]]
+        return max(filter(None, whole), default=None) or next((tree.line(*path) for path in named), None)
 
     def wrong(self, said: str, name: str, hint: str | None = None, item: int | None = None) -> InputError:
         """An error about a key, with its line. ``said`` begins with a space or a colon."""

@@ -191,7 +191,7 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
         action = settings.options.get(name)
         refused = refusal(name, file.of_project)
         if name not in OPTIONS and action is None and not is_elsewhere(name, raw):
-            raise _unknown(file, name, [each for each in settings.options if not refusal(each, file.of_project)])
+            raise _unknown(file, name, [each for each in OPTIONS if not refusal(each, file.of_project)])
         if refused:
             who = "a project" if file.of_project else "a configuration file"
             said = f": {who} may not set {name}, because {refused.reason}"
