@@ -99,32 +99,35 @@ def test_a_pin_that_the_snapshot_does_not_know_is_told_apart(
     (tmp_path / "requirements.txt").write_text("filelock==99.0\n")
     assert run("filelock", *LINUX, "-o", "requirements.txt") == 0
     err = capsys.readouterr().err
-    assert "filelock==99.0 of the existing lock is not known as of 20" in err
-    assert "because" not in err
+    assert "downgraded  filelock  99.0 → 4.3.1  99.0 is not known as of 20" in err
 
 
 def test_a_pin_in_another_spelling_did_not_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "requirements.txt").write_text("filelock==3.13.1.0\n")
     assert run("filelock", *LINUX, "-o", "requirements.txt") == 0
-    assert "because" not in capsys.readouterr().err
+    assert "graded" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("old", "asked", "said"),
     [
-        ("filelock==3.13.1", ["filelock>=3.14"], "because 3.13.1 conflicts with filelock>=3.14"),
+        (
+            "filelock==3.13.1",
+            ["filelock>=3.14"],
+            "updated filelock 3.13.1 → 4.3.1 the command line asks for filelock>=3.14",
+        ),
         (
             "numpy==2.1.0",
             ["torch==2.2.2", "numpy"],
-            "downgraded numpy 2.1.0 → 1.26.4, because 2.1.0 conflicts with",
+            "downgraded numpy 2.1.0 → 1.26.4 follows torch 2.2.2: numpy 2.1.0 does not work with torch 2.2.2 (TL",
         ),
         (
             "torch==1.13.1",
             ["torch", "torchaudio>=2.1"],
-            "updated torch 1.13.1 → 2.15.0, because 1.13.1 conflicts with",
+            "updated torch 1.13.1 → 2.15.0 follows torchaudio 2.11.1, which needs torch>=2.11",
         ),
-        ("numpy==2.5.5", ["numpy"], "because 2.5.5 requires Python >=3.12"),
-        ("torch==1.7.0", ["torch"], "updated torch 1.7.0 → 2.15.0, because 1.7.0 has no wheel for Python 3.11"),
+        ("numpy==2.5.5", ["numpy"], "2.5.5 requires Python >=3.12"),
+        ("torch==1.7.0", ["torch"], "updated torch 1.7.0 → 2.15.0 1.7.0 has no wheel for Python 3.11"),
     ],
 )
 def test_a_pin_that_changed_is_told_with_its_reason(
@@ -132,7 +135,7 @@ def test_a_pin_that_changed_is_told_with_its_reason(
 ) -> None:
     (tmp_path / "requirements.txt").write_text(f"{old}\n")
     assert run(*asked, *LINUX, "-o", "requirements.txt") == 0
-    assert said in capsys.readouterr().err
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -680,10 +683,13 @@ def test_a_labelled_release_is_judged_by_its_label(tmp_path: Path, capsys: pytes
 
 def test_names_that_nothing_bears_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     Path("over.txt").write_text("nobody==1\nnumpy<2\n")
-    options = ["-P", "sound-file", "-P", "numpy", "--override", "over.txt", "-o", "lock.txt"]
+    options = ["-P", "numpy", "--override", "over.txt", "-o", "lock.txt"]
+    assert run("soundfile", *options, *LINUX, "-P", "sound-file") == 2
+    said = capsys.readouterr().err
+    assert "-P sound-file: the lock and the input do not contain this package; did you mean soundfile?" in said
+    assert not Path("lock.txt").exists()
     assert run("soundfile", *options, *LINUX) == 0
     said = capsys.readouterr().err
-    assert "--upgrade-package sound-file: the lock does not contain this package; did you mean soundfile?" in said
     assert "over.txt:1: the override nobody==1 has no effect: nothing requires the package" in said
     assert "numpy" not in said
 

@@ -80,4 +80,4 @@ def test_what_is_repeatable_stays_so() -> None:
 def test_equal_values_are_compared_as_read() -> None:
     assert parse(["check", "--probe-seconds", "120", "--probe-seconds=120.0"]).probe_seconds == 120
     with pytest.raises(InputError, match=r"--python 3\.11 and --python 3.12"):
-        parse(["lock", "torch", "--python", "3.11", "--python=3.12"])
+        parse(["explain", "torch", "--python", "3.11", "--python=3.12"])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from support.configured import BAD, put
 from support.configured import home as home
-from support.configured import put
 from torchlock.cli import config_files
 from torchlock.cli.main import main
 from torchlock.runtime import files
@@ -27,10 +27,15 @@ def user(home: Path, text: str) -> Path:
 
 def value(capsys: pytest.CaptureFixture[str], name: str, *words: str, command: str = "lock") -> tuple[Any, Any]:
     """The value of a setting, and where it comes from."""
+    capsys.readouterr()
     assert main(["config", "show", command, "--json", *words]) == 0
     row = json.loads(capsys.readouterr().out)["settings"][command][name]
     source = row["from"]
-    return row["value"], source.get("line") or source.get("name") or source["kind"]
+    found = row["value"]
+    found = found[0] if isinstance(found, list) and len(found) == 1 else found
+    return found or None if isinstance(found, list) else found, source.get("line") or source.get("name") or source[
+        "kind"
+    ]
 
 
 def test_the_nearest_file_counts(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -295,3 +300,18 @@ def test_a_variable_switches_a_flag_off(monkeypatch: pytest.MonkeyPatch, capsys:
     assert value(capsys, "offline") == (True, 1)
     monkeypatch.setenv("TORCHLOCK_OFFLINE", "0")
     assert value(capsys, "offline") == (False, "TORCHLOCK_OFFLINE")
+
+
+def test_several_values_are_for_the_commands_that_take_several(capsys: Any) -> None:
+    """The table is shared: a lock for many targets leaves audit and explain with what they judge by themselves."""
+    put(Path("torchlock.toml"), 'python = ["3.11", "3.12"]\nplatform = ["linux-x86_64"]\n')
+    put(Path("requirements.txt"), BAD)
+    assert main(["audit", "requirements.txt"]) == 1
+    assert value(capsys, "python", command="audit") == (None, "default")
+    assert value(capsys, "platform", command="audit") == ("linux-x86_64", 2)
+    put(Path("torchlock.toml"), 'python = "3.11-3.12"\n')
+    assert main(["audit", "requirements.txt"]) == 1
+    assert main(["explain", "six", "--offline"]) == 0
+    put(Path("torchlock.toml"), 'prefer = ["highest"]\n')
+    assert main(["config"]) == 2
+    assert "torchlock.toml:1: prefer: ['highest'] is not a single value" in capsys.readouterr().err

@@ -12,6 +12,8 @@ import pytest
 
 from support.real_wheels import cpu_wheel
 from torchlock.cli.main import main
+from torchlock.manifests.pin_sets import read_pin_set
+from torchlock.target import Platform, PythonVersion, Target
 
 pytestmark = pytest.mark.network
 
@@ -110,6 +112,53 @@ def test_a_cpu_torch_with_the_public_torchaudio_fails_as_we_say(
     result = run(interpreter, "-c", "import torchaudio")
     assert result.returncode == 1
     assert "libc10_cuda.so" in result.stderr
+
+
+MANY = [
+    *("--python", "3.11", "--python", "3.13", "--platform", "linux-x86_64", "--platform", "linux-aarch64"),
+    *("--platform", "macos-arm64", "--platform", "windows-amd64"),
+]
+
+
+def dry_run(name: str, version: str, platform: str, venv: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Let uv resolve a lock for a platform; nothing is installed."""
+    return run(
+        *("uv", "pip", "install", "--dry-run", "--reinstall", *options, "-r", name, "--python", python(venv)),
+        *("--python-version", version, "--python-platform", UV_PLATFORM[platform], "--only-binary", ":all:"),
+        MACOSX_DEPLOYMENT_TARGET="14.0",
+    )
+
+
+def test_uv_takes_one_lock_on_eight_targets(venv: Path) -> None:
+    asked = ["torch", "torchaudio", "torchcodec", "soundfile", "librosa"]
+    assert main(["lock", *asked, *MANY, "--offline", "-o", "lock.txt"]) == 0
+    for version in ("3.11", "3.13"):
+        for platform in UV_PLATFORM:
+            target = Target(PythonVersion.parse(version), Platform.parse(platform))
+            pins = {each.name for each in read_pin_set("lock.txt").pins if target.holds(each.marker)}
+            result = dry_run("lock.txt", version, platform, venv, "--require-hashes")
+            assert result.returncode == 0, (version, platform, result.stderr)
+            assert f"Would install {len(pins)} packages" in result.stderr, (version, platform, result.stderr)
+
+
+def test_uv_takes_one_pylock_on_eight_targets(venv: Path) -> None:
+    assert main(["lock", "torchaudio", "soundfile", *MANY, "-o", "pylock.toml"]) == 0
+    for version in ("3.11", "3.13"):
+        for platform in UV_PLATFORM:
+            result = dry_run("pylock.toml", version, platform, venv)
+            assert result.returncode == 0, (version, platform, result.stderr)
+
+
+def test_pip_takes_its_part_of_a_lock_for_many(venv: Path) -> None:
+    """pip evaluates markers for the Python that runs it, so only this target is shown to it."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert (
+        main(["lock", "soundfile", *MANY, "--python", version, "--platform", "host", "--offline", "-o", "a.txt"])
+        == 0
+    )
+    result = run(python(venv), "-m", "pip", "install", "--dry-run", "--require-hashes", "-r", "a.txt")
+    assert result.returncode == 0, result.stderr
+    assert "numpy" in result.stdout
 
 
 def test_uv_accepts_the_lock_as_pylock(venv: Path) -> None:

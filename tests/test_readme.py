@@ -62,7 +62,7 @@ def test_the_commands_of_the_readme_run_in_their_order(project: Path, capsys: py
     for command in CONSOLE:
         expected = 1 if "torchaudio==2.11.0" in command or "torchaudio==2.5.1" in command else 0
         words = shlex.split(command)[1:]
-        offline = ["--offline"] if words[0] in ("lock", "explain") else []
+        offline = ["--offline"] if words[0] in ("lock", "upgrade", "explain") else []
         assert main([*words, *offline]) == expected, command
     assert "torch==2.14.1 in place of torch==2.15.0" in capsys.readouterr().err
 

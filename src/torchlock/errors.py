@@ -36,6 +36,13 @@ class InputError(TorchlockError):
         return f"{where}: {self.message}" if where else self.message
 
 
+class WrongTarget(InputError):
+    """The project excludes the target, or there is no such build for its platform.
+
+    Of several targets, only this one has no lock.
+    """
+
+
 class DataError(TorchlockError):
     """A table of compat_data/ is damaged. ``key`` is the path inside the file, grown on the way up."""
 

@@ -108,7 +108,7 @@ def _fixed(auditor: Auditor, path: str, before: bytes, arguments: argparse.Names
         remark = write_bytes(path, after, expected=before).remark
         if remark:
             console.say("note", remark)
-    if _print_diff(path, before, after) and arguments.diff:
+    if print_diff(path, before, after) and arguments.diff:
         console.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
     return after
 
@@ -121,7 +121,7 @@ def _read(path: str) -> bytes:
     return read_bytes(path)
 
 
-def _print_diff(path: str, before: bytes, after: bytes) -> bool:
+def print_diff(path: str, before: bytes, after: bytes) -> bool:
     """Print the difference for ``patch``; return whether secrets in it are masked, so that patch cannot use it."""
 
     from difflib import unified_diff

@@ -27,6 +27,7 @@ class ConfigFile(NamedTuple):
 
     ``shown`` is the path for messages. ``of_project``: the file may come from a clone, so it may set only what is
     harmless (``cli/project.py``). ``keys`` is the path of the table in the document, empty for all of it.
+    ``targets`` are the tables ``[[target]]``, which describe targets and set no option.
     """
 
     path: str
@@ -35,6 +36,7 @@ class ConfigFile(NamedTuple):
     keys: tuple[str, ...]
     values: Mapping[str, Any]
     text: str
+    targets: Sequence[Mapping[str, Any]] = ()
 
     @property
     def folder(self) -> str:
@@ -218,6 +220,10 @@ def _parsed(raw: bytes, path: str, shown: str, *, of_project: bool) -> ConfigFil
     text = raw.decode("utf-8-sig", "replace")
     learn(text)
     file = ConfigFile(path, shown, of_project, keys, values, text)
+    targets = table.get("target")
+    if isinstance(targets, list) and all(isinstance(each, dict) for each in targets):
+        file = file._replace(targets=targets)
+        table = {name: value for name, value in table.items() if name != "target"}
     for name, value in table.items():
         spelled = str(name).replace("_", "-")
         if spelled in values:

@@ -147,9 +147,28 @@ def settings_of(
     for name, action in settings.options.items():
         variable = variable_of(name)
         text = os.environ.get(variable)
-        if text and (_takes(action, text) or not is_elsewhere(name, text)):
+        if text and _is_for(action, name, text, is_elsewhere):
             settings.set(name, _value(action, text, variable), Origin(variable))
     return settings
+
+
+def _is_for(
+    action: argparse.Action, name: str, value: object, is_elsewhere: Callable[[str, object], bool]
+) -> bool:
+    """Whether a value is for the option of this command, not for that of another one.
+
+    Another command may have other choices, or may take several values where this one takes a single one.
+    """
+    if not isinstance(action.default, list) and _is_several(name, value):
+        return not is_elsewhere(name, [])
+    return _takes(action, value) or not is_elsewhere(name, value)
+
+
+def _is_several(name: str, value: object) -> bool:
+    """Whether a value is several: a list, or a range of Pythons."""
+    if isinstance(value, list):
+        return len(value) != 1
+    return name == "python" and isinstance(value, str) and bool(re.fullmatch(r"\d[\d.]*-\d[\d.]*", value))
 
 
 def _options_of(parser: argparse.ArgumentParser, named_only: frozenset[str]) -> dict[str, argparse.Action]:
@@ -196,9 +215,11 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
             who = "a project" if file.of_project else "a configuration file"
             said = f": {who} may not set {name}, because {refused.reason}"
             raise file.wrong(said, name, _hint(name, variable=refused.variable))
-        if action is None or (not _takes(action, raw) and is_elsewhere(name, raw)):
+        if action is None or not _is_for(action, name, raw, is_elsewhere):
             continue
-        given = _of_file(file, name, action)
+        if isinstance(raw, list) and not isinstance(action.default, list) and is_elsewhere(name, []):
+            (raw,) = raw  # of a repeatable option of another command
+        given = _of_file(file, name, action, raw)
         if file.of_project and (said := objection(name, given, file.folder)):
             raise file.wrong(f" {name} = {raw!r}: {said}", name, _hint(name, variable=True))
         settings.set(name, given, Origin(file=file))
@@ -218,7 +239,7 @@ def _hint(name: str, *, variable: bool) -> str:
     return f"remove it there, and use --{name} on the command line{other}"
 
 
-def _of_file(file: ConfigFile, name: str, action: argparse.Action) -> Any:
+def _of_file(file: ConfigFile, name: str, action: argparse.Action, raw: Any) -> Any:
     """A value of a file, converted as on the command line; its paths are relative to the file.
 
     Raises:
@@ -226,7 +247,6 @@ def _of_file(file: ConfigFile, name: str, action: argparse.Action) -> Any:
     """
     from torchlock.cli.project import placed
 
-    raw = file.values[name]
     items = raw if isinstance(action.default, list) and isinstance(raw, list) else [raw]
     for number, item in enumerate(items):
         if not _fits(item, action):

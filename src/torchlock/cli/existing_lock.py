@@ -9,9 +9,14 @@ from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
+    from torchlock.lock.model import Previous
     from torchlock.manifests.lock_comments import LockComments
+    from torchlock.manifests.pin_sets import PinSet
+    from torchlock.target import Target
 
 _OPTIONS = {"base image": "--base-image", "environment": "--constraint-from"}
 
@@ -19,30 +24,79 @@ _OPTIONS = {"base image": "--base-image", "environment": "--constraint-from"}
 class ExistingLock:
     """The output file before it is replaced. ``path`` is None for standard output; then everything is empty.
 
-    Each property raises ``InputError`` if the file, or the comment for it, cannot be read.
+    With ``target``, only the pins for that target count. Each property raises ``InputError`` if the file, or the
+    comment for it, cannot be read.
     """
 
     def __init__(self, path: str | None, *, pylock: bool) -> None:
+        self.target: Target | None = None
         self._path = path
         self._pylock = pylock
+
+    def on(self, target: Target) -> ExistingLock:
+        """The same lock with the pins for one target only."""
+        twin = ExistingLock(self._path, pylock=self._pylock)
+        twin.__dict__.update(pin_set=self.pin_set, _comments=self._comments, _all_pins=self._all_pins)
+        twin.target = target
+        return twin
 
     @cached_property
     def pins(self) -> dict[str, str]:
         """The version of each project."""
+        all_pins = self._all_pins
+        if self.target is None or self.pin_set is None:
+            return all_pins
+        return self.pin_set.versions_on(self.target)
+
+    @cached_property
+    def _all_pins(self) -> dict[str, str]:
         if not self._exists:
             return {}
         from torchlock.manifests.pins import read_pins
 
         try:
-            return read_pins(str(self._path), "pylock" if self._pylock else "requirements")
+            return read_pins(str(self._path), self.kind)
         except InputError as error:
             error.hint = "use --upgrade to write a new lock without reading the old one"
             raise
 
     @property
+    def kind(self) -> str:
+        """The format of the file."""
+        return "pylock" if self._pylock else "requirements"
+
+    @cached_property
+    def pin_set(self) -> PinSet | None:
+        """All pins with their markers, to compare; None if there is no file, or it cannot be read as a lock."""
+        if not self._exists:
+            return None
+        from torchlock.manifests.pin_sets import read_pin_set
+
+        try:
+            found = read_pin_set(str(self._path), self.kind)
+        except InputError:  # with --upgrade, the file is replaced anyway
+            return None
+        return found if found.pins else None
+
+    def previous(self, others: Mapping[str, str], target: Target) -> Previous | None:
+        """The versions to explain the changes of: those of the file on a target, and of other locks."""
+        from torchlock.lock.model import Previous
+
+        pins = {**others, **(self.pin_set.versions_on(target) if self.pin_set is not None else {})}
+        return Previous(pins, self.build) if pins else None
+
+    @property
     def build(self) -> str:
         """The build (``pypi``, ``cu128``); "" if torchlock has not written the file."""
         return "" if self._comments is None else self._comments.label or "pypi"
+
+    def build_beside(self, label: str) -> str:
+        """The build that the pins for the build ``label`` were locked for; ``label`` if the file states none.
+
+        A lock for many targets may state several builds.
+        """
+        builds = self.build.split(",")
+        return label if label in builds or not self.build else builds[0]
 
     @property
     def machine(self) -> BuildMachine | None:
@@ -63,7 +117,7 @@ class ExistingLock:
     def changes(self, build: str, base: Base | None) -> list[str]:
         """Notes on what a lock for another build, or for no base, changes."""
         notes = []
-        if self.build and self.build != build:
+        if self.build and self.build_beside(build) != build:
             change = f"the build changes from {self.build} to {build}"
             notes.append(f"{change}: nvidia, cuda and triton packages change with it")
         kind, name = ("", "") if self._comments is None else self._comments.base

@@ -52,7 +52,7 @@ def check_wheelhouse(arguments: argparse.Namespace) -> None:
     """
     if not arguments.output:
         raise InputError("--wheelhouse fetches the files of a lock in a file", hint="name the lock with -o FILE")
-    for name in ("check", "dry_run", "no_hashes", "emit"):
+    for name in ("check", "diff", "dry_run", "no_hashes", "emit"):
         if getattr(arguments, name):
             raise InputError(f"--wheelhouse and --{name.replace('_', '-')} exclude each other")
 

@@ -11,7 +11,7 @@ from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.lock import Conflict, Lock, lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.lock import Options
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
+    from torchlock.lock.model import Previous
     from torchlock.target import Target
     from torchlock.terms import Inputs
 
@@ -45,7 +46,8 @@ class Runs:
     """Locks the same inputs for one build after another.
 
     ``options_of`` returns the options for the arguments of one build. ``base`` is what is installed already: its
-    torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock.
+    torch stays, so its build is not one among others. ``advice`` is what to do if there is no lock. ``previous``
+    returns the lock that a new one for a target replaces. ``opened`` opens the sources of one build.
     """
 
     def __init__(
@@ -58,6 +60,8 @@ class Runs:
         console: Console,
         base: Base | None = None,
         advice: str = "",
+        previous: Callable[[Target], Previous | None] | None = None,
+        opened: Callable[[argparse.Namespace, Inputs, Console], Sources] = open_sources,
     ) -> None:
         self.target = target
         self.inputs = inputs
@@ -67,6 +71,8 @@ class Runs:
         self._matrix = matrix
         self._base = base
         self._advice = advice
+        self._previous = previous
+        self._opened = opened
         self._runs: dict[str, Run] = {}
 
     def run(self, label: str) -> Run:
@@ -81,7 +87,7 @@ class Runs:
             inputs = self._fitted(self.inputs, target, arguments)
             if self.has_others(label):
                 self.console.progress(f"lock for {label}")
-            sources = open_sources(arguments, inputs, self.console)
+            sources = self._opened(arguments, inputs, self.console)
             try:
                 result = self._locked(inputs, target, arguments, sources)
             except (NetworkError, UnknownPackage) as error:
@@ -89,7 +95,16 @@ class Runs:
                     error.hint = f"{error.hint}; or {self._advice}" if error.hint else self._advice
                 raise
             self._runs[label] = Run(arguments, inputs, sources, result)
+            if observe := getattr(arguments, "observe", None):  # torchlock upgrade
+                observe(result)
         return self._runs[label]
+
+    def again(self, label: str, shared: Sequence[Mapping[str, str]]) -> Lock | Conflict:
+        """Lock once more for a build, with the first of some sets of versions that works."""
+        run, target = self.run(label), replace(self.target, accelerator=label)
+        own = {pin.name: pin.version for pin in run.result.pins} if isinstance(run.result, Lock) else {}
+        options = self._options(run.arguments, target)._replace(shared=shared, own=own)
+        return lock(run.inputs, target, options, self._matrix, run.sources)
 
     def source_notes(self) -> list[str]:
         """What all sources have to say, like an index that could not be asked."""
@@ -113,8 +128,11 @@ class Runs:
     def _locked(
         self, inputs: Inputs, target: Target, arguments: argparse.Namespace, sources: Sources
     ) -> Lock | Conflict:
-        options = self._options_of(arguments)._replace(base=self._base)
-        return lock(inputs, target, options, self._matrix, sources)
+        return lock(inputs, target, self._options(arguments, target), self._matrix, sources)
+
+    def _options(self, arguments: argparse.Namespace, target: Target) -> Options:
+        previous = None if self._previous is None else self._previous(target)
+        return self._options_of(arguments)._replace(base=self._base, previous=previous)
 
     def _fitted(self, inputs: Inputs, target: Target, arguments: argparse.Namespace) -> Inputs:
         """The inputs for the build of the target; a refusal says what is installed already.

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.cli.sources import root_of_builds
-from torchlock.errors import InputError
+from torchlock.errors import WrongTarget
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:
@@ -93,9 +93,11 @@ def _with_build(found: NamedBuild, arguments: argparse.Namespace, target: Target
     assert place is not None
     try:
         check_build(label, target.platform)
-    except InputError as error:
+    except WrongTarget as error:
         path, line, _ = place.origin
-        raise InputError(f"{masked(place.what)}: {error.message}", path=path, line=line, hint=error.hint) from None
+        raise WrongTarget(
+            f"{masked(place.what)}: {error.message}", path=path, line=line, hint=error.hint
+        ) from None
     names = " and ".join(found.others)
     others = f"; this includes {names}, for which no line names an index" if names else ""
     said = f"{place.origin}: {place.what} names the build {label}, so the whole torch family comes from its folder"

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "audit", "check", "explain", "matrix", "data", "fetch", "config")
+COMMANDS = ("lock", "upgrade", "diff", "audit", "check", "explain", "matrix", "data", "fetch", "config")
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
 
 commands:
   lock     resolve requirements into a pinned, hashed lock that installs and loads
+  upgrade  move a line of the input to another release, and what must follow, with the lock
+  diff     show what changed between two locks of any tool, and what it means
   audit    find requirements that will not load, in requirements, lock and other files; fix them
   check    say why torchaudio does not load in an environment, and which command fixes it
   explain  describe a rule, or say why requirements work together or conflict
@@ -71,6 +73,27 @@ class _Once(argparse._StoreAction):
         super().__call__(parser, namespace, values, option)
 
 
+class _Many(argparse._AppendAction):
+    """An option with several values; those of the command line replace the default.
+
+    A parser, and so each of its actions, parses only one command line.
+    """
+
+    _given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        if not self._given:
+            setattr(namespace, self.dest, [])
+            self._given = True
+        super().__call__(parser, namespace, values, option)
+
+
 class _Parser(argparse.ArgumentParser):
     """An argparse parser that raises InputError for wrong use, like the rest of the program."""
 
@@ -78,6 +101,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**settings)
         self.register("action", None, _Once)
         self.register("action", "store", _Once)
+        self.register("action", "many", _Many)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message, hint=f"{self.prog} --help lists the options")
@@ -186,9 +210,12 @@ def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
 
 
 def is_option(name: str, value: object) -> bool:
-    """Whether any command has an option of this name that accepts the value."""
+    """Whether any command has an option of this name that accepts the value; for a list, a repeatable one."""
     options = (parser_of(command)[0]._option_string_actions.get(f"--{name}") for command in COMMANDS)
-    return any(option and (option.choices is None or value in option.choices) for option in options)
+    found = [option for option in options if option is not None]
+    if isinstance(value, list):
+        return any(isinstance(option.default, list) for option in found)
+    return any(option.choices is None or value in option.choices for option in found)
 
 
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:

@@ -107,6 +107,10 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "system": None,
     "system-lib": None,
     "base-image": None,
+    "universal": None,
+    "target": None,
+    "fork": None,
+    "partial": None,
     "constraint-from": Refusal(_READS),
     # input
     "requirement": why_not_read,
@@ -130,6 +134,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     # choice of versions
     "upgrade": None,
     "upgrade-package": None,
+    "upgrade-group": None,
     "pre": None,
     "unproven": None,
     "prefer": None,
@@ -168,6 +173,10 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "ignore": None,
     "fix": Refusal("it changes files"),
     "diff": None,
+    # comparison of locks
+    "old-name": Refusal(_RUN, variable=False),
+    "new-name": Refusal(_RUN, variable=False),
+    "exit-code": Refusal(_RUN, variable=False),
     # messages
     "quiet": None,
     "verbose": None,
@@ -193,7 +202,7 @@ def refusal(name: str, of_project: bool = True) -> Refusal | None:
     return found
 
 
-def objection(name: str, value: object, folder: str) -> str:
+def objection(name: str, value: object, folder: str = os.curdir) -> str:
     """Why the project in this folder may not set an option to this value; "" if it may."""
 
     found = OPTIONS.get(name)

@@ -56,6 +56,41 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
     )
 
 
+class SourcePool:
+    """The sources of several targets. Those that differ in the build alone share all that they know."""
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[object, ...], Sources] = {}
+
+    def open(self, arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
+        """As ``open_sources``.
+
+        Raises:
+            InputError: as ``open_sources``.
+        """
+        pinned = _pinned(inputs)
+        key = (
+            *(inputs.index_url, *inputs.extra_index_urls, None, *inputs.find_links, inputs.no_index),
+            tuple(sorted(inputs.routes.items())),
+            tuple(sorted((name, version.partition("+")[0]) for name, version in pinned.items())),
+        )
+        exact = (*key, arguments.accelerator, tuple(sorted(pinned.items())))
+        if exact not in self._opened:
+            first = self._opened.get(key)
+            if first is None:
+                first = self._opened[key] = open_sources(arguments, inputs, console)
+                self._opened[exact] = first
+            else:
+                root = "" if arguments.accelerator == "pypi" else root_of_builds(arguments)
+                self._opened[exact] = first.of_build(arguments.accelerator, root, pinned)
+        return self._opened[exact]
+
+    @property
+    def all(self) -> list[Sources]:
+        """Every source that was opened, in the order of opening."""
+        return list(dict.fromkeys(self._opened.values()))
+
+
 def root_of_builds(arguments: argparse.Namespace) -> str:
     """The address of the PyTorch index, or of the mirror of it that the user names.
 

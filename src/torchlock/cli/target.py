@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.errors import InputError
+from torchlock.errors import InputError, WrongTarget
 from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
@@ -43,6 +45,17 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     return Target(python_of(arguments.python, platform), platform, build, name, libraries), system
 
 
+def plain_target(arguments: argparse.Namespace) -> Target:
+    """The target with the build that the arguments name, also if there is none for the platform.
+
+    Raises:
+        InputError: an option is invalid.
+    """
+    label = arguments.accelerator or "pypi"
+    target, _ = target_of(Namespace(**{**vars(arguments), "accelerator": "pypi"}))
+    return replace(target, accelerator=label)
+
+
 def accelerator_of(name: str, platform: Platform | None) -> str:
     """The build that is asked for: ``pypi``, ``auto``, or a label like ``cpu`` and ``cu128``.
 
@@ -63,8 +76,8 @@ def accelerator_of(name: str, platform: Platform | None) -> str:
     try:
         if platform is not None:
             check_build(name, platform)
-    except InputError as error:
-        raise InputError(f"--accelerator {name}: {error.message}", hint=error.hint) from None
+    except WrongTarget as error:
+        raise WrongTarget(f"--accelerator {name}: {error.message}", hint=error.hint) from None
     return name
 
 
@@ -72,12 +85,12 @@ def check_build(label: str, platform: Platform) -> None:
     """Check that there may be builds with this label for the platform.
 
     Raises:
-        InputError: there are none.
+        WrongTarget: there are none.
     """
     from torchlock.knowledge.build_labels import describe_build
 
     if platform.system == "macos" and label != "cpu":
-        raise InputError(
+        raise WrongTarget(
             f"there is no build for {describe_build(label)} on macOS",
             hint="use --accelerator cpu, whose wheels for macOS also use the GPU of Apple silicon",
         )

@@ -7,6 +7,7 @@ that something does not exist (``renew``).
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -135,6 +136,18 @@ class Sources:
             refresh=self._refresh,
             day=self._day,
         )
+
+    def of_build(self, accelerator: str, builds_url: str, pinned: Mapping[str, str]) -> Sources:
+        """The same sources with the torch family from another build; all that they know is known to both.
+
+        ``pinned`` may differ from the pins of these sources in the labels of builds only.
+        """
+        twin = copy(self)
+        twin.__dict__.pop("builds", None)
+        twin._accelerator = accelerator
+        twin._builds_url = builds_url
+        twin._pinned = pinned
+        return twin
 
     def _route(self, name: str) -> str | None:
         """The one index that a project is taken from, if the user names one for it."""

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import Unasked
+from torchlock.lock.common import solve_again, solve_sharing
 from torchlock.lock.preferences import solve_keeping
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.conflict_core import involved, minimal_conflict
@@ -55,7 +56,9 @@ def _attempt(
 ) -> Attempt:
     while True:
         universe, units, notes = opened(unproven)
-        solution = solve_keeping(universe, units, options)
+        solution = solve_again(universe, units, options) or solve_keeping(universe, units, options)
+        if solution is not None and options.shared:
+            solution = solve_sharing(universe, units, options, solution)
         if not source.renew(chain(options.upgraded, _asked_again(universe, units, solution))):
             return Attempt(universe, units, notes, solution)
 

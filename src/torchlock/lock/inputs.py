@@ -200,7 +200,10 @@ def user_requirements(
         if dependency is None:
             continue
         if not universe.target.holds(dependency.marker):
-            notes.append(f"{written.origin}: {written.origin.text.strip()} does not apply to {universe.target}")
+            if universe.sharing is None:  # for one of many targets, that is nothing to remark on
+                notes.append(
+                    f"{written.origin}: {written.origin.text.strip()} does not apply to {universe.target}"
+                )
             continue
         replaced = universe.overrides_on(dependency.name)
         reason = Asked(written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError, NotForThisTorch
+from torchlock.errors import NotForThisTorch, WrongTarget
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
 from torchlock.lock.attempts import attempts, refuse_unasked, unasked_source_notes
@@ -20,7 +20,6 @@ from torchlock.lock.pins import (
     unproven_notes,
     unused_extra_notes,
 )
-from torchlock.lock.preferences import changed_pins
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from torchlock.knowledge.rules import Matrix
     from torchlock.lock.attempts import Attempt
-    from torchlock.lock.model import Options
+    from torchlock.lock.model import Move, Options, Pin
     from torchlock.solve.candidates import Candidate, Unproven
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
@@ -76,7 +75,8 @@ class _Job:
     def open(self, unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
         """A new universe, the user's lines in its words, and notes on them."""
         policy = replace(policy_of(self._inputs, self._options), unproven=unproven)
-        universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides)
+        sharing = self._options.sharing
+        universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides, sharing)
         units, notes = user_requirements(self._inputs, self._direct, universe)
         _check_names(units, universe)
         if self._base is not None:
@@ -113,14 +113,25 @@ class _Job:
             tuple(host_notes(universe, chosen)),
             (
                 *notes,
-                *changed_pins(universe, units, self._options.preferred, new),
                 *_notes(universe, units, solution, chosen),
                 *(self._base.replaced_notes(self._target, written) if self._base is not None else ()),
             ),
             universe.visited,
             base=self._base,
             kept=tuple(pin for pin in pins if pin.name not in new),
+            moves=self._moves(attempt, solution, chosen, pins),
         )
+
+    def _moves(
+        self, attempt: Attempt, solution: Solution, chosen: Mapping[str, Candidate], pins: Sequence[Pin]
+    ) -> tuple[Move, ...]:
+        """Why the lock differs from the one before it; computed only if there is one."""
+        if self._options.previous is None:
+            return ()
+        from torchlock.lock.moves import moves_of
+
+        found = moves_of(attempt.universe, attempt.units, self._options, solution, chosen, pins)
+        return tuple(found)
 
 
 def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
@@ -151,7 +162,7 @@ def _check_python(inputs: Inputs, target: Target) -> None:
         return
     specifier, (path, line, _) = inputs.requires_python
     if not specifier.contains(target.python.full, prereleases=True):
-        raise InputError(
+        raise WrongTarget(
             f"this project requires Python {specifier}, and the target has {target.python.full}",
             path=path,
             line=line,

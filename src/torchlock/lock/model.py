@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.knowledge.rules import HOST_PREFIX, specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
     from torchlock.lock.installed_base import Base
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.kept import KeptPackage
+    from torchlock.solve.sharing import Sharing
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File
     from torchlock.target import Target
@@ -30,7 +31,10 @@ class Options(NamedTuple):
     dependencies stay as new as possible, because old dependencies were hardly ever tested with them.
     ``hashes``: the lock gets hashes.
     ``preferred`` are the pins of an existing lock to keep, by name; ``upgraded`` names the packages of it that
-    should be as new as possible. ``base`` is what the lock is installed into, whose packages stay.
+    should be as new as possible. ``previous`` are all pins of that lock, also those that need not be kept: the
+    lock says why it differs from them. ``base`` is what the lock is installed into, whose packages stay.
+    ``sharing`` is what several targets of one run have in common, and ``shared`` are sets of versions that the
+    other targets have: the first one that works is taken. ``own`` are the versions that this target has by itself.
     """
 
     unproven: bool = False
@@ -41,6 +45,38 @@ class Options(NamedTuple):
     preferred: Mapping[str, str] = MappingProxyType({})
     upgraded: Collection[str] = ()
     base: Base | None = None
+    previous: Previous | None = None
+    sharing: Sharing | None = None
+    shared: Sequence[Mapping[str, str]] = ()
+    own: Mapping[str, str] = MappingProxyType({})
+
+
+class Previous(NamedTuple):
+    """The lock that a new one replaces: its versions on the target by name, and its build ("": unknown)."""
+
+    pins: Mapping[str, str]
+    build: str = ""
+
+
+class Move(NamedTuple):
+    """Why a package is not in the lock as it was in the lock before.
+
+    ``old`` and ``new`` are versions; "" if the package is new, or gone. ``text`` is the reason in words, "" if it
+    is unknown. ``kind`` is the kind of reason: newer (a newer release, and the old pin need not be kept), input
+    (a line of the user), follows (another package that changed), needs (another package), rule (a rule about
+    packages that did not change), machine (a library, driver or GPU of the target), build (another build), gone
+    (the old release cannot be used any more), target (it is for other targets only), base (it is installed
+    already), unneeded (nothing needs it), "" if unknown. ``rule`` is the rule of the reason, and ``package`` the
+    package that it is about.
+    """
+
+    name: str
+    old: str
+    new: str
+    kind: str = ""
+    text: str = ""
+    rule: str = ""
+    package: str = ""
 
 
 class Pin(NamedTuple):
@@ -141,6 +177,7 @@ class Lock(NamedTuple):
     """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds.
 
     ``base`` is what it is installed into; ``kept`` are packages of it that the pins need, and that stay.
+    ``moves`` say why packages differ from the lock before this one (``Options.previous``).
     """
 
     target: Target
@@ -151,6 +188,7 @@ class Lock(NamedTuple):
     builds: FromBuilds | None = None
     base: Base | None = None
     kept: tuple[Pin, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     @property
     def stays(self) -> list[KeptPackage]:

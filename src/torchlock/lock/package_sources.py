@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError
+from torchlock.errors import InputError, WrongTarget
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
@@ -26,7 +26,7 @@ def settled(inputs: Inputs, target: Target) -> Inputs:
     if inputs.environments and not any(target.holds(each.text) for each in inputs.environments):
         path, line, _ = inputs.environments[0]
         allowed = "; ".join(each.text for each in inputs.environments)
-        raise InputError(f"the project is locked for {allowed} only, not for {target}", path=path, line=line)
+        raise WrongTarget(f"the project is locked for {allowed} only, not for {target}", path=path, line=line)
     found = replace(inputs, requirements=[], constraints=[*inputs.constraints], routes=dict(inputs.routes))
     for written in [*inputs.constraints, *inputs.overrides]:
         source = source_for(written, target)

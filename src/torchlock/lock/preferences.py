@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from torchlock.errors import TorchlockError, Undecided
-from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.conflict_core import UserRequirement, anchors, contested, demands, minimal_conflict
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
-from torchlock.solve.propagate import DomainWipeout, propagate
-from torchlock.standards.dependency import Dependency
-from torchlock.standards.filenames import same_version
 from torchlock.terms import Origin, ParsedRequirement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from torchlock.lock.model import Options
-    from torchlock.solve.candidates import Candidate
-    from torchlock.solve.problem import Solution
+    from torchlock.solve.problem import Problem, Solution
     from torchlock.solve.universe import Universe
 
 
@@ -42,19 +35,88 @@ def solve_keeping(universe: Universe, units: Sequence[UserRequirement], options:
 
 
 def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
-    soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
-    firm = [*units, *_newest(universe, units, options)] if soft else units
-    while soft:
-        try:
-            solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
-        except GaveUp:  # too hard with the pins: solve without them
-            break
+    soft = {name: unit for name, version in options.preferred.items() if (unit := pinned(universe, name, version))}
+    if soft:
+        leading = {*FAMILY, *(need.identifier.partition("[")[0] for unit in units for need in unit.roots)}
+        keeper = _Keeper(universe, units, [*units, *_newest(universe, units, options)])
+        solution = keeper.all_of(soft.values())
+        if solution is None:  # Keep what the user names and the torch family first, then what these need.
+            keeper.most_of([unit for name, unit in soft.items() if name in leading])
+            solution = keeper.most_of([unit for name, unit in soft.items() if name not in leading])
         if solution is not None:
             return solution
-        blamed = {id(unit) for unit in minimal_conflict(universe, soft, firm)}
-        still = [unit for unit in soft if id(unit) not in blamed]
-        soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
-    return resolve(universe, *demands(units), anchors(universe, units))
+    return resolved(universe, units, anchors(universe, units))
+
+
+def resolved(universe: Universe, held: Sequence[UserRequirement], anchored: Problem) -> Solution | None:
+    """The newest solution of some lines; a solution of another target is tried first.
+
+    Raises:
+        GaveUp: the search reached its limit.
+    """
+    demanded = demands(held)
+    sharing = universe.sharing
+    if sharing is None:
+        return resolve(universe, *demanded, anchored)
+    solution = sharing.try_known(universe, *demanded) or resolve(universe, *demanded, anchored)
+    if solution is not None:
+        sharing.keep(universe, demanded[0], solution)
+    return solution
+
+
+class _Keeper:
+    """Adds pins of an existing lock to firm lines, as long as there is a solution."""
+
+    def __init__(
+        self, universe: Universe, units: Sequence[UserRequirement], firm: Sequence[UserRequirement]
+    ) -> None:
+        self._universe = universe
+        self._anchors = anchors(universe, units)
+        self._held = [*firm]
+
+    def all_of(self, soft: Iterable[UserRequirement]) -> Solution | None:
+        """The solution with all of these pins; None if there is none, or the search gives up."""
+        try:
+            return resolved(self._universe, [*self._held, *soft], self._anchors)
+        except GaveUp:
+            return None
+
+    def most_of(self, soft: Sequence[UserRequirement]) -> Solution | None:
+        """The solution with as many of these pins as possible, which are held from then on.
+
+        A package whose pin is dropped is held at its new version, too. None if there is no solution.
+        """
+        left, dropped = [*soft], list[UserRequirement]()
+        while (solution := self.all_of(left)) is None and left:
+            blamed = {id(unit) for unit in minimal_conflict(self._universe, left, self._held)}
+            if not blamed:
+                return None  # the firm lines are the conflict
+            dropped += [unit for unit in left if id(unit) in blamed]
+            left = [unit for unit in left if id(unit) not in blamed]
+        if solution is None:
+            return None
+        self._held += left
+        solution = self._with_dropped(dropped, solution)
+        for unit in dropped:
+            name = unit.limits[0][0]
+            if name in solution:
+                self._held.append(unit._replace(limits=((name, 1 << solution[name]),)))
+        return solution
+
+    def _with_dropped(self, dropped: Sequence[UserRequirement], solution: Solution) -> Solution:
+        """The solution that also keeps the dropped pins that conflict with nothing after all, torch first.
+
+        Of the pins in a conflict all are dropped, but often one of them is enough.
+        """
+        names = {id(unit): unit.limits[0][0] for unit in dropped}
+        for unit in sorted(dropped, key=lambda unit: (names[id(unit)] != "torch", names[id(unit)] not in FAMILY)):
+            name, mask = unit.limits[0]
+            kept = name not in solution or mask >> solution[name] & 1
+            found = solution if kept else self.all_of([unit])
+            if found is not None:
+                self._held.append(unit)
+                solution = found
+        return solution
 
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:
@@ -80,7 +142,8 @@ def _newest(universe: Universe, units: Sequence[UserRequirement], options: Optio
     ]
 
 
-def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
+def pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
+    """A pin of an existing lock in the terms of a universe; None if no source has the release any more."""
     try:
         mask = universe.mask(name, f"=={version}")
     except TorchlockError:  # a package of the old lock that no source has any more
@@ -90,64 +153,3 @@ def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | No
         if mask
         else None
     )
-
-
-def changed_pins(
-    universe: Universe,
-    units: Sequence[UserRequirement],
-    preferred: Mapping[str, str],
-    chosen: Mapping[str, Candidate],
-) -> Iterator[str]:
-    """Notes on pins of the existing lock that changed. A pin that the snapshot does not know may be good."""
-    for name, version in preferred.items():
-        if name not in chosen or _is_of(str(chosen[name].version), version, universe):
-            continue
-        new = chosen[name].version
-        source = universe.provenance(name)
-        if source.as_of and not any(_is_of(each, version, universe) for each in _known(universe, name)):
-            lost = f"{name}=={version} of the existing lock is not known{source.dated}"
-            label = version.partition("+")[2] if universe.target.accelerator == "pypi" else ""
-            way = f"; --accelerator {label} keeps that build" if name in FAMILY and kind_of(label) else ""
-            yield f"{lost}, and the index was not asked; now {new}{way}"
-        else:
-            changed = "updated" if new > Version(version) else "downgraded"
-            yield f"{changed} {name} {version} → {new}, because {_why(universe, units, name, version)}"
-
-
-def _why(universe: Universe, units: Sequence[UserRequirement], name: str, version: str) -> str:
-    """Why a pin of the existing lock did not hold."""
-    for item in universe.rejected(name):
-        if _is_of(item.version, version, universe):
-            return {
-                "wheel": f"{version} has no wheel for {universe.target}",
-                "python": f"{version} requires Python {item.detail}",
-                "newer": f"of {version}: {item.detail}",
-                "gpu": f"of {version}: {item.detail}",
-            }.get(item.why, f"{version} cannot be used any more")
-    for (other, read), unread in universe.unreadable.items():
-        if other == name and _is_of(read, version, universe):
-            return f"of {read} {unread.message}"
-    pin = UserRequirement(
-        ParsedRequirement(None, Origin(None, None, name)),
-        roots=tuple(universe.require(Dependency(name, f"=={version}"), None)),
-    )
-    for unit in units:
-        try:
-            propagate(anchors(universe, [pin, unit]), *demands([pin, unit]))
-        except DomainWipeout:
-            return f"{version} conflicts with {unit.written.origin.text.strip()}"
-    return f"no solution with {name}=={version} was found"
-
-
-def _is_of(version: str, pin: str, universe: Universe) -> bool:
-    """Whether a version is the one of a pin. In a lock for a build, a pin without a label is any of its builds."""
-    if universe.target.accelerator != "pypi" and "+" not in pin:
-        version = version.partition("+")[0]
-    return same_version(version, pin)
-
-
-def _known(universe: Universe, name: str) -> Iterator[str]:
-    """Every version of a project that its source lists."""
-    for candidate in (*universe.candidates(name), *universe.held.get(name, ())):
-        yield str(candidate.version)
-    yield from (item.version for item in universe.rejected(name))

@@ -40,8 +40,14 @@ def pins_of(document: Document) -> dict[str, str]:
     """The versions that the entries of a document pin, by normalised name."""
     found: dict[str, str] = {}
     for entry in document.entries:
-        version = entry.specifier[2:]
-        is_pin = entry.specifier.startswith("==") and not version.startswith("=") and not {*version} & {*",*"}
-        if is_pin and entry.name and not entry.constraint and entry.channel == "pip":
+        version = exact_version(entry.specifier)
+        if version and entry.name and not entry.constraint and entry.channel == "pip":
             found.setdefault(entry.name, version)
     return found
+
+
+def exact_version(specifier: str) -> str:
+    """The one version that a specifier set pins; "" if it pins none."""
+    version = specifier[2:]
+    is_pin = specifier.startswith("==") and not version.startswith("=") and not {*version} & {*",*"}
+    return version if is_pin else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_strictly
 from torchlock.manifests.paths import is_folder, is_there
+from torchlock.runtime.staging import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,10 +57,14 @@ def read_included(path: str) -> str:
 def read_bytes(path: str) -> bytes:
     """The content of a file, or of standard input for ``-``.
 
+    Of a staged file, it is the staged content.
+
     Raises:
         InputError: it cannot be read, or is larger than 64 MB.
     """
-    return _read(path, _bounded)
+    stage = current()
+    content = stage.read(path) if stage is not None else None
+    return _read(path, _bounded) if content is None else content
 
 
 def read_ends(path: str) -> Ends:

@@ -18,6 +18,7 @@ from torchlock.errors import InputError
 from torchlock.report import attributes
 from torchlock.report.attributes import CannotKeep
 from torchlock.report.ledger import current
+from torchlock.runtime import staging
 from torchlock.runtime.interrupts import deferred_signals
 from torchlock.runtime.temporary import Temporary, sweep
 
@@ -34,7 +35,7 @@ _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 class WrittenFile(NamedTuple):
     """How a file was written: ``remark`` is a sentence for the user if it was not replaced, else "".
 
-    ``whole`` is False if the reader of a pipe exited before the end.
+    ``whole`` is False if the reader of a pipe exited before the end, or the file is only staged.
     """
 
     remark: str = ""
@@ -54,11 +55,16 @@ def write_bytes(path: str, content: bytes, *, expected: bytes | None = None) -> 
     If that is not possible, the file is written in place, and ``WrittenFile.remark`` says why: a failure then
     restores the old content, but a process that is killed meanwhile can leave a part.
 
-    With ``expected``, the file is written only if this is its content.
+    With ``expected``, the file is written only if this is its content. If a stage is open, the file is only
+    collected; it counts as written if the stage is final.
 
     Raises:
         InputError: the file cannot be written, or has another content than expected.
     """
+    stage = staging.current()
+    if stage is not None:
+        stage.write(path, content)
+        return WrittenFile(whole=stage.final)
     try:
         return _written(path, content, expected)
     except (OSError, ValueError) as error:

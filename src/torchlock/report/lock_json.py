@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.redaction import masked_values
+from torchlock.report.targets import target_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.finding import DataUpdate
     from torchlock.lock import HostNote, Lock, Pin
+    from torchlock.target import Target
 
 
 def render(
@@ -22,10 +24,12 @@ def render(
     data_date: str,
     version: str,
     update: DataUpdate | None = None,
+    changes: Sequence[dict[str, Any]] | None = None,
 ) -> str:
-    """One object: torchlock, data, target, packages (by name), system, indexes, notes.
+    """One object: torchlock, data, target, packages (by name), system, indexes, notes, changes.
 
-    It has ``data_update``, too, if the data were updated on this machine.
+    ``changes`` are those from the existing lock (``changes_json``), None if there is none. The object has
+    ``data_update``, too, if the data were updated on this machine.
     """
     return (
         json.dumps(
@@ -34,25 +38,69 @@ def render(
                     "torchlock": version,
                     "data": data_date,
                     **({} if update is None else {"data_update": update.row()}),
-                    "target": {
-                        "python": lock.target.python.full,
-                        "platform": lock.target.platform.spelled,
-                        "accelerator": lock.target.accelerator,
-                        "gpu": lock.target.gpu or None,
-                        "system": lock.target.system,
-                        "libraries": dict(sorted(lock.target.libraries.items())),
-                    },
+                    "target": target_row(lock.target),
                     "packages": [_package(pin) for pin in lock.pins],
                     **_installed(lock),
                     "system": [_system(note) for note in lock.host],
                     "indexes": list(indexes),
                     "notes": list(notes),
+                    "changes": None if changes is None else list(changes),
                 }
             ),
             indent=2,
         )
         + "\n"
     )
+
+
+class TargetResult(NamedTuple):
+    """What a run gave for one of its targets. ``lock`` is None without a solution, and ``because`` says why.
+
+    ``name`` is that of its table in the project, ``file`` the output file; "" for none.
+    """
+
+    target: Target
+    lock: Lock | None
+    name: str = ""
+    file: str = ""
+    because: tuple[str, ...] = ()
+
+
+def render_many(
+    results: Sequence[TargetResult],
+    *,
+    indexes: Sequence[str],
+    notes: Sequence[str],
+    data_date: str,
+    version: str,
+    update: DataUpdate | None = None,
+    changes: Sequence[dict[str, Any]] | None = None,
+) -> str:
+    """As ``render``, with ``targets`` in place of target, packages and system: one object for each target."""
+    table = {
+        "torchlock": version,
+        "data": data_date,
+        **({} if update is None else {"data_update": update.row()}),
+        "targets": [_result(result) for result in results],
+        "indexes": list(indexes),
+        "notes": list(notes),
+        "changes": None if changes is None else list(changes),
+    }
+    return json.dumps(masked_values(table), indent=2) + "\n"
+
+
+def _result(result: TargetResult) -> dict[str, Any]:
+    lock = result.lock
+    return {
+        "name": result.name or None,
+        "target": target_row(result.target),
+        "file": result.file or None,
+        "status": "left out" if lock is None else "locked",
+        "because": list(result.because),
+        "packages": [] if lock is None else [_package(pin) for pin in lock.pins],
+        "system": [] if lock is None else [_system(note) for note in lock.host],
+        "notes": [] if lock is None else list(lock.notes),
+    }
 
 
 def _installed(lock: Lock) -> dict[str, Any]:

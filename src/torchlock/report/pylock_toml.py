@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
+from torchlock.report.requirements_many import about_targets
 from torchlock.report.requirements_txt import about_builds
 from torchlock.standards.filenames import is_distribution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torchlock.finding import DataUpdate
     from torchlock.lock import Lock, Pin
+    from torchlock.lock.joined import JoinedLock
     from torchlock.standards.index_file import File
     from torchlock.target import Target
 
@@ -35,34 +37,92 @@ def render(
         each file, and these are unknown.
     """
     target = lock.target
-    lines = [
-        f"# {command}",
-        *about_builds(lock),
-        "",
-        'lock-version = "1.0"',
-        f"environments = [{_string(environment(target))}]",
-        f"requires-python = {_string(f'=={target.python.major}.{target.python.minor}.*')}",
-        "extras = []",
-        "dependency-groups = []",
-        'created-by = "torchlock"',
-    ]
+    lines = [f"# {command}", *about_builds(lock), "", *_head([environment(target)], [target])]
     for pin in sorted(lock.pins, key=lambda pin: pin.name):
-        lines += ["", *_package(pin, address)]
+        lines += ["", *_package(pin, pin.files if pin.exact is None else (pin.exact,), address)]
     lines += ["", "[tool.torchlock]", f"data = {_string(data_date)}", f"target = {_string(str(target))}"]
+    return "\n".join([*lines, *_of_update(update)]) + "\n"
+
+
+def render_many(
+    lock: JoinedLock,
+    *,
+    address: Callable[[str, File], str],
+    command: str,
+    data_date: str,
+    update: DataUpdate | None = None,
+) -> str:
+    """The whole file for many targets: ``environments`` has one marker for each that markers separate.
+
+    Raises:
+        InputError: as ``render``.
+    """
+    targets = lock.targets
+    environments = list(dict.fromkeys(environment(target, among=targets) for target in targets))
+    lines = [f"# {command}", *about_targets(lock), "", *_head(environments, targets)]
+    for joined in lock.pins:
+        lines += ["", *_package(joined.pin, joined.files, address)]
+    lines += ["", "[tool.torchlock]", f"data = {_string(data_date)}"]
+    rules = sorted({rule for joined in lock.pins for _, rule in joined.pin.rules})
+    lines += [f"rules = [{', '.join(map(_string, rules))}]"]
+    lines += ["targets = [", *(f"    {_inline(_target(target))}," for target in targets), "]"]
+    return "\n".join([*lines, *_of_update(update)]) + "\n"
+
+
+def _head(environments: Sequence[str], targets: Sequence[Target]) -> Iterator[str]:
+    """The keys of the whole lock."""
+    yield 'lock-version = "1.0"'
+    if len(environments) == 1:
+        yield f"environments = [{_string(environments[0])}]"
+    else:
+        yield "environments = ["
+        yield from (f"    {_string(marker)}," for marker in environments)
+        yield "]"
+    yield f"requires-python = {_string(_requires_python(targets))}"
+    yield "extras = []"
+    yield "dependency-groups = []"
+    yield 'created-by = "torchlock"'
+
+
+def _requires_python(targets: Sequence[Target]) -> str:
+    """The Pythons of the targets: the minor releases from the oldest to the newest."""
+    oldest, newest = (choose(target.python[:2] for target in targets) for choose in (min, max))
+    if oldest == newest:
+        return f"=={oldest[0]}.{oldest[1]}.*"
+    return f">={oldest[0]}.{oldest[1]},<{newest[0]}.{newest[1] + 1}"
+
+
+def _target(target: Target) -> dict[str, Any]:
+    """A target in the table of torchlock."""
+    stated = {"gpu": target.gpu, "system": "" if target.system == "none" else target.system}
+    return {
+        "python": target.python.full + ("t" if target.python.free_threaded else ""),
+        "platform": target.platform.spelled,
+        "accelerator": target.accelerator,
+        **{key: value for key, value in stated.items() if value},
+    }
+
+
+def _of_update(update: DataUpdate | None) -> Iterator[str]:
     if update is not None:
-        lines += ["", "[tool.torchlock.data-update]", f"date = {_string(update.date)}"]
-        lines += [f"from = {_string(masked(update.source))}"]
-    return "\n".join(lines) + "\n"
+        yield ""
+        yield "[tool.torchlock.data-update]"
+        yield f"date = {_string(update.date)}"
+        yield f"from = {_string(masked(update.source))}"
 
 
-def environment(target: Target) -> str:
-    """The marker that holds on the target's Python and platform."""
+def environment(target: Target, among: Sequence[Target] = ()) -> str:
+    """The marker that holds on the target's Python and platform.
+
+    If there are targets with other patch releases of this Python, it names the whole version.
+    """
     known = target.environment
-    keys = ("python_version", "sys_platform", "platform_machine")
-    return " and ".join(f'{key} == "{known[key]}"' for key in keys)
+    patches = {each.python.full for each in among if each.python[:2] == target.python[:2]}
+    python = "python_full_version" if len(patches) > 1 else "python_version"
+    return " and ".join(f'{key} == "{known[key]}"' for key in (python, "sys_platform", "platform_machine"))
 
 
-def _package(pin: Pin, address: Callable[[str, File], str]) -> Iterator[str]:
+def _package(pin: Pin, files: Sequence[File], address: Callable[[str, File], str]) -> Iterator[str]:
     if pin.unproven is not None:
         yield f"# unproven: {one_line(masked(str(pin.unproven)))}"
     yield "[[packages]]"
@@ -76,7 +136,6 @@ def _package(pin: Pin, address: Callable[[str, File], str]) -> Iterator[str]:
         return
     if pin.page:
         yield f"index = {_string(masked(pin.page))}"
-    files = pin.files if pin.exact is None else (pin.exact,)
     wheels = [file for file in files if file.filename.endswith(".whl")]
     for file in files:
         if file not in wheels:

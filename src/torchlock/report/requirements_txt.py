@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from torchlock.finding import DataUpdate
     from torchlock.knowledge.systems import System
     from torchlock.lock import HostNote, Lock, Pin
-    from torchlock.lock.model import FromBuilds
     from torchlock.standards.index_file import File
 
 FIRST_LINE = "# This file was made by torchlock"
@@ -45,8 +44,9 @@ def render(
         *([""] if options else []),
     ]
     for pin in lock.pins:
-        lines += _entry(pin, lock.builds, hashes=hashes, annotate=annotate)
-    closing = [*_closing(lock, system), *(_without_hash(lock) if hashes else ())]
+        exact = None if lock.builds is None else lock.builds.file_of(pin)
+        lines += entry(pin, exact, hashes=hashes, annotate=annotate)
+    closing = [*closing_comment(lock.host, system), *(without_hash(lock.pins) if hashes else ())]
     if closing:
         lines += ["", *(f"# {line}".rstrip() for line in closing)]
     return "\n".join(lines) + "\n"
@@ -68,8 +68,8 @@ def about_builds(lock: Lock) -> Iterator[str]:
     yield from comments.lines()
 
 
-def _entry(pin: Pin, builds: FromBuilds | None, *, hashes: bool, annotate: bool) -> Iterator[str]:
-    exact = None if builds is None else builds.file_of(pin)
+def entry(pin: Pin, exact: File | None, *, hashes: bool, annotate: bool) -> Iterator[str]:
+    """The lines of one pin; ``exact`` is the file that is named by its address, if there is one."""
     files = pin.files if exact is None else (exact,)
     digests = sorted(
         f"{algorithm}:{digest}" for file in files for algorithm, digest in file.hashes.items() if hashes
@@ -94,13 +94,13 @@ def _named(files: Sequence[File]) -> str:
     return ", ".join(file.filename for file in files) or "none of its files is known"
 
 
-def _without_hash(lock: Lock) -> Iterator[str]:
+def without_hash(pins: Sequence[Pin]) -> Iterator[str]:
     """What installers do with files of the PyTorch index that have no hash, and how to get one."""
-    bare = [pin for pin in lock.pins if pin.page and not (pin.exact and pin.exact.hashes)]
+    bare = [pin for pin in pins if pin.page and not (pin.exact and pin.exact.hashes)]
     if not bare:
         return
     yield f"Without a hash: {', '.join(f'{pin.name} {pin.version}' for pin in bare)}."
-    if any(file.hashes for pin in lock.pins for file in pin.files):
+    if any(file.hashes for pin in pins for file in pin.files):
         yield "pip refuses this file, also without --require-hashes: other lines have a hash, so each needs one."
         yield "uv installs it, and does not verify what has no hash."
     else:
@@ -128,11 +128,11 @@ def _via(pin: Pin) -> Iterator[str]:
         yield from (f"    #   {name}" for name in who)
 
 
-def _closing(lock: Lock, system: System | None) -> Iterator[str]:
+def closing_comment(host: Sequence[HostNote], system: System | None) -> Iterator[str]:
     """The comment block at the end: required, optional and bundled system libraries."""
-    yield from _section("Required from the system:", lock, "needs", system)
-    yield from _section("Optional, for more features:", lock, "wants", system)
-    bundled = [note for note in lock.host if note.kind == "bundles"]
+    yield from _section("Required from the system:", host, "needs", system)
+    yield from _section("Optional, for more features:", host, "wants", system)
+    bundled = [note for note in host if note.kind == "bundles"]
     if bundled:
         yield "Bundled, nothing to install:"
         yield from (
@@ -142,8 +142,8 @@ def _closing(lock: Lock, system: System | None) -> Iterator[str]:
         )
 
 
-def _section(title: str, lock: Lock, kind: str, system: System | None) -> Iterator[str]:
-    notes = [note for note in lock.host if note.kind == kind and note.library not in ("glibc", "macos", "musl")]
+def _section(title: str, host: Sequence[HostNote], kind: str, system: System | None) -> Iterator[str]:
+    notes = [note for note in host if note.kind == kind and note.library not in ("glibc", "macos", "musl")]
     if not notes:
         return
     yield title

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from torchlock.solve.candidates import Candidate, Policy
 
 
-def counted(name: str, candidates: Sequence[Candidate], policy: Policy) -> tuple[list[Candidate], list[Candidate]]:
-    """The candidates that are used, best first, and those held back because they are unproven."""
-    kept = list(candidates)
+def counted(name: str, candidates: list[Candidate], policy: Policy) -> tuple[list[Candidate], list[Candidate]]:
+    """The candidates that are used, best first, and those held back because they are unproven.
+
+    The list of candidates is not changed, and is returned itself if nothing is held back.
+    """
+    kept = candidates
     if name not in FAMILY or policy.unproven is Unproven.ANY:
         return kept, []
     unproven = {candidate.version for candidate in kept if candidate.unproven is not None}

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
+    from torchlock.solve.sharing import Sharing
     from torchlock.solve.source import ReleaseSource
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
 class Universe:
     """A ``Problem`` made of releases and rules.
 
-    ``overrides`` replace every requirement on a package by these. Needs on projects that only an index knows
+    ``overrides`` replace every requirement on a package by these. ``sharing`` is what it has in common with the
+    universes of other targets. Needs on projects that only an index knows
     appear only after ``learn``.
 
     ``held`` are the candidates held back for being unproven (``solve.policy``); ``outdated`` the projects of
@@ -65,7 +67,9 @@ class Universe:
         source: ReleaseSource,
         policy: Policy,
         overrides: Mapping[str, Sequence[Dependency]] | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
+        self.sharing = sharing
         self.provenance = source.provenance
         self.held: dict[str, list[Candidate]] = {}
         self.outdated: set[str] = set()
@@ -78,6 +82,7 @@ class Universe:
         self._sieve = CandidateFilter(target, policy)
         self._overrides = overrides or {}
         self._is_local = source.is_local
+        self._local: set[str] = set()
         self._partial: dict[tuple[str, int], list[Need]] = {}
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
@@ -230,8 +235,16 @@ class Universe:
             name not in self._candidates
             and (candidate.name, candidate.version) not in self._learned
             and not is_virtual(name)
-            and not self._is_local(name)
+            and not self._at_hand(name)
         )
+
+    def _at_hand(self, name: str) -> bool:
+        """Whether no index has to be asked for a project. Once that is so, it stays so."""
+        if name not in self._local:
+            if not self._is_local(name):
+                return False
+            self._local.add(name)
+        return True
 
     def _known(self, identifier: str, index: int) -> bool:
         """Whether a candidate's requirements are known without asking an index."""
@@ -249,7 +262,7 @@ class Universe:
         except UnknownPackage as error:
             self.unknown[name] = error
             releases = ()
-        candidates, rejected = self._sieve.sort(name, releases)
+        candidates, rejected = self._sorted(name, releases)
         if any(item.wheel for item in self.matrix.about(name)):
             candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
@@ -262,11 +275,17 @@ class Universe:
             if statement.never
         }
         rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
-        kept = [candidate for candidate in candidates if candidate.version not in never]
+        kept = [each for each in candidates if each.version not in never] if never else candidates
         self._candidates[name] = kept
         self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
         self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.version in yanked)
+
+    def _sorted(self, name: str, releases: Sequence[Release]) -> tuple[list[Candidate], list[Rejected]]:
+        if self.sharing is None:
+            return self._sieve.sort(name, releases)
+        found = self.sharing.sorted(name, releases, self.target, self._policy, self._sieve.sort)
+        return found[0], list(found[1])
 
     def _by_wheel(self, candidate: Candidate) -> Candidate:
         """The candidate without the wheels that do not load on this machine, if another of its wheels does."""
@@ -304,11 +323,12 @@ class Universe:
             return full(len(candidates)) & ~yanked
         if not is_virtual(name) and _names_later(specifier, self._latest[name]):
             self.outdated.add(name)
-        admitted = specifier_set(specifier)
-        mask = 0
-        for index, candidate in enumerate(candidates):
-            if candidate.unversioned or admitted.contains(candidate.version):
-                mask |= 1 << index
+        sharing = self.sharing
+        mask = None if sharing is None else sharing.mask(candidates, specifier)
+        if mask is None:
+            mask = _admitted(candidates, specifier)
+            if sharing is not None:
+                sharing.keep_mask(candidates, specifier, mask)
         if yanked & mask and not is_exact(specifier):
             mask &= ~yanked
         return mask
@@ -426,6 +446,16 @@ class Universe:
                 candidate.version
             ):
                 yield Need(f"{EXCLUSION}{number}", 0b10, Ruled(name, version, statement, None))
+
+
+def _admitted(candidates: Iterable[Candidate], specifier: str) -> int:
+    """The candidates that a specifier set admits."""
+    admitted = specifier_set(specifier)
+    mask = 0
+    for index, candidate in enumerate(candidates):
+        if candidate.unversioned or admitted.contains(candidate.version):
+            mask |= 1 << index
+    return mask
 
 
 def _version(release: Release) -> Version:

@@ -10,9 +10,15 @@ if TYPE_CHECKING:
     import argparse
 
 DESCRIPTION = """\
-Resolve requirements into a pinned, hashed lock that loads on one target. Uses
-wheel metadata, and rules for the facts that wheel metadata omits.
+Resolve requirements into a pinned, hashed lock that loads on one target, or on
+each of many. Uses wheel metadata, and rules for the facts that wheel metadata
+omits.
 """
+_MANY = """\
+Each target is solved and judged by itself. One requirements file or pylock.toml
+holds all of them, with environment markers. What no marker can say (cpu or
+cu128, two C libraries) needs a file for each: -o 'requirements-{accelerator}.txt';
+{python}, {platform} and {target} are replaced in the same way."""
 EPILOG = """\
 examples:
   torchlock lock torchaudio soundfile -o requirements.txt
@@ -21,28 +27,59 @@ examples:
   torchlock lock -r pyproject.toml --extra audio --group test -o pylock.toml
   torchlock lock -r requirements.in -o requirements.txt -P torch      update torch, keep other pins
   torchlock lock -r requirements.in -o requirements.txt --wheelhouse wheels     for a machine without a network
+  torchlock lock -r requirements.in -o requirements.txt -U --diff     what would an upgrade of all change?
   torchlock lock -r requirements.in -o requirements.txt --check       in CI: is the lock up to date?
   torchlock lock torchaudio librosa --base-image pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime
   torchlock lock torchaudio librosa --constraint-from .venv          keep what is installed there
+  torchlock lock -r requirements.in --python 3.11-3.13 --platform linux-x86_64 --platform macos-arm64
+  torchlock lock -r requirements.in --accelerator cpu --accelerator cu128 -o 'requirements-{accelerator}.txt'
   torchlock lock torch torchaudio --system-lib cuda-driver=550.54     for a machine with this driver
 
 exit codes: 0 locked, 1 no solution (or --check found a difference), 2 input that cannot be used
 """
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command, but for those that every command has."""
-    _add_inputs(parser)
-    add_target(parser)
+def add_options(parser: argparse.ArgumentParser, requirements: str = 'like "torch>=2.4" torchaudio') -> None:
+    """Add the arguments of the command, but for those that every command has.
+
+    ``requirements`` is the help of the requirements on the command line.
+    """
+    _add_inputs(parser, requirements)
+    add_target(parser, many=True)
+    _add_targets(parser)
     add_base(parser)
     _add_choice(parser)
     add_sources(parser)
     _add_output(parser)
 
 
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
+def _add_targets(parser: argparse.ArgumentParser) -> None:
+    """One lock for many targets."""
+    group = parser.add_argument_group("many targets (default: each combination of the values above)", _MANY)
+    add = group.add_argument
+    add("--universal", action="store_true", help="every supported Python of the project, on every platform")
+    add(
+        "--target",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="targets",
+        help="lock for this target of [[tool.torchlock.target]] in the project (repeatable; default: for all of "
+        "them, unless other options state the target)",
+    )
+    add(
+        "--fork",
+        choices=("fewest", "python", "newest"),
+        default="python",
+        help="which versions targets have in common, where that costs no target a working set: python: those of "
+        "the same Python; fewest: all; newest: none, each has its newest set (default: python)",
+    )
+    add("--partial", action="store_true", help="leave out the targets that have no solution, and say which")
+
+
+def _add_inputs(parser: argparse.ArgumentParser, requirements: str) -> None:
     group = parser.add_argument_group("input (default: ./pyproject.toml or ./requirements.in)")
-    group.add_argument("requirements", nargs="*", metavar="REQUIREMENT", help='like "torch>=2.4" torchaudio')
+    group.add_argument("requirements", nargs="*", metavar="REQUIREMENT", help=requirements)
     add = group.add_argument
     add(
         "-r",
@@ -109,6 +146,14 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         dest="upgrade_packages",
         help="ignore this pin of the existing output file, or set it: -P torch, -P torch==2.8.0 (repeatable)",
     )
+    add(
+        "--upgrade-group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="upgrade_groups",
+        help="as -P, for all packages that this dependency group of the project lists (repeatable)",
+    )
     add("--pre", action="store_true", help="allow pre-releases")
     add_unproven(add)
     add(
@@ -174,3 +219,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="describe the solution as JSON on standard output")
     add("--check", action="store_true", help="write nothing; exit 1 and show the difference if -o would change")
     add("--dry-run", action="store_true", help="write no file; show the lock on standard output")
+    add(
+        "--diff",
+        action="store_true",
+        help="write no file; show the difference to -o on standard output, for patch",
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -55,17 +56,22 @@ def add_build(parser: Adder) -> None:
     )
 
 
-def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> None:
-    """Add the target options; with ``of_files``, the default is the target that each file declares."""
+def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False, many: bool = False) -> None:
+    """Add the target options.
+
+    With ``of_files``, the default is the target that each file declares. With ``many``, Python, platform and build
+    are lists of values; an empty list means the default.
+    """
     from torchlock.target import PLATFORMS
 
     what = "default: what each file declares, else all" if of_files else "the Python and machine to lock for"
     group = parser.add_argument_group(f"target ({what})")
-    add = group.add_argument
+    add = partial(_add_many, group) if many else group.add_argument
     add(
         "--python",
         metavar="VERSION",
         help="3.11, 3.11.7, 3.13t, or the path of an interpreter, which is run"
+        + (", or a range like 3.10-3.13" if many else "")
         + ("" if of_files else " (default: the Python that runs torchlock)"),
     )
     add(
@@ -91,7 +97,18 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
             "project; else pypi)"
         ),
     )
-    add_gpu(add, of_files=of_files)
+    add_gpu(group.add_argument, of_files=of_files)
+    _add_system(group)
+
+
+def _add_many(group: argparse._ArgumentGroup, name: str, **settings: Any) -> None:
+    """Add an option that may be repeated, whose values are combined with those of the others."""
+    said = f"{settings.pop('help')}; repeatable, one lock for all"
+    group.add_argument(name, **{**settings, "action": "many", "default": [], "help": said})
+
+
+def _add_system(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add(
         "--system",
         metavar="NAME",

@@ -1,0 +1,54 @@
+"""Messages about many targets: each is written once, with the targets that it is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.cli.streams import Console
+from torchlock.report.targets import target_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.target import Target
+
+
+class GatheringConsole(Console):
+    """Keeps the messages about one target; progress goes to the console of the run."""
+
+    def __init__(self, outer: Console) -> None:
+        super().__init__()
+        self._outer = outer
+        self.said: list[tuple[str, str]] = []
+
+    def say(self, kind: str, text: str) -> None:
+        self.said.append((kind, text))
+
+    def line(self, text: str = "") -> None:
+        self.said.append(("line", text))
+
+    def progress(self, text: str) -> None:
+        self._outer.progress(text)
+
+    def clear(self) -> None:
+        self._outer.clear()
+
+    def take(self, *kinds: str) -> list[str]:
+        """Remove the messages of these kinds, and return them."""
+        found = [text for kind, text in self.said if kind in kinds]
+        self.said = [each for each in self.said if each[0] not in kinds]
+        return found
+
+
+def say_gathered(gathered: Sequence[tuple[Target, GatheringConsole]], console: Console) -> None:
+    """Write the messages of some targets. A message about all of them does not name them."""
+    about: dict[tuple[str, str], list[Target]] = {}
+    for target, found in gathered:
+        for kind, text in dict.fromkeys(found.said):
+            about.setdefault((kind, text.replace(str(target), "this target")), []).append(target)
+    for (kind, text), targets in about.items():
+        where = "" if len(targets) == len(gathered) else f"{target_words(targets)}: "
+        if kind == "line":
+            console.line(f"{where}{text}")
+        else:
+            console.say(kind, f"{where}{text}")

@@ -1,0 +1,202 @@
+"""What ``torchlock lock`` is asked for: requirements, files, pins to keep, options."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.cli.lock_upgrades import packages_of_groups, upgraded_packages
+from torchlock.errors import InputError
+from torchlock.lock import Options
+from torchlock.lock.inputs import merge
+from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.terms import Inputs, Origin
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Iterator, Sequence
+
+    from torchlock.cli.existing_lock import ExistingLock
+    from torchlock.cli.streams import Console
+    from torchlock.solve.sharing import Sharing
+    from torchlock.target import Target
+
+
+def check_usage(arguments: argparse.Namespace, console: Console) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        InputError: they do.
+    """
+    if arguments.output == "-":
+        arguments.output = None
+    for option, given in (("--check", arguments.check), ("--diff", arguments.diff)):
+        if given and not arguments.output:
+            raise InputError(f"{option} compares the lock with a file", hint="name the file with -o FILE")
+    if arguments.diff and arguments.json:
+        raise InputError("--diff and --json both write to standard output", hint="use only one of them")
+    if arguments.offline and arguments.refresh:
+        raise InputError("--refresh asks the index, and --offline forbids it", hint="use only one of them")
+    if arguments.emit and arguments.format:
+        raise InputError("--emit writes no lock, so --format cannot be used with it", hint="use only one of them")
+    if arguments.wheelhouse is not None:
+        from torchlock.cli.fetch import check_wheelhouse
+
+        check_wheelhouse(arguments)
+    if is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
+        console.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
+
+
+def is_pylock(arguments: argparse.Namespace) -> bool:
+    """Whether the lock is a pylock.toml."""
+    if arguments.emit:
+        return False
+    if arguments.format is None:
+        return bool(re.fullmatch(r"pylock(\.[^.]+)?\.toml", Path(arguments.output or "").name))
+    return bool(arguments.format == "pylock")
+
+
+def inputs_of(arguments: argparse.Namespace) -> Inputs:
+    """All that is asked for: on the command line, and in files."""
+    files = _files(arguments)
+    asked = [parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
+    limits = [written for written in upgraded_packages(arguments).values() if written]
+    own = Inputs(requirements=asked, constraints=limits)
+    if files or arguments.constraints or arguments.overrides:
+        return merge(own, *_read(files, arguments))
+    return own
+
+
+def _files(arguments: argparse.Namespace) -> list[str]:
+    """The files that ask for something, by default the one in the current folder.
+
+    Raises:
+        InputError: nothing is asked for.
+    """
+    files = list(arguments.files)
+    if not files and not arguments.requirements:
+        files = input_files(files)
+    if files:
+        files = _without_locks(files, alone=not arguments.requirements)
+    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
+        raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
+    return files
+
+
+def input_files(files: Sequence[str]) -> list[str]:
+    """The files that ask for something; without any, the one in the current folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [*files] or [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
+    if not found:
+        raise InputError(
+            "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
+            hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
+        )
+    return found
+
+
+def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Inputs]:
+    from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
+
+    for file in files:
+        yield read_inputs(file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras)
+    yield from map(read_constraints, arguments.constraints)
+    yield from map(read_overrides, arguments.overrides)
+
+
+def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
+    """Refuse an output that is an input, or a file that is not a lock.
+
+    Raises:
+        InputError: it is.
+    """
+    if arguments.output is None:
+        return
+    from torchlock.cli.output import guard_emitted, guard_lock
+
+    written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
+    read_from = {item.origin.path for item in written if item.origin.path is not None}
+    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
+    if arguments.emit:
+        guard_emitted(arguments.output, read_from)
+        return
+    guard_lock(arguments.output, read_from, pylock=is_pylock(arguments))
+
+
+def options_of(
+    existing: ExistingLock, arguments: argparse.Namespace, *, sharing: Sharing | None = None
+) -> Options:
+    """The options of the solver; ``sharing`` is what several targets have in common."""
+    upgraded = {*upgraded_packages(arguments), *packages_of_groups(arguments)}
+    return Options(
+        unproven=arguments.unproven,
+        pre=arguments.pre,
+        lowest=arguments.prefer == "lowest",
+        exclude_newer=_utc_time(arguments.exclude_newer),
+        hashes=is_pylock(arguments) or not arguments.no_hashes,
+        preferred=_preferred(arguments, upgraded, existing),
+        upgraded=upgraded,
+        sharing=sharing,
+    )
+
+
+def _utc_time(text: str | None) -> str | None:
+    """Convert a day (its start) or an ISO 8601 time to an ISO 8601 time in UTC."""
+    if text is None:
+        return None
+    from datetime import datetime, timezone
+
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        moment = moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise InputError(f"--exclude-newer: {text!r} is not a date", hint="like 2025-03-31") from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _preferred(arguments: argparse.Namespace, upgraded: Collection[str], existing: ExistingLock) -> dict[str, str]:
+    """The pins that the user wants kept: of the locks that are named with -r, and of the existing output file."""
+    if arguments.upgrade:
+        return {}
+    pins = {**pins_of_locks(arguments.files, existing.target), **existing.pins}
+    kept = {name: version for name, version in pins.items() if name not in upgraded}
+    if not kept:
+        return {}
+    from torchlock.lock.build_inputs import pins_for
+
+    return pins_for(kept, arguments.accelerator, existing.build_beside(arguments.accelerator))
+
+
+def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
+    """The files that ask for something; all of them, if nothing else does (``alone``) and all are locks."""
+    from torchlock.manifests.lockable import lock_kind
+
+    asking = [file for file in files if not lock_kind(file)]
+    return asking if asking or not alone else list(files)
+
+
+def pins_of_locks(files: Sequence[str], target: Target | None = None) -> dict[str, str]:
+    """The pins of the locks among some files; of several for one package, the first counts.
+
+    With a target, only pins whose markers hold there.
+    """
+    found: dict[str, str] = {}
+    if files:
+        from torchlock.manifests.lockable import lock_kind
+    for file in files:
+        kind = lock_kind(file)
+        if kind and target is not None:
+            from torchlock.manifests.pin_sets import read_pin_set
+
+            found = {**read_pin_set(file, kind).versions_on(target), **found}
+        elif kind:
+            from torchlock.manifests.pins import read_pins
+
+            found = {**read_pins(file, kind), **found}
+    return found

@@ -1,0 +1,290 @@
+"""``torchlock lock`` for many targets: solve each by itself, share versions, write one file or several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock import __version__
+from torchlock.cli.existing_lock import ExistingLock
+from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.gathered import GatheringConsole, say_gathered
+from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
+from torchlock.cli.lock_cell import Common, completed, open_cell
+from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
+from torchlock.cli.lock_inputs import is_pylock, refuse_output
+from torchlock.cli.lock_output import Rendered, command_of, page_lines, write
+from torchlock.cli.lock_upgrades import refuse_unknown
+from torchlock.cli.lock_warnings import warn_of_empty_lock
+from torchlock.cli.sources import SourcePool
+from torchlock.cli.streams import write_whole
+from torchlock.cli.target import plain_target
+from torchlock.errors import InputError, WrongTarget
+from torchlock.lock import Conflict, Lock
+from torchlock.lock.common import share_versions
+from torchlock.lock.joined import join
+from torchlock.lock.marker_sets import Same
+from torchlock.solve.sharing import Sharing
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from torchlock.cli.cells import Cell
+    from torchlock.cli.lock_cell import OpenedCell
+    from torchlock.cli.streams import Console
+    from torchlock.lock.joined import JoinedLock
+    from torchlock.target import Target
+
+
+class _Solved(NamedTuple):
+    """A target with its lock, and with all that its messages need."""
+
+    number: int
+    cell: Cell
+    opened: OpenedCell
+    label: str
+    lock: Lock
+
+
+def lock_many(arguments: argparse.Namespace, cells: Sequence[Cell], common: Common, console: Console) -> int:
+    """Lock for several targets and return the exit code.
+
+    Raises:
+        TorchlockError: input that cannot be used, or an index that fails.
+    """
+    if arguments.emit:
+        hint = "run torchlock lock --emit once for each target"
+        raise InputError(f"--emit {arguments.emit} is about one target, and the options name several", hint=hint)
+    return _Many(arguments, cells, common, console).run()
+
+
+class _Many:
+    """One run for many targets."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, cells: Sequence[Cell], common: Common, console: Console
+    ) -> None:
+        self._arguments = arguments
+        self._cells = cells
+        self._pool = SourcePool()
+        self._common = common._replace(sharing=Sharing(), open_sources=self._pool.open)
+        self._console = console
+        self._files = files_of(arguments, cells)
+        self._existing = {
+            index: ExistingLock(file.arguments.output, pylock=is_pylock(file.arguments))
+            for file in self._files
+            for index in file.cells[:1]
+        }
+        self._consoles = [GatheringConsole(console) for _ in cells]
+        self._left_out: dict[int, LeftOut] = {}
+
+    def run(self) -> int:
+        for file in self._files:
+            refuse_output(file.arguments, self._common.inputs)
+        if not self._common.inputs.requirements:
+            warn_of_empty_lock(self._arguments, self._console)
+        solved = self._solved()
+        self._console.clear()
+        missing = [self._left_out[index] for index in sorted(self._left_out)]
+        if missing and not (self._arguments.partial and solved):
+            self._say(solved)
+            print_left_out(missing, len(self._cells), self._console, partial=False, quiet=False)
+            return FOUND
+        solved = [each._replace(lock=self._completed(each)) for each in self._shared(solved)]
+        self._say(solved)
+        if missing:
+            print_left_out(missing, len(self._cells), self._console, partial=True, quiet=self._arguments.quiet)
+        return self._written(solved)
+
+    def _solved(self) -> list[_Solved]:
+        """The newest lock of each target; the others are in ``_left_out``."""
+        found = []
+        for index, cell in enumerate(self._cells):
+            self._console.progress(f"solve target {index + 1} of {len(self._cells)}")
+            result: _Solved | LeftOut
+            try:
+                result = self._solve(index, cell)
+            except WrongTarget as error:
+                result = LeftOut(plain_target(cell.arguments), error.message)
+            if isinstance(result, LeftOut):
+                self._left_out[index] = result
+            else:
+                found.append(result)
+        return found
+
+    def _solve(self, index: int, cell: Cell) -> _Solved | LeftOut:
+        """The newest lock of one target, or why it has none.
+
+        Raises:
+            WrongTarget: the project excludes it, or there is no such build for it.
+        """
+        console = self._consoles[index]
+        opened = open_cell(cell.arguments, self._common, self._existing_for(index), console)
+        if opened.choice is None:
+            said = console.take("error", "line", "hint")
+            return LeftOut(opened.runs.target, said[0] if said else "no build works")
+        result = opened.runs.run(opened.choice.label).result
+        if isinstance(result, Conflict):
+            return of_conflict(result, result.universe.target)
+        return _Solved(index, cell, opened, opened.choice.label, result)
+
+    def _existing_for(self, index: int) -> ExistingLock:
+        file = next(file for file in self._files if index in file.cells)
+        return self._existing[file.cells[0]]
+
+    def _shared(self, solved: Sequence[_Solved]) -> list[_Solved]:
+        """The targets with the versions that they have in common, as --fork says."""
+        fork = self._arguments.fork
+        if fork == "newest" or len(solved) < 2:
+            return list(solved)
+
+        def again(number: int, shared: Sequence[Mapping[str, str]]) -> Lock:
+            each = solved[number]
+            self._console.progress(f"share versions: target {each.number + 1} of {len(self._cells)}")
+            result = each.opened.runs.again(each.label, shared)
+            return result if isinstance(result, Lock) else each.lock
+
+        locks = share_versions(
+            [each.lock for each in solved],
+            again,
+            lambda lock: lock.target.python[:2] if fork == "python" else None,
+        )
+        return [each._replace(lock=lock) for each, lock in zip(solved, locks, strict=True)]
+
+    def _completed(self, each: _Solved) -> Lock:
+        choice = each.opened.choice
+        assert choice is not None
+        return completed(each.opened.runs.run(each.label), each.lock, each.opened.machine, choice)
+
+    def _say(self, solved: Sequence[_Solved]) -> None:
+        """Write the messages about all targets, each message once."""
+        for each in solved:
+            console, choice = self._consoles[each.number], each.opened.choice
+            assert choice is not None
+            for text in choice.warnings:
+                console.say("warning", text)
+            run = each.opened.runs.run(each.label)
+            for note in [*choice.notes, *run.inputs.notes, *each.lock.notes]:
+                console.say("note", note)
+        targets: dict[int, Target] = {each.number: each.lock.target for each in solved}
+        targets |= {index: left.target for index, left in self._left_out.items()}
+        say_gathered([(targets[index], self._consoles[index]) for index in sorted(targets)], self._console)
+        for note in [*self._idle_lines(targets.values()), *self._source_notes()]:
+            self._console.say("note", note)
+
+    def _idle_lines(self, targets: Collection[Target]) -> Iterator[str]:
+        """Notes on lines whose marker is true on no target."""
+        for written in self._common.inputs.requirements:
+            marker = (
+                written.marker or str(written.requirement.marker or "") if written.requirement else written.marker
+            )
+            if not any(target.holds(marker) for target in targets):
+                yield f"{written.origin}: {written.origin.text.strip()} does not apply to any target"
+
+    def _source_notes(self) -> list[str]:
+        return list(dict.fromkeys(note for sources in self._pool.all for note in sources.notes))
+
+    def _written(self, solved: Sequence[_Solved]) -> int:
+        """Write each file; the exit code is the worst of all."""
+        rows: list[dict[str, Any]] = []
+        codes = [OK]
+        joined = [(file, self._joined(file, solved)) for file in self._files]
+        self._refuse_unknown(solved)
+        for file, (lock, members) in joined:
+            if not members:
+                continue
+            rendered = self._rendered(file, lock, members, rows)
+            existing = self._existing[file.cells[0]]
+            codes.append(write(rendered, file.arguments, self._common.inputs, self._console, existing))
+        if self._arguments.json and not (self._arguments.check or self._arguments.diff):
+            write_whole(self._json(solved, rows), self._console)
+        return max(codes)
+
+    def _refuse_unknown(self, solved: Sequence[_Solved]) -> None:
+        """Refuse a package to upgrade that no target and no existing lock has."""
+        locked = [pin.name for each in solved for pin in (*each.lock.pins, *each.lock.kept)]
+        sets = (existing.pin_set for existing in self._existing.values())
+        before = [name for pins in sets if pins is not None for name in pins.by_name]
+        refuse_unknown(self._arguments, self._common.inputs, locked, before)
+
+    def _joined(self, file: LockFile, solved: Sequence[_Solved]) -> tuple[JoinedLock, list[_Solved]]:
+        """The lock of one file, and its targets.
+
+        Raises:
+            InputError: no marker separates two targets that need different pins.
+        """
+        members = [each for each in solved if each.number in file.cells]
+        try:
+            return join([each.lock for each in members], one_address=not is_pylock(file.arguments)), members
+        except Same as error:
+            first, second = members[error.first], members[error.second]
+            field = separating_field(first.cell, second.cell)
+            name = with_another_field(self._arguments.output, field, pylock=is_pylock(file.arguments))
+            way = f"write a file for each: -o '{name}'" if field else "lock them by two commands"
+            raise InputError(
+                f"one file cannot hold {_named(first)} and {_named(second)}: no environment marker separates "
+                "them, and they need different files",
+                hint=way,
+            ) from None
+
+    def _rendered(
+        self, file: LockFile, lock: JoinedLock, members: Sequence[_Solved], rows: list[dict[str, Any]]
+    ) -> Rendered:
+        matrix, arguments = self._common.matrix, file.arguments
+        sources = [each.opened.runs.run(each.label).sources for each in members]
+        command = command_of(arguments.argv)
+        if is_pylock(arguments):
+            from torchlock.report import pylock_toml
+
+            text = pylock_toml.render_many(
+                lock, address=sources[0].address, command=command, data_date=matrix.date, update=matrix.update
+            )
+        else:
+            from torchlock.report import requirements_many
+
+            options = dict.fromkeys(line for each in sources for line in each.option_lines)
+            text = requirements_many.render(
+                lock,
+                command=command,
+                data_date=matrix.date,
+                update=matrix.update,
+                systems=[each.opened.system for each in members],
+                options=[*options, *page_lines(lock.pages)],
+                hashes=not arguments.no_hashes,
+                annotate=not arguments.no_annotate,
+            )
+
+        def describe(changes: Sequence[dict[str, Any]] | None) -> str:
+            rows.extend({**row, "file": arguments.output} for row in changes or ())
+            return ""
+
+        moves = tuple(move for each in members for move in each.lock.moves)
+        for_what = str(members[0].lock.target) if len(members) == 1 else f"{len(members)} targets"
+        return Rendered(text, len({each.pin.name for each in lock.pins}), for_what, moves, describe)
+
+    def _json(self, solved: Sequence[_Solved], rows: Sequence[dict[str, Any]]) -> str:
+        from torchlock.report.lock_json import TargetResult, render_many
+
+        names = {index: file.arguments.output or "" for file in self._files for index in file.cells}
+        results = {
+            each.number: TargetResult(each.lock.target, each.lock, each.cell.name, names[each.number])
+            for each in solved
+        }
+        for index, left in self._left_out.items():
+            results[index] = TargetResult(left.target, None, self._cells[index].name, "", left.lines)
+        matrix = self._common.matrix
+        return render_many(
+            [results[index] for index in sorted(results)],
+            indexes=list(dict.fromkeys(index for sources in self._pool.all for index in sources.indexes)),
+            notes=self._source_notes(),
+            data_date=matrix.date,
+            version=__version__,
+            update=matrix.update,
+            changes=rows,
+        )
+
+
+def _named(each: _Solved) -> str:
+    target = each.lock.target
+    build = "" if target.accelerator == "pypi" else f" with {target.accelerator}"
+    return f"{each.cell.name or target}{build}"

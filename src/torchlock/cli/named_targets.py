@@ -1,0 +1,123 @@
+"""The targets that a project names: ``[[tool.torchlock.target]]``, and ``--target NAME``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.cli.project import objection, placed
+from torchlock.errors import InputError
+from torchlock.redaction import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torchlock.cli.config_files import ConfigFile
+
+# The keys of a table, each with the attribute of the arguments, and whether it may have several values.
+KEYS = {
+    "python": ("python", True),
+    "platform": ("platform", True),
+    "accelerator": ("accelerator", True),
+    "gpu": ("gpu", False),
+    "system": ("system", False),
+    "system-lib": ("system_lib", True),
+}
+_OPTIONS = [f"--{name}" for name in KEYS]
+
+
+class NamedTarget(NamedTuple):
+    """One table: its name, and the arguments of the command with its values."""
+
+    name: str
+    arguments: argparse.Namespace
+
+
+def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
+    """The targets that --target names; without it all of the project, unless other options state the target.
+
+    Raises:
+        InputError: there is no target of a name, a table is invalid, or an option contradicts it.
+    """
+    written = {word.partition("=")[0] for word in arguments.argv}
+    stated = [option for option in _OPTIONS if option in written]
+    if not arguments.targets and (stated or arguments.universal or _has_base(arguments)):
+        return []
+    found = [_target(table, arguments) for table in _tables(arguments)]
+    if not arguments.targets:
+        return found
+    by_name = {target.name: target for target in found}
+    for name in arguments.targets:
+        if name not in by_name:
+            raise _unknown(name, list(by_name))
+        for key, (attribute, _) in KEYS.items():
+            value = getattr(by_name[name].arguments, attribute)
+            if f"--{key}" in written and value != getattr(arguments, attribute):
+                raise InputError(
+                    f"--target {name} states {key} itself, so --{key} contradicts it", hint=f"leave --{key} out"
+                )
+    return [by_name[name] for name in dict.fromkeys(arguments.targets)]
+
+
+def _has_base(arguments: argparse.Namespace) -> bool:
+    return arguments.base_image is not None or arguments.constraint_from is not None
+
+
+def _unknown(name: str, known: Sequence[str]) -> InputError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    hint = (
+        f"the project has {', '.join(known)}" if known else "add a table [[tool.torchlock.target]] to the project"
+    )
+    return InputError(f"--target: there is no target {shortened(name)!r}{meant}", hint=hint)
+
+
+class _Table(NamedTuple):
+    """One table with its place, for messages."""
+
+    values: Mapping[str, Any]
+    file: ConfigFile
+    number: int
+
+    def wrong(self, said: str, hint: str | None = None) -> InputError:
+        """An error about this table, with its line."""
+        name = ".".join([*self.file.keys, "target"])
+        line = self.file.line("target", self.number)
+        return InputError(f"[[{name}]]: {said}", path=self.file.shown, line=line, hint=hint)
+
+
+def _tables(arguments: argparse.Namespace) -> list[_Table]:
+    """The tables of the strongest configuration file that has some."""
+    for file in arguments.config_files:
+        if file.targets:
+            return [_Table(table, file, number) for number, table in enumerate(file.targets)]
+    return []
+
+
+def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
+    """One table, checked.
+
+    Raises:
+        InputError: a key is unknown, a value has another type, or a project may not set it.
+    """
+    name = table.values.get("name")
+    if not isinstance(name, str) or not name or not name.replace("-", "").replace("_", "").isalnum():
+        raise table.wrong("a target needs a name of letters, digits, - and _", 'like name = "gpu-box"')
+    values = dict(vars(arguments))
+    for key, value in table.values.items():
+        if key == "name":
+            continue
+        if key not in KEYS:
+            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(KEYS)}")
+        attribute, many = KEYS[key]
+        items = value if many and isinstance(value, list) else [value]
+        if not all(isinstance(item, str) for item in items):
+            hint = f'write it in quotes: {key} = "{value}"' if isinstance(value, (int, float)) else None
+            raise table.wrong(f"{key} = {value!r} is not a string", hint)
+        items = [placed(key, item, table.file.folder) for item in items]
+        if table.file.of_project and (said := objection(key, items, table.file.folder)):
+            raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line")
+        values[attribute] = items if many else items[0]
+    return NamedTarget(name, argparse.Namespace(**values))

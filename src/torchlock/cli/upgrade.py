@@ -1,0 +1,280 @@
+"""``torchlock upgrade``: move lines of an input to other releases, and its lock with them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.cli import lock
+from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.held_console import HeldConsole
+from torchlock.cli.lock_inputs import input_files, is_pylock
+from torchlock.cli.recorded_command import recorded
+from torchlock.cli.upgrade_plan import Plan
+from torchlock.errors import InputError
+from torchlock.lock import Conflict
+from torchlock.manifests.pin_sets import PinSet, pin_set_of_text
+from torchlock.runtime.staging import staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from torchlock.cli.streams import Console
+    from torchlock.lock import Lock
+    from torchlock.report.together import NewFile
+    from torchlock.terms import ParsedRequirement
+
+
+class _Run(NamedTuple):
+    """One run of the lock command: its exit code, results, messages, and the files that it would write."""
+
+    code: int
+    results: list[Lock | Conflict]
+    said: HeldConsole
+    written: dict[str, bytes]
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Run the command and return its exit code.
+
+    Raises:
+        TorchlockError: input that cannot be used, an index that fails, or files that cannot be written.
+    """
+    asked = _asked(arguments.requirements)
+    arguments = _for_lock(arguments, console)
+    plan = Plan([*arguments.files, *arguments.constraints], asked)
+    versions = _search(plan, asked, arguments, console)
+    if versions is None:
+        return FOUND
+    dry = arguments.dry_run or arguments.diff or arguments.check
+    pins = [f"{name}=={versions[name]}" for name in asked if name in versions]
+    final = _locked(arguments, plan.closed(versions), pins, console, final=not dry, json=arguments.json)
+    if final.code != OK:
+        final.said.release()
+        return final.code
+    files = _files({**plan.closed(versions), **final.written})
+    before = _pins([(file.path, file.old) for file in files if file.path in final.written], arguments)
+    after = _pins([(path, content) for path, content in final.written.items()], arguments)
+    if not dry:
+        from torchlock.report.together import write_together
+
+        for remark in write_together(files):
+            console.say("note", remark)
+    elif not arguments.json:
+        _print_diffs(files, console)
+    _tell_lines(plan, versions, console, dry=dry)
+    final.said.release()
+    _tell_consequences(before, after, final.results, console)
+    return FOUND if arguments.check and files else OK
+
+
+def _asked(texts: Sequence[str]) -> dict[str, str]:
+    """The packages to move, each with the specifier set that is asked for.
+
+    Raises:
+        InputError: there is none, or one is not a name with versions.
+    """
+    from torchlock.manifests.syntax.requirement import parse_requirement
+    from torchlock.standards.names import normalise
+    from torchlock.terms import Origin
+
+    if not texts:
+        raise InputError("nothing to upgrade: name a package", hint="like: torchlock upgrade torch==2.9.1")
+    found: dict[str, str] = {}
+    for text in texts:
+        requirement = parse_requirement(text, Origin(None, None, text)).requirement
+        if requirement is None or requirement.url or requirement.marker or requirement.extras:
+            raise InputError(f"{text!r} is not a name with versions", hint="use torch, torch==2.9.1 or torch>=2.9")
+        name = normalise(requirement.name)
+        if found.setdefault(name, str(requirement.specifier)) != str(requirement.specifier):
+            raise InputError(f"{name} is named twice, with different versions", hint="use only one of them")
+    return found
+
+
+def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Namespace:
+    """The arguments for the lock command: the files, the lock, and the options that the lock states.
+
+    Raises:
+        InputError: there is no input, or no lock.
+    """
+    if arguments.diff and arguments.json:
+        raise InputError("--diff and --json both write to standard output", hint="use only one of them")
+    if "-" in (*arguments.files, *arguments.constraints):
+        raise InputError("upgrade cannot change standard input", hint="name the file with -r FILE")
+    output = arguments.output or _lock_beside(arguments.files or input_files(arguments.files))
+    text = ""
+    if Path(output).is_file():
+        from torchlock.manifests.text import read_text
+
+        text = read_text(output)
+    found = recorded(text, arguments)
+    for option in found.missing:
+        told = f"{output} was made with {option}, which is not taken from a file: if it is needed, give it again"
+        console.say("warning", told)
+    values = dict(vars(found.arguments))
+    values |= {"output": output, "files": values["files"] or input_files([])}
+    values["requirements"] = values["requirements"] if found.words else []
+    values["argv"] = found.words or _command(arguments, output)
+    return argparse.Namespace(**values)
+
+
+def _lock_beside(files: Sequence[str]) -> str:
+    """The lock of an input, by its usual name.
+
+    Raises:
+        InputError: there is none.
+    """
+    from torchlock.manifests.text import read_text
+    from torchlock.report.own_outputs import is_lock
+    from torchlock.report.own_outputs import is_pylock as is_pylock_text
+
+    for file in files:
+        path = Path(file)
+        names = [path.with_suffix(".txt")] if path.suffix == ".in" else []
+        if path.name == "pyproject.toml":
+            names = [path.with_name("pylock.toml"), path.with_name("requirements.txt")]
+        for name in names:
+            if name.is_file() and (is_lock(text := read_text(str(name))) or is_pylock_text(text)):
+                return str(name)
+    raise InputError("there is no lock beside the input", hint="name the lock with -o FILE")
+
+
+def _command(arguments: argparse.Namespace, output: str) -> list[str]:
+    """The words of the command that makes the lock again, for a lock that states none."""
+    words = [word for word in arguments.argv if word not in arguments.requirements]
+    words = ["lock" if word == "upgrade" else word for word in words]
+    return words if arguments.output else [*words, "-o", output]
+
+
+def _search(
+    plan: Plan, asked: Mapping[str, str], arguments: argparse.Namespace, console: Console
+) -> dict[str, str] | None:
+    """The versions of a lock in which the asked packages have moved; None if there is none, after saying why.
+
+    Lines of the torch family that conflict are freed, until there is a lock or nothing is left to free.
+    """
+    from torchlock.manifests.pins import exact_version
+
+    upgraded = [f"{name}{spec}" if exact_version(spec) else name for name, spec in asked.items()]
+    ranges = [f"{name}{spec}" for name, spec in asked.items() if spec and not exact_version(spec)]
+    while True:
+        tried = _locked(arguments, plan.opened(), upgraded, console, more=ranges)
+        if tried.code == OK:
+            return _lowest(_pins(tried.written.items(), arguments))
+        conflicts = [result for result in tried.results if isinstance(result, Conflict)]
+        lines = _conflicting(conflicts[-1]) if conflicts else []
+        if not plan.follow(lines):
+            tried.said.release()
+            if others := plan.others(lines):
+                words = " ".join(
+                    f"'{each}'" if ">" in each or "<" in each else each for each in arguments_of(asked)
+                )
+                console.say(
+                    "hint", f"to move {', '.join(others)} as well: torchlock upgrade {words} {' '.join(others)}"
+                )
+            return None
+
+
+def arguments_of(asked: Mapping[str, str]) -> list[str]:
+    """The packages to move as they are written on the command line."""
+    return [f"{name}{spec}" for name, spec in asked.items()]
+
+
+def _conflicting(conflict: Conflict) -> list[ParsedRequirement]:
+    """The lines of a smallest conflicting set."""
+    from torchlock.solve.conflict_core import minimal_conflict
+
+    return [unit.written for unit in minimal_conflict(conflict.universe, conflict.units)]
+
+
+def _locked(
+    arguments: argparse.Namespace,
+    contents: Mapping[str, bytes],
+    upgraded: Sequence[str],
+    console: Console,
+    *,
+    more: Sequence[str] = (),
+    final: bool = True,
+    json: bool = False,
+) -> _Run:
+    """Run the lock command on new contents of its input, without writing a file."""
+    results: list[Lock | Conflict] = []
+    said = HeldConsole(console)
+    changed = {
+        "requirements": [*arguments.requirements, *more],
+        "upgrade_packages": [*arguments.upgrade_packages, *upgraded],
+        "observe": results.append,
+        **dict.fromkeys(("dry_run", "diff", "check"), False),
+        "json": json,
+    }
+    with staged(contents, final=final) as stage:
+        if json:
+            code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
+        else:
+            with redirect_stdout(io.StringIO()):
+                code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
+    return _Run(code, results, said, stage.written)
+
+
+def _pins(texts: Iterable[tuple[str, bytes | None]], arguments: argparse.Namespace) -> PinSet:
+    """The pins of some files together."""
+    kind = "pylock" if is_pylock(arguments) else "requirements"
+    found = [pin_set_of_text(text.decode("utf-8", "replace"), path, kind) for path, text in texts if text]
+    return PinSet(pin for pins in found for pin in pins.pins)
+
+
+def _lowest(pins: PinSet) -> dict[str, str]:
+    """The version of each package, without the label of a build; of several, the oldest."""
+    from packaging.version import Version
+
+    found = {}
+    for name, several in pins.by_name.items():
+        versions = [pin.version.partition("+")[0] for pin in several if pin.version[:1].isdigit()]
+        if versions:
+            found[name] = min(versions, key=Version)
+    return found
+
+
+def _files(contents: Mapping[str, bytes]) -> list[NewFile]:
+    """The files whose content changes."""
+    from torchlock.report.together import NewFile
+
+    found = []
+    for path, content in contents.items():
+        old = Path(path).read_bytes() if Path(path).is_file() else None
+        if old != content:
+            found.append(NewFile(path, content, old))
+    return found
+
+
+def _print_diffs(files: Sequence[NewFile], console: Console) -> None:
+    from torchlock.cli.audit_fix import print_diff
+
+    for file in files:
+        if print_diff(file.path, file.old or b"", file.content):
+            console.say("note", f"{file.path}: this diff masks secrets, so patch cannot apply it")
+
+
+def _tell_lines(plan: Plan, versions: Mapping[str, str], console: Console, *, dry: bool) -> None:
+    """Say which lines of the input change."""
+    changes = list(plan.changes(versions))
+    for change in changes:
+        where, verb = f"{change.path}:{change.line}", "would become" if dry else "became"
+        console.say("note", f"{where}: {(change.old or '').strip()} {verb} {change.new.strip()}")
+    if not changes:
+        console.say("note", "no line of the input changes, only the lock")
+
+
+def _tell_consequences(
+    before: PinSet, after: PinSet, results: Sequence[Lock | Conflict], console: Console
+) -> None:
+    """Say what the new releases mean on the platforms of the lock."""
+    from torchlock.lock.consequences import consequences_of
+    from torchlock.report.changes_text import consequence_lines
+
+    platforms = dict.fromkeys(str(each.target.platform) for each in results if not isinstance(each, Conflict))
+    for line in consequence_lines(consequences_of(before, after, list(platforms))):
+        console.say("note", line)

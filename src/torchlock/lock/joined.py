@@ -1,0 +1,145 @@
+"""The locks of many targets as the pins of one file, each with the marker of the targets that have it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.lock.marker_sets import MarkerGrid
+from torchlock.manifests.syntax.markers import both, comparisons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torchlock.lock.model import HostNote, Lock, Pin
+    from torchlock.standards.index_file import File
+    from torchlock.target import Target
+
+# What a target states. A marker of the user on anything else (platform_release) stays in the lock.
+_STATED = frozenset(
+    (
+        *(
+            "python_version",
+            "python_full_version",
+            "sys_platform",
+            "platform_system",
+            "platform_machine",
+            "os_name",
+        ),
+        *("platform_python_implementation", "implementation_name", "implementation_version", "extra"),
+    )
+)
+
+
+class JoinedPin(NamedTuple):
+    """A package of one file. ``pin`` has files, reasons and marker of all its targets, ``cells`` their indexes.
+
+    ``exact`` is the one file to install, if the lock names it by its address. ``files`` are those that a
+    ``pylock.toml`` lists.
+    """
+
+    pin: Pin
+    cells: tuple[int, ...]
+    exact: File | None
+    files: tuple[File, ...]
+
+
+class JoinedLock(NamedTuple):
+    """The locks of the targets of one file, and its pins, sorted by name."""
+
+    locks: tuple[Lock, ...]
+    pins: tuple[JoinedPin, ...]
+
+    @property
+    def targets(self) -> list[Target]:
+        return [lock.target for lock in self.locks]
+
+    @property
+    def pages(self) -> dict[str, list[str]]:
+        """The pages of the PyTorch index that an installer has to ask, each with pins that name no file."""
+        found: dict[str, dict[str, None]] = {}
+        for lock in self.locks:
+            for page, names in lock.pages.items():
+                found.setdefault(page, {}).update(dict.fromkeys(names))
+        return {page: list(names) for page, names in found.items()}
+
+    @property
+    def host(self) -> list[tuple[HostNote, tuple[int, ...]]]:
+        """The notes on system libraries, each with the targets that it is about."""
+        found: dict[tuple[str, ...], tuple[HostNote, list[int]]] = {}
+        for index, lock in enumerate(self.locks):
+            for note in lock.host:
+                said = (*note[:5], note.statement.rule, note.statement.because)
+                found.setdefault(said, (note, []))[1].append(index)
+        ordered = sorted(found.values(), key=lambda item: (item[0].package, item[0].version))
+        return [(note, tuple(cells)) for note, cells in ordered]
+
+
+def join(locks: Sequence[Lock], *, one_address: bool) -> JoinedLock:
+    """The locks of some targets as one.
+
+    With ``one_address``, a pin that names its file by the address is one line for each file; else all files of a
+    version from one place are together.
+
+    Raises:
+        Same: no marker separates two targets that need different pins.
+    """
+    grid = MarkerGrid([lock.target.environment for lock in locks])
+    groups: dict[tuple[object, ...], list[tuple[int, Pin]]] = {}
+    for index, lock in enumerate(locks):
+        for pin in lock.pins:
+            groups.setdefault(_key(lock, pin, one_address=one_address), []).append((index, pin))
+    pins = [_joined(members, locks, grid, one_address=one_address) for members in groups.values()]
+    pins.sort(key=lambda joined: (joined.pin.name, joined.cells))
+    return JoinedLock(tuple(locks), tuple(pins))
+
+
+def _exact(lock: Lock, pin: Pin) -> File | None:
+    return None if lock.builds is None else lock.builds.file_of(pin)
+
+
+def _key(lock: Lock, pin: Pin, *, one_address: bool) -> tuple[object, ...]:
+    """What pins of one line have in common."""
+    written = None if pin.written is None else pin.written.origin.text
+    marker = _kept_marker(pin)
+    if not one_address:
+        return pin.name, pin.version, pin.page, written, marker
+    exact = _exact(lock, pin)
+    return pin.name, pin.version, pin.extras, written, marker, None if exact is None else exact.url
+
+
+def _joined(
+    members: Sequence[tuple[int, Pin]], locks: Sequence[Lock], grid: MarkerGrid, *, one_address: bool
+) -> JoinedPin:
+    cells = tuple(index for index, _ in members)
+    first = members[0][1]
+    listed = [file for _, pin in members for file in (pin.files if pin.exact is None else (pin.exact,))]
+    pin = first._replace(
+        files=_once(file for _, each in members for file in each.files),
+        required_by=tuple(sorted({who for _, each in members for who in each.required_by})),
+        rules=tuple(sorted({rule for _, each in members for rule in each.rules})),
+        extras=tuple(sorted({extra for _, each in members for extra in each.extras})),
+        unproven=next((each.unproven for _, each in members if each.unproven is not None), None),
+        built=next((each.built for _, each in members if each.built), ""),
+        remark=next((each.remark for _, each in members if each.remark), ""),
+        marker=both(grid.marker(cells), _kept_marker(first)),
+    )
+    exact = _exact(locks[cells[0]], first) if one_address else None
+    return JoinedPin(pin, cells, exact, _once(listed))
+
+
+def _kept_marker(pin: Pin) -> str:
+    """The marker of the user's line, if it compares what no target states."""
+    if not pin.marker:
+        return ""
+    variables = {variable for variable, _, _ in comparisons(pin.marker)}
+    return "" if variables <= _STATED else pin.marker
+
+
+def _once(files: Iterable[File]) -> tuple[File, ...]:
+    """Each file once, by its name; one with a hash, if there is one."""
+    found: dict[str, File] = {}
+    for file in files:
+        known = found.get(file.filename)
+        if known is None or (file.hashes and not known.hashes):
+            found[file.filename] = file
+    return tuple(found.values())

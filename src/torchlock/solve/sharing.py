@@ -1,0 +1,155 @@
+"""What several targets of one run have in common: sorted releases, and solutions that may fit again.
+
+Most targets of one lock differ in one point. A release without compiled code has the same candidates on every
+platform, and the versions that are right on one target are mostly right on the next. So sorted releases are kept,
+and a solution of another target is tried first. It counts only if ``problem.newest`` proves it for the target:
+nothing is taken over unproven.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.knowledge.masks import bits, full, lowest
+from torchlock.knowledge.rules import is_virtual
+from torchlock.knowledge.stack import FAMILY
+from torchlock.solve.problem import newest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torchlock.knowledge.releases import Release
+    from torchlock.solve.candidates import Candidate, Policy, Rejected
+    from torchlock.solve.problem import Need, Solution
+    from torchlock.solve.universe import Universe
+    from torchlock.target import Target
+
+    Sorted = tuple[list[Candidate], list[Rejected]]
+
+# The most solutions of other targets that are tried, and the most walks for one.
+_MOST_TRIED, _MOST_WALKS = 4, 8
+
+
+class _Kept(NamedTuple):
+    releases: Sequence[Release]
+    found: Sorted
+
+
+class Sharing:
+    """What the targets of one run share. The lists that it returns are not to be changed."""
+
+    def __init__(self) -> None:
+        self._sorted: dict[tuple[Any, ...], _Kept] = {}
+        self._compiled: dict[int, tuple[Sequence[Release], bool]] = {}
+        self._masks: dict[tuple[int, str], int] = {}
+        self._shared: set[int] = set()
+        self._solutions: list[Mapping[str, str]] = []
+
+    def sorted(
+        self,
+        name: str,
+        releases: Sequence[Release],
+        target: Target,
+        policy: Policy,
+        sort: Callable[[str, Sequence[Release]], Sorted],
+    ) -> Sorted:
+        """The result of ``sort``, or what it was for a target on which it must be the same."""
+        if name in FAMILY:  # the build and the GPU of the target count, too
+            return sort(name, releases)
+        platform = target.platform if self._has_compiled(releases) else None
+        opened = (policy.all_pre or name in policy.pre, name in policy.pinned, name in policy.lowest)
+        key = (id(releases), target.python, platform, target.accelerator == "pypi", opened)
+        known = self._sorted.get((*key, policy.exclude_newer, policy.hashes))
+        if known is None or known.releases is not releases:
+            known = _Kept(releases, sort(name, releases))
+            self._shared.add(id(known.found[0]))
+            self._sorted[(*key, policy.exclude_newer, policy.hashes)] = known
+        return known.found
+
+    def _has_compiled(self, releases: Sequence[Release]) -> bool:
+        known = self._compiled.get(id(releases))
+        if known is None or known[0] is not releases:
+            found = any(not tags.endswith("-any") for release in releases for tags in release.tags)
+            known = self._compiled[id(releases)] = releases, found
+        return known[1]
+
+    def mask(self, candidates: list[Candidate], specifier: str) -> int | None:
+        """The mask of a specifier set, if it was computed for these candidates."""
+        return self._masks.get((id(candidates), specifier))
+
+    def keep_mask(self, candidates: list[Candidate], specifier: str, mask: int) -> None:
+        """Remember a mask, if other targets have these candidates, too."""
+        if id(candidates) in self._shared:
+            self._masks[id(candidates), specifier] = mask
+
+    def keep(self, universe: Universe, roots: Sequence[Need], solution: Solution) -> None:
+        """Remember the versions of the packages that decide a solution, for the targets that come later."""
+        anchors = FAMILY.union(root.identifier for root in roots)
+        found = {
+            name: universe.candidates(name)[solution[name]].version.public
+            for name in sorted(anchors)
+            if name in solution and not is_virtual(name)
+        }
+        if found in self._solutions:
+            self._solutions.remove(found)
+        self._solutions.append(found)
+
+    def try_known(self, universe: Universe, roots: Sequence[Need], limits: Mapping[str, int]) -> Solution | None:
+        """A solution like that of another target, if it is provably the newest one here.
+
+        The latest ones are tried first, then the best candidate of every package.
+        """
+        for known in ({}, *self._solutions[: -_MOST_TRIED - 1 : -1]):
+            solution = walk(universe, roots, limits, _wish_of(universe, known))
+            if solution is not None and newest(universe, roots, limits, solution):
+                return solution
+        return None
+
+
+def walk(
+    universe: Universe, roots: Sequence[Need], limits: Mapping[str, int], wish: Callable[[str, int], int | None]
+) -> Solution | None:
+    """A solution with the wished candidates, and of all other packages the best that what is chosen allows.
+
+    ``wish`` gets an identifier and the mask of what is allowed so far, and returns one of the mask, or None. If a
+    choice turns out not to be allowed, the walk is repeated without it. All needs of what is chosen are fetched.
+    None if that does not end soon: there may be a solution.
+    """
+    chosen: Solution = {}
+    for _ in range(_MOST_WALKS):
+        masks: dict[str, int] = {}
+        solution: Solution = {}
+        waiting = list(roots)
+        for need in waiting:
+            identifier = need.identifier
+            before = masks.get(identifier, limits.get(identifier, -1))
+            mask = masks[identifier] = before & need.mask & full(universe.size(identifier))
+            if not mask:
+                return None
+            if identifier in solution:
+                continue
+            index = chosen.get(identifier, -1)
+            if index < 0 or not mask >> index & 1:
+                wished = wish(identifier, mask)
+                index = lowest(mask) if wished is None else wished
+            solution[identifier] = index
+            universe.learn({identifier: index})
+            waiting += universe.needs(identifier, index)
+        wrong = {name: masks[name] for name, index in solution.items() if not masks[name] >> index & 1}
+        if not wrong:
+            return solution
+        chosen = {**solution, **{name: lowest(mask) for name, mask in wrong.items()}}
+    return None
+
+
+def _wish_of(universe: Universe, known: Mapping[str, str]) -> Callable[[str, int], int | None]:
+    """Wishes for the candidates with known versions, in any build."""
+
+    def wish(identifier: str, mask: int) -> int | None:
+        version = known.get(identifier)
+        if version is None:
+            return None
+        candidates = universe.candidates(identifier)
+        return next((index for index in bits(mask) if candidates[index].version.public == version), None)
+
+    return wish
