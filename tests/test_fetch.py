@@ -586,3 +586,52 @@ def test_progress_says_how_much_has_arrived() -> None:
     shown = str(progress)
     assert shown.startswith("[#####               ]  25% 1.0 GB of 4.0 GB, ")
     assert shown.endswith(", 0 of 1 files, alpha-1.0-py3-none-any.whl")
+
+
+MANY = ["--python", "3.12", "--platform", "linux-x86_64", "--platform", "windows-amd64"]
+
+
+@pytest.mark.parametrize("output", ["lock.txt", "lock-{platform}.txt"])
+def test_a_lock_for_many_targets_with_its_wheelhouse(
+    output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files of all targets come, and each lock in the folder keeps its markers."""
+    tags = ["cp312-cp312-manylinux_2_17_x86_64", "cp312-cp312-win_amd64"]
+    made = {
+        each: publish(tmp_path / "own", "delta", "1.0", ["omega; sys_platform == 'win32'"], each) for each in tags
+    }
+    only = publish(tmp_path / "own", "omega", "1.0")
+    words = ["lock", "delta", "--index-url", "own", *MANY, "-o", output, "--wheelhouse", "wheels"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert wheels("wheels").keys() == {*(path.name for path in made.values()), only.name}
+    names = sorted(path.name for path in Path("wheels").glob("*-offline.txt"))
+    assert len(names) == (1 if output == "lock.txt" else 2)
+    if output == "lock.txt":
+        text = Path("wheels/lock-offline.txt").read_text()
+        assert "omega==1.0 ; sys_platform == " in text
+        assert text.count("--hash") == 3
+
+
+def test_credentials_of_netrc_go_along(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server demands them for its pages and for its files."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cretword\n")
+    (tmp_path / "netrc").chmod(0o600)
+    for path, route in list(server.routes.items()):
+        assert callable(route) or isinstance(route, Reply)
+
+        def guarded(request: Request, route: Any = route) -> Reply:
+            if request.headers.get("Authorization") != "Basic bWU6czNjcmV0d29yZA==":
+                return Reply(b"", 401)
+            reply = route(request) if callable(route) and not isinstance(route, Reply) else route
+            assert isinstance(reply, Reply)
+            return reply
+
+        server.routes[path] = guarded
+    lock(server)
+    assert main(["fetch"]) == 2
+    assert "asks for credentials" in capsys.readouterr().err
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert main(["fetch"]) == 0, capsys.readouterr().err
+    assert wheels() == NAMES
