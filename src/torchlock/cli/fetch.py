@@ -116,14 +116,14 @@ def _targets(arguments: argparse.Namespace) -> list[Target]:
     """The targets of --python and --platform: each Python on each platform; none if neither is given."""
     if not arguments.python and not arguments.platform:
         return []
+    from torchlock.cli.cells import pythons_in
     from torchlock.cli.target import platform_of, python_of
     from torchlock.target import Target
 
     platforms = [platform_of(name, "none", ())[0] for name in arguments.platform or ["host"]]
+    pythons: list[str | None] = [each for text in arguments.python for each in pythons_in(text)]
     return [
-        Target(python_of(python, platform), platform)
-        for platform in platforms
-        for python in arguments.python or [None]
+        Target(python_of(python, platform), platform) for platform in platforms for python in pythons or [None]
     ]
 
 
