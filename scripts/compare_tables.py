@@ -29,7 +29,7 @@ def main() -> int:
     comparison, settled = Comparison(), read_settled(FOLDER / "settled.toml")
     tables = read_tables(FOLDER)
     found = [(table, comparison.differences(table)) for table in tables]
-    text, open_ones = page_of(found, settled, comparison.table.date)
+    text, open_ones = page_of(found, settled, comparison.table.proofs)
     for line in open_ones:
         print(line, file=sys.stderr)
     if arguments.check:

@@ -5,6 +5,7 @@
     prove_matrix.py --from-nothing   read every wheel again
     prove_matrix.py --render         read no wheel; decide the cells again from compat_data/proofs/
     prove_matrix.py --check          write nothing; exit 1 if compat_data/compiled/proofs.json is stale
+    prove_matrix.py --every-torch    also those of torch for each Python, not one of each release and platform
 
 The wheels are those of the catalogue (``compat_data/releases/``), one of each release, platform and Python. They
 are read by byte ranges. What each showed is kept in a folder (``--work``), so that a run that was interrupted goes
@@ -22,7 +23,7 @@ import tempfile
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from proving.gathering import add, gather
 from torchlock.errors import TorchlockError
@@ -33,9 +34,6 @@ from torchlock.proving.grouping import merged, tags_in
 from torchlock.proving.rendering import cells_text
 from torchlock.proving.tables import Store, read_store, write_store
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 DATA = Path(__file__).parents[1] / "compat_data"
 PROOFS = DATA / "proofs"
 COMPILED = DATA / "compiled" / "proofs.json"
@@ -43,20 +41,24 @@ COMPILED = DATA / "compiled" / "proofs.json"
 _SETTLED = 50
 
 
-def wanted(catalogue: Catalogue, store: Store, packages: list[str], places: Sequence[str]) -> list[Chosen]:
-    """The wheels for these platforms that are not in the store.
+def wanted(catalogue: Catalogue, store: Store, packages: list[str], options: argparse.Namespace) -> list[Chosen]:
+    """The wheels that are not in the store; of torch one of each release and platform, or all (``every_torch``).
 
     Those of torch that it has by name are read again for symbols that it does not know, on each platform.
     """
     known = read_already(store)
     stale = {place for place in PLATFORMS if store.lacks(place)}
+    places = options.platform or PLATFORMS
     found = []
-    for package in packages:
-        for each in (each for some in chosen(catalogue, package) for each in some):
-            rows = known.get((package, each.version, each.platform), {})
-            is_stale = package == "torch" and each.platform in stale and rows.get(tags_in(each.file))
-            if (tags_in(each.file) not in rows and each.platform in places) or is_stale:
-                found.append(each)
+    for some in (some for package in packages for some in chosen(catalogue, package)):
+        package, version, place = some[0][:3]
+        rows = known.get((package, version, place), {})
+        new = some if place in places else ()
+        if package == "torch" and not options.every_torch:
+            new = () if rows else new[:1]
+        again = some if package == "torch" and place in stale else ()
+        found += [each for each in new if tags_in(each.file) not in rows]
+        found += [each for each in again if rows.get(tags_in(each.file))]
     return found
 
 
@@ -76,7 +78,7 @@ def read_into(
     """Read what is wanted into the store; return a sentence for each wheel that could not be read."""
     day = datetime.now(timezone.utc).date().isoformat()
     errors, start = [], time.monotonic()
-    todo, order = wanted(catalogue, store, packages, options.platform or PLATFORMS), Order(catalogue)
+    todo, order = wanted(catalogue, store, packages, options), Order(catalogue)
     used = {place: used_on(store, place) for place in PLATFORMS}
     for number, (each, found) in enumerate(gather(todo, used, folder, day, options.jobs), 1):
         if isinstance(found, str):
@@ -139,6 +141,11 @@ def main() -> int:
     parser.add_argument("--work", metavar="FOLDER", help="keep what each wheel showed in this folder")
     parser.add_argument(
         "--platform", action="append", choices=PLATFORMS, help="read only wheels for this platform (repeatable)"
+    )
+    parser.add_argument(
+        "--every-torch",
+        action="store_true",
+        help="read the wheels of torch for every Python, not one of each release",
     )
     parser.add_argument("--jobs", type=int, default=3, help="wheels that are read at once (default: 3)")
     arguments = parser.parse_args()

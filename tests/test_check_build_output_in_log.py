@@ -113,6 +113,13 @@ FAILURES = (
     ),
     ("RuntimeError: PyTorch does not currently provide packages for PyPI (see status)", "took a file of 2017"),
     ('Exception: You tried to install "pytorch". The package named for PyTorch is "torch"', "is called torch"),
+    ("error: [Errno 2] No such file or directory: 'mecab-config'", "MeCab with its header files"),
+    ("/bin/sh: 1: mecab-config: not found", "MeCab with its header files"),
+    ("setup.py:67: RuntimeWarning: NumPy 1.22.0 may not yet support Python 3.13.", "is older than Python 3.13"),
+    ("ModuleNotFoundError: No module named 'dskernels'", "for Linux only (deepspeed-kernels, libaio)"),
+    ("AssertionError: Unable to pre-compile async_io", "for Linux only (deepspeed-kernels, libaio)"),
+    ("ModuleNotFoundError: No module named 'setuptools'", "where setuptools is not installed"),
+    ("ModuleNotFoundError: No module named 'setuptools_scm'", "imports setuptools_scm, which an isolated build"),
     ("xcrun: error: invalid active developer path (/Library/Developer/CommandLineTools)", "compiler of Xcode"),
 )
 
@@ -135,3 +142,14 @@ def test_the_next_build_is_another_one() -> None:
     log = read_log(text)
     (finding,) = by_log(context_of(log), log, [])
     assert finding.message.endswith("its output in the log says why")
+
+
+def test_the_cache_of_uv_names_a_package_whose_head_is_not_pasted() -> None:
+    cache = "/Users/u/.cache/uv/built-wheels-v3/pypi/fugashi/1.3.0/DE5_JVo/fugashi-1.3.0.tar.gz"
+    log = read_log(
+        f'  File "{cache}/fugashi_util.py", line 58, in check_libmecab\n    raise RuntimeError("Could not")\n'
+        "RuntimeError: Could not configure working env. Have you installed MeCab?\n"
+    )
+    (found,) = by_log(context_of(log), log, [])
+    assert found.message.startswith("fugashi 1.3.0 was compiled here and did not build: its build needs MeCab")
+    assert found.remedy is not None and [each.line for each in found.remedy.commands] == ["brew install mecab"]

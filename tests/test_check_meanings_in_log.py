@@ -131,6 +131,11 @@ def test_the_command_needs_one_release_of_torch() -> None:
         ("Successfully installed sympy-1.13 torch-2.5.1 triton-3.1.0\n", {"torch": ("2.5.1", "")}),
         ("PyTorch version: 2.1.0+cu118\n[pip3] torch==2.1.0\n", {"torch": ("2.1.0", "cu118")}),
         (">>> torch.__version__\n'2.4.0+cu121'\n", {"torch": ("2.4.0", "cu121")}),
+        (
+            "- **torch**: 2.10.0+cu128\n- **torchcodec**: 0.11.0\n",
+            {"torch": ("2.10.0", "cu128"), "torchcodec": ("0.11.0", "")},
+        ),
+        ("| torch | 2.9.1 |\n| `torchaudio` | `2.9.1` |\n", {"torch": ("2.9.1", ""), "torchaudio": ("2.9.1", "")}),
         ("torch 2.4.0\ntorch 2.5.0\n", {}),
         ("torch 2.4.0+cu121\ntorch 2.4.0+cpu\n", {}),
         ("my-torch 2.4.0\npip install torch==2.4.0\ntorchmetrics 1.0.0\n", {}),

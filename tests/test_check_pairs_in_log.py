@@ -203,3 +203,22 @@ def test_what_was_installed_after_the_failure_is_no_evidence() -> None:
     assert finding.message.startswith("torchaudio 2.4.1 does not work with torch 2.6.0")
     (only,) = judged(LOST + before)
     assert only.message == finding.message
+
+
+def test_a_note_about_this_environment_hides_no_pair() -> None:
+    text = "OSError: libtorchcodec_core6.so: undefined symbol: torch_dtype_float4_e2m1fn_x2\n"
+    log = read_log("- **torch**: 2.10.0+cu128\n- **torchcodec**: 0.11.0\n" + text)
+    context = context_of(log)
+    note = context.finding("TL615", "note", "neither torch nor torchaudio is installed in this environment")
+    pair = by_log(context, log, [note])[0]
+    assert pair.rule == "TL102"
+    assert pair.remedy is not None
+    assert "torchcodec==0.10.0+cu128" in pair.remedy.commands[0].line
+
+
+def test_a_core_of_torchcodec_is_no_library_of_torch() -> None:
+    dll = r"C:\app\.venv\Lib\site-packages\torchcodec\libtorchcodec_core8.dll"
+    (finding,) = judged(f"FileNotFoundError: Could not find module '{dll}' (or one of its dependencies).\n")
+    assert finding.rule == "TL304"
+    assert finding.remedy is not None
+    assert "full-shared" in finding.remedy.summary

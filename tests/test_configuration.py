@@ -41,9 +41,9 @@ def value(capsys: pytest.CaptureFixture[str], name: str, *words: str, command: s
 def test_the_nearest_file_counts(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     put(home / "pyproject.toml", '[tool.torchlock]\npython = "3.9"\n')
     monkeypatch.chdir(home / "project" / "sub" / "deep")
-    assert value(capsys, "python") == ("3.9", 2)
+    assert value(capsys, "python") == (["3.9"], 2)
     put(home / "project" / "pyproject.toml", '[project]\nname = "x"\n# torchlock\n')
-    assert value(capsys, "python") == ("3.9", 2)
+    assert value(capsys, "python") == (["3.9"], 2)
     put(home / "project" / "pyproject.toml", '[project]\nname = "x"\n[tool.torchlock]\npython = "3.10"\n')
     assert value(capsys, "python") == ("3.10", 4)
     put(home / "project" / "torchlock.toml", "# ours\n\n\n\npython = '3.11'\n")
@@ -54,7 +54,7 @@ def test_the_nearest_file_counts(home: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 def test_what_is_stronger(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     user(home, "python = '3.9'\nprefer = 'lowest'\n")
-    assert value(capsys, "python") == ("3.9", 1)
+    assert value(capsys, "python") == (["3.9"], 1)
     put(home / "project" / "torchlock.toml", "\npython = '3.10'\n")
     assert value(capsys, "python") == ("3.10", 2)
     assert value(capsys, "prefer") == ("lowest", 2)

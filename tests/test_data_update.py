@@ -148,6 +148,8 @@ def test_the_whole_flow(user: User) -> None:
     assert bad.code == 1
     assert future.NEW in bad.out
 
+    left_out = user.run("matrix", "torchcodec==0.18.0", "--platform", "linux-x86_64")
+    assert "note: torchcodec 0.18.0 is not in the matrix, because it is unproven: its wheel" in left_out.err
     cells = user.run("matrix", "torchaudio==2.12.0", f"torch>={newest}", "--platform", "linux-x86_64", "--json")
     verdicts = {row["torch"]: (row["verdict"], row["symbol"]) for row in cells.json["cells"]}
     assert verdicts == {"2.16.0": ("loads", None), newest: ("fails", future.NEW)}

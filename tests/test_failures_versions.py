@@ -234,15 +234,85 @@ def test_pkg_resources_is_a_part_of_an_earlier_setuptools(ground: Ground) -> Non
     """https://github.com/Blaizzy/mlx-audio/issues/566"""
     site = ground.linux("3.12")
     ground.torch(site, "2.9.1+cpu", made_for=[])
-    install(site.path, "webrtcvad", "2.0.10", {"webrtcvad.py": "import pkg_resources\n"})
+    install(site.path, "somevad", "2.1", {"somevad.py": "import pkg_resources\n"})
     install(site.path, "setuptools", "82.0.0", {"setuptools/__init__.py": ""})
     log = (
-        '  File "/usr/local/lib/python3.12/site-packages/webrtcvad.py", line 1, in <module>\n'
+        '  File "/usr/local/lib/python3.12/site-packages/somevad.py", line 1, in <module>\n'
         "    import pkg_resources\nModuleNotFoundError: No module named 'pkg_resources'\n"
     )
     done = ground.check(site, log=log)
-    assert "webrtcvad 2.0.10 imports pkg_resources" in done.first.message
+    assert "somevad 2.1 imports pkg_resources" in done.first.message
     assert done.command == 'python -m pip install "setuptools<82"'
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("name", "version", "is_known"),
+    [
+        ("webrtcvad", "2.0.10", True),
+        ("webrtcvad-wheels", "2.0.12", False),
+        ("pyworld", "0.3.4", True),
+        ("pyworld", "0.3.5", False),
+        ("torchmetrics", "0.11.4", True),
+        ("torchmetrics", "1.0.0", False),
+        ("pytorch-lightning", "2.3.3", True),
+        ("lightning", "2.4.0", False),
+        ("resemble-perth", "1.0.1", True),
+    ],
+)
+@pytest.mark.parametrize("setuptools", ["81.0.0", "82.0.0", ""])
+def test_releases_that_import_pkg_resources(
+    ground: Ground, name: str, version: str, is_known: bool, setuptools: str
+) -> None:
+    """Their wheels were read. Without setuptools, nothing is known to import it."""
+    site = ground.linux("3.12")
+    ground.torch(site, "2.9.1+cpu", made_for=[])
+    install(site.path, name, version)
+    if setuptools:
+        install(site.path, "setuptools", setuptools, {"setuptools/__init__.py": ""})
+    done = ground.check(site)
+    if not is_known or setuptools != "82.0.0":
+        assert not done.bad
+        return
+    assert (done.first.rule, done.first.severity) == ("TL107", "warning")
+    assert "setuptools<82" in done.command
+
+
+LEFT_OUT = """Traceback (most recent call last):
+  File "/app/.venv/lib/python3.12/site-packages/chatterbox/tts.py", line 129, in __init__
+    self.watermarker = perth.PerthImplicitWatermarker()
+                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+TypeError: 'NoneType' object is not callable
+"""
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("setuptools", ["82.0.0", "81.0.0", ""])
+def test_a_part_that_a_package_left_out_of_its_import(ground: Ground, setuptools: str) -> None:
+    """https://github.com/resemble-ai/chatterbox/issues/198"""
+    site = ground.linux("3.12")
+    ground.torch(site, "2.9.1+cpu", made_for=[])
+    install(site.path, "resemble-perth", "1.0.1", {"perth/__init__.py": ""})
+    own = {"setuptools/__init__.py": ""}
+    if setuptools == "81.0.0":
+        own["pkg_resources/__init__.py"] = ""
+    if setuptools:
+        install(site.path, "setuptools", setuptools, own)
+    done = ground.check(site, log=LEFT_OUT)
+    if setuptools == "81.0.0":
+        assert not done.bad
+        return
+    assert done.first.rule == "TL107"
+    assert done.first.says == "TypeError: 'NoneType' object is not callable"
+    assert "setuptools<82" in done.command
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("call", ["perth.PerthImplicitWatermarker()", "model.run()"])
+def test_a_part_that_was_left_out_in_a_log_alone(ground: Ground, call: str) -> None:
+    log = LEFT_OUT.replace("perth.PerthImplicitWatermarker()", call)
+    rules = {each.rule for each in ground.check(ground.linux("3.12"), log=log).findings}
+    assert ("TL107" in rules) is call.startswith("perth")
 
 
 @pytest.mark.sketched

@@ -135,7 +135,9 @@ def test_uv_takes_one_lock_on_eight_targets(venv: Path) -> None:
     for version in ("3.11", "3.13"):
         for platform in UV_PLATFORM:
             target = Target(PythonVersion.parse(version), Platform.parse(platform))
-            pins = {each.name for each in read_pin_set("lock.txt").pins if target.holds(each.marker)}
+            pins = {
+                each.name for each in read_pin_set("lock.txt", "requirements").pins if target.holds(each.marker)
+            }
             result = dry_run("lock.txt", version, platform, venv, "--require-hashes")
             assert result.returncode == 0, (version, platform, result.stderr)
             assert f"Would install {len(pins)} packages" in result.stderr, (version, platform, result.stderr)

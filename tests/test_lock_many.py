@@ -38,7 +38,7 @@ def target(python: str, platform: str) -> Target:
 
 
 def versions(path: str, python: str, platform: str) -> dict[str, str]:
-    return read_pin_set(path).versions_on(target(python, platform))
+    return read_pin_set(path, "requirements").versions_on(target(python, platform))
 
 
 def body(path: str) -> str:

@@ -58,7 +58,7 @@ def test_a_pair_without_a_proof_is_judged_as_the_rules_say(table: Table) -> None
         release = 1 << table.stack.packages[name].versions.index(version)
         loads = table.stack.loads(name, release, table.stack.platforms.index(platform)) >> torch & 1
         assert ("loads" in found) == bool(loads), (name, version, against, platform)
-    assert len(verdicts) > 500
+    assert len(verdicts) > 300
 
 
 def test_every_entry_says_how_it_is_known(table: Table) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from prove_matrix import wanted
+from torchlock.knowledge import tables
 from torchlock.knowledge.proofs import Cell, Proofs
 from torchlock.knowledge.releases import Catalogue
 from torchlock.proving.choosing import PLATFORMS, chosen
@@ -97,6 +100,10 @@ def test_wheels_that_differ_are_apart(other: CompanionWheel) -> None:
 def test_a_torch_that_differs_is_apart() -> None:
     assert are_alike(torch("cp312-cp312", A), torch("cp311-cp311", A))
     assert not are_alike(torch("cp312-cp312", A), torch("cp311-cp311"))
+    one, other, third = ({"libc10.so", name} for name in ("libx-0a1b2c3d.so.1", "libx-d3c2b1a0.so.1", "liby.so"))
+    first = torch("cp312-cp312", A)._replace(libraries=frozenset(one))
+    assert are_alike(first, torch("cp311-cp311", A)._replace(libraries=frozenset(other)))
+    assert not are_alike(first, torch("cp311-cp311", A)._replace(libraries=frozenset(third)))
 
 
 def test_one_cell_where_all_wheels_agree(tmp_path: Path) -> None:
@@ -151,3 +158,27 @@ def test_every_wheel_of_each_release_is_chosen_once() -> None:
     some = next(each for each in chosen(Catalogue(), "torchaudio") if each[0][1:3] == ("2.8.0", "linux-x86_64"))
     assert [tags_in(each.file) for each in some][:2] == ["cp312-cp312", "cp311-cp311"]
     assert tags_in(some[-1].file) == "cp313-cp313t"
+
+
+def test_what_is_read() -> None:
+    """Nothing of which the evidence speaks; of a new torch, one wheel of each platform."""
+    catalogue, store = Catalogue(), read_store(tables.ROOT / "proofs")
+    options = Namespace(platform=None, every_torch=False)
+    assert wanted(catalogue, store, ["torch", "torchaudio"], options) == []
+    for rows in store.torches.values():
+        rows[:] = [each for each in rows if each.wheel.version != "2.15.0"]
+    found = wanted(catalogue, store, ["torch"], options)
+    assert [each.platform for each in found] == ["linux-x86_64", "linux-aarch64", "macos-arm64", "windows-amd64"]
+    every = wanted(catalogue, store, ["torch"], Namespace(platform=["windows-amd64"], every_torch=True))
+    assert {each.platform for each in every} == {"windows-amd64"}
+    assert len(every) > 3
+
+
+def test_torch_is_asked_again_for_a_symbol_that_is_new() -> None:
+    """Each wheel that has a row is read again, on the platform of the symbol alone."""
+    catalogue, store = Catalogue(), read_store(tables.ROOT / "proofs")
+    rows = store.companions["torchaudio", "linux-x86_64"]
+    library = Library("torchaudio/lib/lib.so", "import", (), ("_ZN2at5neverE",))
+    rows[-1] = rows[-1]._replace(libraries=(library,))
+    found = wanted(catalogue, store, ["torch"], Namespace(platform=None, every_torch=False))
+    assert {each.sha256 for each in found} == {each.wheel.sha256 for each in store.torches["linux-x86_64"]}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from comparing.differences import Difference
     from comparing.tables import Published, Settled
+    from torchlock.knowledge.proofs import Proofs
 
 _HEAD = """\
 # Everybody's tables
@@ -27,8 +28,19 @@ listed if the row has both releases, and as loading if it loads on any platform 
 """
 
 
+_READ = """\
+## The wheels behind the matrix
+
+Wheels that were read by {date}, and how many of them show something else than another wheel of their release.
+A wheel of torch that was not read is assumed to show what the one that was read shows.
+
+| platform | {names} |
+|---|{lines}
+"""
+
+
 def page_of(
-    found: Sequence[tuple[Published, Sequence[Difference]]], settled: Sequence[Settled], date: str
+    found: Sequence[tuple[Published, Sequence[Difference]]], settled: Sequence[Settled], proofs: Proofs
 ) -> tuple[str, list[str]]:
     """The page, and a line for each difference that nobody settled."""
     rows = [
@@ -46,7 +58,23 @@ def page_of(
             else:
                 groups.setdefault(decided, []).append(each)
         parts.append("\n".join(_section(table, groups)))
-    return "\n".join([_HEAD.format(date=date) + "\n".join(rows), "", *parts]), lacking
+    parts.append(_read(proofs))
+    return "\n".join([_HEAD.format(date=proofs.date) + "\n".join(rows), "", *parts]), lacking
+
+
+def _read(proofs: Proofs) -> str:
+    """How many wheels were read, by platform and project."""
+    names = tuple(proofs.compared)
+    head = _READ.format(date=proofs.date, names=" | ".join(names), lines="---|" * len(names))
+    lines = []
+    for place in proofs.platforms:
+        counts = (proofs.compared[name].get(place) for name in names)
+        lines.append(f"| {place} | {' | '.join('' if each is None else _counted(*each) for each in counts)} |\n")
+    return head + "".join(lines)
+
+
+def _counted(read: int, differing: int) -> str:
+    return f"{read}, {differing} differ" if differing else str(read)
 
 
 def _fits(settled: Settled, table: Published, difference: Difference) -> bool:

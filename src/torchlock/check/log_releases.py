@@ -24,6 +24,12 @@ _SHOWN = (
         rf"(?::? |\.__version__\)?\s{{0,4}}[=:]?\s{{0,4}}['\"]?| version ?[:=] ?){_VERSION}",
         re.I,
     ),
+    # A list or a table of Markdown: "- **torch**: 2.9.0", "| torch | 2.9.0 |".
+    re.compile(
+        rf"^\s{{0,8}}(?:[-*+|]\s{{1,4}})?[*`]{{0,3}}{_NAMES}[*`]{{0,3}}:?[*`]{{0,3}}"
+        rf"\s?[|: ]\s{{0,20}}[*`]{{0,3}}{_VERSION}",
+        re.I | re.M,
+    ),
 )
 _INSTALLED = re.compile(r"Successfully installed (?P<all>.{1,4000})")
 _ITEM = re.compile(rf"(?<![\w-]){_NAMES}-{_VERSION}", re.I)

@@ -6,28 +6,24 @@ from typing import TYPE_CHECKING
 
 from torchlock.cli.cells import cells_of
 from torchlock.cli.existing_lock import ExistingLock
-from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.exit_codes import FOUND
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import with_fields
 from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, refuse_output
-from torchlock.cli.lock_output import write_one
+from torchlock.cli.lock_output import with_wheelhouse, write_one
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
-from torchlock.cli.output import is_existing_output
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from torchlock.cli.cells import Cell
     from torchlock.cli.lock_runs import Runs
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
-    from torchlock.terms import Inputs
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -40,20 +36,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     inputs = inputs_of(arguments)
     matrix = Matrix()
     cells = cells_of(arguments, inputs, matrix.date)
-    code = _locked(arguments, cells, inputs, matrix, console)
-    if code == OK and arguments.wheelhouse is not None:
-        from torchlock.cli.fetch import fill_wheelhouse
-        from torchlock.cli.lock_files import files_of
-
-        names = [file.arguments.output for file in files_of(arguments, cells)]
-        return fill_wheelhouse([name for name in names if is_existing_output(name)], arguments, console)
-    return code
-
-
-def _locked(
-    arguments: argparse.Namespace, cells: Sequence[Cell], inputs: Inputs, matrix: Matrix, console: Console
-) -> int:
-    """Lock for all targets; the exit code."""
     if len(cells) == 1:
         arguments = with_fields(cells[0].arguments, cells[0])
         return _lock_one(arguments, Common(inputs, matrix, _base(arguments, console)), console)
@@ -91,7 +73,8 @@ def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -
     refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
     warn_of_unused_overrides(inputs, result, console)
     warn(arguments, result, console)
-    return write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
+    code = write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
+    return with_wheelhouse(code, [arguments.output or ""], arguments, console)
 
 
 def _print_conflict(

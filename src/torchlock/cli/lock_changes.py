@@ -32,14 +32,14 @@ class LockChanges:
     def __init__(
         self, existing: ExistingLock, text: str, moves: Iterable[Move], arguments: argparse.Namespace
     ) -> None:
-        from torchlock.manifests.pin_sets import pin_set_of_text
-
         self._arguments = arguments
         self._moves = tuple(dict.fromkeys(moves))
         self._targets = ("", "")
         self.found: tuple[PinChange, ...] | None = None
         old = existing.pin_set
         if old is not None:
+            from torchlock.manifests.pin_sets import pin_set_of_text
+
             before = old.document.text if old.document is not None else ""
             self._targets = (_target_in(before), _target_in(text))
             new = pin_set_of_text(text, arguments.output, existing.kind)

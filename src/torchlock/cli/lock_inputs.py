@@ -31,6 +31,10 @@ def check_usage(arguments: argparse.Namespace, console: Console) -> None:
     """
     if arguments.output == "-":
         arguments.output = None
+    if arguments.wheelhouse is not None:
+        from torchlock.cli.fetch import check_wheelhouse
+
+        check_wheelhouse(arguments)
     for option, given in (("--check", arguments.check), ("--diff", arguments.diff)):
         if given and not arguments.output:
             raise InputError(f"{option} compares the lock with a file", hint="name the file with -o FILE")
@@ -40,10 +44,6 @@ def check_usage(arguments: argparse.Namespace, console: Console) -> None:
         raise InputError("--refresh asks the index, and --offline forbids it", hint="use only one of them")
     if arguments.emit and arguments.format:
         raise InputError("--emit writes no lock, so --format cannot be used with it", hint="use only one of them")
-    if arguments.wheelhouse is not None:
-        from torchlock.cli.fetch import check_wheelhouse
-
-        check_wheelhouse(arguments)
     if is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
         console.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
 

@@ -12,7 +12,7 @@ from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
-from torchlock.cli.lock_output import Rendered, command_of, page_lines, write
+from torchlock.cli.lock_output import Rendered, command_of, page_lines, with_wheelhouse, write
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn_of_empty_lock
 from torchlock.cli.sources import SourcePool
@@ -188,6 +188,7 @@ class _Many:
         """Write each file; the exit code is the worst of all."""
         rows: list[dict[str, Any]] = []
         codes = [OK]
+        paths: list[str] = []
         joined = [(file, self._joined(file, solved)) for file in self._files]
         self._refuse_unknown(solved)
         for file, (lock, members) in joined:
@@ -195,10 +196,11 @@ class _Many:
                 continue
             rendered = self._rendered(file, lock, members, rows)
             existing = self._existing[file.cells[0]]
+            paths.append(file.arguments.output or "")
             codes.append(write(rendered, file.arguments, self._common.inputs, self._console, existing))
         if self._arguments.json and not (self._arguments.check or self._arguments.diff):
             write_whole(self._json(solved, rows), self._console)
-        return max(codes)
+        return with_wheelhouse(max(codes), paths, self._arguments, self._console)
 
     def _refuse_unknown(self, solved: Sequence[_Solved]) -> None:
         """Refuse a package to upgrade that no target and no existing lock has."""

@@ -212,3 +212,16 @@ def command_of(argv: list[str]) -> str:
         elif word not in _TRANSIENT:
             kept.append(masked(word).replace(f"://{MASK}@", "://"))
     return one_line(shlex.join(["torchlock", *kept]))
+
+
+def with_wheelhouse(code: int, paths: Sequence[str], arguments: argparse.Namespace, console: Console) -> int:
+    """The exit code after the files of new locks were fetched, if --wheelhouse says so.
+
+    Raises:
+        TorchlockError: an index or a disk that fails.
+    """
+    if code != OK or arguments.wheelhouse is None:
+        return code
+    from torchlock.cli.fetch import fill_wheelhouse
+
+    return fill_wheelhouse(paths, arguments, console)

@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         write_result(page(table, selection), arguments.output, console, whole=True)
         return OK
     entries = list(table.entries(selection))
+    for said in table.left_out(selection):
+        console.say("note", said)
     write_result(_rendered(entries, selection, table, arguments, console), arguments.output, console)
     return OK if entries else FOUND
 

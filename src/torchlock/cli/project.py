@@ -202,7 +202,7 @@ def refusal(name: str, of_project: bool = True) -> Refusal | None:
     return found
 
 
-def objection(name: str, value: object, folder: str = os.curdir) -> str:
+def objection(name: str, value: object, folder: str) -> str:
     """Why the project in this folder may not set an option to this value; "" if it may."""
 
     found = OPTIONS.get(name)

@@ -12,6 +12,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.cli.config_files import current_folder
 from torchlock.cli.project import objection, refusal
 from torchlock.errors import InputError
 from torchlock.manifests.lock_comments import read_lock_comments
@@ -84,7 +85,7 @@ def _is_refused(option: str, value: object, text: str) -> bool:
     """
     if option in ("accelerator", "gpu") and read_lock_comments(text).machine:
         return False
-    return refusal(option) is not None or bool(objection(option, value))
+    return refusal(option) is not None or bool(objection(option, value, current_folder()))
 
 
 def _parsed(command: str) -> tuple[argparse.Namespace, argparse.ArgumentParser] | None:

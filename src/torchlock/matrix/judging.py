@@ -14,7 +14,7 @@ from torchlock.knowledge.build_pairs import mismatch
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
-from torchlock.matrix.values import FAILS, LOADS, MEASURED, UNKNOWN, Judgement
+from torchlock.matrix.values import FAILS, LOADS, MEASURED, UNKNOWN, Judgement, sentence
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _proven(cell: Cell) -> Judgement:
     return Judgement(
         cell.verdict,
         cell.kind,
-        f"{cell.reason.rstrip('.')}.",
+        sentence(cell.reason),
         symbol=cell.symbol or "",
         sources=cell.sources,
         evidence=cell.evidence,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock.matrix.judging import parsed
 from torchlock.matrix.page_facts import Pool
 from torchlock.matrix.selection import COMPANIONS
-from torchlock.matrix.values import KINDS, VERDICTS
+from torchlock.matrix.values import KINDS, VERDICTS, sentence
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -67,7 +67,7 @@ def _wheel(evidence: Evidence) -> list[str]:
 def _judgement(cell: Cell, texts: Pool, facts: Facts) -> list[Any]:
     """Verdict, kind, reason, symbol and sources, by their places."""
     symbol = texts.add(cell.symbol) if cell.symbol else -1
-    reason = texts.add(f"{cell.reason.rstrip('.')}.")
+    reason = texts.add(sentence(cell.reason))
     return [VERDICTS.index(cell.verdict), KINDS.index(cell.kind), reason, symbol, facts.cite(cell.sources)]
 
 

@@ -11,7 +11,7 @@ from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.masks import bits, lowest
 from torchlock.knowledge.proofs import proofs
-from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.rules import Matrix, specifier_set
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.matrix.fitness import fitness_of
 from torchlock.matrix.judging import Pair, PairJudge
@@ -64,6 +64,19 @@ class Table:
             if selection.python is not None:
                 cells &= self.stack.on_pythons([self.stack.pythons.index(selection.python)])
             yield from self._on_place(selection, _Place(number, platform, cells))
+
+    def left_out(self, selection: Selection) -> Iterator[str]:
+        """The releases of an update that are asked for and have no entry, and why: nothing of them was proven.
+
+        Raises:
+            InvalidSpecifier: a range is not a specifier set.
+        """
+        for name in ("torch", *selection.companions):
+            asked, known = specifier_set(selection.ranges.get(name, "")), self.stack.packages[name].versions
+            for version, reasons in self.unproven.get(name, {}).items():
+                if version not in known and asked.contains(version):
+                    because = next(iter(reasons.values()), "its wheels were not read")
+                    yield f"{name} {version} is not in the matrix, because it is unproven: {because}"
 
     def builds_of(self, name: str, release: int, wanted: str, platform: int) -> list[str]:
         """The builds of a release (by its index) on a platform that are asked for; "" for one that is not known.

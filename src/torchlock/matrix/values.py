@@ -29,6 +29,11 @@ class Judgement(NamedTuple):
     evidence: tuple[Evidence, ...] = ()
 
 
+def sentence(reason: str) -> str:
+    """The reason of a proof as a sentence. A name at its beginning keeps its spelling."""
+    return f"{'I' if reason.startswith('its ') else reason[:1]}{reason[1:].rstrip('.')}."
+
+
 class Fitness(NamedTuple):
     """Whether a build of torch runs on a GPU with a driver: ``yes``, ``no`` or ``unknown``, and why (a clause)."""
 

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
         def __call__(self, symbol: str) -> str: ...
 
 
-# The functions of torch's stable ABI have names of C.
-_STABLE: Final = re.compile(r"_?(?:aoti_torch_|torch_)[A-Za-z0-9_]{1,200}")
+# The functions of torch's stable ABI have names of C; copies of what Python has inside begin with ``_torch_Py``.
+_STABLE: Final = re.compile(r"_?(?:aoti_torch_|torch_(?!Py))[A-Za-z0-9_]{1,200}")
 # Libraries of the operating system, of the C++ compiler and of Python: other rules judge a target by them.
 _OF_SYSTEM: Final = re.compile(
     r"ld-linux[\w.-]{0,20}|lib(?:c|m|dl|rt|pthread|gcc_s|stdc\+\+|gomp|z|util|python3[\w.]{0,9})\.so[\d.]{0,9}"

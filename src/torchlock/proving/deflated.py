@@ -28,6 +28,9 @@ _WINDOW: Final = 1 << 15
 _UNKNOWN: Final = (b"\x00" * _WINDOW, b"\xff" * _WINDOW)
 _STEP: Final = 1 << 12
 _AHEAD: Final = 1 << 13
+# Blocks with the usual codes, not the last ones: an empty one, and one of the byte 144.
+_EMPTY: Final = 0b0000000_010
+_ONE_BYTE: Final = 0b0000000_000010011_010
 # So many compressed bytes are inflated at once.
 _PART: Final = 1 << 20
 # The header of a block, in its lowest bits: not the last one (0), codes of its own (10), then the numbers of codes
@@ -178,18 +181,34 @@ def _parts(packed: bytes, at: int, bit: int) -> Iterator[tuple[bool, bytes]]:
     first, second = (zlib.decompressobj(-15, zdict=window) for window in _UNKNOWN)
     is_known = False
     for start in range(at, len(packed), _PART):
-        part = _shifted(packed[start : start + _PART + 1], bit)[: min(_PART, len(packed) - start)]
-        inflated = first.decompress(part)
+        part = packed[start : start + _PART]
+        extra = 0
+        if start == at:
+            part, extra = _aligned(part, bit), bit & 1
+        inflated = first.decompress(part)[extra:]
         if is_known:
             yield False, inflated
             continue
-        other = second.decompress(part)
+        other = second.decompress(part)[extra:]
         known = _last_difference(inflated, other)
         # What comes next depends on the last bytes alone.
         is_known = len(inflated) - known >= _WINDOW
         yield bool(known), inflated[known:]
-    if not first.eof or len(first.unused_data) > 1:
+    if not first.eof or first.unused_data:
         raise zlib.error("this is not the end of the data")
+
+
+def _aligned(data: bytes, bit: int) -> bytes:
+    """Data whose first block begins at a bit of the first byte, behind blocks that end at that bit.
+
+    So each bit stays at its place in its byte: blocks without compression begin at a whole byte. The blocks in
+    front are empty, of 10 bits each; for an odd bit there is one of 19 bits with one byte.
+    """
+    blocks, length = (_ONE_BYTE, 19) if bit & 1 else (0, 0)
+    while length % 8 != bit:
+        blocks, length = blocks | _EMPTY << length, length + 10
+    front = blocks.to_bytes(length // 8 + 1, "little")
+    return front[:-1] + bytes([front[-1] | data[0] >> bit << bit]) + data[1:]
 
 
 def _last_difference(first: bytes, second: bytes) -> int:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# A library that the builders of a wheel renamed keeps the name by which others ask for it (SONAME).
+_HASHED = re.compile(r"(lib[\w+.-]{1,60})-[0-9a-f]{8}(\.so[\d.]{0,12})")
+
 
 class Wheel(NamedTuple):
     """A wheel that was read. ``version`` is without a label; ``build`` is None if it is not known."""
@@ -71,3 +74,9 @@ def cuda_of(build: str | None) -> str:
     """``13.0`` of ``cu130``; "" for every other build, and for one that is not known."""
     match = re.fullmatch(r"cu(\d+)(\d)", build or "")
     return f"{match[1]}.{match[2]}" if match else ""
+
+
+def without_hash(library: str) -> str:
+    """``libgomp.so.1`` of ``libgomp-a34b3233.so.1``."""
+    match = _HASHED.fullmatch(library)
+    return match[1] + match[2] if match else library

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from torchlock.proving.deciding import is_of_system, may_decide
-from torchlock.proving.evidence import CompanionWheel, TorchWheel
+from torchlock.proving.evidence import CompanionWheel, TorchWheel, without_hash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,12 +48,13 @@ def _joined(group: Any, row: Any) -> Any:
 
 def are_alike(one: TorchWheel | CompanionWheel, other: TorchWheel | CompanionWheel) -> bool:
     """Whether two wheels show the same of all that decides a cell."""
-    if isinstance(one, TorchWheel) or isinstance(other, TorchWheel):
-        return (one.wheel.build, *one[1:3]) == (other.wheel.build, *other[1:3])
     return _shown(one) == _shown(other)
 
 
-def _shown(row: CompanionWheel) -> tuple[object, ...]:
+def _shown(row: TorchWheel | CompanionWheel) -> tuple[object, ...]:
+    if isinstance(row, TorchWheel):
+        # A renamed library has another name in each wheel, by which nothing outside of the wheel asks for it.
+        return row.wheel.build, {without_hash(name) for name in row.libraries}, row.exports
     libraries = [
         each._replace(
             name=without_python(each.name),

@@ -19,7 +19,7 @@ from torchlock.inspect.loading.preloads import preloads_of
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.proving.deciding import is_stable
 from torchlock.proving.deflated import Deflated, NotAtTheEnds
-from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, cuda_of
+from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, cuda_of, without_hash
 from torchlock.proving.exports import NoSymbols, exports_of
 from torchlock.runtime.files import Unreadable
 
@@ -36,8 +36,6 @@ _OF_TORCH = re.compile(
     r"(?:lib)?(?:torch|c10|caffe2|caffe2_gpu)(?:_cpu|_python|_cuda\w{0,8}|_gpu)?\.(?:so|dylib|lib)"
 )
 _USED_OF_TORCH = re.compile(r"(?:lib)?(?:torch|c10|caffe2|shm)(?:_\w{1,20})?\.(?:dylib|dll)", re.IGNORECASE)
-# A library that the builders of a wheel renamed keeps the name by which others ask for it (SONAME).
-_HASHED = re.compile(r"^(lib[\w+.-]{1,60})-[0-9a-f]{8}(\.so[\d.]{0,12})$")
 _SUFFIX = re.compile(r"(?:\.abi3|\.cpython-[\w-]+|\.cp\d\w*-\w+)?\.(?:so|pyd|dylib|dll)")
 _ERRORS: Final[tuple[type[Exception], ...]] = (ArchiveError, NoSymbols, NotAtTheEnds, *archive_errors())
 _FLOORS: Final = ("GLIBC", "GLIBCXX", "CXXABI")
@@ -74,8 +72,9 @@ def read_torch(content: IO[bytes], wheel: Wheel, used: Collection[str] | None = 
     except _ERRORS as error:
         raise UnreadableWheel(f"{wheel.file} cannot be read: {error}") from error
     opened |= {text.decode() for each in found.values() for text in each.libraries}
-    brought = {_HASHED.sub(r"\1\2", name) for name in names if is_library(name)}
-    return TorchWheel(wheel, frozenset(opened | brought), frozenset(_written(found)))
+    brought = {without_hash(name) for name in names if is_library(name)}
+    exports = (name for name in _written(found) if used is None or name in used or is_stable(name))
+    return TorchWheel(wheel, frozenset(opened | brought), frozenset(exports))
 
 
 def _wanted(used: Collection[str]) -> Callable[[bytes], bool]:

@@ -38,7 +38,7 @@ _OF_WINDOWS = re.compile(
 _OPENED = re.compile(r"(?<![\w.+-])(?P<library>[\w+-][\w.+-]{0,80}?\.(?:dll|pyd))\b", re.IGNORECASE)
 _IMPORTED = re.compile(r"DLL load failed while importing (?P<module>\w{1,80})")
 _OF_FAMILY = re.compile(
-    r"(?:torch\w{0,20}|c10\w{0,8}|shm|fbgemm|asmjit|caffe2\w{0,30}|libtorch\w{0,30}|_torchaudio|_C)(?:[.-].{0,40})?"
+    r"(?:torch\w{0,20}|c10\w{0,8}|shm|fbgemm|asmjit|caffe2\w{0,30}|libtorch(?!codec)\w{0,30}|_torchaudio|_C)(?:[.-].{0,40})?"
     r"\.(?:dll|pyd)",
     re.IGNORECASE,
 )

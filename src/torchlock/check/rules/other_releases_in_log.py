@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
-    from torchlock.check.tracebacks import Frame
+    from torchlock.check.tracebacks import Frame, MissingName
     from torchlock.finding import Finding
 
 _CALL = re.compile(
@@ -45,14 +45,23 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
     if first is None or missing is None or has_stack(context):
         return
-    is_of_file = missing.by_import and not missing.partly and not missing.asker and "-packages" in missing.file
     project = project_of(missing.name)
-    if not project or not is_of_file or lack_of(missing.name) is not None:
+    if not project or not _is_between_packages(missing) or lack_of(missing.name) is not None:
         return
     if _is_explained(context, log, found):
         return
-    what = f"imports {missing.name}, which the {_named(log, project)} of the log does not have"
+    verb = "imports" if missing.by_import else "uses"
+    what = f"{verb} {missing.name}, which the {_named(log, project)} of the log does not have"
     yield _finding(context, "TL710", missing.caller, project, what, first.text)
+
+
+def _is_between_packages(missing: MissingName) -> bool:
+    """Whether an installed file lacks a name: by the error, or because another installed package asks."""
+    if missing.partly or missing.asker or "No module named" in missing.text:
+        return False
+    if missing.file or missing.caller is None:
+        return missing.by_import and "-packages" in missing.file
+    return missing.caller.is_installed
 
 
 @rule("TL709", on="unexplained")

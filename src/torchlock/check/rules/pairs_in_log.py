@@ -34,7 +34,12 @@ _WINDOWS = re.compile(r"WinError 127\b|specified procedure could not be found")
 def pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A companion that does not load beside the torch of the log, where the log states both releases."""
     first = log.first
-    if first is None or first.weight == ECHO or has_stack(context) or found:
+    if (
+        first is None
+        or first.weight == ECHO
+        or has_stack(context)
+        or any(each.severity != "note" for each in found)
+    ):
         return
     library = _LIBRARY.search(first.text)
     is_shown = bool(first.symbol) or library is not None or _WINDOWS.search(first.text) is not None

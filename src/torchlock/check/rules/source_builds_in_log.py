@@ -48,6 +48,10 @@ _NAMED = (
     re.compile(r"Building wheel for ([\w.-]{1,80}) \("),
     re.compile(r"╰─> ([A-Za-z][\w.-]{1,80})$"),
     re.compile(
+        r"[/\\](?:built-wheels|sdists)-v\d{1,3}[/\\](?:pypi|index[/\\]\w{1,40})[/\\]"
+        r"([\w.-]{1,80})[/\\](\d[\w.+!]{0,40})[/\\]"
+    ),
+    re.compile(
         r"(?:Downloading|Using cached|Processing) (?:\S{0,200}/)?"
         r"([A-Za-z][\w.]{0,60}(?:-[A-Za-z][\w.]{0,40}){0,4})-(\d[\w.+!]{0,40})\.(?:tar\.gz|zip)"
     ),

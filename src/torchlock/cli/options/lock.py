@@ -26,8 +26,8 @@ examples:
   torchlock lock -r requirements.in --python 3.12 --platform linux-x86_64 -o requirements.txt
   torchlock lock -r pyproject.toml --extra audio --group test -o pylock.toml
   torchlock lock -r requirements.in -o requirements.txt -P torch      update torch, keep other pins
-  torchlock lock -r requirements.in -o requirements.txt --wheelhouse wheels     for a machine without a network
   torchlock lock -r requirements.in -o requirements.txt -U --diff     what would an upgrade of all change?
+  torchlock lock -r requirements.in -o requirements.txt --wheelhouse wheels     for a machine without a network
   torchlock lock -r requirements.in -o requirements.txt --check       in CI: is the lock up to date?
   torchlock lock torchaudio librosa --base-image pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime
   torchlock lock torchaudio librosa --constraint-from .venv          keep what is installed there

@@ -34,7 +34,7 @@ function pythonsOf(data, mask) {
 }
 
 function verdictLine(judged) {
-  const words = { loads: "loads", fails: "does not load", unknown: "unknown" }[judged.verdict];
+  const words = { loads: "loads", fails: "fails", unknown: "unknown" }[judged.verdict];
   const kind = judged.kind ? `, ${judged.kind}` : "";
   return make("p", { class: "verdict" }, make("b", { class: `mark ${classOf(judged)}`, "aria-hidden": "true" }, markOf(judged)),
     make("span", {}, words, kind, judged.rule ? ` (${judged.rule})` : ""));
@@ -149,7 +149,7 @@ function buildsOf(view, name, release, torch) {
     const judged = judge.judge(name, release, build, torch, torchBuild, target.platform, target.pythons);
     return make("td", { title: judged.reason }, make("b", { class: `mark ${classOf(judged)}`, "aria-hidden": "true" }, markOf(judged)), make("span", { class: "hidden" }, judged.verdict));
   })));
-  return [make("h3", {}, "Builds of this pair"), make("p", { class: "note" }, `${name} across, torch down; the build of the public index first.`),
+  return [make("h3", {}, "Builds of this pair"), make("p", { class: "note" }, `Columns are builds of ${name}, rows builds of torch; the build of the public index is the first.`),
     make("table", { class: "builds" }, make("thead", {}, head), make("tbody", {}, ...rows))];
 }
 

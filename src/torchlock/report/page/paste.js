@@ -150,7 +150,7 @@ function installing(judge, entry, target) {
   return entry.places.filter((place) => judge.cells(entry.name, place, target.platform) & target.pythons);
 }
 
-const REFUSED = "pip and uv refuse the pair, because the metadata of the companion needs another torch; its libraries would load.";
+const REFUSED = "pip and uv refuse the pair, because the metadata of the companion requires another torch; the libraries of both load together.";
 
 /* One companion beside torch: every pair that the requirements allow is judged. */
 function judgePair(judge, torch, entry, target, isAsked) {

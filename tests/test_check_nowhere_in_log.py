@@ -1,0 +1,96 @@
+"""Names that no release has, packages in a folder of their source, and two other packages that do not fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from torchlock.check import by_log
+from torchlock.check.log import read_log
+from torchlock.check.log_alone import context_of
+
+if TYPE_CHECKING:
+    from torchlock.finding import Finding
+
+SITE = "/env/lib/python3.8/site-packages"
+
+
+def judged(path: str, code: str, error: str) -> list[Finding]:
+    log = read_log(
+        f'Traceback (most recent call last):\n  File "{path}", line 9, in <module>\n    {code}\n{error}\n'
+    )
+    return [each for each in by_log(context_of(log), log, []) if each.severity != "note"]
+
+
+def test_a_name_of_the_stack_that_no_release_has() -> None:
+    error = "AttributeError: module 'torchaudio' has no attribute '{0}'"
+    meant = ". Did you mean: 'list_audio_backends'?"
+    (finding,) = judged("/w/vad.py", "torchaudio.a()", error.format("list_available_backends") + meant)
+    assert finding.rule == "TL702"
+    assert "which no release of torchaudio from 0.3 to " in finding.message
+    assert finding.remedy is not None
+    assert finding.remedy.summary.startswith("Write torchaudio.list_audio_backends, which Python found there.")
+    (old,) = judged("/w/read.py", "torchaudio.legacy.load(path)", error.format("legacy"))
+    assert old.remedy is not None
+    assert "code for torchaudio before 0.3 needs the torch of that time" in old.remedy.summary
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        (f"{SITE}/torchaudio/functional.py", "AttributeError: module 'torchaudio' has no attribute 'foo'"),
+        ("/w/use.py", "ImportError: cannot import name 'foo' from 'torchaudio' (/w/torchaudio.py)"),
+        ("/w/use.py", "AttributeError: module 'torchaudio' has no attribute '_foo'"),
+        ("/w/use.py", "AttributeError: partially initialized module 'torchaudio' has no attribute 'foo'"),
+    ],
+)
+def test_a_name_that_has_another_cause(path: str, error: str) -> None:
+    assert not any("which no release" in each.message for each in judged(path, "x", error))
+
+
+@pytest.mark.parametrize("folder", ["/home/me/k2/k2/python/k2", "C:\\src\\k2"])
+def test_a_package_in_a_folder_of_its_source(folder: str) -> None:
+    error = "ModuleNotFoundError: No module named 'k2.torch_version'"
+    (finding,) = judged(f"{folder}/__init__.py", "from .torch_version import k2_torch_cuda_version", error)
+    assert finding.rule == "TL606"
+    assert finding.message.startswith(f"Python imported k2 from a folder with its source, {folder}")
+    assert finding.message.endswith("which has no k2.torch_version")
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        (f"{SITE}/k2/__init__.py", "ModuleNotFoundError: No module named 'k2.torch_version'"),
+        ("/w/app/main.py", "ModuleNotFoundError: No module named 'k2.torch_version'"),
+        ("/w/mine/__init__.py", "ModuleNotFoundError: No module named 'mine.parts'"),
+    ],
+)
+def test_a_package_that_is_elsewhere(path: str, error: str) -> None:
+    assert not any("a folder with its source" in each.message for each in judged(path, "import x", error))
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        (
+            "if isinstance(path, tuple(audioread.available_backends())):",
+            "AttributeError: module 'audioread' has no attribute 'available_backends'",
+            "librosa uses audioread.available_backends, which the audioread of the log does not have",
+        ),
+        (
+            "from nemo.core.neural_types import (NeuralType, BatchTag,",
+            "ImportError: cannot import name 'BatchTag'",
+            "librosa imports nemo.core.neural_types.BatchTag, which the nemo-toolkit of the log does not have",
+        ),
+    ],
+)
+def test_two_packages_that_do_not_fit(code: str, error: str, said: str) -> None:
+    (finding,) = judged(f"{SITE}/librosa/core/audio.py", code, error)
+    assert finding.rule == "TL710"
+    assert finding.message.startswith(said)
+
+
+def test_own_code_may_be_wrong() -> None:
+    error = "AttributeError: module 'audioread' has no attribute 'available_backend'"
+    assert judged("/w/use.py", "audioread.available_backend()", error) == []
