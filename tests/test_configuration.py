@@ -32,18 +32,17 @@ def value(capsys: pytest.CaptureFixture[str], name: str, *words: str, command: s
     row = json.loads(capsys.readouterr().out)["settings"][command][name]
     source = row["from"]
     found = row["value"]
-    found = found[0] if isinstance(found, list) and len(found) == 1 else found
-    return found or None if isinstance(found, list) else found, source.get("line") or source.get("name") or source[
-        "kind"
-    ]
+    if isinstance(found, list):
+        (found,) = found or [None]
+    return found, source.get("line") or source.get("name") or source["kind"]
 
 
 def test_the_nearest_file_counts(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     put(home / "pyproject.toml", '[tool.torchlock]\npython = "3.9"\n')
     monkeypatch.chdir(home / "project" / "sub" / "deep")
-    assert value(capsys, "python") == (["3.9"], 2)
+    assert value(capsys, "python") == ("3.9", 2)
     put(home / "project" / "pyproject.toml", '[project]\nname = "x"\n# torchlock\n')
-    assert value(capsys, "python") == (["3.9"], 2)
+    assert value(capsys, "python") == ("3.9", 2)
     put(home / "project" / "pyproject.toml", '[project]\nname = "x"\n[tool.torchlock]\npython = "3.10"\n')
     assert value(capsys, "python") == ("3.10", 4)
     put(home / "project" / "torchlock.toml", "# ours\n\n\n\npython = '3.11'\n")
@@ -54,7 +53,7 @@ def test_the_nearest_file_counts(home: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 def test_what_is_stronger(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     user(home, "python = '3.9'\nprefer = 'lowest'\n")
-    assert value(capsys, "python") == (["3.9"], 1)
+    assert value(capsys, "python") == ("3.9", 1)
     put(home / "project" / "torchlock.toml", "\npython = '3.10'\n")
     assert value(capsys, "python") == ("3.10", 2)
     assert value(capsys, "prefer") == ("lowest", 2)
