@@ -15,7 +15,7 @@ from torchlock.cli import config_files
 from torchlock.cli.main import main
 from torchlock.runtime import files
 
-TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline", "--no-annotate"]
+TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]
 
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -102,6 +102,9 @@ def test_paths_are_those_of_the_file(home: Path, monkeypatch: pytest.MonkeyPatch
         (project / "sub" / "locked.txt").unlink(missing_ok=True)
         assert main(["lock", *TARGET]) == 0, capsys.readouterr().err
         assert "torchaudio==2.3.1" in (project / "sub" / "locked.txt").read_text(encoding="utf-8")
+        for other in (project, project / "sub" / "deep", home):
+            monkeypatch.chdir(other)
+            assert main(["lock", "--check", "--config", str(project / "torchlock.toml"), *TARGET]) == 0
     monkeypatch.chdir(home)
     assert main(["lock", "--config", str(project / "torchlock.toml"), *TARGET]) == 0
     put(project / "torchlock.toml", "output = '../outside.txt'\n")

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
+from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY, current_folder
 from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
@@ -68,6 +68,13 @@ class Settings:
             return None
         del self.values[self.options[name].dest]
         return self.origins.pop(name).file
+
+    def folder_of(self, name: str, value: str) -> str:
+        """The folder of the file that sets an option to this value; "" for none, and for the current folder."""
+        file = self.origins[name].file if name in self.origins else None
+        if file is None or value not in self._items(name) or file.folder == current_folder():
+            return ""
+        return file.folder
 
     def blamed(self, error: TorchlockError, argv: Sequence[str]) -> TorchlockError:
         """An error about an option (``--system: …``), with the variable or the line of the file that set it.
