@@ -15,6 +15,7 @@ from support.installers import INSTALLERS, install
 from support.local_index import publish
 from support.small_wheels import small_wheel
 from torchlock.cli.main import main
+from torchlock.knowledge.build_files import build_catalogue
 
 pytestmark = pytest.mark.usefixtures("alone")
 REFUSED = "http://127.0.0.1:9"
@@ -285,3 +286,33 @@ def test_a_lock_for_many_targets_with_its_wheelhouse(
         text = Path("wheels/lock-offline.txt").read_text()
         assert "omega==1.0 ; sys_platform == " in text
         assert text.count("--hash") == 3
+
+
+def test_a_page_without_hashes_of_a_build_is_read_with_the_bundled_table(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pages of the PyTorch index lack the hashes of older files."""
+    release = next(
+        each for each in build_catalogue("cu128").releases("torch") or () if each.version == "2.9.1+cu128"
+    )
+    files = release.files()[:2]
+    server.routes["/torch/"] = page(
+        *(entry(file.filename, f"{server.url}files/{file.filename}") for file in files)
+    )
+    digest = files[1].hashes["sha256"]
+    Path("lock.txt").write_text(f"--index-url {server.url}\ntorch==2.9.1+cu128 --hash=sha256:{digest}\n")
+    assert main(["fetch", "lock.txt", "--dry-run"]) == 0, capsys.readouterr().err
+    (line,) = capsys.readouterr().out.splitlines()
+    assert files[1].filename in line
+    server.routes[f"/files/{files[1].filename}"] = Reply(b"another")
+    server.routes[f"/files/{files[1].filename.replace('+', '%2B')}"] = Reply(b"another")
+    assert main(["fetch", "lock.txt"]) == 1
+    assert "not that of the lock" in capsys.readouterr().err
+
+
+def test_a_target_of_a_package_that_no_index_has(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("lock.txt").write_text(f"--index-url {server.url}\ndelta==1 --hash=sha256:{'0' * 64}\n")
+    assert main(["fetch", "lock.txt", "--python", "3.12", "--platform", "linux-x86_64"]) == 1
+    errors = capsys.readouterr().err
+    assert errors.count("delta 1: ") == 1
+    assert "has no project delta" in errors
