@@ -317,3 +317,11 @@ def test_several_values_are_for_the_commands_that_take_several(capsys: Any) -> N
     put(Path("torchlock.toml"), 'prefer = ["highest"]\n')
     assert main(["config"]) == 2
     assert "torchlock.toml:1: prefer: ['highest'] is not a single value" in capsys.readouterr().err
+
+
+def test_help_is_there_whatever_the_settings_are(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    put(Path("torchlock.toml"), "broken = \n")
+    monkeypatch.setenv("TORCHLOCK_FORMAT", "nonsense")
+    for words in (["lock", "--help"], ["audit", "-h"], ["config", "--config", "absent", "--help"]):
+        assert main(words) == 0
+        assert capsys.readouterr().out.startswith("usage: torchlock ")

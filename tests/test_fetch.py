@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -316,3 +318,10 @@ def test_a_target_of_a_package_that_no_index_has(server: Server, capsys: pytest.
     errors = capsys.readouterr().err
     assert errors.count("delta 1: ") == 1
     assert "has no project delta" in errors
+
+
+def test_a_lock_on_standard_input(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lock(server).read_bytes())))
+    assert main(["fetch", "-"]) == 0
+    assert wheels() == NAMES
+    assert Path("wheelhouse/requirements-offline.txt").exists()

@@ -138,8 +138,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         _first_parser().parse_args(argv if argv else ["--help"])
         raise InputError("no command was given", hint="torchlock --help lists the commands")
     command = argv[position]
+    words = [*argv[:position], *argv[position + 1 :], *operands]
+    if "-h" in words or "--help" in words:  # also where a configuration file cannot be used
+        parser_of(command)[0].parse_intermixed_args(words)
     finder = Finder(Choice.of(argv, os.environ), os.environ)
-    with_files = partial(_parsed, command, [*argv[:position], *argv[position + 1 :], *operands])
+    with_files = partial(_parsed, command, words)
     arguments = with_files(finder.files(current_folder()))
     arguments.run = partial(_run, command)
     arguments.argv = [*argv, *operands]
