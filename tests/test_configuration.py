@@ -76,7 +76,7 @@ def test_what_is_stronger(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: A
     ("words", "said"),
     [
         (["--config", "none.toml"], "none.toml: cannot be read as configuration: there is no such file"),
-        (["--config", "sub"], "sub: cannot be read as configuration: it is not a regular file"),
+        (["--config", "sub"], "sub: cannot be read as configuration: it is not a file that can be read"),
         (["--config", "pyproject.toml"], "pyproject.toml: has no table [tool.torchlock]"),
         (["--config", "broken.toml"], "broken.toml:2: not valid TOML"),
         (["--config", "broken.toml", "--no-config"], "--config and --no-config exclude each other"),
@@ -325,3 +325,18 @@ def test_help_is_there_whatever_the_settings_are(monkeypatch: pytest.MonkeyPatch
     for words in (["lock", "--help"], ["audit", "-h"], ["config", "--config", "absent", "--help"]):
         assert main(words) == 0
         assert capsys.readouterr().out.startswith("usage: torchlock ")
+
+
+def test_a_file_that_cannot_be_read_is_no_silence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    put(Path("torchlock.toml"), "strict = true\n")
+    read = files.read
+
+    def refused(path: str, limit: int) -> bytes:
+        if path.endswith("torchlock.toml"):
+            raise PermissionError(13, "Permission denied")
+        return read(path, limit)
+
+    monkeypatch.setattr(files, "read", refused)
+    assert main(["explain", "TL101"]) == 2
+    assert "torchlock.toml: cannot be read (Permission denied)" in capsys.readouterr().err
+    assert main(["explain", "TL101", "--no-config"]) == 0

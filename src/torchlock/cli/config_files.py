@@ -177,7 +177,8 @@ def _named(path: str) -> ConfigFile:
     """
     raw = _content(path)
     if raw is None:
-        what = "it is not a regular file" if os.path.lexists(path) else "there is no such file"
+        is_there = os.path.lexists(path)
+        what = "it is not a file that can be read" if is_there else "there is no such file"
         raise InputError(f"cannot be read as configuration: {what}", path=path, hint=_NAMES)
     of_project = os.path.basename(path) == PROJECT
     found = _parsed(raw, os.path.abspath(path), path, of_project=of_project)
@@ -187,11 +188,18 @@ def _named(path: str) -> ConfigFile:
 
 
 def _content(path: str) -> bytes | None:
+    """The content of a configuration file; None if there is none. A pyproject.toml may be there for other tools.
+
+    Raises:
+        InputError: a torchlock.toml is there and cannot be read, or the file is too large.
+    """
     from torchlock.runtime import files
 
     try:
         raw = files.read(path, _LARGEST)
-    except OSError:
+    except OSError as error:
+        if os.path.basename(path) == OWN and os.path.isfile(path):
+            raise InputError(f"cannot be read ({error.strerror or error})", path=path) from error
         return None
     if len(raw) == _LARGEST:
         raise InputError("is too large to be read", path=path)
