@@ -325,3 +325,20 @@ def test_a_lock_on_standard_input(server: Server, monkeypatch: pytest.MonkeyPatc
     assert main(["fetch", "-"]) == 0
     assert wheels() == NAMES
     assert Path("wheelhouse/requirements-offline.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["requirements-offline.txt", "simple/index.html", "simple/alpha/index.html"])
+def test_a_file_of_another_program_is_not_replaced(
+    name: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock(server)
+    path = Path("wheelhouse", name)
+    path.parent.mkdir(parents=True)
+    path.write_text("mine\n")
+    assert main(["fetch"]) == 2
+    assert f"{path}: cannot be replaced, because torchlock did not write it" in capsys.readouterr().err
+    assert path.read_text() == "mine\n"
+    assert not wheels()
+    path.unlink()
+    assert main(["fetch"]) == 0
+    assert main(["fetch"]) == 0

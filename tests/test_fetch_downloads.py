@@ -40,7 +40,7 @@ def test_what_is_there_is_not_fetched_again(server: Server, capsys: pytest.Captu
     asked = [request.path for request in server.requests[before:] if "/files/" in request.path]
     assert asked == ["/files/beta-2.0+cpu-py3-none-any.whl"]
     table = json.loads(capsys.readouterr().out)
-    assert [file["status"] for file in table["files"]] == ["present", "fetched"]
+    assert [file["status"] for file in table["files"]] == ["present", "replaced"]
     assert wheels() == NAMES
 
 

@@ -93,6 +93,7 @@ def fetch(order: Order, console: Console) -> int:
         return tell_of_missing(plan, [], console)
     tell_of_amount(plan, order, console)
     folder = Path(order.folder)
+    _refuse_foreign(locks, folder)
     results = _brought(plan, folder, order, console)
     code = tell_of_missing(plan, results, console)
     names = _finish(plan, results, folder, whole=code == OK)
@@ -142,6 +143,28 @@ def _refuse_names(locks: Sequence[LockFile], order: Order) -> None:
         raise InputError("is not a folder", path=order.folder, hint="name a folder with -o")
 
 
+def _refuse_foreign(locks: Sequence[LockFile], folder: Path) -> None:
+    """Refuse to replace files of other programs.
+
+    Raises:
+        InputError: the folder has one, under the name of a lock or a page.
+    """
+    from torchlock.fetching.mirror import foreign_page
+    from torchlock.report.own_outputs import is_own_lock
+
+    foreign: Path | None = None
+    try:
+        for path in (folder / offline_name(lock) for lock in locks):
+            if path.exists() and not is_own_lock(path.read_bytes().decode("utf-8", "replace")):
+                foreign = path
+        foreign = foreign or foreign_page(folder)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", path=str(folder)) from error
+    if foreign is not None:
+        hint = "name another folder with -o"
+        raise InputError("cannot be replaced, because torchlock did not write it", path=str(foreign), hint=hint)
+
+
 def _brought(plan: Plan, folder: Path, order: Order, console: Console) -> list[Result]:
     """Bring the files; on an interruption, say how to continue."""
     from torchlock.report.ledger import current
@@ -151,7 +174,7 @@ def _brought(plan: Plan, folder: Path, order: Order, console: Console) -> list[R
 
     def done(result: Result) -> None:
         there.append(result)
-        if result.status == "fetched":
+        if result.is_new:
             current().note(str(folder / result.found.wanted.filename))
             console.progress(f"fetched {result.found.wanted.filename}")
 
