@@ -342,3 +342,17 @@ def test_a_file_of_another_program_is_not_replaced(
     path.unlink()
     assert main(["fetch"]) == 0
     assert main(["fetch"]) == 0
+
+
+def test_an_upgrade_fetches_the_new_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in ("1.0", "2.0"):
+        publish(tmp_path / "own", "delta", version)
+    Path("requirements.in").write_text("delta==1.0\n")
+    target = ["--index-url", "own", "--python", "3.12", "--platform", "linux-x86_64"]
+    files = ["-r", "requirements.in", "-o", "requirements.txt"]
+    assert main(["lock", *files, *target]) == 0
+    assert main(["upgrade", "delta", *files, *target, "--diff", "--wheelhouse", "new"]) == 2
+    assert "--wheelhouse and --diff exclude each other" in capsys.readouterr().err
+    assert main(["upgrade", "delta", *files, *target, "--wheelhouse", "new"]) == 0, capsys.readouterr().err
+    assert wheels("new").keys() == {"delta-2.0-py3-none-any.whl"}
+    assert "delta==2.0" in Path("new/requirements-offline.txt").read_text()

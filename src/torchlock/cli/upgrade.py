@@ -12,6 +12,7 @@ from torchlock.cli import lock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
 from torchlock.cli.lock_inputs import input_files, is_pylock
+from torchlock.cli.lock_output import with_wheelhouse
 from torchlock.cli.recorded_command import recorded
 from torchlock.cli.upgrade_plan import Plan
 from torchlock.errors import InputError
@@ -45,6 +46,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """
     asked = _asked(arguments.requirements)
     arguments = _for_lock(arguments, console)
+    if arguments.wheelhouse is not None:
+        from torchlock.cli.fetch import check_wheelhouse
+
+        check_wheelhouse(arguments)
     plan = Plan([*arguments.files, *arguments.constraints], asked)
     versions = _search(plan, asked, arguments, console)
     if versions is None:
@@ -68,7 +73,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     _tell_lines(plan, versions, console, dry=dry)
     final.said.release()
     _tell_consequences(before, after, final.results, console)
-    return FOUND if arguments.check and files else OK
+    code = FOUND if arguments.check and files else OK
+    return with_wheelhouse(code, list(final.written) or [arguments.output], arguments, console)
 
 
 def _asked(texts: Sequence[str]) -> dict[str, str]:
@@ -208,6 +214,7 @@ def _locked(
         "upgrade_packages": [*arguments.upgrade_packages, *upgraded],
         "observe": results.append,
         **dict.fromkeys(("dry_run", "diff", "check"), False),
+        "wheelhouse": None,  # filled after the files are written
         "json": json,
     }
     with staged(contents, final=final) as stage:
