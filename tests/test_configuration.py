@@ -11,6 +11,7 @@ import pytest
 
 from support.configured import BAD, put
 from support.configured import home as home
+from support.local_index import publish
 from torchlock.cli import config_files
 from torchlock.cli.main import main
 from torchlock.runtime import files
@@ -340,3 +341,19 @@ def test_a_file_that_cannot_be_read_is_no_silence(monkeypatch: pytest.MonkeyPatc
     assert main(["explain", "TL101"]) == 2
     assert "torchlock.toml: cannot be read (Permission denied)" in capsys.readouterr().err
     assert main(["explain", "TL101", "--no-config"]) == 0
+
+
+def test_a_local_index_is_found_from_each_folder(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The lock names it so that pip finds it from the folder of the lock, too."""
+    project = home / "project"
+    publish(project / "own", "demo", "1.0")
+    put(project / "torchlock.toml", 'index-url = "own"\noutput = "locked.txt"\n')
+    for folder in (project, project / "sub"):
+        monkeypatch.chdir(folder)
+        assert main(["lock", "demo", *TARGET]) == 0, capsys.readouterr().err
+        (line,) = [
+            each
+            for each in (project / "locked.txt").read_text(encoding="utf-8").splitlines()
+            if "--index-url" in each
+        ]
+        assert (project / line.split()[1]).resolve() == (project / "own").resolve()

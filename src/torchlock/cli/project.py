@@ -232,6 +232,8 @@ def placed(name: str, value: str, folder: str) -> str:
     if os.path.isabs(path) or os.path.normcase(os.path.realpath(folder)) == os.path.normcase(here):
         return path
     whole = os.path.normpath(os.path.join(folder, path))
+    if name in LOCATIONS:  # A lock contains it, and pip reads it from any folder.
+        return whole
     try:
         is_near = os.path.commonpath([here, os.path.realpath(folder)]) in (here, os.path.realpath(folder))
     except ValueError:  # another drive
