@@ -13,6 +13,7 @@ from torchlock.cli import lock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
 from torchlock.cli.lock_inputs import input_files, is_pylock
+from torchlock.cli.lock_output import with_wheelhouse
 from torchlock.cli.recorded_command import recorded
 from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
@@ -49,6 +50,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """
     asked = _asked(arguments.requirements)
     arguments = _for_lock(arguments, console)
+    if arguments.wheelhouse is not None:
+        from torchlock.cli.fetch import check_wheelhouse
+
+        check_wheelhouse(arguments)
     plan = Plan([*arguments.files, *arguments.constraints], asked)
     versions = _search(plan, asked, arguments, console)
     if versions is None:
@@ -75,7 +80,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     outcome.tell_meaning(console)
     if arguments.json:
         write_whole(outcome.added_to(final.output), console)
-    return FOUND if arguments.check and files else OK
+    code = FOUND if arguments.check and files else OK
+    return with_wheelhouse(code, list(final.written) or [arguments.output], arguments, console)
 
 
 def _asked(texts: Sequence[str]) -> dict[str, str]:
@@ -209,6 +215,7 @@ def _locked(
         "upgrade_packages": [*arguments.upgrade_packages, *upgraded],
         "observe": results.append,
         **dict.fromkeys(("dry_run", "diff", "check"), False),
+        "wheelhouse": None,  # filled after the files are written
         "json": json,
     }
     output = io.StringIO()
