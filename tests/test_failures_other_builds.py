@@ -1,0 +1,157 @@
+"""What another build left or brought: DLLs in no record, eggs, modules of another Python or system."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.ground import Ground
+from support.libraries import elf, pe
+from support.site_folder import install, write
+from support.skeletons import Site
+
+WINDOWS = (
+    '  File "K:\\portable\\python_embeded\\Lib\\site-packages\\torch\\__init__.py", line 130, in <module>\n'
+    "    raise err\n"
+    'OSError: [WinError {}] {} Error loading "K:\\portable\\python_embeded\\Lib\\site-packages\\torch\\lib\\{}" '
+    "or one of its dependencies.\n"
+)
+PROCEDURE = "The specified procedure could not be found."
+DLL = "nvfuser_codegen.dll"
+
+
+def portable(ground: Ground, version: str) -> Site:
+    site = ground.windows("3.11", "portable/python_embeded")
+    ground.torch(site, version, made_for=[])
+    return site
+
+
+def recorded(site: Site, path: str, size: int) -> None:
+    record = next(site.path.glob("torch-*.dist-info")) / "RECORD"
+    record.write_text(f"{record.read_text()}{path},,{size}\n")
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (127, PROCEDURE),
+        (182, "The operating system cannot run %1."),
+        (127, "Не найдена указанная процедура."),
+        (1114, "A dynamic link library (DLL) initialization routine failed."),
+    ],
+)
+def test_a_dll_of_an_earlier_torch_that_does_not_fit(ground: Ground, number: int, said: str) -> None:
+    """https://github.com/Comfy-Org/ComfyUI/issues/2990 and 2345: torch opens each DLL of its folder."""
+    site = portable(ground, "2.3.0+cu121")
+    left = site.path / "torch/lib" / DLL
+    write(left, pe({"torch_cpu.dll": ["?gone@at@@YAXXZ"], "c10.dll": []}, ["x"]))
+    done = ground.check(site, log=WINDOWS.format(number, said, DLL))
+    assert done.first.rule == "TL621"
+    assert f"{DLL}, which is in the folder of torch and in no record" in done.first.message
+    assert done.command == f"del /q {left}"
+    ground.cure(done, left.unlink)
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("number", [127, 5, 1450])
+def test_a_dll_of_this_torch_is_not_called_left(ground: Ground, number: int) -> None:
+    """The record has it, or the machine refuses it, whatever is in the file."""
+    site = portable(ground, "2.1.0+cu121")
+    data = pe({"torch_cpu.dll": [], "c10.dll": []}, ["x"])
+    write(site.path / "torch/lib" / DLL, data)
+    if number == 127:
+        recorded(site, f"torch/lib/{DLL}", len(data))
+    done = ground.check(site, log=WINDOWS.format(number, PROCEDURE, DLL))
+    assert done.first.rule == "TL621"
+    assert "in no record" not in done.first.message
+    assert "del " not in done.command
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("data", [b"\0" * 4000, b"<html>404</html>" * 200])
+@pytest.mark.parametrize("number", [193, 998])
+def test_a_dll_that_is_damaged_and_that_windows_names(ground: Ground, data: bytes, number: int) -> None:
+    """https://github.com/Comfy-Org/ComfyUI/issues/1694: that its files are right is not said."""
+    site = portable(ground, "2.1.0+cu121")
+    recorded(site, f"torch/lib/{DLL}", 5000)
+    write(site.path / "torch/lib" / DLL, data)
+    done = ground.check(site, log=WINDOWS.format(number, "%1is not a valid Win32 application.", DLL))
+    assert (done.first.rule, done.first.severity) == ("TL607", "error")
+    assert done.first.says in WINDOWS.format(number, "%1is not a valid Win32 application.", DLL)
+    assert "torch==2.1.0+cu121" in done.command
+    assert "TL621" not in {each.rule for each in done.findings}
+
+
+OF_EGG = """Traceback (most recent call last):
+  File "/home/y/e/lib/python3.6/site-packages/torchaudio-0.2-py3.6.egg/torchaudio/__init__.py", line 5, in <module>
+    import _torch_sox
+ImportError: /home/y/e/lib/python3.6/site-packages/torchaudio-0.2-py3.6.egg/_torch_sox.so: undefined symbol: {}
+"""
+GONE = "_ZN3c105Error4goneEv"
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("is_egg", [True, False])
+def test_an_egg_of_a_release_without_a_version_file(ground: Ground, is_egg: bool) -> None:
+    """https://github.com/SeanNaren/deepspeech.pytorch/issues/444: it is torchaudio, for another torch."""
+    site = ground.linux("3.6", prefix="home/y/e")
+    ground.torch(site, "1.1.0", cuda="10.0", made_for=[])
+    egg = site.path / "torchaudio-0.2-py3.6.egg"
+    write(egg / "torchaudio/__init__.py", "import torch\nimport _torch_sox\n")
+    write(egg / "_torch_sox.so", elf("", ["libstdc++.so.6"], [], [GONE]))
+    if is_egg:
+        write(egg / "EGG-INFO/PKG-INFO", "Metadata-Version: 1.0\nName: torchaudio\nVersion: 0.2\n")
+    write(site.path / "easy-install.pth", f"./{egg.name}\n")
+    done = ground.check(site, log=OF_EGG.format(GONE))
+    assert done.first.rule == ("TL611" if is_egg else "TL606")
+    assert ("which is not torchaudio" in done.text) is not is_egg
+
+
+OF_PYTHON = (
+    '  File "/home/m/.local/lib/python3.6/site-packages/torch/__init__.py", line 81, in <module>\n'
+    "    from torch._C import *\n"
+    "ImportError: /home/m/.local/lib/python3.6/site-packages/torch/lib/libtorch_python.so: undefined symbol: {}\n"
+)
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("used", ["_Py_ZeroStruct", "PyString_FromString", "_PyUnicode_Ready"])
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_function_of_another_python(ground: Ground, used: str, is_here: bool) -> None:
+    """https://github.com/pytorch/pytorch/issues/42450: it was built with the header files of another Python."""
+    site = ground.linux("3.6", prefix="home/m/.local")
+    ground.torch(site, "1.7.0a0+abcdef1", cuda="10.1", made_for=[])
+    ground.unrecord(site, "torch/.*")
+    library = elf(
+        "libtorch_python.so", ["libtorch.so"], [], [used if is_here else "PyLong_AsLong"], rpath="$ORIGIN"
+    )
+    write(site.path / "torch/lib/libtorch_python.so", library)
+    done = ground.check(site, log=OF_PYTHON.format(used))
+    if not is_here:
+        assert not done.bad
+        return
+    assert (done.first.rule, done.first.severity) == ("TL611", "error")
+    assert f"uses {used}, a function of Python" in done.first.message
+    assert "Python 3.6" in done.first.remedy
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("has_folder", "says"), [(False, "ModuleNotFoundError: No module named 'torch._C'"), (True, "")]
+)
+def test_the_wheel_of_another_system(ground: Ground, has_folder: bool, says: str) -> None:
+    """https://github.com/pytorch/pytorch/issues/26526: a wheel that was unpacked by hand."""
+    site = ground.windows("3.7", "Anaconda3")
+    parts: dict[str, bytes | str] = {
+        "torch/__init__.py": "from torch._C import *\n",
+        "torch/version.py": "__version__ = '1.2.0'\n",
+        "torch/_C.cpython-37m-x86_64-linux-gnu.so": elf("", ["libtorch_python.so"]),
+        "torch/lib/libtorch_python.so": elf("libtorch_python.so"),
+    }
+    if has_folder:
+        parts["torch/_C/__init__.pyi"] = ""
+    install(site.path, "torch", "1.2.0", parts, tag="cp37-cp37m-manylinux1_x86_64")
+    done = ground.check(site, platform="windows-amd64")
+    assert done.first.rule == "TL608"
+    assert done.first.says == says
+    assert done.first.message == "torch 1.2.0 was built for Linux (x86_64), this Python is for Windows (amd64)"
