@@ -155,3 +155,24 @@ def test_the_wheel_of_another_system(ground: Ground, has_folder: bool, says: str
     assert done.first.rule == "TL608"
     assert done.first.says == says
     assert done.first.message == "torch 1.2.0 was built for Linux (x86_64), this Python is for Windows (amd64)"
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_version_that_the_library_of_the_environment_lacks(ground: Ground, is_own: bool) -> None:
+    """https://github.com/pytorch/audio/issues/18: torch leads to it, and no variable does."""
+    site = ground.linux("3.8", prefix="opt/anaconda/envs/py")
+    ground.torch(site, "1.7.1", cuda="10.2", made_for=[])
+    write(site.path.parents[1] / "libgomp.so.1", elf("libgomp.so.1", defines=["GOMP_1.0"]))
+    folder = (
+        "/opt/anaconda/envs/py/lib/python3.8/site-packages/torch/lib/../../../.." if is_own else "/opt/old/lib"
+    )
+    log = (
+        f"ImportError: {folder}/libgomp.so.1: version `GOMP_4.0' not found "
+        "(required by /usr/lib/x86_64-linux-gnu/libsox.so.2)\n"
+    )
+    done = ground.check(site, log=log, root=True)
+    assert done.first.rule == "TL613"
+    assert ("LD_LIBRARY_PATH" in done.first.remedy) is not is_own
+    assert (" is here" in done.first.message) is not is_own
+    assert ("Install a later release of what contains libgomp.so.1" in done.first.remedy) is is_own
