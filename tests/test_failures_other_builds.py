@@ -176,3 +176,87 @@ def test_a_version_that_the_library_of_the_environment_lacks(ground: Ground, is_
     assert ("LD_LIBRARY_PATH" in done.first.remedy) is not is_own
     assert (" is here" in done.first.message) is not is_own
     assert ("Install a later release of what contains libgomp.so.1" in done.first.remedy) is is_own
+
+
+def of_two_releases(ground: Ground, *, has_it: bool) -> Site:
+    site = ground.linux("3.11", prefix="opt/conda")
+    ground.torch(site, "2.8.0+cpu", made_for=[])
+    own = "def requires_sox():\n    pass\n" if has_it else "x = 1\n"
+    parts: dict[str, bytes | str] = {
+        "torchaudio/__init__.py": "",
+        "torchaudio/version.py": "__version__ = '2.8.0+cpu'\n",
+        "torchaudio/_internal/__init__.py": "",
+        "torchaudio/_internal/module_utils.py": own,
+        "torchaudio/backend.py": "from torchaudio._internal import module_utils as _mod_utils\n\n"
+        "@_mod_utils.requires_sox()\ndef info(): ...\n",
+    }
+    install(site.path, "torchaudio", "2.8.0+cpu", parts)
+    return site
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("has_it", "line", "says"),
+    [(True, 3, "in memory"), (False, 3, "files of two releases of torchaudio are mixed"), (True, 9, "")],
+)
+def test_a_notebook_that_is_older_than_its_files(ground: Ground, has_it: bool, line: int, says: str) -> None:
+    """https://github.com/pytorch/audio/issues/1632: the log is of this state if its line is in the file."""
+    log = (
+        "/opt/conda/lib/python3.11/site-packages/torchaudio/backend.py in <module>\n"
+        f"----> {line} @_mod_utils.requires_sox()\n\n"
+        "AttributeError: module 'torchaudio._internal.module_utils' has no attribute 'requires_sox'\n"
+    )
+    done = ground.check(of_two_releases(ground, has_it=has_it), log=log)
+    if not says:
+        assert not done.bad
+        return
+    assert done.first.rule == "TL602"
+    assert says in done.first.message
+    assert done.first.remedy.startswith("Restart") is has_it
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("installed", [["ffmpeg"], ["ffmpeg", "ffmpeg-python"], ["ffmpeg-python"], []])
+def test_a_package_with_the_module_of_another_one(ground: Ground, installed: list[str]) -> None:
+    """https://github.com/themanyone/whisper_dictation/issues/7: that it is installed here is said."""
+    site = ground.linux()
+    ground.torch(site, "2.8.0+cpu", made_for=[])
+    for name in installed:
+        install(site.path, name, "1.4", {f"ffmpeg/{'__init__' if name == 'ffmpeg' else '_run'}.py": ""})
+    log = (
+        '  File "/home/k/src/record.py", line 87, in try_restart\n'
+        "    process = ffmpeg.input(self.audio_buffer)\n"
+        "AttributeError: module 'ffmpeg' has no attribute 'input'\n"
+    )
+    done = ground.check(site, log=log)
+    if "ffmpeg" not in installed:
+        assert not done.bad
+        return
+    assert done.first.rule == "TL532"
+    assert "ffmpeg 1.4 is installed" in done.first.message
+    gone = " ".join(installed)
+    assert done.command == f"python -m pip uninstall -y {gone} && python -m pip install ffmpeg-python"
+
+
+@pytest.mark.sketched
+def test_one_library_has_one_finding(ground: Ground) -> None:
+    """A build for another nightly release: https://github.com/eugr/spark-vllm-docker/pull/141"""
+    site = ground.linux("3.12", "dist-packages", machine="aarch64")
+    ground.torch(site, "2.12.0.dev20260320+cu130", made_for=[])
+    symbol = "_ZN3c1013MessageLoggerC1EPKciib"
+    library = elf("", ["libtorch.so", "libc10.so"], [], [symbol], machine=183)
+    files: dict[str, bytes | str] = {"vllm/__init__.py": "", "vllm/_C.abi3.so": library}
+    install(site.path, "vllm", "0.18.1", files, headers="Requires-Dist: torch\n")
+    path = "/usr/local/lib/python3.12/dist-packages/vllm/_C.abi3.so"
+    log = f"ImportError: {path}: undefined symbol: {symbol}\n"
+    done = ground.check(site, log=log, platform="linux-aarch64")
+    assert [each.rule for each in done.bad] == ["TL611"]
+
+
+@pytest.mark.sketched
+def test_a_release_that_has_what_its_copy_lacks(ground: Ground) -> None:
+    """The copy is another build: which releases have the symbol is no help."""
+    site = ground.linux("3.7")
+    ground.torch(site, "1.5.0", cuda="10.2", made_for=[])
+    ground.wheel(site, "torchaudio==0.6.0")
+    assert "torch has it" not in ground.check(site).text
