@@ -7,7 +7,7 @@ import pytest
 from support.ground import Ground
 from support.libraries import elf, pe
 from support.site_folder import install, write
-from support.skeletons import Site
+from support.skeletons import Site, dylib
 
 WINDOWS = (
     '  File "K:\\portable\\python_embeded\\Lib\\site-packages\\torch\\__init__.py", line 130, in <module>\n'
@@ -260,3 +260,20 @@ def test_a_release_that_has_what_its_copy_lacks(ground: Ground) -> None:
     ground.torch(site, "1.5.0", cuda="10.2", made_for=[])
     ground.wheel(site, "torchaudio==0.6.0")
     assert "torch has it" not in ground.check(site).text
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize("rpath", ["@loader_path/../lib/", ""])
+def test_the_folder_that_the_program_names(ground: Ground, rpath: str) -> None:
+    """The Python of conda leads each library of its process to its lib; that of python.org names no folder."""
+    site = ground.mac("Users/u/env", "3.10")
+    ground.torch(site, "2.3.1", made_for=[])
+    env = site.path.parents[2]
+    write(env / "bin/python3", dylib("", [], [], [rpath] if rpath else []))
+    write(env / "lib/libtorch_extra.dylib", dylib("@rpath/libtorch_extra.dylib"))
+    module = site.path / "torch/_C.cpython-310-darwin.so"
+    ground.unrecord(site, "torch/_C.*")
+    needs = ["@loader_path/lib/libtorch_python.dylib", "@rpath/libtorch_extra.dylib"]
+    module.write_bytes(dylib("", needs, ["_PyInit__C"]))
+    found = {each.rule for each in ground.check(site, root=True).bad}
+    assert found == (set() if rpath else {"TL610"})
