@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from support.configured import BAD, put
 from support.configured import home as home
-from support.configured import put
+from support.local_index import publish
 from torchlock.cli import config_files
 from torchlock.cli.main import main
 from torchlock.runtime import files
 
-TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline", "--no-annotate"]
+TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]
 
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -27,18 +28,22 @@ def user(home: Path, text: str) -> Path:
 
 def value(capsys: pytest.CaptureFixture[str], name: str, *words: str, command: str = "lock") -> tuple[Any, Any]:
     """The value of a setting, and where it comes from."""
+    capsys.readouterr()
     assert main(["config", "show", command, "--json", *words]) == 0
     row = json.loads(capsys.readouterr().out)["settings"][command][name]
     source = row["from"]
-    return row["value"], source.get("line") or source.get("name") or source["kind"]
+    found = row["value"]
+    if isinstance(found, list):
+        (found,) = found or [None]
+    return found, source.get("line") or source.get("name") or source["kind"]
 
 
 def test_the_nearest_file_counts(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     put(home / "pyproject.toml", '[tool.torchlock]\npython = "3.9"\n')
     monkeypatch.chdir(home / "project" / "sub" / "deep")
-    assert value(capsys, "python") == (["3.9"], 2)
+    assert value(capsys, "python") == ("3.9", 2)
     put(home / "project" / "pyproject.toml", '[project]\nname = "x"\n# torchlock\n')
-    assert value(capsys, "python") == (["3.9"], 2)
+    assert value(capsys, "python") == ("3.9", 2)
     put(home / "project" / "pyproject.toml", '[project]\nname = "x"\n[tool.torchlock]\npython = "3.10"\n')
     assert value(capsys, "python") == (["3.10"], 4)
     put(home / "project" / "torchlock.toml", "# ours\n\n\n\npython = '3.11'\n")
@@ -49,7 +54,7 @@ def test_the_nearest_file_counts(home: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 def test_what_is_stronger(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     user(home, "python = '3.9'\nprefer = 'lowest'\n")
-    assert value(capsys, "python") == (["3.9"], 1)
+    assert value(capsys, "python") == ("3.9", 1)
     put(home / "project" / "torchlock.toml", "\npython = '3.10'\n")
     assert value(capsys, "python") == (["3.10"], 2)
     assert value(capsys, "prefer") == ("lowest", 2)
@@ -72,7 +77,7 @@ def test_what_is_stronger(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: A
     ("words", "said"),
     [
         (["--config", "none.toml"], "none.toml: cannot be read as configuration: there is no such file"),
-        (["--config", "sub"], "sub: cannot be read as configuration: it is not a regular file"),
+        (["--config", "sub"], "sub: cannot be read as configuration: it is not a file that can be read"),
         (["--config", "pyproject.toml"], "pyproject.toml: has no table [tool.torchlock]"),
         (["--config", "broken.toml"], "broken.toml:2: not valid TOML"),
         (["--config", "broken.toml", "--no-config"], "--config and --no-config exclude each other"),
@@ -98,6 +103,9 @@ def test_paths_are_those_of_the_file(home: Path, monkeypatch: pytest.MonkeyPatch
         (project / "sub" / "locked.txt").unlink(missing_ok=True)
         assert main(["lock", *TARGET]) == 0, capsys.readouterr().err
         assert "torchaudio==2.3.1" in (project / "sub" / "locked.txt").read_text(encoding="utf-8")
+        for other in (project, project / "sub" / "deep", home):
+            monkeypatch.chdir(other)
+            assert main(["lock", "--check", "--config", str(project / "torchlock.toml"), *TARGET]) == 0
     monkeypatch.chdir(home)
     assert main(["lock", "--config", str(project / "torchlock.toml"), *TARGET]) == 0
     put(project / "torchlock.toml", "output = '../outside.txt'\n")
@@ -155,6 +163,8 @@ def test_a_file_of_another_user_is_not_used(home: Path, monkeypatch: pytest.Monk
         ("prefer = 'best'\n", 1, "prefer: 'best' is not one of highest, lowest"),
         ("probe-seconds = 'long'\n", 1, "probe-seconds: 'long' is not a number"),
         ("\nsystem = 'windows-95'\n", 2, "system"),
+        ("\nlock.python = '3.12'\n", 2, "unknown option 'lock'"),
+        ("\n[lock]\npython = '3.12'\n", 2, "unknown option 'lock'"),
         ("fix = true\n", 1, "a project may not set fix"),
         ("x = \n", 1, "not valid TOML"),
     ],
@@ -168,6 +178,7 @@ def test_a_wrong_value_is_blamed_on_its_line(
             pytest.skip("the user may")
         place = str(user(home, text))
     elif place == "pyproject.toml":
+        text = text.replace("[lock]", "[tool.torchlock.lock]")
         put(Path(place), f"[tool.torchlock]\n{text}")
         line += 1
     else:
@@ -292,3 +303,57 @@ def test_a_variable_switches_a_flag_off(monkeypatch: pytest.MonkeyPatch, capsys:
     assert value(capsys, "offline") == (True, 1)
     monkeypatch.setenv("TORCHLOCK_OFFLINE", "0")
     assert value(capsys, "offline") == (False, "TORCHLOCK_OFFLINE")
+
+
+def test_several_values_are_for_the_commands_that_take_several(capsys: Any) -> None:
+    """The table is shared: a lock for many targets leaves audit and explain with what they judge by themselves."""
+    put(Path("torchlock.toml"), 'python = ["3.11", "3.12"]\nplatform = ["linux-x86_64"]\n')
+    put(Path("requirements.txt"), BAD)
+    assert main(["audit", "requirements.txt"]) == 1
+    assert value(capsys, "python", command="audit") == (None, "default")
+    assert value(capsys, "platform", command="audit") == ("linux-x86_64", 2)
+    put(Path("torchlock.toml"), 'python = "3.11-3.12"\n')
+    assert main(["audit", "requirements.txt"]) == 1
+    assert main(["explain", "six", "--offline"]) == 0
+    put(Path("torchlock.toml"), 'prefer = ["highest"]\n')
+    assert main(["config"]) == 2
+    assert "torchlock.toml:1: prefer: ['highest'] is not a single value" in capsys.readouterr().err
+
+
+def test_help_is_there_whatever_the_settings_are(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    put(Path("torchlock.toml"), "broken = \n")
+    monkeypatch.setenv("TORCHLOCK_FORMAT", "nonsense")
+    for words in (["lock", "--help"], ["audit", "-h"], ["config", "--config", "absent", "--help"]):
+        assert main(words) == 0
+        assert capsys.readouterr().out.startswith("usage: torchlock ")
+
+
+def test_a_file_that_cannot_be_read_is_no_silence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    put(Path("torchlock.toml"), "strict = true\n")
+    read = files.read
+
+    def refused(path: str, limit: int) -> bytes:
+        if path.endswith("torchlock.toml"):
+            raise PermissionError(13, "Permission denied")
+        return read(path, limit)
+
+    monkeypatch.setattr(files, "read", refused)
+    assert main(["explain", "TL101"]) == 2
+    assert "torchlock.toml: cannot be read (Permission denied)" in capsys.readouterr().err
+    assert main(["explain", "TL101", "--no-config"]) == 0
+
+
+def test_a_local_index_is_found_from_each_folder(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The lock names it so that pip finds it from the folder of the lock, too."""
+    project = home / "project"
+    publish(project / "own", "demo", "1.0")
+    put(project / "torchlock.toml", 'index-url = "own"\noutput = "locked.txt"\n')
+    for folder in (project, project / "sub"):
+        monkeypatch.chdir(folder)
+        assert main(["lock", "demo", *TARGET]) == 0, capsys.readouterr().err
+        (line,) = [
+            each
+            for each in (project / "locked.txt").read_text(encoding="utf-8").splitlines()
+            if "--index-url" in each
+        ]
+        assert (project / line.split()[1]).resolve() == (project / "own").resolve()

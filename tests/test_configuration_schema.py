@@ -35,6 +35,19 @@ VALUES: list[tuple[str, Any]] = [
     ('"json"', "json"),
     ('"pylock"', "pylock"),
     ('"never"', "never"),
+    ("[]", []),
+    ('["3.11", "3.12"]', ["3.11", "3.12"]),
+]
+TABLES: list[tuple[str, Any]] = [
+    ('name = "gpu-box"', {"name": "gpu-box"}),
+    ('name = "a"\npython = ["3.11", "3.12"]', {"name": "a", "python": ["3.11", "3.12"]}),
+    ('name = "a"\ngpu = "sm_89"\nsystem = "debian-12"', {"name": "a", "gpu": "sm_89", "system": "debian-12"}),
+    ('name = "a"\ngpu = ["sm_89"]', {"name": "a", "gpu": ["sm_89"]}),
+    ('name = "a"\npython = "./python"', {"name": "a", "python": "./python"}),
+    ('name = "a"\npython = 3.11', {"name": "a", "python": 3.11}),
+    ('name = "a"\nother = "x"', {"name": "a", "other": "x"}),
+    ('name = "a b"', {"name": "a b"}),
+    ('python = "3.11"', {"python": "3.11"}),
 ]
 
 
@@ -45,7 +58,7 @@ def valid(value: Any, rule: dict[str, Any], root: dict[str, Any]) -> bool:
     assert rule.keys() <= known, rule.keys() - known
     if "$ref" in rule:
         return valid(value, root["properties"][rule["$ref"].rpartition("/")[2]], root)
-    types = {"string": str, "boolean": bool, "array": list, "number": (int, float), "object": dict}
+    types = {"string": str, "boolean": bool, "array": list, "object": dict, "number": (int, float)}
     if "type" in rule and not isinstance(value, types[rule["type"]]):
         return False
     if rule.get("type") == "number" and isinstance(value, bool):
@@ -54,6 +67,11 @@ def valid(value: Any, rule: dict[str, Any], root: dict[str, Any]) -> bool:
         return False
     if "items" in rule and not all(valid(item, rule["items"], root) for item in value):
         return False
+    if "properties" in rule:
+        return all(
+            name in rule["properties"] and valid(item, rule["properties"][name], root)
+            for name, item in value.items()
+        ) and value.keys() >= set(rule["required"])
     return ("enum" not in rule or value in rule["enum"]) and (
         "pattern" not in rule or bool(re.search(rule["pattern"], value))
     )
@@ -80,6 +98,17 @@ def test_schema_and_program_agree(name: str, folder: Path, capsys: pytest.Captur
                 accepted = main(["config", "show", *words]) == 0
                 assert said == accepted, f"{spelled} = {text}: {capsys.readouterr().err}"
         path.unlink()
+
+
+@pytest.mark.parametrize(("text", "table"), TABLES)
+def test_the_tables_of_targets_agree(
+    text: str, table: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "torchlock.toml").write_text(f"[[target]]\n{text}\n", encoding="utf-8")
+    accepted = main(["lock", "six", "--offline", "--no-hashes", "--dry-run"]) != 2
+    said = capsys.readouterr().err
+    assert accepted is valid([table], PROJECT["properties"]["target"], PROJECT), said
+    assert accepted or said.startswith("error: torchlock.toml:1: [[target]]: ")
 
 
 def test_each_key_has_a_description() -> None:

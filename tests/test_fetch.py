@@ -1,105 +1,26 @@
-"""``torchlock fetch``: every file of a lock, verified and resumable, in a folder that pip and uv install from."""
+"""``torchlock fetch``: every file of a lock in a folder that pip and uv install from without a network."""
 
 from __future__ import annotations
 
-import errno
+import io
 import json
-import os
-import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from support.index_server import Reply, Request, Server, entry, page, ranges, sdist, sha256
+from support.fetched import ALPHA, BETA, NAMES, lock, pylock, wheels
+from support.fetched import alone as alone
+from support.fetched import server as server
+from support.index_server import Reply, Server, entry, page, sdist, sha256
 from support.installers import INSTALLERS, install
 from support.local_index import publish
 from support.small_wheels import small_wheel
 from torchlock.cli.main import main
-from torchlock.fetching import bringing
-from torchlock.fetching.locating import Found
-from torchlock.index import download as downloading
+from torchlock.knowledge.build_files import build_catalogue
 
-ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("alone")
 REFUSED = "http://127.0.0.1:9"
-ALPHA = small_wheel("alpha", "1.0", "py3-none-any", ["beta"], members={"alpha.py": "x = 1\n" * 40_000})
-BETA = small_wheel("beta", "2.0+cpu", "py3-none-any", members={"beta.py": "y = 2\n"})
-NAMES = {"alpha-1.0-py3-none-any.whl": ALPHA, "beta-2.0+cpu-py3-none-any.whl": BETA}
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("TORCHLOCK_", "PIP_", "UV_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("TORCHLOCK_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("UV_NO_CONFIG", "1")
-    monkeypatch.setattr("torchlock.index.transport.backoff", lambda attempt: 0.0)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """An index with two projects, whose files have strong tags and are served in ranges."""
-    with Server() as found:
-        for name, content in NAMES.items():
-            project = name.partition("-")[0]
-            hashes = {"sha256": sha256(content)}
-            found.routes[f"/{project}/"] = page(
-                entry(name, f"{found.url}files/{name}", hashes=hashes, size=len(content), requires_python=">=3.8")
-            )
-            found.routes[f"/files/{name}"] = tagged(content)
-        yield found
-
-
-def tagged(content: bytes, tag: str = '"one"') -> Callable[[Request], Reply]:
-    """A route with an ETag, which serves a range only for the same tag."""
-    whole = ranges(content)
-
-    def route(request: Request) -> Reply:
-        condition = request.headers.get("If-Range")
-        reply = Reply(content) if condition not in (None, tag) else whole(request)
-        return reply._replace(headers={**reply.headers, "ETag": tag})
-
-    return route
-
-
-def lock(server: Server | None, *, url: bool = False) -> Path:
-    """A lock of both projects; with ``url``, one of them by its address."""
-    lines = [f"--index-url {server.url}"] if server is not None else []
-    beta = "beta-2.0+cpu-py3-none-any.whl"
-    second = f"beta @ {server.url}files/{beta.replace('+', '%2B')}" if url and server else "beta==2.0+cpu"
-    if url and server:
-        server.routes[f"/files/{beta.replace('+', '%2B')}"] = server.routes[f"/files/{beta}"]
-    lines += [f"alpha==1.0 --hash=sha256:{sha256(ALPHA)}", f"{second} --hash=sha256:{sha256(BETA)}"]
-    path = Path("requirements.txt")
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def pylock(server: Server) -> Path:
-    text = 'lock-version = "1.0"\ncreated-by = "test"\n'
-    for name, content in NAMES.items():
-        project, version, *_ = name.split("-")
-        url = f"{server.url}files/{name}"
-        text += (
-            f'\n[[packages]]\nname = "{project}"\nversion = "{version}"\nwheels = [\n  {{ name = "{name}", '
-            f'upload-time = 2025-01-01T00:00:00Z, url = "{url}", size = {len(content)}, '
-            f'hashes = {{ sha256 = "{sha256(content)}" }} }},\n]\n'
-        )
-    path = Path("pylock.toml")
-    path.write_text(text + '\n[tool.other]\nnote = "stays \\u007f"\nlist = [1, 2]\n')
-    return path
-
-
-def wheels(folder: str = "wheelhouse") -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in Path(folder).glob("*.whl")}
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
@@ -140,19 +61,6 @@ def test_the_folder_is_a_mirror_and_a_find_links_location(
     assert 'data-requires-python="&gt;=3.8"' in (folder / "simple" / "alpha" / "index.html").read_text()
 
 
-def test_what_is_there_is_not_fetched_again(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    lock(server)
-    assert main(["fetch"]) == 0
-    before = len(server.requests)
-    Path("wheelhouse/beta-2.0+cpu-py3-none-any.whl").write_bytes(b"damaged")
-    assert main(["fetch", "--json"]) == 0
-    asked = [request.path for request in server.requests[before:] if "/files/" in request.path]
-    assert asked == ["/files/beta-2.0+cpu-py3-none-any.whl"]
-    table = json.loads(capsys.readouterr().out)
-    assert [file["status"] for file in table["files"]] == ["present", "fetched"]
-    assert wheels() == NAMES
-
-
 def test_pages_have_what_earlier_runs_brought(server: Server, tmp_path: Path) -> None:
     lock(server)
     assert main(["fetch"]) == 0
@@ -167,79 +75,6 @@ def test_pages_have_what_earlier_runs_brought(server: Server, tmp_path: Path) ->
         "index.html",
     ]
     assert Path("wheelhouse/more-offline.txt").exists()
-
-
-def test_a_broken_download_continues_where_it_stopped(server: Server) -> None:
-    """The connection breaks off in the middle; the rest is asked for with the tag of the beginning."""
-    name = "alpha-1.0-py3-none-any.whl"
-    whole = tagged(ALPHA)
-    half = Reply(ALPHA[:100_000], headers={"ETag": '"one"'}, missing=len(ALPHA) - 100_000)
-    replies = [half]
-
-    def route(request: Request) -> Reply:
-        return replies.pop() if replies else whole(request)
-
-    server.routes[f"/files/{name}"] = route
-    lock(server)
-    assert main(["fetch"]) == 0
-    first, second = [each for each in server.requests if each.path.endswith(name)]
-    assert "Range" not in first.headers
-    start = int(second.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-    assert 0 < start <= 100_000
-    assert second.headers["If-Range"] == '"one"'
-    assert wheels() == NAMES
-    assert not Path("wheelhouse", bringing.PARTS).exists()
-
-
-@pytest.mark.parametrize("tag", ['"one"', '"two"', 'W/"one"', ""])
-def test_a_second_run_continues(tag: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    """Only if the file on the server is still the same, which a weak tag or none does not show."""
-    name = "alpha-1.0-py3-none-any.whl"
-    headers = {"ETag": '"one"' if tag == '"two"' else tag} if tag else {}
-    server.routes[f"/files/{name}"] = Reply(ALPHA[:100_000], headers=headers, missing=len(ALPHA) - 100_000)
-    lock(server)
-    assert main(["fetch"]) == 2
-    assert "broke off its answer" in capsys.readouterr().err
-    assert name not in wheels()
-    assert wheels().keys() == {"beta-2.0+cpu-py3-none-any.whl"}
-    assert not Path("wheelhouse/requirements-offline.txt").exists()
-    before = len(server.requests)
-    server.routes[f"/files/{name}"] = tagged(ALPHA, tag) if tag else ranges(ALPHA)
-    assert main(["fetch"]) == 0
-    (request,) = [each for each in server.requests[before:] if each.path.endswith(name)]
-    assert ("Range" in request.headers) is (tag in ('"one"', '"two"'))
-    assert wheels() == NAMES
-
-
-@pytest.mark.parametrize(
-    ("change", "code", "said"),
-    [
-        (lambda content: Reply(content[:-1] + b"!"), 1, "not that of the lock; it was not kept"),
-        (lambda content: Reply(b"", 404), 1, "is gone (status 404)"),
-        (lambda content: Reply(b"", 410), 1, "is gone (status 410)"),
-        (lambda content: Reply(b"", 503), 2, "answered with status 503"),
-        (lambda content: Reply(b"", 401), 2, "asks for credentials"),
-        (lambda content: Reply(content + b"more"), 1, "not that of the lock; it was not kept"),
-        (lambda content: Reply(content[5:], 206, headers={"Content-Range": "bytes 5-9/10"}), 2, "another part"),
-    ],
-)
-def test_what_is_not_right_is_not_kept(
-    change: Callable[[bytes], Reply], code: int, said: str, server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The other file is brought."""
-    server.routes["/files/alpha-1.0-py3-none-any.whl"] = change(ALPHA)
-    lock(server)
-    assert main(["fetch"]) == code
-    errors = capsys.readouterr().err
-    assert said in errors
-    assert "1 of 2 files are in wheelhouse" in errors
-    assert wheels().keys() == {"beta-2.0+cpu-py3-none-any.whl"}
-    parts = Path("wheelhouse", bringing.PARTS)
-    assert not parts.exists() or not [path for path in parts.glob("*.part") if path.stat().st_size > len(ALPHA)]
-    assert main(["fetch", "--json"]) == code
-    rows = json.loads(capsys.readouterr().out)["files"]
-    assert rows[0]["status"] in ("gone", "mismatch", "failed")
-    assert said in rows[0]["reason"]
 
 
 def test_a_file_that_no_index_has_is_named(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -307,6 +142,9 @@ def test_targets_take_the_files_that_they_need(tmp_path: Path, capsys: pytest.Ca
     assert wheels().keys() == {made[1].name, made[2].name, only.name}
     assert main(["fetch", "lock.txt", *python, "--platform", "macos-arm64"]) == 1
     assert "delta 1.0: the lock has no file for Python 3.12, macosx" in capsys.readouterr().err
+    assert main(["fetch", "lock.txt", "--python", "3.11-3.12", "--platform", "linux-x86_64"]) == 1
+    assert "delta 1.0: the lock has no file for Python 3.11, " in (said := capsys.readouterr().err)
+    assert "Python 3.12" not in said
     assert main(["fetch", "lock.txt", "-o", "all"]) == 0
     assert len(wheels("all")) == 4
 
@@ -357,25 +195,6 @@ def test_a_name_leads_out_of_no_folder(server: Server, tmp_path: Path, capsys: p
     assert capsys.readouterr().err
 
 
-def test_a_full_disk_is_told_and_the_run_continues_later(
-    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lock(server)
-    add = downloading.Part.add
-
-    def full(self: Any, file: Any, piece: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(downloading.Part, "add", full)
-    assert main(["fetch"]) == 2
-    assert "there is no space left for this file" in capsys.readouterr().err
-    monkeypatch.setattr(downloading.Part, "add", add)
-    monkeypatch.setattr(bringing.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-    assert main(["fetch"]) == 2
-    assert "has not enough space" in capsys.readouterr().err
-    monkeypatch.undo()
-
-
 def test_a_dry_run_fetches_nothing(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     lock(server)
     assert main(["fetch", "--dry-run"]) == 0
@@ -399,105 +218,6 @@ def test_offline_takes_files_of_this_machine(
     assert own.name in wheels()
 
 
-def test_credentials_go_to_their_index_and_into_no_file(
-    server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = lock(server)
-    path.write_text(path.read_text().replace("http://", "http://me:s3cretword@"))
-    assert main(["fetch"]) == 0
-    assert {request.headers.get("Authorization", "")[:5] for request in server.requests} == {"Basic"}
-    output = capsys.readouterr()
-    written = [
-        each.read_bytes() for each in Path("wheelhouse").rglob("*") if each.suffix != ".whl" and each.is_file()
-    ]
-    assert not [text for text in (*written, output.out.encode(), output.err.encode()) if b"s3cretword" in text]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_an_interruption_keeps_what_has_arrived(server: Server, tmp_path: Path) -> None:
-    """The server stays silent in the middle of a file; Ctrl-C ends the run, and the next one asks for the rest."""
-    name = "alpha-1.0-py3-none-any.whl"
-    silent = threading.Event()
-
-    def route(request: Request) -> Reply:
-        if "Range" not in request.headers and not silent.is_set():
-            silent.set()
-            return Reply(ALPHA[:120_000], headers={"ETag": '"one"'}, missing=len(ALPHA) - 120_000)
-        time.sleep(20 if "Range" in request.headers and silent.is_set() and not resumed else 0)
-        return tagged(ALPHA)(request)
-
-    resumed: list[int] = []
-    server.routes[f"/files/{name}"] = route
-    lock(server)
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "torchlock", "fetch"], stderr=subprocess.PIPE, text=True, env=environ
-    )
-    beta = tmp_path / "wheelhouse" / "beta-2.0+cpu-py3-none-any.whl"
-    for _ in range(600):
-        if beta.exists() and server.asked(f"/files/{name}") > 1:
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "1 of 2 files are complete; the same command fetches the rest" in errors
-    assert "interrupted" in errors
-    assert not (tmp_path / "wheelhouse" / name).exists()
-    resumed.append(1)
-    before = len(server.requests)
-    assert main(["fetch"]) == 0
-    (request,) = [each for each in server.requests[before:] if each.path.endswith(name)]
-    assert request.headers["Range"].startswith("bytes=1")
-    assert wheels() == NAMES
-
-
-@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
-def test_one_run_at_a_time(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    import fcntl
-
-    lock(server)
-    parts = Path("wheelhouse", bringing.PARTS)
-    parts.mkdir(parents=True)
-    with (parts / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert main(["fetch"]) == 2
-    assert "another run of torchlock fetches into this folder" in capsys.readouterr().err
-    assert main(["fetch"]) == 0
-
-
-def test_files_come_several_at_a_time_and_not_all_at_once(server: Server) -> None:
-    """Twelve files of a server that counts how many requests are open."""
-    opened, most = [0], [0]
-    guard = threading.Lock()
-    lines = [f"--index-url {server.url}"]
-
-    def counted(content: bytes) -> Callable[[Request], Reply]:
-        def route(request: Request) -> Reply:
-            with guard:
-                opened[0] += 1
-                most[0] = max(most[0], opened[0])
-            time.sleep(0.05)
-            with guard:
-                opened[0] -= 1
-            return Reply(content)
-
-        return route
-
-    for number in range(12):
-        content = small_wheel(f"p{number}", "1.0", "py3-none-any")
-        name = f"p{number}-1.0-py3-none-any.whl"
-        server.routes[f"/p{number}/"] = page(
-            entry(name, f"{server.url}files/{name}", hashes={"sha256": sha256(content)})
-        )
-        server.routes[f"/files/{name}"] = counted(content)
-        lines.append(f"p{number}==1.0 --hash=sha256:{sha256(content)}")
-    Path("requirements.txt").write_text("\n".join(lines) + "\n")
-    assert main(["fetch"]) == 0
-    assert len(wheels()) == 12
-    assert 1 < most[0] <= bringing.AT_A_TIME
-
-
 def test_a_lock_with_its_wheelhouse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, version, requires in (("gamma", "3.0", ["delta"]), ("delta", "1.0", [])):
         path = publish(tmp_path / "own", name, version)
@@ -515,36 +235,6 @@ def test_a_lock_with_its_wheelhouse(tmp_path: Path, capsys: pytest.CaptureFixtur
     outcome = install("pip", Path("wheels/lock-offline.txt").absolute(), REFUSED)
     assert outcome.code == 0, outcome.said
     assert outcome.versions == {"gamma": "3.0", "delta": "1.0"}
-
-
-def test_a_part_of_an_older_file_is_fetched_again(server: Server) -> None:
-    """The tag is the same and the content is not: the hash shows it, and the file comes from its beginning."""
-    name = "alpha-1.0-py3-none-any.whl"
-    server.routes[f"/files/{name}"] = Reply(
-        b"x" * 100_000, headers={"ETag": '"one"'}, missing=len(ALPHA) - 100_000
-    )
-    lock(server)
-    assert main(["fetch"]) == 2
-    before = len(server.requests)
-    server.routes[f"/files/{name}"] = tagged(ALPHA)
-    assert main(["fetch"]) == 0
-    first, second = [each for each in server.requests[before:] if each.path.endswith(name)]
-    assert "Range" in first.headers
-    assert "Range" not in second.headers
-    assert wheels() == NAMES
-
-
-def test_what_is_written_of_a_part_has_no_secret(server: Server) -> None:
-    name = "alpha-1.0-py3-none-any.whl"
-    cut = Reply(ALPHA[:100_000], headers={"ETag": '"one"'}, missing=len(ALPHA) - 100_000)
-    server.routes[f"/files/{name}?token=s3cretword"] = cut
-    Path("lock.txt").write_text(
-        f"alpha @ {server.url}files/{name}?token=s3cretword --hash=sha256:{sha256(ALPHA)}\n"
-    )
-    assert main(["fetch", "lock.txt"]) == 2
-    state = list(Path("wheelhouse", bringing.PARTS).glob("*.json"))
-    assert state
-    assert not [path for path in state if "s3cretword" in path.read_text()]
 
 
 def test_what_is_built_is_told(tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -576,13 +266,93 @@ def test_variables_are_expanded_as_pip_does(
     assert "bWU6czNjcmV0d29yZA==" in server.requests[0].headers["Authorization"]
 
 
-def test_progress_says_how_much_has_arrived() -> None:
-    wanted = downloading.Wanted(
-        "alpha-1.0-py3-none-any.whl", "https://example.org/a", ("sha256:00",), 4_000_000_000
+MANY = ["--python", "3.12", "--platform", "linux-x86_64", "--platform", "windows-amd64"]
+
+
+@pytest.mark.parametrize("output", ["lock.txt", "lock-{platform}.txt"])
+def test_a_lock_for_many_targets_with_its_wheelhouse(
+    output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files of all targets come, and each lock in the folder keeps its markers."""
+    tags = ["cp312-cp312-manylinux_2_17_x86_64", "cp312-cp312-win_amd64"]
+    made = {
+        each: publish(tmp_path / "own", "delta", "1.0", ["omega; sys_platform == 'win32'"], each) for each in tags
+    }
+    only = publish(tmp_path / "own", "omega", "1.0")
+    words = ["lock", "delta", "--index-url", "own", *MANY, "-o", output, "--wheelhouse", "wheels"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert wheels("wheels").keys() == {*(path.name for path in made.values()), only.name}
+    names = sorted(path.name for path in Path("wheels").glob("*-offline.txt"))
+    assert len(names) == (1 if output == "lock.txt" else 2)
+    if output == "lock.txt":
+        text = Path("wheels/lock-offline.txt").read_text()
+        assert "omega==1.0 ; sys_platform == " in text
+        assert text.count("--hash") == 3
+
+
+def test_a_page_without_hashes_of_a_build_is_read_with_the_bundled_table(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pages of the PyTorch index lack the hashes of older files."""
+    release = next(
+        each for each in build_catalogue("cu128").releases("torch") or () if each.version == "2.9.1+cu128"
     )
-    progress = bringing.Progress([Found("alpha", "1.0", wanted)])
-    progress.arrived(1_000_000_000)
-    progress.current = wanted.filename
-    shown = str(progress)
-    assert shown.startswith("[#####               ]  25% 1.0 GB of 4.0 GB, ")
-    assert shown.endswith(", 0 of 1 files, alpha-1.0-py3-none-any.whl")
+    files = release.files()[:2]
+    server.routes["/torch/"] = page(
+        *(entry(file.filename, f"{server.url}files/{file.filename}") for file in files)
+    )
+    digest = files[1].hashes["sha256"]
+    Path("lock.txt").write_text(f"--index-url {server.url}\ntorch==2.9.1+cu128 --hash=sha256:{digest}\n")
+    assert main(["fetch", "lock.txt", "--dry-run"]) == 0, capsys.readouterr().err
+    (line,) = capsys.readouterr().out.splitlines()
+    assert files[1].filename in line
+    server.routes[f"/files/{files[1].filename}"] = Reply(b"another")
+    server.routes[f"/files/{files[1].filename.replace('+', '%2B')}"] = Reply(b"another")
+    assert main(["fetch", "lock.txt"]) == 1
+    assert "not that of the lock" in capsys.readouterr().err
+
+
+def test_a_target_of_a_package_that_no_index_has(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("lock.txt").write_text(f"--index-url {server.url}\ndelta==1 --hash=sha256:{'0' * 64}\n")
+    assert main(["fetch", "lock.txt", "--python", "3.12", "--platform", "linux-x86_64"]) == 1
+    errors = capsys.readouterr().err
+    assert errors.count("delta 1: ") == 1
+    assert "has no project delta" in errors
+
+
+def test_a_lock_on_standard_input(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lock(server).read_bytes())))
+    assert main(["fetch", "-"]) == 0
+    assert wheels() == NAMES
+    assert Path("wheelhouse/requirements-offline.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["requirements-offline.txt", "simple/index.html", "simple/alpha/index.html"])
+def test_a_file_of_another_program_is_not_replaced(
+    name: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock(server)
+    path = Path("wheelhouse", name)
+    path.parent.mkdir(parents=True)
+    path.write_text("mine\n")
+    assert main(["fetch"]) == 2
+    assert f"{path}: cannot be replaced, because torchlock did not write it" in capsys.readouterr().err
+    assert path.read_text() == "mine\n"
+    assert not wheels()
+    path.unlink()
+    assert main(["fetch"]) == 0
+    assert main(["fetch"]) == 0
+
+
+def test_an_upgrade_fetches_the_new_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in ("1.0", "2.0"):
+        publish(tmp_path / "own", "delta", version)
+    Path("requirements.in").write_text("delta==1.0\n")
+    target = ["--index-url", "own", "--python", "3.12", "--platform", "linux-x86_64"]
+    files = ["-r", "requirements.in", "-o", "requirements.txt"]
+    assert main(["lock", *files, *target]) == 0
+    assert main(["upgrade", "delta", *files, *target, "--diff", "--wheelhouse", "new"]) == 2
+    assert "--wheelhouse and --diff exclude each other" in capsys.readouterr().err
+    assert main(["upgrade", "delta", *files, *target, "--wheelhouse", "new"]) == 0, capsys.readouterr().err
+    assert wheels("new").keys() == {"delta-2.0-py3-none-any.whl"}
+    assert "delta==2.0" in Path("new/requirements-offline.txt").read_text()

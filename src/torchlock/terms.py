@@ -45,7 +45,8 @@ class ParsedRequirement(NamedTuple):
     ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path without a known name; then
     ``url`` is the URL or path, and ``marker`` the marker after it.
     ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``. The first of ``sources``
-    whose marker holds on the target is used.
+    whose marker holds on the target is used. ``file`` is the path of its file as a lock names it, "" for the path
+    of ``origin``.
     """
 
     requirement: Requirement | None
@@ -55,6 +56,7 @@ class ParsedRequirement(NamedTuple):
     hashes: tuple[str, ...] = ()
     marker: str = ""
     sources: tuple[Source, ...] = ()
+    file: str = ""
 
 
 @dataclass(slots=True)

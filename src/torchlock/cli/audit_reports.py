@@ -24,7 +24,7 @@ def report_of(files: list[FileReport], settings: FileSettings) -> Report:
         except InputError:
             continue
         file.config = own.config
-        if own is not settings.run and (other := settings.target_of(own)) != target:
+        if own.number != settings.run.number and (other := settings.target_of(own)) != target:
             file.target = other
     matrix = Matrix()
     return Report(files, matrix.date, target, matrix.update)

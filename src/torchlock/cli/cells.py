@@ -68,7 +68,7 @@ def cells_of(arguments: argparse.Namespace, inputs: Inputs, data_date: str) -> l
 
 def _combined(arguments: argparse.Namespace, name: str = "") -> list[Cell]:
     """A cell for each combination of the values."""
-    pythons: list[str | None] = [version for text in arguments.python for version in _pythons(text)]
+    pythons: list[str | None] = [version for text in arguments.python for version in pythons_in(text)]
     axes = pythons or [None], arguments.platform or ["host"], arguments.accelerator or [None]
     return [
         Cell(
@@ -81,7 +81,7 @@ def _combined(arguments: argparse.Namespace, name: str = "") -> list[Cell]:
     ]
 
 
-def _pythons(text: str) -> list[str]:
+def pythons_in(text: str) -> list[str]:
     """A version or path as it is; a range ``3.10-3.13`` as its versions.
 
     Raises:

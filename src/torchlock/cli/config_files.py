@@ -25,9 +25,9 @@ _NAMES = f"--config and {NAMED_BY} name a {OWN}, or a {PROJECT} with the table {
 class ConfigFile(NamedTuple):
     """The settings of one file. ``values`` are by option name; paths in them are relative to ``folder``.
 
-    ``targets`` are the tables ``[[target]]``, which set no option.
     ``shown`` is the path for messages. ``of_project``: the file may come from a clone, so it may set only what is
     harmless (``cli/project.py``). ``keys`` is the path of the table in the document, empty for all of it.
+    ``targets`` are the tables ``[[target]]``, which describe targets and set no option.
     """
 
     path: str
@@ -35,8 +35,8 @@ class ConfigFile(NamedTuple):
     of_project: bool
     keys: tuple[str, ...]
     values: Mapping[str, Any]
-    targets: Sequence[Mapping[str, Any]]
     text: str
+    targets: Sequence[Mapping[str, Any]] = ()
 
     @property
     def folder(self) -> str:
@@ -48,8 +48,12 @@ class ConfigFile(NamedTuple):
 
         tree = Tree(self.text, self.shown)
         rest = () if item is None else (item,)
-        lines = [tree.line(*self.keys, each, *rest) for each in (name, name.replace("-", "_"))]
-        return max(filter(None, lines), default=None)
+        depth, spelled = len(self.keys), (name, name.replace("-", "_"))
+        paths = [path for path in tree.keys if path[:depth] == self.keys and path[depth : depth + 1]]
+        named = [path for path in paths if path[depth] in spelled]
+        # Of a dotted key, the name is only a part of the path.
+        whole = [tree.line(*path, *rest) for path in named if not path[depth + 1 :]]
+        return max(filter(None, whole), default=None) or next((tree.line(*path) for path in named), None)
 
     def wrong(self, said: str, name: str, hint: str | None = None, item: int | None = None) -> InputError:
         """An error about a key, with its line. ``said`` begins with a space or a colon."""
@@ -173,7 +177,8 @@ def _named(path: str) -> ConfigFile:
     """
     raw = _content(path)
     if raw is None:
-        what = "it is not a regular file" if os.path.lexists(path) else "there is no such file"
+        is_there = os.path.lexists(path)
+        what = "it is not a file that can be read" if is_there else "there is no such file"
         raise InputError(f"cannot be read as configuration: {what}", path=path, hint=_NAMES)
     of_project = os.path.basename(path) == PROJECT
     found = _parsed(raw, os.path.abspath(path), path, of_project=of_project)
@@ -183,11 +188,18 @@ def _named(path: str) -> ConfigFile:
 
 
 def _content(path: str) -> bytes | None:
+    """The content of a configuration file; None if there is none. A pyproject.toml may be there for other tools.
+
+    Raises:
+        InputError: a torchlock.toml is there and cannot be read, or the file is too large.
+    """
     from torchlock.runtime import files
 
     try:
         raw = files.read(path, _LARGEST)
-    except OSError:
+    except OSError as error:
+        if os.path.basename(path) == OWN and os.path.isfile(path):
+            raise InputError(f"cannot be read ({error.strerror or error})", path=path) from error
         return None
     if len(raw) == _LARGEST:
         raise InputError("is too large to be read", path=path)
@@ -213,14 +225,14 @@ def _parsed(raw: bytes, path: str, shown: str, *, of_project: bool) -> ConfigFil
         if not isinstance(table, dict):
             raise _not_a_table(raw, shown)
     values: dict[str, Any] = {}
-    targets: list[Mapping[str, Any]] = []
     text = raw.decode("utf-8-sig", "replace")
     learn(text)
-    file = ConfigFile(path, shown, of_project, keys, values, targets, text)
+    file = ConfigFile(path, shown, of_project, keys, values, text)
+    targets = table.get("target")
+    if isinstance(targets, list) and all(isinstance(each, dict) for each in targets):
+        file = file._replace(targets=targets)
+        table = {name: value for name, value in table.items() if name != "target"}
     for name, value in table.items():
-        if name == "target" and isinstance(value, list) and all(isinstance(each, dict) for each in value):
-            targets += value
-            continue
         spelled = str(name).replace("_", "-")
         if spelled in values:
             raise file.wrong(f": {spelled} is set twice, as {spelled} and as {spelled.replace('-', '_')}", spelled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torchlock.cli.named_targets import TARGET_KEYS
+from torchlock.cli.named_targets import KEYS
 from torchlock.cli.parser import COMMANDS, parser_of
 from torchlock.cli.project import PATTERNS, refusal
 
@@ -31,6 +31,7 @@ def schema(*, of_project: bool) -> dict[str, Any]:
         if "-" in name:
             alias = {"$ref": f"#/properties/{name}", "deprecated": True, "description": f"The same as {name}."}
             properties[name.replace("-", "_")] = alias
+    properties["target"] = _with_tables(properties["target"], properties)
     who = "a project" if of_project else "a user"
     return {
         "$schema": _DRAFT,
@@ -40,6 +41,21 @@ def schema(*, of_project: bool) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": properties,
     }
+
+
+def _with_tables(option: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    """The key ``target``: names of targets, as the option takes them, or the tables that describe targets."""
+    described: dict[str, Any] = {
+        "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*$"}
+    }
+    for key, (_, many) in KEYS.items():
+        one = properties[key].get("anyOf", [properties[key]])[-1]
+        one = {word: one[word] for word in ("type", "pattern") if word in one}
+        described[key] = {"anyOf": [{"type": "array", "items": one}, one]} if many else one
+    table = {"type": "object", "properties": described, "required": ["name"], "additionalProperties": False}
+    names = {"anyOf": option["anyOf"]}
+    about = f"{option['description']}; or tables [[target]] that describe targets, each with a name"
+    return {"description": about, "anyOf": [{"type": "array", "items": table}, names]}
 
 
 def _settable(command: str) -> Iterator[tuple[str, argparse.Action]]:
@@ -56,10 +72,6 @@ def _property(name: str, options: Sequence[tuple[str, argparse.Action]], *, of_p
     actions = [action for _, action in options]
     action = actions[0]
     about = {"description": _description(options)}
-    if name == "target":
-        named: dict[str, Any] = {"type": "string"}
-        tables = {"type": "array", "items": _target(of_project=of_project)}
-        return {**about, "anyOf": [tables, {"type": "array", "items": named}, named]}
     if action.nargs == 0:
         return {**about, "type": "boolean"}
     if action.type is float:
@@ -69,20 +81,9 @@ def _property(name: str, options: Sequence[tuple[str, argparse.Action]], *, of_p
         one["enum"] = list(dict.fromkeys(choice for each in actions for choice in each.choices or ()))
     elif of_project and name in PATTERNS:
         one["pattern"] = PATTERNS[name]
-    if isinstance(action.default, list):
+    if any(isinstance(each.default, list) for each in actions):
         return {**about, "anyOf": [{"type": "array", "items": one}, one]}
     return {**about, **one}
-
-
-def _target(*, of_project: bool) -> dict[str, Any]:
-    """One table ``[[target]]``."""
-    properties: dict[str, Any] = {"name": {"type": "string", "pattern": r"^[\w-]+$"}}
-    for key, (_, many) in TARGET_KEYS.items():
-        one: dict[str, Any] = {"type": "string"}
-        if of_project and key in PATTERNS:
-            one["pattern"] = PATTERNS[key]
-        properties[key] = {"anyOf": [{"type": "array", "items": one}, one]} if many else one
-    return {"type": "object", "properties": properties, "required": ["name"], "additionalProperties": False}
 
 
 def _description(options: Sequence[tuple[str, argparse.Action]]) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
+from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY, current_folder
 from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
@@ -69,6 +69,13 @@ class Settings:
             return None
         del self.values[self.options[name].dest]
         return self.origins.pop(name).file
+
+    def folder_of(self, name: str, value: str) -> str:
+        """The folder of the file that sets an option to this value; "" for none, and for the current folder."""
+        file = self.origins[name].file if name in self.origins else None
+        if file is None or value not in self._items(name) or file.folder == current_folder():
+            return ""
+        return file.folder
 
     def blamed(self, error: TorchlockError, argv: Sequence[str]) -> TorchlockError:
         """An error about an option (``--system: …``), with the variable or the line of the file that set it.
@@ -148,9 +155,28 @@ def settings_of(
     for name, action in settings.options.items():
         variable = variable_of(name)
         text = os.environ.get(variable)
-        if text and (takes(action, text) or not is_elsewhere(name, text)):
+        if text and _is_for(action, name, text, is_elsewhere):
             settings.set(name, _value(action, text, variable), Origin(variable))
     return settings
+
+
+def _is_for(
+    action: argparse.Action, name: str, value: object, is_elsewhere: Callable[[str, object], bool]
+) -> bool:
+    """Whether a value is for the option of this command, not for that of another one.
+
+    Another command may have other choices, or may take several values where this one takes a single one.
+    """
+    if not isinstance(action.default, list) and _is_several(name, value):
+        return not is_elsewhere(name, [])
+    return _takes(action, value) or not is_elsewhere(name, value)
+
+
+def _is_several(name: str, value: object) -> bool:
+    """Whether a value is several: a list, or a range of Pythons."""
+    if isinstance(value, list):
+        return len(value) != 1
+    return name == "python" and isinstance(value, str) and bool(re.fullmatch(r"\d[\d.]*-\d[\d.]*", value))
 
 
 def _options_of(parser: argparse.ArgumentParser, named_only: frozenset[str]) -> dict[str, argparse.Action]:
@@ -194,14 +220,16 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
             continue
         refused = refusal(name, file.of_project)
         if name not in OPTIONS and action is None and not is_elsewhere(name, raw):
-            raise _unknown(file, name, [each for each in settings.options if not refusal(each, file.of_project)])
+            raise _unknown(file, name, [each for each in OPTIONS if not refusal(each, file.of_project)])
         if refused:
             who = "a project" if file.of_project else "a configuration file"
             said = f": {who} may not set {name}, because {refused.reason}"
             raise file.wrong(said, name, _hint(name, variable=refused.variable))
-        if action is None or (not takes(action, raw) and is_elsewhere(name, raw)):
+        if action is None or not _is_for(action, name, raw, is_elsewhere):
             continue
-        given = _of_file(file, name, action)
+        if isinstance(raw, list) and not isinstance(action.default, list) and is_elsewhere(name, []):
+            (raw,) = raw  # of a repeatable option of another command
+        given = _of_file(file, name, action, raw)
         if file.of_project and (said := objection(name, given, file.folder)):
             raise file.wrong(f" {name} = {raw!r}: {said}", name, _hint(name, variable=True))
         settings.set(name, given, Origin(file=file))
@@ -227,7 +255,7 @@ def _hint(name: str, *, variable: bool) -> str:
     return f"remove it there, and use --{name} on the command line{other}"
 
 
-def _of_file(file: ConfigFile, name: str, action: argparse.Action) -> Any:
+def _of_file(file: ConfigFile, name: str, action: argparse.Action, raw: Any) -> Any:
     """A value of a file, converted as on the command line; its paths are relative to the file.
 
     Raises:
@@ -235,7 +263,6 @@ def _of_file(file: ConfigFile, name: str, action: argparse.Action) -> Any:
     """
     from torchlock.cli.project import placed
 
-    raw = file.values[name]
     items = raw if isinstance(action.default, list) and isinstance(raw, list) else [raw]
     for number, item in enumerate(items):
         if not _fits(item, action):
@@ -302,11 +329,9 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
     return {name: _PREFIX + meant[0] if meant else "" for name, meant in near.items()}
 
 
-def takes(action: argparse.Action | None, value: object) -> bool:
-    """Whether an option accepts a value: a list only if it has several values, and only its choices."""
-    if action is None or (isinstance(value, list) and not isinstance(action.default, list)):
-        return False
-    return action.choices is None or value in action.choices
+def _takes(action: argparse.Action | None, value: object) -> bool:
+    """Whether an option accepts a value: it has no choices, or the value is one of them."""
+    return action is not None and (action.choices is None or value in action.choices)
 
 
 def _value(action: argparse.Action, value: Any, where: str) -> Any:

@@ -52,7 +52,7 @@ def check_wheelhouse(arguments: argparse.Namespace) -> None:
     """
     if not arguments.output:
         raise InputError("--wheelhouse fetches the files of a lock in a file", hint="name the lock with -o FILE")
-    for name in ("check", "dry_run", "no_hashes", "emit"):
+    for name in ("check", "diff", "dry_run", "no_hashes", "emit"):
         if getattr(arguments, name):
             raise InputError(f"--wheelhouse and --{name.replace('_', '-')} exclude each other")
 
@@ -93,6 +93,7 @@ def fetch(order: Order, console: Console) -> int:
         return tell_of_missing(plan, [], console)
     tell_of_amount(plan, order, console)
     folder = Path(order.folder)
+    _refuse_foreign(locks, folder)
     results = _brought(plan, folder, order, console)
     code = tell_of_missing(plan, results, console)
     names = _finish(plan, results, folder, whole=code == OK)
@@ -116,14 +117,14 @@ def _targets(arguments: argparse.Namespace) -> list[Target]:
     """The targets of --python and --platform: each Python on each platform; none if neither is given."""
     if not arguments.python and not arguments.platform:
         return []
+    from torchlock.cli.cells import pythons_in
     from torchlock.cli.target import platform_of, python_of
     from torchlock.target import Target
 
     platforms = [platform_of(name, "none", ())[0] for name in arguments.platform or ["host"]]
+    pythons: list[str | None] = [each for text in arguments.python for each in pythons_in(text)]
     return [
-        Target(python_of(python, platform), platform)
-        for platform in platforms
-        for python in arguments.python or [None]
+        Target(python_of(python, platform), platform) for platform in platforms for python in pythons or [None]
     ]
 
 
@@ -142,6 +143,28 @@ def _refuse_names(locks: Sequence[LockFile], order: Order) -> None:
         raise InputError("is not a folder", path=order.folder, hint="name a folder with -o")
 
 
+def _refuse_foreign(locks: Sequence[LockFile], folder: Path) -> None:
+    """Refuse to replace files of other programs.
+
+    Raises:
+        InputError: the folder has one, under the name of a lock or a page.
+    """
+    from torchlock.fetching.mirror import foreign_page
+    from torchlock.report.own_outputs import is_own_lock
+
+    foreign: Path | None = None
+    try:
+        for path in (folder / offline_name(lock) for lock in locks):
+            if path.exists() and not is_own_lock(path.read_bytes().decode("utf-8", "replace")):
+                foreign = path
+        foreign = foreign or foreign_page(folder)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", path=str(folder)) from error
+    if foreign is not None:
+        hint = "name another folder with -o"
+        raise InputError("cannot be replaced, because torchlock did not write it", path=str(foreign), hint=hint)
+
+
 def _brought(plan: Plan, folder: Path, order: Order, console: Console) -> list[Result]:
     """Bring the files; on an interruption, say how to continue."""
     from torchlock.report.ledger import current
@@ -151,7 +174,7 @@ def _brought(plan: Plan, folder: Path, order: Order, console: Console) -> list[R
 
     def done(result: Result) -> None:
         there.append(result)
-        if result.status == "fetched":
+        if result.is_new:
             current().note(str(folder / result.found.wanted.filename))
             console.progress(f"fetched {result.found.wanted.filename}")
 

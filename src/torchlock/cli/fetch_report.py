@@ -62,7 +62,10 @@ def conclude(results: Sequence[Result], folder: Path, names: Sequence[str], cons
     """Say what is there, and how to install it."""
     there = [result for result in results if result.is_there]
     size = sum((folder / result.found.wanted.filename).stat().st_size for result in there)
-    new = sum(result.status == "fetched" for result in there)
+    new = sum(result.is_new for result in there)
+    for result in there:
+        if result.status == "replaced":
+            console.say("note", f"{result.found.wanted.filename} had another content, and was replaced")
     count = f"{len(there)} of {len(results)}" if len(there) < len(results) else str(len(there))
     plural = "file is" if count == "1" else "files are"
     console.say("note", f"{count} {plural} in {folder} ({megabytes(size)}), {new} of them new")

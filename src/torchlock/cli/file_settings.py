@@ -11,7 +11,10 @@ from torchlock.cli.audit_options import audit_options
 from torchlock.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torchlock.audit import Options
+    from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
 
 # What is set for each file. The rest is about the run: the report, its format, which folders are searched.
@@ -40,9 +43,10 @@ class FileSettings:
         self.options: list[Options] = []
         self._auditors: dict[int, Auditor] = {}
         self._folders: dict[str, Settled | InputError] = {}
-        self._by_files: dict[tuple[str, ...], Settled | InputError] = {}
+        # Equal tables are equal settings; what they set for a file has no paths.
+        self._by_values: dict[str, Settled] = {}
         self.run = self._settled(arguments)
-        self._by_files[_paths(arguments)] = self.run
+        self._by_values[_values(arguments.config_files)] = self.run
 
     def of(self, path: str) -> Settled:
         """The settings of a file (``-``: of the name that standard input has).
@@ -88,16 +92,16 @@ class FileSettings:
         try:
             place = os.path.realpath(folder or os.curdir)
             files = self._arguments.finder.files(place)
-            key = tuple(file.path for file in files)
-            if key not in self._by_files:
-                self._by_files[key] = self._settled(self._own(files))
-            return self._by_files[key]
+            key = _values(files)
+            if key not in self._by_values:
+                self._by_values[key] = self._settled(self._own(files))
+            return self._by_values[key]._replace(config=_config(files))
         except InputError as error:
             return error
         except (OSError, ValueError):  # a folder that cannot be looked up: the file will say so
             return self.run
 
-    def _own(self, files: list[Any]) -> argparse.Namespace:
+    def _own(self, files: Sequence[ConfigFile]) -> argparse.Namespace:
         """The arguments of the run, with what these files set for single files."""
         own = self._arguments.with_files(files)
         names = (*_PER_FILE, "settings", "config_files")
@@ -110,9 +114,14 @@ class FileSettings:
             raise arguments.settings.blamed(error, arguments.argv) from None
         if options not in self.options:
             self.options.append(options)
-        config = next((file.shown for file in arguments.config_files if file.of_project), "")
-        return Settled(arguments, options, self.options.index(options), config)
+        return Settled(arguments, options, self.options.index(options), _config(arguments.config_files))
 
 
-def _paths(arguments: argparse.Namespace) -> tuple[str, ...]:
-    return tuple(file.path for file in arguments.config_files)
+def _values(files: Sequence[ConfigFile]) -> str:
+    """The settings of some files, to compare them."""
+    return repr([(file.of_project, dict(file.values)) for file in files])
+
+
+def _config(files: Sequence[ConfigFile]) -> str:
+    """The path of the project's configuration file, for the report; "" if there is none."""
+    return next((file.shown for file in files if file.of_project), "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from torchlock.errors import InputError
 from torchlock.lock import Options
 from torchlock.lock.inputs import merge
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.terms import Inputs, Origin
+from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
@@ -103,9 +105,38 @@ def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Input
     from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
 
     for file in files:
-        yield read_inputs(file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras)
-    yield from map(read_constraints, arguments.constraints)
-    yield from map(read_overrides, arguments.overrides)
+        found = read_inputs(
+            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
+        )
+        yield _named("requirement", file, found, arguments)
+    for file in arguments.constraints:
+        yield _named("constraint", file, read_constraints(file), arguments)
+    for file in arguments.overrides:
+        yield _named("override", file, read_overrides(file), arguments)
+
+
+def _named(option: str, path: str, inputs: Inputs, arguments: argparse.Namespace) -> Inputs:
+    """The inputs of a file. If a configuration file names it, the lock names it relative to that one's folder.
+
+    Then the lock is the same from each folder of the project.
+    """
+    folder = arguments.settings.folder_of(option, path)
+    if not folder:
+        return inputs
+
+    def named(written: ParsedRequirement) -> ParsedRequirement:
+        path = written.origin.path
+        try:
+            return written if path in (None, "-") else written._replace(file=os.path.relpath(str(path), folder))
+        except ValueError:  # another drive
+            return written
+
+    return replace(
+        inputs,
+        requirements=list(map(named, inputs.requirements)),
+        constraints=list(map(named, inputs.constraints)),
+        overrides=list(map(named, inputs.overrides)),
+    )
 
 
 def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:

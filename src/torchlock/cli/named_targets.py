@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.cli.project import objection
+from torchlock.cli.project import objection, placed
 from torchlock.errors import InputError
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torchlock.cli.config_files import ConfigFile
 
-TARGET_KEYS = {
+# The keys of a table, each with the attribute of the arguments, and whether it may have several values.
+KEYS = {
     "python": ("python", True),
     "platform": ("platform", True),
     "accelerator": ("accelerator", True),
@@ -22,8 +23,7 @@ TARGET_KEYS = {
     "system": ("system", False),
     "system-lib": ("system_lib", True),
 }
-"""The keys of a table, each with the attribute of the arguments, and whether it may have several values."""
-_OPTIONS = [f"--{name}" for name in TARGET_KEYS]
+_OPTIONS = [f"--{name}" for name in KEYS]
 
 
 class NamedTarget(NamedTuple):
@@ -43,14 +43,14 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
     stated = [option for option in _OPTIONS if option in written]
     if not arguments.targets and (stated or arguments.universal or _has_base(arguments)):
         return []
-    found = [_target(each, arguments) for each in _tables(arguments.config_files)]
+    found = [_target(table, arguments) for table in _tables(arguments)]
     if not arguments.targets:
         return found
     by_name = {target.name: target for target in found}
     for name in arguments.targets:
         if name not in by_name:
             raise _unknown(name, list(by_name))
-        for key, (attribute, _) in TARGET_KEYS.items():
+        for key, (attribute, _) in KEYS.items():
             value = getattr(by_name[name].arguments, attribute)
             if f"--{key}" in written and value != getattr(arguments, attribute):
                 raise InputError(
@@ -82,15 +82,18 @@ class _Table(NamedTuple):
     number: int
 
     def wrong(self, said: str, hint: str | None = None) -> InputError:
+        """An error about this table, with its line."""
+        name = ".".join([*self.file.keys, "target"])
         line = self.file.line("target", self.number)
-        name = ".".join((*self.file.keys, "target"))
         return InputError(f"[[{name}]]: {said}", path=self.file.shown, line=line, hint=hint)
 
 
-def _tables(files: Iterable[ConfigFile]) -> list[_Table]:
-    """The tables of the strongest file that has any."""
-    file = next((file for file in files if file.targets), None)
-    return [] if file is None else [_Table(each, file, number) for number, each in enumerate(file.targets)]
+def _tables(arguments: argparse.Namespace) -> list[_Table]:
+    """The tables of the strongest configuration file that has some."""
+    for file in arguments.config_files:
+        if file.targets:
+            return [_Table(table, file, number) for number, table in enumerate(file.targets)]
+    return []
 
 
 def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
@@ -106,14 +109,15 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
     for key, value in table.values.items():
         if key == "name":
             continue
-        if key not in TARGET_KEYS:
-            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(TARGET_KEYS)}")
-        attribute, many = TARGET_KEYS[key]
+        if key not in KEYS:
+            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(KEYS)}")
+        attribute, many = KEYS[key]
         items = value if many and isinstance(value, list) else [value]
         if not all(isinstance(item, str) for item in items):
             hint = f'write it in quotes: {key} = "{value}"' if isinstance(value, (int, float)) else None
             raise table.wrong(f"{key} = {value!r} is not a string", hint)
+        items = [placed(key, item, table.file.folder) for item in items]
         if table.file.of_project and (said := objection(key, items, table.file.folder)):
             raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line")
-        values[attribute] = items if many else value
+        values[attribute] = items if many else items[0]
     return NamedTarget(name, argparse.Namespace(**values))

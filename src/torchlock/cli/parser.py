@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
 from torchlock.cli.config_files import Choice, Finder, current_folder
-from torchlock.cli.defaults import settings_of, takes, unused_variables
+from torchlock.cli.defaults import settings_of, unused_variables
 from torchlock.cli.options.shared import add_configuration, add_messages
 from torchlock.errors import InputError, TorchlockError
 
@@ -138,8 +138,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         _first_parser().parse_args(argv if argv else ["--help"])
         raise InputError("no command was given", hint="torchlock --help lists the commands")
     command = argv[position]
+    words = [*argv[:position], *argv[position + 1 :], *operands]
+    if "-h" in words or "--help" in words:  # also where a configuration file cannot be used
+        parser_of(command)[0].parse_intermixed_args(words)
     finder = Finder(Choice.of(argv, os.environ), os.environ)
-    with_files = partial(_parsed, command, [*argv[:position], *argv[position + 1 :], *operands])
+    with_files = partial(_parsed, command, words)
     arguments = with_files(finder.files(current_folder()))
     arguments.run = partial(_run, command)
     arguments.argv = [*argv, *operands]
@@ -210,9 +213,12 @@ def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
 
 
 def is_option(name: str, value: object) -> bool:
-    """Whether any command has an option of this name that accepts the value."""
+    """Whether any command has an option of this name that accepts the value; for a list, a repeatable one."""
     options = (parser_of(command)[0]._option_string_actions.get(f"--{name}") for command in COMMANDS)
-    return any(takes(option, value) for option in options)
+    found = [option for option in options if option is not None]
+    if isinstance(value, list):
+        return any(isinstance(option.default, list) for option in found)
+    return any(option.choices is None or value in option.choices for option in found)
 
 
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:

@@ -148,7 +148,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
-    "wheelhouse": Refusal("it fetches files"),
+    "wheelhouse": Refusal(_RUN, variable=False),
     # data
     "from-index": Refusal(_RUN, variable=False),
     "from": Refusal(_RUN, variable=False),
@@ -213,9 +213,7 @@ def objection(name: str, value: object, folder: str) -> str:
 
 
 # Options whose values are paths, and those whose values are a URL or a path.
-PATHS = frozenset(
-    {"requirement", "constraint", "override", "output", "cache-dir", "constraint-from", "wheelhouse"}
-)
+PATHS = frozenset({"requirement", "constraint", "override", "output", "cache-dir", "constraint-from"})
 LOCATIONS = frozenset({"index-url", "extra-index-url"})
 
 
@@ -234,6 +232,8 @@ def placed(name: str, value: str, folder: str) -> str:
     if os.path.isabs(path) or os.path.normcase(os.path.realpath(folder)) == os.path.normcase(here):
         return path
     whole = os.path.normpath(os.path.join(folder, path))
+    if name in LOCATIONS:  # A lock contains it, and pip reads it from any folder.
+        return whole
     try:
         is_near = os.path.commonpath([here, os.path.realpath(folder)]) in (here, os.path.realpath(folder))
     except ValueError:  # another drive

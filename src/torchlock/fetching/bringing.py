@@ -30,8 +30,9 @@ _LEAVE = 3.0  # seconds for the workers to end after an interruption
 class Result(NamedTuple):
     """What happened to a file.
 
-    ``status``: ``fetched``, ``present`` (it was there already), ``gone``, ``mismatch`` (its hash is wrong), or
-    ``failed`` (the network). ``reason`` says why a file is not there.
+    ``status``: ``fetched``, ``replaced`` (a file of this name with another content was there), ``present`` (it was
+    there already), ``gone``, ``mismatch`` (its hash is wrong), or ``failed`` (the network). ``reason`` says why a
+    file is not there.
     """
 
     found: Found
@@ -42,7 +43,12 @@ class Result(NamedTuple):
     @property
     def is_there(self) -> bool:
         """Whether the folder has the file."""
-        return self.status in ("fetched", "present")
+        return self.is_new or self.status == "present"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this run brought the file."""
+        return self.status in ("fetched", "replaced")
 
 
 class Progress:
@@ -191,6 +197,7 @@ class _Work:
     def _result(self, found: Found, opened: Callable[[], Transport]) -> Result:
         self._progress.current = found.wanted.filename
         target = self._folder / found.wanted.filename
+        status = "replaced" if target.exists() else "fetched"
         try:
             download(found.wanted, target, self._parts, opened, self._stop, self._progress.arrived)
         except Mismatch as error:
@@ -199,7 +206,7 @@ class _Work:
             return Result(found, "gone", error.message, error.hint)
         except NetworkError as error:
             return Result(found, "failed", error.message, error.hint)
-        return Result(found, "fetched")
+        return Result(found, status)
 
 
 def _present(found: Found, folder: Path) -> Result | None:

@@ -69,7 +69,7 @@ class Locator:
             return []
         found = list(self._listed(lock, package)) if package.files else self._of_indexes(package)
         found = [each for each in found if self._is_named(each, package)]
-        return self._for_targets(found, targets, package) if targets else found
+        return self._for_targets(found, targets, package) if targets and found else found
 
     def _listed(self, lock: LockFile, package: LockedPackage) -> Iterator[Found]:
         """The files whose addresses the lock states."""
@@ -95,7 +95,7 @@ class Locator:
                 if (parsed := parse(file.filename)) is None or not same_version(str(parsed[1]), package.version):
                     continue
                 listed = True
-                right = left.intersection(_hashes(file))
+                right = left.intersection(_hashes(file) or _known_hash(package, file.filename))
                 if right and file.filename not in found:
                     wanted = Wanted(file.filename, file.url, tuple(sorted(right)), _size(file.url, file.size))
                     found[file.filename] = Found(package.name, package.version, wanted, file.requires_python or "")
@@ -104,7 +104,7 @@ class Locator:
                 break
         if left and unasked is not None:
             raise unasked
-        if left and not self._targets:
+        if left and not (self._targets and found):
             self._miss(package, _why(left, len(found), asked, listed))
         return list(found.values())
 
@@ -191,6 +191,18 @@ def _size(url: str, stated: int | None) -> int | None:
         return addresses.local_path(url).stat().st_size
     except OSError:
         return None
+
+
+def _known_hash(package: LockedPackage, filename: str) -> set[str]:
+    """The hash of a file of the PyTorch index as the bundled tables have it: its pages lack some."""
+    from torchlock.knowledge.build_files import build_catalogue, folders
+
+    label = package.version.partition("+")[2]
+    if label not in folders():
+        return set()
+    releases = build_catalogue(label).releases(package.name) or ()
+    files = (file for release in releases if release.version == package.version for file in release.files())
+    return {f"sha256:{file.hashes['sha256']}" for file in files if file.filename == filename and file.hashes}
 
 
 def _local(path: str, lock: LockFile) -> str:

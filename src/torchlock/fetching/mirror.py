@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from torchlock.fetching.bringing import Result
 
 SIMPLE = "simple"
-_HEAD = '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><meta name="pypi:repository-version" content="1.1">'
+_OWN = '<meta name="generator" content="torchlock">'
+_HEAD = (
+    f'<!DOCTYPE html>\n<html><head><meta charset="utf-8">{_OWN}<meta name="pypi:repository-version" content="1.1">'
+)
 
 
 def write_pages(folder: Path, results: Sequence[Result]) -> None:
@@ -46,6 +49,19 @@ def write_pages(folder: Path, results: Sequence[Result]) -> None:
     links = (f'<a href="{name}/">{name}</a>' for name in projects)
     (folder / SIMPLE).mkdir(exist_ok=True)
     write_whole(folder / SIMPLE / "index.html", _page("Simple index", links))
+
+
+def foreign_page(folder: Path) -> Path | None:
+    """A page in the folder that would be replaced, and that another program wrote.
+
+    Raises:
+        OSError: a page cannot be read.
+    """
+    simple = folder / SIMPLE
+    for page in (simple / "index.html", *simple.glob("*/index.html")):
+        if page.exists() and _OWN not in page.read_bytes()[:1000].decode("utf-8", "replace"):
+            return page
+    return None
 
 
 def _old_rows(place: Path) -> dict[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ _MADE = f"# This file was made by torchlock {__version__}"
 
 def offline_name(lock: LockFile) -> str:
     """The name of the lock in the folder: requirements-offline.txt, pylock.offline.toml."""
-    name = PurePath(lock.path).name
+    name = PurePath(lock.path).name if lock.path != "-" else "requirements.txt"
     if lock.kind == "pylock":
         middle = re.fullmatch(r"pylock(?:\.([^.]+))?\.toml", name)
         return f"pylock.{middle[1]}-offline.toml" if middle and middle[1] else "pylock.offline.toml"

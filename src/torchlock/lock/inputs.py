@@ -224,4 +224,5 @@ def user_requirements(
 def asked_by(written: ParsedRequirement) -> str:
     """The origin of a line, as annotations in the lock name it."""
 
-    return "the command line" if written.origin.path is None else one_line(f"-r {written.origin.path}")
+    path = written.file or written.origin.path
+    return "the command line" if path is None else one_line(f"-r {path}")

@@ -53,8 +53,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="VERSION",
-        help="only the files that this Python takes, like 3.12 (repeatable; default: the running Python, if "
-        "--platform is given)",
+        help="only the files that this Python takes, like 3.12, or 3.10-3.13 for four (repeatable; default: the "
+        "running Python, if --platform is given)",
     )
     add(
         "--platform",

@@ -19,6 +19,8 @@ Each target is solved and judged by itself. One requirements file or pylock.toml
 holds all of them, with environment markers. What no marker can say (cpu or
 cu128, two C libraries) needs a file for each: -o 'requirements-{accelerator}.txt';
 {python}, {platform} and {target} are replaced in the same way."""
+# What is fetched is about one run.
+NAMED_ONLY = frozenset({"wheelhouse"})
 EPILOG = """\
 examples:
   torchlock lock torchaudio soundfile -o requirements.txt

@@ -19,6 +19,7 @@ All files are written, or none.
 The options are those of torchlock lock. Options that are not given, for the
 target and for what is locked, are those in the first lines of the lock.
 """
+NAMED_ONLY = lock.NAMED_ONLY
 EPILOG = """\
 examples:
   torchlock upgrade torch==2.9.1 -r requirements.in                    with the lock in requirements.txt
