@@ -163,6 +163,18 @@ def test_pip_takes_its_part_of_a_lock_for_many(venv: Path) -> None:
     assert "numpy" in result.stdout
 
 
+@pytest.mark.parametrize("name", ["lock.txt", "pylock.toml"])
+def test_a_small_lock_for_many_is_installed_for_real(name: str, venv: Path, tmp_path: Path) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    targets = ["--python", version, "--python", "3.14", "--platform", "host", "--platform", "windows-amd64"]
+    assert main(["lock", "soundfile", *targets, "-o", name]) == 0
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    interpreter = python(tmp_path / "env")
+    result = run("uv", "pip", "sync", name, "--python", interpreter)
+    assert result.returncode == 0, result.stderr
+    assert run(interpreter, "-c", "import soundfile, numpy").returncode == 0
+
+
 def test_uv_accepts_the_lock_as_pylock(venv: Path) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert main(["lock", "torchaudio==2.11.0", "soundfile", "--python", version, "-o", "pylock.toml"]) == 0

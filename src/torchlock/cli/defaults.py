@@ -216,8 +216,6 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
 
     for name, raw in file.values.items():
         action = settings.options.get(name)
-        if _is_of_lock(name, raw, action):
-            continue
         refused = refusal(name, file.of_project)
         if name not in OPTIONS and action is None and not is_elsewhere(name, raw):
             raise _unknown(file, name, [each for each in OPTIONS if not refusal(each, file.of_project)])
@@ -233,12 +231,6 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
         if file.of_project and (said := objection(name, given, file.folder)):
             raise file.wrong(f" {name} = {raw!r}: {said}", name, _hint(name, variable=True))
         settings.set(name, given, Origin(file=file))
-
-
-def _is_of_lock(name: str, value: object, action: argparse.Action | None) -> bool:
-    """Whether a key has the several targets of ``lock``, and the command takes one only."""
-    several = isinstance(value, list) and name in ("python", "platform", "accelerator")
-    return several and action is not None and not isinstance(action.default, list)
 
 
 def _unknown(file: ConfigFile, name: str, allowed: Sequence[str]) -> InputError:

@@ -13,7 +13,6 @@ from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
@@ -30,10 +29,11 @@ from torchlock.knowledge.rules import (
     substitute_cuda,
 )
 from torchlock.knowledge.stack import FAMILY
-from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact, parsed
+from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
+from torchlock.solve.release_versions import admitted, latest, names_later
 from torchlock.standards.markers import extra_of
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Universe:
             candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
         self.held[name] = held
-        self._latest[name] = _latest(releases) if self.sharing is None else self.sharing.latest(releases, _latest)
+        self._latest[name] = latest(releases) if self.sharing is None else self.sharing.latest(releases, latest)
         never = {
             candidate.version: statement
             for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
@@ -321,12 +321,12 @@ class Universe:
         yanked = self._yanked.get(name, 0)
         if not specifier:
             return full(len(candidates)) & ~yanked
-        if not is_virtual(name) and _names_later(specifier, self._latest[name]):
+        if not is_virtual(name) and names_later(specifier, self._latest[name]):
             self.outdated.add(name)
         sharing = self.sharing
         mask = None if sharing is None else sharing.mask(candidates, specifier)
         if mask is None:
-            mask = _admitted(candidates, specifier)
+            mask = admitted(candidates, specifier)
             if sharing is not None:
                 sharing.keep_mask(candidates, specifier, mask)
         if yanked & mask and not is_exact(specifier):
@@ -446,39 +446,6 @@ class Universe:
                 candidate.version
             ):
                 yield Need(f"{EXCLUSION}{number}", 0b10, Ruled(name, version, statement, None))
-
-
-def _admitted(candidates: Iterable[Candidate], specifier: str) -> int:
-    """The candidates that a specifier set admits."""
-    admitted = specifier_set(specifier)
-    mask = 0
-    for index, candidate in enumerate(candidates):
-        if candidate.unversioned or admitted.contains(candidate.version):
-            mask |= 1 << index
-    return mask
-
-
-def _latest(releases: Sequence[Release]) -> Version:
-    return max(map(_version, releases), default=Version("0"))
-
-
-def _version(release: Release) -> Version:
-    try:
-        return parsed(release.version)
-    except ValueError:
-        return parsed("0")
-
-
-def _names_later(specifier: str, latest: Version) -> bool:
-    """Whether a specifier set names a later version than the latest one, except to exclude it."""
-    for clause in SpecifierSet(specifier):
-        try:
-            version = Version(clause.version.removesuffix(".*"))
-        except ValueError:
-            continue
-        if clause.operator != "<" and (version > latest or (clause.operator == ">" and version == latest)):
-            return True
-    return False
 
 
 class _Anchored:

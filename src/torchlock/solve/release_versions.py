@@ -1,0 +1,51 @@
+"""The versions of releases, and what a specifier set says about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torchlock.knowledge.rules import specifier_set
+from torchlock.solve.candidates import parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torchlock.knowledge.releases import Release
+    from torchlock.solve.candidates import Candidate
+
+
+def admitted(candidates: Iterable[Candidate], specifier: str) -> int:
+    """The candidates that a specifier set admits."""
+    allowed = specifier_set(specifier)
+    mask = 0
+    for index, candidate in enumerate(candidates):
+        if candidate.unversioned or allowed.contains(candidate.version):
+            mask |= 1 << index
+    return mask
+
+
+def latest(releases: Sequence[Release]) -> Version:
+    """The latest version of some releases; 0 if there are none."""
+    return max(map(_version, releases), default=Version("0"))
+
+
+def _version(release: Release) -> Version:
+    try:
+        return parsed(release.version)
+    except ValueError:
+        return parsed("0")
+
+
+def names_later(specifier: str, latest: Version) -> bool:
+    """Whether a specifier set names a later version than the latest one, except to exclude it."""
+    for clause in SpecifierSet(specifier):
+        try:
+            version = Version(clause.version.removesuffix(".*"))
+        except ValueError:
+            continue
+        if clause.operator != "<" and (version > latest or (clause.operator == ">" and version == latest)):
+            return True
+    return False
