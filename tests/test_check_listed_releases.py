@@ -122,3 +122,51 @@ def test_other_requirements_are_not_refused() -> None:
     (finding,) = judged(CONFLICT.format("omegaconf<2.0"))
     assert finding.rule == "TL527"
     assert "pip 24.1" not in finding.message
+
+
+ARCHIVES = "0.1.2, 0.1.2.post1, 0.1.2.post2"
+
+
+@pytest.mark.parametrize(
+    ("asked", "use"),
+    [("torch==1.5.0+cpu", "Use Python 3.6 to 3.8 of 64 bits"), ("torch", "Use a Python of 64 bits")],
+)
+def test_archives_alone_show_that_no_wheel_is_for_this_python(
+    asked: str, use: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message, remedy = first(site, capsys, NONE.format(asked, ARCHIVES))
+    assert message.startswith("pip lists no release of torch that has wheels, only archives of 2017 (0.1.2)")
+    assert "3.11" not in message
+    assert remedy.startswith(use)
+
+
+def test_what_pip_lists_is_about_the_failure_of_uv_before_it() -> None:
+    listed = "2.0.0, 2.0.1, 2.1.0, 2.1.1, 2.1.2, 2.2.0, 2.2.1, 2.2.2"
+    text = (
+        "error: Distribution `torch==2.5.1 @ registry+https://index.example.org/simple` can't be installed because it "
+        "doesn't have a source distribution or wheel for the current platform\n\n"
+        f"$ pip install torch==2.5.1\n{NONE.format('torch==2.5.1', listed)}\npython --version: Python 3.11.6\n"
+    )
+    finding = judged(text)[0]
+    assert finding.message.startswith(
+        "torch==2.5.1 has no wheel for macOS (x86_64), and 2.2.2, the newest release"
+    )
+    other = judged(text.replace("requirement torch==2.5.1", "requirement torch==2.6.0"))[0]
+    assert "x86_64), and 2.2.2" not in other.message
+
+
+@pytest.mark.parametrize(
+    ("label", "page"), [("cu11", "cu118"), ("cu12", "cu129"), ("cu120", "cu121"), ("cu119", "cu118")]
+)
+def test_a_page_that_the_index_never_had(label: str, page: str) -> None:
+    indexes = f"Looking in indexes: {PAGE.replace('cu121', label)}\n"
+    finding = judged(indexes + NONE.format("torch", "none"))[0]
+    assert finding.message == f"the PyTorch index has no page {label}, so that the installer saw no file at all"
+    assert finding.remedy is not None
+    assert f"/whl/{page}" in finding.remedy.summary
+
+
+@pytest.mark.parametrize("indexes", [PAGE, PAGE.replace("cu121", "cu999"), f"https://index.example.org/simple, {PAGE}1"])
+def test_a_page_that_the_index_has_or_may_have(indexes: str) -> None:
+    found = judged(f"Looking in indexes: {indexes}\n{NONE.format('torch', 'none')}")
+    assert not any("has no page" in each.message for each in found)

@@ -94,3 +94,26 @@ def test_two_packages_that_do_not_fit(code: str, error: str, said: str) -> None:
 def test_own_code_may_be_wrong() -> None:
     error = "AttributeError: module 'audioread' has no attribute 'available_backend'"
     assert judged("/w/use.py", "audioread.available_backend()", error) == []
+
+
+MODULES = "AttributeError: module 'torchaudio' has no attribute 'models'"
+
+
+def test_a_module_that_its_package_does_not_import() -> None:
+    pins = "\n[pip3] torch==1.9.0+cu111\n[pip3] torchaudio==0.9.0"
+    (finding,) = judged("/w/a.py", "model = torchaudio.models.Wav2Vec2Model()", MODULES + pins)
+    assert finding.rule == "TL702"
+    assert (
+        "uses the module torchaudio.models, which torchaudio 0.9.0 has, and which nothing imported"
+        in finding.message
+    )
+    assert finding.remedy is not None
+    assert finding.remedy.summary == "Write import torchaudio.models before that line."
+
+
+@pytest.mark.parametrize(
+    "pins", ["", "\n[pip3] torchaudio==0.5.0", "\n[pip3] torchaudio==0.9.0\ntorchaudio==0.10.0"]
+)
+def test_a_module_of_an_unknown_release(pins: str) -> None:
+    found = judged("/w/a.py", "model = torchaudio.models.Wav2Vec2Model()", MODULES + pins)
+    assert not any("nothing imported" in each.message for each in found)

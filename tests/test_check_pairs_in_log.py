@@ -222,3 +222,74 @@ def test_a_core_of_torchcodec_is_no_library_of_torch() -> None:
     assert finding.rule == "TL304"
     assert finding.remedy is not None
     assert "full-shared" in finding.remedy.summary
+
+
+@pytest.mark.parametrize(
+    ("shown", "command"),
+    [
+        ("torch==2.6.0+cu124", "torchaudio==2.6.0+cu124 --index-url https://download.pytorch.org/whl/cu124"),
+        ("torch==2.6.0+cpu", "torchaudio==2.6.0+cpu --index-url https://download.pytorch.org/whl/cpu"),
+        ("torch==2.6.0", ""),
+        ("torch==2.6.0+git1234abc", ""),
+    ],
+)
+def test_the_companion_of_the_build_of_torch_that_is_stated(shown: str, command: str) -> None:
+    finding = judged(f"{listed(shown)}{LOST}")[0]
+    assert finding.rule == "TL611"
+    assert finding.remedy is not None
+    lines = [each.line.partition("--no-deps ")[2] for each in finding.remedy.commands]
+    assert lines == [command] * bool(command)
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ("", "For torchtext, its last release, 0.18.0, is made for torch 2.3.0 to 2.3.1."),
+        (
+            "torch: 2.4.0\n",
+            "The log shows torch 2.4.0, for which there is no torchtext: its last release, 0.18.0, is",
+        ),
+        ("torch: 2.3.1\n", "The log shows torch 2.3.1: torchtext 0.18.0 is made for it."),
+    ],
+)
+def test_torchtext_has_a_last_release(shown: str, said: str) -> None:
+    lost = LOST.replace("torchaudio/lib/libtorchaudio.so", "torchtext/lib/libtorchtext.so")
+    finding = judged(shown + lost)[0]
+    assert finding.rule == "TL611"
+    assert finding.remedy is not None
+    assert said in finding.remedy.summary
+
+
+CUDA = "OSError: libcudart.so.10.2: cannot open shared object file: No such file or directory\n"
+CODE = "----> 6 import torchaudio\n      7 print(torchaudio.__version__)\n"
+USER = f'  File "{SITE}/{{0}}/__init__.py", line 3, in <module>\n'
+
+
+@pytest.mark.parametrize("code", [CODE, "import torchaudio\n" + USER.format("torchaudio") + USER.format("torch")])
+def test_a_companion_for_another_cuda(code: str) -> None:
+    shown = "Successfully installed torchaudio-0.10.0\n" + listed("torch==1.10.0+cu111")
+    (finding,) = judged(shown + code + CUDA)
+    assert finding.rule == "TL201"
+    assert (
+        finding.message
+        == "torchaudio 0.10.0 of the log is a build for CUDA 10, and torch 1.10.0+cu111 is a build for "
+        "CUDA 11.1"
+    )
+    assert finding.remedy is not None
+    assert "torchaudio==0.10.0+cu111 --index-url" in finding.remedy.commands[0].line
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "line"),
+    [
+        ("+cu102", CODE, CUDA),
+        ("", CODE, CUDA),
+        ("+cu111", "import torchaudio\n" + USER.format("bitsandbytes"), CUDA),
+        ("+cu111", "import torchaudio, torchvision\nimport torchvision\n", CUDA),
+        ("+cu111", CODE, f"Failed to load library libonnxruntime_providers_cuda.so with error: {CUDA[9:]}"),
+    ],
+    ids=["same CUDA", "no label", "of another package", "two companions", "of onnxruntime"],
+)
+def test_no_companion_for_another_cuda(label: str, code: str, line: str) -> None:
+    shown = "Successfully installed torchaudio-0.10.0\n" + listed(f"torch==1.10.0{label}")
+    assert not any(each.rule == "TL201" for each in judged(shown + code + line))

@@ -63,7 +63,8 @@ def test_the_report_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "old.txt", "new.txt", "--platform", "linux-x86_64"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("old.txt → new.txt: 4 packages differ\n   updated  torch       2.7.1 → 2.8.0\n")
-    assert "   added    filelock    3.13.1\n   removed  six         1.16.0\n" in out
+    assert "  2.7.1 → 2.8.0  follows torch 2.8.0: torchaudio 2.7.1 needs torch==2.7.1\n" in out
+    assert "\n   removed  six         1.16.0\n" in out
     assert "\nconsequences:\n  linux-x86_64: torch 2.8.0 is built for CUDA 12.8 (before: CUDA 12.6)\n" in out
 
 
@@ -85,6 +86,31 @@ def test_new_and_fixed_findings(capsys: pytest.CaptureFixture[str]) -> None:
     assert "TL101" not in capsys.readouterr().out
 
 
+def test_reasons_of_the_metadata(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was asked for is unknown; that torchaudio follows torch is not."""
+    target = ["--python", "3.12", "--platform", "linux-x86_64", "--offline", "--no-hashes"]
+    for name, torch in (("one.txt", "torch==2.8.0"), ("two.txt", "torch==2.12.0")):
+        assert main(["lock", torch, "torchaudio", *target, "-o", name]) == 0
+    capsys.readouterr()
+    assert main(["diff", "one.txt", "two.txt"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "updated torch 2.8.0 → 2.12.0 updated torchaudio" in text
+    assert "torchaudio 2.8.0 → 2.11.0 follows torch 2.12.0: torchaudio 2.8.0 needs torch==2.8.0" in text
+    assert "triton 3.4.0 → 3.7.0 follows torch 2.12.0, which needs triton==3.7.0" in text
+    assert "added nvidia-cuda-cupti 13.0.85 needed by cuda-toolkit" in text
+    assert "removed nvidia-cublas-cu12 12.8.4.1 torch 2.12.0 does not need it" in text
+    assert main(["diff", "two.txt", "one.txt", "--format", "markdown"]) == 0
+    assert "| package | change | versions | why |" in capsys.readouterr().out
+
+
+def test_another_build_has_no_reason_of_the_public_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """The NVIDIA packages of torch+cu126 are not those of the public build."""
+    Path("old.txt").write_text("torch==2.8.0+cu126\nnvidia-cublas-cu12==12.6.4.1\n", encoding="utf-8")
+    Path("new.txt").write_text("torch==2.9.1+cu126\nnvidia-cublas-cu12==12.6.4.2\n", encoding="utf-8")
+    assert main(["diff", "old.txt", "new.txt"]) == 0
+    assert "needs nvidia" not in capsys.readouterr().out
+
+
 def test_the_report_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "old.txt", "new.txt", "--json", "--exit-code"]) == 1
     found = json.loads(capsys.readouterr().out)
@@ -103,8 +129,8 @@ def test_the_report_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_report_for_a_pull_request(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "old.txt", "new.txt", "--format", "markdown", "--platform", "linux-x86_64"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("**`old.txt` → `new.txt`: 4 packages differ**\n\n| package | change | versions |\n")
-    assert "| `torch` | updated | 2.7.1 → 2.8.0 |" in out
+    assert out.startswith("**`old.txt` → `new.txt`: 4 packages differ**\n\n| package | change | versions | why |")
+    assert "\n| `torch` | updated | 2.7.1 → 2.8.0 |  |\n" in out
     assert "\n- linux-x86&#95;64: torch 2.8.0 is built for CUDA 12.8 " in out
 
 

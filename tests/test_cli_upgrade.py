@@ -222,6 +222,27 @@ def test_crlf_and_bytes_stay() -> None:
     )
 
 
+def test_what_breaks_outside_of_the_lock_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """An extra that is not locked keeps a torchaudio that the new torch does not work with."""
+    text = (
+        '[project]\nname = "x"\nversion = "1"\ndependencies = ["torch==2.8.0"]\n'
+        '[project.optional-dependencies]\naudio = ["torchaudio==2.8.0"]\n'
+    )
+    write("pyproject.toml", text)
+    Path("requirements.in").unlink()
+    locked(source="pyproject.toml")
+    capsys.readouterr()
+    upgraded("torch==2.9.1")
+    err = capsys.readouterr().err
+    assert "warning: pyproject.toml:6: TL101 torchaudio 2.8.0 works with torch 2.8.0, not with torch 2.9.1" in err
+
+
+@pytest.mark.parametrize("option", [["--emit", "constraints"]])
+def test_other_outputs_are_not_taken(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    upgraded("torch==2.9.1", *option, code=2)
+    assert f"upgrade does not take {option[0]}" in capsys.readouterr().err
+
+
 def test_all_targets_of_a_lock_move() -> None:
     write("requirements.in", "torch==2.8.0\ntorchaudio==2.8.0\n")
     many = ["--platform", "linux-x86_64", "--platform", "windows-amd64", "--python", "3.11-3.12", "--offline"]
@@ -325,8 +346,13 @@ def test_a_damaged_header_is_no_command() -> None:
     assert read("requirements.in") == INPUT.replace("2.8.0", "2.9.1")
 
 
-def test_json_is_that_of_the_lock(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_that_of_the_lock_and_more(capsys: pytest.CaptureFixture[str]) -> None:
     upgraded("torch==2.9.1", "--json", "--dry-run")
     found = json.loads(capsys.readouterr().out)
     assert {"torch", "torchaudio"} <= {row["name"] for row in found["changes"]}
+    assert found["input_changes"][1] == {
+        "path": "requirements.in", "line": 3, "old": "torchaudio==2.8.0", "new": "torchaudio==2.9.1",
+    }  # fmt: skip
+    assert {"kind": "pythons", "package": "torch"}.items() <= found["consequences"][0].items()
+    assert found["new_findings"] == []
     assert read("requirements.in") == INPUT

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.local_index import publish
 from torchlock.cli.main import main
 from torchlock.lock.changes import changes_between
 from torchlock.lock.model import Move
@@ -200,6 +201,27 @@ def test_an_upgrade_says_what_it_changed(capsys: pytest.CaptureFixture[str]) -> 
     assert version_of("filelock") == new
 
 
+def test_a_pylock_has_the_same_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in ("1.0", "2.0"):
+        publish(tmp_path / "index", "alpha", version, ["beta"] if version == "2.0" else [])
+    publish(tmp_path / "index", "beta", "1.0")
+    target = ["--python", "3.12", "--platform", "linux-x86_64"]
+    command = ["lock", *target, "--index-url", str(tmp_path / "index"), "-o", "pylock.toml"]
+    assert main([*command, "alpha<2"]) == 0
+    capsys.readouterr()
+    assert main([*command, "alpha", "-U"]) == 0
+    text = said(capsys)
+    assert "2 packages changed in pylock.toml: updated alpha 1.0 → 2.0 newer release (-U)" in text
+    assert "added beta 1.0 needed by alpha" in text
+    assert main([*command, "alpha<2", "-U", "--diff"]) == 0
+    assert "downgraded alpha 2.0 → 1.0 the command line asks for alpha<2" in said(capsys)
+    other = [*command[:3], "--platform", "windows-amd64", *command[5:]]
+    assert main([*other, "alpha"]) == 0
+    assert "the target changes from Python 3.12, manylinux_2_28_x86_64 to Python 3.12, windows-amd64" in said(
+        capsys
+    )
+
+
 MANY = ["--python", "3.11-3.12", "--platform", "linux-x86_64", "--platform", "windows-amd64", "--offline"]
 
 
@@ -216,6 +238,9 @@ def test_many_targets_have_one_table(capsys: pytest.CaptureFixture[str]) -> None
     assert f"1 package changed in lock.txt: updated filelock 3.13.1 → {new} newer release (-P filelock)" in text
     assert main([*command, "-P", "filelokc"]) == 2
     assert "did you mean filelock?" in said(capsys)
+    assert main([*command, "--python", "3.13"]) == 0
+    linux = "manylinux_2_28_x86_64, windows-amd64"
+    assert f"changes from Python 3.11, 3.12 on {linux} to Python 3.11, 3.12, 3.13 on {linux}" in said(capsys)
 
 
 @pytest.mark.parametrize("name", ["torchh", "filelokc", "nothing-like-it"])
@@ -289,6 +314,28 @@ def test_each_reason_is_the_right_one(capsys: pytest.CaptureFixture[str]) -> Non
     assert "nothing needs it" in text
 
 
+def test_an_override_is_the_reason_and_not_what_it_replaces(capsys: pytest.CaptureFixture[str]) -> None:
+    locked("torch==2.9.1")
+    Path("over.txt").write_text("triton==3.4.0\n", encoding="utf-8")
+    locked("torch==2.9.1", "--override", "over.txt")
+    text = said(capsys)
+    assert "downgraded triton 3.5.1 → 3.4.0 the override triton==3.4.0" in text
+    assert "needs triton" not in text
+
+
+def test_what_an_image_has_is_no_longer_locked(capsys: pytest.CaptureFixture[str]) -> None:
+    image = "pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime"
+    assert main(["lock", "torchaudio", "soundfile", "--python", "3.11", "--offline", "-o", "lock.txt"]) == 0
+    assert (
+        main(["lock", "torchaudio", "soundfile", "--offline", "--base-image", image, "-o", "lock.txt", "-v"]) == 0
+    )
+    text = said(capsys)
+    assert "it is installed already, and stays" in text
+    assert "removed filelock" in text
+    assert "nothing needs it" not in text
+    assert "nothing that the lock installs needs it" in text
+
+
 def test_the_driver_is_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
     locked("torch", "torchaudio")
     capsys.readouterr()
@@ -328,6 +375,28 @@ def test_pins_that_share_a_conflict_are_not_all_dropped(capsys: pytest.CaptureFi
     assert version_of("torchaudio") == "2.8.0"
     assert version_of("filelock") == "3.13.1"
     assert "torchaudio 2.9.1 → 2.8.0" in said(capsys)
+
+
+def test_a_package_that_is_asked_for_stays_before_what_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """alpha 1 could "stay" only if zeta went back to a release that does not need it."""
+    for name, version, needs in (
+        ("tee", "1", []),
+        ("tee", "2", []),
+        ("alpha", "1", ["tee==1"]),
+        ("alpha", "2", ["tee==2"]),
+        ("zeta", "1", []),
+        ("zeta", "2", ["alpha"]),
+    ):
+        publish(tmp_path / "index", name, version, needs)
+    index = ["--index-url", str(tmp_path / "index"), "--python", "3.12", "--platform", "linux-x86_64"]
+    assert main(["lock", "zeta", "tee==1", *index, "-o", "lock.txt"]) == 0
+    capsys.readouterr()
+    assert main(["lock", "zeta", "tee==2", *index, "-o", "lock.txt"]) == 0
+    text = said(capsys)
+    assert "2 packages changed in lock.txt:" in text
+    assert "updated alpha 1 → 2 follows tee 2: alpha 1 needs tee==1" in text
 
 
 def test_what_is_asked_for_moves_before_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:

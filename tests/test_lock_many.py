@@ -428,6 +428,26 @@ def test_a_target_and_an_option_contradict_each_other(capsys: pytest.CaptureFixt
     assert "--target gpu-box states python itself" in capsys.readouterr().err
 
 
+def test_a_list_of_targets_in_a_shared_table_is_for_lock_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pyproject.toml").write_text(
+        '[tool.torchlock]\npython = ["3.11", "3.12"]\nplatform = ["linux-x86_64", "macos-arm64"]\n'
+    )
+    assert run("soundfile") == 0
+    assert "# for 4 targets, " in capsys.readouterr().out
+    assert run("soundfile", "--python", "3.12") == 0
+    assert "# for 2 targets, " in capsys.readouterr().out
+    Path("requirements.txt").write_text("soundfile==0.12.1\n")
+    assert main(["audit", "requirements.txt"]) == 0
+    assert main(["explain", "torch==2.8.0"]) == 0
+
+
+def test_messages_about_several_targets_are_written_once(capsys: pytest.CaptureFixture[str]) -> None:
+    builds = ["--accelerator", "cpu", "--python", "3.11-3.12", *THREE]
+    assert run("torch", *builds, "-o", "all.txt") == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if "torch 2.15.0+cpu" in line]
+    assert len(notes) <= 1
+
+
 def test_audit_and_explain_do_not_mind_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
     Path("pyproject.toml").write_text(PROJECT)
     assert main(["audit", "pyproject.toml"]) in (0, 1)

@@ -130,3 +130,32 @@ def test_no_two_comparisons_do_for_a_set_that_needs_more() -> None:
     for held, marker in known.items():
         found = grid.marker(sorted(held))
         assert len(found) <= len(marker) + 3 * marker.count("!="), (found, marker)
+
+
+# Markers of a universal lock of uv, for librosa, torch, speechbrain, openai-whisper, demucs and others.
+OF_UV = [
+    "python_full_version < '3.11' and sys_platform == 'linux'",
+    "python_full_version >= '3.11' and python_full_version < '3.15' and sys_platform == 'linux'",
+    "python_full_version == '3.11.*'",
+    "python_full_version >= '3.11' and ((platform_machine == 'aarch64' and sys_platform == 'linux') or "
+    "(platform_machine == 'x86_64' and sys_platform == 'linux'))",
+    "(platform_machine == 'aarch64' or platform_machine == 'x86_64') and sys_platform == 'linux'",
+    "python_full_version < '3.11' and implementation_name != 'PyPy'",
+    "sys_platform != 'emscripten'",
+    "python_full_version < '3.11' and (sys_platform == 'linux' or sys_platform == 'linux2')",
+    "python_full_version >= '3.11' and ((python_full_version < '3.16' and sys_platform == 'linux') or "
+    "sys_platform == 'linux2') or python_full_version >= '3.16' and platform_machine == 'x86_64' and "
+    "sys_platform == 'linux'",
+    "python_full_version < '3.12' and platform_machine == 'x86_64' and sys_platform == 'linux'",
+    "sys_platform != 'emscripten' and sys_platform != 'win32'",
+    "os_name != 'nt' or (sys_platform != 'emscripten' and sys_platform != 'win32')",
+]
+
+
+@pytest.mark.parametrize("marker", OF_UV)
+def test_no_marker_is_longer_than_that_of_uv(marker: str) -> None:
+    platforms = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-amd64")
+    cells = [environment(*cell) for cell in product(PYTHONS[1:], platforms)]
+    tree = Marker(marker)
+    found = MarkerGrid(cells).marker([index for index, cell in enumerate(cells) if tree.evaluate(dict(cell))])
+    assert len(found) <= len(marker)

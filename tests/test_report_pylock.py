@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
+from packaging.tags import Tag
 
 from support.fixed_source import FixedSource
 from torchlock.answers import Unknown
@@ -15,6 +16,7 @@ from torchlock.errors import InputError, UnknownPackage
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Lock, Options, lock
+from torchlock.lock.joined import join
 from torchlock.manifests.pins import read_pins
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.report import pylock_toml
@@ -76,6 +78,29 @@ def test_packaging_reads_back_what_was_locked() -> None:
 def test_it_names_the_environment_it_is_for(platform: str, environment: str) -> None:
     pylock = Pylock.from_dict(tomllib.loads(rendered(locked("torch==2.8.0", platform=platform))))
     assert [str(marker) for marker in pylock.environments or ()] == [f'python_version == "3.12" and {environment}']
+
+
+def test_one_lock_for_many_targets_is_read_back_on_each() -> None:
+    locks = [
+        locked("torchaudio==2.8.0", "soundfile", platform=platform) for platform in ("linux-x86_64", "macos-arm64")
+    ]
+    joined = join(locks, one_address=False)
+    text = pylock_toml.render_many(joined, address=address, command="torchlock lock", data_date="2026-11-23")
+    pylock = Pylock.from_dict(tomllib.loads(text))
+    assert [str(marker) for marker in pylock.environments or ()] == [
+        pylock_toml.environment(result.target) for result in locks
+    ]
+    for result in locks:
+        chosen = pylock.select(environment=result.target.environment, tags=tags_of(result.target))
+        found = {package.name: wheel.filename for package, wheel in chosen}
+        assert found == {pin.name: pin.chosen for pin in result.pins}
+    table = tomllib.loads(text)["tool"]["torchlock"]
+    assert [target["platform"] for target in table["targets"]] == ["manylinux_2_28_x86_64", "macosx_14_0_arm64"]
+    assert "TL101" in table["rules"]
+
+
+def tags_of(target: Target) -> list[Tag]:
+    return [Tag(*text.split("-")) for text in sorted(target.tag_ranks, key=target.tag_ranks.__getitem__)]
 
 
 def test_an_unproven_pin_is_marked() -> None:

@@ -69,13 +69,16 @@ def by_log(context: CheckContext, log: Log, findings: list[Finding]) -> list[Fin
     """
     from torchlock.check.log_installs import replaced_build
     from torchlock.check.log_order import chosen, confirm, promote, quote
+    from torchlock.check.log_owners import owned
     from torchlock.check.relevance import owners_by_depth
 
     found = list(findings)
     for failure in (log, *log.later):
         promote(failure, found)
         said = {(each.rule, each.message) for each in found}
-        found += [each for each in _shown_by(context, failure, found) if (each.rule, each.message) not in said]
+        shown = [each for each in _shown_by(context, failure, found) if (each.rule, each.message) not in said]
+        owned(failure, shown)
+        found += shown
         quote(failure, found)
         confirm(failure, found, {each.name for each in context.installed.distributions})
     hung = {id(effect) for each in found for effect in each.consequences}

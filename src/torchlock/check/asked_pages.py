@@ -91,6 +91,32 @@ def page_without(asked: Installation) -> Told | None:
     return None
 
 
+def unknown_page(asked: Installation) -> Told | None:
+    """A page for a CUDA release that the PyTorch index never had, older than its newest; None for any other.
+
+    The server refuses such a page, and the installer sees no file of anything.
+    """
+    labels = {classify_index(each).label for each in asked.indexes}
+    label = next(iter(labels)) if len(labels) == 1 else ""
+    known = [each for each in wheels.known_labels() if re.fullmatch(r"cu\d{2,3}", each)]
+    if asked.offered != () or not re.fullmatch(r"cu\d{1,3}", label) or label in known:
+        return None
+    if int(label[2:]) > max(int(each[2:]) for each in known):
+        return None  # It may be newer than the tables.
+    like = sorted((each for each in known if each.startswith(label)), key=lambda each: int(each[2:]))
+    near = like[-1] if like else min(known, key=lambda each: (abs(int(each[2:]) - int(label[2:])), each))
+    recent = wheels.final_releases(asked.name)[-1:] if asked.name in FAMILY else []
+    message = f"the PyTorch index has no page {label}, so that the installer saw no file at all"
+    last = _with_label(asked.name, near)
+    newest = f", whose last {asked.name} is {last}" if last and last not in recent else ""
+    return Told("TL205", message, Remedy(f"Name a page that it has: {page_of(near)}{newest}."))
+
+
+def _with_label(name: str, label: str) -> str:
+    """The last known release with the label of a build; "" if none is known."""
+    return next(reversed(_on_page(name, label)), "") if name in FAMILY else ""
+
+
 def empty_page(context: CheckContext, asked: Installation) -> Told | None:
     """Only the page of one build was asked, and it has no release of the last years; None if it may have one."""
     pages = [classify_index(each) for each in asked.indexes]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.installer_log import Installation
+    from torchlock.check.log import Log
 
 _ARM = "linux-aarch64"
+_LISTED = re.compile(
+    r"requirement (?P<asked>\S{1,80}) (?:\(from [^)\n]{1,80}\) )?\(from versions: (?P<all>[^)\n]{1,1800})"
+)
+# The archives of 2017 and 2018 that the public index has under the name of torch: they do not build.
+_ARCHIVES = re.compile(r"0\.1\.2(?:\.post[12])?")
 
 
 def lists_others(asked: Installation, target: Target) -> bool:
@@ -69,6 +76,46 @@ def pythons_listed(asked: Installation, platforms: list[Platform]) -> Iterator[t
                 yield f"3.{minor}", platform
 
 
+def with_list(log: Log, asked: Installation) -> Installation:
+    """An installation with the releases that pip lists elsewhere in the log for the same requirement."""
+    if asked.offered is not None or not asked.version:
+        return asked
+    listed = {match["all"] for match in _LISTED.finditer(log.text) if match["asked"] == asked.requirement} - {
+        "none"
+    }
+    return asked._replace(offered=tuple(min(listed).split(", "))) if len(listed) == 1 else asked
+
+
+def of_archives(asked: Installation, system: str) -> Told | None:
+    """pip lists no release of torch with wheels: none is for its Python and machine. None if it lists others.
+
+    ``system`` is the operating system that the log shows; "" if it does not.
+    """
+    if asked.name != "torch" or not asked.offered or not all(map(_ARCHIVES.fullmatch, asked.offered)):
+        return None
+    version, _, label = newest_allowed(asked).partition("+")
+    pythons = {
+        each for name in PLATFORMS if name.startswith(system) for each in _all(asked.name, version, label, name)
+    }
+    there = sorted(pythons, key=Version)
+    wanted = f"Python {wheels.ranges(there)}" if there else "a Python"
+    message = (
+        f"pip lists no release of torch that has wheels, only archives of 2017 ({asked.offered[0]}): none that "
+        "its index has is for its Python and machine"
+    )
+    summary = (
+        f"Use {wanted} of 64 bits, for which {asked.requirement} has wheels (python -VV shows both). If that is "
+        "the Python, its pip is another one: run python -m pip."
+    )
+    return Told("TL403", message, Remedy(summary))
+
+
+def _all(name: str, version: str, label: str, platform: str) -> list[str]:
+    if not version:
+        return []
+    return wheels.pythons_with(name, version, label, Target(PythonVersion(3, 12, 0), Platform.parse(platform)))
+
+
 def of_plain_wheels(asked: Installation) -> Told | None:
     """A build with a label, where pip lists only releases without one on its page: those of other machines.
 
@@ -79,7 +126,9 @@ def of_plain_wheels(asked: Installation) -> Told | None:
     listed = asked.offered or ()
     if not label or pages != {label} or not listed or any("+" in each for each in listed):
         return None
-    having = [each for each in PLATFORMS if not each.startswith("macos") and _pythons(asked, version, label, each)]
+    having = [
+        each for each in PLATFORMS if not each.startswith("macos") and _all(asked.name, version, label, each)
+    ]
     if not having or _ARM in having:
         return None
     places = " and ".join(dict.fromkeys(_place(each) for each in having))
@@ -88,18 +137,12 @@ def of_plain_wheels(asked: Installation) -> Told | None:
         f"{label} it lists only releases without a label, which are those for ARM (Linux) and for macOS"
     )
     summary = "Use a machine with x86_64; on a Mac, build the image for one (docker build --platform linux/amd64)."
-    if _pythons(asked, version, "", _ARM):
+    if _all(asked.name, version, "", _ARM):
         summary += (
             f" Or install {asked.name}=={version} without the label from the public index, which has wheels of "
             "the CPU for this machine."
         )
     return Told("TL403", message, Remedy(summary))
-
-
-def _pythons(asked: Installation, version: str, label: str, platform: str) -> list[str]:
-    return wheels.pythons_with(
-        asked.name, version, label, Target(PythonVersion(3, 12, 0), Platform.parse(platform))
-    )
 
 
 def _place(platform: str) -> str:

@@ -79,6 +79,8 @@ def of_other_machine(
     ``machines`` are those of the library; ``of_system`` is its system, "" for that of the environment.
     """
     system = _system(context)
+    if of_system not in ("", system) and path == opened and _IMPORTED.match(os.path.basename(path)):
+        return _not_looked_for(path, system)
     if system == "macos":
         have = f" (have '{machines[0]}')" if machines else ""
         return f"ImportError: dlopen({opened}): incompatible architecture{have}"
@@ -86,6 +88,18 @@ def of_other_machine(
         return _not_an_image(context, opened)
     wrong = f"cannot open shared object file: {_ENOENT}" if of_system in ("", system) else "invalid ELF header"
     return f"ImportError: {path}: {wrong}"
+
+
+def _not_looked_for(path: str, system: str) -> str:
+    """The error for a module whose file has the ending of another system; "" if it depends on the release.
+
+    Before its module, torch opens libraries on all systems but Windows. A folder of that name is imported instead.
+    """
+    folder, name = os.path.split(path)
+    package, module = os.path.basename(folder), name.partition(".")[0]
+    if os.path.isdir(os.path.join(folder, module)) or (package == "torch" and system != "windows"):
+        return ""
+    return f"ModuleNotFoundError: No module named '{package}.{module}'"
 
 
 def _not_an_image(context: CheckContext, opened: str) -> str:

@@ -10,6 +10,7 @@ from torchlock.check.lacking_names import contradiction
 from torchlock.check.log_place import copy_of_user
 from torchlock.check.log_symbols import looked_up, other_provider
 from torchlock.check.rules.import_path_in_log import is_other_copy
+from torchlock.check.rules.mixed_files_in_log import is_older
 from torchlock.check.rules.other_builds_in_log import is_of_other_build
 from torchlock.check.tracebacks import missing_names
 
@@ -25,7 +26,7 @@ def contradicted(context: CheckContext, log: Log) -> str:
     """Why the first failure of a log cannot be one of this environment as it is now; "" if it can."""
     sites = [each.path for each in context.environment.sites]
     is_of_other = is_other_copy(context, log) or is_of_other_build(context, log)
-    is_of_other = is_of_other or copy_of_user(log, sites) is not None
+    is_of_other = is_of_other or copy_of_user(log, sites) is not None or is_older(context, log)
     return "" if is_of_other else contradiction_in(context, log)
 
 

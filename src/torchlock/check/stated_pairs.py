@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
+from torchlock.check.known_wheels import final_releases
 from torchlock.check.log_machine import system_of
 from torchlock.check.log_releases import releases_in
 from torchlock.finding import Command, Remedy
@@ -140,6 +141,26 @@ def remedy_of(pair: StatedPair) -> Remedy:
     return Remedy(summary, commands=(Command("pip", line),))
 
 
+def stated_command(log: Log, name: str) -> tuple[Command, ...]:
+    """The command that installs the companion of the torch of a log, which shows no release of that companion.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    known = releases_in(log)
+    torch, label = known.get("torch", ("", ""))
+    wanted = newest_beside(name, torch) if torch and name not in known else ""
+    platform = "windows-amd64" if system_of(log.text) == "windows" else None
+    if not wanted or not label or _OF_CONDA.search(log.text):
+        return ()
+    if build_table().published(name, wanted, label, platform) is not True:
+        return ()
+    line = (
+        f"python -m pip install --force-reinstall --no-deps {name}=={wanted}+{label} --index-url {page_of(label)}"
+    )
+    return (Command("pip", line),)
+
+
 def sources_hint(log: Log) -> str:
     """That a log installs torch and its companions from several sources, in a sentence; "" if it does not show it.
 
@@ -174,6 +195,10 @@ def stated_hint(log: Log, name: str) -> str:
         )
     if torch and not own and (wanted := newest_beside(name, torch)):
         return f" The log shows torch {torch}: {name} {wanted} is made for it."
+    if name == "torchtext" and not own and (last := final_releases(name)[-1:]):
+        shown = f"The log shows torch {torch}, for which there is no {name}: its" if torch else f"For {name}, its"
+        made_for = _span(torches_beside(name, last[0]))
+        return f" {shown} last release, {last[0]}, is made for torch {made_for}. Later code does without it."
     if own and not torch and (torches := torches_beside(name, own)):
         return f" The log shows {name} {own}, which is made for torch {_span(torches)}."
     return ""

@@ -8,13 +8,15 @@ from typing import NamedTuple
 class Refusal(NamedTuple):
     """What Windows says with an error of its loader: the meaning of the number, and what can be done.
 
-    ``by_copy``: it happens if the process has loaded another DLL of the same name before.
+    ``by_copy``: it happens if the process has loaded another DLL of the same name before. ``of_machine``: the
+    machine or its user is the reason, whatever is in the file.
     """
 
     means: str
     because: str
     remedy: str
     by_copy: bool = False
+    of_machine: bool = False
 
 
 _KEPT = "a process keeps the first DLL that it loads under a name, which may be that of another package"
@@ -25,6 +27,7 @@ REFUSALS = {
         "this user may not read or run the file, or a program such as a virus scanner blocks it",
         "Let this user read and run the files of the environment, or create it in a folder of the user. Look in "
         "the virus scanner for a file that it blocks.",
+        of_machine=True,
     ),
     127: Refusal(
         "a function that it asks for is not in the DLL that is loaded under that name",
@@ -49,6 +52,7 @@ REFUSALS = {
         "the scanner blocks the file or removes it; it is right here, or was restored",
         "Restore the file in the virus scanner, and exclude the folder of the environment from its search. If the "
         "file is gone, install the package once more.",
+        of_machine=True,
     ),
     998: Refusal(
         "its start-up code reads memory that is not there",
@@ -66,5 +70,6 @@ REFUSALS = {
         "Windows has no resources left for it",
         "the library is there and complete",
         "Close programs, enlarge the paging file, and restart Windows.",
+        of_machine=True,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY, current_folder
@@ -215,6 +216,8 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
 
     for name, raw in file.values.items():
         action = settings.options.get(name)
+        if _is_of_lock(name, raw, action):
+            continue
         refused = refusal(name, file.of_project)
         if name not in OPTIONS and action is None and not is_elsewhere(name, raw):
             raise _unknown(file, name, [each for each in OPTIONS if not refusal(each, file.of_project)])
@@ -230,6 +233,12 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
         if file.of_project and (said := objection(name, given, file.folder)):
             raise file.wrong(f" {name} = {raw!r}: {said}", name, _hint(name, variable=True))
         settings.set(name, given, Origin(file=file))
+
+
+def _is_of_lock(name: str, value: object, action: argparse.Action | None) -> bool:
+    """Whether a key has the several targets of ``lock``, and the command takes one only."""
+    several = isinstance(value, list) and name in ("python", "platform", "accelerator")
+    return several and action is not None and not isinstance(action.default, list)
 
 
 def _unknown(file: ConfigFile, name: str, allowed: Sequence[str]) -> InputError:
@@ -333,7 +342,10 @@ def _value(action: argparse.Action, value: Any, where: str) -> Any:
             raise InputError(f"{where}: {value!r} is neither true nor false")
         return known
     if isinstance(action.default, list):
-        return [str(item) for item in value] if isinstance(value, list) else str(value).split()
+        if isinstance(value, list):
+            return [str(item) for item in value]
+        is_path = " " in str(value) and Path(str(value)).is_file()
+        return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")
     if action.choices is not None and value not in action.choices:

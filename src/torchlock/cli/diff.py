@@ -40,7 +40,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _compared(arguments: argparse.Namespace, options: Options) -> LockDiff:
     from torchlock.audit import Auditor
+    from torchlock.knowledge.releases import Catalogue
     from torchlock.knowledge.rules import Matrix
+    from torchlock.lock.diff_reasons import moves_between
     from torchlock.manifests.reader import read_content
 
     paths = arguments.old_name or arguments.old, arguments.new_name or arguments.new
@@ -57,7 +59,7 @@ def _compared(arguments: argparse.Namespace, options: Options) -> LockDiff:
     matrix = Matrix()
     return LockDiff(
         *paths,
-        changes_between(old, new),
+        changes_between(old, new, moves_between(old, new, matrix, Catalogue())),
         tuple(consequences_of(old, new, platforms or _platforms(new), pythons)),
         begun,
         fixed,

@@ -40,12 +40,19 @@ class GatheringConsole(Console):
         return found
 
 
+def _general(text: str, target: Target) -> str:
+    """A message without the names of its target, to compare it with those about other targets."""
+    text = text.replace(str(target), "this target")
+    text = text.replace(f"{target.platform} and Python {target.python}", "this target")
+    return text.replace(f"it exists for {target.platform} ", "it exists for this platform ")
+
+
 def say_gathered(gathered: Sequence[tuple[Target, GatheringConsole]], console: Console) -> None:
     """Write the messages of some targets. A message about all of them does not name them."""
     about: dict[tuple[str, str], list[Target]] = {}
     for target, found in gathered:
         for kind, text in dict.fromkeys(found.said):
-            about.setdefault((kind, text.replace(str(target), "this target")), []).append(target)
+            about.setdefault((kind, _general(text, target)), []).append(target)
     for (kind, text), targets in about.items():
         where = "" if len(targets) == len(gathered) else f"{target_words(targets)}: "
         if kind == "line":

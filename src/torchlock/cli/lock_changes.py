@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.cli.lock_upgrades import allowed_by
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.lock.changes import PinChange
     from torchlock.lock.model import Move
-
-# The part of a lock that has its header.
-_HEADER = 4000
 
 
 class LockChanges:
@@ -38,10 +34,11 @@ class LockChanges:
         self.found: tuple[PinChange, ...] | None = None
         old = existing.pin_set
         if old is not None:
+            from torchlock.manifests.lock_comments import stated_target
             from torchlock.manifests.pin_sets import pin_set_of_text
 
             before = old.document.text if old.document is not None else ""
-            self._targets = (_target_in(before), _target_in(text))
+            self._targets = (stated_target(before), stated_target(text))
             new = pin_set_of_text(text, arguments.output, existing.kind)
             self.found = changes_between(old, new, self._moves)
 
@@ -69,12 +66,6 @@ class LockChanges:
             most = None if arguments.verbose else MOST
             for line in table(self.found, allowed_by(arguments), most=most):
                 console.line(line)
-
-
-def _target_in(text: str) -> str:
-    """The target that the header of a lock states; "" if it states none."""
-    match = re.search(r"^# for (.{1,300}), from compatibility data of ", text[:_HEADER], re.MULTILINE)
-    return match[1] if match else ""
 
 
 def heading(changes: Sequence[PinChange], path: str, *, written: bool) -> str:

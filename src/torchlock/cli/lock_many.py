@@ -18,7 +18,7 @@ from torchlock.cli.lock_warnings import warn_of_empty_lock
 from torchlock.cli.sources import SourcePool
 from torchlock.cli.streams import write_whole
 from torchlock.cli.target import plain_target
-from torchlock.errors import InputError, WrongTarget
+from torchlock.errors import InputError, Undecided, WrongTarget
 from torchlock.lock import Conflict, Lock
 from torchlock.lock.common import share_versions
 from torchlock.lock.joined import join
@@ -104,7 +104,7 @@ class _Many:
             result: _Solved | LeftOut
             try:
                 result = self._solve(index, cell)
-            except WrongTarget as error:
+            except (WrongTarget, Undecided) as error:
                 result = LeftOut(plain_target(cell.arguments), error.message)
             if isinstance(result, LeftOut):
                 self._left_out[index] = result

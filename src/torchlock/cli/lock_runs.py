@@ -102,8 +102,8 @@ class Runs:
     def again(self, label: str, shared: Sequence[Mapping[str, str]]) -> Lock | Conflict:
         """Lock once more for a build, with the first of some sets of versions that works."""
         run, target = self.run(label), replace(self.target, accelerator=label)
-        own = {pin.name: pin.version for pin in run.result.pins} if isinstance(run.result, Lock) else {}
-        options = self._options(run.arguments, target)._replace(shared=shared, own=own)
+        before = run.result.attempt if isinstance(run.result, Lock) else None
+        options = self._options(run.arguments, target)._replace(shared=shared, before=before)
         return lock(run.inputs, target, options, self._matrix, run.sources)
 
     def source_notes(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shlex
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +15,9 @@ from torchlock.cli.held_console import HeldConsole
 from torchlock.cli.lock_inputs import input_files, is_pylock
 from torchlock.cli.lock_output import with_wheelhouse
 from torchlock.cli.recorded_command import recorded
+from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
+from torchlock.cli.upgrade_report import outcome_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict
 from torchlock.manifests.pin_sets import PinSet, pin_set_of_text
@@ -30,12 +33,13 @@ if TYPE_CHECKING:
 
 
 class _Run(NamedTuple):
-    """One run of the lock command: its exit code, results, messages, and the files that it would write."""
+    """One run of the lock command: exit code, results, messages, the files that it would write, its output."""
 
     code: int
     results: list[Lock | Conflict]
     said: HeldConsole
     written: dict[str, bytes]
+    output: str
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -70,9 +74,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.say("note", remark)
     elif not arguments.json:
         _print_diffs(files, console)
-    _tell_lines(plan, versions, console, dry=dry)
+    outcome = outcome_of(plan.changes(versions), before, after, files, final.results)
+    outcome.tell_lines(console, dry=dry)
     final.said.release()
-    _tell_consequences(before, after, final.results, console)
+    outcome.tell_meaning(console)
+    if arguments.json:
+        write_whole(outcome.added_to(final.output), console)
     code = FOUND if arguments.check and files else OK
     return with_wheelhouse(code, list(final.written) or [arguments.output], arguments, console)
 
@@ -108,6 +115,9 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
     """
     if arguments.diff and arguments.json:
         raise InputError("--diff and --json both write to standard output", hint="use only one of them")
+    for option in ("emit", "wheelhouse"):
+        if getattr(arguments, option, None):
+            raise InputError(f"upgrade does not take --{option}", hint=f"run torchlock lock --{option} after it")
     if "-" in (*arguments.files, *arguments.constraints):
         raise InputError("upgrade cannot change standard input", hint="name the file with -r FILE")
     output = arguments.output or _lock_beside(arguments.files or input_files(arguments.files))
@@ -175,18 +185,9 @@ def _search(
         if not plan.follow(lines):
             tried.said.release()
             if others := plan.others(lines):
-                words = " ".join(
-                    f"'{each}'" if ">" in each or "<" in each else each for each in arguments_of(asked)
-                )
-                console.say(
-                    "hint", f"to move {', '.join(others)} as well: torchlock upgrade {words} {' '.join(others)}"
-                )
+                words = shlex.join([*(f"{name}{spec}" for name, spec in asked.items()), *others])
+                console.say("hint", f"to move {', '.join(others)} as well: torchlock upgrade {words}")
             return None
-
-
-def arguments_of(asked: Mapping[str, str]) -> list[str]:
-    """The packages to move as they are written on the command line."""
-    return [f"{name}{spec}" for name, spec in asked.items()]
 
 
 def _conflicting(conflict: Conflict) -> list[ParsedRequirement]:
@@ -217,13 +218,10 @@ def _locked(
         "wheelhouse": None,  # filled after the files are written
         "json": json,
     }
-    with staged(contents, final=final) as stage:
-        if json:
-            code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
-        else:
-            with redirect_stdout(io.StringIO()):
-                code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
-    return _Run(code, results, said, stage.written)
+    output = io.StringIO()
+    with staged(contents, final=final) as stage, redirect_stdout(output):
+        code = lock.run(argparse.Namespace(**{**vars(arguments), **changed}), said)
+    return _Run(code, results, said, stage.written, output.getvalue())
 
 
 def _pins(texts: Iterable[tuple[str, bytes | None]], arguments: argparse.Namespace) -> PinSet:
@@ -263,25 +261,3 @@ def _print_diffs(files: Sequence[NewFile], console: Console) -> None:
     for file in files:
         if print_diff(file.path, file.old or b"", file.content):
             console.say("note", f"{file.path}: this diff masks secrets, so patch cannot apply it")
-
-
-def _tell_lines(plan: Plan, versions: Mapping[str, str], console: Console, *, dry: bool) -> None:
-    """Say which lines of the input change."""
-    changes = list(plan.changes(versions))
-    for change in changes:
-        where, verb = f"{change.path}:{change.line}", "would become" if dry else "became"
-        console.say("note", f"{where}: {(change.old or '').strip()} {verb} {change.new.strip()}")
-    if not changes:
-        console.say("note", "no line of the input changes, only the lock")
-
-
-def _tell_consequences(
-    before: PinSet, after: PinSet, results: Sequence[Lock | Conflict], console: Console
-) -> None:
-    """Say what the new releases mean on the platforms of the lock."""
-    from torchlock.lock.consequences import consequences_of
-    from torchlock.report.changes_text import consequence_lines
-
-    platforms = dict.fromkeys(str(each.target.platform) for each in results if not isinstance(each, Conflict))
-    for line in consequence_lines(consequences_of(before, after, list(platforms))):
-        console.say("note", line)

@@ -10,10 +10,11 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.spans import in_span, in_words
 
 
-def exported_in(symbol: str, platform: str) -> str:
+def exported_in(symbol: str, platform: str, without: str = "") -> str:
     """The releases of torch that export a symbol of an ELF file: ``from 2.10.0 on``; "" if that is not known.
 
-    Only symbols that some companion uses, and those of the stable ABI, are known.
+    Only symbols that some companion uses, and those of the stable ABI, are known. ``without`` is a release that
+    was found without it: if its wheel has the symbol, another build is installed, and nothing is said.
 
     Raises:
         DataError: the table is damaged.
@@ -25,7 +26,8 @@ def exported_in(symbol: str, platform: str) -> str:
         return ""
     versions = [row[0] for row in table["wheels"]]
     try:
-        return in_words(versions, in_span(versions, span))
+        having = in_span(versions, span)
+        return "" if dict(zip(versions, having, strict=True)).get(without) else in_words(versions, having)
     except ValueError as error:
         raise DataError(f"damaged ({error})", path=str(path)) from error
 

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import Unasked
-from torchlock.lock.common import solve_again, solve_sharing
+from torchlock.lock.common import solve_sharing
 from torchlock.lock.preferences import solve_keeping
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.conflict_core import involved, minimal_conflict
@@ -38,8 +38,13 @@ def attempts(
 ) -> Attempt:
     """Solve without unproven releases, and where that fails with them (see ``solve.policy``).
 
-    ``opened`` makes a universe, in which only what is proven and asked for counts, or more.
+    ``opened`` makes a universe, in which only what is proven and asked for counts, or more. An attempt from before
+    (``options.before``) is used again, for the versions of other targets.
     """
+    if options.before is not None:
+        universe, units, notes, solution = options.before
+        assert solution is not None
+        return Attempt(universe, units, notes, solve_sharing(universe, units, options, solution))
     found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, source)
     if found.solution is None and _holds_back(found.universe):
         found = _attempt(opened, Unproven.LAST, options, source)
@@ -56,9 +61,7 @@ def _attempt(
 ) -> Attempt:
     while True:
         universe, units, notes = opened(unproven)
-        solution = solve_again(universe, units, options) or solve_keeping(universe, units, options)
-        if solution is not None and options.shared:
-            solution = solve_sharing(universe, units, options, solution)
+        solution = solve_keeping(universe, units, options)
         if not source.renew(chain(options.upgraded, _asked_again(universe, units, solution))):
             return Attempt(universe, units, notes, solution)
 

@@ -155,23 +155,6 @@ def versions_of(lock: Lock) -> dict[str, Version]:
     return {name: parsed(version.public) if version.local else version for name, version in listed}
 
 
-def solve_again(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
-    """The solution that this target had by itself, without a search; None if it is not known any more."""
-    if not options.own:
-        return None
-    roots, limits = demands(units)
-    found = walk(universe, roots, limits, partial(_exactly, universe, options.own))
-    return None if found is None or any(violations(universe, roots, limits, found)) else found
-
-
-def _exactly(universe: Universe, own: Mapping[str, str], identifier: str, mask: int) -> int | None:
-    version = own.get(identifier.partition("[")[0])
-    if version is None:
-        return None
-    candidates = universe.candidates(identifier)
-    return next((index for index in bits(mask) if str(candidates[index].version) == version), None)
-
-
 def solve_sharing(
     universe: Universe, units: Sequence[UserRequirement], options: Options, solution: Solution
 ) -> Solution:

@@ -120,6 +120,7 @@ class _Job:
             base=self._base,
             kept=tuple(pin for pin in pins if pin.name not in new),
             moves=self._moves(attempt, solution, chosen, pins),
+            attempt=None if self._options.sharing is None else attempt,
         )
 
     def _moves(

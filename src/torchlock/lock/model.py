@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
+    from torchlock.lock.attempts import Attempt
     from torchlock.lock.installed_base import Base
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.kept import KeptPackage
@@ -34,7 +35,7 @@ class Options(NamedTuple):
     should be as new as possible. ``previous`` are all pins of that lock, also those that need not be kept: the
     lock says why it differs from them. ``base`` is what the lock is installed into, whose packages stay.
     ``sharing`` is what several targets of one run have in common, and ``shared`` are sets of versions that the
-    other targets have: the first one that works is taken. ``own`` are the versions that this target has by itself.
+    other targets have: the first one that works is taken. ``before`` is the attempt of this target by itself.
     """
 
     unproven: bool = False
@@ -48,7 +49,7 @@ class Options(NamedTuple):
     previous: Previous | None = None
     sharing: Sharing | None = None
     shared: Sequence[Mapping[str, str]] = ()
-    own: Mapping[str, str] = MappingProxyType({})
+    before: Attempt | None = None
 
 
 class Previous(NamedTuple):
@@ -177,7 +178,8 @@ class Lock(NamedTuple):
     """An environment that loads on ``target``; pins sorted by name. ``builds`` is None for public builds.
 
     ``base`` is what it is installed into; ``kept`` are packages of it that the pins need, and that stay.
-    ``moves`` say why packages differ from the lock before this one (``Options.previous``).
+    ``moves`` say why packages differ from the lock before this one (``Options.previous``). ``attempt`` is what it
+    was made of, for another attempt on the same target; only with ``Options.sharing``.
     """
 
     target: Target
@@ -189,6 +191,7 @@ class Lock(NamedTuple):
     base: Base | None = None
     kept: tuple[Pin, ...] = ()
     moves: tuple[Move, ...] = ()
+    attempt: Attempt | None = None
 
     @property
     def stays(self) -> list[KeptPackage]:

@@ -8,6 +8,7 @@ from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.blockers import Blockers, is_of
 from torchlock.lock.model import Move
@@ -44,7 +45,7 @@ def moves_of(
     previous = options.previous
     if previous is None:
         return
-    reasons = _Reasons(universe, units, options, previous, solution, chosen)
+    reasons = Reasons(universe, units, options, previous, solution, chosen)
     by_name = {pin.name: pin for pin in pins}
     for name in sorted(previous.pins.keys() | chosen.keys()):
         candidate, old = chosen.get(name), previous.pins.get(name, "")
@@ -69,7 +70,7 @@ def _added(pin: Pin) -> Move:
         return Move(pin.name, "", pin.version, "input", f"required by {who}")
     if pin.required_by:
         return Move(
-            pin.name, "", pin.version, "needs", f"needed by {_listed(pin.required_by)}", package=pin.required_by[0]
+            pin.name, "", pin.version, "needs", f"needed by {listed(pin.required_by)}", package=pin.required_by[0]
         )
     for package, rule in pin.rules:
         return Move(pin.name, "", pin.version, "rule", f"{package} does not load without it", rule, package)
@@ -80,12 +81,13 @@ def _is_input(who: str) -> bool:
     return who.startswith("-r ") or who == "the command line"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-class _Reasons:
+class Reasons:
     """The reasons for what changed between one lock and the solution that replaces it."""
 
     def __init__(
@@ -115,6 +117,8 @@ class _Reasons:
                     continue
                 text = f"{candidate.name} {candidate.version} needs it only where {one_line(dependency.marker)}"
                 return Move(name, old, "", "target", text, package=candidate.name)
+        if self._options.base is not None:  # what that contains may need it
+            return Move(name, old, "", "unneeded", "nothing that the lock installs needs it")
         if name.startswith(_OF_BUILDS) and (build := self.of_build(name, old, "")):
             return build
         return Move(name, old, "", "unneeded", "nothing needs it")
@@ -125,21 +129,23 @@ class _Reasons:
         if outside is not None:
             return outside._replace(name=name, old=old, new=new)
         move = Move(name, old, new)
-        blocked = self._of(name, old)
-        if machine := next((each for each in blocked if each.machine), None):
+        if machine := next((each for each in self._of(name, old) if each.machine), None):
             return move._replace(kind="machine", text=machine.text, rule=machine.rule)
-        newer = self._is_free(name) and _is_newer(new, old)
-        leading = [each for each in blocked if self._leads(each.package, name)]
-        if leading:
-            return self._following(move, leading)
-        if newer:
+        if leading := self.leading(name, old):
+            return self.following(move, leading)
+        if self._is_free(name) and _is_newer(new, old):
             return move._replace(kind="newer", text="newer release")
         conflict = self._conflict(name, old)
         if conflict is not None:
             return move._replace(kind="input", text=conflict)
-        return self._following(move, blocked) if blocked else move
+        blocked = self._of(name, old)
+        return self.following(move, blocked) if blocked else move
 
-    def _following(self, move: Move, blocked: Sequence[Blocker]) -> Move:
+    def leading(self, name: str, old: str) -> list[Blocker]:
+        """The packages that exclude the old version, and that did not move because of this one."""
+        return [each for each in self._of(name, old) if not each.machine and self._leads(each.package, name)]
+
+    def following(self, move: Move, blocked: Sequence[Blocker]) -> Move:
         """A move because of the first of some blockers, those of the torch family first."""
         blocker = min(blocked, key=lambda each: (each.package != "torch", each.package not in FAMILY))
         subject = f"{blocker.package} {self._chosen[blocker.package].version}"
@@ -204,6 +210,9 @@ class _Reasons:
 
     def _of_input(self, name: str, old: str) -> Move | None:
         """The line of the user that excludes the old version; None if there is none."""
+        for override in self._universe.overrides_on(name) or ():
+            if override.specifier and not specifier_set(override.specifier).contains(old, prereleases=True):
+                return Move(name, old, "", "input", f"the override {override}")
         allowed = {
             index
             for index, candidate in enumerate(self._universe.candidates(name))

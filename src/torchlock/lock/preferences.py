@@ -12,7 +12,7 @@ from torchlock.solve.problem import GaveUp
 from torchlock.terms import Origin, ParsedRequirement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from torchlock.lock.model import Options
     from torchlock.solve.problem import Problem, Solution
@@ -37,8 +37,9 @@ def solve_keeping(universe: Universe, units: Sequence[UserRequirement], options:
 def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
     soft = {name: unit for name, version in options.preferred.items() if (unit := pinned(universe, name, version))}
     if soft:
-        leading = {*FAMILY, *(need.identifier.partition("[")[0] for unit in units for need in unit.roots)}
-        keeper = _Keeper(universe, units, [*units, *_newest(universe, units, options)])
+        asked = {need.identifier.partition("[")[0] for unit in units for need in unit.roots}
+        leading = {*FAMILY, *asked}
+        keeper = _Keeper(universe, units, [*units, *_newest(universe, units, options)], asked)
         solution = keeper.all_of(soft.values())
         if solution is None:  # Keep what the user names and the torch family first, then what these need.
             keeper.most_of([unit for name, unit in soft.items() if name in leading])
@@ -65,12 +66,20 @@ def resolved(universe: Universe, held: Sequence[UserRequirement], anchored: Prob
 
 
 class _Keeper:
-    """Adds pins of an existing lock to firm lines, as long as there is a solution."""
+    """Adds pins of an existing lock to firm lines, as long as there is a solution.
+
+    ``asked`` are the packages that the user names.
+    """
 
     def __init__(
-        self, universe: Universe, units: Sequence[UserRequirement], firm: Sequence[UserRequirement]
+        self,
+        universe: Universe,
+        units: Sequence[UserRequirement],
+        firm: Sequence[UserRequirement],
+        asked: Collection[str],
     ) -> None:
         self._universe = universe
+        self._asked = asked
         self._anchors = anchors(universe, units)
         self._held = [*firm]
 
@@ -104,19 +113,23 @@ class _Keeper:
         return solution
 
     def _with_dropped(self, dropped: Sequence[UserRequirement], solution: Solution) -> Solution:
-        """The solution that also keeps the dropped pins that conflict with nothing after all, torch first.
+        """The solution that also keeps the dropped pins that conflict with nothing after all.
 
-        Of the pins in a conflict all are dropped, but often one of them is enough.
+        Of the pins in a conflict all are dropped, but often one of them is enough. torch comes first, then what
+        the user names. A pin is not kept by leaving out its package.
         """
-        names = {id(unit): unit.limits[0][0] for unit in dropped}
-        for unit in sorted(dropped, key=lambda unit: (names[id(unit)] != "torch", names[id(unit)] not in FAMILY)):
+        for unit in sorted(dropped, key=self._rank):
             name, mask = unit.limits[0]
             kept = name not in solution or mask >> solution[name] & 1
             found = solution if kept else self.all_of([unit])
-            if found is not None:
+            if found is not None and (kept or name in found):
                 self._held.append(unit)
                 solution = found
         return solution
+
+    def _rank(self, unit: UserRequirement) -> tuple[bool, bool, bool]:
+        name = unit.limits[0][0]
+        return name != "torch", name not in self._asked, name not in FAMILY
 
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:

@@ -19,6 +19,15 @@ _KEPT = "# already installed: "
 _HOW = "# to install the others: pip install -r FILE, or uv pip install --no-deps -r FILE"
 
 
+# The target of a lock: of requirements for one target, of pylock.toml, and the list of many.
+_TARGET = re.compile(
+    r"^(?:# for (Python .{1,200}), from compatibility data of |target = \"([^\"\n]{1,200})\"$)", re.MULTILINE
+)
+_TARGETS = re.compile(
+    r"^# Each of these targets was solved and judged by itself:\n((?:#     [^\n]{1,1000}\n){1,200})", re.MULTILINE
+)
+
+
 class LockComments(NamedTuple):
     """``label`` is the build of a lock (``cu128``), ``root`` the address of the index that has it.
 
@@ -67,3 +76,12 @@ def read_lock_comments(text: str) -> LockComments:
         elif match := _BASE.fullmatch(line):
             base = (match[1], match[2].strip())
     return LockComments(label, root, machine, base)
+
+
+def stated_target(text: str) -> str:
+    """The target, or the targets, that a lock of torchlock was made for; "" for any other text."""
+    many = _TARGETS.search(text)
+    if many:
+        return "; ".join(line.removeprefix("#").strip() for line in many[1].splitlines())
+    one = _TARGET.search(text)
+    return (one[1] or one[2]) if one else ""

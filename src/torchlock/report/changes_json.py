@@ -35,8 +35,8 @@ def diff_json(found: LockDiff) -> str:
         "new": found.new,
         "changes": rows(found.changes),
         "consequences": consequence_rows(found.consequences),
-        "new_findings": [_finding(finding) for finding in found.begun],
-        "fixed_findings": [_finding(finding) for finding in found.fixed],
+        "new_findings": [finding_row(finding) for finding in found.begun],
+        "fixed_findings": [finding_row(finding) for finding in found.fixed],
     }
     return json.dumps(masked_values(document), indent=2) + "\n"
 
@@ -56,7 +56,8 @@ def consequence_rows(consequences: Iterable[Consequence]) -> list[dict[str, Any]
     ]
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_row(finding: Finding) -> dict[str, Any]:
+    """One finding of a comparison."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,

@@ -47,6 +47,7 @@ def header(lock: JoinedLock, command: str, data_date: str, update: DataUpdate | 
     if update is not None:
         yield f"# {one_line(masked(str(update)))}"
     yield from about_targets(lock)
+    yield "# On any other target this file was not judged, and installers do not check that."
 
 
 def _count(lock: JoinedLock) -> str:
@@ -57,7 +58,6 @@ def about_targets(lock: JoinedLock) -> Iterator[str]:
     """The comments on the targets, and on the builds of the PyTorch index."""
     yield "# Each of these targets was solved and judged by itself:"
     yield from (f"#     {line}" for line in target_lines(lock.targets))
-    yield "# On any other target this file was not judged, and installers do not check that."
     labels = list(dict.fromkeys(target.accelerator for target in lock.targets))
     roots = {each.builds.root: None for each in lock.locks if each.builds is not None}
     yield from (f"# builds: {','.join(labels)} of {masked(root)}" for root in roots)

@@ -18,6 +18,8 @@ from torchlock.solve.problem import newest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from packaging.version import Version
+
     from torchlock.knowledge.releases import Release
     from torchlock.solve.candidates import Candidate, Policy, Rejected
     from torchlock.solve.problem import Need, Solution
@@ -41,6 +43,7 @@ class Sharing:
     def __init__(self) -> None:
         self._sorted: dict[tuple[Any, ...], _Kept] = {}
         self._compiled: dict[int, tuple[Sequence[Release], bool]] = {}
+        self._latest: dict[int, tuple[Sequence[Release], Version]] = {}
         self._masks: dict[tuple[int, str], int] = {}
         self._shared: set[int] = set()
         self._solutions: list[Mapping[str, str]] = []
@@ -54,7 +57,7 @@ class Sharing:
         sort: Callable[[str, Sequence[Release]], Sorted],
     ) -> Sorted:
         """The result of ``sort``, or what it was for a target on which it must be the same."""
-        if name in FAMILY:  # the build and the GPU of the target count, too
+        if name in FAMILY and target.gpu not in ("", "none"):
             return sort(name, releases)
         platform = target.platform if self._has_compiled(releases) else None
         opened = (policy.all_pre or name in policy.pre, name in policy.pinned, name in policy.lowest)
@@ -65,6 +68,13 @@ class Sharing:
             self._shared.add(id(known.found[0]))
             self._sorted[(*key, policy.exclude_newer, policy.hashes)] = known
         return known.found
+
+    def latest(self, releases: Sequence[Release], compute: Callable[[Sequence[Release]], Version]) -> Version:
+        """The latest version of some releases."""
+        known = self._latest.get(id(releases))
+        if known is None or known[0] is not releases:
+            known = self._latest[id(releases)] = releases, compute(releases)
+        return known[1]
 
     def _has_compiled(self, releases: Sequence[Release]) -> bool:
         known = self._compiled.get(id(releases))

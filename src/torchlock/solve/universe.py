@@ -267,7 +267,7 @@ class Universe:
             candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
         self.held[name] = held
-        self._latest[name] = max((_version(release) for release in releases), default=Version("0"))
+        self._latest[name] = _latest(releases) if self.sharing is None else self.sharing.latest(releases, _latest)
         never = {
             candidate.version: statement
             for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
@@ -456,6 +456,10 @@ def _admitted(candidates: Iterable[Candidate], specifier: str) -> int:
         if candidate.unversioned or admitted.contains(candidate.version):
             mask |= 1 << index
     return mask
+
+
+def _latest(releases: Sequence[Release]) -> Version:
+    return max(map(_version, releases), default=Version("0"))
 
 
 def _version(release: Release) -> Version:

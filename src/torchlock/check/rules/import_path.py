@@ -319,8 +319,13 @@ def is_other_module(context: CheckContext, copy: ModuleCopy) -> bool:
     if copy.kind == "module":
         return True
     if copy.kind == "package" and copy.entry is not None and not copy.entry.is_site:
-        return copy.build is None
+        return copy.build is None and not _is_egg(copy.entry.path)
     return False
+
+
+def _is_egg(folder: str) -> bool:
+    """Whether setuptools or distutils made a folder: early releases have no version file, but these metadata."""
+    return folder.lower().endswith(".egg") and files.is_file(os.path.join(folder, "EGG-INFO", "PKG-INFO"))
 
 
 def _mentions(path: str, word: bytes) -> bool:

@@ -131,29 +131,36 @@ def _of_family(context: CheckContext, match: re.Match[str]) -> Finding | None:
 def mixed_up(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A project that was installed for another one with a module of the same name."""
     first = log.first
-    if first is None or has_stack(context):
+    if first is None:
         return
     rows = [each for each in missing_names(log.text, of_others=True) if each.line >= first.line]
     names = [each.name for each in rows if not each.by_import and not each.partly]
     if match := _MEMBER.search(first.text):
         names.append(f"{match['owner']}.{match['member']}")
     other = next((row for each in names if (row := mistaken(each))), None)
-    if other is None:
+    wrong = context.installed.get(normalise(other.wrong)) if other is not None else None
+    if other is None or (has_stack(context) and wrong is None):
         return
     caller = last_caller(log.text, first.line, "python")
+    where = (
+        f"{wrong.name} {wrong.version} is installed"
+        if wrong is not None
+        else f"the environment of the log has {other.wrong}"
+    )
+    both = wrong is not None and context.installed.get(normalise(other.wanted)) is not None
+    gone = f"{other.wrong} {other.wanted}" if both else other.wrong
     yield context.finding(
         "TL532",
         "warning",
-        f"{who_calls(context, caller, '')} was written for {other.wanted}, and the environment of the log has "
-        f"{other.wrong}: {other.text}",
-        because="both have a module of this name, and only one of them has what the log shows to be missing",
+        f"{who_calls(context, caller, '')} was written for {other.wanted}, and {where}: {other.text}",
+        *([wrong.name] if wrong is not None else []),
+        because="both have a module of this name, and only one of them has what the log shows to be missing"
+        + ("; the one that was installed last overwrote its files" if both else ""),
         expected_error=first.text,
         remedy=Remedy(
-            f"Uninstall {other.wrong}, and install {other.wanted}.",
+            f"Uninstall {gone.replace(' ', ' and ')}, and install {other.wanted}{' again' if both else ''}.",
             commands=(
-                Command(
-                    "pip", f"python -m pip uninstall -y {other.wrong} && python -m pip install {other.wanted}"
-                ),
+                Command("pip", f"python -m pip uninstall -y {gone} && python -m pip install {other.wanted}"),
             ),
         ),
         sources=other.sources,

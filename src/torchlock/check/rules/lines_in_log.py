@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.library_origins import Meaning, meaning_of_missing, meaning_of_opened
 from torchlock.check.log_signatures import ECHO
-from torchlock.check.stated_pairs import companion_of, sources_hint, stated_hint
+from torchlock.check.stated_pairs import companion_of, sources_hint, stated_command, stated_hint
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
@@ -85,7 +85,10 @@ def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) 
     if first is not None and meaning is not None:
         meaning = _with_releases(log, first, meaning)
         by = f"{first.library} lacks" if first.library else "a library lacks"
-        yield _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
+        finding = _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
+        name = companion_of(first.text, first.library)
+        finding.remedy = Remedy(meaning.look, commands=stated_command(log, name) if name else ())
+        yield finding
     elif first is not None and _number(first) == "127" and (_opened(first) or "torch" in log.text.lower()):
         opened = _opened(first)
         message = f"{opened or 'a library'} uses a function that the libraries of the log's process do not have"

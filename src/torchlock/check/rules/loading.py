@@ -363,7 +363,9 @@ def _and_goes_on(context: CheckContext, name: str, because: str | None) -> str |
 
 def _since(context: CheckContext, symbol: str) -> str:
     """Which releases of torch have a symbol, as half a sentence; "" if that is not known."""
-    known = exported_in(symbol, str(context.target.platform)) if context.target is not None else ""
+    pin, target = context.pins.get("torch"), context.target
+    own = pin.version.base_version if pin is not None else ""
+    known = exported_in(symbol, str(target.platform), own) if target is not None else ""
     return f": torch has {'this form' if is_form(symbol) else 'it'} {known}" if known else ""
 
 

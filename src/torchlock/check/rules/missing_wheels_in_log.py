@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.check import known_wheels as wheels
-from torchlock.check.asked_pages import empty_page, page_without, plain_version, without_companion
+from torchlock.check.asked_pages import empty_page, page_without, plain_version, unknown_page, without_companion
 from torchlock.check.asked_releases import Asked, other_python
 from torchlock.check.conda_log import missing_in
 from torchlock.check.installer_findings import (
@@ -26,7 +26,7 @@ from torchlock.check.installer_findings import (
 )
 from torchlock.check.installer_log import read_installation
 from torchlock.check.labelled_releases import of_page, with_label
-from torchlock.check.listed_releases import lists_others, lists_too_few, of_plain_wheels
+from torchlock.check.listed_releases import lists_others, lists_too_few, of_archives, of_plain_wheels, with_list
 from torchlock.check.log_alone import context_of
 from torchlock.check.log_machine import (
     interpreter_of,
@@ -74,7 +74,7 @@ def no_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     first = log.first
     if first is None or first.rules[0] not in _SHOWN_BY:
         return
-    asked = read_installation(log.text, first.line)
+    asked = with_list(log, read_installation(log.text, first.line))
     if first.rules[0] == "TL527" and not asked.is_absent:
         return
     if is_there(context, asked) or asked.is_offline or _is_of_conda(asked, first.text):
@@ -123,7 +123,9 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
         return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None)
     if asked.tags and (told := plain_version(asked)):
         return told
-    if told := of_plain_wheels(asked):
+    if told := of_plain_wheels(asked) or of_archives(asked, system_of(log.text)):
+        return told
+    if (target is None or not asked.version) and (told := unknown_page(asked)):
         return told
     if target is None:
         told = no_wheels_for(asked, interpreter.platform) or page_without(asked)

@@ -11,19 +11,21 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.lacking_names import is_lacking, shadowing_file
+from torchlock.check.log_files import file_here
 from torchlock.check.log_signatures import ECHO
-from torchlock.check.tracebacks import missing_names
+from torchlock.check.tracebacks import endings, missing_names
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.library import is_library
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
-    from torchlock.check.tracebacks import MissingName
+    from torchlock.check.tracebacks import Frame, MissingName
     from torchlock.finding import Finding
 
 _OF_COMPILED = re.compile(
@@ -31,6 +33,7 @@ _OF_COMPILED = re.compile(
     r"(?: {1,12}[~^]{1,200}\n)?"
     r"AttributeError: partially initialized module 'torch' has no attribute '(?P<name>\w{1,60})'"
 )
+_LARGEST = 4 << 20
 _ALIVE = "If it was changed while this notebook or program ran, restart that: it has files of both in memory."
 
 
@@ -101,6 +104,55 @@ def mixed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         remedy=None if is_here else Remedy(f"{_ALIVE} Else install {package} again with all its files."),
         strength=Strength.RAN,
     )
+
+
+@rule("TL602", on="unexplained")
+def in_memory(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A name that a file here takes from another one here, which has it: the process is older than the files."""
+    missing = _older(context, log)
+    if missing is None:
+        return
+    package, (module, _, name) = missing.package, missing.name.rpartition(".")
+    yield context.finding(
+        "TL602",
+        "warning",
+        f"the process of the log had files of two releases of {package} in memory: {missing.asker} needs {name} "
+        f"of {module}, which has it here",
+        package,
+        path=_path(context, package, module),
+        because=f"the line of the log is in the installed file, and {module} was loaded before it was installed",
+        expected_error=missing.text,
+        remedy=Remedy("Restart the notebook or the program: the files of the package fit together."),
+        strength=Strength.RAN,
+    )
+
+
+def is_older(context: CheckContext, log: Log) -> bool:
+    """Whether the process of a log began before the files were installed that are here, and ran their code."""
+    return _older(context, log) is not None
+
+
+def _older(context: CheckContext, log: Log) -> MissingName | None:
+    first = log.first
+    missing = next(filter(is_mixed, missing_names(log.text)), None)
+    if first is None or missing is None or missing.line != first.line or context.copy(missing.package) is None:
+        return None
+    module, _, name = missing.name.rpartition(".")
+    frames = next((each[-1:] for text, each in endings(log.text) if text == missing.text), [])
+    text = _text(_path(context, missing.package, module))
+    defines = re.search(rf"^(?:def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]", text, re.MULTILINE)
+    return missing if defines and any(_has_line(context, each) for each in frames) else None
+
+
+def _has_line(context: CheckContext, frame: Frame) -> bool:
+    """Whether the installed file has the line of code of a frame."""
+    named = file_here(context, frame.path)
+    lines = _text(named.path).split("\n") if named is not None else []
+    return bool(frame.code) and 0 < frame.line <= len(lines) and lines[frame.line - 1].strip() == frame.code
+
+
+def _text(path: str) -> str:
+    return (files.text(path, _LARGEST) or "") if path.endswith(".py") else ""
 
 
 @rule("TL602", on="log")

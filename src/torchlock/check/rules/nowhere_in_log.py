@@ -9,11 +9,12 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.log_alone import has_stack
+from torchlock.check.log_releases import releases_in
 from torchlock.check.rules.mixed_files_in_log import is_private
 from torchlock.check.rules.names_in_log import REMOVED, named_caller
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
-from torchlock.knowledge.names import MEASURED, history
+from torchlock.knowledge.names import MEASURED, history, is_module
 from torchlock.knowledge.other_names import project_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import STACK
@@ -56,6 +57,29 @@ def of_stack(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             f"{words}nstall a later release of the code that uses it; code for {missing.package} before "
             f"{known.lacking[0]} needs the torch of that time, too."
         ),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL702", "TL705", "TL708", on="unexplained")
+def of_module(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A module that the stated release of its package has, and that its package does not import by itself."""
+    missing = next((each for each in missing_names(log.text) if log.first and each.line == log.first.line), None)
+    if missing is None or missing.by_import or not is_module(missing.name) or has_stack(context):
+        return
+    known, (version, _) = history(missing.name), releases_in(log).get(missing.package, ("", ""))
+    if known is None or not version or known.has(version) is not True or _is_of_own(missing):
+        return
+    yield context.finding(
+        "TL702" if missing.package == "torchaudio" else REMOVED.get(missing.package, "TL708"),
+        "warning",
+        f"{named_caller(context, missing)} uses the module {missing.name}, which {missing.package} {version} has, "
+        "and which nothing imported",
+        because="import of a package makes those of its modules known that it imports itself; the others need a "
+        "statement of their own",
+        expected_error=missing.text,
+        sources=("python-import-system", *known.sources),
+        remedy=Remedy(f"Write import {missing.name} before that line."),
         strength=Strength.RAN,
     )
 

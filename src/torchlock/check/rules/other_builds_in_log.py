@@ -69,7 +69,9 @@ def _elsewhere(context: CheckContext, log: Log) -> tuple[str, str, str] | None:
     copies = (context.copy(name) for name in FAMILY)
     if any(each is not None and each.kind == "editable" for each in copies):
         return None
-    names = [*(each.name for each in context.users_of_torch()), *sorted(FAMILY - {"torch"})]
+    # Some packages use torch and do not require it in their metadata.
+    all_names = sorted({each.name for each in context.installed.distributions} - {"torch"})
+    names = [*(each.name for each in context.users_of_torch()), *sorted(FAMILY - {"torch"}), *all_names]
     owner = next((name for name in names if _has(context, name, match["file"])), "")
     return (owner, match["folder"].rstrip("/\\"), match["file"]) if owner else None
 

@@ -43,7 +43,8 @@ def without_version(context: CheckContext, log: Log, found: Sequence[Finding]) -
     name, user = os.path.basename(match["provider"]), os.path.basename(match["user"])
     package, path = _here(context, name)
     owner = _owner(context, match["user"])
-    own = f"; that of {package} is here" if package else f"; {path} is here" if path else ""
+    is_own = bool(path) and _is_same(context, match["provider"], path)
+    own = "" if is_own else f"; that of {package} is here" if package else f"; {path} is here" if path else ""
     yield context.finding(
         "TL613",
         severity_of(fails=owner in CORE),
@@ -54,7 +55,7 @@ def without_version(context: CheckContext, log: Log, found: Sequence[Finding]) -
         because="the loader takes the first library of that name: a folder in LD_LIBRARY_PATH, or one that a "
         "library names, comes before the others",
         expected_error=first.text,
-        remedy=_remedy(match["provider"], name, package, path),
+        remedy=_later(name, user, package) if is_own else _remedy(match["provider"], name, package, path),
         sources=("ld-so-manual",),
         lacks=(match["version"],),
         strength=Strength.RAN,
@@ -67,6 +68,23 @@ def _here(context: CheckContext, library: str) -> tuple[str, str]:
     if package and files.is_file(path):
         return package, path
     return "", in_folders_of(context, library)
+
+
+def _is_same(context: CheckContext, provider: str, path: str) -> bool:
+    """Whether the library of the log is the one that is here: torch leads from its folder to those above it."""
+    inner = provider.rpartition("-packages/")[2] if "-packages/" in provider else ""
+    places = (
+        [os.path.normpath(os.path.join(entry.path, inner)) for entry in context.environment.sites] if inner else []
+    )
+    return os.path.realpath(path) in [os.path.realpath(each) for each in (*places, os.path.normpath(provider))]
+
+
+def _later(name: str, user: str, package: str) -> Remedy:
+    """The environment has the library itself, in a release that is too old for what another place has."""
+    return Remedy(
+        f"Install a later {package or f'release of what contains {name}'} in this environment. Or "
+        f"install {user} there, too, so that it is not taken from the system."
+    )
 
 
 def _owner(context: CheckContext, path: str) -> str:

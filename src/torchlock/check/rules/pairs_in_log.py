@@ -14,6 +14,7 @@ from torchlock.check.log_signatures import ECHO
 from torchlock.check.stated_pairs import companion_of, reason_of, remedy_of, stated_pair
 from torchlock.finding import Strength
 from torchlock.inspect.binaries.cxx_names import described
+from torchlock.knowledge.build_labels import describe_build, parse_label
 from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 _PAIRS = {"torchaudio": "TL101", "torchcodec": "TL102", "torchvision": "TL103", "torchtext": "TL104"}
 # What a companion asks of torch, and does not get: a function, or a library of one build.
 _LIBRARY = re.compile(r"\blib(?:torch|c10)_(?:hip|cuda(?:_cu|_cpp)?|xpu)\b[\w.]{0,20}")
+# Of these, the number in the file name is the release of CUDA.
+_OF_CUDA = re.compile(
+    r"^(?:OS|Import)Error: (?P<library>lib(?:cudart|cublas|nvrtc)\.so\.(?P<cuda>\d{1,2})(?:\.\d{1,2})?)"
+    r": cannot open"
+)
+_IMPORT = re.compile(r"\b(?:import|from) (torchaudio|torchvision|torchcodec|torchtext)\b")
+# The line of code that imports a companion is so near.
+_NEAR = 40
 _WINDOWS = re.compile(r"WinError 127\b|specified procedure could not be found")
 
 
@@ -58,6 +67,42 @@ def pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
         strength=Strength.RAN,
         lacks=(lacking,) if lacking else (),
     )
+
+
+@rule("TL201", on="unexplained")
+def cuda_of_companion(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A companion that asks for a library of one CUDA, where the log states a torch for another, or for none."""
+    first = log.first
+    lacks = _OF_CUDA.search(first.text) if first is not None and first.weight != ECHO else None
+    if first is None or lacks is None or has_stack(context) or any(each.severity != "note" for each in found):
+        return
+    users = [each for each in (frame.partition("/")[0] for frame in log.frames) if each != "torch"]
+    name = users[-1] if users else _companion_of_code(log, first.line)
+    stated = stated_pair(log, name) if name in _PAIRS else None
+    own = parse_label(stated.torch_label) if stated is not None else None
+    if stated is None or stated.label or stated.fits is False or own is None or not own.is_of_index:
+        return
+    if own.text.startswith(f"cu{lacks['cuda']}"):
+        return
+    torch = describe_build(own.text)
+    yield context.finding(
+        "TL201",
+        "warning",
+        f"{stated.words[0]} of the log is a build for CUDA {lacks['cuda']}, and {stated.words[1]} is "
+        f"{f'a {torch}' if torch == 'CPU build' else f'a build for {torch}'}",
+        because=f"it asks for {lacks['library']}, a library of CUDA {lacks['cuda']}",
+        expected_error=first.text,
+        remedy=remedy_of(stated),
+        strength=Strength.RAN,
+        lacks=(lacks["library"],),
+    )
+
+
+def _companion_of_code(log: Log, line: int) -> str:
+    """The companion that the code imports in the lines before a failure; "" if it is none, or not one alone."""
+    before = "\n".join(log.text.split("\n")[max(0, line - _NEAR) : line])
+    named = {match[1] for match in _IMPORT.finditer(before)}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _companion_of_frames(log: Log) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.dll_copies import rivals
+from torchlock.check.fix.left_libraries import is_left, without_left
 from torchlock.check.log_files import file_here, is_explained
 from torchlock.check.windows_errors import REFUSALS
 from torchlock.check.windows_libraries import install_vc_runtime
@@ -42,9 +43,13 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
     name, path = named
     if (refusal.by_copy and _is_damaged(found, name)) or _is_broken(found, path):
         return  # A copy from elsewhere is loaded only because the package's own file is gone or was replaced.
-    if blamed := _about_a_need(found, path):
+    if blamed := _about_itself(found, path) or _about_a_need(found, path):
         blamed.severity, blamed.strength = named.severity, Strength.RAN
         blamed.expected_error = first.text
+        return
+    # A DLL of NVIDIA that users put there is more often hidden by another copy than wrong.
+    if not (refusal.of_machine or _OF_CUDA.match(os.path.basename(path))) and is_left(context, name, path):
+        yield _left(context, named.severity, name, path, refusal, first.text)
         return
     rival = next(iter(rivals(context, path, log)), None) if refusal.by_copy else None
     there = f"; {rival.package} contains {' and '.join(rival.names[:2])}, too" if rival is not None else ""
@@ -62,6 +67,33 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
         strength=Strength.RAN,
         lacks=(os.path.basename(path),),
     )
+
+
+def _left(context: CheckContext, severity: str, name: str, path: str, refusal: Refusal, line: str) -> Finding:
+    """A DLL of another build: torch opens every DLL of its folder, and this one does not fit the others."""
+    finding = context.finding(
+        "TL621",
+        severity,
+        f"Windows refuses {os.path.basename(path)}, which is in the folder of {name} and in no record: "
+        f"{refusal.means}",
+        name,
+        path=path,
+        because=f"an earlier build left it there, and {context.named(name)} opens every DLL of this folder"
+        if name == "torch"
+        else "an earlier build left it there",
+        expected_error=line,
+        sources=("windows-error-codes",),
+        strength=Strength.RAN,
+        lacks=(os.path.basename(path),),
+    )
+    finding.remedy = without_left(context, finding)
+    return finding
+
+
+def _about_itself(found: Sequence[Finding], path: str) -> Finding | None:
+    """A lesser finding that this very file is damaged: that it is opened shows how much it matters."""
+    mine = (each for each in found if each.severity != "error" and each.path == path)
+    return next((each for each in mine if each.rule in group("damage")), None)
 
 
 def _is_damaged(found: Sequence[Finding], package: str) -> bool:

@@ -33,6 +33,10 @@ def undefined(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
     parts = [part for each in found if each.severity != "note" for part in (each, *each.consequences)]
     if any(named.symbol in part.lacks or first.symbol in part.lacks for part in parts):
         return
+    notes = (each for each in found if each.severity == "note" and each.path == named.attempt.path)
+    if (known := next((each for each in notes if named.symbol in each.lacks), None)) is not None:
+        known.severity, known.strength, known.expected_error = "warning", Strength.RAN, first.text
+        return
     finding = _of_torch(context, named) or _of_any(context, named)
     finding.severity = severity_of(fails=finding.severity == "error" and named.attempt.role == "import")
     finding.expected_error, finding.strength = first.text, Strength.RAN

@@ -52,6 +52,7 @@ _LATER_RUNTIME = "vcruntime140_1.dll"
 # Folders of the system, whose libraries are not files since macOS 11 (dyld(1), "shared cache").
 _OF_MACOS = ("/usr/lib/", "/System/Library/")
 _PROGRAM, _LOADER = "@executable_path/", "@loader_path/"
+_PYTHONS = ("python3", "python")
 # The folders that dyld always searches: it searches /usr/lib last.
 _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 # Libraries in the wheels of torch for Windows and macOS that no other program has.
@@ -88,6 +89,7 @@ class BundleProcess(LoaderProcess):
         self._loaded: dict[str, Binary] = {}
         self._by_file: dict[str, Binary] = {}
         self._folders: dict[str, None] = {}
+        self._own: list[str] | None = None
         self._listed: dict[str, dict[str, str]] = {}
 
     def search_in(self, folder: str) -> None:
@@ -227,7 +229,7 @@ class BundleProcess(LoaderProcess):
             return self._in([here, *self._folders], name, any_case=True)
         if name.startswith("@rpath/"):
             folders = [each for folder in binary.rpath for each in self._placed(folder, here)]
-            return self._in([*folders, here, *self._folders], name.removeprefix("@rpath/"))
+            return self._in([*folders, *self._of_program(), here, *self._folders], name.removeprefix("@rpath/"))
         if name.startswith(_LOADER):
             return self._in(_origins(binary), name.removeprefix(_LOADER))
         if name.startswith(_PROGRAM):
@@ -236,6 +238,17 @@ class BundleProcess(LoaderProcess):
             folders = [os.path.dirname(self._root.real(name)), here, *self._folders]
             return self._in(folders, os.path.basename(name))
         return None
+
+    def _of_program(self) -> list[str]:
+        """The folders to which the LC_RPATH of the program leads; that of a conda Python names its lib."""
+        if self._own is None:
+            found = [self._binary(os.path.join(each, name)) for each in self._programs for name in _PYTHONS]
+            read = [each for each in found if isinstance(each, Binary) and self._is_for_process(each)]
+            pairs = [
+                (folder, os.path.dirname(os.path.realpath(each.path))) for each in read for folder in each.rpath
+            ]
+            self._own = list(dict.fromkeys(place for pair in pairs for place in self._placed(*pair)))
+        return self._own
 
     def _placed(self, folder: str, here: str) -> list[str]:
         """The folders that an LC_RPATH leads to."""
