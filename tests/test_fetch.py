@@ -166,19 +166,6 @@ def test_a_pylock_keeps_what_is_known_and_drops_what_is_not_there(
     assert str(wheel["upload-time"]) == "2025-01-01 00:00:00+00:00"
 
 
-def test_two_files_of_one_name_are_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    name = "alpha-1.0-py3-none-any.whl"
-    server.routes[f"/other/{name}"] = Reply(b"x")
-    lines = [
-        f"alpha @ {server.url}{folder}/{name} --hash=sha256:{digit * 64}\n"
-        for folder, digit in (("a", "1"), ("b", "2"))
-    ]
-    for number, line in enumerate(lines):
-        Path(f"lock{number}.txt").write_text(line)
-    assert main(["fetch", "lock0.txt", "lock1.txt"]) == 2
-    assert f"{name} has two different contents in these locks" in capsys.readouterr().err
-
-
 def test_two_locks_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for folder in "ab":
         Path(folder).mkdir()
@@ -325,23 +312,6 @@ def test_a_lock_on_standard_input(server: Server, monkeypatch: pytest.MonkeyPatc
     assert main(["fetch", "-"]) == 0
     assert wheels() == NAMES
     assert Path("wheelhouse/requirements-offline.txt").exists()
-
-
-@pytest.mark.parametrize("name", ["requirements-offline.txt", "simple/index.html", "simple/alpha/index.html"])
-def test_a_file_of_another_program_is_not_replaced(
-    name: str, server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lock(server)
-    path = Path("wheelhouse", name)
-    path.parent.mkdir(parents=True)
-    path.write_text("mine\n")
-    assert main(["fetch"]) == 2
-    assert f"{path}: cannot be replaced, because torchlock did not write it" in capsys.readouterr().err
-    assert path.read_text() == "mine\n"
-    assert not wheels()
-    path.unlink()
-    assert main(["fetch"]) == 0
-    assert main(["fetch"]) == 0
 
 
 def test_an_upgrade_fetches_the_new_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

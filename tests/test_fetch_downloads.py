@@ -300,3 +300,33 @@ def test_credentials_of_netrc_go_along(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert main(["fetch"]) == 0, capsys.readouterr().err
     assert wheels() == NAMES
+
+
+def test_two_files_of_one_name_are_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "alpha-1.0-py3-none-any.whl"
+    server.routes[f"/other/{name}"] = Reply(b"x")
+    lines = [
+        f"alpha @ {server.url}{folder}/{name} --hash=sha256:{digit * 64}\n"
+        for folder, digit in (("a", "1"), ("b", "2"))
+    ]
+    for number, line in enumerate(lines):
+        Path(f"lock{number}.txt").write_text(line)
+    assert main(["fetch", "lock0.txt", "lock1.txt"]) == 2
+    assert f"{name} has two different contents in these locks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["requirements-offline.txt", "simple/index.html", "simple/alpha/index.html"])
+def test_a_file_of_another_program_is_not_replaced(
+    name: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock(server)
+    path = Path("wheelhouse", name)
+    path.parent.mkdir(parents=True)
+    path.write_text("mine\n")
+    assert main(["fetch"]) == 2
+    assert f"{path}: cannot be replaced, because torchlock did not write it" in capsys.readouterr().err
+    assert path.read_text() == "mine\n"
+    assert not wheels()
+    path.unlink()
+    assert main(["fetch"]) == 0
+    assert main(["fetch"]) == 0

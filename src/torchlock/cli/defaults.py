@@ -258,12 +258,11 @@ def _of_file(file: ConfigFile, name: str, action: argparse.Action, raw: Any) -> 
     items = raw if isinstance(action.default, list) and isinstance(raw, list) else [raw]
     for number, item in enumerate(items):
         if not _fits(item, action):
-            place = number if items is raw else None
             if action.type is float and isinstance(item, str):
                 raise file.wrong(f" {name}: {item!r} is not a number", name)
-            raise _of_another_type(file, name, item, place)
+            raise _of_another_type(file, name, item, number if items is raw else None)
     try:
-        value = _value(action, raw, name)
+        value = _value(action, raw, name, file.folder)
     except InputError as error:
         raise file.wrong(f" {error.message}", name) from None
     if isinstance(value, list):
@@ -326,8 +325,8 @@ def _takes(action: argparse.Action | None, value: object) -> bool:
     return action is not None and (action.choices is None or value in action.choices)
 
 
-def _value(action: argparse.Action, value: Any, where: str) -> Any:
-    """A default, converted as on the command line."""
+def _value(action: argparse.Action, value: Any, where: str, folder: str = "") -> Any:
+    """A default, converted as on the command line; ``folder`` is that of its file."""
     if action.nargs == 0:
         known = _FLAGS.get(str(value).lower())
         if known is None:
@@ -336,7 +335,7 @@ def _value(action: argparse.Action, value: Any, where: str) -> Any:
     if isinstance(action.default, list):
         if isinstance(value, list):
             return [str(item) for item in value]
-        is_path = " " in str(value) and Path(str(value)).is_file()
+        is_path = " " in str(value) and Path(folder, str(value)).is_file()
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")

@@ -115,9 +115,8 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
     """
     if arguments.diff and arguments.json:
         raise InputError("--diff and --json both write to standard output", hint="use only one of them")
-    for option in ("emit", "wheelhouse"):
-        if getattr(arguments, option, None):
-            raise InputError(f"upgrade does not take --{option}", hint=f"run torchlock lock --{option} after it")
+    if arguments.emit:
+        raise InputError("upgrade does not take --emit", hint="run torchlock lock --emit after it")
     if "-" in (*arguments.files, *arguments.constraints):
         raise InputError("upgrade cannot change standard input", hint="name the file with -r FILE")
     output = arguments.output or _lock_beside(arguments.files or input_files(arguments.files))
