@@ -329,7 +329,8 @@ def test_a_dll_of_cudnn_was_deleted(ground: Ground, log: str) -> None:
     silent(ground.check(site))
     (site.path / "torch/lib/cudnn64_9.dll").unlink()
     done = ground.check(site, log=log)
-    assert (done.first.rule, done.first.severity) == (("TL610", "error") if log else ("TL601", "warning"))
+    assert (done.first.rule, done.first.severity) == ("TL601", "error" if log else "warning")
+    assert ("TL610" in done.first.consequences) is bool(log)
     assert "cudnn64_9.dll" in done.first.message and "torch_cuda.dll" in done.first.message
     assert "torch==2.8.0+cu128" in done.command
 
@@ -529,7 +530,9 @@ def test_a_dll_below_the_one_that_a_log_names(ground: Ground) -> None:
     record(site, "torch", "torch/lib/fbgemm.dll", pe({"asmjit.dll": ["x"]}))
     record(site, "torch", "torch/lib/asmjit.dll")
     done = ground.check(site, log=LOADING.replace("torch_cuda.dll", "fbgemm.dll"))
-    assert done.first.message == "fbgemm.dll of torch needs asmjit.dll, which is not found"
+    assert (done.first.rule, done.first.severity) == ("TL601", "error")
+    assert "torch/lib/asmjit.dll" in done.first.message and "fbgemm.dll needs it" in done.first.message
+    assert "TL610" in done.first.consequences
     assert "torch==2.8.0" in done.command
 
 
