@@ -170,3 +170,14 @@ def test_a_page_that_the_index_never_had(label: str, page: str) -> None:
 def test_a_page_that_the_index_has_or_may_have(indexes: str) -> None:
     found = judged(f"Looking in indexes: {indexes}\n{NONE.format('torch', 'none')}")
     assert not any("has no page" in each.message for each in found)
+
+
+def test_what_uv_says_of_a_page_that_never_was() -> None:
+    said = "Because torch was not found in the package registry and you require torch, we can conclude"
+    text = (
+        "$ uv pip install torch --index-url https://download.pytorch.org/whl/{0}\n"
+        f"  × No solution found when resolving dependencies:\n  ╰─▶ {said} that your "
+        "requirements are unsatisfiable.\n"
+    )
+    assert judged(text.format("cu120"))[0].message.startswith("the PyTorch index has no page cu120, so")
+    assert not any("has no page" in each.message for each in judged(text.format("cu121")))

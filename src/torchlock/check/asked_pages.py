@@ -28,6 +28,8 @@ _TAKEN = re.compile(
     r"/whl/[\w.]{2,12}/torch-(?P<version>\d[\d.]{2,8}\d)(?P<label>(?:%2B|\+)[\w.]{2,12})?"
     r"-cp3(?P<minor>\d{1,2})-\w{3,12}-(?P<tag>\w{3,40})\.whl"
 )
+# uv says so of a page that the server refuses or does not have.
+_NO_PAGE = "was not found in the package registry"
 # So many releases are called the last ones.
 _RECENT = 4
 
@@ -99,7 +101,8 @@ def unknown_page(asked: Installation) -> Told | None:
     labels = {classify_index(each).label for each in asked.indexes}
     label = next(iter(labels)) if len(labels) == 1 else ""
     known = [each for each in wheels.known_labels() if re.fullmatch(r"cu\d{2,3}", each)]
-    if asked.offered != () or not re.fullmatch(r"cu\d{1,3}", label) or label in known:
+    saw_none = asked.offered == () or (asked.offered is None and _NO_PAGE in " ".join(asked.near.split()))
+    if not saw_none or not re.fullmatch(r"cu\d{1,3}", label) or label in known:
         return None
     if int(label[2:]) > max(int(each[2:]) for each in known):
         return None  # It may be newer than the tables.
