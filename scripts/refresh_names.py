@@ -6,7 +6,8 @@
 
 A table has the last release of each series (2.8). A new one is read from a wheel of it on the index.
 FOLDER has one wheel of each release (any platform: the Python files are the same), as ``pip download --no-deps``
-leaves them. The table has all names of all releases, and for each the releases that have it.
+leaves them. The table has all names of all releases, and for each the releases that have it. That of torch
+has what its Python files and its stubs show.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
+from refreshing import torch_names
 from refreshing.name_tables import Names, names_of, names_stated, table_of, text_of
 from torchlock.errors import TorchlockError
 from torchlock.gathering.asking import Asker
@@ -52,11 +54,18 @@ def main(arguments: list[str]) -> int:
         return 0
     folder, *wanted = arguments
     wheels: defaultdict[str, dict[Version, Names]] = defaultdict(dict)
+    torch: dict[Version, torch_names.Names] = {}
     for path in sorted(Path(folder).glob("*.whl")):
         name, version, _, _ = parse_wheel_filename(path.name)
         with zipfile.ZipFile(path) as archive:
+            if str(name) == "torch":
+                torch[version] = torch_names.names_of(archive)
+                continue
             wheels[str(name)][version] = names_of(archive, str(name))
-    for package in wanted or PACKAGES:
+    if torch:
+        table = torch_names.text_of(torch_names.table_of(torch))
+        write_if_changed(DATA / "names" / "torch.json", table, dry=False)
+    for package in [each for each in wanted or PACKAGES if each in wheels]:
         text = text_of(table_of(package, wheels[package]))
         write_if_changed(DATA / "names" / f"{package}.json", text, dry=False)
     return 0
@@ -85,7 +94,29 @@ def add_new(data: Path, asker: Asker) -> list[str]:
             known[version] = names
             said.append(f"The names of {package} {version} were read from {wheel.filename}.")
         write_if_changed(path, text_of(table_of(package, known)), dry=False)
+    return [*said, *_add_torch(data, asker)]
+
+
+def _add_torch(data: Path, asker: Asker) -> list[str]:
+    path = data / "names" / "torch.json"
+    releases = data / "releases" / "torch.json"
+    table, said = json.loads(path.read_bytes()), []
+    for version in _newer(releases, Version(table["releases"][-1])) if releases.is_file() else ():
+        earlier = [each for each in map(Version, table["releases"]) if each.release[:2] != version.release[:2]]
+        wheels = [_wheel_of(asker, "torch", each) for each in (version, earlier[-1])]
+        found = [each.listed for each in wheels if each is not None and each.listed is not None]
+        if len(found) == len(wheels):
+            asker.count()
+            new, before = (asker.index.within(each, _names_of_torch, _WHOLE) for each in found)
+            table = torch_names.with_release(table, version, new, before)
+            said.append(f"The names of torch {version} were read from {found[0].filename}.")
+    if said:
+        write_if_changed(path, torch_names.text_of(table), dry=False)
     return said
+
+
+def _names_of_torch(content: IO[bytes]) -> torch_names.Names:
+    return torch_names.names_of(open_zip(content))
 
 
 def _names_in(content: IO[bytes], package: str) -> Names:

@@ -10,6 +10,7 @@ import pytest
 
 import refresh
 import refresh_names
+from refreshing import torch_names
 from refreshing.changelog import changes
 from refreshing.name_tables import names_stated, table_of, text_of
 from support.refresh_index import Index, elf, started, wheel
@@ -17,7 +18,11 @@ from support.refresh_index import Index, elf, started, wheel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAMES = sorted((Path(__file__).parents[1] / "compat_data" / "names").glob("*.json"))
+NAMES = [
+    path
+    for path in sorted((Path(__file__).parents[1] / "compat_data" / "names").glob("*.json"))
+    if path.stem != "torch"
+]
 LINUX = "cp310-cp310-manylinux1_x86_64.whl"
 
 
@@ -56,6 +61,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         known = {"releases": ["1.9.0"], "modules": {package: {"spans": [[0, 0]], "names": {"old": 0}}}}
         (data / "names" / f"{package}.json").write_bytes(text_of(known))
         (data / "releases" / f"{package}.json").write_text(json.dumps(EMPTY | {"name": package}))
+    known = {"releases": ["9.0.0"], "always": {}, "changed": {}, "unloaded": []}
+    (data / "names" / "torch.json").write_bytes(torch_names.text_of(known))
     (data / "dependents" / "demucs.json").write_text(json.dumps(EMPTY | {"name": "demucs"}))
     (data / "builds" / "requirements.toml").write_text("requirements = []\n")
     return data

@@ -21,20 +21,25 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts;
     ``changed``: rows of the texts error, line, package, since, until, text and instead, and the sources.
 
-    ``numpy``: name → ``[until, again]``; ``numpy_api``: version of the C interface → release.
+    ``numpy``: name → ``[until, again]``; ``numpy_api``: version of the C interface → release; ``loaded``: modules.
 
     Raises:
         TableError: the file is not of the form.
     """
     table = read_toml(path)
-    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": [], "changed": [], "numpy": {}}
+    found: dict[str, Any] = {"torch": {}, "instead": {}, "refused": [], "changed": [], "numpy": {}, "loaded": []}
     try:
-        refuse_unknown(table, {"torch", "instead", "refused", "changed", "numpy", "numpy_api"})
+        refuse_unknown(table, {"torch", "instead", "refused", "changed", "numpy", "numpy_api", "loaded"})
         for row in tables_of(table, "torch"):
             refuse_unknown(row, {"since", "until", "kind", "sources", "names"})
             evidence_kind_of(row)
             facts = [_release(row, "since"), _release(row, "until"), _known(row, sources)]
             _add(found["torch"], row, facts)
+        for row in tables_of(table, "loaded"):
+            refuse_unknown(row, {"names", "kind", "sources"})
+            evidence_kind_of(row)
+            _known(row, sources)
+            found["loaded"] += texts_of(row, "names")
         for row in tables_of(table, "instead"):
             refuse_unknown(row, {"names", "text"})
             _add(found["instead"], row, text_of(row, "text"))

@@ -63,17 +63,17 @@ def table_of(package: str, read: Mapping[Version, Names]) -> dict[str, Any]:
     """
     releases = sorted(read)
     every = [read[release] for release in releases]
-    spans = {
-        name: _spans([name in each.names for each in every])
+    runs = {
+        name: spans([name in each.names for each in every])
         for name in set().union(*(each.names for each in every))
     }
-    modules: dict[str, Any] = {package: {"spans": spans[package], "names": {}}}
-    for name in sorted(spans.keys() - {package}):
+    modules: dict[str, Any] = {package: {"spans": runs[package], "names": {}}}
+    for name in sorted(runs.keys() - {package}):
         parent, _, last = name.rpartition(".")
-        row = modules.setdefault(parent, {"spans": spans.get(parent, []), "names": {}})
-        row["names"][last] = 0 if spans[name] == row["spans"] else spans[name]
+        row = modules.setdefault(parent, {"spans": runs.get(parent, []), "names": {}})
+        row["names"][last] = 0 if runs[name] == row["spans"] else runs[name]
     for name, row in modules.items():
-        if hides := _spans([name in each.hidden for each in every]):
+        if hides := spans([name in each.hidden for each in every]):
             row["hidden"] = hides
     return {"releases": [str(each) for each in releases], "modules": modules}
 
@@ -102,12 +102,12 @@ def _holds(spans: Any, at: int) -> bool:
     return any(first <= at <= last for first, last in spans)
 
 
-def _spans(there: list[bool]) -> list[list[int]]:
+def spans(there: list[bool]) -> list[list[int]]:
     """Runs of True, each as its first and last index."""
-    spans: list[list[int]] = []
+    runs: list[list[int]] = []
     for index, is_there in enumerate(there):
-        if is_there and spans and spans[-1][1] == index - 1:
-            spans[-1][1] = index
+        if is_there and runs and runs[-1][1] == index - 1:
+            runs[-1][1] = index
         elif is_there:
-            spans.append([index, index])
-    return spans
+            runs.append([index, index])
+    return runs

@@ -13,7 +13,7 @@ from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.module_names import ModuleNames
 from torchlock.inspect.record import read_record
 from torchlock.inspect.source import LARGEST
-from torchlock.knowledge.names import history
+from torchlock.knowledge.names import history, is_module
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def contradiction(context: CheckContext, missing: MissingName) -> str:
         return ""
     version, lost = _version(context, missing.package), names.missing_part(missing.name)
     known = history(missing.name) if version else None
-    if _is_of_other_python(context, missing.name):
+    if _is_of_other_python(context, missing.name) or (not missing.by_import and is_module(missing.name)):
         return ""
     is_there = not lost and _is_there(context, missing, names) is True
     if not is_there and not (known is not None and known.has(version) and (not lost or names.is_open)):

@@ -31,7 +31,7 @@ _OF_SYSTEM = re.compile(
 _OF_PYTHON = re.compile(
     r"\.(?:cpython-|cp3\d|abi3\.)|/(?:lib)?_?(?:torch|c10|sndfile|soundfile)\w{0,40}\.", re.IGNORECASE
 )
-# What tells to change something with Python's installers.
+# Words about Python's installers.
 _BY_PIP = re.compile(
     r"\bpip\b|\b[Ii]nstall (?:its|the|that) package|torchlock lock|packages of that Python|--force-reinstall"
 )

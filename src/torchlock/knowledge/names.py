@@ -1,4 +1,4 @@
-"""Which releases of the stack have a name: read from wheels (``compat_data/names/``), for torch from documents.
+"""Which releases of the stack have a name: read from wheels (``compat_data/names/``), of torch, documents too.
 
 A release is named by its first two numbers: ``2.8``. Names rarely change within one.
 """
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from packaging.version import Version
 
-from torchlock.knowledge import tables
+from torchlock.knowledge import tables, torch_names
 
 # The packages whose names were read from wheels.
 MEASURED = ("torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile")
@@ -64,17 +64,31 @@ def history(dotted: str) -> History | None:
         DataError: a bundled table is damaged.
     """
     package = dotted.partition(".")[0]
-    return _of_torch(dotted) if package == "torch" else _measured(package, dotted) if package in MEASURED else None
+    if package == "torch":
+        spans = torch_names.spans_of(dotted)
+        return None if spans is None else History(package, *spans)
+    return _measured(package, dotted) if package in MEASURED else None
 
 
 def is_module(dotted: str) -> bool:
-    """Whether a name is a module of some release, which must be imported before it is used.
+    """Whether a name is a module of some release that may have to be imported before it is used.
 
     Raises:
         DataError: a bundled table is damaged.
     """
     package = dotted.partition(".")[0]
+    if package == "torch":
+        return torch_names.is_unloaded(dotted)
     return package in MEASURED and dotted in _table(package)["modules"]
+
+
+def is_loaded(dotted: str) -> bool:
+    """Whether it is a module that the import of its package itself imports, in all releases that have it.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return dotted in tables.load_compiled("names.json")["loaded"]
 
 
 def instead_of(dotted: str) -> str:
@@ -151,30 +165,6 @@ def numpy_of_interface(version: int) -> str:
         DataError: the bundled table is damaged.
     """
     return str(tables.load_compiled("names.json")["numpy_api"].get(str(version), ""))
-
-
-def _of_torch(dotted: str) -> History | None:
-    rows: dict[str, Any] = tables.load_compiled("names.json")["torch"]
-    parts = dotted.split(".")
-    name = next((part for end in range(len(parts), 1, -1) if (part := ".".join(parts[:end])) in rows), None)
-    if name is None:
-        return None
-    since, until, sources = rows[name]
-    known = [(each, Version(each)) for each in _torch_releases()]
-    having = [
-        each
-        for each, version in known
-        if not (since and version < Version(since)) and not (until and version >= Version(until))
-    ]
-    if name != dotted and not until:
-        return None  # A part of something new: this release may have it later still.
-    return History("torch", tuple(having), tuple(each for each, _ in known if each not in having), tuple(sources))
-
-
-@cache
-def _torch_releases() -> tuple[str, ...]:
-    rows = tables.load_json(tables.ROOT / "releases" / "torch.json")["releases"]
-    return tuple(dict.fromkeys(release_of(each) for each in rows if not Version(each).is_prerelease))
 
 
 def _measured(package: str, dotted: str) -> History | None:

@@ -77,7 +77,7 @@ def _of_name(context: CheckContext, missing: MissingName, text: str) -> Finding 
         return None
     removed = next((each for each in lacking if Version(each) > Version(known.last)), "")
     added = known.having[0] if Version(lacking[0]) < Version(known.having[0]) else ""
-    if not removed and package != "torch" and not missing.by_import and is_module(missing.name):
+    if not removed and not missing.by_import and is_module(missing.name):
         return None  # Nothing may have imported it.
     instead = instead_of(missing.name)
     change = f"change that line: {instead}" if instead else "use a later release of the code that calls it"

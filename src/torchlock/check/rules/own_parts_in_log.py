@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check.log_alone import has_stack
+from torchlock.check.log_releases import releases_in
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.names_in_log import who_calls
 from torchlock.check.stated_pairs import stated_hint
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Command, Remedy, Strength
-from torchlock.knowledge.names import history, is_module
+from torchlock.knowledge.names import history, is_loaded, is_module
 from torchlock.knowledge.other_names import project_of
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.stack import FAMILY, STACK
@@ -131,23 +132,47 @@ def never_missing(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     """A name of the stack that all releases have: it was not imported, or Python imported something else."""
     missing = _first(context, log)
     known = history(missing.name) if missing is not None and not missing.by_import else None
-    if missing is None or known is None or known.lacking or missing.partly or missing.package == "torch":
+    if missing is None or known is None or known.lacking or missing.partly:
         return
-    package = missing.package
+    if missing.file and "-packages" not in missing.file:
+        return  # The error names the file that has the name of the package.
+    package, first = missing.package, known.having[0]
+    is_unsure = is_module(missing.name) and not is_loaded(missing.name)
+    told = releases_in(log).get(package, ("", ""))[0]
     look = f"Look where it is (print({package}.__file__)): rename a file or folder of your own with this name."
+    if is_unsure:
+        because, fix = (
+            "the module was not imported, or something else has this name",
+            f"Add `import {missing.name}`. ",
+        )
+    elif told and Version(told) < Version(first):
+        because, look = f"the {package} of the log is {told}, which is older", ""
+        fix = f"Install {package} {first} or later with {_partner(package)}."
+    else:
+        what = f"import {package} imports this module itself" if is_loaded(missing.name) else "they all define it"
+        because = (
+            f"{what}: so this is an older {package}, something else with this name, or an installation that is "
+            "incomplete or does not fit to its torch"
+        )
+        look = f"{look} Else install {package} {first} or later again, with {_partner(package)}."
+        fix = ""
     yield context.finding(
-        "TL707" if is_module(missing.name) else "TL606",
+        "TL707" if is_unsure else "TL606",
         "warning",
         f"{who_calls(context, missing.caller, '')} does not find {missing.name}, which all releases of {package} "
-        "have",
-        because="the module was not imported, or something else has this name"
-        if is_module(missing.name)
-        else "Python imported something else under this name, or the installation is incomplete",
+        f"from {first} on have",
+        because=because,
         expected_error=missing.text,
-        remedy=Remedy(f"Add `import {missing.name}`. {look}" if is_module(missing.name) else look),
+        remedy=Remedy(f"{fix}{look}".strip()),
         sources=known.sources,
         strength=Strength.RAN,
     )
+
+
+def _partner(package: str) -> str:
+    if package == "torch":
+        return "the companions that belong to it (torchlock lock torch torchaudio)"
+    return f"the torch that belongs to it (torchlock lock torch {package})"
 
 
 def _loading() -> frozenset[str]:
