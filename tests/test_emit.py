@@ -160,3 +160,61 @@ def test_a_bot_moves_the_stack_together(capsys: pytest.CaptureFixture[str]) -> N
         "torch": "<=2.5.1",
         "torchaudio": "<=2.5.1",
     }
+
+
+MANY = ("--python", "3.10-3.12", "--platform", "linux-x86_64", "--platform", "macos-arm64", "--offline")
+BUILDS = (*TARGET, "--accelerator", "cpu", "--accelerator", "cu128")
+
+
+def of_many(capsys: pytest.CaptureFixture[str], form: str, *words: str) -> str:
+    assert main(["lock", *words, "--emit", form]) == 0
+    return capsys.readouterr().out
+
+
+def test_many_targets_have_markers(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("torch==2.8.0", "torchaudio", "numpy", *MANY)
+    constraints = of_many(capsys, "constraints", *words)
+    assert "numpy==2.2.6 ; python_version < '3.11'\n" in constraints
+    assert "triton==3.4.0 ; sys_platform == 'linux'\n" in constraints
+    uv = tomli.loads(of_many(capsys, "uv", *words))["tool"]["uv"]
+    assert "numpy==2.2.6 ; python_version < '3.11'" in uv["constraint-dependencies"]
+    assert uv["environments"] == [
+        "sys_platform == 'linux' and platform_machine == 'x86_64'",
+        "sys_platform == 'darwin' and platform_machine == 'arm64'",
+    ]
+    poetry = tomli.loads(of_many(capsys, "poetry", *words))["tool"]["poetry"]["dependencies"]
+    assert poetry["python"] == ">=3.10,<3.13"
+    assert {"version": "==2.2.6", "markers": "python_version < '3.11'"} in poetry["numpy"]
+    assert poetry["torch"] == "==2.8.0"
+    rules = json.loads(of_many(capsys, "renovate", "torch", *MANY))["packageRules"]
+    assert [rule["matchPackageNames"] for rule in rules[1:]] == [["torch"]]
+
+
+def test_each_build_is_an_extra_of_uv(capsys: pytest.CaptureFixture[str]) -> None:
+    found = tomli.loads(of_many(capsys, "uv", "torch==2.8.0", "torchaudio", "soundfile", *BUILDS))
+    extras, uv = found["project"]["optional-dependencies"], found["tool"]["uv"]
+    assert extras["cpu"] == ["torch==2.8.0+cpu", "torchaudio==2.8.0+cpu"]
+    assert {"torch==2.8.0+cu128", "torchaudio==2.8.0+cu128"} <= set(extras["cu128"])
+    assert uv["conflicts"] == [[{"extra": "cpu"}, {"extra": "cu128"}]]
+    assert uv["sources"]["torch"] == [
+        {"index": "pytorch-cpu", "extra": "cpu"},
+        {"index": "pytorch-cu128", "extra": "cu128"},
+    ]
+    assert not any(each.startswith("torch") for each in uv["constraint-dependencies"])
+
+
+@pytest.mark.parametrize("form", ["constraints", "poetry"])
+def test_one_file_for_several_builds(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is about one build" in refused(capsys, "torch==2.8.0", *BUILDS, "--emit", form)
+
+
+@pytest.mark.parametrize("form", ["pdm", "conda", "docker"])
+def test_a_form_of_one_target(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is about one target" in refused(capsys, "numpy", *MANY, "--emit", form)
+
+
+def test_a_file_for_each_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = str(tmp_path / "{accelerator}.txt")
+    assert main(["lock", "torch==2.8.0", *BUILDS, "--emit", "constraints", "-o", output]) == 0
+    assert "whl/cpu/torch-2.8.0" in (tmp_path / "cpu.txt").read_text()
+    assert "whl/cu128/torch-2.8.0" in (tmp_path / "cu128.txt").read_text()

@@ -51,10 +51,11 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+@pytest.fixture(params=["cpu"])
+def stack(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The stack of one folder of the wheel index, which a test may name."""
     with WheelIndex() as index:
-        made = publish(index)
+        made = publish(index, folder=request.param)
         monkeypatch.setattr(tables, "ROOT", data_of(index, tmp_path))
         yield made
 
@@ -103,6 +104,17 @@ def test_uv_locks_what_its_tables_say(stack: Stack) -> None:
     Path("pyproject.toml").write_text(PROJECT + emitted(stack, "uv"), encoding="utf-8")
     run(sys.executable, "-m", "uv", "lock", "--quiet", "--python", sys.executable)
     assert locked("uv.lock") == wanted(stack)
+
+
+@pytest.mark.parametrize("stack", ["cu128"], indirect=True)
+def test_uv_locks_an_extra_for_each_build(stack: Stack) -> None:
+    project = PROJECT.replace('"torch", "torchaudio", ', "")
+    tables = emitted(stack, "uv", "--accelerator", "cpu")
+    Path("pyproject.toml").write_text(project + tables, encoding="utf-8")
+    run(sys.executable, "-m", "uv", "lock", "--quiet", "--python", sys.executable)
+    packages = tomli.loads(Path("uv.lock").read_text(encoding="utf-8"))["package"]
+    found = {each["version"] for each in packages if each["name"] in ("torch", "torchaudio")}
+    assert found == {"2.8.0+cpu", "2.8.0+cu128"}
 
 
 @pytest.fixture(scope="session")

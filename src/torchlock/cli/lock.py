@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.cli.cells import cells_of
-from torchlock.cli.existing_lock import ExistingLock
 from torchlock.cli.exit_codes import FOUND
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import with_fields
-from torchlock.cli.lock_inputs import check_usage, inputs_of, is_pylock, refuse_output
+from torchlock.cli.lock_inputs import check_usage, existing_lock, inputs_of, refuse_output
 from torchlock.cli.lock_output import with_wheelhouse, write_one
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
@@ -46,8 +45,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -> int:
     """Lock for a single target."""
-    earlier = None if arguments.emit not in (None, "constraints") else arguments.output
-    existing = ExistingLock(earlier, pylock=is_pylock(arguments))
+    existing = existing_lock(arguments)
     refuse_output(arguments, common.inputs)
     if not common.inputs.requirements:
         warn_of_empty_lock(arguments, console)

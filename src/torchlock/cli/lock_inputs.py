@@ -59,6 +59,14 @@ def is_pylock(arguments: argparse.Namespace) -> bool:
     return bool(arguments.format == "pylock")
 
 
+def existing_lock(arguments: argparse.Namespace) -> ExistingLock:
+    """The lock in the output file; nothing for a form of --emit that is not read as a lock."""
+    from torchlock.cli.existing_lock import ExistingLock
+
+    is_lock = arguments.emit in (None, "constraints")
+    return ExistingLock(arguments.output if is_lock else None, pylock=is_pylock(arguments))
+
+
 def inputs_of(arguments: argparse.Namespace) -> Inputs:
     """All that is asked for: on the command line, and in files."""
     files = _files(arguments)

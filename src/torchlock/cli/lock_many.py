@@ -11,7 +11,7 @@ from torchlock.cli.gathered import GatheringConsole, say_gathered
 from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
-from torchlock.cli.lock_inputs import is_pylock, refuse_output
+from torchlock.cli.lock_inputs import existing_lock, is_pylock, refuse_output
 from torchlock.cli.lock_output import Rendered, command_of, page_lines, with_wheelhouse, write
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn_of_empty_lock
@@ -27,7 +27,7 @@ from torchlock.solve.sharing import Sharing
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.cli.cells import Cell
     from torchlock.cli.lock_cell import OpenedCell
@@ -52,9 +52,6 @@ def lock_many(arguments: argparse.Namespace, cells: Sequence[Cell], common: Comm
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
-    if arguments.emit:
-        hint = "run torchlock lock --emit once for each target"
-        raise InputError(f"--emit {arguments.emit} is about one target, and the options name several", hint=hint)
     return _Many(arguments, cells, common, console).run()
 
 
@@ -70,11 +67,7 @@ class _Many:
         self._common = common._replace(sharing=Sharing(), open_sources=self._pool.open)
         self._console = console
         self._files = files_of(arguments, cells)
-        self._existing = {
-            index: ExistingLock(file.arguments.output, pylock=is_pylock(file.arguments))
-            for file in self._files
-            for index in file.cells[:1]
-        }
+        self._existing = {index: existing_lock(file.arguments) for file in self._files for index in file.cells[:1]}
         self._consoles = [GatheringConsole(console) for _ in cells]
         self._left_out: dict[int, LeftOut] = {}
 
@@ -189,12 +182,10 @@ class _Many:
         rows: list[dict[str, Any]] = []
         codes = [OK]
         paths: list[str] = []
-        joined = [(file, self._joined(file, solved)) for file in self._files]
+        by_file = [(file, [each for each in solved if each.number in file.cells]) for file in self._files]
+        texts = [(file, self._rendered(file, members, rows)) for file, members in by_file if members]
         self._refuse_unknown(solved)
-        for file, (lock, members) in joined:
-            if not members:
-                continue
-            rendered = self._rendered(file, lock, members, rows)
+        for file, rendered in texts:
             existing = self._existing[file.cells[0]]
             paths.append(file.arguments.output or "")
             codes.append(write(rendered, file.arguments, self._common.inputs, self._console, existing))
@@ -209,15 +200,14 @@ class _Many:
         before = [name for pins in sets if pins is not None for name in pins.by_name]
         refuse_unknown(self._arguments, self._common.inputs, locked, before)
 
-    def _joined(self, file: LockFile, solved: Sequence[_Solved]) -> tuple[JoinedLock, list[_Solved]]:
-        """The lock of one file, and its targets.
+    def _joined(self, file: LockFile, members: Sequence[_Solved]) -> JoinedLock:
+        """The lock of one file, or of one build in it.
 
         Raises:
             InputError: no marker separates two targets that need different pins.
         """
-        members = [each for each in solved if each.number in file.cells]
         try:
-            return join([each.lock for each in members], one_address=not is_pylock(file.arguments)), members
+            return join([each.lock for each in members], one_address=not is_pylock(file.arguments))
         except Same as error:
             first, second = members[error.first], members[error.second]
             field = separating_field(first.cell, second.cell)
@@ -229,13 +219,29 @@ class _Many:
                 hint=way,
             ) from None
 
-    def _rendered(
-        self, file: LockFile, lock: JoinedLock, members: Sequence[_Solved], rows: list[dict[str, Any]]
-    ) -> Rendered:
+    def _emitted(self, file: LockFile, members: Sequence[_Solved], options: Iterable[str]) -> str:
+        """The text of --emit for the targets of a file."""
+        from torchlock.report.emit import render
+        from torchlock.report.emit.subject import Subject
+
+        labels = dict.fromkeys(each.lock.target.accelerator for each in members)
+        builds = {
+            label: self._joined(file, [each for each in members if each.lock.target.accelerator == label])
+            for label in labels
+        }
+        lines = [*options, *(line for lock in builds.values() for line in page_lines(lock.pages))]
+        command, date = command_of(file.arguments.argv), self._common.matrix.date
+        return render(file.arguments.emit, Subject(builds, command, date, lines, members[0].opened.system))
+
+    def _rendered(self, file: LockFile, members: Sequence[_Solved], rows: list[dict[str, Any]]) -> Rendered:
         matrix, arguments = self._common.matrix, file.arguments
         sources = [each.opened.runs.run(each.label).sources for each in members]
+        options = dict.fromkeys(line for each in sources for line in each.option_lines)
         command = command_of(arguments.argv)
-        if is_pylock(arguments):
+        if arguments.emit:
+            text = self._emitted(file, members, options)
+        elif is_pylock(arguments):
+            lock = self._joined(file, members)
             from torchlock.report import pylock_toml
 
             text = pylock_toml.render_many(
@@ -244,7 +250,7 @@ class _Many:
         else:
             from torchlock.report import requirements_many
 
-            options = dict.fromkeys(line for each in sources for line in each.option_lines)
+            lock = self._joined(file, members)
             text = requirements_many.render(
                 lock,
                 command=command,
@@ -262,7 +268,9 @@ class _Many:
 
         moves = tuple(move for each in members for move in each.lock.moves)
         for_what = str(members[0].lock.target) if len(members) == 1 else f"{len(members)} targets"
-        return Rendered(text, len({each.pin.name for each in lock.pins}), for_what, moves, describe)
+        return Rendered(
+            text, len({pin.name for each in members for pin in each.lock.pins}), for_what, moves, describe
+        )
 
     def _json(self, solved: Sequence[_Solved], rows: Sequence[dict[str, Any]]) -> str:
         from torchlock.report.lock_json import TargetResult, render_many

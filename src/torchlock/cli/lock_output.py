@@ -134,11 +134,13 @@ def _render(
 ) -> str:
     command = command_of(arguments.argv)
     if arguments.emit:
+        from torchlock.lock.joined import join
         from torchlock.report.emit import render
         from torchlock.report.emit.subject import Subject
 
         options = [*sources.option_lines, *page_lines(result.pages)]
-        return render(arguments.emit, Subject(result, command, matrix.date, options, system))
+        builds = {result.target.accelerator: join([result], one_address=True)}
+        return render(arguments.emit, Subject(builds, command, matrix.date, options, system))
     if is_pylock(arguments):
         from torchlock.report import pylock_toml
 

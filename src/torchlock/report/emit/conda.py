@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge import systems
-from torchlock.report.emit import constraints
+from torchlock.report.emit.constraints import pin_lines
+from torchlock.report.emit.subject import of_one_target
 
 if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
@@ -16,7 +17,12 @@ torch and its partners come from the index of pip, for which they are locked; co
 
 
 def render(subject: Subject) -> str:
-    """conda installs Python and the libraries of the system; pip installs the pins."""
+    """conda installs Python and the libraries of the system; pip installs the pins.
+
+    Raises:
+        InputError: there are several targets.
+    """
+    of_one_target(subject, "conda")
     forge = systems.load("conda-forge")
     libraries: dict[str, str] = {}
     for note in [*subject.libraries("needs"), *subject.libraries("wants")]:
@@ -24,8 +30,7 @@ def render(subject: Subject) -> str:
         for package in library.packages if library is not None else ():
             # conda-forge has older releases, too: the versions are a bound.
             libraries.setdefault(package, package + (note.specifier if package == note.library else ""))
-    body = constraints.render(subject).splitlines()
-    pins = [line for line in body if line and not line.startswith("#")]
+    options = [line for line in subject.options if not line.startswith("#")]
     return "\n".join(
         [
             *subject.header(_USE),
@@ -39,7 +44,7 @@ def render(subject: Subject) -> str:
             *(f"  - {_yaml(library)}" for library in sorted(libraries.values())),
             "  - pip",
             "  - pip:",
-            *(f"      - {_yaml(line)}" for line in pins),
+            *(f"      - {_yaml(line)}" for line in [*options, *pin_lines(subject)]),
             "",
         ]
     )

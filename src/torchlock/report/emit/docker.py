@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.knowledge import systems
+from torchlock.report.emit.subject import of_one_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +26,10 @@ def render(subject: Subject) -> str:
     """``FROM``, the system packages, and the installation of the lock.
 
     Raises:
-        InputError: the target is not Linux, or no image has the system libraries that the lock needs.
+        InputError: several targets, one that is not Linux, or no image with the libraries that the lock needs.
     """
-    target = subject.lock.target
+    of_one_target(subject, "docker")
+    target = subject.target
     if target.platform.system != "linux" or target.platform.libc != "glibc":
         raise InputError(
             f"--emit docker: an image is for Linux with glibc, and this lock is for {target.platform}",
@@ -48,7 +50,7 @@ def _fitting(subject: Subject) -> System:
     Raises:
         InputError: none is.
     """
-    minor = subject.lock.target.python.minor
+    minor = subject.target.python.minor
     for name, oldest in _BASES:
         system = systems.load(name)
         if minor >= oldest and not _lacking(subject, system):
@@ -88,13 +90,13 @@ def _image(system: System, subject: Subject) -> str:
     """
     codename = re.search(r"^Debian \d+ \((\w+)\)", system.title)
     oldest = dict(_BASES).get(system.id)
-    if codename and oldest is not None and subject.lock.target.python.minor >= oldest:
-        free = subject.lock.target.python.free_threaded
+    if codename and oldest is not None and subject.target.python.minor >= oldest:
+        free = subject.target.python.free_threaded
         if not free:
             return f"python:{subject.python}-slim-{codename[1]}"
     if system.id.startswith("ubuntu-") and system.python == subject.python:
         return system.id.replace("-", ":")
-    named = f"Python {subject.lock.target.python}"
+    named = f"Python {subject.target.python}"
     raise InputError(
         f"--emit docker: no official image of {system.title} with {named} is known",
         hint="leave --system out, or use another --python",
@@ -112,6 +114,7 @@ def _installation(system: System, packages: list[str]) -> Iterator[str]:
 
 
 def _driver(subject: Subject) -> Iterator[str]:
-    for note in subject.lock.host:
+    notes = [note for lock in subject.builds.values() for note, _ in lock.host]
+    for note in notes:
         if note.library == _DRIVER and note.kind == "needs":
             yield f"# The machine needs the NVIDIA driver {note.specifier} (and: docker run --gpus all)."

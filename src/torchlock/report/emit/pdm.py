@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.report.emit.subject import index_name, plain, quoted
+from torchlock.report.emit.subject import index_name, of_one_target, plain, quoted
 
 if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
@@ -16,15 +16,18 @@ Without these options, pdm locks for every machine, and these versions are for o
 
 
 def render(subject: Subject) -> str:
-    """The versions as overrides, and the sources."""
-    platform = subject.lock.target.platform.spelled
-    use = _USE.format(python=subject.python, platform=platform)
+    """The versions as overrides, and the sources.
+
+    Raises:
+        InputError: there are several targets; an override has no marker.
+    """
+    of_one_target(subject, "pdm")
+    use = _USE.format(python=subject.python, platform=subject.target.platform.spelled)
     lines = [*subject.header(use), *subject.undeclared(), "", "[tool.pdm.resolution.overrides]"]
-    lines += [f"{pin.name} = {quoted('==' + plain(pin, 'pdm'))}" for pin in subject.pins]
-    for page in dict.fromkeys(subject.pages.values()):
-        names = [quoted(name) for name, each in subject.pages.items() if each == page]
+    lines += [f"{each.pin.name} = {quoted('==' + plain(each.pin, 'pdm'))}" for each in subject.pins]
+    for page, names in subject.pages.items():
         lines += ["", "[[tool.pdm.source]]", f"name = {quoted(index_name(page))}", f"url = {quoted(page)}"]
-        lines += [f"include_packages = [{', '.join(names)}]"]
+        lines += [f"include_packages = [{', '.join(map(quoted, names))}]"]
     for kind, address in subject.indexes():
         # pdm calls its default index "pypi".
         name = "pypi" if kind == "index" else index_name(address)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from torchlock.knowledge.stack import FAMILY
 from torchlock.report.emit.subject import plain
 
@@ -15,12 +17,12 @@ _USE = "Put these packageRules into renovate.json. Lock again to allow newer rel
 
 
 def render(subject: Subject) -> str:
-    """JSON, which has no comments: the header is a description."""
-    bound = {
-        pin.name: plain(pin, "renovate").partition("+")[0]
-        for pin in subject.pins
-        if pin.rules or pin.name in FAMILY
-    }
+    """JSON, whose header is a description. Of several targets the newest release is the bound."""
+    bound: dict[str, Version] = {}
+    for each in subject.pins:
+        if each.pin.rules or each.pin.name in FAMILY:
+            version = Version(plain(each.pin, "renovate").partition("+")[0])
+            bound[each.pin.name] = max(version, bound.get(each.pin.name, version))
     description = " ".join(line.lstrip("# ") for line in subject.header(_USE))
     rules: list[dict[str, object]] = [
         {
