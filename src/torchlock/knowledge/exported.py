@@ -18,14 +18,29 @@ def exported_in(symbol: str, platform: str) -> str:
     Raises:
         DataError: the table is damaged.
     """
+    versions, having = _exporting(symbol, platform)
+    return in_words(versions, having) if any(having) else ""
+
+
+def is_exported_by(symbol: str, version: str, platform: str) -> bool:
+    """Whether the wheel of a release of torch on the public index exports a symbol; False if that is not known.
+
+    Raises:
+        DataError: the table is damaged.
+    """
+    return any(has for each, has in zip(*_exporting(symbol, platform), strict=True) if each == version)
+
+
+def _exporting(symbol: str, platform: str) -> tuple[list[str], list[bool]]:
+    """The releases whose wheels were read, and whether each of them exports a symbol."""
     path = tables.path(f"proofs/exports/torch-{platform}.json")
     table = _table(str(path)) if path.exists() else {}
     span = table.get("exports", {}).get(symbol, "")
     if not span:
-        return ""
+        return [], []
     versions = [row[0] for row in table["wheels"]]
     try:
-        return in_words(versions, in_span(versions, span))
+        return versions, in_span(versions, span)
     except ValueError as error:
         raise DataError(f"damaged ({error})", path=str(path)) from error
 
