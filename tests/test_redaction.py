@@ -534,6 +534,7 @@ def test_no_source_is_taken_for_a_secret() -> None:
         ("in /Users/t/wake-word-trainer/.venv/lib", "in /Users/t/wake-word-trainer/.venv/lib"),
         ("/tmp/x/home/t/speech-trainer2/.venv", "/tmp/x/home/t/speech-trainer2/.venv"),
         ("C:/Users/t/wake-word/.venv", "C:/Users/t/wake-word/.venv"),
+        ("--path root/Users/t/wake-word/.venv", "--path root/Users/t/wake-word/.venv"),
         ("/home/u/pkgs/https/conda.example.org/t/tk-abc-123-xyz/main", None),
         ("/home/u/conf:https://conda.example.org/t/tk-abc-123-xyz/main", None),
         ("GET /conda/t/tk-abc-123-xyz/main", None),

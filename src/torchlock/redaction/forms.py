@@ -44,7 +44,7 @@ _PATH_TOKEN = re.compile(
 )
 # The path of a file, in which /t/ is a folder. The paths of an index do not begin like this.
 _OF_MACHINE = re.compile(
-    r"(?:[A-Za-z]:[/\\]|~/|/(?:Users|home|root|tmp|mnt|opt|srv|var|private|Volumes|workspace)/)"
+    r"(?:[A-Za-z]:[/\\]|~/|\.{1,2}/|/?(?:Users|home|root|tmp|mnt|opt|srv|var|private|Volumes|workspace)/)"
     r"(?!.{0,400}(?:://|[\w-]\.[a-z]{2,10}/(?:t|priv|token)/))"
 )
 # An escaped URL, as in the query of another URL.
