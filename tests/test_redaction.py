@@ -526,3 +526,19 @@ def test_no_source_is_taken_for_a_secret() -> None:
     """A report shows the address of each source as it is."""
     sources = tomllib.loads((Path(__file__).parents[1] / "compat_data/sources.toml").read_text(encoding="utf-8"))
     assert [row["address"] for row in sources.values() if masked(row["address"]) != row["address"]] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("in /Users/t/wake-word-trainer/.venv/lib", "in /Users/t/wake-word-trainer/.venv/lib"),
+        ("/tmp/x/home/t/speech-trainer2/.venv", "/tmp/x/home/t/speech-trainer2/.venv"),
+        ("C:/Users/t/wake-word/.venv", "C:/Users/t/wake-word/.venv"),
+        ("--path root/Users/t/wake-word/.venv", "--path root/Users/t/wake-word/.venv"),
+        ("/home/u/pkgs/https/conda.example.org/t/tk-abc-123-xyz/main", None),
+        ("/home/u/conf:https://conda.example.org/t/tk-abc-123-xyz/main", None),
+        ("GET /conda/t/tk-abc-123-xyz/main", None),
+    ],
+)
+def test_a_folder_that_is_called_t_is_no_token(text: str, shown: str | None) -> None:
+    assert masked(text) == (shown or text.replace("tk-abc-123-xyz", "***"))

@@ -10,24 +10,37 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.spans import in_span, in_words
 
 
-def exported_in(symbol: str, platform: str, without: str = "") -> str:
+def exported_in(symbol: str, platform: str) -> str:
     """The releases of torch that export a symbol of an ELF file: ``from 2.10.0 on``; "" if that is not known.
 
-    Only symbols that some companion uses, and those of the stable ABI, are known. ``without`` is a release that
-    was found without it: if its wheel has the symbol, another build is installed, and nothing is said.
+    Only symbols that some companion uses, and those of the stable ABI, are known.
 
     Raises:
         DataError: the table is damaged.
     """
+    versions, having = _exporting(symbol, platform)
+    return in_words(versions, having) if any(having) else ""
+
+
+def is_exported_by(symbol: str, version: str, platform: str) -> bool:
+    """Whether the wheel of a release of torch on the public index exports a symbol; False if that is not known.
+
+    Raises:
+        DataError: the table is damaged.
+    """
+    return any(has for each, has in zip(*_exporting(symbol, platform), strict=True) if each == version)
+
+
+def _exporting(symbol: str, platform: str) -> tuple[list[str], list[bool]]:
+    """The releases whose wheels were read, and whether each of them exports a symbol."""
     path = tables.path(f"proofs/exports/torch-{platform}.json")
     table = _table(str(path)) if path.exists() else {}
     span = table.get("exports", {}).get(symbol, "")
     if not span:
-        return ""
+        return [], []
     versions = [row[0] for row in table["wheels"]]
     try:
-        having = in_span(versions, span)
-        return "" if dict(zip(versions, having, strict=True)).get(without) else in_words(versions, having)
+        return versions, in_span(versions, span)
     except ValueError as error:
         raise DataError(f"damaged ({error})", path=str(path)) from error
 

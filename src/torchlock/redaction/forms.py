@@ -42,6 +42,11 @@ _PATH_TOKEN = re.compile(
     r"([\w.-]{6,200})(?![\w.-])(?!/\d{1,9}(?![\w.-]))",
     re.IGNORECASE,
 )
+# The path of a file, in which /t/ is a folder. The paths of an index do not begin like this.
+_OF_MACHINE = re.compile(
+    r"(?:[A-Za-z]:[/\\]|~/|\.{1,2}/|/?(?:Users|home|root|tmp|mnt|opt|srv|var|private|Volumes|workspace)/)"
+    r"(?!.{0,400}(?:://|[\w-]\.[a-z]{2,10}/(?:t|priv|token)/))"
+)
 # An escaped URL, as in the query of another URL.
 _ESCAPED_USER = re.compile(rf"(?:://|%3A%2F%2F)([^\s/\"'`<>@]{{1,300}})%40(?={_HOST})", re.IGNORECASE)
 # A URL with a typing error before its user.
@@ -149,7 +154,10 @@ def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             word = _STOP.search(text, begin, stop)
             yield begin, word.start() if word else stop
         at = following
-    yield from (match.span(1) for match in _PATH_TOKEN.finditer(text, start, end))
+    for match in _PATH_TOKEN.finditer(text, start, end):
+        begins = max(text.rfind(each, start, match.start()) for each in " \t\"'`<>=(") + 1
+        if not _OF_MACHINE.match(text, max(begins, start)):
+            yield match.span(1)
     yield from (match.span(1) for match in _ALMOST.finditer(text, start, end))
     yield from (match.span(1) for match in _ESCAPED_USER.finditer(text, start, end))
     for match in _SCP.finditer(text, start, end):

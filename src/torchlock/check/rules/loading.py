@@ -33,7 +33,7 @@ from torchlock.inspect.loading.elf_process import is_of_torch, numbers_of
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.knowledge.build_labels import describe_build
-from torchlock.knowledge.exported import exported_in
+from torchlock.knowledge.exported import exported_in, is_exported_by
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
@@ -321,7 +321,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     if name != "torch" and are_foreign(found):
         yield unlinked(context, name, by_attempt[0][0].path, found, _severity(name))
         return
-    first = min(found, key=_readable)
+    first = min(found, key=lambda each: (_is_of_release(context, each.symbol), _readable(each)))
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = (
@@ -363,10 +363,20 @@ def _and_goes_on(context: CheckContext, name: str, because: str | None) -> str |
 
 def _since(context: CheckContext, symbol: str) -> str:
     """Which releases of torch have a symbol, as half a sentence; "" if that is not known."""
-    pin, target = context.pins.get("torch"), context.target
-    own = pin.version.base_version if pin is not None else ""
-    known = exported_in(symbol, str(target.platform), own) if target is not None else ""
+    platform = str(context.target.platform) if context.target is not None else ""
+    known = exported_in(symbol, platform) if platform else ""
+    if known and _is_of_release(context, symbol):
+        torch = f"torch {context.version('torch')}"
+        return f", although {torch} of the public index has it: this one is another build, or is damaged"
     return f": torch has {'this form' if is_form(symbol) else 'it'} {known}" if known else ""
+
+
+def _is_of_release(context: CheckContext, symbol: str) -> bool:
+    """Whether the public wheel of the installed release of torch has a symbol."""
+    pin = context.pins.get("torch")
+    if pin is None or pin.unversioned or context.target is None:
+        return False
+    return is_exported_by(symbol, pin.version.public, str(context.target.platform))
 
 
 def _nightly(context: CheckContext, name: str) -> str | None:
