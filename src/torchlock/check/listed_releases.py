@@ -119,12 +119,14 @@ def _all(name: str, version: str, label: str, platform: str) -> list[str]:
 def of_plain_wheels(asked: Installation) -> Told | None:
     """A build with a label, where pip lists only releases without one on its page: those of other machines.
 
-    The pages of the PyTorch index have wheels without labels for ARM (Linux) and macOS. None if it is not so.
+    The pages of the PyTorch index have wheels without labels for ARM (Linux) and macOS. None if it is not so, or
+    if another index was asked, too: its releases have no labels.
     """
     version, _, label = asked.version.partition("+")
     pages = {classify_index(each).label for each in asked.indexes if classify_index(each).kind == BUILDS}
     listed = asked.offered or ()
-    if not label or pages != {label} or not listed or any("+" in each for each in listed):
+    alone = all(classify_index(each).kind == BUILDS for each in asked.indexes)
+    if not label or pages != {label} or not alone or not listed or any("+" in each for each in listed):
         return None
     having = [
         each for each in PLATFORMS if not each.startswith("macos") and _all(asked.name, version, label, each)

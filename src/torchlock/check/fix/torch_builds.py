@@ -68,6 +68,8 @@ def labels_to_try(context: CheckContext, target: Target) -> Iterator[str]:
         return
     is_plain = not label or target.platform.system == "macos"
     if is_plain or label == public_of(context, target):
+        if label and context.labelled("torchcodec") == label:
+            yield label  # the public index may have another build of torchcodec
         yield ""
     if is_plain:
         return

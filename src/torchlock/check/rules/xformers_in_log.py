@@ -50,6 +50,7 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         expected_error=first.text,
         remedy=_compiled() if is_vendors(context, "torch") or is_unpublished_build(context) else None,
         strength=Strength.RAN,
+        lacks=(),  # xformers does not say what
     )
 
 
