@@ -11,6 +11,7 @@ from torchlock.check.fix.commands import add
 from torchlock.check.rules.ffmpeg import ffmpeg_of, is_mac
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_library, stated
+from torchlock.check.vendors import is_vendors
 from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg, is_of_amd
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
@@ -79,6 +80,8 @@ def _bundled(context: CheckContext) -> Iterator[Finding]:
     if (named := mac_places.in_files(context, "torchaudio")) is not None:
         yield _named_by_place(context, named, "note")
         return
+    if is_vendors(context, "torchaudio"):
+        return  # built for the FFmpeg of its distribution
     majors = ffmpeg_of(context)
     if _is_one_of(context, ">=0.12") and not isinstance(majors, Unknown) and _STREAMS not in majors:
         there = f"this machine has FFmpeg {majors[-1]}" if majors else "this machine has none"
