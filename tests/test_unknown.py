@@ -242,6 +242,7 @@ def _(ground: Ground) -> object:
         "yanked": [],
         "builds": [None, ["cpu", None]],
         "date": "",
+        "unproven": {},
     }
     package = Package("torch", table)
     return [package.build(0, 0), package.build(1, 1)]
