@@ -79,7 +79,7 @@ def changes_between(old: PinSet, new: PinSet, moves: Iterable[Move] = ()) -> tup
 def _fitting(change: PinChange, moves: Iterable[Move]) -> tuple[Move, ...]:
     """The reasons that are about this change: the solver may compare with another lock than this one.
 
-    Why a package is gone from one target is no reason for a package that others keep.
+    Why a package is gone from one target does not count if another target keeps it.
     """
     old, new = [pin.version for pin in change.old], [pin.version for pin in change.new]
     return tuple(
