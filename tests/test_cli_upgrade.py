@@ -256,6 +256,43 @@ def test_all_targets_of_a_lock_move() -> None:
     assert main([*command, "--check"]) == 0
 
 
+APART = ["--python", "3.12", "--platform", "linux-x86_64", "--platform", "macos-x86_64", "--fork", "newest"]
+
+
+def locked_apart(text: str) -> str:
+    """The lock of a line for Linux and for macOS on Intel, which has no torch after 2.2.2."""
+    write("apart.in", text)
+    assert main(["lock", "-r", "apart.in", *APART, "-o", "apart.txt", "--offline"]) == 0
+    return read("apart.txt")
+
+
+@pytest.mark.parametrize("options", [APART, ["--python", "3.11-3.12", "--platform", "linux-x86_64"]])
+def test_each_target_keeps_its_own_newest_release(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    write("apart.in", "torch\nnumpy\n")
+    assert main(["lock", "-r", "apart.in", *options, "-o", "apart.txt", "--offline"]) == 0
+    before = read("apart.txt")
+    upgraded("torch", "numpy", "-r", "apart.in", "-o", "apart.txt")
+    assert read("apart.txt") == before
+
+
+def test_a_bound_moves_for_the_newest_release_of_all_targets(capsys: pytest.CaptureFixture[str]) -> None:
+    locked_apart("torch>=2.1,<2.9\n")
+    upgraded("torch", "-r", "apart.in", "-o", "apart.txt")
+    assert "torch==2.8.0" not in read("apart.txt")
+    assert "torch==2.2.2 ; sys_platform" in read("apart.txt")
+    assert read("apart.in") != "torch>=2.1,<2.9\n"
+    assert "-P torch==" not in said(capsys)
+
+
+@pytest.mark.parametrize("asked", ["torch", "torch>=2.2"])
+def test_no_target_moves_back_for_another_one(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    locked_apart('torch==2.8.0 ; sys_platform == "linux"\ntorch==2.2.2 ; sys_platform != "linux"\n')
+    before = contents()
+    upgraded(asked, "-r", "apart.in", "-o", "apart.txt", code=2)
+    assert "which is older than 2.8.0 in the lock" in said(capsys)
+    assert contents() == before
+
+
 # Refused.
 
 

@@ -142,6 +142,24 @@ def test_the_pins_of_the_existing_lock_are_kept_on_each_target() -> None:
     assert "\ntorch==2.8.0 " in text
 
 
+def test_one_target_keeps_only_the_pins_whose_marker_holds_there() -> None:
+    """The existing lock has two pins of one package; the first one is for another Python."""
+    assert run("numpy", "--python", "3.11-3.12", "--platform", "linux-x86_64", "-o", "lock.txt") == 0
+    before = versions("lock.txt", "3.12", "linux-x86_64")
+    assert before != versions("lock.txt", "3.11", "linux-x86_64")
+    assert run("numpy", "--python", "3.12", "--platform", "linux-x86_64", "-o", "lock.txt") == 0
+    assert versions("lock.txt", "3.12", "linux-x86_64") == before
+
+
+@pytest.mark.parametrize(("python", "kept"), [("3.11", "2.8.0"), ("3.12", "2.9.1")])
+def test_one_target_keeps_the_torch_of_its_own_python(python: str, kept: str) -> None:
+    """The torch family, whose pins lead all others."""
+    old = 'torch==2.8.0 ; python_version < "3.12"\ntorch==2.9.1 ; python_version >= "3.12"\n'
+    Path("old.txt").write_text(old, encoding="utf-8")
+    assert run("torch", "--python", python, "--platform", "linux-x86_64", "-o", "old.txt") == 0
+    assert versions("old.txt", python, "linux-x86_64")["torch"] == kept
+
+
 def test_a_line_with_a_marker_is_for_its_targets_only(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["soundfile", "colorama ; sys_platform == 'win32'"]
     assert run(*asked, "--python", "3.12", *THREE, "-o", "all.txt") == 0

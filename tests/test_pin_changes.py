@@ -44,6 +44,18 @@ def kinds(old: PinSet, new: PinSet) -> dict[str, str]:
             '1 → 1 where python_version < "3.12", 2 where python_version >= "3.12"',
         ),
         (
+            [f"a==2 ; {OLD}"],
+            [f"a==2 ; {OLD}", f"a==1 ; {NEW}"],
+            "changed",
+            '2 where python_version < "3.12" → 1 where python_version >= "3.12", 2 where python_version < "3.12"',
+        ),
+        (
+            [f"a==2 ; {OLD}", f"a==1 ; {NEW}"],
+            [f"a==2 ; {OLD}"],
+            "changed",
+            '1 where python_version >= "3.12", 2 where python_version < "3.12" → 2 where python_version < "3.12"',
+        ),
+        (
             ["a @ https://example.org/one/a-1-py3-none-any.whl"],
             ["a @ https://example.org/two/a-1-py3-none-any.whl"],
             "source",
@@ -97,6 +109,15 @@ def test_a_reason_about_other_versions_is_not_taken() -> None:
     moves = [Move("a", "7", "2", "newer", "newer release"), Move("a", "1", "2", "input", "a>=2 (in.txt:1)")]
     (change,) = changes_between(pins("a==1"), pins("a==2"), moves)
     assert [move.text for move in change.why] == ["a>=2 (in.txt:1)"]
+
+
+def test_what_one_target_no_longer_needs_is_not_gone() -> None:
+    gone = Move("a", "1", "", "unneeded", "nothing needs it")
+    both, one = pins(f"a==2 ; {OLD}", f"a==1 ; {NEW}"), pins(f"a==2 ; {OLD}")
+    everywhere = pins("a==1")
+    assert not changes_between(both, one, [gone])[0].why
+    assert not changes_between(everywhere, pins(f"a==1 ; {NEW}"), [gone])[0].why
+    assert changes_between(everywhere, pins(), [gone])[0].why == (gone,)
 
 
 def test_a_long_table_is_cut_short() -> None:

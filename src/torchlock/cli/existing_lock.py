@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
     from torchlock.lock.model import Previous
+    from torchlock.manifests.document import Document
     from torchlock.manifests.lock_comments import LockComments
     from torchlock.manifests.pin_sets import PinSet
     from torchlock.target import Target
@@ -36,26 +37,27 @@ class ExistingLock:
     def on(self, target: Target) -> ExistingLock:
         """The same lock with the pins for one target only."""
         twin = ExistingLock(self._path, pylock=self._pylock)
-        twin.__dict__.update(pin_set=self.pin_set, _comments=self._comments, _all_pins=self._all_pins)
+        twin.__dict__.update(pin_set=self.pin_set, _comments=self._comments, _document=self._document)
         twin.target = target
         return twin
 
     @cached_property
     def pins(self) -> dict[str, str]:
         """The version of each project."""
-        all_pins = self._all_pins
-        if self.target is None or self.pin_set is None:
-            return all_pins
-        return self.pin_set.versions_on(self.target)
+        if self._document is None:
+            return {}
+        from torchlock.manifests.pins import pins_of
+
+        return pins_of(self._document, self.target)
 
     @cached_property
-    def _all_pins(self) -> dict[str, str]:
+    def _document(self) -> Document | None:
         if not self._exists:
-            return {}
-        from torchlock.manifests.pins import read_pins
+            return None
+        from torchlock.manifests.pins import read_lock
 
         try:
-            return read_pins(str(self._path), self.kind)
+            return read_lock(str(self._path), self.kind)
         except InputError as error:
             error.hint = "use --upgrade to write a new lock without reading the old one"
             raise

@@ -68,15 +68,15 @@ def open_cell(
     inputs = settled(common.inputs, target)
     target, advice = take_named_build(arguments, inputs, target, console, arguments.files)
     inputs = with_indexes(arguments, inputs, console)
-    at = target if common.sharing is not None else None
-    existing = existing if at is None or arguments.upgrade else existing.on(at)
+    existing = existing if arguments.upgrade else existing.on(target)
     options = partial(options_of, existing, sharing=common.sharing)
-    previous = partial(existing.previous, pins_of_locks(arguments.files, at))
+    previous = partial(existing.previous, pins_of_locks(arguments.files, target))
     runs = Runs(
         *(arguments, target, inputs, options, common.matrix, console, common.base, advice, previous),
         common.open_sources,
     )
-    if at is not None and target.accelerator != "auto" and not (machine.gpus or machine.driver):
+    many = common.sharing is not None
+    if many and target.accelerator != "auto" and not (machine.gpus or machine.driver):
         return OpenedCell(runs, machine, system, Settled(target.accelerator))  # no machine forbids the build
     return OpenedCell(runs, machine, system, settle(runs, machine, arguments))
 

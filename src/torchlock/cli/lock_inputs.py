@@ -228,14 +228,8 @@ def pins_of_locks(files: Sequence[str], target: Target | None = None) -> dict[st
     found: dict[str, str] = {}
     if files:
         from torchlock.manifests.lockable import lock_kind
+        from torchlock.manifests.pins import read_pins
     for file in files:
-        kind = lock_kind(file)
-        if kind and target is not None:
-            from torchlock.manifests.pin_sets import read_pin_set
-
-            found = {**read_pin_set(file, kind).versions_on(target), **found}
-        elif kind:
-            from torchlock.manifests.pins import read_pins
-
-            found = {**read_pins(file, kind), **found}
+        if kind := lock_kind(file):
+            found = {**read_pins(file, kind, target), **found}
     return found

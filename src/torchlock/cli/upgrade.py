@@ -19,8 +19,10 @@ from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
 from torchlock.cli.upgrade_report import outcome_of
 from torchlock.errors import InputError
+from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import Conflict
 from torchlock.manifests.pin_sets import PinSet, pin_set_of_text
+from torchlock.manifests.pins import exact_version
 from torchlock.runtime.staging import staged
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if versions is None:
         return FOUND
     dry = arguments.dry_run or arguments.diff or arguments.check
-    pins = [f"{name}=={versions[name]}" for name in asked if name in versions]
+    pins = [f"{name}=={versions[name][0]}" if asked[name] else name for name in asked if name in versions]
     final = _locked(arguments, plan.closed(versions), pins, console, final=not dry, json=arguments.json)
     if final.code != OK:
         final.said.release()
@@ -67,6 +69,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     files = _files({**plan.closed(versions), **final.written})
     before = _pins([(file.path, file.old) for file in files if file.path in final.written], arguments)
     after = _pins([(path, content) for path, content in final.written.items()], arguments)
+    if led := {name for name, specifier in asked.items() if not exact_version(specifier)}:
+        _refuse_loss({name: versions[name] for name in led | FAMILY if name in versions}, before, after)
     if not dry:
         from torchlock.report.together import write_together
 
@@ -166,19 +170,19 @@ def _command(arguments: argparse.Namespace, output: str) -> list[str]:
 
 def _search(
     plan: Plan, asked: Mapping[str, str], arguments: argparse.Namespace, console: Console
-) -> dict[str, str] | None:
+) -> dict[str, list[str]] | None:
     """The versions of a lock in which the asked packages have moved; None if there is none, after saying why.
+
+    Targets may have different ones; the oldest is the first.
 
     Lines of the torch family that conflict are freed, until there is a lock or nothing is left to free.
     """
-    from torchlock.manifests.pins import exact_version
-
     upgraded = [f"{name}{spec}" if exact_version(spec) else name for name, spec in asked.items()]
     ranges = [f"{name}{spec}" for name, spec in asked.items() if spec and not exact_version(spec)]
     while True:
         tried = _locked(arguments, plan.opened(), upgraded, console, more=ranges)
         if tried.code == OK:
-            return _lowest(_pins(tried.written.items(), arguments))
+            return _versions(_pins(tried.written.items(), arguments))
         conflicts = [result for result in tried.results if isinstance(result, Conflict)]
         lines = _conflicting(conflicts[-1]) if conflicts else []
         if not plan.follow(lines):
@@ -230,16 +234,37 @@ def _pins(texts: Iterable[tuple[str, bytes | None]], arguments: argparse.Namespa
     return PinSet(pin for pins in found for pin in pins.pins)
 
 
-def _lowest(pins: PinSet) -> dict[str, str]:
-    """The version of each package, without the label of a build; of several, the oldest."""
+def _versions(pins: PinSet) -> dict[str, list[str]]:
+    """The versions of each package, without the label of a build, the oldest first."""
     from packaging.version import Version
 
     found = {}
     for name, several in pins.by_name.items():
-        versions = [pin.version.partition("+")[0] for pin in several if pin.version[:1].isdigit()]
+        versions = {pin.version.partition("+")[0] for pin in several if pin.version[:1].isdigit()}
         if versions:
-            found[name] = min(versions, key=Version)
+            found[name] = sorted(versions, key=Version)
     return found
+
+
+def _refuse_loss(found: Mapping[str, Sequence[str]], before: PinSet, after: PinSet) -> None:
+    """Refuse an upgrade that moves a target back, because one line cannot have the release of each target.
+
+    ``found`` are the releases that the targets could have.
+
+    Raises:
+        InputError: it does.
+    """
+    from packaging.version import Version
+
+    old, new = _versions(before), _versions(after)
+    for name in sorted(found.keys() & old.keys() & new.keys(), key=lambda name: (name not in FAMILY, name)):
+        best, was, now = (Version(versions[name][-1]) for versions in (found, old, new))
+        if len(found[name]) > 1 and now < min(best, was):
+            raise InputError(
+                f"the newest {name} differs between the targets: {', '.join(found[name])}; one release for all "
+                f"of them is {now}, which is older than {was} in the lock",
+                hint=f"name one release, like torchlock upgrade {name}=={now}; or change the lines by hand",
+            )
 
 
 def _files(contents: Mapping[str, bytes]) -> list[NewFile]:

@@ -114,22 +114,30 @@ class Plan:
         """The contents of the files in which the free lines allow what is asked for."""
         return self._contents({line: self._wanted(line.entry.name) for line in self._free})
 
-    def closed(self, versions: Mapping[str, str]) -> dict[str, bytes]:
+    def closed(self, versions: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
         """The contents of the files for the versions that were found; only files that change."""
         return self._contents(self._final(versions))
 
-    def changes(self, versions: Mapping[str, str]) -> Iterator[Change]:
+    def changes(self, versions: Mapping[str, Sequence[str]]) -> Iterator[Change]:
         """The lines that change for these versions, old and new."""
         for document, specifiers in self._by_document(self._final(versions)):
             yield from changes_of(document, edits_of(document, specifiers))
 
-    def _final(self, versions: Mapping[str, str]) -> dict[Line, str]:
-        """The lines that exclude these versions, each with its new specifier."""
-        return {
-            line: moved(line.document, line.entry, versions[line.entry.name])
-            for line in self._free
-            if line.entry.name in versions and not admits(line.entry, versions[line.entry.name])
-        }
+    def _final(self, versions: Mapping[str, Sequence[str]]) -> dict[Line, str]:
+        """The lines that exclude these versions, each with its new specifier.
+
+        A line allows all versions of a package, or else the oldest one, which comes first.
+        """
+        found = {}
+        for line in self._free:
+            several = versions.get(line.entry.name, ())
+            for version in several[::-1] if several and not _admits_all(line.entry.specifier, several) else ():
+                new = moved(line.document, line.entry, version)
+                if _admits_all(new, several) or version == several[0]:
+                    if not admits(line.entry, version):
+                        found[line] = new
+                    break
+        return found
 
     def _contents(self, specifiers: Mapping[Line, str]) -> dict[str, bytes]:
         return {
@@ -151,6 +159,16 @@ def _may_stay(entry: Entry, asked: str) -> bool:
         return admits(entry, version)
     clauses = entry.specifier.split(",")
     return all(clause.strip().startswith(">") for clause in clauses)
+
+
+def _admits_all(specifier: str, versions: Iterable[str]) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        allowed = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return False
+    return all(allowed.contains(version, prereleases=True) for version in versions)
 
 
 def _documents(paths: Iterable[str]) -> Iterator[Document]:

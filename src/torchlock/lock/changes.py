@@ -41,7 +41,8 @@ class PinChange(NamedTuple):
 
     ``kind`` is one of ``KINDS``: marker: the same versions in other environments, extras or groups; source: the
     same version from another place; files: other files of the same version. ``old`` and ``new`` are the pins
-    that are in one lock only. ``why`` are the reasons, empty if they are unknown.
+    that are in one lock only, or all pins if one lock has no pin of its own. ``why`` are the reasons, empty if
+    they are unknown.
     """
 
     kind: str
@@ -76,12 +77,16 @@ def changes_between(old: PinSet, new: PinSet, moves: Iterable[Move] = ()) -> tup
 
 
 def _fitting(change: PinChange, moves: Iterable[Move]) -> tuple[Move, ...]:
-    """The reasons that are about this change: the solver may compare with another lock than this one."""
+    """The reasons that are about this change: the solver may compare with another lock than this one.
+
+    Why a package is gone from one target does not count if another target keeps it.
+    """
     old, new = [pin.version for pin in change.old], [pin.version for pin in change.new]
     return tuple(
         move
         for move in moves
-        if (not move.old or any(_same_release(move.old, each) for each in old))
+        if (move.new or not change.new)
+        and (not move.old or any(_same_release(move.old, each) for each in old))
         and (not move.new or any(same_version(move.new, each) for each in new))
     )
 
@@ -99,7 +104,10 @@ def _change(name: str, old: tuple[PinnedPackage, ...], new: tuple[PinnedPackage,
     gone = tuple(pin for pin in old if _place(pin) not in places)
     come = tuple(pin for pin in new if _place(pin) not in places)
     if {_key(pin.version) for pin in old} != {_key(pin.version) for pin in new}:
-        return PinChange(_direction(gone, come), name, gone or old, come or new)
+        whole = not gone or not come  # a version came or went, and others stay as they were
+        return (
+            PinChange("changed", name, old, new) if whole else PinChange(_direction(gone, come), name, gone, come)
+        )
     if (gone or come) and not _same_environments(old, new):
         return PinChange("marker", name, gone or old, come or new)
     if {_folder(pin.url) for pin in old} != {_folder(pin.url) for pin in new}:

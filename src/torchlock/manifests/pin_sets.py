@@ -9,7 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import format_of
-from torchlock.manifests.pins import exact_version, read_lock
+from torchlock.manifests.pins import exact_version, is_on, read_lock
 from torchlock.manifests.reader import read_as_written
 from torchlock.standards.markers import parsed
 
@@ -58,16 +58,9 @@ class PinSet:
         """The version of each package on a target. Of several that apply, the first in the file counts."""
         found: dict[str, str] = {}
         for pin in self.pins:
-            if pin.version and not pin.scope.startswith("alone:") and _applies(pin, target):
+            if pin.version and is_on(target, pin.marker, pin.scope):
                 found.setdefault(pin.name, pin.version)
         return found
-
-
-def _applies(pin: PinnedPackage, target: Target) -> bool:
-    try:
-        return target.holds(pin.marker)
-    except InputError:  # a marker without a value, as of lock files only (extras, dependency_groups)
-        return True
 
 
 def read_pin_set(path: str, kind: str) -> PinSet:

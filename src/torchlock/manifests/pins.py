@@ -9,17 +9,18 @@ from torchlock.manifests.reader import read_as_written, read_content
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
+    from torchlock.target import Target
 
 
-def read_pins(path: str, kind: str) -> dict[str, str]:
+def read_pins(path: str, kind: str, target: Target | None = None) -> dict[str, str]:
     """The versions that a lock pins, by normalised name, without packages that have no version.
 
-    Of several versions of one package, for different environments, the first one counts.
+    With a target, only pins whose markers hold there. Of several versions of one package, the first one counts.
 
     Raises:
         InputError: the file cannot be read as a lock of this kind.
     """
-    return pins_of(read_lock(path, kind))
+    return pins_of(read_lock(path, kind), target)
 
 
 def read_lock(path: str, kind: str) -> Document:
@@ -36,14 +37,26 @@ def read_lock(path: str, kind: str) -> Document:
     return document
 
 
-def pins_of(document: Document) -> dict[str, str]:
-    """The versions that the entries of a document pin, by normalised name."""
+def pins_of(document: Document, target: Target | None = None) -> dict[str, str]:
+    """The versions that the entries of a document pin, on a target or anywhere, by normalised name."""
     found: dict[str, str] = {}
     for entry in document.entries:
         version = exact_version(entry.specifier)
-        if version and entry.name and not entry.constraint and entry.channel == "pip":
+        if not version or not entry.name or entry.constraint or entry.channel != "pip":
+            continue
+        if target is None or is_on(target, entry.marker, entry.scope):
             found.setdefault(entry.name, version)
     return found
+
+
+def is_on(target: Target, marker: str, scope: str) -> bool:
+    """Whether a pin with this marker, of this extra or group, may be installed on a target."""
+    if scope.startswith("alone:"):
+        return False
+    try:
+        return target.holds(marker)
+    except InputError:  # a marker without a value, as of lock files only (extras, dependency_groups)
+        return True
 
 
 def exact_version(specifier: str) -> str:
