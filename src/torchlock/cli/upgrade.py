@@ -59,7 +59,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if versions is None:
         return FOUND
     dry = arguments.dry_run or arguments.diff or arguments.check
-    pins = [f"{name}=={versions[name]}" for name in asked if name in versions]
+    pins = [
+        f"{name}{spec if '+' in spec else f'=={versions[name]}'}"
+        for name, spec in asked.items()
+        if name in versions
+    ]
     final = _locked(arguments, plan.closed(versions), pins, console, final=not dry, json=arguments.json)
     if final.code != OK:
         final.said.release()
@@ -178,7 +182,9 @@ def _search(
     while True:
         tried = _locked(arguments, plan.opened(), upgraded, console, more=ranges)
         if tried.code == OK:
-            return _lowest(_pins(tried.written.items(), arguments))
+            versions = _lowest(_pins(tried.written.items(), arguments))
+            _refuse_unwritten(plan, versions, arguments)
+            return versions
         conflicts = [result for result in tried.results if isinstance(result, Conflict)]
         lines = _conflicting(conflicts[-1]) if conflicts else []
         if not plan.follow(lines):
@@ -187,6 +193,19 @@ def _search(
                 words = shlex.join([*(f"{name}{spec}" for name, spec in asked.items()), *others])
                 console.say("hint", f"to move {', '.join(others)} as well: torchlock upgrade {words}")
             return None
+
+
+def _refuse_unwritten(plan: Plan, versions: Mapping[str, str], arguments: argparse.Namespace) -> None:
+    """Refuse a label that neither a line nor --accelerator can hold: the next lock would be of another build.
+
+    Raises:
+        InputError: it is one.
+    """
+    if plan.build and plan.build not in (arguments.accelerator or ()) and not plan.names_build(versions):
+        raise InputError(
+            f"no line of the input pins a version, so none can name the build +{plan.build}",
+            hint=f"use --accelerator {plan.build}, and name the version without a label",
+        )
 
 
 def _conflicting(conflict: Conflict) -> list[ParsedRequirement]:

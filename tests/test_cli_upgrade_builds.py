@@ -1,0 +1,100 @@
+"""``torchlock upgrade`` and the builds of the torch family: labels that are asked for, labels that lines have."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from torchlock.cli.main import main
+
+TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("TORCHLOCK_", "PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+
+
+def lock(*arguments: str) -> int:
+    return main(["lock", "-r", "requirements.in", *TARGET, "-o", "requirements.txt", *arguments])
+
+
+def upgraded(before: str, *arguments: str, code: int = 0, options: tuple[str, ...] = ()) -> str:
+    """The input after the command; the lock of ``before`` is made with ``options``."""
+    Path("requirements.in").write_text(before, encoding="utf-8")
+    assert lock(*options) == 0
+    old = contents()
+    assert main(["upgrade", *arguments, "--offline"]) == code
+    if code:
+        assert contents() == old
+    else:
+        assert lock(*options, "--check") == 0
+    return contents()[0]
+
+
+def contents() -> tuple[str, str]:
+    return (
+        Path("requirements.in").read_text(encoding="utf-8"),
+        Path("requirements.txt").read_text(encoding="utf-8"),
+    )
+
+
+# A label that is asked for.
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after"),
+    [
+        ("torch==2.9.1+cu128\n", "torch==2.9.1+cpu", "torch==2.9.1+cpu\n"),
+        ("torch==2.9.1\n", "torch==2.9.1+cu128", "torch==2.9.1+cu128\n"),
+        ("torch==2.9.0\n", "torch==2.9.1+cu128", "torch==2.9.1+cu128\n"),
+        (
+            "torch==2.9.0+cu128\ntorchaudio==2.9.0+cu128\n",
+            "torch==2.9.1+cpu",
+            "torch==2.9.1+cpu\ntorchaudio==2.9.1+cpu\n",
+        ),
+        ("torch==2.9.0\ntorchaudio==2.9.0\n", "torch==2.9.1+cpu", "torch==2.9.1+cpu\ntorchaudio==2.9.1\n"),
+        (
+            "torch==2.8.0+cu128; sys_platform == 'linux'\ntorch==2.8.0; sys_platform == 'darwin'\n",
+            "torch==2.9.1+cpu",
+            "torch==2.9.1+cpu; sys_platform == 'linux'\ntorch==2.9.1; sys_platform == 'darwin'\n",
+        ),
+    ],
+    ids=["another", "first", "with-release", "companion-follows", "companion-without-label", "split-by-marker"],
+)
+def test_a_label_that_is_asked_for_is_written_and_locked(before: str, asked: str, after: str) -> None:
+    assert upgraded(before, asked) == after
+    assert f"# builds: {asked.partition('+')[2]} of" in contents()[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "options", "message"),
+    [
+        ("torch>=2.8\n", ["torch==2.9.1+cu128"], (), "no line of the input pins a version"),
+        ("torch==2.9.1\n", ["torch==2.9.1+cpu"], ("--accelerator", "cu128"), "the lock is for cu128"),
+        (
+            "torch==2.9.1\ntorchaudio==2.9.1\n",
+            ["torch==2.9.1+cpu", "torchaudio==2.9.1+cu128"],
+            (),
+            "torch==2.9.1+cpu and torchaudio==2.9.1+cu128 ask for different builds",
+        ),
+        ("torch==2.9.1\n", ["torch!=2.8.0+cpu"], (), "torch!=2.8.0+cpu: a label names one version"),
+    ],
+    ids=["no-pin", "other-accelerator", "two-labels", "no-version"],
+)
+def test_a_label_that_cannot_be_held_is_refused(
+    before: str, asked: list[str], options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upgraded(before, *asked, code=2, options=options)
+    assert message in capsys.readouterr().err
+
+
+def test_a_bound_needs_no_label_where_the_lock_has_the_build() -> None:
+    options = ("--accelerator", "cu128")
+    assert upgraded("torch>=2.8\n", "torch==2.9.1+cu128", options=options) == "torch>=2.8\n"
+    assert "torch-2.9.1%2Bcu128" in contents()[1]
