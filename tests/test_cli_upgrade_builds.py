@@ -98,3 +98,34 @@ def test_a_bound_needs_no_label_where_the_lock_has_the_build() -> None:
     options = ("--accelerator", "cu128")
     assert upgraded("torch>=2.8\n", "torch==2.9.1+cu128", options=options) == "torch>=2.8\n"
     assert "torch-2.9.1%2Bcu128" in contents()[1]
+
+
+# Overrides.
+
+
+@pytest.mark.parametrize("asked", ["torch==2.9.1", "torch>=2.9", "torch==2.9.1+cpu"])
+def test_an_override_that_excludes_the_release_is_named(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("limits.txt").write_text("torch==2.8.0\n", encoding="utf-8")
+    upgraded("torch==2.8.0\n", asked, code=2, options=("--override", "limits.txt"))
+    err = capsys.readouterr().err
+    assert f"limits.txt:1: the override torch==2.8.0 excludes {asked}, and it replaces all other lines" in err
+
+
+def test_an_override_for_a_target_conflicts_with_the_release(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("limits.txt").write_text("torch==2.8.0; sys_platform == 'linux'\n", encoding="utf-8")
+    upgraded("torch==2.8.0\n", "torch==2.9.1", code=1, options=("--override", "limits.txt"))
+    assert "satisfies the override and --upgrade-package together: ==2.8.0 and ==2.9.1" in capsys.readouterr().err
+
+
+def test_lock_does_not_ignore_a_release_that_an_override_excludes(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("limits.txt").write_text("torch==2.8.0\n", encoding="utf-8")
+    Path("requirements.in").write_text("torch\n", encoding="utf-8")
+    assert lock("--override", "limits.txt", "-P", "torch==2.9.1") == 2
+    assert "limits.txt:1: the override torch==2.8.0 excludes torch==2.9.1" in capsys.readouterr().err
+
+
+def test_an_override_that_allows_the_release_lets_it_move() -> None:
+    Path("limits.txt").write_text("torch>=2.8\n", encoding="utf-8")
+    after = upgraded("torch==2.8.0\n", "torch==2.9.1", options=("--override", "limits.txt"))
+    assert after == "torch==2.9.1\n"
+    assert "torch==2.9.1 \\" in contents()[1]

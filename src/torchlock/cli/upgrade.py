@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli import lock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
-from torchlock.cli.lock_inputs import input_files, is_pylock
+from torchlock.cli.lock_inputs import input_files, inputs_of, is_pylock
 from torchlock.cli.lock_output import with_wheelhouse
+from torchlock.cli.lock_upgrades import refuse_overridden
 from torchlock.cli.recorded_command import recorded
 from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from torchlock.cli.fetch import check_wheelhouse
 
         check_wheelhouse(arguments)
+    refuse_overridden(asked, inputs_of(arguments))
     plan = Plan([*arguments.files, *arguments.constraints], asked)
     versions = _search(plan, asked, arguments, console)
     if versions is None:
