@@ -129,3 +129,16 @@ def test_an_override_that_allows_the_release_lets_it_move() -> None:
     after = upgraded("torch==2.8.0\n", "torch==2.9.1", options=("--override", "limits.txt"))
     assert after == "torch==2.9.1\n"
     assert "torch==2.9.1 \\" in contents()[1]
+
+
+# The newest release of the build that the lines name.
+
+
+@pytest.mark.parametrize("label", ["cu128", "cpu"])
+@pytest.mark.parametrize("asked", ["torch", "torch>=2.9.1"])
+def test_the_newest_release_is_one_of_the_build(label: str, asked: str) -> None:
+    after = upgraded(f"torch==2.9.0+{label}\n", asked)
+    assert after.startswith("torch==2.")
+    assert after.endswith(f"+{label}\n")
+    assert "2.9.0" not in after
+    assert f"# builds: {label} of" in contents()[1]

@@ -182,7 +182,8 @@ def _search(
     upgraded = [f"{name}{spec}" if exact_version(spec) else name for name, spec in asked.items()]
     ranges = [f"{name}{spec}" for name, spec in asked.items() if spec and not exact_version(spec)]
     while True:
-        tried = _locked(arguments, plan.opened(), upgraded, console, more=ranges)
+        searched = _for_build(plan.build_freed(), arguments)
+        tried = _locked(searched, plan.opened(), upgraded, console, more=ranges)
         if tried.code == OK:
             versions = _lowest(_pins(tried.written.items(), arguments))
             _refuse_unwritten(plan, versions, arguments)
@@ -195,6 +196,18 @@ def _search(
                 words = shlex.join([*(f"{name}{spec}" for name, spec in asked.items()), *others])
                 console.say("hint", f"to move {', '.join(others)} as well: torchlock upgrade {words}")
             return None
+
+
+def _for_build(build: str, arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments to search a release of a build, if the existing lock has it from the PyTorch index."""
+    if not build or arguments.accelerator or not Path(arguments.output).is_file():
+        return arguments
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+
+    if read_lock_comments(read_text(arguments.output)).label != build:
+        return arguments
+    return argparse.Namespace(**{**vars(arguments), "accelerator": [build]})
 
 
 def _refuse_unwritten(plan: Plan, versions: Mapping[str, str], arguments: argparse.Namespace) -> None:

@@ -132,6 +132,22 @@ class Plan:
         for document, specifiers in self._by_document(self._final(versions)):
             yield from changes_of(document, edits_of(document, specifiers))
 
+    def build_freed(self) -> str:
+        """The build whose label the free lines of the torch family lose in ``opened``; "" if none does.
+
+        Raises:
+            InputError: the lines have different labels.
+        """
+        if self.build or all(exact_version(self._asked.get(line.entry.name, "")) for line in self._free):
+            return ""
+        found = {label_of(line.entry): line for line in self._free if line.entry.name in FAMILY}
+        found.pop("", None)
+        if len(found) > 1:
+            told = " and ".join(f"+{label}" for label in found)
+            hint = "name the release with its label, like torch==2.9.1+cu128"
+            raise InputError(f"the lines of the input name several builds: {told}", hint=hint)
+        return next(iter(found), "")
+
     def _final(self, versions: Mapping[str, str]) -> dict[Line, str]:
         """The lines that exclude these versions, each with its new specifier."""
         found = {}
