@@ -142,3 +142,17 @@ def test_the_newest_release_is_one_of_the_build(label: str, asked: str) -> None:
     assert after.endswith(f"+{label}\n")
     assert "2.9.0" not in after
     assert f"# builds: {label} of" in contents()[1]
+
+
+# Several files.
+
+
+@pytest.mark.parametrize("output", ["r-{python}.txt", "r-3.12.txt"])
+def test_one_of_several_files_is_refused(output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.in").write_text("six==1.16.0\n", encoding="utf-8")
+    pythons = ["--python", "3.11-3.12", "--platform", "linux-x86_64", "--offline"]
+    assert main(["lock", "-r", "requirements.in", *pythons, "-o", "r-{python}.txt"]) == 0
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    assert main(["upgrade", "six", "-r", "requirements.in", "-o", output, "--offline"]) == 2
+    assert "upgrade moves one lock, and -o r-{python}.txt names several" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before

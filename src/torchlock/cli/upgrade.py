@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shlex
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli import lock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
+from torchlock.cli.lock_files import FIELDS
 from torchlock.cli.lock_inputs import input_files, inputs_of, is_pylock
 from torchlock.cli.lock_output import with_wheelhouse
 from torchlock.cli.lock_upgrades import refuse_overridden
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from torchlock.lock import Lock
     from torchlock.report.together import NewFile
     from torchlock.terms import ParsedRequirement
+
+
+# A field in the name of a lock, as in requirements-{python}.txt.
+_FIELD = re.compile(rf"\{{(?:{'|'.join(FIELDS)})\}}")
 
 
 class _Run(NamedTuple):
@@ -132,6 +138,7 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
 
         text = read_text(output)
     found = recorded(text, arguments)
+    _refuse_fields(output, found.words)
     for option in found.missing:
         told = f"{output} was made with {option}, which is not taken from a file: if it is needed, give it again"
         console.say("warning", told)
@@ -140,6 +147,21 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
     values["requirements"] = values["requirements"] if found.words else []
     values["argv"] = found.words or _command(arguments, output)
     return argparse.Namespace(**values)
+
+
+def _refuse_fields(output: str, words: Sequence[str]) -> None:
+    """Refuse a lock that is one of several files with fields in their name: the others would not move with it.
+
+    Raises:
+        InputError: it is one, by its name or by the command in its first lines.
+    """
+    values = [value.rpartition("=")[2] for value in (output, *words)]
+    named = next((value for value in values if _FIELD.search(value)), "")
+    if named:
+        raise InputError(
+            f"upgrade moves one lock, and -o {named} names several",
+            hint="change the input, then lock again with torchlock lock -P NAME and this -o",
+        )
 
 
 def _lock_beside(files: Sequence[str]) -> str:
