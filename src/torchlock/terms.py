@@ -58,6 +58,11 @@ class ParsedRequirement(NamedTuple):
     sources: tuple[Source, ...] = ()
     file: str = ""
 
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether this is a value of --upgrade-package: an override does not replace it."""
+        return self.origin.path is None and self.origin.text.startswith("--upgrade-package ")
+
 
 @dataclass(slots=True)
 class Inputs:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.cli.lock_upgrades import packages_of_groups, upgraded_packages
+from torchlock.cli.lock_upgrades import packages_of_groups, refuse_overridden, upgraded_packages
 from torchlock.errors import InputError
 from torchlock.lock import Options
 from torchlock.lock.inputs import merge
@@ -71,11 +71,16 @@ def inputs_of(arguments: argparse.Namespace) -> Inputs:
     """All that is asked for: on the command line, and in files."""
     files = _files(arguments)
     asked = [parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
-    limits = [written for written in upgraded_packages(arguments).values() if written]
-    own = Inputs(requirements=asked, constraints=limits)
+    upgraded = upgraded_packages(arguments)
+    own = Inputs(requirements=asked, constraints=[written for written in upgraded.values() if written])
     if files or arguments.constraints or arguments.overrides:
-        return merge(own, *_read(files, arguments))
+        own = merge(own, *_read(files, arguments))
+        refuse_overridden({name: _specifier(written) for name, written in upgraded.items()}, own)
     return own
+
+
+def _specifier(written: ParsedRequirement | None) -> str:
+    return "" if written is None or written.requirement is None else str(written.requirement.specifier)
 
 
 def _files(arguments: argparse.Namespace) -> list[str]:

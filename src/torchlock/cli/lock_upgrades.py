@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.manifests.pins import exact_version
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from torchlock.terms import Inputs, ParsedRequirement
 
@@ -37,6 +38,33 @@ def upgraded_packages(arguments: argparse.Namespace) -> dict[str, ParsedRequirem
         if found.setdefault(name, written) != written:
             raise InputError(f"--upgrade-package names {name} twice", hint="use only one of them")
     return found
+
+
+def refuse_overridden(asked: Mapping[str, str], inputs: Inputs) -> None:
+    """Refuse to move a package away from the release that an override pins on all targets.
+
+    ``asked`` has the specifier set for each package.
+
+    Raises:
+        InputError: an override pins another release.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    for written in inputs.overrides:
+        requirement = written.requirement
+        if requirement is None or requirement.marker is not None or requirement.url:
+            continue
+        pinned, name = exact_version(str(requirement.specifier)), normalise(requirement.name)
+        wanted = asked.get(name, "")
+        if not pinned or SpecifierSet(wanted.partition("+")[0]).contains(pinned, prereleases=True):
+            continue
+        path, line, text = written.origin
+        raise InputError(
+            f"the override {text.strip()} excludes {name}{wanted}, and it replaces all other lines on {name}",
+            path=path,
+            line=line,
+            hint="change the override, or leave it out",
+        )
 
 
 def allowed_by(arguments: argparse.Namespace) -> dict[str, str]:
@@ -94,7 +122,7 @@ def refuse_unknown(
     asked = [
         written.requirement.name
         for written in (*inputs.requirements, *inputs.constraints, *inputs.overrides)
-        if written.requirement is not None and not written.origin.text.startswith("--upgrade-package ")
+        if written.requirement is not None and not written.is_upgrade
     ]
     known = {*map(normalise, asked), *map(normalise, locked), *before}
     for name in upgraded_packages(arguments):

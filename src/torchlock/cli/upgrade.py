@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shlex
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli import lock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
-from torchlock.cli.lock_inputs import input_files, is_pylock
+from torchlock.cli.lock_files import FIELDS
+from torchlock.cli.lock_inputs import input_files, inputs_of, is_pylock
 from torchlock.cli.lock_output import with_wheelhouse
+from torchlock.cli.lock_upgrades import refuse_overridden
 from torchlock.cli.recorded_command import recorded
 from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from torchlock.lock import Lock
     from torchlock.report.together import NewFile
     from torchlock.terms import ParsedRequirement
+
+
+# A field in the name of a lock, as in requirements-{python}.txt.
+_FIELD = re.compile(rf"\{{(?:{'|'.join(FIELDS)})\}}")
 
 
 class _Run(NamedTuple):
@@ -56,12 +63,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from torchlock.cli.fetch import check_wheelhouse
 
         check_wheelhouse(arguments)
+    refuse_overridden(asked, inputs_of(arguments))
     plan = Plan([*arguments.files, *arguments.constraints], asked)
     versions = _search(plan, asked, arguments, console)
     if versions is None:
         return FOUND
     dry = arguments.dry_run or arguments.diff or arguments.check
-    pins = [f"{name}=={versions[name][0]}" if asked[name] else name for name in asked if name in versions]
+    pins = [
+        f"{name}{spec if '+' in spec else f'=={versions[name][0]}'}" if spec else name
+        for name, spec in asked.items()
+        if name in versions
+    ]
     final = _locked(arguments, plan.closed(versions), pins, console, final=not dry, json=arguments.json)
     if final.code != OK:
         final.said.release()
@@ -130,6 +142,7 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
 
         text = read_text(output)
     found = recorded(text, arguments)
+    _refuse_fields(output, found.words)
     for option in found.missing:
         told = f"{output} was made with {option}, which is not taken from a file: if it is needed, give it again"
         console.say("warning", told)
@@ -138,6 +151,21 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
     values["requirements"] = values["requirements"] if found.words else []
     values["argv"] = found.words or _command(arguments, output)
     return argparse.Namespace(**values)
+
+
+def _refuse_fields(output: str, words: Sequence[str]) -> None:
+    """Refuse a lock that is one of several files with fields in their name: the others would not move with it.
+
+    Raises:
+        InputError: it is one, by its name or by the command in its first lines.
+    """
+    values = [value.rpartition("=")[2] for value in (output, *words)]
+    named = next((value for value in values if _FIELD.search(value)), "")
+    if named:
+        raise InputError(
+            f"upgrade moves one lock, and -o {named} names several",
+            hint="change the input, then lock again with torchlock lock -P NAME and this -o",
+        )
 
 
 def _lock_beside(files: Sequence[str]) -> str:
@@ -180,9 +208,12 @@ def _search(
     upgraded = [f"{name}{spec}" if exact_version(spec) else name for name, spec in asked.items()]
     ranges = [f"{name}{spec}" for name, spec in asked.items() if spec and not exact_version(spec)]
     while True:
-        tried = _locked(arguments, plan.opened(), upgraded, console, more=ranges)
+        searched = _for_build(plan.build_freed(), arguments)
+        tried = _locked(searched, plan.opened(), upgraded, console, more=ranges)
         if tried.code == OK:
-            return _versions(_pins(tried.written.items(), arguments))
+            versions = _versions(_pins(tried.written.items(), arguments))
+            _refuse_unwritten(plan, versions, arguments)
+            return versions
         conflicts = [result for result in tried.results if isinstance(result, Conflict)]
         lines = _conflicting(conflicts[-1]) if conflicts else []
         if not plan.follow(lines):
@@ -191,6 +222,31 @@ def _search(
                 words = shlex.join([*(f"{name}{spec}" for name, spec in asked.items()), *others])
                 console.say("hint", f"to move {', '.join(others)} as well: torchlock upgrade {words}")
             return None
+
+
+def _for_build(build: str, arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments to search a release of a build, if the existing lock has it from the PyTorch index."""
+    if not build or arguments.accelerator or not Path(arguments.output).is_file():
+        return arguments
+    from torchlock.manifests.lock_comments import read_lock_comments
+    from torchlock.manifests.text import read_text
+
+    if read_lock_comments(read_text(arguments.output)).label != build:
+        return arguments
+    return argparse.Namespace(**{**vars(arguments), "accelerator": [build]})
+
+
+def _refuse_unwritten(plan: Plan, versions: Mapping[str, Sequence[str]], arguments: argparse.Namespace) -> None:
+    """Refuse a label that neither a line nor --accelerator can hold: the next lock would be of another build.
+
+    Raises:
+        InputError: it is one.
+    """
+    if plan.build and plan.build not in (arguments.accelerator or ()) and not plan.names_build(versions):
+        raise InputError(
+            f"no line of the input pins a version, so none can name the build +{plan.build}",
+            hint=f"use --accelerator {plan.build}, and name the version without a label",
+        )
 
 
 def _conflicting(conflict: Conflict) -> list[ParsedRequirement]:

@@ -48,13 +48,22 @@ class Plan:
 
     def __init__(self, paths: Iterable[str], asked: Mapping[str, str]) -> None:
         self._asked = asked
+        self.build = build_asked(asked)
         self.documents = list(_documents(paths))
         self._free: list[Line] = []
+        self._labelled = {line.entry.name for line in self._lines() if "+" in line.entry.specifier}
         led = any(name in FAMILY and not exact_version(specifier) for name, specifier in asked.items())
         for line in self._lines():
             name = line.entry.name
-            if name in asked and line.entry.specifier and not _may_stay(line.entry, asked[name]):
+            if name in asked and line.entry.specifier and not self._may_stay(line, asked[name]):
                 self._open(line)
+            elif (
+                self.build
+                and name in FAMILY
+                and name not in asked
+                and label_of(line.entry) not in ("", self.build)
+            ):
+                self._open(line)  # the family comes from one build
             elif led and name in FAMILY and name not in asked and line.entry.specifier and self._is_editable(line):
                 self._free.append(line)  # it must not hold back the newest release of the others
 
@@ -123,6 +132,22 @@ class Plan:
         for document, specifiers in self._by_document(self._final(versions)):
             yield from changes_of(document, edits_of(document, specifiers))
 
+    def build_freed(self) -> str:
+        """The build whose label the free lines of the torch family lose in ``opened``; "" if none does.
+
+        Raises:
+            InputError: the lines have different labels.
+        """
+        if self.build or all(exact_version(self._asked.get(line.entry.name, "")) for line in self._free):
+            return ""
+        found = {label_of(line.entry): line for line in self._free if line.entry.name in FAMILY}
+        found.pop("", None)
+        if len(found) > 1:
+            told = " and ".join(f"+{label}" for label in found)
+            hint = "name the release with its label, like torch==2.9.1+cu128"
+            raise InputError(f"the lines of the input name several builds: {told}", hint=hint)
+        return next(iter(found), "")
+
     def _final(self, versions: Mapping[str, Sequence[str]]) -> dict[Line, str]:
         """The lines that exclude these versions, each with its new specifier.
 
@@ -130,14 +155,54 @@ class Plan:
         """
         found = {}
         for line in self._free:
-            several = versions.get(line.entry.name, ())
-            for version in several[::-1] if several and not _admits_all(line.entry.specifier, several) else ():
+            several = [self._version(line, each) for each in versions.get(line.entry.name, ())]
+            if all(self._admits(line, each) for each in several):
+                continue
+            for version in several[::-1]:
                 new = moved(line.document, line.entry, version)
                 if _admits_all(new, several) or version == several[0]:
-                    if not admits(line.entry, version):
+                    if not self._admits(line, version):
                         found[line] = new
                     break
         return found
+
+    def _version(self, line: Line, version: str) -> str:
+        """The version for a line, with the label of the build if that is asked for."""
+        name, base = line.entry.name, version.partition("+")[0]
+        if self._takes_label(line):
+            label = exact_version(self._asked.get(name, "")).partition("+")[2]
+            label = label or (self.build if name in FAMILY and label_of(line.entry) else "")
+            return f"{base}+{label}" if label else base
+        return base
+
+    def _takes_label(self, line: Line) -> bool:
+        """Whether a label can be written on a line: a pin, and of several for a package those that have one."""
+        is_pin = bool(exact_version(line.entry.specifier))
+        return is_pin and (line.entry.name not in self._labelled or bool(label_of(line.entry)))
+
+    def _admits(self, line: Line, version: str) -> bool:
+        """Whether a line need not change for a version; a pin without a label does not name the build."""
+        label = version.partition("+")[2]
+        return admits(line.entry, version) and (
+            not label or not self._takes_label(line) or label_of(line.entry) == label
+        )
+
+    def _may_stay(self, line: Line, asked: str) -> bool:
+        """Whether a line need not change: it allows the version that is asked for, or has only lower bounds."""
+        version = exact_version(asked)
+        if version:
+            return self._admits(line, version)
+        clauses = line.entry.specifier.split(",")
+        return all(clause.strip().startswith(">") for clause in clauses)
+
+    def names_build(self, versions: Mapping[str, Sequence[str]]) -> bool:
+        """Whether a line will pin a member of the torch family with the label that is asked for."""
+        final = self._final(versions)
+        return any(
+            final.get(line, line.entry.specifier).endswith(f"+{self.build}")
+            for line in self._lines()
+            if line.entry.name in FAMILY
+        )
 
     def _contents(self, specifiers: Mapping[Line, str]) -> dict[str, bytes]:
         return {
@@ -152,13 +217,26 @@ class Plan:
                 yield document, own
 
 
-def _may_stay(entry: Entry, asked: str) -> bool:
-    """Whether a line need not change: it allows the one version that is asked for, or has only lower bounds."""
-    version = exact_version(asked)
-    if version:
-        return admits(entry, version)
-    clauses = entry.specifier.split(",")
-    return all(clause.strip().startswith(">") for clause in clauses)
+def label_of(entry: Entry) -> str:
+    """The label of the build that an entry pins; "" if it pins none."""
+    return exact_version(entry.specifier).partition("+")[2]
+
+
+def build_asked(asked: Mapping[str, str]) -> str:
+    """The build of the torch family that is asked for by a label; "" if none is.
+
+    Raises:
+        InputError: several are, or a label is not that of one version.
+    """
+    for name, specifier in asked.items():
+        if "+" in specifier and not exact_version(specifier):
+            raise InputError(f"{name}{specifier}: a label names one version", hint=f"use {name}==VERSION+LABEL")
+    labels = {exact_version(each).partition("+")[2]: name for name, each in asked.items() if name in FAMILY}
+    labels.pop("", None)
+    if len(labels) > 1:
+        told = " and ".join(f"{name}{asked[name]}" for name in labels.values())
+        raise InputError(f"{told} ask for different builds", hint="use one build for the torch family")
+    return next(iter(labels), "")
 
 
 def _admits_all(specifier: str, versions: Iterable[str]) -> bool:

@@ -50,7 +50,7 @@ def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
     def fit(written: ParsedRequirement) -> ParsedRequirement:
         requirement = written.requirement
         replaced = requirement is not None and written.url is None and normalise(requirement.name) in overridden
-        return written if replaced else _fitted(written, target, root)
+        return written if replaced and not written.is_upgrade else _fitted(written, target, root)
 
     fitted = replace(
         inputs,

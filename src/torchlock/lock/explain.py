@@ -118,6 +118,9 @@ class _Narrator:
                 yield from list(self._overridden(dependency.name)) or self._absent(dependency)
                 return
         names = {dependency_of(unit.written).name for unit in self._units}
+        if len(names) == 1 and (excluded := self._excluded_upgrade(*names)):
+            yield excluded
+            return
         if len(names) == 1 and len(self._units) > 1:
             asked = " and ".join(readable_specifier(dependency_of(unit.written).specifier) for unit in self._units)
             name = names.pop()
@@ -173,6 +176,17 @@ class _Narrator:
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
             yield f"{CONCLUSION}{'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
+
+    def _excluded_upgrade(self, name: str) -> str:
+        """That an override excludes the release of --upgrade-package; "" if none does."""
+        overrides = [
+            override.specifier for override in self._universe.overrides_on(name) or () if override.specifier
+        ]
+        upgrades = [dependency_of(unit.written).specifier for unit in self._units if unit.written.is_upgrade]
+        if not overrides or not upgrades or self._universe.mask(name, ",".join([*overrides, *upgrades])):
+            return ""
+        asked = " and ".join(map(readable_specifier, [*overrides, *upgrades]))
+        return f"no {name} that installs here satisfies the override and --upgrade-package together: {asked}"
 
     def _overridden(self, name: str) -> Iterator[str]:
         """The overrides on a package that no release satisfies, and why those that would are rejected."""

@@ -215,7 +215,8 @@ def user_requirements(
         units.append(UserRequirement(written, tuple(needs)))
     for written in inputs.constraints:
         dependency = constraint_of(written)
-        if universe.target.holds(dependency.marker) and universe.overrides_on(dependency.name) is None:
+        replaced = None if written.is_upgrade else universe.overrides_on(dependency.name)
+        if universe.target.holds(dependency.marker) and replaced is None:
             mask = universe.mask(dependency.name, dependency.specifier)
             units.append(UserRequirement(written, limits=((dependency.name, mask),)))
     return units, notes
