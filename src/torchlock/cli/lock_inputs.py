@@ -60,11 +60,21 @@ def is_pylock(arguments: argparse.Namespace) -> bool:
 
 
 def existing_lock(arguments: argparse.Namespace) -> ExistingLock:
-    """The lock in the output file; nothing for a form of --emit that is not read as a lock."""
+    """The lock in the output file; with --emit nothing, except constraints that replace earlier ones."""
     from torchlock.cli.existing_lock import ExistingLock
 
-    is_lock = arguments.emit in (None, "constraints")
-    return ExistingLock(arguments.output if is_lock else None, pylock=is_pylock(arguments))
+    path = arguments.output
+    if path and arguments.emit:
+        path = path if arguments.emit == "constraints" and _is_constraints(path) else None
+    return ExistingLock(path, pylock=is_pylock(arguments))
+
+
+def _is_constraints(path: str) -> bool:
+    from torchlock.cli.output import is_existing_output
+    from torchlock.manifests.text import read_text
+    from torchlock.report.emit import form_of
+
+    return is_existing_output(path) and form_of(read_text(path)) == "constraints"
 
 
 def inputs_of(arguments: argparse.Namespace) -> Inputs:
@@ -161,7 +171,7 @@ def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
     read_from = {item.origin.path for item in written if item.origin.path is not None}
     read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
     if arguments.emit:
-        guard_emitted(arguments.output, read_from)
+        guard_emitted(arguments.output, read_from, arguments.emit)
         return
     guard_lock(arguments.output, read_from, pylock=is_pylock(arguments))
 
