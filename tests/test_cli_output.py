@@ -441,3 +441,36 @@ def test_a_fix_does_not_undo_what_was_edited_meanwhile(
     )
     assert Path("list.txt").read_text() == "edited\n"
     assert sorted(path.name for path in Path().iterdir()) == ["list.txt", "site"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("pylock.bad.name.toml", "PEP 751 allows"),
+        ("pylock.{platform}.{python}.toml", "PEP 751 allows"),
+        ("pylock-cpu.toml", "PEP 751 allows"),
+        ("requirements.toml", "ends with .toml"),
+        ("REQUIREMENTS.TOML", "ends with .toml"),
+        ("locked.json", "ends with .json"),
+        ("locked.yaml", "ends with .yaml"),
+    ],
+)
+def test_a_lock_is_not_named_like_another_format(
+    name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert main([*LOCK, "-o", name]) == 2
+    assert says in capsys.readouterr().err
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["pylock.toml", "pylock.{platform}-{python}.toml", "other.toml"])
+def test_a_pylock_has_its_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert main([*LOCK, *(["--format", "pylock"] if name == "other.toml" else []), "-o", name]) == 0
+    (written,) = folder.iterdir()
+    assert 'lock-version = "1.0"' in written.read_text()

@@ -11,7 +11,7 @@ import tomli
 
 from torchlock.audit import Auditor
 from torchlock.cli.main import main
-from torchlock.report.emit import FORMS, docker
+from torchlock.report.emit import FORMS, docker, form_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ def test_audit_reads_what_is_emitted_and_finds_nothing(
 
 def test_constraints_are_kept_like_a_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "constraints.txt"
-    path.write_text("# This file was made by torchlock\nnumpy==2.0.1\n")
+    assert main(["lock", "numpy==2.0.1", *TARGET, "--emit", "constraints", "-o", str(path)]) == 0
     assert main(["lock", "torchaudio==2.5.1", "numpy", *TARGET, "--emit", "constraints", "-o", str(path)]) == 0
     assert "numpy==2.0.1\n" in path.read_text()
 
@@ -151,6 +151,61 @@ def test_a_file_of_somebody_else_is_kept(tmp_path: Path, capsys: pytest.CaptureF
     path.write_text('[project]\nname = "x"\n')
     assert main(["lock", "numpy", *TARGET, "--emit", "uv", "-o", str(path)]) == 2
     assert path.read_text() == '[project]\nname = "x"\n'
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_lock_is_not_replaced(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "k.txt"
+    assert main(["lock", "six", *TARGET, "-o", str(path)]) == 0
+    before = path.read_text()
+    capsys.readouterr()
+    assert "no --emit has written it" in refused(capsys, "six", *TARGET, "--emit", form, "-o", str(path))
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_recognised(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert form_of(emitted(capsys, form, "six")) == form
+    if form in ("constraints", "uv"):
+        assert main(["lock", "six", *MANY, "--emit", form]) == 0
+        assert form_of(capsys.readouterr().out) == form
+
+
+def test_several_builds_for_uv_are_recognised(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lock", "torch==2.8.0", *BUILDS, "--emit", "uv"]) == 0
+    assert form_of(capsys.readouterr().out) == "uv"
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        *(
+            ("constraints", name)
+            for name in ("pyproject.toml", "setup.py", "uv.lock", "Pipfile", "requirements.in")
+        ),
+        *(("constraints", name) for name in ("pylock.toml", "uv.toml", "renovate.json", "Dockerfile")),
+        ("poetry", "poetry.lock"),
+        ("uv", "uv.toml"),
+        ("uv", "requirements.txt"),
+        ("docker", "pyproject.toml"),
+        ("conda", "Dockerfile"),
+        ("renovate", "environment.yml"),
+    ],
+)
+def test_a_name_of_another_format_is_refused(
+    form: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    said = refused(capsys, "six", *TARGET, "--emit", form, "-o", str(path))
+    assert f"cannot be used for --emit {form}: this is the name of" in said
+    assert not path.exists()
+
+
+def test_only_constraints_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "form"
+    assert main(["lock", "numpy==2.0.1", *TARGET, "--emit", "docker", "-o", str(path)]) == 0
+    assert main(["lock", "numpy", *TARGET, "--emit", "constraints", "-o", str(path)]) == 0
+    assert "numpy==2.0.1" not in path.read_text()
 
 
 def test_a_bot_moves_the_stack_together(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -164,6 +165,27 @@ def test_a_pylock_keeps_what_is_known_and_drops_what_is_not_there(
     assert wheel["path"] == "alpha-1.0-py3-none-any.whl"
     assert "url" not in wheel
     assert str(wheel["upload-time"]) == "2025-01-01 00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [
+        ("environments = [\"python_version == '3.11'\"]", "the environments of the lock exclude Python 3.13, "),
+        ("environments = [\"sys_platform == 'win32'\"]", "the environments of the lock exclude Python 3.13, "),
+        ('requires-python = ">=3.11,<3.13"', "the lock is for Python >=3.11,<3.13, not for Python 3.13, "),
+    ],
+)
+def test_a_target_that_the_lock_excludes_is_named(
+    stated: str, says: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = pylock(server)
+    path.write_text(re.sub(r"(lock-version = .*\n)", rf"\1{stated}\n", path.read_text()))
+    assert main(["fetch", "pylock.toml", "--python", "3.13", "--platform", "linux-x86_64"]) == 1
+    said = capsys.readouterr().err
+    assert f"error: pylock.toml: {says}" in said
+    assert "install without a network" not in said
+    assert not wheels()
+    assert main(["fetch", "pylock.toml"]) == 0  # without targets: all files
 
 
 def test_two_locks_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,8 +58,14 @@ def plan_of(locks: Sequence[LockFile], order: Order, console: Console) -> Plan:
     packages, every = [], []
     for lock in locks:
         settings, sources = _sources(lock, order, console)
-        locator = Locator(sources, order.targets)
-        packages.append({package.number: locator.files(lock, package) for package in lock.packages})
+        excluded = [(target, why) for target in order.targets if (why := lock.why_not(target))]
+        missing += [Missing(lock.path, 0, "", why) for _, why in excluded]
+        targets = [each for each in order.targets if all(each != target for target, _ in excluded)]
+        locator = Locator(sources, targets)
+        is_wanted = bool(targets) or not order.targets  # a locator without targets finds all files
+        packages.append(
+            {package.number: locator.files(lock, package) if is_wanted else [] for package in lock.packages}
+        )
         missing += locator.missing
         # The credentials of each index are needed for its files.
         every.append(replace(settings, extra_index_urls=settings.index_urls, index_url=None))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from torchlock.solve.sharing import Sharing
     from torchlock.target import Target
 
+# The names that PEP 751 allows.
+_PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
+
 
 def check_usage(arguments: argparse.Namespace, console: Console) -> None:
     """Refuse options that contradict each other.
@@ -55,16 +58,26 @@ def is_pylock(arguments: argparse.Namespace) -> bool:
     if arguments.emit:
         return False
     if arguments.format is None:
-        return bool(re.fullmatch(r"pylock(\.[^.]+)?\.toml", Path(arguments.output or "").name))
+        return bool(_PYLOCK.fullmatch(Path(arguments.output or "").name))
     return bool(arguments.format == "pylock")
 
 
 def existing_lock(arguments: argparse.Namespace) -> ExistingLock:
-    """The lock in the output file; nothing for a form of --emit that is not read as a lock."""
+    """The lock in the output file; with --emit nothing, except constraints that replace earlier ones."""
     from torchlock.cli.existing_lock import ExistingLock
 
-    is_lock = arguments.emit in (None, "constraints")
-    return ExistingLock(arguments.output if is_lock else None, pylock=is_pylock(arguments))
+    path = arguments.output
+    if path and arguments.emit:
+        path = path if arguments.emit == "constraints" and _is_constraints(path) else None
+    return ExistingLock(path, pylock=is_pylock(arguments))
+
+
+def _is_constraints(path: str) -> bool:
+    from torchlock.cli.output import is_existing_output
+    from torchlock.manifests.text import read_text
+    from torchlock.report.emit import form_of
+
+    return is_existing_output(path) and form_of(read_text(path)) == "constraints"
 
 
 def inputs_of(arguments: argparse.Namespace) -> Inputs:
@@ -166,9 +179,30 @@ def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
     read_from = {item.origin.path for item in written if item.origin.path is not None}
     read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
     if arguments.emit:
-        guard_emitted(arguments.output, read_from)
+        guard_emitted(arguments.output, read_from, arguments.emit)
         return
     guard_lock(arguments.output, read_from, pylock=is_pylock(arguments))
+    _refuse_name(arguments)
+
+
+def _refuse_name(arguments: argparse.Namespace) -> None:
+    """Refuse a name for the lock that says another format than the one that is written.
+
+    Raises:
+        InputError: it does.
+    """
+    name = Path(arguments.output).name
+    if not re.search(r"(?i)\.(toml|json|ya?ml|ini|cfg)$", name):
+        return
+    if re.fullmatch(r"(?i)pylock[.-].*toml", name) and not _PYLOCK.fullmatch(name):
+        said = "is not a name of a lock: PEP 751 allows pylock.toml and pylock.NAME.toml, where NAME has no dot"
+        hint = "join several fields with a hyphen, like -o 'pylock.{platform}-{python}.toml'"
+        raise InputError(said, path=arguments.output, hint=hint)
+    if not is_pylock(arguments):
+        said = f"is not a name for a requirements file, because it ends with {Path(name).suffix.lower()}"
+        raise InputError(
+            said, path=arguments.output, hint="name it like requirements.txt, or pylock.toml (PEP 751)"
+        )
 
 
 def options_of(

@@ -120,4 +120,36 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
         if table.file.of_project and (said := objection(key, items, table.file.folder)):
             raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line")
         values[attribute] = items if many else items[0]
+        try:
+            _check(key, items)
+        except InputError as error:
+            raise table.wrong(error.message.removeprefix("--"), error.hint) from error
     return NamedTarget(name, argparse.Namespace(**values))
+
+
+def _check(key: str, values: Sequence[str]) -> None:
+    """Refuse values of a key that no target can have; the message begins with its option.
+
+    Raises:
+        InputError: there is one.
+    """
+    from torchlock.cli.cells import pythons_in
+    from torchlock.cli.target import accelerator_of, libraries_of
+    from torchlock.knowledge import systems
+    from torchlock.knowledge.gpus import parse_gpus
+    from torchlock.target import Platform, PythonVersion
+
+    if key == "system-lib":
+        libraries_of(values)
+    for value in values:
+        if key == "python":
+            versions = [version for version in pythons_in(value) if version[:1].isdigit()]
+            list(map(PythonVersion.parse, versions))
+        elif key == "platform" and value != "host":
+            Platform.parse(value)
+        elif key == "accelerator" and value:
+            accelerator_of(value, None)
+        elif key == "gpu" and value != "host":
+            parse_gpus(value)
+        elif key == "system" and value not in ("host", "none"):
+            systems.load(value)

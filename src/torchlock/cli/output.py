@@ -42,14 +42,14 @@ def guard_report(path: str | None, inputs: Iterable[str]) -> None:
         _refuse_output(path, inputs, "a report", _why_no_report, _owner, hint)
 
 
-def guard_emitted(path: str, inputs: Iterable[str]) -> None:
+def guard_emitted(path: str, inputs: Iterable[str], form: str) -> None:
     """Refuse to write a form for another tool over anything but an earlier one: no file of a project is replaced.
 
     Raises:
-        InputError: the output is a folder, an input, or a file of another kind.
+        InputError: the output is a folder, an input, a file of another kind, or has the name of one.
     """
     hint = "name another file with -o, and copy from it what you need"
-    _refuse_output(path, inputs, "a form of --emit", _why_not_emitted, lambda _: "", hint)
+    _refuse_output(path, inputs, f"--emit {form}", _why_not_emitted, lambda name: _owner_of_form(name, form), hint)
 
 
 def guard_export(path: str | None) -> None:
@@ -177,6 +177,17 @@ def _owner_of_pylock(path: str) -> str:
     return "" if kind_by_name(os.path.realpath(path)) == "pylock" else _owner(path)
 
 
+def _owner_of_form(path: str, form: str) -> str:
+    """The owner of a name, if this form of --emit is not for that name."""
+    from torchlock.manifests.detection import is_list_name
+    from torchlock.report.emit import OWNERS
+
+    if form != "constraints" and is_list_name(path):
+        return "a list of requirements"
+    owner = _owner_of_list(path)
+    return "" if owner == OWNERS.get(form) else owner
+
+
 def _existing_text(path: str, hint: str) -> str:
     """The text of an existing file; "" if there is none, or it is blank.
 
@@ -208,9 +219,9 @@ def _why_no_export(text: str) -> str:
 
 
 def _why_not_emitted(text: str) -> str:
-    from torchlock.report.own_outputs import is_emitted
+    from torchlock.report.emit import form_of
 
-    return "" if is_emitted(text) else "torchlock has not written it"
+    return "" if form_of(text) else "no --emit has written it"
 
 
 def _why_no_pylock(text: str) -> str:

@@ -125,7 +125,7 @@ def platform_of(
         own if name is None and own else Platform.of_host() if name == "host" else Platform.parse(name or "")
     )
     written = f"--platform {name}" if name not in (None, "host", *PLATFORMS) else ""
-    stated = _stated_libraries(stated_libraries)
+    stated = libraries_of(stated_libraries)
     system = _system(system_name)
     libraries: dict[str, str | None] = {}
     if system is not None:
@@ -223,7 +223,12 @@ def _system(name: str) -> System | None:
     return systems.load(name)
 
 
-def _stated_libraries(options: Sequence[str]) -> dict[str, str | None]:
+def libraries_of(options: Sequence[str]) -> dict[str, str | None]:
+    """The versions that --system-lib states; None for a library that is not there.
+
+    Raises:
+        InputError: a value is invalid, or a library has two versions.
+    """
     from packaging.version import Version
 
     stated: dict[str, str | None] = {}

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Missing(NamedTuple):
-    """What of a package cannot be brought, and why. ``line`` is that of the lock at ``path``."""
+    """What of a package cannot be brought, and why. ``line`` is that of the lock at ``path``.
+
+    ``package`` is "" for a target that the whole lock excludes.
+    """
 
     path: str
     line: int
@@ -29,7 +32,7 @@ class Missing(NamedTuple):
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line else self.path
-        return f"{where}: {self.package}: {self.reason}"
+        return ": ".join(filter(None, [where, self.package, self.reason]))
 
 
 class Found(NamedTuple):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document, Entry, IndexLine
+    from torchlock.target import Target
 
 _OTHERS = {
     "uv.lock": "uv export --format pylock.toml -o pylock.toml",
@@ -58,6 +62,8 @@ class LockFile(NamedTuple):
     """A lock. ``kind`` is ``requirements`` or ``pylock``; ``indexes`` are the index lines of the file.
 
     ``notes`` name what cannot be brought, because it is no file of an index: folders and repositories.
+    ``environments`` are the markers of the targets that a pylock.toml is for, and ``requires_python`` its Pythons;
+    empty if it does not say.
     """
 
     path: str
@@ -66,6 +72,18 @@ class LockFile(NamedTuple):
     packages: tuple[LockedPackage, ...]
     indexes: tuple[IndexLine, ...] = ()
     notes: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    requires_python: str = ""
+
+    def why_not(self, target: Target) -> str:
+        """Why the lock is not for a target; "" if it is, or if that cannot be told."""
+        with suppress(ValueError):
+            if not SpecifierSet(self.requires_python).contains(target.python.full, prereleases=True):
+                return f"the lock is for Python {self.requires_python}, not for {target}"
+        with suppress(InputError):
+            if self.environments and not any(target.holds(marker) for marker in self.environments):
+                return f"the environments of the lock exclude {target}"
+        return ""
 
 
 def read_lock_file(path: str) -> LockFile:
@@ -89,7 +107,16 @@ def read_lock_file(path: str) -> LockFile:
     notes: list[str] = []
     read = _of_pylock if kind == "pylock" else _of_requirements
     packages = tuple(read(document, notes))
-    return LockFile(path, kind, text, packages, tuple(document.indexes), tuple(notes))
+    found = LockFile(path, kind, text, packages, tuple(document.indexes), tuple(notes))
+    return found if kind != "pylock" else _with_environments(found)
+
+
+def _with_environments(lock: LockFile) -> LockFile:
+    from torchlock.manifests.syntax.toml import Tree
+
+    tree = Tree(lock.text, lock.path)
+    environments = tuple(map(str, tree.array("environments")))
+    return lock._replace(environments=environments, requires_python=tree.string("requires-python"))
 
 
 def _of_requirements(document: Document, notes: list[str]) -> Iterator[LockedPackage]:

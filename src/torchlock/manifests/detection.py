@@ -58,6 +58,7 @@ _OF_OTHERS = (
     _Unread(r"cloudbuild\.ya?ml", "a configuration of Google Cloud Build", True),
     _Unread(r"\.?readthedocs\.ya?ml", "a configuration of Read the Docs", True),
     _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "installer settings"),
+    _Unread(r"renovate\.json5?|\.renovaterc(\.json5?)?", "settings of Renovate"),
     _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
     _Unread(r"manifest\.in", "a list of files for a source distribution"),
     _Unread(r"cmakelists\.txt|.*\.cmake", "a CMake script"),
@@ -179,6 +180,12 @@ def belongs_to(path: str) -> str:
     if kind is None:
         return _what(path, _OF_OTHERS)
     return "" if kind == "requirements" else f"a file of the format {kind}"
+
+
+def is_list_name(path: str) -> bool:
+    """Whether a name says that its file is a list for pip, as ``dev-requirements.txt`` does."""
+    name = PurePath(path).name.lower()
+    return PurePath(name).suffix in LISTS and _LIST_NAME.search(name) is not None
 
 
 def may_hold_requirements(path: str) -> bool:

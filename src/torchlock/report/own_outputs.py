@@ -39,11 +39,6 @@ def is_own_lock(text: str) -> bool:
     return re.search(rf'^(?:{FIRST_LINE}\b|created-by = "torchlock"$)', text, re.MULTILINE) is not None
 
 
-def is_emitted(text: str) -> bool:
-    """Whether torchlock wrote this form for another tool; one of JSON says so in its description."""
-    return text.startswith((FIRST_LINE, '{\n  "description": [\n    "' + FIRST_LINE.removeprefix("# ")))
-
-
 def is_pylock(text: str) -> bool:
     """Whether this is a pylock.toml (PEP 751); it may be damaged."""
     return all(re.search(rf"^{key}[ \t]*=", text, re.MULTILINE) for key in ("lock-version", "created-by"))

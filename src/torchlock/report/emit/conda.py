@@ -11,7 +11,7 @@ from torchlock.report.emit.subject import of_one_target
 if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
 
-_USE = """\
+USE = """\
 Use it with: conda env create --name NAME --file FILE
 torch and its partners come from the index of pip, for which they are locked; conda's own builds are others."""
 
@@ -33,7 +33,7 @@ def render(subject: Subject) -> str:
     options = [line for line in subject.options if not line.startswith("#")]
     return "\n".join(
         [
-            *subject.header(_USE),
+            *subject.header(USE),
             *subject.optional(),
             "",
             "channels:",

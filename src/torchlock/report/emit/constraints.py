@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torchlock.lock.joined import JoinedPin
     from torchlock.report.emit.subject import Subject
 
-_USE = """\
+USE = """\
 It installs nothing by itself. Use it with one of these:
     pip install -c FILE REQUIREMENT
     uv pip install -c FILE REQUIREMENT"""
@@ -26,7 +26,7 @@ def render(subject: Subject) -> str:
         InputError: there are several builds.
     """
     of_one_build(subject, "constraints")
-    head = [*subject.header(_USE), *subject.undeclared(), "", *subject.options]
+    head = [*subject.header(USE), *subject.undeclared(), "", *subject.options]
     return "\n".join([*head, *pin_lines(subject)]) + "\n"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.systems import System
     from torchlock.report.emit.subject import Subject
 
-_USE = """\
+USE = """\
 Write the lock with the same command, with -o requirements.txt in place of --emit docker."""
 # The releases that the official images of Python are based on, newest first, each with its oldest Python.
 _BASES = (("debian-13", 9), ("debian-12", 7), ("debian-11", 6))
@@ -37,7 +37,7 @@ def render(subject: Subject) -> str:
         )
     system = subject.system if subject.system is not None else _fitting(subject)
     packages = _packages(subject, system)
-    lines = [*subject.header(_USE), *subject.optional(), *_driver(subject), "", f"FROM {_image(system, subject)}"]
+    lines = [*subject.header(USE), *subject.optional(), *_driver(subject), "", f"FROM {_image(system, subject)}"]
     lines += [*_installation(system, packages), "WORKDIR /app", "COPY requirements.txt ."]
     pip = "python3 -m pip" if system.id.startswith("ubuntu") else "pip"
     lines.append(f"RUN {pip} install --no-cache-dir -r requirements.txt")

@@ -9,7 +9,7 @@ from torchlock.report.emit.subject import index_name, of_one_target, plain, quot
 if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
 
-_USE = """\
+USE = """\
 Put these tables into the pyproject.toml of the project, and run:
     pdm lock --python "=={python}.*" --platform {platform}
 Without these options, pdm locks for every machine, and these versions are for one."""
@@ -22,7 +22,7 @@ def render(subject: Subject) -> str:
         InputError: there are several targets; an override has no marker.
     """
     of_one_target(subject, "pdm")
-    use = _USE.format(python=subject.python, platform=subject.target.platform.spelled)
+    use = USE.format(python=subject.python, platform=subject.target.platform.spelled)
     lines = [*subject.header(use), *subject.undeclared(), "", "[tool.pdm.resolution.overrides]"]
     lines += [f"{each.pin.name} = {quoted('==' + plain(each.pin, 'pdm'))}" for each in subject.pins]
     for page, names in subject.pages.items():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torchlock.lock import Pin
     from torchlock.report.emit.subject import Subject
 
-_USE = """\
+USE = """\
 Put these tables into the pyproject.toml of the project in place of its own entries for these packages,
 and run: poetry lock"""
 
@@ -23,7 +23,7 @@ def render(subject: Subject) -> str:
         InputError: several builds, or a folder of files, which poetry cannot use as a source.
     """
     of_one_build(subject, "poetry")
-    lines = [*subject.header(_USE), "", "[tool.poetry.dependencies]", f"python = {quoted(subject.pythons)}"]
+    lines = [*subject.header(USE), "", "[tool.poetry.dependencies]", f"python = {quoted(subject.pythons)}"]
     values: dict[str, list[str]] = {}
     for each in subject.chosen:
         values.setdefault(each.pin.name, []).append(_value(each.pin))

@@ -13,7 +13,7 @@ from torchlock.report.emit.subject import plain
 if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
 
-_USE = "Put these packageRules into renovate.json. Lock again to allow newer releases."
+USE = "Put these packageRules into renovate.json. Lock again to allow newer releases."
 
 
 def render(subject: Subject) -> str:
@@ -23,7 +23,7 @@ def render(subject: Subject) -> str:
         if each.pin.rules or each.pin.name in FAMILY:
             version = Version(plain(each.pin, "renovate").partition("+")[0])
             bound[each.pin.name] = max(version, bound.get(each.pin.name, version))
-    description = " ".join(line.lstrip("# ") for line in subject.header(_USE))
+    description = " ".join(line.lstrip("# ") for line in subject.header(USE))
     rules: list[dict[str, object]] = [
         {
             "description": "These packages load only in matching releases: one pull request for all of them.",

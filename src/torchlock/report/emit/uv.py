@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torchlock.lock import Pin
     from torchlock.report.emit.subject import Subject
 
-_USE = """\
+USE = """\
 Put these tables into the pyproject.toml of the project, and run: uv lock
 Packages with an entry in [tool.uv.sources] have to be in the dependencies of the project."""
 _BUILDS = """\
@@ -27,7 +27,7 @@ def render(subject: Subject) -> str:
     other.
     """
     several = len(subject.builds) > 1
-    use = _BUILDS.format(first=next(iter(subject.builds))) if several else _USE
+    use = _BUILDS.format(first=next(iter(subject.builds))) if several else USE
     own = {build: _own_pins(subject, build) for build in subject.builds} if several else {}
     lines = [*subject.header(use), *subject.undeclared()]
     if several:
