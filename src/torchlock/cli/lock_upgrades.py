@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests.pins import exact_version
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
@@ -48,7 +47,11 @@ def refuse_overridden(asked: Mapping[str, str], inputs: Inputs) -> None:
     Raises:
         InputError: an override pins another release.
     """
+    if not inputs.overrides:
+        return
     from packaging.specifiers import SpecifierSet
+
+    from torchlock.manifests.pins import exact_version
 
     for written in inputs.overrides:
         requirement = written.requirement
