@@ -267,13 +267,25 @@ def test_what_is_past_or_another_failure_is_left_alone(
 
 @pytest.mark.triggers("TL109")
 def test_numba_compares_the_version_of_numpy(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = "    if numpy_version < (1, 22):\n        pass\n    if numpy_version > (2, 0):\n        pass\n"
+    told = "f'Numba needs NumPy 2.0 or less. Got NumPy {numpy_version[0]}'"
+    source = (
+        f"    if numpy_version < (1, 22):\n        pass\n    if numpy_version > (2, 0):\n        msg = {told}\n"
+    )
     install(site, "numpy", "2.2.0", {"numpy/__init__.py": "", "numpy/version.py": "version = '2.2.0'\n"})
     install(site, "numba", "0.60.0", {"numba/__init__.py": source}, headers="Requires-Dist: numpy<2.1,>=1.22\n")
     first = findings(site, "nothing", capsys)[0]
     assert (first["rule"], first["severity"]) == ("TL109", "warning")
     assert first["says"] == "ImportError: Numba needs NumPy 2.0 or less. Got NumPy 2.2."
     assert "numpy>=1.22,<2.1" in first["remedy"]["commands"][0]["line"]
+
+
+def test_an_earlier_numba_fails_before_it_compares(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """https://github.com/librosa/librosa/issues/1786: what Python prints is not known from its files"""
+    source = "    if numpy_version > (1, 23):\n        raise ImportError('Numba needs NumPy 1.23 or less')\n"
+    install(site, "numpy", "1.26.2", {"numpy/__init__.py": "", "numpy/version.py": "version = '1.26.2'\n"})
+    install(site, "numba", "0.56.4", {"numba/__init__.py": source}, headers="Requires-Dist: numpy<1.24,>=1.18\n")
+    first = findings(site, "nothing", capsys)[0]
+    assert (first["rule"], first["says"]) == ("TL109", None)
 
 
 @pytest.mark.parametrize(
