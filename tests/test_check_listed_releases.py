@@ -143,8 +143,8 @@ def test_archives_alone_show_that_no_wheel_is_for_this_python(
 def test_what_pip_lists_is_about_the_failure_of_uv_before_it() -> None:
     listed = "2.0.0, 2.0.1, 2.1.0, 2.1.1, 2.1.2, 2.2.0, 2.2.1, 2.2.2"
     text = (
-        "error: Distribution `torch==2.5.1 @ registry+https://index.example.org/simple` can't be installed because it "
-        "doesn't have a source distribution or wheel for the current platform\n\n"
+        "error: Distribution `torch==2.5.1 @ registry+https://index.example.org/simple` can't be installed "
+        "because it doesn't have a source distribution or wheel for the current platform\n\n"
         f"$ pip install torch==2.5.1\n{NONE.format('torch==2.5.1', listed)}\npython --version: Python 3.11.6\n"
     )
     finding = judged(text)[0]
@@ -166,7 +166,9 @@ def test_a_page_that_the_index_never_had(label: str, page: str) -> None:
     assert f"/whl/{page}" in finding.remedy.summary
 
 
-@pytest.mark.parametrize("indexes", [PAGE, PAGE.replace("cu121", "cu999"), f"https://index.example.org/simple, {PAGE}1"])
+@pytest.mark.parametrize(
+    "indexes", [PAGE, PAGE.replace("cu121", "cu999"), f"https://index.example.org/simple, {PAGE}1"]
+)
 def test_a_page_that_the_index_has_or_may_have(indexes: str) -> None:
     found = judged(f"Looking in indexes: {indexes}\n{NONE.format('torch', 'none')}")
     assert not any("has no page" in each.message for each in found)
