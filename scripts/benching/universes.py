@@ -1,7 +1,7 @@
 """Generated universes: shapes of dependency graphs in which the cost of resolvers differs most.
 
-``generate(shape, packages, seed=…)`` returns the whole index in memory, ``{project: {version: [requirement]}}``, with
-the lines to lock and whether there is a lock. The same arguments give the same universe.
+``generate(shape, packages, seed=…)`` returns the whole index in memory, ``{project: {version: [requirement]}}``,
+with the lines to lock and whether there is a lock. The same arguments give the same universe.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _layers(packages: int, versions: int, draw: random.Random) -> Generated:
 
 
 def _boto(packages: int, versions: int, draw: random.Random) -> Generated:
-    """Pairs of packages with many releases; each release needs the one of the same number, as boto3 does botocore's.
+    """Pairs of packages with many releases; each release needs one of the same number, as boto3 does of botocore.
 
     The newer releases of each pair cap a common package.
     """
