@@ -70,7 +70,7 @@ def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MO
         domains = propagate(problem, roots, limits)
     except DomainWipeout:
         return False
-    return solvable(domains, most) is not None
+    return solvable(problem, roots, domains, most)
 
 
 def minimal_conflict(
