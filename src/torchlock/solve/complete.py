@@ -17,27 +17,17 @@ if TYPE_CHECKING:
 MOST_CONFLICTS = 20_000
 
 
-def solvable(problem: Problem, roots: Sequence[Need], domains: Domains, most: int = MOST_CONFLICTS) -> bool:
-    """Whether there is a solution within these domains.
-
-    Raises:
-        GaveUp: more than ``most`` conflicts.
-    """
-    return _searching(problem, roots, domains, list(domains.left), most).solve() is not None
-
-
-def _searching(
-    problem: Problem, roots: Sequence[Need], domains: Domains, names: Sequence[str], most: int
-) -> Search:
-    """A search within these domains that decides packages in this order."""
+def searching(problem: Problem, roots: Sequence[Need], domains: Domains, most: int = MOST_CONFLICTS) -> Search:
+    """A search within these domains; it decides packages in the order of ``problem.order``."""
+    names = order(problem, roots, domains.left)
     search = Search(problem, domains.left, {name: rank for rank, name in enumerate(names)}, most=most)
     for root in roots:
         search.require(root.identifier, root.mask)
     return search
 
 
-def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> Solution | None:
-    """The solution whose packages are each the best possible, taken in the order of ``problem.order``; or None.
+def newest_first(search: Search, names: Sequence[str], domains: Domains) -> Solution | None:
+    """The solution whose packages are each the best possible, taken in the order of ``names``; or None.
 
     The first package gets the best candidate of any solution, the second the best of any solution with that,
     and so on. If the search for a better candidate gives up, the one that was found stays.
@@ -45,8 +35,6 @@ def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> S
     Raises:
         GaveUp: too many conflicts, and no solution so far.
     """
-    names = order(problem, roots, domains.left)
-    search = _searching(problem, roots, domains, names, MOST_CONFLICTS)
     found = search.solve()
     if found is None:
         return None

@@ -122,12 +122,13 @@ class Search:
         found = [name for name, count in self._counts.items() if count >= least]
         return sorted(found, key=lambda name: -self._counts[name])
 
-    def renew(self, identifier: str) -> None:
-        """Read the needs of a package again: more of them became known. What was learned stays true."""
+    def renew(self, solution: Mapping[str, int]) -> None:
+        """Read the needs of these packages again: more became known. What was learned stays; nothing is fixed."""
         self._back_to(0)
         self._fixed = []
-        if identifier in self._groups:
-            self._register(identifier)
+        for identifier in solution:
+            if identifier in self._groups:
+                self._register(identifier)
 
     # Propagation.
 
