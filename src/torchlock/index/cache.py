@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_MAX_AGE = 600
 # No entry is longer: a page may have 64 MB.
 _LONGEST = 80 << 20
+# The folder of each kind of entry. Its number changes with the form of the entries.
+_FOLDERS = {"pages": "pages-v2", "metadata": "metadata-v1"}
 # Characters of a stored header that may be sent again: an answer may contain more than a request.
 _HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 
@@ -31,11 +33,10 @@ _HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 class Page(NamedTuple):
     """A page of an index with its HTTP headers. Times are seconds since the epoch.
 
-    ``missing``: the index answered that it has no such page.
+    ``body`` is the content of a ``ProjectPage``, which holds all of the page that a run may need. ``missing``: the index answered that it has no such page.
     """
 
     url: str
-    content_type: str
     body: bytes
     stored_at: float
     max_age: float = DEFAULT_MAX_AGE
@@ -90,7 +91,7 @@ class Cache:
         except TypeError:
             return None
         times = page.stored_at, page.max_age
-        texts = page.url, page.content_type, page.etag, page.last_modified
+        texts = page.url, page.etag, page.last_modified
         fits = all(isinstance(time, (int, float)) for time in times) and all(isinstance(t, str) for t in texts)
         return page if fits else None
 
@@ -107,7 +108,7 @@ class Cache:
         self._write("metadata", name, {}, text.encode())
 
     def _path(self, kind: str, name: str) -> Path:
-        return self._folder / f"{kind}-v1" / name[:2] / name[2:]
+        return self._folder / _FOLDERS[kind] / name[:2] / name[2:]
 
     def _read(self, kind: str, name: str) -> tuple[dict[str, Any], bytes] | None:
         try:

@@ -91,7 +91,10 @@ class MetadataReader:
         """
         if not file.filename.endswith(".whl"):
             return self._sdist(file)
-        return self._local(file) if addresses.is_local(file.url) else self._remote(file)
+        if addresses.is_local(file.url):
+            return self._local(file)
+        text = self.kept(file)
+        return self.fetch(file) if text is None else text
 
     def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
         """The texts of those of these members that a wheel holds.
@@ -240,17 +243,22 @@ class MetadataReader:
         with self._opened(file) as content:
             return _extract(content, file)
 
-    def _remote(self, file: File) -> str:
-        name = _key(file)
-        text = self._kept(file, name)
-        if text is not None and not isinstance(parse_metadata(text), Unknown):
-            return text
+    def is_remote(self, file: File) -> bool:
+        """Whether this is a wheel of an index on the network."""
+        return file.filename.endswith(".whl") and not addresses.is_local(file.url)
+
+    def kept(self, file: File) -> str | None:
+        """The cached metadata text of a wheel of an index; None without a usable one."""
+        text = self._kept(file, _key(file))
+        return text if text is not None and not isinstance(parse_metadata(text), Unknown) else None
+
+    def fetch(self, file: File) -> str:
+        """The metadata text of a wheel of an index, from there. Raises as ``read``."""
         if self._transport is None:
             raise _not_cached(file)
-        self._report(f"asking {addresses.host(file.url)} for the metadata of {file.filename}")
         text = self._fetch(file, self._transport())
         if not isinstance(parse_metadata(text), Unknown):
-            self._store.keep_metadata(name, text)
+            self._store.keep_metadata(_key(file), text)
         return text
 
     def _fetch(self, file: File, transport: Transport) -> str:

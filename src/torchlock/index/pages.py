@@ -40,7 +40,32 @@ class PageError(Exception):
 
 
 def parse_page(body: bytes, content_type: str, url: str) -> list[File]:
+    """``listed``, with every file finished."""
+    return [finished(file) for file in listed(body, content_type, url)]
+
+
+def finished(file: File) -> File:
+    """A file of ``listed`` with valid hashes only, and the time of its upload in UTC."""
+    return file._replace(
+        hashes=_hashes(file.hashes),
+        uploaded=_utc(file.uploaded),
+        metadata_hashes=None if file.metadata_hashes is None else _hashes(file.metadata_hashes),
+    )
+
+
+def entry_of(values: list[Any]) -> File:
+    """A file from the values of its fields in JSON.
+
+    Raises:
+        TypeError: these are not the values of a file.
+    """
+    return File(*values)
+
+
+def listed(body: bytes, content_type: str, url: str) -> list[File]:
     """The wheels and sdists that a page lists, in its order, with absolute addresses free of credentials.
+
+    Hashes and times are as on the page: pages have thousands of files, and few are looked at (``finished``).
 
     Args:
         body: the page.
@@ -80,16 +105,16 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
     if not is_distribution(filename) or not _is_text(filename) or (url := _absolute(page, address)) is None:
         return None
     size, python, yanked = entry.get("size"), entry.get("requires-python"), entry.get("yanked")
-    offered = next((entry[key] for key in _METADATA_KEYS if key in entry), None)
+    offered, uploaded = next((entry[key] for key in _METADATA_KEYS if key in entry), None), entry.get("upload-time")
     return File(
         filename,
         url,
-        _hashes(entry.get("hashes")) or _hash_in(address),
+        _texts(entry.get("hashes")) if "#" not in address else _hashes(entry.get("hashes")) or _hash_in(address),
         size if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 62 else None,
-        _utc(entry.get("upload-time")),
+        uploaded if isinstance(uploaded, str) else None,
         python.strip() or None if isinstance(python, str) else None,
         yanked if isinstance(yanked, str) and yanked else "" if yanked is True else None,
-        _offered(offered),
+        _texts(offered) if isinstance(offered, dict) else {} if offered is True else None,
     )
 
 
@@ -123,10 +148,10 @@ def _from_anchor(anchor: dict[str, str], base: str, page: str) -> File | None:
         filename,
         url,
         _hash_in(address),
-        uploaded=_utc(anchor.get("data-upload-time")),  # of no PEP: the PyTorch index has it
+        uploaded=anchor.get("data-upload-time"),  # of no PEP: the PyTorch index has it
         requires_python=anchor.get("data-requires-python", "").strip() or None,
         yanked=anchor.get("data-yanked"),
-        metadata_hashes=None if offered is None else _offered(_hash_in(offered) or offered.lower() == "true"),
+        metadata_hashes=None if offered is None else _offered(offered),
     )
 
 
@@ -194,6 +219,12 @@ def _hashes(value: Any) -> dict[str, str]:
     }
 
 
+def _texts(value: Any) -> dict[str, str]:
+    """The pairs of a table whose value is a text."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {name: digest for name, digest in pairs if isinstance(digest, str)}
+
+
 def _hash_in(text: str) -> dict[str, str]:
     """The hash in a fragment (``…#sha256=…``) or an attribute (``sha256=…``)."""
     match = _HASH.search(text.rpartition("#")[2])
@@ -203,11 +234,9 @@ def _hash_in(text: str) -> dict[str, str]:
     return {name.lower(): digest.lower()}
 
 
-def _offered(value: Any) -> dict[str, str] | None:
-    """The hashes of an offered metadata file, empty if it has none; None if it is not offered."""
-    if isinstance(value, dict):
-        return _hashes(value)
-    return {} if value is True else None
+def _offered(text: str) -> dict[str, str] | None:
+    """The hashes of a metadata file that an attribute offers, empty without one; None if it offers none."""
+    return _hash_in(text) or ({} if text.lower() == "true" else None)
 
 
 def _utc(value: Any) -> str | None:
