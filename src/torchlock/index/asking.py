@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING
 
 from torchlock.index import addresses
-from torchlock.index.pending import DEADLINE, Deadline, Pool
+from torchlock.index.pending import Deadline, Pool
 from torchlock.index.remote import NotCached
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Course:
     sets it asks ``Asking.confirm`` before the result counts.
     """
 
-    def __init__(self, seconds: float = DEADLINE) -> None:
+    def __init__(self, seconds: float = math.inf) -> None:
         self.deadline = Deadline(seconds)
         self.provisional = False
 

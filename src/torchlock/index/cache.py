@@ -33,7 +33,8 @@ _HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 class Page(NamedTuple):
     """A page of an index with its HTTP headers. Times are seconds since the epoch.
 
-    ``body`` is the content of a ``ProjectPage``, which holds all of the page that a run may need. ``missing``: the index answered that it has no such page.
+    ``body`` is the content of a ``ProjectPage``, which holds all of the page that a run may need. ``missing``: the
+    index answered that it has no such page.
     """
 
     url: str

@@ -30,7 +30,7 @@ _Found = TypeVar("_Found")
 
 
 class Listing(NamedTuple):
-    """A page with files of one project, and the index or find-links location (without credentials) it came from."""
+    """A page with files of one project, and the index or find-links location (without credentials) of it."""
 
     source: str
     page: ProjectPage

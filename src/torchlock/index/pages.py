@@ -105,7 +105,10 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
     if not is_distribution(filename) or not _is_text(filename) or (url := _absolute(page, address)) is None:
         return None
     size, python, yanked = entry.get("size"), entry.get("requires-python"), entry.get("yanked")
-    offered, uploaded = next((entry[key] for key in _METADATA_KEYS if key in entry), None), entry.get("upload-time")
+    offered, uploaded = (
+        next((entry[key] for key in _METADATA_KEYS if key in entry), None),
+        entry.get("upload-time"),
+    )
     return File(
         filename,
         url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -16,7 +17,7 @@ _Answer = TypeVar("_Answer")
 
 # Requests at the same time. More gain little: the interpreter reads one answer at a time.
 BOUND = 16
-# The seconds that a run may spend from its first request on, unless the user says otherwise.
+# The seconds that a lock may take from its first request on, unless the user says otherwise.
 DEADLINE = 1800.0
 # After so many seconds of waiting for one answer progress says so, then after twice as many, and so on.
 _PATIENT = 2.0
@@ -26,7 +27,7 @@ clock = time.monotonic
 class Deadline:
     """The time by which all answers of a run must be there. It begins to run with the first request."""
 
-    def __init__(self, seconds: float = DEADLINE) -> None:
+    def __init__(self, seconds: float = math.inf) -> None:
         self.seconds = seconds
         self._ends: float | None = None
 
@@ -39,9 +40,9 @@ class Deadline:
     def missed(self, what: str) -> NetworkError:
         """The error of a request that has no answer at the end."""
         return NetworkError(
-            f"{what} is not there: the indexes had {self.seconds:g} seconds in all",
-            hint="check the connection and the index, or set --deadline; a second run asks for less, since answers "
-            "are cached",
+            f"{what} is not there: the indexes had {self.seconds:.10g} seconds in all",
+            hint="check the connection and the index, or raise --deadline; a second run asks for less, since "
+            "answers are cached",
         )
 
 

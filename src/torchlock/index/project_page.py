@@ -1,7 +1,7 @@
 """A page of an index in the form that the cache keeps: digested once, and read as far as it is needed.
 
-The first line is a table: by project, its releases, oldest first, with all that sorts candidates. Then comes a line
-for each release: its files. A run looks at every release of a project, and at the files of a few.
+The first line is a table: by project, its releases, oldest first, with all that sorts candidates. Each release then
+has a line with its files. A run looks at every release of a project, and at the files of a few.
 """
 
 from __future__ import annotations
@@ -150,7 +150,8 @@ class _Names:
 
 def _arranged(files: Iterable[File]) -> list[File]:
     """Wheels, then source distributions. Of two archives, the gzipped one follows the standard (PEP 625)."""
-    wheels, sdists = [], []
+    wheels: list[File] = []
+    sdists: list[File] = []
     for file in files:
         (wheels if file.filename.endswith(".whl") else sdists).append(file)
     return [*wheels, *sorted(sdists, key=lambda file: not file.filename.endswith(".tar.gz"))]

@@ -141,9 +141,7 @@ def _parsed(text: str) -> CoreMetadata | Unknown:
         return Unknown(f"torchlock failed to read its metadata because of a bug: {breakage(error)}")
 
 
-def releases(
-    index: Index, name: str, taken: Callable[[File], File | None] | None = None
-) -> list[IndexRelease]:
+def releases(index: Index, name: str, taken: Callable[[File], File | None] | None = None) -> list[IndexRelease]:
     """Every release of a project, oldest first, without files whose names installers refuse.
 
     ``taken`` returns a file as it is used, or None for one that is left out.

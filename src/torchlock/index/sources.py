@@ -7,6 +7,7 @@ that something does not exist (``renew``).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -228,7 +229,7 @@ class Sources:
         self._course.provisional = True
 
     def _is_confirmed_otherwise(self) -> bool:
-        """Whether an index has other files than an old page that was used. From now on pages are asked for first."""
+        """Whether an index has other files than an old page that was used. Pages are asked for first again."""
         self._course.provisional = False
         changed = self._indexes.confirm()
         for name in changed:
@@ -239,6 +240,10 @@ class Sources:
         """Begin to ask for these projects, which will be asked for soon: of each the first page that will be."""
         if self._offline:
             return
+        with suppress(InputError):  # of the settings that name an index; whoever asks it meets the error
+            self._expect(names)
+
+    def _expect(self, names: Iterable[str]) -> None:
         for name in names:
             if name in self._answers or self._route(name) is not None:
                 continue

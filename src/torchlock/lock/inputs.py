@@ -15,7 +15,7 @@ from torchlock.standards.dependency import Dependency
 from torchlock.terms import Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.index.direct_url import DirectRelease
     from torchlock.knowledge.releases import Release
