@@ -26,8 +26,9 @@ WHOLE_LIMIT = 64 << 20
 BUILD_LIMIT = 1 << 30
 # Cached answers of another version of the reader are not used.
 _SDIST_READER = "sdist-1"
-# The first request: this many bytes at the end of a wheel nearly always contain its directory and METADATA.
-_END = 128 << 10
+# The first request of a project's wheels: so many bytes at their end. Of 169 wheels, seven in ten need 16 kB for the
+# list of members and METADATA, nine in ten 64 kB. What one wheel needed is kept for the next of its project.
+_END, _LONGEST_END = 64 << 10, 1 << 20
 _METADATA_LIMIT = 16 << 20
 _IDENTITY = {"Accept-Encoding": "identity", "Cache-Control": "no-cache"}
 # Statuses that are about the server or the client, not about the file.
@@ -287,8 +288,12 @@ class MetadataReader:
         if origin in self._without_ranges:
             return None
         try:
-            content = self._open(file, transport)
-            return _extract(content, file)
+            name = cache.key("end", origin, file.filename.partition("-")[0].lower())
+            end = self._usual_end(name)
+            content = self._open(file, transport, end=end)
+            text = _extract(content, file)
+            self._keep_end(name, end, content)
+            return text
         except _NoRanges:
             self._without_ranges.add(origin)
             return None
@@ -296,9 +301,20 @@ class MetadataReader:
             self._without_ranges.add(origin)
             raise _too_large(file, error.size) from error
 
-    def _open(self, file: File, transport: Transport, budget: int = BUDGET) -> IO[bytes]:
+    def _usual_end(self, name: str) -> int:
+        """How many bytes to ask for first, of a wheel of a project whose name has this key."""
+        kept = self._store.metadata(name) or ""
+        return int(kept) if re.fullmatch(r"[0-9]{1,8}", kept) else _END
+
+    def _keep_end(self, name: str, asked: int, content: IO[bytes]) -> None:
+        """Remember how long an end holds all that was read, with a margin, if it is longer than was asked for."""
+        needed = content.needed if isinstance(content, RemoteFile) else 0
+        if asked < needed <= _LONGEST_END:
+            self._store.keep_metadata(name, str(needed * 9 // 8))
+
+    def _open(self, file: File, transport: Transport, budget: int = BUDGET, end: int = _END) -> IO[bytes]:
         """The file to read from: pieces on the server, or all of it where the server sent it regardless."""
-        wanted = f"{max(0, file.size - _END)}-{file.size - 1}" if file.size else f"-{_END}"
+        wanted = f"{max(0, file.size - end)}-{file.size - 1}" if file.size else f"-{end}"
         answer = self._part(file, transport, wanted)
         if answer.status == 200:
             self._without_ranges.add(addresses.origin(file.url))
