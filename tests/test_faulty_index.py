@@ -46,9 +46,10 @@ from support.index_server import (
 )
 from torchlock.cli.main import main
 from torchlock.errors import BrokenFile, NetworkError, TorchlockError
-from torchlock.index import pace, pending, transport
+from torchlock.index import course, pace, transport
 from torchlock.index.cache import Page
-from torchlock.index.pages import PageError, parse_page
+from torchlock.index.page_values import PageError
+from torchlock.index.pages import parse_page
 from torchlock.index.settings import IndexSettings
 from torchlock.index.transport import Transport
 
@@ -150,9 +151,9 @@ def test_a_slow_answer_that_goes_on_is_read(
 
 def test_an_index_has_so_much_time_in_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = itertools.count(step=100)
-    monkeypatch.setattr(pending, "clock", lambda: float(next(seconds)))
+    monkeypatch.setattr(course, "clock", lambda: float(next(seconds)))
     server.routes["/x"] = Reply(b"y")
-    asked = Transport(IndexSettings(server.url), pending.Deadline(1800))
+    asked = Transport(IndexSettings(server.url), course.Deadline(1800))
     with pytest.raises(NetworkError, match="the indexes had 1800 seconds in all"):
         for _ in range(20):
             asked.get(f"{server.url}x", {})

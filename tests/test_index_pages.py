@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from torchlock.index.pages import PageError, parse_page
+from torchlock.index.page_values import PageError
+from torchlock.index.pages import parse_page
 from torchlock.standards.index_file import File
 
 URL = "https://example.org/simple/demo/"

@@ -77,7 +77,7 @@ def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSetti
     from functools import partial
 
     from torchlock.index import read_settings
-    from torchlock.index.asking import Course
+    from torchlock.index.course import Course
     from torchlock.index.lazy_indexes import LazyIndexes
 
     by_kind: dict[str, list[str]] = {}

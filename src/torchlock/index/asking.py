@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from typing import TYPE_CHECKING
 
 from torchlock.index import addresses
-from torchlock.index.pending import Deadline, Pool
+from torchlock.index.pending import Pool
 from torchlock.index.remote import NotCached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torchlock.index.course import Course
     from torchlock.index.metadata import MetadataReader
     from torchlock.index.pending import Pending
     from torchlock.index.project_page import ProjectPage
     from torchlock.index.remote import Known, PageReader
     from torchlock.standards.index_file import File
-
-
-class Course:
-    """What all indexes of a run have in common: the time that they have, and whether old pages are used for now.
-
-    ``provisional``: the page of a project that is not fresh any more is used while it is asked for again. Whoever
-    sets it asks ``Asking.confirm`` before the result counts.
-    """
-
-    def __init__(self, seconds: float = math.inf) -> None:
-        self.deadline = Deadline(seconds)
-        self.provisional = False
 
 
 class Asking:

@@ -25,7 +25,7 @@ DEFAULT_MAX_AGE = 600
 # No entry is longer: a page may have 64 MB.
 _LONGEST = 80 << 20
 # The folder of each kind of entry. Its number changes with the form of the entries.
-_FOLDERS = {"pages": "pages-v2", "metadata": "metadata-v1"}
+_FOLDERS = {"pages": "pages-v2", "metadata": "metadata-v1", "declared": "declared-v1"}
 # Characters of a stored header that may be sent again: an answer may contain more than a request.
 _HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 
@@ -108,6 +108,14 @@ class Cache:
     def keep_metadata(self, name: str, text: str) -> None:
         self._write("metadata", name, {}, text.encode())
 
+    def declared(self, name: str) -> str | None:
+        """What a wheel declares, parsed, as stored under this key (``DeclaredStore``)."""
+        found = self._read("declared", name)
+        return None if found is None else found[1].decode()
+
+    def keep_declared(self, name: str, text: str) -> None:
+        self._write("declared", name, {}, text.encode())
+
     def _path(self, kind: str, name: str) -> Path:
         return self._folder / _FOLDERS[kind] / name[:2] / name[2:]
 
@@ -117,8 +125,9 @@ class Cache:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
                 return None
-            line, _, body = path.read_bytes().partition(b"\n")
-            head = json.loads(line)
+            content = path.read_bytes()
+            start = content.index(b"\n") + 1
+            head, body = json.loads(content[:start]), content[start:]
             if head.pop("sha256") != hashlib.sha256(body).hexdigest():
                 return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

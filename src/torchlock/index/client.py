@@ -7,8 +7,10 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from torchlock.errors import Unasked, UnknownPackage
 from torchlock.index import addresses, local
-from torchlock.index.asking import Asking, Course
+from torchlock.index.asking import Asking
 from torchlock.index.cache import Cache, default_folder
+from torchlock.index.course import Course
+from torchlock.index.declared import DeclaredStore
 from torchlock.index.digests import Hasher, local_sha256
 from torchlock.index.metadata import MetadataReader
 from torchlock.index.project_page import ProjectPage
@@ -76,6 +78,7 @@ class Index:
         self._course = course or Course()
         pages = PageReader(transport, store, refresh=refresh, note=self._note, hurried=hurried)
         self._metadata = MetadataReader(transport, store, report, sdists)
+        self.declarations = DeclaredStore(store)
         self._asking = Asking(pages, self._metadata, self._course, report, hurried=hurried)
         self._hasher = Hasher(transport, store, report)
         self._listings: dict[str, list[Listing]] = {}
@@ -140,7 +143,7 @@ class Index:
 
     def origin(self, file: File) -> str:
         """The file of an sdist that states its requirements; empty for any other file."""
-        return self._metadata.origin(self.metadata(file))
+        return "" if file.filename.endswith(".whl") else self._metadata.origin(self.metadata(file))
 
     def sha256(self, file: File) -> str | Unknown:
         """The hash of a file, by reading all of it; unknown if it is too large, or offline.

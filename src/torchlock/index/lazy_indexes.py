@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index import Index, IndexSettings
-    from torchlock.index.asking import Course
+    from torchlock.index.course import Course
     from torchlock.index.sdist import Reader
 
 

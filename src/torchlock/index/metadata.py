@@ -26,8 +26,8 @@ WHOLE_LIMIT = 64 << 20
 BUILD_LIMIT = 1 << 30
 # Cached answers of another version of the reader are not used.
 _SDIST_READER = "sdist-1"
-# The first request of a project's wheels: so many bytes at their end. Of 169 wheels, seven in ten need 16 kB for the
-# list of members and METADATA, nine in ten 64 kB. What one wheel needed is kept for the next of its project.
+# The first request of a project's wheels: so many bytes at their end. Of 169 wheels, seven in ten need 16 kB for
+# the list of members and METADATA, nine in ten 64 kB. What one wheel needed is kept for the next of its project.
 _END, _LONGEST_END = 64 << 10, 1 << 20
 _METADATA_LIMIT = 16 << 20
 _IDENTITY = {"Accept-Encoding": "identity", "Cache-Control": "no-cache"}
@@ -105,7 +105,7 @@ class MetadataReader:
         """
         import json
 
-        name = _key(file, *names)
+        name = key_of(file, *names)
         known = self._kept(file, name)
         if known is not None:
             return dict(json.loads(known))
@@ -152,8 +152,7 @@ class MetadataReader:
 
     def _kept(self, file: File, name: str) -> str | None:
         """The cached text of this key (``_key``); for a file without a hash, only with --offline."""
-        hashed = any(algorithm in file.hashes for algorithm in _STRONG)
-        return self._store.metadata(name) if hashed or self._transport is None else None
+        return self._store.metadata(name) if is_hashed(file) or self._transport is None else None
 
     def origin(self, text: str) -> str:
         """The file of an sdist that states the requirements of a text from ``read``; empty for wheels."""
@@ -164,7 +163,7 @@ class MetadataReader:
         sdists = self._sdists
         if sdists is None:
             raise _needs_build(file, "")
-        name = _key(file, _SDIST_READER) if not addresses.is_local(file.url) else None
+        name = key_of(file, _SDIST_READER) if not addresses.is_local(file.url) else None
         text = self._kept(file, name) if name else None
         content: IO[bytes] | None = None
         if text is None:
@@ -250,7 +249,7 @@ class MetadataReader:
 
     def kept(self, file: File) -> str | None:
         """The cached metadata text of a wheel of an index; None without a usable one."""
-        text = self._kept(file, _key(file))
+        text = self._kept(file, key_of(file))
         return text if text is not None and not isinstance(parse_metadata(text), Unknown) else None
 
     def fetch(self, file: File) -> str:
@@ -259,7 +258,7 @@ class MetadataReader:
             raise _not_cached(file)
         text = self._fetch(file, self._transport())
         if not isinstance(parse_metadata(text), Unknown):
-            self._store.keep_metadata(_key(file), text)
+            self._store.keep_metadata(key_of(file), text)
         return text
 
     def _fetch(self, file: File, transport: Transport) -> str:
@@ -358,7 +357,12 @@ class MetadataReader:
         return answer.body
 
 
-def _key(file: File, *more: str) -> str:
+def is_hashed(file: File) -> bool:
+    """Whether the index states a hash of the file, which identifies its content."""
+    return any(algorithm in file.hashes for algorithm in _STRONG)
+
+
+def key_of(file: File, *more: str) -> str:
     """The name that the metadata of a file of an index are kept by.
 
     Hosts do not trust each other's hashes, so the host is part of the key. The strongest hash identifies the

@@ -1,49 +1,24 @@
-"""Requests in the background: a bounded number of threads, answers to wait for, and one deadline for all."""
+"""Requests in the background: a bounded number of threads, and answers to wait for."""
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from torchlock.errors import NetworkError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torchlock.index.course import Deadline
 
 _Answer = TypeVar("_Answer")
 
 # Requests at the same time. More gain little: the interpreter reads one answer at a time.
 BOUND = 16
-# The seconds that a lock may take from its first request on, unless the user says otherwise.
-DEADLINE = 1800.0
 # After so many seconds of waiting for one answer progress says so, then after twice as many, and so on.
 _PATIENT = 2.0
 clock = time.monotonic
-
-
-class Deadline:
-    """The time by which all answers of a run must be there. It begins to run with the first request."""
-
-    def __init__(self, seconds: float = math.inf) -> None:
-        self.seconds = seconds
-        self._ends: float | None = None
-
-    def left(self) -> float:
-        """The seconds that are left; 0 if there are none."""
-        if self._ends is None:
-            self._ends = clock() + self.seconds
-        return max(0.0, self._ends - clock())
-
-    def missed(self, what: str) -> NetworkError:
-        """The error of a request that has no answer at the end."""
-        return NetworkError(
-            f"{what} is not there: the indexes had {self.seconds:.10g} seconds in all",
-            hint="check the connection and the index, or raise --deadline; a second run asks for less, since "
-            "answers are cached",
-        )
 
 
 class Pending(Generic[_Answer]):

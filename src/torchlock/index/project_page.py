@@ -1,4 +1,4 @@
-"""A page of an index in the form that the cache keeps: digested once, and read as far as it is needed.
+"""A page of an index as the cache keeps it: digested once, and read as far as it is needed.
 
 The first line is a table: by project, its releases, oldest first, with all that sorts candidates. Each release then
 has a line with its files. A run looks at every release of a project, and at the files of a few.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from torchlock.index.pages import entry_of, finished
+from torchlock.index.page_values import entry_of, finished
 from torchlock.standards import filenames
 
 if TYPE_CHECKING:
@@ -72,9 +72,8 @@ class ProjectPage:
             ValueError: this is not the content of a page.
         """
         self.content = content
-        head, _, _ = content.partition(b"\n")
-        self._start = len(head) + 1
-        table = json.loads(head)
+        self._start = content.index(b"\n") + 1
+        table = json.loads(content[: self._start])
         if not isinstance(table, dict) or not isinstance(table.get("releases"), dict):
             raise ValueError("not a table of releases")
         self._releases: dict[str, list[Any]] = table["releases"]

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import NetworkError
 from torchlock.index import addresses
 from torchlock.index.cache import DEFAULT_MAX_AGE, Cache, Page, key
-from torchlock.index.pages import ACCEPT, PageError, listed
 from torchlock.index.project_page import ProjectPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torchlock.index.transport import Answer, Transport
+
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 
 
 class NotCached(Exception):
@@ -125,6 +127,8 @@ def _max_age(headers: Mapping[str, str], default: float = DEFAULT_MAX_AGE) -> fl
 
 
 def _parsed(answer: Answer, asked: str) -> ProjectPage:
+    from torchlock.index.page_values import PageError
+    from torchlock.index.pages import listed
     from torchlock.index.transport import failure
 
     if answer.status != 200:

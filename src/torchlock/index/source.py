@@ -75,7 +75,9 @@ class IndexRelease:
 
     def expect(self, number: int) -> None:
         """Begin to fetch the metadata of a wheel, which will probably be asked for."""
-        self._asked.expect_metadata(self.file(number))
+        file = self.file(number)
+        if self._remembered(file) is None:
+            self._asked.expect_metadata(file)
 
     def declared(self, file: File) -> CoreMetadata:
         """The file's own metadata; fetched once.
@@ -85,18 +87,30 @@ class IndexRelease:
             MetadataError: it cannot be read, or is for another release.
             NetworkError: it cannot be fetched.
         """
+        known = self._remembered(file)
+        if known is not None:
+            return known
+        found = _parsed(self._asked.metadata(file))
+        if isinstance(found, Unknown):
+            raise MetadataError(found.because)
+        if not self._is_of(found):  # as pip does
+            raise MetadataError(f"its metadata is for {found.name} {found.version}")
+        self._asked.declarations.keep(file, found)
+        self._declared[file.url] = found
+        return found
+
+    def _remembered(self, file: File) -> CoreMetadata | None:
+        """The file's metadata, if this run or an earlier one has read them."""
         if file.url not in self._declared:
-            found = _parsed(self._asked.metadata(file))
-            if isinstance(found, Unknown):
-                raise MetadataError(found.because)
-            self._check_identity(found)
+            found = self._asked.declarations.get(file)
+            if found is None or not self._is_of(found):
+                return None
             self._declared[file.url] = found
         return self._declared[file.url]
 
-    def _check_identity(self, found: CoreMetadata) -> None:
-        """Refuse the metadata of another project or version, as pip does."""
-        if project_name(found.name) != self.name or not filenames.same_version(found.version, self.version):
-            raise MetadataError(f"its metadata is for {found.name} {found.version}")
+    def _is_of(self, found: CoreMetadata) -> bool:
+        """Whether metadata are of this project and version."""
+        return project_name(found.name) == self.name and filenames.same_version(found.version, self.version)
 
     def dependencies(self, file: File) -> list[Dependency]:
         """Requires-Dist of the file, in its order.

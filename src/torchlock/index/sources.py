@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
-from torchlock.index.asking import Course
+from torchlock.index.course import DEADLINE, Course
 from torchlock.index.lazy_indexes import LazyIndexes
-from torchlock.index.pending import DEADLINE
 from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
 

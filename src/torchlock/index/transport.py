@@ -18,7 +18,8 @@ from torchlock.errors import NetworkError
 from torchlock.index import addresses, pace
 from torchlock.index.body import CODING, CutOff, read_body
 from torchlock.index.body import TooLarge as TooLarge
-from torchlock.index.pending import BOUND, Deadline
+from torchlock.index.course import Deadline
+from torchlock.index.pending import BOUND
 from torchlock.index.session import Session
 
 if TYPE_CHECKING:
