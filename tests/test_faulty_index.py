@@ -46,7 +46,7 @@ from support.index_server import (
 )
 from torchlock.cli.main import main
 from torchlock.errors import BrokenFile, NetworkError, TorchlockError
-from torchlock.index import course, pace, transport
+from torchlock.index import course, html_pages, pace, transport
 from torchlock.index.cache import Page
 from torchlock.index.page_values import PageError
 from torchlock.index.pages import parse_page
@@ -242,7 +242,7 @@ def test_a_damaged_page_is_left_at_its_first_damage(text: str) -> None:
 
     def tried() -> None:
         with contextlib.suppress(PageError):
-            parse_page((text * 10_000).encode(), "text/html", "https://example.org/demo/")
+            html_pages.parse_html((text * 10_000).encode(), "utf-8", "https://example.org/demo/")
 
     assert calls(tried) < 5000
 

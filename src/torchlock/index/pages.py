@@ -24,8 +24,8 @@ from torchlock.standards.index_file import File
 
 _JSON = re.compile(r"application/(vnd\.pypi\.simple\.v\w+\+)?json")
 _HTML = re.compile(r"text/html|application/(vnd\.pypi\.simple\.v\w+\+html|xhtml\+xml)")
-# PEP 714: the first name wins; older servers use the others.
-_METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
+# The names of core-metadata before PEP 714, the first wins.
+_OLDER_KEYS = ("dist-info-metadata", "data-dist-info-metadata")
 
 
 def parse_page(body: bytes, content_type: str, url: str) -> list[File]:
@@ -77,26 +77,23 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
         return None
     if not is_distribution(filename) or not is_text(filename) or (url := absolute(page, address)) is None:
         return None
-    size, python, yanked = entry.get("size"), entry.get("requires-python"), entry.get("yanked")
-    offered, uploaded = (
-        next((entry[key] for key in _METADATA_KEYS if key in entry), None),
-        entry.get("upload-time"),
-    )
+    hashes, size, uploaded = entry.get("hashes"), entry.get("size"), entry.get("upload-time")
+    python, yanked = entry.get("requires-python"), entry.get("yanked")
+    offered = entry["core-metadata"] if "core-metadata" in entry else _offered(entry)
+    if "#" in address:
+        hashes = valid_hashes(hashes) or hash_in(address)
     return File(
         filename,
         url,
-        _texts(entry.get("hashes"))
-        if "#" not in address
-        else valid_hashes(entry.get("hashes")) or hash_in(address),
+        hashes if isinstance(hashes, dict) else {},
         size if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 62 else None,
         uploaded if isinstance(uploaded, str) else None,
         python.strip() or None if isinstance(python, str) else None,
         yanked if isinstance(yanked, str) and yanked else "" if yanked is True else None,
-        _texts(offered) if isinstance(offered, dict) else {} if offered is True else None,
+        offered if isinstance(offered, dict) else {} if offered is True else None,
     )
 
 
-def _texts(value: Any) -> dict[str, str]:
-    """The pairs of a table whose value is a text."""
-    pairs = value.items() if isinstance(value, dict) else ()
-    return {name: digest for name, digest in pairs if isinstance(digest, str)}
+def _offered(entry: dict[str, Any]) -> Any:
+    """What older servers say of a metadata file (PEP 714)."""
+    return next((entry[key] for key in _OLDER_KEYS if key in entry), None)

@@ -1,7 +1,7 @@
 """A page of an index as the cache keeps it: digested once, and read as far as it is needed.
 
-The first line is a table: by project, its releases, oldest first, with all that sorts candidates. Each release then
-has a line with its files. A run looks at every release of a project, and at the files of a few.
+The first line is a table: by project, its releases, oldest first, with all that sorts candidates. Then each
+release has a line with its files. A run looks at all releases of a project, and at the files of a few.
 """
 
 from __future__ import annotations
@@ -82,15 +82,7 @@ class ProjectPage:
     @classmethod
     def of(cls, files: Iterable[File]) -> ProjectPage:
         """The digest of the files that ``listed`` reads from a page."""
-        projects: dict[str, dict[Version, list[File]]] = {}
-        rest: list[File] = []
-        parse = _Names().parse
-        for file in files:
-            parsed = parse(file.filename)
-            if parsed is None:
-                rest.append(file)
-            else:
-                projects.setdefault(parsed[0], {}).setdefault(parsed[1], []).append(file)
+        projects, rest = _grouped(files)
         lines: list[bytes] = []
         place = 0
 
@@ -132,19 +124,24 @@ class ProjectPage:
         return [finished(entry_of(entry)) for entry in entries]
 
 
-class _Names:
-    """``filenames.parse``; what wheels of one release have in common is parsed once."""
+def _grouped(files: Iterable[File]) -> tuple[dict[str, dict[Version, list[File]]], list[File]]:
+    """The files by project and version, and those whose names installers refuse.
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[str, Version] | None] = {}
-
-    def parse(self, filename: str) -> tuple[str, Version] | None:
-        common = filenames.ordinary_wheel(filename)
-        if common is None:
-            return filenames.parse(filename)
-        if common not in self._known:
-            self._known[common] = filenames.parse(filename)
-        return self._known[common]
+    Most names differ in their tags alone from one before; then they are not parsed.
+    """
+    projects: dict[str, dict[Version, list[File]]] = {}
+    rest: list[File] = []
+    known: dict[tuple[str, str], list[File]] = {}
+    for file in files:
+        common = filenames.ordinary_wheel(file.filename)
+        found = None if common is None else known.get(common)
+        if found is None:
+            parsed = filenames.parse(file.filename)
+            found = rest if parsed is None else projects.setdefault(parsed[0], {}).setdefault(parsed[1], [])
+            if common is not None:
+                known[common] = found
+        found.append(file)
+    return projects, rest
 
 
 def _arranged(files: Iterable[File]) -> list[File]:

@@ -135,6 +135,8 @@ def _parsed(answer: Answer, asked: str) -> ProjectPage:
         raise failure(answer, asked)
     try:
         return ProjectPage.of(listed(answer.body, answer.headers.get("Content-Type", ""), answer.url))
+    except RecursionError as error:  # values in values in values
+        raise NetworkError(f"{addresses.redact(asked)} answered with damaged JSON") from error
     except PageError as error:
         hint = "check that the index address is that of a simple index (it often ends in /simple/)"
         raise NetworkError(f"{addresses.redact(asked)} {error}", hint=hint) from error

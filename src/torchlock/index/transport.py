@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from torchlock import __version__
 from torchlock.errors import NetworkError
 from torchlock.index import addresses, pace
+from torchlock.index.adapter import Adapter
 from torchlock.index.body import CODING, CutOff, read_body
 from torchlock.index.body import TooLarge as TooLarge
 from torchlock.index.course import Deadline
-from torchlock.index.pending import BOUND
 from torchlock.index.session import Session
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Transport:
         self._session = Session()
         self._session.max_redirects = 10
         self._session.headers.update({"User-Agent": f"torchlock/{__version__}", "Accept-Encoding": CODING})
-        adapter = _Adapter(settings)
+        adapter = Adapter(settings)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else None
@@ -165,36 +164,6 @@ def _answer(response: requests.Response, body: bytes) -> Answer:
     authorised = "Authorization" in response.request.headers
     kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
     return Answer(response.status_code, addresses.request_url(response.url), kept, body, authorised)
-
-
-class _Adapter(HTTPAdapter):
-    """Decides for every hop of a redirect whether, and by which authorities, its certificate is checked.
-
-    Its connections give up an answer that comes too slowly (``pace``).
-    """
-
-    def __init__(self, settings: IndexSettings) -> None:
-        super().__init__(pool_maxsize=BOUND)
-        self._settings = settings
-        self._trusted = {name.lower() for name in settings.trusted_hosts}
-        if self._trusted:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = pace.POOLS
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
-        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = pace.POOLS
-        return manager
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        parts = urllib3.util.parse_url(request.url or "")
-        names = {(parts.host or "").lower(), f"{parts.host}:{parts.port}".lower()}
-        kwargs["verify"] = False if names & self._trusted else self._settings.cert or kwargs.get("verify", True)
-        kwargs["cert"] = self._settings.client_cert or kwargs.get("cert")
-        return super().send(request, *args, **kwargs)
 
 
 CONNECTION_HINT = "check the connection, the proxy and the index URL, or use --offline"

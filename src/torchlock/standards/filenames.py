@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,13 +56,19 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
 
 def ordinary_wheel(filename: str) -> tuple[str, str] | None:
     """Name and version as the name of a wheel has them, if ``parse`` looks at nothing else; None to call it."""
-    match = re.fullmatch(_ORDINARY, filename, re.ASCII)
+    match = _ordinary().fullmatch(filename)
     return (match[1], match[2]) if match else None
+
+
+@cache
+def _ordinary() -> re.Pattern[str]:
+    return re.compile(_ORDINARY, re.ASCII)
 
 
 def tags_of(filename: str) -> str:
     """The tags in the name of a wheel: ``cp312-cp312-win_amd64``."""
-    return "-".join(filename.removesuffix(".whl").split("-")[-3:])
+    parts = filename.removesuffix(".whl").rsplit("-", 3)
+    return "-".join(parts[-3:])
 
 
 def platform_in(tags: str) -> str:
