@@ -2,8 +2,8 @@
 
     python -m benching.forwarding INDEX_URL
 
-The index is at ``/simple/``. Addresses on its pages are rewritten so that files and metadata come through here too. It
-serves to count requests and bytes, not to measure time: an answer is passed on when it is whole.
+The index is at ``/simple/``. Addresses on its pages are rewritten so that files and metadata come through here
+too. It serves to count requests and bytes, not to measure time: an answer is passed on when it is whole.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ class Forwarder:
             self._local.session = requests.Session()
         url, is_page = self._behind(request.path)
         sent = {name: request.headers[name] for name in PASSED_UP if name in request.headers}
-        with self._local.session.request(
-            request.method, url, headers=sent, stream=True, timeout=60
-        ) as found:
+        with self._local.session.request(request.method, url, headers=sent, stream=True, timeout=60) as found:
             body: bytes = found.content if is_page else found.raw.read(decode_content=False)
             headers = {name: found.headers[name] for name in PASSED_DOWN if name in found.headers}
             coding = found.headers.get("content-encoding", "")

@@ -2,10 +2,11 @@
 
     python -m benching.loopback
 
-An index is at ``/SHAPE/SIZE/SEED/FORM/DELAY/simple/``: FORM is ``metadata`` (PEP 658) or ``ranges`` (the metadata is in
-the wheels alone), DELAY the milliseconds before each answer. ``/SHAPE/SIZE/SEED/roots`` has the requirements to lock, a
-line each. Pages are JSON (PEP 691), or HTML (PEP 503) for who accepts no JSON. Wheels are real and small. Validators
-and ages are like those of the public index: pages for ten minutes with an ETag, files for ever.
+An index is at ``/SHAPE/SIZE/SEED/FORM/DELAY/simple/``: FORM is ``metadata`` (PEP 658) or ``ranges`` (the
+metadata is in the wheels alone), DELAY the milliseconds before each answer. ``/SHAPE/SIZE/SEED/roots`` has the
+requirements to lock, a line each. Pages are JSON (PEP 691), or HTML (PEP 503) for who accepts no JSON. Wheels
+are real and small. Validators and ages are like those of the public index: pages for ten minutes with an ETag,
+files for ever.
 """
 
 from __future__ import annotations

@@ -16,9 +16,10 @@ from typing import NamedTuple
 class Run(NamedTuple):
     """One process: wall time and processor time in milliseconds, peak memory in MiB.
 
-    ``code`` is the exit status, ``over`` says that the time limit ended it, ``said`` is the last line on its standard
-    error. Linux counts the memory of the starting process at the time of the start, so that no figure is below that of
-    the bench itself (about 20 MiB). The processor time includes child processes that it waited for.
+    ``code`` is the exit status, ``over`` says that the time limit ended it, ``said`` is the last line on its
+    standard error. Linux counts the memory of the starting process at the time of the start, so that no figure
+    is below that of the bench itself (about 20 MiB). The processor time includes child processes that it waited
+    for.
     """
 
     wall: float

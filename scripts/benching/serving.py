@@ -1,8 +1,8 @@
 """A small HTTP/1.1 server on the loopback address, which counts what it is asked and can answer late.
 
-It runs in a process of its own (``running.py`` starts it), so that it shares no interpreter with the bench. It exists
-because ``http.server`` answers about 1,500 requests in a second with a thread for each connection, and this one about
-ten times as many: the server must not be what is measured.
+It runs in a process of its own (``running.py`` starts it), so that it shares no interpreter with the bench. It
+exists because ``http.server`` answers about 1,500 requests in a second with a thread for each connection, and
+this one about ten times as many: the server must not be what is measured.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Answer = Callable[[Request], "Reply | Awaitable[Reply]"]
 
 
 class Counts:
-    """How many requests were answered since the last reset, how many bytes that took, and how many came at once."""
+    """Since the last reset: requests that were answered, their bytes, and the most that came at once."""
 
     def __init__(self) -> None:
         self.requests = self.received = self.sent = self.bodies = self.pending = self.most = 0
@@ -74,7 +74,9 @@ class Connection(asyncio.Protocol):
             method, path, _ = first.split(" ", 2)
             pairs = (line.partition(":") for line in lines)
             self._site.counts.received += end + 4
-            self._waiting.put_nowait(Request(method, path, {name.lower(): text.strip() for name, _, text in pairs}))
+            self._waiting.put_nowait(
+                Request(method, path, {name.lower(): text.strip() for name, _, text in pairs})
+            )
 
     async def _serve(self) -> None:
         while (request := await self._waiting.get()) is not None:
