@@ -94,7 +94,8 @@ def _commands(found: Figures) -> str:
     for ours, summary in found.trials.items():
         peer = found.trials.get(ours._replace(tool="peer"))
         if ours.part == "commands" and ours.tool == "torchlock":
-            cells = (_time(summary), f"{summary.processor:.0f} ms", f"{summary.memory:.0f} MiB", _time(peer))
+            costs = (_cpu(summary), f"{summary.memory:.0f} MiB")
+            cells = (_time(summary, ""), *costs, _time(peer, ""))
             ratios = (_number(found.ratio(ours, "wall", "peer")), _number(found.ratio(ours, "processor", "peer")))
             rows.append((ours.case, *cells, *ratios, aim_of(ours.case)))
     if not rows:
@@ -299,13 +300,13 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
-def _time(summary: Summary | None) -> str:
-    """The wall time, with what is wrong with it."""
+def _time(summary: Summary | None, refusal: str = " (no lock)") -> str:
+    """The wall time, with what is wrong with it; ``refusal`` is what status 1 means."""
     if not summary:
         return "-"
     if summary.over:
         return f"> {summary.wall / 1000:.0f} s"
-    told = "" if summary.code == 0 else " (no lock)" if summary.code == 1 else f" (exit {summary.code})"
+    told = "" if summary.code == 0 else refusal if summary.code == 1 else f" (exit {summary.code})"
     return f"{summary.wall:,.0f} ms{told}"
 
 

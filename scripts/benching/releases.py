@@ -26,11 +26,14 @@ class Figures(NamedTuple):
     def ratio(self, trial: Trial, field: str, peer: str = "uv") -> float | None:
         """Our figure by that of a peer in the same case and state; None if one of them has no answer.
 
-        A case that only one of them can lock has no ratio either.
+        A case that only one of them can lock has no ratio either. Of other commands status 1 says that they found
+        something.
         """
         ours = self.trials.get(trial)
         theirs = self.trials.get(trial._replace(tool=peer))
-        if not ours or not theirs or not (ours.is_answer and theirs.is_answer) or ours.code != theirs.code:
+        if not ours or not theirs or not (ours.is_answer and theirs.is_answer):
+            return None
+        if trial.part != "commands" and ours.code != theirs.code:
             return None
         above, below = getattr(ours, field), getattr(theirs, field)
         return above / below if above and below else None

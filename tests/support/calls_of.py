@@ -2,25 +2,30 @@
 
     python calls_of.py ARGUMENT...
 
-Imports count too: a cold process makes them. It stands alone, so that nothing of the tests is imported before.
+Imports count too: a cold process makes them. It imports nothing of the tests, which would not be counted.
 """
 
+from __future__ import annotations
+
 import sys
-
-count = 0
-
-
-def seen(frame, event, argument):  # type: ignore[no-untyped-def]
-    global count
-    count += event == "call" or event == "c_call"
+from types import FrameType
+from typing import Any
 
 
-sys.setprofile(seen)
-try:
-    from torchlock.cli.main import main
+def main() -> None:
+    count = 0
 
-    code = main(sys.argv[1:])
-except SystemExit as ended:
-    code = ended.code
-sys.setprofile(None)
-print(f"calls: {count}, code: {code}", file=sys.stderr)
+    def seen(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(seen)
+    from torchlock.cli.main import main as command
+
+    code = command(sys.argv[1:])
+    sys.setprofile(None)
+    print(f"calls: {count}, code: {code}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
