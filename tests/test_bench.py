@@ -106,7 +106,9 @@ def test_requests_through_the_forwarding_server_are_those_of_the_index_behind_it
         file = f"{loopback.address}{FILES}{project}/{found.json()['files'][0]['filename']}"
         part = get(f"{server.address}/-/{file.replace('://', '/')}", Range="bytes=0-1")
         assert (part.content, part.status_code) == (b"PK", 206)
-        assert server.traffic().requests == 4
+        head = requests.head(f"{server.address}/-/{file.replace('://', '/')}", timeout=30)
+        assert (head.headers["Content-Length"], head.content) == (str(len(get(file).content)), b"")
+        assert server.traffic().requests == 5
 
 
 def test_addresses_on_pages_lead_through_the_forwarding_server() -> None:
@@ -145,6 +147,12 @@ def test_a_cold_run_has_no_cache_and_a_warm_one_what_a_run_has_left(tmp_path: Pa
     (tmp_path / "cache" / FILLED).unlink()
     measure([a_step(tmp_path, "warm", COUNT)], 2, store, Budget(60))
     assert (tmp_path / "cache/runs").read_text() == "xxxx"
+
+
+def test_a_cold_run_that_is_counted_has_no_cache_either(tmp_path: Path) -> None:
+    store = Store(tmp_path / "samples", is_resumed=False)
+    measure([a_step(tmp_path, "cold, counted", COUNT)], 2, store, Budget(60))
+    assert (tmp_path / "cache/runs").read_text() == "x"
 
 
 def test_samples_are_kept_and_not_taken_again(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ class Forwarder:
             body = FILE.sub(rb"\1" + self._address.encode() + rb"/-/\2/", body)
             coding = "gzip" if "gzip" in request.headers.get("accept-encoding", "") and body else ""
             body = gzip.compress(body, 6) if coding else body
+        if request.method == "HEAD" and not is_page and "content-length" in found.headers:
+            headers["content-length"] = found.headers["content-length"]
         if coding:
             headers["content-encoding"] = coding
         return Reply(status, tuple(headers.items()), body)

@@ -68,7 +68,7 @@ def measure(steps: Iterable[Step], rounds: int, store: Store, budget: Budget) ->
 def _once(step: Step, store: Store, budget: Budget) -> None:
     """Measure a step once. A run that the end of the budget cut is not kept."""
     trial = step.trial
-    if step.cache and trial.state == "cold":
+    if step.cache and trial.state.startswith("cold"):
         shutil.rmtree(step.cache, ignore_errors=True)
     elif step.cache and not (step.cache / FILLED).exists():
         _run(step, step.filling or step.command, budget)

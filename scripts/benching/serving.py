@@ -120,9 +120,11 @@ class Site:
 
     def bytes_of(self, request: Request, reply: Reply) -> bytes:
         """The answer as it is sent, counted."""
-        fields = [("Content-Length", str(len(reply.body))), ("Connection", "keep-alive"), *reply.headers]
+        stated = {name.lower() for name, _ in reply.headers}
+        length = [] if "content-length" in stated else [("Content-Length", str(len(reply.body)))]
+        fields = [*length, ("Connection", "keep-alive"), *reply.headers]
         if reply.status == 304:
-            del fields[0]
+            fields = [field for field in fields if field[0].lower() != "content-length"]
         lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}", *(f"{k}: {v}" for k, v in fields)]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         body = b"" if request.method == "HEAD" or reply.status == 304 else reply.body
