@@ -20,8 +20,8 @@ text { fill: var(--text); } .head { font-weight: 600; font-size: 13px; } .tick {
 .grid { stroke: var(--faint); } .line { fill: none; stroke-width: 2; }
 """
 STYLE += "".join(f".s{n} {{ stroke: var(--t{n}); }} .f{n} {{ fill: var(--t{n}); }}\n" for n in range(len(TOOLS)))
-WIDTH, HEIGHT = 300, 230  # of a panel
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 30, 42
+WIDTH, HEIGHT = 320, 230  # of a panel
+LEFT, RIGHT, TOP, BOTTOM = 78, 24, 30, 42
 LEGEND = 54
 
 
@@ -120,7 +120,7 @@ def bars(title: str, unit: str, rows: Mapping[str, Mapping[str, float]]) -> str:
     shown = [name for name in TOOLS if any(name in row for row in rows.values())]
     left, width, step = 300, 900, 22
     bottom = LEGEND + 10 + step * len(rows)
-    along = scale(values, left, width - 20)
+    along = scale(values, left, width - 40)
     parts = [_legend(title, shown)]
     for value in along.ticks():
         x = along.at(value)
