@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import shortened
 from torchlock.standards.markers import parsed, plain_value, value_of
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.records import replace
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:

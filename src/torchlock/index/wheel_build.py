@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import cuda_label, kind_of
 from torchlock.knowledge.stack import cuda_check_of
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.standards.dependency import Dependency
 
-_RUNTIME = re.compile(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
-_PIN = re.compile(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")
+_RUNTIME = pattern(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
+_PIN = pattern(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")
 _TRITON = {"pytorch-triton-rocm": "rocm", "triton-rocm": "rocm", "pytorch-triton-xpu": "xpu", "triton-xpu": "xpu"}
 # A wheel of the CUDA build that takes cuDNN from the index, as the PyTorch index labels it.
 _SPLIT = ".with.pypi.cudnn"

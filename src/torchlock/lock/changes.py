@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from torchlock.errors import InputError
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.standards.filenames import same_version
 from torchlock.standards.markers import variables_in
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target

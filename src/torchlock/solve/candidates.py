@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -14,6 +13,7 @@ from torchlock.answers import Unknown
 from torchlock.index.build_releases import FolderRelease, TableRelease
 from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
 from torchlock.solve.kept import KeptRelease
 from torchlock.standards.core_metadata import refusal

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import LONGEST_NUMBER, has_long_number
 
@@ -35,7 +36,7 @@ _PLAIN = (
 # Signs for the values of comparisons. No marker contains them.
 _TRUE, _FALSE = "\1", "\0"
 # A marker that is false unless this extra is requested.
-_ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
+_ONE_EXTRA = pattern(r"(?:.* and )?extra == \"([^\"]+)\"")
 _COMPARE = MappingProxyType(
     {
         "==": operator.eq,
