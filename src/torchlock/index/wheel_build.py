@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.standards.dependency import Dependency
@@ -91,6 +91,8 @@ def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None
 
     A comparison that is not understood counts as a comparison of the whole version, which is safe.
     """
+    import ast
+
     paths = _checks(name)
     if paths and not any(path in members for path in paths):
         return Unknown(f"the wheel has none of {', '.join(paths)}")
@@ -107,12 +109,16 @@ def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None
 
 def _tests(function: ast.FunctionDef) -> Iterator[ast.expr]:
     """The conditions under which the function raises something."""
+    import ast
+
     for node in ast.walk(function):
         if isinstance(node, ast.If) and any(isinstance(child, ast.Raise) for child in node.body):
             yield node.test
 
 
 def _of_minor(test: ast.expr) -> bool:
+    import ast
+
     names = [node.id for node in ast.walk(test) if isinstance(node, ast.Name)]
     return not names or not all("major" in name for name in names)
 

@@ -7,7 +7,6 @@ a note says so: the bundled tables are always enough to go on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -89,6 +88,8 @@ def digest_of(bundled: Path) -> str:
     Raises:
         OSError: they cannot be read.
     """
+    import hashlib
+
     digest = hashlib.sha256()
     for name in _TOLD_BY:
         digest.update((bundled / name).read_bytes())
@@ -160,6 +161,8 @@ def _other_torchlock(manifest: Mapping[str, Any], found: Overlay, bundled: Path)
 
 
 def _damage(manifest: Mapping[str, Any], found: Overlay, bundled: Path) -> Ignored | None:
+    import hashlib
+
     for table, (sha256, size) in found.files.items():
         path = found.folder / table
         if path.stat().st_size != size or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:

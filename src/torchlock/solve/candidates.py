@@ -351,9 +351,9 @@ def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | No
     equal = [index for index in usable if (ranks[index] or 0) == best]
     if len(equal) == 1:
         return equal[0]
-    from torchlock.standards.filenames import parse_wheel
+    from torchlock.standards.filenames import build_number
 
     files = release.files()
     if not files:
         return equal[0]
-    return max(equal, key=lambda index: parse_wheel(files[index].filename)[2])
+    return max(equal, key=lambda index: build_number(files[index].filename))

@@ -32,10 +32,11 @@ class Dependency(NamedTuple):
     def from_requirement(cls, requirement: Requirement) -> Dependency:
         """Convert a parsed requirement."""
         from torchlock.standards.names import normalise
+        from torchlock.standards.plain_requirement import text_of_specifier
 
         return cls(
             normalise(requirement.name),
-            str(requirement.specifier),
+            text_of_specifier(requirement),
             str(requirement.marker or ""),
             tuple(sorted(normalise(extra) for extra in requirement.extras)),
         )

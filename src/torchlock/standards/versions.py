@@ -30,7 +30,7 @@ CLAUSE = (
 WILD = pattern(r"[a-z][0-9]*\.\*")
 # The most frequent specifier sets, as a pattern that compiles fast: every start compiles it.
 _PLAIN = r"(?:[=!<>]=|[<>])[ ]*[0-9]{1,20}(?:\.[0-9]{1,20})*"
-_ORDINARY = pattern(rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*")
+ORDINARY = pattern(rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*")
 
 
 def has_long_number(text: str) -> bool:
@@ -60,7 +60,7 @@ def fault_of_specifier(text: str) -> str:
     """Why installers cannot compare versions with a specifier set, as half a sentence; "" if they can."""
     if has_long_number(text):
         return _TOO_LONG
-    if not text or _ORDINARY.fullmatch(text):
+    if not text or ORDINARY.fullmatch(text):
         return ""
     from packaging.specifiers import SpecifierSet
 

@@ -13,6 +13,7 @@ from torchlock.patterns import pattern
 from torchlock.redaction import shortened
 from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.markers import fault_of
+from torchlock.standards.plain_requirement import plain
 from torchlock.standards.versions import fault_of_versions
 from torchlock.terms import ParsedRequirement
 
@@ -111,6 +112,8 @@ def _is_location(text: str) -> bool:
 
 def _parsed(text: str, origin: Origin) -> Requirement:
     """A requirement with a plausible address: PEP 508 allows any text as an address."""
+    if found := plain(text):
+        return found
     requirement = _pep_508(text, origin)
     if fault := fault_of_versions(requirement):
         raise _invalid(fault, origin, hint=None)
