@@ -7,7 +7,6 @@ that something does not exist (``renew``).
 
 from __future__ import annotations
 
-from copy import copy
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -142,6 +141,8 @@ class Sources:
 
         ``pinned`` may differ from the pins of these sources in the labels of builds only.
         """
+        from copy import copy
+
         twin = copy(self)
         twin.__dict__.pop("builds", None)
         twin._accelerator = accelerator
