@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import shortened
 from torchlock.standards.markers import parsed, plain_value, value_of
+from torchlock.standards.wheel_tags import host_platform, installable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -152,6 +153,8 @@ class Platform(NamedTuple):
     @classmethod
     def of_host(cls) -> Platform:
         """The platform of the running interpreter; its C library or macOS sets the floor."""
+        if found := host_platform():
+            return cls.parse(found)
         from packaging.tags import platform_tags
 
         for tag in platform_tags():
@@ -211,14 +214,8 @@ class _Ranks(dict[str, "int | None"]):
 @lru_cache(maxsize=128)
 def _ranks(major: int, minor: int, free_threaded: bool, platform: Platform) -> _Ranks:
     """The ranks of wheels for one Python on one platform, shared by all targets of these."""
-    from packaging.tags import compatible_tags, cpython_tags
-
-    version = (major, minor)
-    suffix = "t" if free_threaded else "m" if version < (3, 8) else ""
-    platforms = list(platform.tags())
-    ranked = [*cpython_tags(version, [f"cp{major}{minor}{suffix}"], platforms)]
-    ranked += compatible_tags(version, f"cp{major}{minor}", platforms)
-    return _Ranks({str(tag): rank for rank, tag in reversed(list(enumerate(ranked)))})
+    ranked = list(installable((major, minor), free_threaded, list(platform.tags())))
+    return _Ranks({tag: rank for rank, tag in reversed(list(enumerate(ranked)))})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

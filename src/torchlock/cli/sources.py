@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.records import replace
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:
@@ -117,11 +117,12 @@ def root_of_builds(arguments: argparse.Namespace) -> str:
 def _pinned(inputs: Inputs) -> dict[str, str]:
     """The versions that requirements and constraints pin, by project."""
     from torchlock.standards.names import normalise
+    from torchlock.standards.plain_requirement import text_of_specifier
 
     return {
-        normalise(written.requirement.name): clause.version
+        normalise(written.requirement.name): clause[2:]
         for written in (*inputs.constraints, *inputs.requirements)
         if written.requirement is not None
-        for clause in written.requirement.specifier
-        if clause.operator == "==" and "*" not in clause.version
+        for clause in text_of_specifier(written.requirement).split(",")
+        if clause.startswith("==") and not clause.startswith("===") and "*" not in clause
     }

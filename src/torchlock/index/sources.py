@@ -147,6 +147,7 @@ class Sources:
 
         ``pinned`` may differ from the pins of these sources in the labels of builds only.
         """
+
         twin = copy(self)
         twin.__dict__.pop("builds", None)
         twin._accelerator = accelerator

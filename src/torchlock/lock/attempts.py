@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.errors import Unasked
 from torchlock.lock.common import solve_sharing
 from torchlock.lock.preferences import solve_keeping
+from torchlock.records import NamedTuple
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.conflict_core import involved, minimal_conflict
 from torchlock.solve.problem import GaveUp

@@ -65,6 +65,13 @@ def _ordinary() -> re.Pattern[str]:
     return re.compile(_ORDINARY, re.ASCII)
 
 
+def build_number(filename: str) -> tuple[int, str] | tuple[()]:
+    """The build number in the name of a wheel, in the order of installers; () if there is none."""
+    parts = filename.removesuffix(".whl").split("-")
+    match = re.match(r"([0-9]+)(.*)", parts[2]) if len(parts) == 6 else None
+    return (int(match[1]), match[2]) if match else ()
+
+
 def tags_of(filename: str) -> str:
     """The tags in the name of a wheel: ``cp312-cp312-win_amd64``."""
     parts = filename.removesuffix(".whl").rsplit("-", 3)
