@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
 from torchlock.index import addresses
 from torchlock.index.download import ALGORITHMS, Wanted, hashes_of
-from torchlock.standards.filenames import is_distribution, parse, same_version, tags_of
+from torchlock.standards.filenames import is_distribution, is_variant, parse, same_version, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -124,14 +124,19 @@ class Locator:
         return False
 
     def _for_targets(self, found: list[Found], targets: Sequence[Target], package: LockedPackage) -> list[Found]:
-        """For each target the one file that an installer takes."""
+        """For each target the one file that an installer takes, and the variant wheels that may fit.
+
+        Which variant wheel an installer takes is decided on its machine (PEP 825).
+        """
         chosen: dict[str, Found] = {}
+        variants = [each for each in found if is_variant(each.wanted.filename)]
+        plain = [each for each in found if each not in variants]
         for target in targets:
-            best = _best(found, target)
-            if best is None:
+            best = _best(plain, target)
+            fitting = [each for each in variants if target.rank(tags_of(each.wanted.filename)) is not None]
+            if best is None and not fitting:
                 self._miss(package, f"the lock has no file for {target}")
-            else:
-                chosen[best.wanted.filename] = best
+            chosen.update((each.wanted.filename, each) for each in [best, *fitting] if each is not None)
         return list(chosen.values())
 
     def _miss(self, package: LockedPackage, reason: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from torchlock.answers import Unknown
-from torchlock.errors import MetadataError
+from torchlock.errors import MetadataError, UnknownPackage
 from torchlock.runtime.fence import breakage
 from torchlock.standards import filenames
 from torchlock.standards.core_metadata import CoreMetadata, parse_metadata, refusal
@@ -14,11 +16,15 @@ from torchlock.standards.names import project_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from packaging.version import Version
-
     from torchlock.index.client import Index
     from torchlock.standards.dependency import Dependency
     from torchlock.standards.index_file import File
+
+_OLDEST = Version("0.dev0")
+ONLY_VARIANTS = (
+    "was left out: it has only variant wheels (PEP 825), which pip cannot install, and uv only with "
+    "--preview-features wheel-variants"
+)
 
 
 class IndexRelease:
@@ -108,21 +114,32 @@ def releases(
 ) -> list[IndexRelease]:
     """Every release of a project, oldest first, without files whose names installers refuse.
 
-    ``taken`` returns a file as it is used, or None for one that is left out.
+    ``taken`` returns a file as it is used, or None for one that is left out. Variant wheels (PEP 825) are left
+    out: which of them fits is decided on the machine, and by default pip and uv install none of them.
 
     Raises:
-        UnknownPackage: no index has the project.
+        UnknownPackage: no index has the project, or all its files are variant wheels.
         NetworkError: an index could not be asked.
     """
     normal = project_name(name)
     files: dict[Version, list[File]] = {}
     origins: dict[Version, str] = {}
+    variants: set[Version] = set()
     for listing in index.listings(name):
         for listed in listing.files:
             parsed = filenames.parse(listed.filename)
-            if parsed and parsed[0] == normal and (file := taken(listed)) is not None:
+            if not parsed or parsed[0] != normal:
+                continue
+            if filenames.is_variant(listed.filename):
+                variants.add(parsed[1])
+            elif (file := taken(listed)) is not None:
                 files.setdefault(parsed[1], []).append(file)
                 origins.setdefault(parsed[1], listing.source)
+    if variants and max(variants) > max(files, default=_OLDEST):
+        said = f"{normal} {max(variants)} {ONLY_VARIANTS}"
+        if not files:
+            raise UnknownPackage(name, said)
+        index.notes += [said] if said not in index.notes else []
     return [IndexRelease(index, normal or name, str(v), files[v], origins[v]) for v in sorted(files)]
 
 
