@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
 from torchlock.index import addresses
 from torchlock.index.download import ALGORITHMS, Wanted, hashes_of
+from torchlock.manifests.syntax.lock_markers import by_scope
 from torchlock.standards.filenames import is_distribution, is_variant, parse, same_version, tags_of
 
 if TYPE_CHECKING:
@@ -144,9 +145,9 @@ class Locator:
 
 
 def _needs(package: LockedPackage, target: Target) -> bool:
-    """Whether a target installs a package. A marker about extras or groups is left to the installer: it does."""
+    """Whether a target installs a package, if all extras and groups are installed."""
     try:
-        return target.holds(package.marker)
+        return any(target.holds(marker) for _, marker in by_scope(package.marker))
     except InputError:
         return True
 
