@@ -94,6 +94,10 @@ def write(
 ) -> int:
     """Write a lock to its file or to standard output, report what changed, and return the exit code."""
     text = rendered.text
+    if is_pylock(arguments) and existing.text:
+        from torchlock.report.pylock_kept import with_kept_keys
+
+        text = with_kept_keys(text, existing.text)
     changes = LockChanges(existing, text, rendered.moves, arguments)
     if arguments.check or arguments.diff:
         if changes.found or not arguments.check:

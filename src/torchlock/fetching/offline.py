@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock import __version__
 from torchlock.redaction import one_line
 from torchlock.standards.filenames import file_name
+from torchlock.standards.toml_text import key, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -75,11 +75,11 @@ def _pylock(lock: LockFile, brought: Mapping[int, Collection[str]], left_out: Co
         packages.append(package)
     plain = {key: value for key, value in document.items() if not isinstance(value, dict) and key != "packages"}
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
-    lines = [_head(lock), *_pairs(plain)]
+    lines = [_head(lock), *pairs(plain)]
     for package in packages:
-        lines += ["", "[[packages]]", *_pairs(package)]
+        lines += ["", "[[packages]]", *pairs(package)]
     for name, table in tables.items():
-        lines += ["", f"[{_key(name)}]", *_pairs(table)]
+        lines += ["", f"[{key(name)}]", *pairs(table)]
     return "\n".join(lines) + "\n"
 
 
@@ -94,45 +94,17 @@ def _with_paths(package: Mapping[str, Any], hashes: Collection[str]) -> dict[str
         return any(f"{name}:{digest}".lower() in hashes for name, digest in file.get("hashes", {}).items())
 
     found = dict(package)
-    for key in ("sdist", "archive"):
-        if key in found:
-            if is_there(found[key]):
-                found[key] = placed(found[key])
+    for kind in ("sdist", "archive"):
+        if kind in found:
+            if is_there(found[kind]):
+                found[kind] = placed(found[kind])
             else:
-                del found[key]
+                del found[kind]
     if "wheels" in found:
         found["wheels"] = [placed(wheel) for wheel in found["wheels"] if is_there(wheel)]
         if not found["wheels"]:
             del found["wheels"]
     return found
-
-
-def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of a table of TOML; tables in it are written inline."""
-    for key, value in table.items():
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            yield f"{_key(key)} = ["
-            yield from (f"    {_value(item)}," for item in value)
-            yield "]"
-        else:
-            yield f"{_key(key)} = {_value(value)}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        # The escapes of JSON are those of TOML, but for DEL.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
 
 
 def _head(lock: LockFile) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
@@ -13,9 +12,10 @@ from torchlock.redaction import masked, one_line
 from torchlock.report.requirements_many import about_targets
 from torchlock.report.requirements_txt import about_builds
 from torchlock.standards.filenames import is_distribution
+from torchlock.standards.toml_text import Literal, inline, string, value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torchlock.finding import DataUpdate
     from torchlock.lock import Lock, Pin
@@ -45,7 +45,7 @@ def render(
     for pin in sorted(lock.pins, key=lambda pin: pin.name):
         marker = both(pin.marker, scope_marker(pin.scopes))
         lines += ["", *_package(pin, marker, pin.files if pin.exact is None else (pin.exact,), address)]
-    lines += ["", "[tool.torchlock]", f"data = {_string(data_date)}", f"target = {_string(str(target))}"]
+    lines += ["", "[tool.torchlock]", f"data = {string(data_date)}", f"target = {string(str(target))}"]
     return "\n".join([*lines, *_evidence(lock.pins, [lock]), *_of_update(update)]) + "\n"
 
 
@@ -68,8 +68,8 @@ def render_many(
     lines = [f"# {command}", *about_targets(lock), "", *_head(environments, targets, scopes)]
     for joined in lock.pins:
         lines += ["", *_package(joined.pin, joined.scoped, joined.files, address)]
-    lines += ["", "[tool.torchlock]", f"data = {_string(data_date)}"]
-    lines += ["targets = [", *(f"    {_inline(_target(target))}," for target in targets), "]"]
+    lines += ["", "[tool.torchlock]", f"data = {string(data_date)}"]
+    lines += ["targets = [", *(f"    {inline(_target(target))}," for target in targets), "]"]
     lines += _evidence([joined.pin for joined in lock.pins], lock.locks)
     return "\n".join([*lines, *_of_update(update)]) + "\n"
 
@@ -78,14 +78,14 @@ def _head(environments: Sequence[str], targets: Sequence[Target], scopes: Sequen
     """The keys of the whole lock."""
     yield 'lock-version = "1.0"'
     if len(environments) == 1:
-        yield f"environments = [{_string(environments[0])}]"
+        yield f"environments = [{string(environments[0])}]"
     else:
         yield "environments = ["
-        yield from (f"    {_string(marker)}," for marker in environments)
+        yield from (f"    {string(marker)}," for marker in environments)
         yield "]"
-    yield f"requires-python = {_string(_requires_python(targets))}"
-    yield f"extras = {_strings(names_of('extra', scopes))}"
-    yield f"dependency-groups = {_strings(names_of('group', scopes))}"
+    yield f"requires-python = {string(_requires_python(targets))}"
+    yield f"extras = {value(names_of('extra', scopes))}"
+    yield f"dependency-groups = {value(names_of('group', scopes))}"
     yield 'created-by = "torchlock"'
 
 
@@ -110,13 +110,13 @@ def _target(target: Target) -> dict[str, Any]:
 
 def _evidence(pins: Iterable[Pin], locks: Sequence[Lock]) -> Iterator[str]:
     """The rules that required packages, and the proofs that companions load, with the wheels that were read."""
-    yield f"rules = {_strings(sorted({rule for pin in pins for _, rule in pin.rules}))}"
+    yield f"rules = {value(sorted({rule for pin in pins for _, rule in pin.rules}))}"
     proofs = proven_pairs(locks)
     yield "proofs = [" if proofs else "proofs = []"
     for proof in proofs:
         told = {"package": proof.package, "version": str(proof.version), "torch": str(proof.torch)}
         wheels = [{"name": each.file, "sha256": each.sha256, "read": each.date} for each in proof.evidence]
-        yield f"    {_inline({**told, 'platform': proof.platform, 'wheels': wheels})},"
+        yield f"    {inline({**told, 'platform': proof.platform, 'wheels': wheels})},"
     if proofs:
         yield "]"
 
@@ -125,8 +125,8 @@ def _of_update(update: DataUpdate | None) -> Iterator[str]:
     if update is not None:
         yield ""
         yield "[tool.torchlock.data-update]"
-        yield f"date = {_string(update.date)}"
-        yield f"from = {_string(masked(update.source))}"
+        yield f"date = {string(update.date)}"
+        yield f"from = {string(masked(update.source))}"
 
 
 def environment(target: Target, among: Sequence[Target] = ()) -> str:
@@ -144,23 +144,23 @@ def _package(pin: Pin, marker: str, files: Sequence[File], address: Callable[[st
     if pin.unproven is not None:
         yield f"# unproven: {one_line(masked(str(pin.unproven)))}"
     yield "[[packages]]"
-    yield f"name = {_string(pin.name)}"
+    yield f"name = {string(pin.name)}"
     if pin.version and pin.written is None:
-        yield f"version = {_string(pin.version)}"
+        yield f"version = {string(pin.version)}"
     if marker:
-        yield f"marker = {_string(marker)}"
+        yield f"marker = {string(marker)}"
     if pin.written is not None:
         yield from _direct(pin)
         return
     if pin.page:
-        yield f"index = {_string(masked(pin.page))}"
+        yield f"index = {string(masked(pin.page))}"
     wheels = [file for file in files if file.filename.endswith(".whl")]
     for file in files:
         if file not in wheels:
-            yield f"sdist = {_inline(_file(pin.name, file, address))}"
+            yield f"sdist = {inline(_file(pin.name, file, address))}"
     if wheels:
         yield "wheels = ["
-        yield from (f"    {_inline(_file(pin.name, file, address))}," for file in sorted(wheels))
+        yield from (f"    {inline(_file(pin.name, file, address))}," for file in sorted(wheels))
         yield "]"
 
 
@@ -170,9 +170,9 @@ def _direct(pin: Pin) -> Iterator[str]:
         raise InputError(f"{pin.name}: pylock.toml does not support this URL", hint="use --format requirements")
     (file,) = pin.files
     if file.hashes:
-        yield f"archive = {_inline({'url': file.url, 'hashes': dict(sorted(file.hashes.items()))})}"
+        yield f"archive = {inline({'url': file.url, 'hashes': dict(sorted(file.hashes.items()))})}"
     elif file.url.startswith("file:") and not is_distribution(file.filename):
-        yield f"directory = {_inline({'path': written.url, 'editable': written.editable})}"
+        yield f"directory = {inline({'path': written.url, 'editable': written.editable})}"
     else:
         raise InputError(
             f"{pin.name}: pylock.toml needs the hash or the commit of {written.url}, which is unknown",
@@ -190,36 +190,8 @@ def _file(name: str, file: File, address: Callable[[str, File], str]) -> dict[st
         )
     entry: dict[str, Any] = {"name": file.filename}
     if file.uploaded:
-        entry["upload-time"] = _Literal(file.uploaded)
+        entry["upload-time"] = Literal(file.uploaded)
     entry["url"] = address(name, file)
     if file.size is not None:
         entry["size"] = file.size
     return {**entry, "hashes": dict(sorted(file.hashes.items()))}
-
-
-class _Literal(str):
-    """A TOML value without quotes."""
-
-
-def _inline(table: Mapping[str, Any]) -> str:
-    return "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in table.items()) + " }"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return _inline(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, (_Literal, int)) else _string(value)
-
-
-def _strings(texts: Iterable[str]) -> str:
-    """An array of strings."""
-    return f"[{', '.join(map(_string, texts))}]"
-
-
-def _string(text: str) -> str:
-    """A basic string of TOML: the escapes of JSON, and DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
