@@ -246,6 +246,25 @@ def test_a_lock_with_its_wheelhouse(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert outcome.versions == {"gamma": "3.0", "delta": "1.0"}
 
 
+@pytest.mark.parametrize("what", ["file", "below a file", "foreign page", "foreign lock"])
+def test_a_wheelhouse_that_cannot_be_filled_is_refused_first(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(tmp_path / "own", "delta", "1.0")
+    name = "wheels/deep" if what == "below a file" else "wheels"
+    foreign = {"foreign page": "wheels/simple/index.html", "foreign lock": "wheels/lock-offline.txt"}
+    path = tmp_path / foreign.get(what, "wheels")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("theirs")
+    Path("lock.txt").write_text("delta==0.9\n")
+    assert main(["lock", "delta", "--index-url", "own", "-U", "-o", "lock.txt", "--wheelhouse", name]) == 2
+    said = capsys.readouterr().err
+    assert "wheels" in said
+    assert "--wheelhouse" in said
+    assert Path("lock.txt").read_text() == "delta==0.9\n"
+    assert path.read_text() == "theirs"
+
+
 def test_what_is_built_is_told(tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     name, content = "epsilon-1.0.tar.gz", sdist("Metadata-Version: 2.1\nName: epsilon\nVersion: 1.0\n", "epsilon")
     server.routes["/epsilon/"] = page(entry(name, f"{server.url}files/{name}", hashes={"sha256": sha256(content)}))
