@@ -96,7 +96,7 @@ def test_a_file_that_no_index_has_is_named(server: Server, capsys: pytest.Captur
     [
         ("requirements.txt", "six==1.17.0\n", "requirements.txt:1: six: no hash is there that proves a file"),
         ("requirements.txt", "six>=1 --hash=sha256:00\n", "requirements.txt:1: six>=1 does not name one version"),
-        ("uv.lock", "version = 1\n", "uv export --format pylock.toml"),
+        ("Pipfile.lock", '{"_meta": {}}', "pipenv requirements --hash"),
         ("pyproject.toml", "[project]\nname='x'\n", "it is of the format pyproject"),
         ("requirements.txt", "-r absent.txt\n", "absent.txt"),
         ("absent.txt", None, "absent.txt: "),

@@ -103,6 +103,8 @@ def fetch(order: Order, console: Console) -> int:
     console.clear()
     for note in dict.fromkeys(note for lock in locks for note in lock.notes):
         console.say("note", note)
+    for warning in plan.warnings:
+        console.say("warning", warning)
     if order.dry_run:
         sys.stdout.write(as_json(order, plan, []) if order.as_json else "".join(listed(plan)))
         known = sum(found.wanted.size or 0 for found in plan.founds)
@@ -120,11 +122,14 @@ def fetch(order: Order, console: Console) -> int:
     return code
 
 
+_LOCKS = ("pylock.toml", "requirements.txt", "uv.lock", "poetry.lock", "pdm.lock")
+
+
 def _default() -> list[str]:
-    found = [name for name in ("pylock.toml", "requirements.txt") if Path(name).is_file()][:1]
+    found = [name for name in _LOCKS if Path(name).is_file()][:1]
     if not found:
         raise InputError(
-            "nothing to fetch: no lock was given, and there is no pylock.toml or requirements.txt here",
+            f"nothing to fetch: no lock was given, and none of {', '.join(_LOCKS)} is here",
             hint="name a lock: torchlock fetch requirements.txt",
         )
     return found
@@ -219,10 +224,7 @@ def _finish(plan: Plan, results: Sequence[Result], folder: Path, *, whole: bool)
         write_pages(folder, results)
         names = []
         for lock, packages in zip(plan.locks, plan.packages, strict=True) if whole else ():
-            brought = {
-                number: {each for found in founds for each in found.wanted.hashes}
-                for number, founds in packages.items()
-            }
+            brought = {number: [found.wanted for found in founds] for number, founds in packages.items()}
             left_out = {number for number, founds in packages.items() if not founds}
             names.append(offline_name(lock))
             write_whole(folder / names[-1], offline_lock(lock, brought, left_out))

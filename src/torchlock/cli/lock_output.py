@@ -127,7 +127,7 @@ def write(
 
 def _parts(path: str, scopes: Sequence[str]) -> str:
     """How to install the extras and groups of a pylock.toml."""
-    from torchlock.lock.scopes import names_of
+    from torchlock.manifests.syntax.lock_markers import names_of
 
     extras, groups = (names_of(kind, scopes) for kind in ("extra", "group"))
     pip = ["pip", "install", "-r", f"{path}[{','.join(extras)}]" if extras else path]

@@ -14,7 +14,8 @@ from torchlock.standards.filenames import is_distribution, is_variant, parse, sa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from torchlock.fetching.locks import LockedPackage, LockFile
+    from torchlock.fetching.locked import LockedPackage
+    from torchlock.fetching.locks import LockFile
     from torchlock.index import Index
     from torchlock.standards.index_file import File
     from torchlock.target import Target

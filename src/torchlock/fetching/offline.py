@@ -7,15 +7,19 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
+from torchlock.manifests.syntax.lock_markers import names_of
 from torchlock.redaction import one_line
 from torchlock.standards.filenames import file_name
 from torchlock.standards.toml_text import key, pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from torchlock.fetching.locks import LockedPackage, LockFile
+    from torchlock.fetching.locked import LockedPackage
+    from torchlock.fetching.locks import LockFile
+    from torchlock.index.download import Wanted
 
+_TOOLS = ("uv.lock", "poetry.lock", "pdm.lock")
 # The beginning of each lock of torchlock: -o of lock may replace such a file.
 _MADE = f"# This file was made by torchlock {__version__}"
 
@@ -23,6 +27,8 @@ _MADE = f"# This file was made by torchlock {__version__}"
 def offline_name(lock: LockFile) -> str:
     """The name of the lock in the folder: requirements-offline.txt, pylock.offline.toml."""
     name = PurePath(lock.path).name if lock.path != "-" else "requirements.txt"
+    if lock.kind in _TOOLS:
+        return f"pylock.{lock.kind.partition('.')[0]}-offline.toml"
     if lock.kind == "pylock":
         middle = re.fullmatch(r"pylock(?:\.([^.]+))?\.toml", name)
         return f"pylock.{middle[1]}-offline.toml" if middle and middle[1] else "pylock.offline.toml"
@@ -30,14 +36,17 @@ def offline_name(lock: LockFile) -> str:
     return f"{stem}-offline.txt"
 
 
-def offline_lock(lock: LockFile, brought: Mapping[int, Collection[str]], left_out: Collection[int]) -> str:
+def offline_lock(lock: LockFile, brought: Mapping[int, Sequence[Wanted]], left_out: Collection[int]) -> str:
     """The text of the lock for the folder.
 
-    ``brought`` are the hashes of the files that the folder has, by the number of the package in the lock;
-    ``left_out`` are the packages that no target needs.
+    ``brought`` are the files that the folder has, by the number of the package in the lock; ``left_out`` are the
+    packages that no target needs.
     """
+    hashes = {number: {each for file in files for each in file.hashes} for number, files in brought.items()}
     if lock.kind == "pylock":
-        return _pylock(lock, brought, left_out)
+        return _pylock(lock, hashes, left_out)
+    if lock.kind in _TOOLS:
+        return _of_tool(lock, brought, left_out)
     lines = [
         _head(lock),
         "--no-index",
@@ -46,7 +55,7 @@ def offline_lock(lock: LockFile, brought: Mapping[int, Collection[str]], left_ou
     ]
     for package in lock.packages:
         if package.number not in left_out:
-            lines += _entry(package, brought.get(package.number, ()))
+            lines += _entry(package, hashes.get(package.number, ()))
     return "\n".join(lines) + "\n"
 
 
@@ -81,6 +90,36 @@ def _pylock(lock: LockFile, brought: Mapping[int, Collection[str]], left_out: Co
     for name, table in tables.items():
         lines += ["", f"[{key(name)}]", *pairs(table)]
     return "\n".join(lines) + "\n"
+
+
+def _of_tool(lock: LockFile, brought: Mapping[int, Sequence[Wanted]], left_out: Collection[int]) -> str:
+    """A pylock.toml with the packages of another tool's lock: an installer takes the parts that are named."""
+    top: dict[str, Any] = {"lock-version": "1.0"}
+    if lock.requires_python:
+        top["requires-python"] = lock.requires_python
+    top["extras"], top["dependency-groups"] = names_of("extra", lock.scopes), names_of("group", lock.scopes)
+    lines = [_head(lock), *pairs({**top, "created-by": "torchlock"})]
+    for package in lock.packages:
+        files = brought.get(package.number, ())
+        if package.number not in left_out and files:
+            lines += ["", "[[packages]]", *pairs(_tool_package(package, files))]
+    return "\n".join(lines) + "\n"
+
+
+def _tool_package(package: LockedPackage, files: Sequence[Wanted]) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": package.name}
+    if package.version:
+        found["version"] = package.version
+    if package.marker:
+        found["marker"] = package.marker
+    for file in sorted(files, key=lambda each: each.filename):
+        hashes = dict(each.split(":", 1) for each in file.hashes)
+        row = {"name": file.filename, "path": file.filename, "hashes": hashes}
+        if file.filename.endswith(".whl"):
+            found.setdefault("wheels", []).append(row)
+        else:
+            found["sdist"] = row
+    return found
 
 
 def _with_paths(package: Mapping[str, Any], hashes: Collection[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.lock.marker_sets import MarkerGrid
-from torchlock.lock.scopes import scope_marker
+from torchlock.manifests.syntax.lock_markers import scope_marker
 from torchlock.manifests.syntax.markers import both, comparisons, either
 
 if TYPE_CHECKING:

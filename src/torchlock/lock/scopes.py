@@ -1,19 +1,14 @@
-"""Which extras and groups of a project need a package, and the markers that say so in a pylock.toml (PEP 751)."""
+"""Which extras and groups of a project need a package."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Problem
-
-# The variable of PEP 751 for each kind of scope.
-_VARIABLES = {"extra": "extras", "group": "dependency_groups"}
 
 
 def scopes_of(
@@ -45,15 +40,3 @@ def _reached(universe: Problem, solution: Mapping[str, int], units: Iterable[Use
             reached.add(identifier)
             waiting += [need.identifier for need in universe.needs(identifier, solution[identifier])]
     return {identifier.partition("[")[0] for identifier in reached}
-
-
-def scope_marker(scopes: Iterable[str]) -> str:
-    """The marker that is true if one of these scopes is installed; "" for no scopes, which is always true."""
-    parts = [scope.partition(":") for scope in scopes]
-    return " or ".join(f"'{normalise(name)}' in {_VARIABLES[kind]}" for kind, _, name in parts)
-
-
-def names_of(kind: str, scopes: Iterable[str]) -> list[str]:
-    """The names of the extras (``extra``) or groups (``group``) among some scopes, normalised."""
-    parts = [scope.partition(":") for scope in scopes]
-    return list(dict.fromkeys(normalise(name) for each, _, name in parts if each == kind))

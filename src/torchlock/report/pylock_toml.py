@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.lock.proven_pairs import proven_pairs
-from torchlock.lock.scopes import names_of, scope_marker
+from torchlock.manifests.syntax.lock_markers import names_of, scope_marker
 from torchlock.manifests.syntax.markers import both
 from torchlock.redaction import masked, one_line
 from torchlock.report.requirements_many import about_targets
