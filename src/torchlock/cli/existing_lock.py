@@ -62,6 +62,15 @@ class ExistingLock:
             error.hint = "use --upgrade to write a new lock without reading the old one"
             raise
 
+    @cached_property
+    def text(self) -> str:
+        """What the file contains; "" if there is none."""
+        if not self._exists:
+            return ""
+        from torchlock.manifests.text import read_text
+
+        return read_text(str(self._path))
+
     @property
     def kind(self) -> str:
         """The format of the file."""
@@ -142,9 +151,7 @@ class ExistingLock:
         if not self._exists:
             return None
         from torchlock.manifests.lock_comments import read_lock_comments
-        from torchlock.manifests.text import read_text
         from torchlock.report.own_outputs import is_own_lock
 
-        text = read_text(str(self._path))
-        found = read_lock_comments(text)
-        return found if found.label or is_own_lock(text) else None
+        found = read_lock_comments(self.text)
+        return found if found.label or is_own_lock(self.text) else None

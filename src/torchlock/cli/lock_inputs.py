@@ -108,7 +108,8 @@ def _files(arguments: argparse.Namespace) -> list[str]:
         files = input_files(files)
     if files:
         files = _without_locks(files, alone=not arguments.requirements)
-    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
+    asked = arguments.extras or arguments.groups or arguments.all_extras or arguments.all_groups
+    if asked and not files:
         raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
     return files
 
@@ -133,7 +134,11 @@ def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Input
 
     for file in files:
         found = read_inputs(
-            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
+            file,
+            extras=arguments.extras,
+            groups=arguments.groups,
+            all_extras=arguments.all_extras,
+            all_groups=arguments.all_groups,
         )
         yield _named("requirement", file, found, arguments)
     for file in arguments.constraints:

@@ -245,7 +245,12 @@ class _Many:
             from torchlock.report import pylock_toml
 
             text = pylock_toml.render_many(
-                lock, address=sources[0].address, command=command, data_date=matrix.date, update=matrix.update
+                lock,
+                address=sources[0].address,
+                command=command,
+                data_date=matrix.date,
+                update=matrix.update,
+                scopes=self._common.inputs.scopes,
             )
         else:
             from torchlock.report import requirements_many

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
     files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
     console.say("warning", f"no requirement of {files} is selected, so the lock is empty")
-    console.say("hint", "to lock extras or groups of a project, use --extra NAME, --all-extras or --group NAME")
+    console.say(
+        "hint",
+        "to lock extras or groups of a project, use --extra NAME, --all-extras, --group NAME or --all-groups",
+    )
 
 
 def warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None:

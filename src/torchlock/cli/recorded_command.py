@@ -27,7 +27,7 @@ _TAKEN = frozenset(
     {
         *("python", "platform", "accelerator", "gpu", "system", "system_lib", "base_image"),
         *("universal", "targets", "fork", "partial"),
-        *("extras", "all_extras", "groups", "prefer", "exclude_newer", "pre", "unproven"),
+        *("extras", "all_extras", "groups", "all_groups", "prefer", "exclude_newer", "pre", "unproven"),
         *("format", "builds_by", "no_hashes", "no_annotate"),
     }
 )

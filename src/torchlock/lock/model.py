@@ -90,7 +90,8 @@ class Pin(NamedTuple):
     the data do not cover this release of the torch family. ``built`` names the file with the requirements of a
     package that the installer has to build. ``chosen`` is the name of the file that an installer takes on the
     target. ``page`` is the address of the page of the PyTorch index that the package comes from, or "" for any
-    other index; ``remark`` says what is weak about the evidence for its file.
+    other index; ``remark`` says what is weak about the evidence for its file. ``scopes`` are the extras and groups
+    of the project that need it (``extra:NAME``, ``group:NAME``), empty if it is always installed.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Pin(NamedTuple):
     chosen: str = ""
     page: str = ""
     remark: str = ""
+    scopes: tuple[str, ...] = ()
 
     @property
     def exact(self) -> File | None:

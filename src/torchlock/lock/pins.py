@@ -11,6 +11,7 @@ from torchlock.knowledge.rules import GIL, HOST_PREFIX, specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.inputs import asked_by, dependency_of
 from torchlock.lock.model import HostNote, Pin
+from torchlock.lock.scopes import scopes_of
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.names import normalise
@@ -45,6 +46,7 @@ def pins_of(
     by, rules = _requiring(needs, chosen)
     markers = _markers(units)
     files = {name: _usable_files(candidate) for name, candidate in chosen.items()}
+    scopes = scopes_of(universe, solution, units)
     return tuple(
         Pin(
             name,
@@ -58,6 +60,7 @@ def pins_of(
             unproven=candidate.unproven,
             built=_origin(candidate),
             chosen=files[name][1],
+            scopes=scopes.get(name, ()),
         )
         for name, candidate in sorted(chosen.items())
     )
