@@ -138,7 +138,7 @@ def test_the_input_and_the_lock_move_together(capsys: pytest.CaptureFixture[str]
     assert "torch==2.9.1 \\" in read("requirements.txt")
     assert "requirements.in:3: torchaudio==2.8.0 became torchaudio==2.9.1" in text
     assert "updated torchaudio 2.8.0 → 2.9.1 torchaudio==2.9.1 (requirements.in:3)" in text
-    assert "linux-x86_64: torch 2.9.1 has no wheel any more for Python 3.9" in text
+    assert "linux-x86_64: torch 2.9.1 no longer has a wheel for Python 3.9" in text
     assert (
         read("requirements.txt")
         .splitlines()[1]

@@ -89,7 +89,7 @@ class ExistingLock:
         pins = {**others, **self.pin_set.versions_on(target)}
         elsewhere = {pin.name: (pin.version, pin.marker) for pin in self.pin_set.pins if pin.name not in pins}
         named = {name: found for name, found in elsewhere.items() if found[0][:1].isdigit() and found[1]}
-        return Previous(pins, self.build_on(target), named) if pins or named else None
+        return Previous(pins, self.build_on(target), named)
 
     @property
     def build(self) -> str:

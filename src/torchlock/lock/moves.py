@@ -244,7 +244,7 @@ class Reasons:
                 continue
             seen.add(identifier)
             roots += [need.identifier for need in self._universe.needs(identifier, self._solution[identifier])]
-        return not seen or package in {identifier.partition("[")[0] for identifier in seen}
+        return not self._units or package in {identifier.partition("[")[0] for identifier in seen}
 
     def _gone(self, name: str, old: str) -> Move | None:
         """Why the old release cannot be used any more; None if it can."""
