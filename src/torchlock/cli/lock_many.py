@@ -12,7 +12,7 @@ from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
 from torchlock.cli.lock_inputs import existing_lock, is_pylock, refuse_output
-from torchlock.cli.lock_output import Rendered, command_of, page_lines, with_wheelhouse, write
+from torchlock.cli.lock_output import Rendered, command_of, page_lines, render_one, with_wheelhouse, write
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn_of_empty_lock
 from torchlock.cli.sources import SourcePool
@@ -238,7 +238,9 @@ class _Many:
         sources = [each.opened.runs.run(each.label).sources for each in members]
         options = dict.fromkeys(line for each in sources for line in each.option_lines)
         command = command_of(arguments.argv)
-        if arguments.emit:
+        if len(file.cells) == 1:  # as if it were locked alone
+            text = render_one(members[0].lock, arguments, sources[0], members[0].opened.system, matrix)
+        elif arguments.emit:
             text = self._emitted(file, members, options)
         elif is_pylock(arguments):
             lock = self._joined(file, members)

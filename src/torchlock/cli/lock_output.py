@@ -84,7 +84,7 @@ def write_one(
             changes=changes,
         )
 
-    text = _render(result, arguments, sources, system, matrix)
+    text = render_one(result, arguments, sources, system, matrix)
     rendered = Rendered(text, len(result.pins), str(result.target), result.moves, describe)
     return write(rendered, arguments, inputs, console, existing)
 
@@ -129,9 +129,10 @@ def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Loc
     return with_hashes(result, sources.sha256)
 
 
-def _render(
+def render_one(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, matrix: Matrix
 ) -> str:
+    """The text of the lock of one target."""
     command = command_of(arguments.argv)
     if arguments.emit:
         from torchlock.lock.joined import join
