@@ -9,7 +9,16 @@ import pytest
 
 from torchlock.cli.main import main
 
-TWO = '[[target]]\nname = "a"\npython = "3.12"\nplatform = "linux-x86_64"\n\n[[target]]\nname = "b"\npython = "3.11"\n'
+TWO = """\
+[[target]]
+name = "a"
+python = "3.12"
+platform = "linux-x86_64"
+
+[[target]]
+name = "b"
+python = "3.11"
+"""
 
 
 @pytest.fixture(autouse=True)
