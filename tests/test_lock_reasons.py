@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.local_index import publish
 from torchlock.cli.main import main
 
 TARGETS = """
@@ -98,3 +99,32 @@ def test_what_a_release_brings_itself_is_not_the_reason_for_it(capsys: pytest.Ca
     reasons(capsys, "torch==2.8.0", "--accelerator", "cpu")
     text = reasons(capsys, "torch<2.10", "--accelerator", "cu128", "-U")
     assert "follows nvidia" not in text
+
+
+def test_a_conflict_names_only_releases_that_the_requirements_admit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for version in ("1.0", "2.0"):
+        publish(
+            tmp_path / "index", "alpha", version, tags="cp39-cp39-win32" if version == "2.0" else "py3-none-any"
+        )
+    publish(tmp_path / "index", "beta", "1.0", ["alpha<1.0"])
+    words = ["--python", "3.12", "--platform", "linux-x86_64", "--index-url", str(tmp_path / "index")]
+    assert main(["lock", "beta", "alpha", *words]) == 1
+    err = capsys.readouterr().err
+    assert "beta 1.0 declares that it needs alpha<1.0" in err
+    assert "alpha 2.0" not in err, "no line asks for it"
+
+
+def test_an_extra_is_no_empty_specifier(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    publish(tmp_path / "index", "beta", "1.0")
+    publish(tmp_path / "index", "alpha", "1.0", ["beta<1; extra == 'x'"])
+    words = ["--python", "3.12", "--platform", "linux-x86_64", "--index-url", str(tmp_path / "index")]
+    assert main(["lock", "alpha[x]", "alpha==1.0", *words]) == 1
+    assert "satisfies  and" not in (err := capsys.readouterr().err)
+    assert "beta<1" in err
+
+
+def test_a_gpu_of_another_vendor_is_not_in_the_lock_of_a_mac(capsys: pytest.CaptureFixture[str]) -> None:
+    text = reasons(capsys, "torch", "--gpu", "RTX 4090", target="3.12 macos-arm64")
+    assert "--gpu RTX 4090 has no effect on macOS" in text

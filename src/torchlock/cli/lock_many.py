@@ -142,7 +142,22 @@ class _Many:
             again,
             lambda lock: lock.target.python[:2] if fork == "python" else None,
         )
+        self._tell_held_back(solved, locks)
         return [each._replace(lock=lock) for each, lock in zip(solved, locks, strict=True)]
+
+    def _tell_held_back(self, solved: Sequence[_Solved], locks: Sequence[Lock]) -> None:
+        """Say which targets have an older torch than they could have, because others have no newer one."""
+        from torchlock.lock.common import versions_of
+        from torchlock.report.targets import target_words
+
+        held: dict[tuple[str, str], list[Target]] = {}
+        for each, lock in zip(solved, locks, strict=True):
+            best, now = versions_of(each.lock).get("torch"), versions_of(lock).get("torch")
+            if best is not None and now is not None and now.release < best.release:
+                held.setdefault((now.public, best.public), []).append(lock.target)
+        for (had, could), targets in held.items():
+            said = f"torch {had} in place of {could}, to share versions (--fork newest: each has its newest)"
+            self._console.say("note", f"{target_words(targets)}: {said}")
 
     def _completed(self, each: _Solved) -> Lock:
         choice = each.opened.choice

@@ -327,7 +327,7 @@ def _rejected(name: str, old: str, why: str, detail: str, target: str) -> Move:
 
 
 def _asked(written: ParsedRequirement) -> str:
-    text = written.origin.text.strip()
+    text = " ".join(written.origin.text.split())
     if text.startswith("--upgrade-package "):
         return f"set by -P {text.removeprefix('--upgrade-package ')}"
     return f"{text}{_place(written)}" if written.origin.path else f"the command line asks for {text}"
