@@ -54,10 +54,14 @@ class Options(NamedTuple):
 
 
 class Previous(NamedTuple):
-    """The lock that a new one replaces: its versions on the target by name, and its build ("": unknown)."""
+    """The lock that a new one replaces: its versions on the target by name, and its build ("": unknown).
+
+    ``elsewhere`` are the packages that it has for other targets only, each with its version and its marker.
+    """
 
     pins: Mapping[str, str]
     build: str = ""
+    elsewhere: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class Move(NamedTuple):
