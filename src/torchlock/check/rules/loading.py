@@ -326,7 +326,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     library = os.path.basename(first.wanted_by)
     message = (
         f"{library} of {name} uses {described(first.symbol)}{more}, which {context.named('torch')} does not have"
-        f"{_since(context, first.symbol)}"
+        f"{since(context, first.symbol)}"
     )
     expected_error = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
@@ -361,7 +361,7 @@ def _and_goes_on(context: CheckContext, name: str, because: str | None) -> str |
     return "; ".join(filter(None, (because, more))) if goes_on(context, name) else because
 
 
-def _since(context: CheckContext, symbol: str) -> str:
+def since(context: CheckContext, symbol: str) -> str:
     """Which releases of torch have a symbol, as half a sentence; "" if that is not known."""
     platform = str(context.target.platform) if context.target is not None else ""
     known = exported_in(symbol, platform) if platform else ""
