@@ -23,7 +23,7 @@ from torchlock.check.packaged_libraries import recorded
 from torchlock.check.preloaded_libraries import not_preloaded, preloaded_by
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.system_packages import install_runtime
-from torchlock.check.vendors import is_vendors
+from torchlock.check.vendors import backend_of, is_vendors
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries.cxx_names import demangled, described, is_form
@@ -256,6 +256,8 @@ def _built_apart(context: CheckContext, name: str) -> str | None:
     theirs = (
         f"CUDA {torch.cuda}" if torch.cuda else f"ROCm {'.'.join(torch.hip.split('.')[:2])}" if torch.hip else ""
     )
+    if not theirs and (backend := backend_of(context)) is not None:
+        theirs = backend.accelerators
     if not theirs or theirs == mine:
         return None
     return f"{name} was built for {mine}, and this torch ({context.version('torch')}) for {theirs}"
