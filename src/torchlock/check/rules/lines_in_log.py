@@ -84,10 +84,13 @@ def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) 
     first = _line(context, log, found)
     meaning = meaning_of_undefined(first.symbol) if first is not None and first.symbol else None
     if first is not None and meaning is not None:
-        meaning = with_releases(context, first.symbol, first.library, _with_releases(log, first, meaning))
+        name = companion_of(first.text, first.library)
+        paired = _with_releases(log, first, meaning)
+        meaning = with_releases(context, first.symbol, first.library, paired)
+        if name:
+            meaning = meaning._replace(look=paired.look)  # It names the releases that the log shows.
         by = f"{first.library} lacks" if first.library else "a library lacks"
         finding = _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
-        name = companion_of(first.text, first.library)
         finding.remedy = Remedy(meaning.look, commands=stated_command(log, name) if name else ())
         yield finding
     elif first is not None and _number(first) == "127" and (_opened(first) or "torch" in log.text.lower()):
