@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.site_folder import install, write
+from torchlock.knowledge.registry import meanings
 
 if TYPE_CHECKING:
     from support.ground import Ground
@@ -93,3 +94,9 @@ def test_a_missing_ffmpeg_is_no_error(ground: Ground, torch: str) -> None:
     ground.image()
     done = ground.check(site, root=True, platform="linux-x86_64")
     assert done.code == 0
+
+
+def test_each_failure_that_is_not_ours_says_how_it_is_known() -> None:
+    mine = [each for each in meanings() if each.rule == "TL229"]
+    assert len(mine) > 10
+    assert len({each.because for each in mine}) == len(mine)
