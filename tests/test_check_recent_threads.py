@@ -100,3 +100,16 @@ def test_each_failure_that_is_not_ours_says_how_it_is_known() -> None:
     mine = [each for each in meanings() if each.rule == "TL229"]
     assert len(mine) > 10
     assert len({each.because for each in mine}) == len(mine)
+
+
+@pytest.mark.sketched
+def test_a_nightly_torch_gets_the_torchcodec_of_a_night(ground: Ground) -> None:
+    """The remedy for a missing torchcodec installed torch and torchaudio, and no torchcodec."""
+    site = ground.linux()
+    ground.wheel(site, "torchaudio==2.9.0")
+    ground.torch(site, "2.10.0.dev20251214+cu128", made_for=["torchaudio==2.9.0"])
+    log = "ImportError: TorchCodec is required for load_with_torchcodec. Please install torchcodec to use it.\n"
+    done = ground.check(site, log=log, platform="linux-x86_64")
+    assert done.first.rule == "TL305"
+    assert "torchcodec of one night from https://download.pytorch.org/whl/nightly/cu128" in done.first.remedy
+    assert not done.command or "torchcodec==" in done.command
