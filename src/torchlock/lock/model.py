@@ -89,7 +89,8 @@ class Pin(NamedTuple):
     the data do not cover this release of the torch family. ``built`` names the file with the requirements of a
     package that the installer has to build. ``chosen`` is the name of the file that an installer takes on the
     target. ``page`` is the address of the page of the PyTorch index that the package comes from, or "" for any
-    other index; ``remark`` says what is weak about the evidence for its file.
+    other index; ``remark`` says what is weak about the evidence for its file. ``build`` is the label of the build
+    (``cpu``, ``cu130``), "" if there is none or it is unknown.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Pin(NamedTuple):
     chosen: str = ""
     page: str = ""
     remark: str = ""
+    build: str = ""
 
     @property
     def exact(self) -> File | None:

@@ -58,6 +58,7 @@ def pins_of(
             unproven=candidate.unproven,
             built=_origin(candidate),
             chosen=files[name][1],
+            build=candidate.build if isinstance(candidate.build, str) else "",
         )
         for name, candidate in sorted(chosen.items())
     )
