@@ -62,6 +62,7 @@ def pins_of(
             built=_origin(candidate),
             chosen=files[name][1],
             scopes=scopes.get(name, ()),
+            build=candidate.build if isinstance(candidate.build, str) else "",
         )
         for name, candidate in sorted(chosen.items())
     )

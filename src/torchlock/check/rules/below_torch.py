@@ -11,7 +11,6 @@ from packaging.version import Version
 from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.relevance import module_of, owner_of_file
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
-from torchlock.check.tracebacks import endings
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.import_graph import loads
 from torchlock.knowledge.judge import violations
@@ -137,6 +136,8 @@ def _later(context: CheckContext, violation: Violation) -> Remedy | None:
 @rule(_RULE, on="log")
 def shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A log in which the import of torch ends in an installed package below it, if its file has that line."""
+    from torchlock.check.tracebacks import endings
+
     if context.target is None or "torch" not in context.pins:
         return
     if any(each.rule == _RULE for each in found):
@@ -152,6 +153,8 @@ def shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
 
 def _confirm(log: Log, found: Sequence[Finding]) -> None:
     """Let a finding say what the log says, if the log ends in its package."""
+    from torchlock.check.tracebacks import endings
+
     for finding in (each for each in found if each.rule == _RULE):
         names = "|".join(re.escape(module_of(name)) for name, _ in finding.packages)
         inside = re.compile(rf"[/\\](?:site|dist)-packages[/\\](?:{names})(?:[/\\]|\.py$)")
