@@ -6,13 +6,14 @@ import pytest
 from resolvelib import BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
+from support.resolvelib_search import Provider
 from support.universe import Universe
 from torchlock.knowledge.masks import full
 from torchlock.solve import complete
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp, Need, violations
 from torchlock.solve.propagate import Domains, propagate
-from torchlock.solve.search import Provider, search
+from torchlock.solve.straight import straight
 
 
 def plain(universe: Universe, roots: list[Need]) -> dict[str, int]:
@@ -46,7 +47,7 @@ def test_more_than_a_hundred_packages() -> None:
     assert len(resolve(universe, roots, {}) or ()) == 150
 
 
-def test_resolvelib_is_stopped_at_its_first_conflict() -> None:
+def test_the_straight_run_ends_at_its_first_conflict() -> None:
     """A conflict between independent packages would have it retry every leaf in between."""
     universe = Universe(
         {
@@ -58,7 +59,7 @@ def test_resolvelib_is_stopped_at_its_first_conflict() -> None:
     )
     leaves = [Need(f"leaf{number}", full(20)) for number in range(40)]
     roots = [Need("a", 0b11), *leaves, Need("b", 0b1)]
-    assert search(universe, roots, {}, learn=True) is None
+    assert straight(universe, roots, {}, learn=True) is None
     solution = resolve(universe, roots, {})
     assert solution is not None
     assert (solution["a"], solution["x"]) == (1, 1)

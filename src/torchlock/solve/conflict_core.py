@@ -10,7 +10,7 @@ from torchlock.records import NamedTuple
 from torchlock.solve.complete import MOST_CONFLICTS, solvable
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import DomainWipeout, propagate, shave, traced
-from torchlock.solve.search import search
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -66,7 +66,7 @@ def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MO
     try:
         near = propagate(anchors(problem, units), roots, limits)
         shave(near, dict.fromkeys(root.identifier for root in roots))
-        if search(problem, roots, {**limits, **near.left}, learn=False) is not None:
+        if straight(problem, roots, {**limits, **near.left}, learn=False) is not None:
             return True
         domains = propagate(problem, roots, limits)
     except DomainWipeout:

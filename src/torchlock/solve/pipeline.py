@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torchlock.solve.complete import newest_first
 from torchlock.solve.problem import newest, violations
 from torchlock.solve.propagate import DomainWipeout, propagate, shave
-from torchlock.solve.search import search
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def resolve(
             domains = propagate(anchored, roots, limits)
             shave(domains, dict.fromkeys(root.identifier for root in roots))
             limits = {**limits, **domains.left}
-        solution = search(problem, roots, limits, learn=True)
+        solution = straight(problem, roots, limits, learn=True)
         if solution is not None and newest(problem, roots, limits, solution):
             return solution
         while (solution := _settle(problem, roots, limits)) is not None and problem.learn(solution):
@@ -55,7 +55,7 @@ def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) 
     repeated.
     """
     domains = propagate(problem, roots, limits)
-    solution = search(problem, roots, domains.left, learn=False)
+    solution = straight(problem, roots, domains.left, learn=False)
     if solution is None or not newest(problem, roots, domains.left, solution):
         solution = newest_first(problem, roots, domains)
     return solution
