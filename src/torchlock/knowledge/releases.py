@@ -77,8 +77,8 @@ class Release(Protocol):
     source distribution. ``origin`` names the file with its requirements. ``live``: its dependencies are read over
     the network. ``unversioned``: its version is unknown (a repository, for example), and it satisfies every
     requirement. ``shape`` is equal for releases whose wheels have the same tags and the same Requires-Python, and
-    of which the same wheels have metadata; None if that is not known. ``unproven`` says why the data do not cover a wheel of the torch family; ``statements`` are facts
-    that were read from that wheel.
+    of which the same wheels have metadata; None if that is not known. ``unproven`` says why the data do not cover
+    a wheel of the torch family; ``statements`` are facts that were read from that wheel.
     """
 
     unversioned: bool
