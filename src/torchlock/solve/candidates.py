@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import lru_cache
+from operator import eq
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
@@ -17,6 +17,7 @@ from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
 from torchlock.solve.kept import KeptRelease
 from torchlock.standards.core_metadata import refusal
+from torchlock.standards.versions import plain_clauses
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -156,11 +157,19 @@ def withdrawal(candidate: Candidate) -> str:
 
 def mentions_prerelease(specifier: str) -> bool:
     """Whether the set names a pre-release and so opts in to them (PEP 440)."""
+    if plain_clauses(specifier) is not None:
+        return False
+    from packaging.specifiers import SpecifierSet
+
     return bool(SpecifierSet(specifier).prereleases)
 
 
 def is_exact(specifier: str) -> bool:
     """Whether some clause is an exact pin, which alone may bring in a yanked release (PEP 592)."""
+    if (clauses := plain_clauses(specifier)) is not None:
+        return any(compare is eq for compare, _ in clauses)
+    from packaging.specifiers import SpecifierSet
+
     return any(
         clause.operator in ("==", "===") and not clause.version.endswith(".*")
         for clause in SpecifierSet(specifier)
