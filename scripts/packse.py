@@ -2,9 +2,9 @@
 
     python scripts/packse.py CHECKOUT [NAME …]
 
-CHECKOUT is a working tree of astral-sh/packse; nothing of it is kept in this repository. Each scenario is served over
+CHECKOUT is a working tree of astral-sh/packse; nothing of it is kept here. Each scenario is served over
 a loopback index and locked by ``torchlock lock`` in a process of its own. A scenario that comes out differently is
-printed with the reason from ``benching/packse.py``, if the difference is a policy; docs/solving.md has the same list.
+printed with the reason from ``benching/packse.py``, if the difference is a policy (docs/solving.md lists them).
 The exit code is 1 if one differs without a reason, or does not differ although there is a reason.
 """
 

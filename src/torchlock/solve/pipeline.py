@@ -67,6 +67,6 @@ def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) 
             solution = newest_first(search, order(problem, roots, domains.left), domains)
         if solution is None or not problem.learn(solution):
             return solution
-        domains.renew(solution)
+        renewed = domains.renew(solution)
         if search is not None:
-            search.renew(solution)
+            search.renew(renewed)
