@@ -95,8 +95,8 @@ class Pin(NamedTuple):
     package that the installer has to build. ``chosen`` is the name of the file that an installer takes on the
     target. ``page`` is the address of the page of the PyTorch index that the package comes from, or "" for any
     other index; ``remark`` says what is weak about the evidence for its file. ``scopes`` are the extras and groups
-    of the project that need it (``extra:NAME``, ``group:NAME``), empty if it is always installed. ``build`` is the label of the build (``cpu``,
-    ``cu130``), "" if there is none or it is unknown.
+    of the project that need it (``extra:NAME``, ``group:NAME``), empty if it is always installed. ``build`` is the
+    label of the build (``cpu``, ``cu130``), "" if there is none or it is unknown.
     """
 
     name: str
