@@ -43,7 +43,10 @@ _TRANSIENT = {
     "--refresh",
     "--json",
 }
-_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--upgrade-group", "--color", "--cache-dir", "--wheelhouse"}
+_TRANSIENT_WITH_VALUE = {
+    *("-P", "--upgrade-package", "--upgrade-group"),
+    *("--color", "--cache-dir", "--deadline", "--wheelhouse"),
+}
 
 
 class Rendered(NamedTuple):

@@ -150,6 +150,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
+    "deadline": None,
     "wheelhouse": Refusal(_RUN, variable=False),
     # data
     "from-index": Refusal(_RUN, variable=False),

@@ -31,9 +31,13 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
     """The sources that the inputs name; nothing is asked yet.
 
     Raises:
-        InputError: ``--build`` is given, and the library that it needs is not installed.
+        InputError: ``--build`` is given, and the library that it needs is not installed; or --deadline is not a
+            time.
     """
     from torchlock.index.sources import Sources
+
+    if not 0 < arguments.deadline < 1e9:
+        raise InputError("--deadline is not a number of seconds above 0", hint="leave it out for 1800 seconds")
 
     if arguments.build:
         from torchlock.index.sdist.building import check_library
@@ -53,6 +57,7 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
         builds_url="" if arguments.accelerator == "pypi" else root_of_builds(arguments),
         build=arguments.build,
         report=console.progress,
+        deadline=arguments.deadline,
     )
 
 

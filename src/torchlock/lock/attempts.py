@@ -61,6 +61,7 @@ def _attempt(
     source: ReleaseSource,
 ) -> Attempt:
     while True:
+        source.begin()
         universe, units, notes = opened(unproven)
         solution = solve_keeping(universe, units, options)
         if not source.renew(chain(options.upgraded, _asked_again(universe, units, solution))):

@@ -75,6 +75,14 @@ class Candidate(NamedTuple):
         """Whether an index may have to be asked for its requirements."""
         return self.release is not None and (self.release.live or self.from_sdist)
 
+    def expect(self) -> None:
+        """Begin to fetch the requirements of the chosen wheel, if an index has to be asked for them."""
+        if self.live and self.wheel >= 0:
+            from torchlock.index.live_releases import LiveRelease
+
+            if isinstance(self.release, LiveRelease):
+                self.release.expect(self.wheel)
+
     @property
     def last_resort(self) -> bool:
         """Whether it is a source distribution of a compiled project, without a wheel for this target."""
