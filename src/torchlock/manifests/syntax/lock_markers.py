@@ -10,11 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.syntax.markers import comparisons, simplified
-<<<<<<< HEAD
 from torchlock.patterns import pattern
-=======
 from torchlock.standards.names import normalise
->>>>>>> integ
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -22,13 +19,9 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.syntax.markers import Decide
 
-<<<<<<< HEAD
 _UV = pattern(r"(extra|group)-(\d+)-(.+)")
-=======
-_UV = re.compile(r"(extra|group)-(\d+)-(.+)")
 # The variable of PEP 751 for each kind of scope.
 _VARIABLES = {"extra": "extras", "group": "dependency_groups"}
->>>>>>> integ
 
 
 def with_scopes(active: Collection[str]) -> Decide:
