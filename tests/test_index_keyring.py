@@ -18,7 +18,7 @@ from torchlock.index import read_settings
 from torchlock.redaction import masked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the command is a script with a shebang")
-SECRET = "pa ss/wörd"
+SECRET = "pa ss/word"
 
 
 @pytest.fixture
@@ -42,7 +42,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         tmp_path / "bin" / "keyring",
         f"#!{sys.executable}\nimport sys, pathlib\nhere = pathlib.Path(__file__).parent\n"
         "with open(here / 'asked', 'a') as log:\n    print(*sys.argv[1:], file=log)\n"
-        f"if sys.argv[2:] == [(here / 'service').read_text(), 'me']:\n    print({SECRET!r})\nelse:\n    sys.exit(1)\n",
+        f"if sys.argv[2:] == [(here / 'service').read_text(), 'me']:\n"
+        f"    print({SECRET!r})\nelse:\n    sys.exit(1)\n",
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)

@@ -220,8 +220,8 @@ def failure(answer: Answer, asked: str) -> NetworkError:
     if answer.status in (401, 403):
         return NetworkError(
             f"{url} asks for credentials (status {answer.status})",
-            hint="put them into netrc, or into the index URL: https://user:password@host/…; or only the user, and the "
-            "password into keyring, with PIP_KEYRING_PROVIDER=subprocess",
+            hint="put them into netrc, or into the index URL: https://user:password@host/…; or only the user, and "
+            "the password into keyring, with PIP_KEYRING_PROVIDER=subprocess",
         )
     if answer.status == 407:
         return NetworkError(f"{url}: the proxy asks for credentials (status 407)", hint=CONNECTION_HINT)
