@@ -10,11 +10,14 @@ import pytest
 
 from support.amount import amount
 from support.call_count import calls
+from support.resolvelib_search import search
 from support.universe import Universe
 from torchlock.knowledge.masks import full
+from torchlock.solve import problem
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import Need, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +79,21 @@ def test_cyclic_universes_are_solved_exactly_when_they_can_be(seed: int) -> None
         assert (solution is None) == (possible is None)
         if solution is not None:
             assert not list(violations(universe, roots, limits, solution))
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("seed", range(amount(8, quick=2)))
+def test_the_straight_run_makes_the_picks_of_resolvelib(seed: int) -> None:
+    """Wherever these are the newest: resolvelib does not take back what a withdrawn pick needed."""
+    rng = random.Random(4000 + seed)
+    agreed = 0
+    for _ in range(400):
+        universe, roots, limits = random_universe(rng, cyclic=False)
+        theirs = search(universe, roots, limits, learn=True)
+        if theirs is not None and problem.newest(universe, roots, limits, theirs):
+            assert straight(universe, roots, limits, learn=True) == theirs
+            agreed += 1
+    assert agreed > 100
 
 
 @pytest.mark.sampled
@@ -154,3 +172,17 @@ def test_a_straight_solution_visits_only_its_own_candidates() -> None:
     problem = Universe(universe)
     assert resolve(problem, [Need("app", full(40))], {})
     assert len(problem.visited) == 21
+
+
+def straight_calls(packages: int) -> int:
+    """The work of a straight run over packages that all need the same hub, and over a chain."""
+    universe = {
+        f"p{number}": [[Need(f"p{number + 1}", 0b11), Need("hub", 0b111)]] * 2 for number in range(packages)
+    }
+    universe |= {f"p{packages}": [[], []], "hub": [[], [], []]}
+    problem = Universe(universe)
+    return calls(lambda: straight(problem, [Need("p0", 0b11)], {}, learn=True))
+
+
+def test_the_straight_run_is_linear_in_packages() -> None:
+    assert straight_calls(2000) < 10.5 * straight_calls(200)

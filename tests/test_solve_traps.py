@@ -6,13 +6,16 @@ import pytest
 from resolvelib import BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
+from support.resolvelib_search import Provider
 from support.universe import Universe
 from torchlock.knowledge.masks import full
-from torchlock.solve import complete
+from torchlock.solve.complete import newest_first, searching
+from torchlock.solve.counting import overfull
+from torchlock.solve.learning import Search
 from torchlock.solve.pipeline import resolve
-from torchlock.solve.problem import GaveUp, Need, violations
-from torchlock.solve.propagate import Domains, propagate
-from torchlock.solve.search import Provider, search
+from torchlock.solve.problem import GaveUp, Need, order, violations
+from torchlock.solve.propagate import propagate
+from torchlock.solve.straight import straight
 
 
 def plain(universe: Universe, roots: list[Need]) -> dict[str, int]:
@@ -46,7 +49,7 @@ def test_more_than_a_hundred_packages() -> None:
     assert len(resolve(universe, roots, {}) or ()) == 150
 
 
-def test_resolvelib_is_stopped_at_its_first_conflict() -> None:
+def test_the_straight_run_ends_at_its_first_conflict() -> None:
     """A conflict between independent packages would have it retry every leaf in between."""
     universe = Universe(
         {
@@ -58,7 +61,7 @@ def test_resolvelib_is_stopped_at_its_first_conflict() -> None:
     )
     leaves = [Need(f"leaf{number}", full(20)) for number in range(40)]
     roots = [Need("a", 0b11), *leaves, Need("b", 0b1)]
-    assert search(universe, roots, {}, learn=True) is None
+    assert straight(universe, roots, {}, learn=True) is None
     solution = resolve(universe, roots, {})
     assert solution is not None
     assert (solution["a"], solution["x"]) == (1, 1)
@@ -96,19 +99,33 @@ def pigeons(holes: int) -> tuple[Universe, list[Need]]:
     return Universe(candidates), [Need(f"p{pigeon}", full(holes)) for pigeon in range(holes + 1)]
 
 
-@pytest.mark.parametrize("holes", [3, 6])
-def test_few_pigeons_are_proved_too_many(holes: int) -> None:
+@pytest.mark.parametrize("holes", [3, 8, 40])
+def test_pigeons_are_counted(holes: int) -> None:
+    """A search would need exponentially many conflicts."""
     universe, roots = pigeons(holes)
     assert resolve(universe, roots, {}) is None
+    crowd = overfull(universe, propagate(universe, roots, {}))
+    assert crowd is not None
+    assert (len(crowd.packages), len(crowd.shared)) == (holes + 1, holes)
+    assert resolve(universe, roots[1:], {}) is not None
 
 
-def test_many_pigeons_are_given_up_after_a_number_of_tries() -> None:
+def test_few_pigeons_are_proved_too_many_without_counting() -> None:
+    universe, roots = pigeons(5)
+    search = searching(universe, roots, propagate(universe, roots, {}))
+    assert search.solve() is None
+    assert search.conflicts < 200
+
+
+def test_many_pigeons_are_given_up_after_a_number_of_conflicts() -> None:
     universe, roots = pigeons(8)
     universe.candidates["innocent"] = [[], []]
+    roots.append(Need("innocent", 0b11))
+    search = searching(universe, roots, propagate(universe, roots, {}), 300)
     with pytest.raises(GaveUp) as gave_up:
-        resolve(universe, [*roots, Need("innocent", 0b11)], {})
-    assert gave_up.value.tries == complete.MOST_CONFLICTS + 1
-    assert len({f"h{hole}" for hole in range(8)} & set(gave_up.value.contested)) > 4
+        search.solve()
+    assert gave_up.value.tries == 301
+    assert len({f"p{pigeon}" for pigeon in range(9)} & set(gave_up.value.contested)) > 4
     assert "innocent" not in gave_up.value.contested
 
 
@@ -119,18 +136,17 @@ def test_a_solution_stays_where_a_better_one_is_not_found_in_time(monkeypatch: p
         universe.candidates[f"p{pigeon}"].append([Need("h2", 1 << pigeon)])
     roots = [Need(f"p{pigeon}", 0b111) for pigeon in range(3)]
     domains = propagate(universe, roots, {})
-    solve, calls = complete._Run.solve, []
+    solve, calls = Search.solve, []
 
-    def once(run: complete._Run, start: Domains) -> Domains | None:
-        calls.append(start)
+    def once(search: Search, also: tuple[str, int] | None = None) -> dict[str, int] | None:
+        calls.append(also)
         if len(calls) > 1:
             raise GaveUp
-        start = start.copy()
-        start.choose("p0", 0b100)
-        return solve(run, start)
+        return solve(search, ("p0", 0b100))
 
-    monkeypatch.setattr(complete._Run, "solve", once)
-    solution = complete.newest_first(universe, roots, domains)
+    monkeypatch.setattr(Search, "solve", once)
+    names = order(universe, roots, domains.left)
+    solution = newest_first(searching(universe, roots, domains), names, domains)
     assert solution is not None
     assert not list(violations(universe, roots, {}, solution))
     assert len(calls) > 1

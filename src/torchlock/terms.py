@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from torchlock.records import NamedTuple, dataclass, field
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -66,7 +67,7 @@ class ParsedRequirement(NamedTuple):
         return self.origin.path is None and self.origin.text.startswith("--upgrade-package ")
 
 
-@dataclass(slots=True)
+@dataclass()
 class Inputs:
     """All that a reader took from what the user wrote, in the order of writing.
 

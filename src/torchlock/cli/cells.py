@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import re
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple
 from torchlock.target import PLATFORMS, SUPPORT_ENDS, Platform, PythonVersion
 
 if TYPE_CHECKING:

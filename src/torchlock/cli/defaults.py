@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY, current_folder
 from torchlock.errors import InputError, TorchlockError
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     import argparse
@@ -293,7 +295,7 @@ def _fits(value: object, action: argparse.Action) -> bool:
 
 
 # Variables of the tests are excluded.
-_VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
+_VARIABLE = pattern(_PREFIX + r"(?!TEST_)\w+")
 # Variables that are not about the options of a command.
 _OTHERS = {_PREFIX + "CACHE_DIR", _PREFIX + "DATA_DIR", NAMED_BY, FORBIDDEN_BY}
 

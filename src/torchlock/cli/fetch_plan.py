@@ -85,6 +85,7 @@ def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSetti
     from functools import partial
 
     from torchlock.index import read_settings
+    from torchlock.index.course import Course
     from torchlock.index.lazy_indexes import LazyIndexes
 
     by_kind: dict[str, list[str]] = {}
@@ -105,6 +106,7 @@ def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSetti
         cache_dir=order.cache_dir,
         build=False,
         report=console.progress,
+        course=Course(),
     )
     sources: list[Callable[[], Index]] = [partial(indexes.only, url) for url in settings.index_urls]
     if settings.find_links:

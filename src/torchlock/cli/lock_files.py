@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from torchlock.cli.cells import Cell
 
 FIELDS = ("python", "platform", "accelerator", "target")
-_FIELD = re.compile(r"\{([^{}]*)\}")
+_FIELD = pattern(r"\{([^{}]*)\}")
 
 
 class LockFile(NamedTuple):

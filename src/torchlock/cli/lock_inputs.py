@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from torchlock.errors import InputError
 from torchlock.lock import Options
 from torchlock.lock.inputs import merge
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.patterns import pattern
+from torchlock.records import replace
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torchlock.target import Target
 
 # The names that PEP 751 allows.
-_PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
+_PYLOCK = pattern(r"pylock(\.[^.]+)?\.toml")
 
 
 def check_usage(arguments: argparse.Namespace, console: Console) -> None:

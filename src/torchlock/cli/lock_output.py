@@ -6,13 +6,14 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.lock_changes import LockChanges
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.streams import write_whole
+from torchlock.records import NamedTuple
 from torchlock.redaction import MASK, masked, one_line
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ _TRANSIENT = {
     "--refresh",
     "--json",
 }
-_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--upgrade-group", "--color", "--cache-dir", "--wheelhouse"}
+_TRANSIENT_WITH_VALUE = {
+    *("-P", "--upgrade-package", "--upgrade-group"),
+    *("--color", "--cache-dir", "--deadline", "--wheelhouse"),
+}
 
 
 class Rendered(NamedTuple):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.cli.sources import root_of_builds
 from torchlock.errors import WrongTarget
+from torchlock.records import NamedTuple, replace
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.project import objection, placed, refusal
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,6 +151,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
+    "deadline": None,
     "wheelhouse": Refusal(_RUN, variable=False),
     # data
     "from-index": Refusal(_RUN, variable=False),

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
 from torchlock.knowledge.stack import FAMILY
+from torchlock.patterns import pattern
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.filenames import is_variant, tags_of
 from torchlock.standards.index_file import File
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from torchlock.terms import ParsedRequirement
 
 UNKNOWN_VERSION = "0"
-_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
+_EXTRAS = pattern(r"\[([^\[\]]*)\]$")
 _VARIANT = (
     "is a variant wheel (PEP 825): pip cannot install it, and uv only with --preview-features wheel-variants"
 )

@@ -13,12 +13,13 @@ from functools import cached_property, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.filenames import platform_in
 from torchlock.standards.index_file import File
@@ -130,6 +131,17 @@ class CatalogueRelease:
     def tags(self) -> Sequence[str]:
         """The tag part of each wheel's name."""
         return [self._table.tags[index] for index in self._record["wheels"]]
+
+    def by_metadata(self) -> list[tuple[int, list[str]]]:
+        """The tags of the wheels with the same requirements and Requires-Python, each with the first of them."""
+        tags, stated = list(self.tags), (self._record.get("requires"), self._record.get("python"))
+        if not any(isinstance(each, list) for each in stated):
+            return [(0, tags)] if tags else []
+        groups: dict[tuple[Any, ...], tuple[int, list[str]]] = {}
+        for wheel, text in enumerate(tags):
+            key = tuple(self._per_wheel(name, wheel) for name in ("requires", "python"))
+            groups.setdefault(key, (wheel, []))[1].append(text)
+        return list(groups.values())
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each of ``tags``; None for a wheel that does not install, or has no metadata.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

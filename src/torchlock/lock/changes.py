@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
-
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.standards.filenames import same_version
 from torchlock.standards.markers import variables_in
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
@@ -135,6 +134,8 @@ def _key(version: str) -> str:
 
 def _direction(old: tuple[PinnedPackage, ...], new: tuple[PinnedPackage, ...]) -> str:
     """Whether one version became a newer or an older one; ``changed`` if there are several, or none is known."""
+    from packaging.version import InvalidVersion, Version
+
     before, after = {pin.version for pin in old}, {pin.version for pin in new}
     if len(before) != 1 or len(after) != 1:
         return "changed"

@@ -17,7 +17,7 @@ from torchlock.lock.preferences import pinned
 from torchlock.solve.candidates import parsed
 from torchlock.solve.conflict_core import demands
 from torchlock.solve.problem import violations
-from torchlock.solve.sharing import walk
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -164,7 +164,7 @@ def solve_sharing(
     """
     roots, limits = demands([*units, *_kept(universe, options, solution)])
     for wishes in options.shared:
-        found = walk(universe, roots, limits, partial(_wished, universe, wishes, solution))
+        found = straight(universe, roots, limits, learn=True, wish=partial(_wished, universe, wishes, solution))
         if found is None or any(violations(universe, roots, limits, found)):
             continue
         family = {name: _public(universe, name, found) for name in FAMILY & wishes.keys() & found.keys()}

@@ -193,6 +193,12 @@ class _Bundled:
     def is_local(self, name: str) -> bool:
         return True
 
+    def begin(self) -> None:
+        pass
+
+    def expect(self, names: Iterable[str]) -> None:
+        pass
+
     def renew(self, names: Iterable[str]) -> bool:
         return False
 

@@ -33,6 +33,7 @@ from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, named_releases, spanned, wheels_in_words
 from torchlock.solve.candidates import UPLOADED, withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
+from torchlock.solve.counting import overfull
 from torchlock.solve.kept import KeptRelease
 from torchlock.solve.propagate import traced
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
@@ -133,6 +134,11 @@ class _Narrator:
                 yield from self._without_any(loss)
                 yield from self._sentences(loss, domains)
             yield from self._nothing_left(empty, domains)
+        elif crowd := overfull(self._universe, domains):
+            yield (
+                f"each of the {len(crowd.packages)} packages {_listed(crowd.packages)} needs a release of one of "
+                f"the {len(crowd.shared)} packages {_listed(crowd.shared)} that suits no other of them"
+            )
         else:
             yield "any two of these are compatible, but no choice of versions satisfies all of them"
 
@@ -456,6 +462,11 @@ def _distinct(item: Rejected) -> str:
 def _has_files(candidate: Candidate) -> bool:
     """Whether a file of a release is known. A virtual package has none, and needs none."""
     return candidate.release is None or not candidate.release.tags or bool(candidate.release.files())
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Up to nine names, else the first and the last one."""
+    return ", ".join(names) if len(names) < 10 else f"{names[0]} … {names[-1]}"
 
 
 def _called(name: str) -> str:

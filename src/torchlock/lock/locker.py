@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import NotForThisTorch, WrongTarget
@@ -20,6 +19,7 @@ from torchlock.lock.pins import (
     unproven_notes,
     unused_extra_notes,
 )
+from torchlock.records import replace
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -14,6 +13,7 @@ from torchlock.answers import Unknown
 from torchlock.index.build_releases import FolderRelease, TableRelease
 from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
 from torchlock.solve.kept import KeptRelease
 from torchlock.standards.core_metadata import refusal
@@ -74,6 +74,14 @@ class Candidate(NamedTuple):
     def live(self) -> bool:
         """Whether an index may have to be asked for its requirements."""
         return self.release is not None and (self.release.live or self.from_sdist)
+
+    def expect(self) -> None:
+        """Begin to fetch the requirements of the chosen wheel, if an index has to be asked for them."""
+        if self.live and self.wheel >= 0:
+            from torchlock.index.live_releases import LiveRelease
+
+            if isinstance(self.release, LiveRelease):
+                self.release.expect(self.wheel)
 
     @property
     def last_resort(self) -> bool:
@@ -351,9 +359,9 @@ def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | No
     equal = [index for index in usable if (ranks[index] or 0) == best]
     if len(equal) == 1:
         return equal[0]
-    from torchlock.standards.filenames import parse_wheel
+    from torchlock.standards.filenames import build_number
 
     files = release.files()
     if not files:
         return equal[0]
-    return max(equal, key=lambda index: parse_wheel(files[index].filename)[2])
+    return max(equal, key=lambda index: build_number(files[index].filename))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
-from torchlock.solve.complete import MOST_CONFLICTS, solvable
+from torchlock.records import NamedTuple
+from torchlock.solve.complete import MOST_CONFLICTS, searching
+from torchlock.solve.counting import overfull
+from torchlock.solve.learning import Search
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import DomainWipeout, propagate, shave, traced
-from torchlock.solve.search import search
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 # The limit of conflicts for a trial after another trial gave up.
 _SHORT = 500
+# Up to so many lines all are tried: the conflict that is found then has the lines that come last.
+_FEW = 12
 
 
 class UserRequirement(NamedTuple):
@@ -65,12 +70,12 @@ def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MO
     try:
         near = propagate(anchors(problem, units), roots, limits)
         shave(near, dict.fromkeys(root.identifier for root in roots))
-        if search(problem, roots, {**limits, **near.left}, learn=False) is not None:
+        if straight(problem, roots, {**limits, **near.left}, learn=False) is not None:
             return True
         domains = propagate(problem, roots, limits)
     except DomainWipeout:
         return False
-    return solvable(domains, most) is not None
+    return overfull(problem, domains) is None and searching(problem, roots, domains, most).solve() is not None
 
 
 def minimal_conflict(
@@ -83,8 +88,29 @@ def minimal_conflict(
     QuickXplain (Junker 2004): the number of trials is the size of the set times the logarithm of the list. If a
     trial gives up, its lines are assumed to have a solution; the result still conflicts, but may not be smallest.
     """
-    kept = {id(unit) for unit in _Trials(problem).explain(list(firm), list(units), tested=not firm)}
+    blamed = list(units) if len(units) <= _FEW else _refuted(problem, units, firm)
+    kept = {id(unit) for unit in _Trials(problem).explain(list(firm), blamed, tested=not firm)}
     return [unit for unit in units if id(unit) in kept]
+
+
+def _refuted(
+    problem: Universe, units: Sequence[UserRequirement], firm: Sequence[UserRequirement]
+) -> list[UserRequirement]:
+    """The lines from which a search derives that there is no solution; all of them if it finds out nothing."""
+    search = Search(problem, {}, {}, most=_SHORT)
+    for number, unit in enumerate([*units, *firm]):
+        line = 1 << number
+        for name, mask in unit.limits:
+            search.limit(name, mask, line)
+        for root in unit.roots:
+            search.require(root.identifier, root.mask, line)
+    try:
+        search.solve()
+    except GaveUp:
+        return list(units)
+    if search.refutation is None:
+        return list(units)
+    return [unit for number, unit in enumerate(units) if search.refutation.lines >> number & 1]
 
 
 def involved(problem: Universe, blamed: Sequence[UserRequirement]) -> set[str]:

@@ -1,17 +1,19 @@
-"""Search; if that is not enough, propagate, search again, search completely; then verify."""
+"""A straight run; if that is not enough, propagate, run again, search completely; then verify."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.solve.complete import newest_first
-from torchlock.solve.problem import newest, violations
+from torchlock.solve.complete import newest_first, searching
+from torchlock.solve.counting import overfull
+from torchlock.solve.problem import newest, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate, shave
-from torchlock.solve.search import search
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from torchlock.solve.learning import Search
     from torchlock.solve.problem import Need, Problem, Solution
 
 
@@ -24,7 +26,7 @@ def resolve(
     """The newest-first solution, verified; None if there is none.
 
     ``anchored`` is the same problem with fewer needs, so it is cheap: candidates that are impossible there are
-    removed first, so that the search rarely meets a conflict. The search works out only the candidates it meets,
+    removed first, so that the run rarely meets a conflict. The run works out only the candidates it meets,
     which is all that most inputs need. Full propagation looks at every candidate within reach, and alone settles
     nearly all of the inputs that are left.
 
@@ -36,11 +38,10 @@ def resolve(
             domains = propagate(anchored, roots, limits)
             shave(domains, dict.fromkeys(root.identifier for root in roots))
             limits = {**limits, **domains.left}
-        solution = search(problem, roots, limits, learn=True)
+        solution = straight(problem, roots, limits, learn=True)
         if solution is not None and newest(problem, roots, limits, solution):
             return solution
-        while (solution := _settle(problem, roots, limits)) is not None and problem.learn(solution):
-            pass
+        solution = _settle(problem, roots, limits)
     except DomainWipeout:
         return None
     if solution is not None and (wrong := list(violations(problem, roots, limits, solution))):
@@ -49,13 +50,23 @@ def resolve(
 
 
 def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Solution | None:
-    """The newest solution as far as needs are known: those of releases on live indexes may be unknown.
+    """The newest solution, after propagation over all that is within reach.
 
-    If a solution contains a release whose needs were known only in part, they are fetched and the search is
-    repeated.
+    The needs of releases on live indexes may be known only in part. If a solution contains such a release, its
+    needs are fetched, and the domains and what was learned from conflicts are kept: needs only remove solutions.
     """
     domains = propagate(problem, roots, limits)
-    solution = search(problem, roots, domains.left, learn=False)
-    if solution is None or not newest(problem, roots, domains.left, solution):
-        solution = newest_first(problem, roots, domains)
-    return solution
+    search: Search | None = None
+    while True:
+        solution = straight(problem, roots, domains.left, learn=False)
+        if solution is None or not newest(problem, roots, domains.left, solution):
+            if search is None:
+                if overfull(problem, domains):
+                    return None
+                search = searching(problem, roots, domains)
+            solution = newest_first(search, order(problem, roots, domains.left), domains)
+        if solution is None or not problem.learn(solution):
+            return solution
+        domains.renew(solution)
+        if search is not None:
+            search.renew(solution)

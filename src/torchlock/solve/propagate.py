@@ -8,9 +8,10 @@ be held proves that there is no solution.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.knowledge.masks import bits, full
+from torchlock.records import NamedTuple
 from torchlock.solve.problem import Need, Unsolvable
 
 if TYPE_CHECKING:
@@ -43,23 +44,17 @@ class Loss(NamedTuple):
 class Domains:
     """The remaining candidates: a mask for each visited identifier; the identifiers that every solution needs."""
 
-    __slots__ = ("_limits", "_problem", "_watchers", "left", "losses", "must")
+    __slots__ = ("_known", "_limits", "_problem", "_undo", "_watchers", "left", "losses", "must")
 
     def __init__(self, problem: Problem, limits: Mapping[str, int] | None = None) -> None:
         self._problem = problem
         self._limits = dict(limits or {})
         self._watchers: dict[str, list[tuple[str, int, Need]]] = {}
+        self._known: dict[tuple[str, int], int] = {}
+        self._undo: list[tuple[str, int | None]] | None = None
         self.left: dict[str, int] = {}
         self.must: dict[str, None] = {}
         self.losses: list[Loss] | None = None
-
-    def copy(self) -> Domains:
-        """An independent copy for a branch of the search; the needs are shared."""
-        twin = Domains(self._problem, self._limits)
-        twin._watchers = self._watchers
-        twin.left = self.left.copy()
-        twin.must = self.must.copy()
-        return twin
 
     def require(self, needs: Iterable[Need]) -> None:
         """Add needs of every solution, and propagate.
@@ -86,6 +81,37 @@ class Domains:
         self._hold(Need(identifier, mask), None, changed)
         self._settle(changed)
 
+    def allows(self, identifier: str, mask: int) -> bool:
+        """Whether ``choose`` would find no contradiction. Nothing is changed."""
+        self._undo = []
+        try:
+            self.choose(identifier, mask)
+        except DomainWipeout:
+            return False
+        finally:
+            for name, before in reversed(self._undo):
+                if before is None:
+                    del self.must[name]
+                else:
+                    self.left[name] = before
+            self._undo = None
+        return True
+
+    def renew(self, solution: Mapping[str, int]) -> None:
+        """Add the needs of these candidates that became known since, and propagate.
+
+        Raises:
+            DomainWipeout: there is no solution.
+        """
+        changed: dict[str, None] = {}
+        for name, index in solution.items():
+            if len(self._problem.needs(name, index)) != self._known[name, index]:
+                changed[name] = None
+                for target in self._watch(name, index):
+                    changed[target] = None
+                    self._meet(target, changed)
+        self._settle(changed)
+
     def _settle(self, changed: dict[str, None]) -> None:
         while changed:
             identifier = next(iter(changed))
@@ -105,12 +131,18 @@ class Domains:
             self.left[name] = everything & self._limits.get(name, -1)
             changed[name] = None
             for index in bits(self.left[name]):
-                for need in self._problem.needs(name, index):
-                    watchers = self._watchers.get(need.identifier)
-                    if watchers is None:
-                        watchers = self._watchers[need.identifier] = []
-                        waiting.append(need.identifier)
-                    watchers.append((name, index, need))
+                waiting += self._watch(name, index)
+
+    def _watch(self, name: str, index: int) -> list[str]:
+        """Watch the needs of a candidate; returns the identifiers that it needs."""
+        needs = self._problem.needs(name, index)
+        self._known[name, index] = len(needs)
+        for need in needs:
+            watchers = self._watchers.get(need.identifier)
+            if watchers is None:
+                watchers = self._watchers[need.identifier] = []
+            watchers.append((name, index, need))
+        return [need.identifier for need in needs if need.identifier not in self.left]
 
     def _revise(self, identifier: str, changed: dict[str, None]) -> None:
         """Remove the candidates whose need on this identifier cannot be met any more."""
@@ -141,6 +173,8 @@ class Domains:
         identifier = need.identifier
         if identifier not in self.must:
             self.must[identifier] = None
+            if self._undo is not None:
+                self._undo.append((identifier, None))
             changed[identifier] = None
             if not self.left[identifier]:
                 raise DomainWipeout(identifier)
@@ -149,6 +183,8 @@ class Domains:
     def _lose(self, identifier: str, mask: int, by: str | None, cause: Need, changed: dict[str, None]) -> None:
         if not mask:
             return
+        if self._undo is not None:
+            self._undo.append((identifier, self.left[identifier]))
         self.left[identifier] &= ~mask
         changed[identifier] = None
         if self.losses is not None:
@@ -200,9 +236,6 @@ def shave(domains: Domains, identifiers: Iterable[str]) -> None:
     for identifier in identifiers:
         while (left := domains.left[identifier]) & (left - 1):
             first = left & -left
-            try:
-                domains.copy().choose(identifier, first)
-            except DomainWipeout:
-                domains.choose(identifier, left & ~first)
-            else:
+            if domains.allows(identifier, first):
                 break
+            domains.choose(identifier, left & ~first)

@@ -8,12 +8,14 @@ nothing is taken over unproven.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from torchlock.knowledge.masks import bits, full, lowest
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.solve.problem import newest
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
     from torchlock.knowledge.releases import Release
     from torchlock.solve.candidates import Candidate, Policy, Rejected
     from torchlock.solve.problem import Need, Solution
+    from torchlock.solve.straight import Wish
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
 
     Sorted = tuple[list[Candidate], list[Rejected]]
 
-# The most solutions of other targets that are tried, and the most walks for one.
-_MOST_TRIED, _MOST_WALKS = 4, 8
+# The most solutions of other targets that are tried.
+_MOST_TRIED = 4
 
 
 class _Kept(NamedTuple):
@@ -110,49 +113,13 @@ class Sharing:
         The latest ones are tried first, then the best candidate of every package.
         """
         for known in ({}, *self._solutions[: -_MOST_TRIED - 1 : -1]):
-            solution = walk(universe, roots, limits, _wish_of(universe, known))
+            solution = straight(universe, roots, limits, learn=True, wish=_wish_of(universe, known))
             if solution is not None and newest(universe, roots, limits, solution):
                 return solution
         return None
 
 
-def walk(
-    universe: Universe, roots: Sequence[Need], limits: Mapping[str, int], wish: Callable[[str, int], int | None]
-) -> Solution | None:
-    """A solution with the wished candidates, and of all other packages the best that what is chosen allows.
-
-    ``wish`` gets an identifier and the mask of what is allowed so far, and returns one of the mask, or None. If a
-    choice turns out not to be allowed, the walk is repeated without it. All needs of what is chosen are fetched.
-    None if that does not end soon: there may be a solution.
-    """
-    chosen: Solution = {}
-    for _ in range(_MOST_WALKS):
-        masks: dict[str, int] = {}
-        solution: Solution = {}
-        waiting = list(roots)
-        for need in waiting:
-            identifier = need.identifier
-            before = masks.get(identifier, limits.get(identifier, -1))
-            mask = masks[identifier] = before & need.mask & full(universe.size(identifier))
-            if not mask:
-                return None
-            if identifier in solution:
-                continue
-            index = chosen.get(identifier, -1)
-            if index < 0 or not mask >> index & 1:
-                wished = wish(identifier, mask)
-                index = lowest(mask) if wished is None else wished
-            solution[identifier] = index
-            universe.learn({identifier: index})
-            waiting += universe.needs(identifier, index)
-        wrong = {name: masks[name] for name, index in solution.items() if not masks[name] >> index & 1}
-        if not wrong:
-            return solution
-        chosen = {**solution, **{name: lowest(mask) for name, mask in wrong.items()}}
-    return None
-
-
-def _wish_of(universe: Universe, known: Mapping[str, str]) -> Callable[[str, int], int | None]:
+def _wish_of(universe: Universe, known: Mapping[str, str]) -> Wish:
     """Wishes for the candidates with known versions, in any build."""
 
     def wish(identifier: str, mask: int) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ _SUFFIXES = (".whl", *ARCHIVES)
 _LONGEST = 255
 # A name with "a.b-c.d-e.f" stands for eight tags. The longest real ones stand for some hundred.
 _MOST_TAGS = 2000
+# A name of a wheel that is valid if its version is: ASCII, with a name that needs no escape and plain tags.
+_TAGS = r"[a-zA-Z_]\w*(?:\.[a-zA-Z_]\w*){0,5}-\w+(?:\.\w+){0,5}-\w+(?:\.\w+){0,5}"
+_ORDINARY = rf"([a-zA-Z0-9]+(?:[._][a-zA-Z0-9]+)*)-([^-]+)-(?:[0-9][\w.]*-)?{_TAGS}\.whl"
 # Patterns as text: most runs do not need them compiled.
 _PLATFORM_TAG = r"(macosx|win|linux|manylinux\w{1,6})(?:_\d+_\d+)?_(x86_64|aarch64|amd64|arm64)"
 _PYTHON_TAGS = r"cp(\d)(\d{1,2})-(?:cp\d{2,3}(t)?m?u?|none)-"
@@ -65,6 +69,24 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
         raise ValueError("the name stands for too many tags")
     name, version, build, _ = parse_wheel_filename(split_variant(filename)[0])
     return str(name), version, build
+
+
+def ordinary_wheel(filename: str) -> tuple[str, str] | None:
+    """Name and version as the name of a wheel has them, if ``parse`` looks at nothing else; None to call it."""
+    match = _ordinary().fullmatch(filename)
+    return (match[1], match[2]) if match else None
+
+
+@cache
+def _ordinary() -> re.Pattern[str]:
+    return re.compile(_ORDINARY, re.ASCII)
+
+
+def build_number(filename: str) -> tuple[int, str] | tuple[()]:
+    """The build number in the name of a wheel, in the order of installers; () if there is none."""
+    parts = filename.removesuffix(".whl").split("-")
+    match = re.match(r"([0-9]+)(.*)", parts[2]) if len(parts) == 6 else None
+    return (int(match[1]), match[2]) if match else ()
 
 
 def tags_of(filename: str) -> str:

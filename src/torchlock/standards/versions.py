@@ -6,9 +6,10 @@ version has either, so both are invalid here.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 # No part of a published version has this many digits.
 LONGEST_NUMBER = 100
 _TOO_LONG = f"no published version has a number of more than {LONGEST_NUMBER} digits"
-_LONG = re.compile(rf"[0-9]{{{LONGEST_NUMBER + 1}}}")
+_LONG = pattern(rf"[0-9]{{{LONGEST_NUMBER + 1}}}")
 _NUMBER = r"[0-9]{1,20}"
 _FINAL = rf"{_NUMBER}(?:\.{_NUMBER}){{0,8}}(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER})?(?:\.dev{_NUMBER})?"
 CLAUSE = (
@@ -26,10 +27,10 @@ CLAUSE = (
 )
 """An ordinary clause of a specifier set, as a pattern; it lets ``WILD`` through."""
 # A wildcard behind a pre-release: the pattern allows it, PEP 440 does not.
-WILD = re.compile(r"[a-z][0-9]*\.\*")
+WILD = pattern(r"[a-z][0-9]*\.\*")
 # The most frequent specifier sets, as a pattern that compiles fast: every start compiles it.
 _PLAIN = r"(?:[=!<>]=|[<>])[ ]*[0-9]{1,20}(?:\.[0-9]{1,20})*"
-_ORDINARY = re.compile(rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*")
+ORDINARY = pattern(rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*")
 
 
 def has_long_number(text: str) -> bool:
@@ -59,7 +60,7 @@ def fault_of_specifier(text: str) -> str:
     """Why installers cannot compare versions with a specifier set, as half a sentence; "" if they can."""
     if has_long_number(text):
         return _TOO_LONG
-    if not text or _ORDINARY.fullmatch(text):
+    if not text or ORDINARY.fullmatch(text):
         return ""
     from packaging.specifiers import SpecifierSet
 

@@ -1,19 +1,18 @@
-"""The search, by resolvelib; its result is used only if it met no conflict.
+"""resolvelib without backtracking: it must make the same picks as the straight run of the solver.
 
-Every pick is the best candidate that the needs known so far allow and whose own needs they allow; a later need
-may lower it. ``problem.newest`` says whether the result is the newest solution, as it mostly is. When a package
-has no candidates left, the search stops resolvelib: on cyclic graphs its backjumping has returned wrong mappings
+It is stopped when a package has no candidates left: on cyclic graphs its backjumping has returned wrong mappings
 and missed solutions (sarugaku/resolvelib#206), and it does not learn from conflicts.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
 from torchlock.knowledge.masks import bits, full
+from torchlock.records import NamedTuple
 from torchlock.solve.problem import Need, Solution
 
 if TYPE_CHECKING:
