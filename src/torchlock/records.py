@@ -82,7 +82,7 @@ else:
         "_replace": _replace,
         "__replace__": _replace,
         "_asdict": lambda self: dict(zip(self._fields, self, strict=True)),
-        "__getnewargs__": tuple,
+        "__getnewargs__": lambda self: tuple(self),
         "__repr__": _text,
     }
 
