@@ -14,14 +14,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tomli
-
 from benching.static_index import Served
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 _PYTHON = ">=3.12"  # where a release of a scenario, or its root, names none
 
 # The scenarios that come out differently, and the policy that they meet. docs/solving.md has the same list.
-DIFFERENT: dict[str, str] = {}
+_TARGETS = "each target is locked by itself, so targets that exclude each other's versions have a lock"
+DIFFERENT: dict[str, str] = {
+    "does_not_exist-requires-package-does-not-exist": (
+        "a line that names a package that no index has is an error of the input: exit code 2"
+    ),
+    "fork-conflict-in-fork": "the markers name systems that no target has, so the lines apply to none",
+    "fork-non-local-fork-marker-direct": _TARGETS,
+    "fork-non-local-fork-marker-transitive": _TARGETS,
+    "fork-preferences-dependent-forking-conflicting": _TARGETS,
+}
 
 
 class Scenario(NamedTuple):
@@ -51,11 +63,11 @@ class Outcome(NamedTuple):
 
 
 def read(checkout: Path) -> list[Scenario]:
-    """The scenarios of a checkout, by path; raises OSError and tomli.TOMLDecodeError."""
+    """The scenarios of a checkout, by path; raises OSError and tomllib.TOMLDecodeError."""
     found = []
     for path in sorted(checkout.glob("scenarios/*/*.toml")):
         if path.parent.name != "examples":
-            found.append(Scenario(f"{path.parent.name}-{path.stem}", tomli.loads(path.read_text())))
+            found.append(Scenario(f"{path.parent.name}-{path.stem}", tomllib.loads(path.read_text())))
     return found
 
 
