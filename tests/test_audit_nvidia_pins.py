@@ -1,4 +1,4 @@
-"""TL530 for pins of NVIDIA's packages and triton beside torch: compared by each way to name torch, with a true fix."""
+"""TL530 for pins of NVIDIA's packages and triton beside torch: for each way to name torch, with a true fix."""
 
 from __future__ import annotations
 

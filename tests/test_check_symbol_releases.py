@@ -11,6 +11,7 @@ from torchlock.inspect.binaries.cxx_names import signature
 if TYPE_CHECKING:
     from support.ground import Ground
 
+CHECK_FAIL = "_ZN3c106detail14torchCheckFailEPKcS2_jRKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE"
 FLASH = "ImportError: /venv/lib/python3.11/site-packages/flash_attn_2_cuda.so: undefined symbol: "
 
 
@@ -35,11 +36,10 @@ def test_a_signature_has_the_parameters_of_plain_types(symbol: str, words: str) 
     [
         ("2.3.1+cu121", "_ZN3c104cuda9SetDeviceEi", "from 2.1.0 to 2.2.2, and torch 2.3.1", ">=2.1.0,<=2.2.2"),
         ("2.7.1+cu126", "_ZN3c104cuda9SetDeviceEab", "from 2.8.0 on, and torch 2.7.1", "torch 2.8.0 or later"),
-        ("2.4.0+cu121", "_ZN3c106detail14torchCheckFailEPKcS2_jRKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE",
-         "from 2.7.0 on", "torch 2.7.0 or later"),
-        ("2.8.0+cu128", "_ZN3c104cuda9SetDeviceEab", "so the process of the log loaded another torch", "second torch"),
+        ("2.4.0+cu121", CHECK_FAIL, "from 2.7.0 on", "torch 2.7.0 or later"),
+        ("2.8.0+cu128", "_ZN3c104cuda9SetDeviceEab", "so the process of the log loaded another", "second torch"),
     ],
-)  # fmt: skip
+)
 def test_the_releases_that_have_a_symbol(
     ground: Ground, torch: str, symbol: str, message: str, remedy: str
 ) -> None:

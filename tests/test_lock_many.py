@@ -374,7 +374,10 @@ def test_universal_means_the_supported_pythons(capsys: pytest.CaptureFixture[str
         (["--python", "3.13-3.10"], "is not a range of Python versions"),
         (["--python", "3.10.1-3.12"], "is not a range of Python versions"),
         (["--python", "3.10-4.0"], "'4.0' is not a Python version"),
-        (["--python", "3.11-3.12", "--base-image", "python:3.12-bookworm"], "--base-image describes one machine"),
+        (
+            ["--python", "3.11-3.12", "--base-image", "python:3.12-bookworm"],
+            "--base-image python:3.12-bookworm has Python 3.12, and the target Python 3.11",
+        ),
         (["--target", "box"], "there is no target 'box'"),
         (["--python", "3.11-3.12", "--platform", "linux"], "unknown platform 'linux'"),
     ],

@@ -142,8 +142,8 @@ class Installation(NamedTuple):
     ``is_listed``: the installer saw the release, and only files for other Pythons or platforms; ``tags`` are the
     tags of these, as far as it shows them.
     ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
-    ``is_offline``: no index answered: all that the installer saw follows from this. ``is_first_index``: uv asked one
-    index alone, because it was the first with the project, and names it.
+    ``is_offline``: no index answered: all that the installer saw follows from this. ``is_first_index``: uv asked
+    one index alone, because it was the first with the project, and names it.
     """
 
     tool: str = ""

@@ -1,4 +1,4 @@
-"""The releases of torch that have a symbol which a log shows to be undefined, and the other forms of its function."""
+"""The releases of torch that have an undefined symbol of a log, and the other forms of its function."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def with_releases(context: CheckContext, symbol: str, library: str, meaning: Mea
     look = f"{_fitting(known)} Or install that package for the torch that is loaded: {_AGAIN}"
     if (installed := _public(context)) and is_exported_by(symbol, installed, platform):
         look = (
-            f"torch {installed} of the public index has it: look for a second torch on the import path, or a torch "
-            f"of another source (python -m pip list, python -m pip show -f torch)."
+            f"torch {installed} of the public index has it: look for a second torch on the import path, or a "
+            "torch of another source (python -m pip list, python -m pip show -f torch)."
         )
     return meaning._replace(what=what, because=because, look=look)
 
@@ -46,8 +46,8 @@ def lacked_by_installed(context: CheckContext, symbol: str, library: str) -> boo
 
 
 _AGAIN = (
-    "the release or the build of it that is made for this torch, or compile it again without the cache (python -m pip "
-    "install --force-reinstall --no-deps --no-build-isolation --no-cache-dir, and its name)."
+    "the release or the build of it that is made for this torch, or compile it again without the cache (python -m "
+    "pip install --force-reinstall --no-deps --no-build-isolation --no-cache-dir, and its name)."
 )
 
 

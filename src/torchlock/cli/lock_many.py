@@ -112,7 +112,8 @@ class _Many:
             WrongTarget: the project excludes it, or there is no such build for it.
         """
         console = self._consoles[index]
-        opened = open_cell(cell.arguments, self._common, self._existing_for(index), console)
+        common = self._common._replace(base=cell.base)
+        opened = open_cell(cell.arguments, common, self._existing_for(index), console)
         if opened.choice is None:
             said = console.take("error", "line", "hint")
             return LeftOut(opened.runs.target, said[0] if said else "no build works")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from torchlock.cli.project import objection, placed
+from torchlock.cli.project import objection, placed, refusal
 from torchlock.errors import InputError
 from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
@@ -23,7 +23,10 @@ KEYS = {
     "gpu": ("gpu", False),
     "system": ("system", False),
     "system-lib": ("system_lib", True),
+    "base-image": ("base_image", False),
+    "constraint-from": ("constraint_from", False),
 }
+_BASES = {"base-image": "base_image", "constraint-from": "constraint_from"}
 _OPTIONS = [f"--{name}" for name in KEYS]
 
 
@@ -43,7 +46,7 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
     """
     written = {word.partition("=")[0] for word in arguments.argv}
     stated = [option for option in _OPTIONS if option in written]
-    if not arguments.targets and (stated or arguments.universal or _has_base(arguments)):
+    if not arguments.targets and (stated or arguments.universal):
         return []
     found = all_targets(arguments)
     if not arguments.targets:
@@ -59,10 +62,6 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
                     f"--target {name} states {key} itself, so --{key} contradicts it", hint=f"leave --{key} out"
                 )
     return [by_name[name] for name in dict.fromkeys(arguments.targets)]
-
-
-def _has_base(arguments: argparse.Namespace) -> bool:
-    return arguments.base_image is not None or arguments.constraint_from is not None
 
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:
@@ -124,6 +123,8 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
     Raises:
         InputError: a key is unknown, a value has another type, or a project may not set it.
     """
+    if _BASES.keys() <= table.values.keys():
+        raise table.wrong("base-image and constraint-from exclude each other", "state only one of them")
     name = table.values.get("name")
     if not isinstance(name, str) or not name or not name.replace("-", "").replace("_", "").isalnum():
         said = "a target needs a name of letters, digits, - and _"
@@ -141,9 +142,14 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
         if not all(isinstance(item, str) for item in items):
             hint = f'write it in quotes: {key} = "{value}"' if isinstance(value, (int, float)) else None
             raise table.wrong(f"{key} = {value!r} is not a string", hint, key)
+        if refused := refusal(key, table.file.of_project):
+            hint = f"use --{key} on the command line, or a table in the file of the user"
+            raise table.wrong(f"a project may not set {key}: {refused.reason}", hint, key)
         items = [placed(key, item, table.file.folder) for item in items]
         if table.file.of_project and (said := objection(key, items, table.file.folder)):
             raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line", key)
+        if key in _BASES:
+            values.update(dict.fromkeys(_BASES.values()))  # each target has one base: its own
         values[attribute] = items if many else items[0]
         try:
             _check(key, items)
@@ -159,6 +165,7 @@ def _check(key: str, values: Sequence[str]) -> None:
         InputError: there is one.
     """
     from torchlock.cli.cells import pythons_in
+    from torchlock.cli.installed_base import check_image
     from torchlock.cli.target import accelerator_of, libraries_of
     from torchlock.knowledge import systems
     from torchlock.knowledge.gpus import parse_gpus
@@ -176,5 +183,7 @@ def _check(key: str, values: Sequence[str]) -> None:
             accelerator_of(value, None)
         elif key == "gpu" and value != "host":
             parse_gpus(value)
+        elif key == "base-image":
+            check_image(value)
         elif key == "system" and value not in ("host", "none"):
             systems.load(value)

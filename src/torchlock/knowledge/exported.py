@@ -25,7 +25,7 @@ def exported_in(symbol: str, platform: str) -> str:
 def forms_of(name: str, platform: str) -> list[tuple[str, str]]:
     """Symbols that may be forms of one function, and the releases of torch that export each, oldest first.
 
-    ``name`` is a part of the symbol, such as ``4cuda9SetDeviceE``: the names of the function as compilers write them.
+    ``name`` is a part of the symbol, such as ``4cuda9SetDeviceE``: the function as compilers write its names.
 
     Raises:
         DataError: the table is damaged.

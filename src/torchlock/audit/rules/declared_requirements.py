@@ -80,7 +80,7 @@ def ignores_metadata(document: Document) -> bool:
 
 
 def _is_apart(entry: Entry) -> bool:
-    """Whether nothing that a release declares counts for an entry; of an address only a wheel names its release."""
+    """Whether nothing that a release declares counts for an entry: an address may name no release."""
     return entry.constraint or (entry.url is not None and not entry.specifier) or entry.no_deps
 
 

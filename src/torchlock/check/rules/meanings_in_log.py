@@ -86,9 +86,9 @@ def _holds_here(context: CheckContext, meaning: Meaning) -> bool:
 def _facts(context: CheckContext, meaning: Meaning, log: Log) -> Mapping[str, str] | None:
     """What the log shows, by name; None if the first failure is another one.
 
-    A release of the stack, of the log or else installed, is known by the name of its package, the companion of the log's torch as
-    ``torchcodec_for_torch``, the page of its build as ``torch_page``, and the package that failed as ``package``.
-    ``vendor`` is the label of a torch that the PyTorch index does not have: no companion from there is for it.
+    A release of the stack, of the log or else installed, is known by the name of its package, the companion of its
+    torch as ``torchcodec_for_torch``, the page of its build as ``torch_page``, and the package that failed as
+    ``package``. ``vendor`` is the label of a torch that the PyTorch index does not have, nor a companion for it.
     """
     first = log.first
     match = re.search(meaning.line, first.text, re.IGNORECASE) if first is not None else None

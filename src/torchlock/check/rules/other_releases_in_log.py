@@ -65,7 +65,7 @@ def _is_between_packages(missing: MissingName) -> bool:
 
 
 def _is_of(missing: MissingName) -> bool:
-    """Whether the file that lacks a name is in the folder of its package: another project may provide modules of it."""
+    """Whether the file that lacks a name is in the folder of its package: another project may have its modules."""
     top = _TOP.search(missing.file)
     return top is None or top[1] == missing.package
 

@@ -53,7 +53,7 @@ def undefined(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
 
 @rule("TL611", on="unexplained")
 def of_other_releases(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A symbol that only some releases of torch have, beside the installed one; the library of the log is not here."""
+    """A symbol that only some releases of torch have; the library that the log names is not here."""
     first = log.first
     lacks = (
         lacked_by_installed(context, first.symbol, first.library) if first is not None and first.symbol else None

@@ -65,8 +65,8 @@ def described(symbol: str) -> str:
 # The letters of plain types in the Itanium ABI.
 _TYPES = {
     "b": "bool", "c": "char", "a": "signed char", "h": "unsigned char", "s": "short", "t": "unsigned short",
-    "i": "int", "j": "unsigned int", "l": "long", "m": "unsigned long", "x": "long long", "y": "unsigned long long",
-    "f": "float", "d": "double",
+    "i": "int", "j": "unsigned int", "l": "long", "m": "unsigned long", "x": "long long",
+    "y": "unsigned long long", "f": "float", "d": "double",
 }  # fmt: skip
 _PLAIN = re.compile(r"E((?:P?K?[bcahstijlmxyfd]){1,12}|v)$")
 
