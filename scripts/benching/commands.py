@@ -61,7 +61,10 @@ def stage(folder: Path) -> Path:
     staged = folder / "environment"
     if not staged.exists():
         # In a process of its own: the memory of a process that was forked counts as that of its child.
-        subprocess.run([sys.executable, "-m", "benching.environment", str(staged)], check=True, cwd=SCRIPTS)
+        partial = staged.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "benching.environment", str(partial)], check=True, cwd=SCRIPTS)
+        partial.rename(staged)
     return staged
 
 

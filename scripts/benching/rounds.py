@@ -81,7 +81,7 @@ def _once(step: Step, store: Store, budget: Budget) -> None:
     traffic = step.server.traffic() if step.server else None
     store.add(trial, found, traffic)
     asked = f", {traffic.requests} requests" if traffic else ""
-    result = f"over {limit:.0f} s" if found.over else f"exit {found.code}" if found.code else "locked"
+    result = f"over {limit:.0f} s" if found.over else f"exit {found.code}"
     print(
         f"{trial.part}: {trial.case}, {trial.tool}, {trial.state}: {found.wall:.0f} ms, "
         f"CPU {found.processor:.0f} ms, {found.memory:.0f} MiB{asked}, {result}",
