@@ -94,9 +94,7 @@ class ProjectPage:
             return start, place - 1
 
         def rows(known: _Projects) -> dict[str, list[Any]]:
-            return {
-                name: [_row(*each, written) for each in sorted(held.items())] for name, held in projects.items()
-            }
+            return {name: [_row(*each, written) for each in sorted(held.items())] for name, held in known.items()}
 
         table = {"releases": rows(projects), "variants": rows(variants), "rest": written(rest)}
         return cls(b"\n".join([json.dumps(table, separators=(",", ":")).encode(), *lines]))
