@@ -46,6 +46,13 @@ def test_a_lock_of_named_packages_imports_no_reader_and_one_writer(tmp_path: Pat
     assert {name for name in writers if f"torchlock.report.{name}" in modules} == {"requirements_txt"}
 
 
+def test_a_lock_of_plain_lines_imports_no_parser_of_packaging(tmp_path: Path) -> None:
+    modules, _ = traced(tmp_path, *LOCK)
+    parsers = ("packaging.requirements", "packaging.markers", "packaging.tags", "packaging.utils")
+    libraries = ("dataclasses", "inspect", "logging", "subprocess", "hashlib", "resolvelib", "tomllib")
+    assert not {*parsers, *libraries} & modules
+
+
 def test_a_project_imports_the_readers_of_the_tables_that_it_has(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(f"{PROJECT}[tool.rye]\n")
     modules, _ = traced(tmp_path, "audit", "pyproject.toml")
@@ -59,3 +66,11 @@ def test_no_table_is_parsed_twice(tmp_path: Path) -> None:
         _, parsed = traced(tmp_path, *arguments)
         large = [size for size in parsed if int(size) > 10_000]
         assert len(large) == len(set(large))
+
+
+def test_a_check_without_a_log_imports_no_reader_of_logs() -> None:
+    tell = "import sys; from torchlock.check import prepare; prepare(); print(*sys.modules)"
+    environ = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    process = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, env=environ, check=True)
+    modules = set(process.stdout.split())
+    assert not {f"torchlock.check.{name}" for name in ("log", "log_handled", "log_facts", "tracebacks")} & modules

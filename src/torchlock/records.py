@@ -41,8 +41,13 @@ else:
     class NamedTuple(metaclass=_Maker):
         """Like ``typing.NamedTuple``."""
 
+    # How many values a class makes with all fields in place before a constructor is compiled for it.
+    _MANY = 32
+    _calls = {}
+
     def _new(_cls, /, *args, **named):
-        if not named and len(args) == len(_cls._fields):
+        if not named and len(args) == len(_cls._fields) and _calls.get(_cls, 0) < _MANY:
+            _calls[_cls] = _calls.get(_cls, 0) + 1
             return tuple.__new__(_cls, args)
         made = next(base for base in _cls.__mro__ if base.__dict__.get("__new__") is _SHARED["__new__"])
         parameters = ", ".join(made._fields)
@@ -77,7 +82,7 @@ else:
         "_replace": _replace,
         "__replace__": _replace,
         "_asdict": lambda self: dict(zip(self._fields, self, strict=True)),
-        "__getnewargs__": tuple,
+        "__getnewargs__": lambda self: tuple(self),
         "__repr__": _text,
     }
 

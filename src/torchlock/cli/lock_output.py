@@ -88,7 +88,7 @@ def write_one(
             changes=changes,
         )
 
-    text = _render(result, arguments, inputs, sources, system, matrix)
+    text = render_one(result, arguments, inputs, sources, system, matrix)
     rendered = Rendered(text, len(result.pins), str(result.target), result.moves, describe)
     return write(rendered, arguments, inputs, console, existing)
 
@@ -152,7 +152,7 @@ def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Loc
     return with_hashes(result, sources.sha256)
 
 
-def _render(
+def render_one(
     result: Lock,
     arguments: argparse.Namespace,
     inputs: Inputs,
@@ -160,6 +160,7 @@ def _render(
     system: System | None,
     matrix: Matrix,
 ) -> str:
+    """The text of the lock of one target."""
     command = command_of(arguments.argv)
     if arguments.emit:
         from torchlock.lock.joined import join

@@ -44,6 +44,8 @@ class DirectRelease:
     date = ""
     invalid: Sequence[str] = ()
 
+    shape = None
+
     def __init__(self, name: str, file: File, dependencies: list[Dependency], *, version: str = "") -> None:
         self.live = False
         self.name = name

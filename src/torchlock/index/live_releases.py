@@ -28,6 +28,7 @@ class LiveRelease:
     the date of the catalogue. A file that is in the catalogue needs no request.
     """
 
+    shape = None
     live = True
     unversioned = False
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File
     from torchlock.target import Target
+    from torchlock.terms import Inputs
 
 
 def pins_of(
@@ -61,6 +62,7 @@ def pins_of(
             built=_origin(candidate),
             chosen=files[name][1],
             scopes=scopes.get(name, ()),
+            build=candidate.build if isinstance(candidate.build, str) else "",
         )
         for name, candidate in sorted(chosen.items())
     )
@@ -127,6 +129,20 @@ def unused_extra_notes(units: Sequence[UserRequirement], chosen: Mapping[str, Ca
         for extra in dependency.extras:
             if extra not in known:
                 yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
+
+
+def unused_override_notes(inputs: Inputs, universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    """Notes on overrides of packages that nothing requires; not for one of many targets, where others may."""
+    if not inputs.overrides or universe.sharing is not None:
+        return
+    asked = {*chosen, *(normalise(each.requirement.name) for each in inputs.requirements if each.requirement)}
+    for candidate in chosen.values():
+        declared = candidate.dependencies
+        asked.update(each.name for each in (() if isinstance(declared, Unknown) else declared))
+    for written in inputs.overrides:
+        if written.requirement is not None and normalise(written.requirement.name) not in asked:
+            line = written.origin.text.strip()
+            yield f"{written.origin}: the override {line} has no effect: nothing requires the package"
 
 
 def sdist_notes(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:

@@ -44,6 +44,7 @@ class KeptRelease:
     besides (``lock.installed_base``). Only those of its extras count, because nobody may have asked for them yet.
     """
 
+    shape = None
     live = False
     yanked: str | None = None
     date = ""

@@ -12,6 +12,7 @@ from torchlock.manifests.syntax.lock_markers import by_scope
 from torchlock.manifests.syntax.markers import either
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.toml_blocks import Lock, cut, strings
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.toml_blocks import Block
 
-_PYTHON = re.compile(r'^python-versions *= *"([^"\n]*)"', re.MULTILINE)
-_GROUPS = re.compile(r"^groups *= *\[([^\]\n]*)\]", re.MULTILINE)
-_CATEGORY = re.compile(r'^category *= *"([^"\n]*)"', re.MULTILINE)
+_PYTHON = pattern(r'^python-versions *= *"([^"\n]*)"', re.MULTILINE)
+_GROUPS = pattern(r"^groups *= *\[([^\]\n]*)\]", re.MULTILINE)
+_CATEGORY = pattern(r'^category *= *"([^"\n]*)"', re.MULTILINE)
 
 
 def read(text: str, path: str, *, whole: bool = False) -> Document:

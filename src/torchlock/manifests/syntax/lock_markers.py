@@ -7,10 +7,10 @@ is false even if every undecided clause is true is never true.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.syntax.markers import comparisons, simplified
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.syntax.markers import Decide
 
-_UV = re.compile(r"(extra|group)-(\d+)-(.+)")
+_UV = pattern(r"(extra|group)-(\d+)-(.+)")
 # The variable of PEP 751 for each kind of scope.
 _VARIABLES = {"extra": "extras", "group": "dependency_groups"}
 

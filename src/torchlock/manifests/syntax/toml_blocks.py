@@ -15,15 +15,16 @@ from torchlock.location import Place
 from torchlock.manifests.document import Entry, ParseIssue
 from torchlock.manifests.merge_conflicts import conflicts
 from torchlock.manifests.syntax.toml_values import loads, parse_toml
+from torchlock.patterns import pattern
 from torchlock.standards.filenames import file_name, is_distribution
 from torchlock.standards.names import normalise
 
 # The packages that rules are about; of other packages only name, version and scope are read.
-_OF_INTEREST = re.compile(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
+_OF_INTEREST = pattern(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
 
 # The rest of a line with closed quotes and no comment. It matches in only one way, so it never backtracks.
 _LINE = r"""[^"'\n\#]*(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"[^"'\n\#]*)*"""
-_STATEMENT = re.compile(
+_STATEMENT = pattern(
     rf"""
       (?P<header> \[\[? (?P<name> [\w.\-]+ ) \]\]? \n )
     | (?P<list>   [\w\-]+ \ =\ \[+ \n (?: [ \t] {_LINE} \n )* \]+ \n )
@@ -34,12 +35,12 @@ _STATEMENT = re.compile(
     """,
     re.VERBOSE,
 )
-_NAME = re.compile(r"""^name *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
-_VERSION = re.compile(r"""^version *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
-_FILES = re.compile(r"^(?:wheels|files) = \[\n(?:[ \t][^\n]*\n)*\]\n|^sdist = [^\n]*\n", re.MULTILINE)
-_FILE = re.compile(r'\{ ?(?:file|filename|url|path) = "([^"\n]+)"(?:[^\n{}]*?\bhash = "([^"\n]+)")?')
-_KEYED = re.compile(r"^(?=[^\s\]])", re.MULTILINE)
-_SUBTABLE = re.compile(r"^\[", re.MULTILINE)
+_NAME = pattern(r"""^name *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
+_VERSION = pattern(r"""^version *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
+_FILES = pattern(r"^(?:wheels|files) = \[\n(?:[ \t][^\n]*\n)*\]\n|^sdist = [^\n]*\n", re.MULTILINE)
+_FILE = pattern(r'\{ ?(?:file|filename|url|path) = "([^"\n]+)"(?:[^\n{}]*?\bhash = "([^"\n]+)")?')
+_KEYED = pattern(r"^(?=[^\s\]])", re.MULTILINE)
+_SUBTABLE = pattern(r"^\[", re.MULTILINE)
 
 
 @dataclass
