@@ -37,7 +37,7 @@ def straight(
     learn: bool,
     wish: Wish | None = None,
 ) -> Solution | None:
-    """A solution found without going back, or None: there may be one all the same.
+    """A solution found without going back; None if the run found none, which proves nothing.
 
     ``left`` limits domains; an identifier that is not in it is unlimited. With ``learn``, every candidate that is
     looked at is asked for all it needs. ``wish`` names the candidate to try first.
