@@ -411,3 +411,112 @@ def test_where_torch_is_missing_the_lock_is_refused(installer: str, index: Wheel
     outcome = install(installer, path, index.public_url, "--require-hashes")
     assert outcome.code != 0
     assert "torch" in outcome.said
+
+
+# Many targets, each with its own base.
+
+TABLES = f"""\
+[project]
+name = "own"
+version = "1"
+dependencies = ["torchaudio", "soundfile"]
+
+[[tool.torchlock.target]]
+name = "server"
+base-image = "{IMAGE}"
+platform = "linux-x86_64"
+
+[[tool.torchlock.target]]
+name = "laptops"
+python = "3.11"
+platform = "macos-arm64"
+
+[[tool.torchlock.target]]
+name = "image"
+python = "3.12"
+platform = "linux-x86_64"
+system = "debian-12"
+"""
+
+
+def test_each_named_target_has_its_own_base_and_system(elsewhere: Path) -> None:
+    Path("pyproject.toml").write_text(TABLES, encoding="utf-8")
+    assert lock("--offline", "-o", "requirements-{target}.txt") == 0
+    found = {name: Path(f"requirements-{name}.txt").read_text() for name in ("server", "laptops", "image")}
+    assert {name: "torch" in names(text) for name, text in found.items()} == {
+        "server": False,
+        "laptops": True,
+        "image": True,
+    }
+    assert f"installed into base image {IMAGE}\n#     already installed: torch 2.8.0+cu128\n" in found["server"]
+    assert "already installed" not in found["laptops"] + found["image"]
+    assert "manylinux_2_36_x86_64 (debian-12)" in found["image"]
+    assert lock("--offline", "-o", "requirements-{target}.txt", "--check") == 0
+
+
+def test_one_file_has_what_each_target_lacks(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock("torchaudio", *BESIDE, "--platform", "linux-x86_64", "--platform", "macos-arm64") == 0
+    said = capsys.readouterr()
+    assert "torch==2.15.0 ; sys_platform == 'darwin'" in said.out or "torch==2.15.0 ; " in said.out
+    assert f"note: --base-image {IMAGE} is not for Python 3.11, macosx_14_0_arm64" in said.err
+
+
+def test_an_environment_is_for_the_targets_like_it(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = environment(elsewhere / "own", TORCH)
+    platforms = ["--platform", "linux-x86_64", "--platform", "linux-aarch64"]
+    words = ["soundfile", "--offline", "--python", "3.11", *platforms]
+    assert lock(*words, "--constraint-from", str(site)) == 0
+    assert f"installed into environment {site}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--base-image", IMAGE, "--platform", "macos-arm64", "--platform", "windows-amd64"],
+            "fits none of the targets",
+        ),
+        (
+            ["--system", "debian-12", "--platform", "macos-arm64", "--platform", "windows-amd64"],
+            "fits none of the",
+        ),
+        (["--base-image", IMAGE, "--python", "3.11-3.12"], f"{IMAGE} has Python 3.11, and the target Python 3.12"),
+    ],
+)
+def test_an_option_for_one_machine_that_fits_no_target(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lock("soundfile", "--offline", *options) == 2
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert "[[tool.torchlock.target]]" in errors
+
+
+def test_a_system_is_for_the_targets_of_its_platform(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["soundfile", "--offline", "--python", "3.12", "--system", "debian-12", "--platform", "linux-x86_64"]
+    assert lock(*words, "--platform", "macos-arm64") == 0
+    said = capsys.readouterr()
+    assert "manylinux_2_36_x86_64 (debian-12), macosx_14_0_arm64" in said.out
+    assert "--system debian-12 is not for Python 3.12, macosx_14_0_arm64" in said.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('base-image = "a b"', "is not the name of an image"),
+        ('base-image = ["a"]', "is not a string"),
+        ('constraint-from = ".venv"', "use --constraint-from on the command line"),
+        ('base-image = "python:3.12"\nconstraint-from = ".venv"', "exclude each other"),
+    ],
+)
+def test_a_wrong_base_of_a_named_target_is_blamed_on_its_table(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = '[project]\nname = "own"\nversion = "1"\ndependencies = ["soundfile"]\n'
+    Path("pyproject.toml").write_text(
+        f'{project}[[tool.torchlock.target]]\nname = "a"\n{line}\n', encoding="utf-8"
+    )
+    assert lock("--offline") == 2
+    errors = capsys.readouterr().err
+    assert "pyproject.toml:5" in errors
+    assert said in errors

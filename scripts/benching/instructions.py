@@ -1,8 +1,8 @@
 """The part of the bench that counts machine instructions, which a busy machine does not change.
 
-Valgrind counts them. Its tool is cachegrind without its simulation of caches: it counts the same instructions as
-callgrind (within 0.1 %) and takes two fifths of its time, which is 20 to 50 times that of the command. Child
-processes are not counted. ``PYTHONHASHSEED`` is 0, so that counts repeat within 0.1 %.
+Valgrind counts them. Its tool is cachegrind without its simulation of caches: it counts instructions as callgrind
+does, in two fifths of the processor time (20 s and 52 s for a lock, on a busy machine). Child processes are not
+counted. ``PYTHONHASHSEED`` is 0, so that counts repeat.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def markdown(found: Figures, then: Figures | None) -> str:
 
 
 def _head(found: Figures) -> str:
-    machine = found.machine
+    machine, runs = found.machine, max((summary.runs for summary in found.trials.values()), default=0)
     tools = ", ".join(f"{name} {version}" for name, version in machine["tools"].items())
     return f"""# Benchmarks
 
@@ -53,7 +53,7 @@ Made on {machine["date"]} by `python scripts/bench.py --write`. {tools}. Python 
 {machine["system"]}, {machine["cores"]} cores; load of the machine at the end: {machine["load"]}.
 
 Each figure is of whole processes, from start to exit. The tools run in turn, so that a busy machine slows all of
-them. Times are medians of up to {machine["runs"]} runs, memory is the highest of them; pip and pip-tools run
+them. Times are medians of up to {runs} runs, memory is the highest of them; pip and pip-tools run
 once. uv is given its interpreter. *Cold*: the tool's cache is empty. *Warm*: the cache is what one run has left.
 Locks have hashes. CPU is the processor time of the process. Ratios are ours by uv's: below 1 we are faster. `>`
 marks a run that the time limit ended; `-` was not measured. The figures of each release are in

@@ -1,8 +1,8 @@
 """A small HTTP/1.1 server on the loopback address, which counts what it is asked and can answer late.
 
 It runs in a process of its own (``running.py`` starts it), so that it shares no interpreter with the bench. It
-exists because ``http.server`` answers about 1,500 requests in a second with a thread for each connection, and
-this one about ten times as many: the server must not be what is measured.
+exists because ``http.server`` needs a thread for each connection, and is slower: the server must not be what is
+measured.
 """
 
 from __future__ import annotations

@@ -122,6 +122,7 @@ def releases_taken(
     context: AuditContext, entry: Entry, named: Mapping[str, Sequence[Entry]], cells: int
 ) -> Iterator[tuple[DeclaringRelease, int]]:
     """The releases that an installer takes for an entry, each with its cells: the newest that fits the file."""
+    limited = {name for name, entries in named.items() if any(one.specifier for one in entries)}
     for release in candidates(context, entry):
         here = release.cells & cells
         if not here:
@@ -130,7 +131,7 @@ def releases_taken(
             return
         for clash in clashes_of(context, entry, release, named, here):
             here &= ~clash.cells
-        here &= ~_excluded_below(context, entry, release, named, here)
+        here &= ~_excluded_below(context, entry, release, named, limited, here)
         if here:
             yield release, here
         cells &= ~here
@@ -143,14 +144,15 @@ def _excluded_below(
     entry: Entry,
     release: DeclaringRelease,
     named: Mapping[str, Sequence[Entry]],
+    limited: Set[str],
     cells: int,
 ) -> int:
     """The cells where every release of a package that a release requires is excluded by the lines of the file.
 
+    ``limited`` are the packages whose versions a line of the file limits.
     pyannote.audio 4 requires pyannote-core 6, and each of its releases NumPy 2.
     """
     known, found = context.known.declared, 0
-    limited = {name for name, entries in named.items() if any(one.specifier for one in entries)}
     for here, dependency in release.on(known.dependents - named.keys(), cells):
         if known.names(dependency.name).isdisjoint(limited):
             continue

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.indexes import page_of
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, IndexLine
 
 
-_STRATEGY = re.compile(r"^[ \t#]*index-strategy[ \t]*=[ \t]*[\"']unsafe-", re.MULTILINE)
+_STRATEGY = pattern(r"^[ \t#]*index-strategy[ \t]*=[ \t]*[\"']unsafe-", re.MULTILINE)
 # The files of one tool.
 _TOOLS = {
     "pipfile": "pipenv",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.knowledge.build_labels import is_published
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.patterns import pattern
 from torchlock.standards.markers import variables_in
 from torchlock.standards.versions import version_of
 
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 # Scopes that are installed in a separate environment, not with the project.
 ALONE = ("group:build-system", "alone:")
-_LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
-_HIDDEN_LABEL = re.compile(r"\+[^\s;+]*[$%{]")
-_EXACT = re.compile(r"===?\s*[^\s,*]+")
+_LOCAL = pattern(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
+_HIDDEN_LABEL = pattern(r"\+[^\s;+]*[$%{]")
+_EXACT = pattern(r"===?\s*[^\s,*]+")
 # The limit on the demands that are judged in one file, over all install sets.
 _MOST = 20_000
-_UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
+_UNFINISHED = pattern(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
 
 
 class Demand(NamedTuple):
@@ -49,6 +50,12 @@ class Demand(NamedTuple):
     @property
     def name(self) -> str:
         return self.entry.name
+
+
+def with_pin(entry: Entry) -> Entry:
+    """An entry with the version in the name of the wheel that it names by its address."""
+    wheel = wheel_of(entry.url) if entry.url is not None and not entry.specifier else None
+    return entry if wheel is None else replace(entry, specifier=f"=={wheel[1]}")
 
 
 @lru_cache(maxsize=8192)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.finding import Finding
 from torchlock.knowledge import registry
 from torchlock.location import Place
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # The limit on the lines that backslashes join.
 _LONGEST = 300
-_IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
+_IGNORE = pattern(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
 
 
 class Ignore(NamedTuple):

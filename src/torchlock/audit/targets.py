@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.patterns import pattern
 from torchlock.target import LAST_PATCH
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.manifests.document import Document
 
-_UPPER = re.compile(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
+_UPPER = pattern(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
 
 
 @lru_cache(maxsize=512)

@@ -17,6 +17,7 @@ from torchlock.target import PLATFORMS, SUPPORT_ENDS, Platform, PythonVersion
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from torchlock.lock.installed_base import Base
     from torchlock.terms import Inputs
 
 # The order of targets in a lock. It does not depend on the order of the options.
@@ -24,10 +25,13 @@ _SYSTEMS = {"linux": 0, "macos": 1, "windows": 2}
 
 
 class Cell(NamedTuple):
-    """One target of a lock. ``name`` is that of its table in the project, or ""."""
+    """One target of a lock. ``name`` is that of its table in the project, or ""; ``base`` is what it is installed
+    into.
+    """
 
     arguments: argparse.Namespace
     name: str = ""
+    base: Base | None = None
 
     @property
     def values(self) -> dict[str, str]:
@@ -51,12 +55,6 @@ def cells_of(arguments: argparse.Namespace, inputs: Inputs, data_date: str) -> l
     """
     from torchlock.cli.named_targets import named_targets
 
-    for option, value in (
-        ("--base-image", arguments.base_image),
-        ("--constraint-from", arguments.constraint_from),
-    ):
-        if value is not None:
-            _refuse_several(arguments, option)
     named = named_targets(arguments)
     if named and not arguments.universal:
         found = [cell for target in named for cell in _combined(target.arguments, target.name)]
@@ -64,7 +62,12 @@ def cells_of(arguments: argparse.Namespace, inputs: Inputs, data_date: str) -> l
         found = _combined(_universal(arguments, inputs, data_date))
     else:
         found = _combined(arguments)
-    return sorted(_once(found), key=_place)
+    return in_order(found)
+
+
+def in_order(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells, each once, in an order that does not depend on the order of the options."""
+    return sorted(_once(cells), key=_place)
 
 
 def _combined(arguments: argparse.Namespace, name: str = "") -> list[Cell]:
@@ -95,6 +98,10 @@ def pythons_in(text: str) -> list[str]:
     if any(each.count(".") != 1 or each.endswith("t") for each in match.groups()) or ends[0].minor > ends[1].minor:
         hint = "write the oldest and the newest minor release, like --python 3.10-3.13"
         raise InputError(f"--python: {text!r} is not a range of Python versions", hint=hint)
+    newest = max(SUPPORT_ENDS)
+    if ends[1].minor > newest:
+        hint = f"the newest Python that torchlock knows is 3.{newest}"
+        raise InputError(f"--python: the range {text!r} ends with an unknown Python", hint=hint)
     return [f"3.{minor}" for minor in range(ends[0].minor, ends[1].minor + 1)]
 
 
@@ -136,8 +143,8 @@ def _once(cells: Iterable[Cell]) -> list[Cell]:
     for cell in cells:
         own = cell.arguments
         platform = Platform.parse(own.platform).spelled if own.platform != "host" else "host"
-        key = _version(own.python), platform, own.accelerator, own.system, tuple(own.system_lib), own.gpu
-        found.setdefault((*key, cell.name), cell)
+        machine = own.system, tuple(own.system_lib), own.gpu, own.base_image, own.constraint_from
+        found.setdefault((_version(own.python), platform, own.accelerator, *machine, cell.name), cell)
     return list(found.values())
 
 
@@ -151,15 +158,8 @@ def _place(cell: Cell) -> tuple[object, ...]:
     where = (-1, "", "", (0, 0)) if platform is None else (_SYSTEMS[platform.system], *platform[1:])
     version = _version(own.python)
     python = (version, "") if isinstance(version, PythonVersion) else ((), own.python or "")
-    return (*python, where, own.accelerator or "", own.system, tuple(own.system_lib), own.gpu or "", cell.name)
+    return (*python, where, own.accelerator or "", own.system, tuple(own.system_lib), own.gpu or "", *_base(cell))
 
 
-def _refuse_several(arguments: argparse.Namespace, option: str) -> None:
-    """Refuse several targets beside an option that describes one machine.
-
-    Raises:
-        InputError: there are several.
-    """
-    if len(_once(_combined(arguments))) > 1 or arguments.universal or arguments.targets:
-        said = f"{option} describes one machine, and other options name several targets"
-        raise InputError(said, hint="run torchlock lock once for each target")
+def _base(cell: Cell) -> tuple[str, ...]:
+    return cell.name, cell.arguments.base_image or "", cell.arguments.constraint_from or ""

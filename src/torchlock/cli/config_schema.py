@@ -48,7 +48,7 @@ def _with_tables(option: dict[str, Any], properties: dict[str, Any]) -> dict[str
     described: dict[str, Any] = {
         "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*$"}
     }
-    for key, (_, many) in KEYS.items():
+    for key, many in ((key, many) for key, (_, many) in KEYS.items() if key in properties):
         one = properties[key].get("anyOf", [properties[key]])[-1]
         one = {word: one[word] for word in ("type", "pattern") if word in one}
         described[key] = {"anyOf": [{"type": "array", "items": one}, one]} if many else one

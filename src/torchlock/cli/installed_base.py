@@ -46,10 +46,7 @@ def _of_image(arguments: argparse.Namespace) -> Base:
     from torchlock.knowledge.images import image_of
     from torchlock.lock.installed_base import base_of_image
 
-    name = arguments.base_image.strip()
-    if not name or any(character.isspace() for character in name):
-        hint = "name it as in FROM, like pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime"
-        raise InputError(f"--base-image: {shortened(name)!r} is not the name of an image", hint=hint)
+    name = check_image(arguments.base_image)
     asked = None if arguments.platform == "host" else Platform.parse(arguments.platform)
     if asked is not None and asked.system != "linux":
         raise InputError(f"--platform {arguments.platform}: a base image runs on Linux")
@@ -60,6 +57,19 @@ def _of_image(arguments: argparse.Namespace) -> Base:
     if base.unknown:
         gaps.insert(0, f"the packages of {base.title} are unknown: {base.unknown}")
     return base._replace(gaps=(*gaps, *base.gaps))
+
+
+def check_image(text: str) -> str:
+    """The name of an image.
+
+    Raises:
+        InputError: the text is not one.
+    """
+    name = text.strip()
+    if not name or any(character.isspace() for character in name):
+        hint = "name it as in FROM, like pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime"
+        raise InputError(f"--base-image: {shortened(name)!r} is not the name of an image", hint=hint)
+    return name
 
 
 def _machine(platforms: tuple[str, ...]) -> str:
@@ -102,6 +112,29 @@ def _of_environment(arguments: argparse.Namespace, console: Console) -> Base:
     if arguments.platform == "host" and own is not None:
         arguments.platform = own.spelled
     return base_of_environment(environment, name)
+
+
+def python_of_base(arguments: argparse.Namespace) -> str:
+    """The Python of the base image or environment that the arguments name; "" if it is unknown.
+
+    Raises:
+        InputError: there is no such environment.
+    """
+    if arguments.base_image is not None:
+        from torchlock.knowledge.images import image_of
+
+        return image_of(check_image(arguments.base_image)).python
+    found = _read(arguments.constraint_from).interpreter.python
+    return "" if found is None else found.full
+
+
+def platform_of_environment(name: str) -> Platform | None:
+    """The platform of an environment, None if it is unknown.
+
+    Raises:
+        InputError: there is no such environment.
+    """
+    return _read(name).interpreter.target_platform
 
 
 def _read(name: str) -> Environment:

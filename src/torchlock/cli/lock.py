@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.cli.cell_bases import with_bases
 from torchlock.cli.cells import cells_of
 from torchlock.cli.exit_codes import FOUND
 from torchlock.cli.lock_cell import Common, completed, open_cell
@@ -11,7 +12,7 @@ from torchlock.cli.lock_files import with_fields
 from torchlock.cli.lock_inputs import check_usage, existing_lock, inputs_of, refuse_output
 from torchlock.cli.lock_output import with_wheelhouse, write_one
 from torchlock.cli.lock_upgrades import refuse_unknown
-from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
+from torchlock.cli.lock_warnings import warn, warn_of_empty_lock
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.lock.build_machine import BuildMachine
-    from torchlock.lock.installed_base import Base
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -34,10 +34,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     check_usage(arguments, console)
     inputs = inputs_of(arguments)
     matrix = Matrix()
-    cells = cells_of(arguments, inputs, matrix.date)
+    cells = with_bases(cells_of(arguments, inputs, matrix.date), arguments, console)
     if len(cells) == 1:
         arguments = with_fields(cells[0].arguments, cells[0])
-        return _lock_one(arguments, Common(inputs, matrix, _base(arguments, console)), console)
+        return _lock_one(arguments, Common(inputs, matrix, cells[0].base), console)
     from torchlock.cli.lock_many import lock_many
 
     return lock_many(arguments, cells, Common(inputs, matrix), console)
@@ -65,11 +65,10 @@ def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -
         return FOUND
     result = completed(run, result, machine, choice)
     console.clear()
-    for note in [*existing.changes(arguments.accelerator, common.base), *result.notes, *sources.notes]:
+    for note in [*existing.changes(result.target, common.base), *result.notes, *sources.notes]:
         console.say("note", note)
     before = existing.pin_set.by_name if existing.pin_set is not None else {}
     refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
-    warn_of_unused_overrides(inputs, result, console)
     warn(arguments, result, console)
     code = write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
     return with_wheelhouse(code, [arguments.output or ""], arguments, console)
@@ -87,12 +86,3 @@ def _print_conflict(
     runs.advise()
     if runs.target.accelerator == "pypi" and machine.gpus:
         console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")
-
-
-def _base(arguments: argparse.Namespace, console: Console) -> Base | None:
-    """What is installed already, as --base-image or --constraint-from names it."""
-    if arguments.base_image is None and arguments.constraint_from is None:
-        return None
-    from torchlock.cli.installed_base import base_of
-
-    return base_of(arguments, console)

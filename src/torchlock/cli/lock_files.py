@@ -33,10 +33,14 @@ def with_fields(arguments: argparse.Namespace, cell: Cell) -> argparse.Namespace
     Raises:
         InputError: the name has an unknown field, or one that is empty for this target.
     """
-    if arguments.output is None or "{" not in arguments.output:
+    if arguments.output is None or not re.search(r"[{}]", arguments.output):
         return arguments
     name = Path(arguments.output).name
     pylock = name.startswith("pylock.") and name.endswith(".toml")
+
+    if re.search(r"[{}]", _FIELD.sub("", name)):
+        hint = "write a field like {accelerator}"
+        raise InputError(f"-o {arguments.output}: a brace has no partner", hint=hint)
 
     def value(match: re.Match[str]) -> str:
         field = match[1]

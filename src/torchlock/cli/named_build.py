@@ -130,4 +130,5 @@ def _is_requested(scope: str, arguments: argparse.Namespace) -> bool:
 
     kind, _, name = scope.partition(":")
     asked = arguments.extras if kind == "extra" else arguments.groups
-    return (kind == "extra" and arguments.all_extras) or name in map(normalise, asked)
+    every = arguments.all_extras if kind == "extra" else kind == "group" and arguments.all_groups
+    return every or name in map(normalise, asked)

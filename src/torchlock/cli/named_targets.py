@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from torchlock.cli.project import objection, placed
+from torchlock.cli.project import objection, placed, refusal
 from torchlock.errors import InputError
 from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torchlock.cli.config_files import ConfigFile
 
@@ -23,15 +23,19 @@ KEYS = {
     "gpu": ("gpu", False),
     "system": ("system", False),
     "system-lib": ("system_lib", True),
+    "base-image": ("base_image", False),
+    "constraint-from": ("constraint_from", False),
 }
+_BASES = {"base-image": "base_image", "constraint-from": "constraint_from"}
 _OPTIONS = [f"--{name}" for name in KEYS]
 
 
 class NamedTarget(NamedTuple):
-    """One table: its name, and the arguments of the command with its values."""
+    """One table: its name, the arguments of the command with its values, and the table itself."""
 
     name: str
     arguments: argparse.Namespace
+    table: _Table
 
 
 def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
@@ -42,9 +46,9 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
     """
     written = {word.partition("=")[0] for word in arguments.argv}
     stated = [option for option in _OPTIONS if option in written]
-    if not arguments.targets and (stated or arguments.universal or _has_base(arguments)):
+    if not arguments.targets and (stated or arguments.universal):
         return []
-    found = [_target(table, arguments) for table in _tables(arguments)]
+    found = all_targets(arguments)
     if not arguments.targets:
         return found
     by_name = {target.name: target for target in found}
@@ -60,10 +64,6 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
     return [by_name[name] for name in dict.fromkeys(arguments.targets)]
 
 
-def _has_base(arguments: argparse.Namespace) -> bool:
-    return arguments.base_image is not None or arguments.constraint_from is not None
-
-
 def _unknown(name: str, known: Sequence[str]) -> InputError:
     from difflib import get_close_matches
 
@@ -75,6 +75,21 @@ def _unknown(name: str, known: Sequence[str]) -> InputError:
     return InputError(f"--target: there is no target {shortened(name)!r}{meant}", hint=hint)
 
 
+def all_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
+    """All targets of the strongest configuration file that has some.
+
+    Raises:
+        InputError: a table is invalid, or two have the same name.
+    """
+    found: list[NamedTarget] = []
+    for table in _tables(arguments.config_files):
+        target = _target(table, arguments)
+        if any(target.name == other.name for other in found):
+            raise table.wrong(f"the name {target.name!r} is used twice", "each target needs its own name", "name")
+        found.append(target)
+    return found
+
+
 class _Table(NamedTuple):
     """One table with its place, for messages."""
 
@@ -82,16 +97,21 @@ class _Table(NamedTuple):
     file: ConfigFile
     number: int
 
-    def wrong(self, said: str, hint: str | None = None) -> InputError:
-        """An error about this table, with its line."""
-        name = ".".join([*self.file.keys, "target"])
-        line = self.file.line("target", self.number)
+    def line(self, key: str = "") -> int | None:
+        """The line of a key; of the table without one, or if the key has none."""
+        return (self.file.line("target", self.number, key) if key else None) or self.file.line(
+            "target", self.number
+        )
+
+    def wrong(self, said: str, hint: str | None = None, key: str = "") -> InputError:
+        """An error about a key of this table, with its line."""
+        name, line = ".".join([*self.file.keys, "target"]), self.line(key)
         return InputError(f"[[{name}]]: {said}", path=self.file.shown, line=line, hint=hint)
 
 
-def _tables(arguments: argparse.Namespace) -> list[_Table]:
+def _tables(files: Iterable[ConfigFile]) -> list[_Table]:
     """The tables of the strongest configuration file that has some."""
-    for file in arguments.config_files:
+    for file in files:
         if file.targets:
             return [_Table(table, file, number) for number, table in enumerate(file.targets)]
     return []
@@ -103,29 +123,39 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
     Raises:
         InputError: a key is unknown, a value has another type, or a project may not set it.
     """
+    if _BASES.keys() <= table.values.keys():
+        raise table.wrong("base-image and constraint-from exclude each other", "state only one of them")
     name = table.values.get("name")
     if not isinstance(name, str) or not name or not name.replace("-", "").replace("_", "").isalnum():
-        raise table.wrong("a target needs a name of letters, digits, - and _", 'like name = "gpu-box"')
+        said = "a target needs a name of letters, digits, - and _"
+        raise table.wrong(said, 'like name = "gpu-box"', "name")
     values = dict(vars(arguments))
     for key, value in table.values.items():
         if key == "name":
             continue
         if key not in KEYS:
-            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(KEYS)}")
+            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(KEYS)}", str(key))
         attribute, many = KEYS[key]
         items = value if many and isinstance(value, list) else [value]
+        if not items:
+            raise table.wrong(f"{key} = [] names no value", f"leave {key} out, or name one", key)
         if not all(isinstance(item, str) for item in items):
             hint = f'write it in quotes: {key} = "{value}"' if isinstance(value, (int, float)) else None
-            raise table.wrong(f"{key} = {value!r} is not a string", hint)
+            raise table.wrong(f"{key} = {value!r} is not a string", hint, key)
+        if refused := refusal(key, table.file.of_project):
+            hint = f"use --{key} on the command line, or a table in the file of the user"
+            raise table.wrong(f"a project may not set {key}: {refused.reason}", hint, key)
         items = [placed(key, item, table.file.folder) for item in items]
         if table.file.of_project and (said := objection(key, items, table.file.folder)):
-            raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line")
+            raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line", key)
+        if key in _BASES:
+            values.update(dict.fromkeys(_BASES.values()))  # each target has one base: its own
         values[attribute] = items if many else items[0]
         try:
             _check(key, items)
         except InputError as error:
-            raise table.wrong(error.message.removeprefix("--"), error.hint) from error
-    return NamedTarget(name, argparse.Namespace(**values))
+            raise table.wrong(error.message.removeprefix("--"), error.hint, key) from error
+    return NamedTarget(name, argparse.Namespace(**values), table)
 
 
 def _check(key: str, values: Sequence[str]) -> None:
@@ -135,6 +165,7 @@ def _check(key: str, values: Sequence[str]) -> None:
         InputError: there is one.
     """
     from torchlock.cli.cells import pythons_in
+    from torchlock.cli.installed_base import check_image
     from torchlock.cli.target import accelerator_of, libraries_of
     from torchlock.knowledge import systems
     from torchlock.knowledge.gpus import parse_gpus
@@ -152,5 +183,7 @@ def _check(key: str, values: Sequence[str]) -> None:
             accelerator_of(value, None)
         elif key == "gpu" and value != "host":
             parse_gpus(value)
+        elif key == "base-image":
+            check_image(value)
         elif key == "system" and value not in ("host", "none"):
             systems.load(value)

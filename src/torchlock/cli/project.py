@@ -120,6 +120,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "override": why_not_read,
     "extra": None,
     "all-extras": None,
+    "all-groups": None,
     "group": None,
     "recursive": None,
     "docs": None,

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from torchlock.index.addresses import bare_url
 from torchlock.runtime.temporary import Temporary, sweep
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class Cache:
         return page if fits else None
 
     def keep_page(self, name: str, page: Page) -> None:
-        head = page._asdict()
+        """Store a page under this key, without the secrets that its URL may have."""
+        head = page._replace(url=bare_url(page.url))._asdict()
         self._write("pages", name, head, head.pop("body"))
 
     def metadata(self, name: str) -> str | None:

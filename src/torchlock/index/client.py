@@ -237,7 +237,8 @@ class Index:
             except NotCached:
                 unseen.append(addresses.redact(location))
                 self._links[location] = ProjectPage.of([])
-        return [file for held in self._links[location].releases(name) for file in held.files()]
+        page = self._links[location]
+        return [file for held in (*page.releases(name), *page.variants(name)) for file in held.files()]
 
     def _location(self, location: str) -> ProjectPage:
         """Everything a find-links location lists: a folder, a page on this machine, a page elsewhere."""

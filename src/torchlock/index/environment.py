@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from torchlock.index import addresses
+from torchlock.index.keyring import provider_of
 from torchlock.index.pip_config import truth
 from torchlock.index.settings import IndexSettings
 
@@ -40,6 +41,14 @@ def read_environment(environ: Mapping[str, str], folder: Path) -> IndexSettings:
         cert=first("PIP_CERT", "SSL_CERT_FILE"),
         client_cert=first("PIP_CLIENT_CERT", "SSL_CLIENT_CERT"),
         proxy=first("PIP_PROXY"),
+        keyring_provider=next(
+            (
+                provider_of(value, name)
+                for name in ("UV_KEYRING_PROVIDER", "PIP_KEYRING_PROVIDER")
+                if (value := first(name))
+            ),
+            None,
+        ),
     )
     return settings.relative_to(folder)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.index.keyring import provider_of
 from torchlock.index.settings import IndexSettings
 
 if TYPE_CHECKING:
@@ -126,5 +127,6 @@ def _layer(values: Mapping[str, str], path: Path) -> IndexSettings:
         cert=values.get("cert"),
         client_cert=values.get("client-cert"),
         proxy=values.get("proxy"),
+        keyring_provider=provider_of(values.get("keyring-provider"), "keyring-provider", str(path)),
     )
     return settings.relative_to(Path.cwd(), str(path))

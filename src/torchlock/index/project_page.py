@@ -77,12 +77,13 @@ class ProjectPage:
         if not isinstance(table, dict) or not isinstance(table.get("releases"), dict):
             raise ValueError("not a table of releases")
         self._releases: dict[str, list[Any]] = table["releases"]
+        self._variants: dict[str, list[Any]] = table["variants"]
         self._rest: _Place = tuple(table["rest"])
 
     @classmethod
     def of(cls, files: Iterable[File]) -> ProjectPage:
         """The digest of the files that ``listed`` reads from a page."""
-        projects, rest = _grouped(files)
+        projects, variants, rest = _grouped(files)
         lines: list[bytes] = []
         place = 0
 
@@ -92,24 +93,26 @@ class ProjectPage:
             start, place = place, place + len(lines[-1]) + 1
             return start, place - 1
 
-        table: dict[str, list[Any]] = {}
-        for name, versions in projects.items():
-            table[name] = rows = []
-            for version in sorted(versions):
-                arranged = _arranged(versions[version])
-                tags, pythons, yanked, has_sdist = _outline(arranged)
-                shared = pythons[0] if len(set(pythons)) == 1 else pythons
-                rows.append([str(version), tags, shared, yanked, has_sdist, *written(arranged)])
-        head = json.dumps({"releases": table, "rest": written(rest)}, separators=(",", ":")).encode()
-        return cls(b"\n".join([head, *lines]))
+        def rows(known: _Projects) -> dict[str, list[Any]]:
+            return {
+                name: [_row(*each, written) for each in sorted(held.items())] for name, held in projects.items()
+            }
+
+        table = {"releases": rows(projects), "variants": rows(variants), "rest": written(rest)}
+        return cls(b"\n".join([json.dumps(table, separators=(",", ":")).encode(), *lines]))
 
     def releases(self, name: str) -> list[ReleaseFiles]:
         """The releases of a project, oldest first."""
         return [self._release(row) for row in self._releases.get(name, ())]
 
+    def variants(self, name: str) -> list[ReleaseFiles]:
+        """The variant wheels (PEP 825) of a project by release, oldest first; installers pass them by."""
+        return [self._release(row) for row in self._variants.get(name, ())]
+
     def files(self) -> list[File]:
-        """Every file, by project and release; at the end those whose names installers refuse."""
-        places = [tuple(row[-2:]) for rows in self._releases.values() for row in rows]
+        """Every file, by project and release; at the end variant wheels, and names that installers refuse."""
+        projects = (*self._releases.values(), *self._variants.values())
+        places = [tuple(row[-2:]) for rows in projects for row in rows]
         return [file for place in (*places, self._rest) for file in self._at(place)]
 
     def _release(self, row: Sequence[Any]) -> ReleaseFiles:
@@ -124,12 +127,24 @@ class ProjectPage:
         return [finished(entry_of(entry)) for entry in entries]
 
 
-def _grouped(files: Iterable[File]) -> tuple[dict[str, dict[Version, list[File]]], list[File]]:
-    """The files by project and version, and those whose names installers refuse.
+def _row(version: Version, files: Iterable[File], written: Callable[[Iterable[File]], _Place]) -> list[Any]:
+    """The row of a release in the table of a page."""
+    arranged = _arranged(files)
+    tags, pythons, yanked, has_sdist = _outline(arranged)
+    shared = pythons[0] if len(set(pythons)) == 1 else pythons
+    return [str(version), tags, shared, yanked, has_sdist, *written(arranged)]
+
+
+_Projects = dict[str, dict["Version", list["File"]]]
+
+
+def _grouped(files: Iterable[File]) -> tuple[_Projects, _Projects, list[File]]:
+    """The files by project and version, variant wheels so as well, and the files whose names installers refuse.
 
     Most names differ in their tags alone from one before; then they are not parsed.
     """
-    projects: dict[str, dict[Version, list[File]]] = {}
+    projects: _Projects = {}
+    variants: _Projects = {}
     rest: list[File] = []
     known: dict[tuple[str, str], list[File]] = {}
     for file in files:
@@ -137,11 +152,12 @@ def _grouped(files: Iterable[File]) -> tuple[dict[str, dict[Version, list[File]]
         found = None if common is None else known.get(common)
         if found is None:
             parsed = filenames.parse(file.filename)
-            found = rest if parsed is None else projects.setdefault(parsed[0], {}).setdefault(parsed[1], [])
+            kind = variants if parsed and filenames.is_variant(file.filename) else projects
+            found = rest if parsed is None else kind.setdefault(parsed[0], {}).setdefault(parsed[1], [])
             if common is not None:
                 known[common] = found
         found.append(file)
-    return projects, rest
+    return projects, variants, rest
 
 
 def _arranged(files: Iterable[File]) -> list[File]:

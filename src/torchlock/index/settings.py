@@ -19,6 +19,7 @@ class IndexSettings:
     """The index settings of one source (None or empty: not set), or of all sources combined.
 
     URLs may contain credentials; a repr of the settings does not. A location is a URL, a ``file:`` URL or a path.
+    ``keyring_provider`` is that of pip and uv: whether the ``keyring`` command is asked for passwords.
     ``notes`` are sentences for stderr.
     """
 
@@ -30,6 +31,7 @@ class IndexSettings:
     cert: str | None = None
     client_cert: str | None = None
     proxy: str | None = None
+    keyring_provider: str | None = None
     notes: Sequence[str] = ()
 
     @property

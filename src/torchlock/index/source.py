@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.errors import MetadataError
+from torchlock.errors import MetadataError, UnknownPackage
 from torchlock.index.project_page import ReleaseFiles
 from torchlock.runtime.fence import breakage
 from torchlock.standards import filenames
@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index.client import Index
+    from torchlock.index.project_page import ProjectPage
     from torchlock.standards.dependency import Dependency
     from torchlock.standards.index_file import File
+
+_OLDEST = Version("0.dev0")
+ONLY_VARIANTS = (
+    "was left out: it has only variant wheels (PEP 825), which pip cannot install, and uv only with "
+    "--preview-features wheel-variants"
+)
 
 
 class IndexRelease:
@@ -158,14 +165,16 @@ def _parsed(text: str) -> CoreMetadata | Unknown:
 def releases(index: Index, name: str, taken: Callable[[File], File | None] | None = None) -> list[IndexRelease]:
     """Every release of a project, oldest first, without files whose names installers refuse.
 
-    ``taken`` returns a file as it is used, or None for one that is left out.
+    ``taken`` returns a file as it is used, or None for one that is left out. Variant wheels (PEP 825) are left
+    out: which of them fits is decided on the machine, and by default pip and uv install none of them.
 
     Raises:
-        UnknownPackage: no index has the project.
+        UnknownPackage: no index has the project, or all its files are variant wheels.
         NetworkError: an index could not be asked.
     """
     normal = project_name(name) or name
     listings = index.listings(name)
+    _tell_variants(index, normal, [page for _, page in listings])
     if taken is None and len(listings) == 1:
         source, page = listings[0]
         return [IndexRelease(index, normal, held, source) for held in page.releases(normal)]
@@ -182,3 +191,22 @@ def releases(index: Index, name: str, taken: Callable[[File], File | None] | Non
         IndexRelease(index, normal, ReleaseFiles.of(str(version), files[version]), origins[version])
         for version in sorted(files)
     ]
+
+
+def _tell_variants(index: Index, name: str, pages: Sequence[ProjectPage]) -> None:
+    """A note on the newest release of a project if all its files are variant wheels.
+
+    Raises:
+        UnknownPackage: all files of the project are.
+    """
+    variants = [Version(release.version) for page in pages for release in page.variants(name)]
+    if not variants:
+        return
+    newest = max(variants)
+    held = [Version(release.version) for page in pages for release in page.releases(name)]
+    if newest <= max(held, default=_OLDEST):
+        return
+    said = f"{name} {newest} {ONLY_VARIANTS}"
+    if not held:
+        raise UnknownPackage(name, said)
+    index.notes += [said] if said not in index.notes else []

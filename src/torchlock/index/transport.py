@@ -19,6 +19,7 @@ from torchlock.index.adapter import Adapter
 from torchlock.index.body import CODING, CutOff, read_body
 from torchlock.index.body import TooLarge as TooLarge
 from torchlock.index.course import Deadline
+from torchlock.index.keyring import ASKS, Keyring
 from torchlock.index.session import Session
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Transport:
         self._session.mount("http://", adapter)
         self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else None
         self._credentials = _by_origin([*settings.index_urls, *settings.find_links])
+        self._keyring = Keyring(settings.index_urls) if settings.keyring_provider in ASKS else None
         self._deadline = deadline or Deadline()
 
     def get(
@@ -74,7 +76,8 @@ class Transport:
         """Ask for an address, up to three times if the failure may pass; every final status is an answer.
 
         Args:
-            url: credentials in it are used for its origin, those of the settings otherwise, else netrc.
+            url: credentials in it are used for its origin, those of the settings otherwise, else netrc. If they
+                have no password, the keyring is asked, if the settings say so.
             headers: what to send besides the usual.
             limit: how long a body of status 200 or 206 may be.
             hurried: ask once, and wait for seconds only: there is something to go on with.
@@ -129,12 +132,19 @@ class Transport:
         with self._opened(url, headers, TIMEOUT) as response:
             yield _answer(response, b""), response.raw.stream(_PIECE, decode_content=False)
 
+    def _auth(self, url: str) -> tuple[str, str] | None:
+        """The credentials for an address; the password of a user without one is that of the keyring."""
+        found = addresses.credentials(url) or self._credentials.get(addresses.origin(url))
+        if found is None or found[1] or self._keyring is None:
+            return found
+        return found[0], self._keyring.password(url, found[0])
+
     @contextlib.contextmanager
     def _opened(
         self, url: str, headers: Mapping[str, str], timeout: tuple[float, float]
     ) -> Iterator[requests.Response]:
         """The response to one request; failures while it is read are translated."""
-        auth = addresses.credentials(url) or self._credentials.get(addresses.origin(url))
+        auth = self._auth(url)
         arguments: dict[str, Any] = {"auth": auth, "timeout": timeout, "proxies": self._proxies, "stream": True}
         try:
             with self._session.get(addresses.request_url(url), headers=headers, **arguments) as response:
@@ -181,7 +191,8 @@ def failure(answer: Answer, asked: str) -> NetworkError:
     if answer.status in (401, 403):
         return NetworkError(
             f"{url} asks for credentials (status {answer.status})",
-            hint="put them into netrc, or into the index URL: https://user:password@host/…",
+            hint="put them into netrc, or into the index URL: https://user:password@host/…; or only the user, and "
+            "the password into keyring, with PIP_KEYRING_PROVIDER=subprocess",
         )
     if answer.status == 407:
         return NetworkError(f"{url}: the proxy asks for credentials (status 407)", hint=CONNECTION_HINT)

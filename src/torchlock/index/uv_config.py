@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.index.environment import with_credentials
+from torchlock.index.keyring import provider_of
 from torchlock.index.settings import IndexSettings
 
 if TYPE_CHECKING:
@@ -104,7 +105,13 @@ class _Table:
             notes.append(
                 f"{self._path}: allow-insecure-host is ignored in a project; use UV_INSECURE_HOST instead"
             )
+        provider = provider_of(self._text("keyring-provider"), "keyring-provider", str(self._path))
+        if provider not in (None, "disabled") and self._of_project:
+            notes.append(
+                f"{self._path}: keyring-provider is ignored in a project; use UV_KEYRING_PROVIDER instead"
+            )
         settings = IndexSettings(
+            keyring_provider=None if self._of_project else provider,
             index_url=default,
             extra_index_urls=(*extra, *self._texts("extra-index-url")),
             find_links=(*flat, *self._texts("find-links")),

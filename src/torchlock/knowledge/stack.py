@@ -114,6 +114,34 @@ def projects() -> Mapping[str, Project]:
         raise DataError(f"damaged ({error})", path=str(path)) from error
 
 
+class Backend(NamedTuple):
+    """A package that lets torch use an accelerator which the builds of PyTorch do not serve.
+
+    ``accelerators`` is what it serves, in words; ``own``: its vendor builds torch, too, without a label that says
+    so; ``sources`` are identifiers.
+    """
+
+    name: str
+    accelerators: str
+    sources: tuple[str, ...]
+    own: bool = False
+
+
+@cache
+def backends() -> Mapping[str, Backend]:
+    """The packages for accelerators of other vendors, by name.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    path = tables.ROOT / "compiled" / "stack.json"
+    try:
+        rows = tables.load_json(path)["backends"]
+        return {row["name"]: Backend(**{**row, "sources": tuple(row["sources"])}) for row in rows}
+    except (KeyError, TypeError) as error:
+        raise DataError(f"damaged ({error})", path=str(path)) from error
+
+
 @cache
 def goes_on_without(name: str, version: str) -> bool:
     """Whether the import of a release goes on if its compiled library does not load: its operators fail then."""

@@ -78,16 +78,18 @@ def changes_between(old: PinSet, new: PinSet, moves: Iterable[Move] = ()) -> tup
 def _fitting(change: PinChange, moves: Iterable[Move]) -> tuple[Move, ...]:
     """The reasons that are about this change: the solver may compare with another lock than this one.
 
-    Why a package is gone from one target does not count if another target keeps it.
+    Why a package is gone from one target does not count if another target keeps it. That a target has no use for
+    it counts only if there is no other reason.
     """
     old, new = [pin.version for pin in change.old], [pin.version for pin in change.new]
-    return tuple(
+    fitting = tuple(
         move
         for move in moves
         if (move.new or not change.new)
         and (not move.old or any(_same_release(move.old, each) for each in old))
         and (not move.new or any(same_version(move.new, each) for each in new))
     )
+    return tuple(move for move in fitting if move.kind != "target") or fitting
 
 
 def _same_release(one: str, other: str) -> bool:

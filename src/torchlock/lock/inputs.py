@@ -37,6 +37,7 @@ def merge(*parts: Inputs) -> Inputs:
         merged.find_links += part.find_links
         merged.notes += part.notes
         merged.files += part.files
+        merged.scopes += [scope for scope in part.scopes if scope not in merged.scopes]
         if part.index_url and merged.index_url not in (None, part.index_url):
             urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
             merged.notes.append(f"two index URLs are given: {urls}")
@@ -117,7 +118,15 @@ class DirectRequirements:
     def unnamed_pins(self) -> Iterator[Pin]:
         """The lines that stay in the lock as written, and that the solver does not see."""
         for written in self._unnamed:
-            yield Pin(written.origin.text.strip(), "", (), (asked_by(written),), (), written=written)
+            yield Pin(
+                written.origin.text.strip(),
+                "",
+                (),
+                (asked_by(written),),
+                (),
+                written=written,
+                scopes=written.scopes,
+            )
 
     def _read(self, written: ParsedRequirement) -> str | None:
         from torchlock.index.direct_url import read_direct

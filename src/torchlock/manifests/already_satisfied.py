@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 
 from torchlock.knowledge.stack import FAMILY
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ _ANEW = {
     "--target",
     "--root",
 }
-_EXACT = re.compile(r"===?\s*([^\s,*]+)")
+_EXACT = pattern(r"===?\s*([^\s,*]+)")
 
 
 def reinstalls(options: Iterable[str]) -> bool:

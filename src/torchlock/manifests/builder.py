@@ -17,6 +17,7 @@ from torchlock.manifests.document import Declared, Document, Entry, IndexLine, P
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.text import read_text
+from torchlock.patterns import pattern
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.standards.names import normalise
@@ -33,7 +34,7 @@ _MOST = 50_000
 
 
 # A line of a requirements file with an option, alone or behind a requirement.
-_OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
+_OPTION = pattern(r"\s*-|[^#]*\s--[a-z]")
 
 
 @dataclass(slots=True)

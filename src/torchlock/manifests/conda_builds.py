@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.document import ParseIssue
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
-_CUDA = re.compile(r"(?:^|[_*-]|\d)cu(?:da)?[_-]?(\d{1,2})\.?(\d)(?!\d)")
-_CPU = re.compile(r"(?:^|[_*-])cpu(?=$|[_*-])")
+_CUDA = pattern(r"(?:^|[_*-]|\d)cu(?:da)?[_-]?(\d{1,2})\.?(\d)(?!\d)")
+_CPU = pattern(r"(?:^|[_*-])cpu(?=$|[_*-])")
 _BOTH = "each of them allows only one build of torch, so conda finds no solution with both"
 
 

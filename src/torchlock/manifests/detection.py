@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.manifests.formats import FORMATS, LISTS, YAML
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,24 +17,24 @@ if TYPE_CHECKING:
 
 _NAMES = {name: row.kind for row in FORMATS for name in row.names}
 _ENDINGS = {ending: row.kind for row in FORMATS for ending in row.endings}
-_DOCKER = re.compile(r"(dockerfile|containerfile)([._-].*)?$")
+_DOCKER = pattern(r"(dockerfile|containerfile)([._-].*)?$")
 _NOT_DOCKER = (*LISTS, ".py", ".sh", ".yml", ".yaml", ".json", ".toml", ".md", ".rst", ".dockerignore")
-_PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml$")
-_CONDA = re.compile(r"environment|conda|(?:^|[_-])env\b")
+_PYLOCK = pattern(r"pylock(\.[^.]+)?\.toml$")
+_CONDA = pattern(r"environment|conda|(?:^|[_-])env\b")
 # Files in which code hosts look for CI workflows.
-_WORKFLOW = re.compile(
+_WORKFLOW = pattern(
     r"(^|/)(\.(github|gitea|forgejo)/workflows/[^/]+|\.circleci/config|\.buildkite/[^/]+"
     r"|\.gitlab-ci|[^/]+\.gitlab-ci|\.travis|\.?appveyor|azure-pipelines[^/]*|bitbucket-pipelines|action|taskfile"
     r"|\.woodpecker|\.drone|\.cirrus|(docker-)?compose([._-][^/]*)?)\.ya?ml$"
 )
 # Names of requirements files, with any ending.
-_LIST_NAME = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)(?:[_.-]|\Z)")
+_LIST_NAME = pattern(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)(?:[_.-]|\Z)")
 # Other common names of package lists, and names of the folders that contain them.
-_NEAR_LIST = re.compile(
+_NEAR_LIST = pattern(
     r"req|deps|depend|constrain|packages|pip|python|install|modules|\.(?:pip|requirements|constraints|in)$"
     r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch)[.\w-]*$"
 )
-_COMMAND = re.compile(
+_COMMAND = pattern(
     r"(?:\$ |! ?)?(?:sudo|pip[\d.]*|python[\d.]*|conda|mamba|uv|apt|apt-get|yum|brew|cd|git|source|export|wget"
     r"|curl|mkdir|bash|sh|echo|set)\s"
 )
@@ -65,7 +66,7 @@ _OF_OTHERS = (
     _Unread(r"\.env(\..*)?", "a list of environment variables"),
 )
 # The front matter of a Space that installs requirements: not of one that has a Dockerfile, or only files.
-SPACE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:(?!---)[^\n]*\n)*?sdk:[ \t]*[\"']?(?:gradio|streamlit)\b")
+SPACE = pattern(r"\A\ufeff?---[ \t]*\r?\n(?:(?!---)[^\n]*\n)*?sdk:[ \t]*[\"']?(?:gradio|streamlit)\b")
 # Texts with code blocks, which are read on request.
 _DOCS = (".md", ".markdown", ".rst", ".rest")
 _NOLISTS = (
@@ -77,8 +78,8 @@ _NOLISTS = (
 )
 _UNREAD = (*_OF_OTHERS, *_NOLISTS)
 # A list of system packages, by its name, unless it has versions as pip writes them.
-_DEBIAN = re.compile(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")
-_VERSIONED = re.compile(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])[ \t]*\d", re.MULTILINE)
+_DEBIAN = pattern(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")
+_VERSIONED = pattern(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])[ \t]*\d", re.MULTILINE)
 
 # Files whose content shows that they are not package lists.
 _INSTEAD = (
@@ -219,7 +220,7 @@ def _by_content(path: str, text: str) -> Detected:
 
 def fits(content: Content, text: str) -> bool:
     """Whether a text matches the contents of a format."""
-    return all(re.search(pattern, text, re.MULTILINE) for pattern in (content.pattern, content.too) if pattern)
+    return all(re.search(each, text, re.MULTILINE) for each in (content.pattern, content.too) if each)
 
 
 def _is_of_words(text: str) -> bool:
@@ -237,7 +238,7 @@ def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
     """
     if _DEBIAN.fullmatch(name) and not _VERSIONED.search(text):
         raise InputError("no reader for this kind of file: a list of system packages", path=path)
-    instead = next((what for pattern, what in _INSTEAD if re.search(pattern, text, re.M | re.I)), "")
+    instead = next((what for sign, what in _INSTEAD if re.search(sign, text, re.M | re.I)), "")
     if (instead or not named) and _is_no_list(text):
         what = "" if named and instead == "a license" else instead
         if what or not named:
@@ -264,7 +265,7 @@ def _is_no_list(text: str) -> bool:
 
 
 # Lines that requirements files have: options, URLs, paths, templates, commands, sections, common mistakes.
-_LINE = re.compile(
+_LINE = pattern(
     r"-{1,2}\w|\S+://|\.{0,2}/|\{[{%]|.*\$\{|[<=>|]{7}|(?:!|\$ )?pip|\[[\w.:-]*\]$|[\w.\[\]-]+\s*[=<>~!@^]"
 )
 

@@ -16,28 +16,29 @@ from torchlock.manifests.detection import (
     may_hold_requirements,
     unread_by_name,
 )
+from torchlock.patterns import pattern
 
 _SKIPPED = {
     *("node_modules", "site-packages", "dist-packages", "__pycache__", "__pypackages__", "conda-meta", "pkgs"),
     *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".eggs", ".direnv", ".cache", ".pixi", ".ipynb_checkpoints"),
     *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode"),
 }
-_LIST = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)[_.-]", re.IGNORECASE)
+_LIST = pattern(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)[_.-]", re.IGNORECASE)
 _ANY_LIST = (".txt", ".in", ".pip")
 # Formats that are read only if one of their commands installs something.
 _COMMANDS = {"shell", "batch", "powershell", "make", "workflow", "notebook", "devcontainer", "jenkins"}
-_INSTALLS = re.compile(
+_INSTALLS = pattern(
     rb"\b(?:pip[\d.]*(?:\.exe)?\)? install|uv (?:add|pip|run|tool)|uvx|pipx|(?:pixi|poetry|pdm|rye) add"
     rb"|pipenv install|(?:conda|mamba|micromamba) (?:install|create|env))\b|PIP\)? install\b"
 )
-_STACK = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(FAMILY | {"pytorch"})).encode())
+_STACK = pattern(rb"\b(?:%s)\b" % "|".join(sorted(FAMILY | {"pytorch"})).encode())
 _SCRIPTS = (".py", ".pyw")
 # Words with which a file states its format.
-_SAYS = re.compile(
+_SAYS = pattern(
     rb"^(?:# /// script[ \t]*|@EXPLICIT[ \t]*)\r?$|\bmodal\.Image\b|\.(?:uv_)?pip_install\(", re.MULTILINE
 )
 # A text without any of these words has no requirements that a rule is about.
-_PINS = re.compile(
+_PINS = pattern(
     rb"^[ \t]*(?:torch\w*[ \t]*(?:[=<>~!]=|$)|[\w.-]+(?:\[[\w,-]+\])?[ \t]*[=<>~!]=[ \t]*\d)", re.MULTILINE
 )
 _SNIFFED = 20_000

@@ -11,6 +11,7 @@ from torchlock.location import Edit, Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.install_commands import Installer
 from torchlock.manifests.syntax.shell import commands
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Words = Callable[[str, int, int, dict[str, str | None]], Iterator[Command]]
 
-_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]+", re.DOTALL)
+_ESCAPE = pattern(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]+", re.DOTALL)
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import InputError
 from torchlock.manifests.paths import is_there
 from torchlock.manifests.working_folder import PROJECT_FILES
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.document import Document, Entry
 
-_CLAUSE = re.compile(r"(~=|===?|!=|<=?|>=?)\s*(\S+)")
+_CLAUSE = pattern(r"(~=|===?|!=|<=?|>=?)\s*(\S+)")
 
 
 class Asked(NamedTuple):

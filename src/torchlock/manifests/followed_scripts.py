@@ -14,19 +14,20 @@ from torchlock.manifests.shell_functions import Functions, functions_of
 from torchlock.manifests.syntax.shell import Word, commands
 from torchlock.manifests.text import read_text
 from torchlock.manifests.working_folder import names_own_folder
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.installed import Installed
     from torchlock.manifests.syntax.shell import Command
 
-SCRIPT = re.compile(r"[^\s*?]*\.(?:sh|bash|zsh)")
+SCRIPT = pattern(r"[^\s*?]*\.(?:sh|bash|zsh)")
 # Whoever makes a virtual environment writes it.
-_ACTIVATES = re.compile(r"activate(?:\.\w+)?")
-_INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|poetry|pdm|pixi)\b")
+_ACTIVATES = pattern(r"activate(?:\.\w+)?")
+_INSTALLS = pattern(r"\b(?:pip3?|conda|mamba|uv|poetry|pdm|pixi)\b")
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _MAKE_VALUED = {"-C", "--directory", "-f", "--file", "--makefile", "-j", "--jobs", "-o", "-W", "-I", "-l"}
-_ASSIGNED = re.compile(r"([A-Za-z_]\w*)[:?+]?=(.*)", re.DOTALL)
+_ASSIGNED = pattern(r"([A-Za-z_]\w*)[:?+]?=(.*)", re.DOTALL)
 # No real script leads deeper, and no real file runs more.
 _DEEPEST, _MOST = 8, 200
 # All scripts that one file runs together have fewer characters.

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.patterns import pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # The comments are in the header: a lock without them is not searched to its end.
 _HEADER = 4000
-_BUILDS = re.compile(r"# builds: (\S{1,40}) of (\S{1,1000})")
-_MACHINE = re.compile(r"# machine: (.{1,1000})")
-_BASE = re.compile(r"# (base image|environment): (.{1,1000})")
+_BUILDS = pattern(r"# builds: (\S{1,40}) of (\S{1,1000})")
+_MACHINE = pattern(r"# machine: (.{1,1000})")
+_BASE = pattern(r"# (base image|environment): (.{1,1000})")
 # The width of the lines that list packages.
 _WIDTH = 110
 _KEPT = "# already installed: "
@@ -20,10 +22,10 @@ _HOW = "# to install the others: pip install -r FILE, or uv pip install --no-dep
 
 
 # The target of a lock: of requirements for one target, of pylock.toml, and the list of many.
-_TARGET = re.compile(
+_TARGET = pattern(
     r"^(?:# for (Python .{1,200}), from compatibility data of |target = \"([^\"\n]{1,200})\"$)", re.MULTILINE
 )
-_TARGETS = re.compile(
+_TARGETS = pattern(
     r"^# Each of these targets was solved and judged by itself:\n((?:#     [^\n]{1,1000}\n){1,200})", re.MULTILINE
 )
 

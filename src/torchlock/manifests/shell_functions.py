@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.location import Span
 from torchlock.manifests.syntax.shell import Command, Word, commands
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_HEAD = re.compile(
-    r"([ \t]*)(?:function[ \t]+([\w.:-]+)(?:[ \t]*\([ \t]*\))?|([\w.:-]+)[ \t]*\([ \t]*\))[ \t]*\{?"
-)
-_ARGUMENT = re.compile(r"\$(?:[1-9@*]|\{[1-9@*]\})")
-_ALL = re.compile(r"\"?\$(?:[@*]|\{[@*]\})\"?")
-_ONE = re.compile(r"\"?\$(?:([1-9])|\{([1-9])\})\"?")
+_HEAD = pattern(r"([ \t]*)(?:function[ \t]+([\w.:-]+)(?:[ \t]*\([ \t]*\))?|([\w.:-]+)[ \t]*\([ \t]*\))[ \t]*\{?")
+_ARGUMENT = pattern(r"\$(?:[1-9@*]|\{[1-9@*]\})")
+_ALL = pattern(r"\"?\$(?:[@*]|\{[@*]\})\"?")
+_ONE = pattern(r"\"?\$(?:([1-9])|\{([1-9])\})\"?")
 # No real script calls more functions, or calls them from deeper.
 _MOST, _DEEPEST = 200, 8
 

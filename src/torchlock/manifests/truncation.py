@@ -6,8 +6,9 @@ import re
 
 from torchlock.location import Place
 from torchlock.manifests.document import ParseIssue
+from torchlock.patterns import pattern
 
-_ADDRESS = re.compile(r"\S+\.(?:conda|tar\.bz2)(?:#[0-9a-f]{32,})?")
+_ADDRESS = pattern(r"\S+\.(?:conda|tar\.bz2)(?:#[0-9a-f]{32,})?")
 
 
 def truncated_line(text: str) -> list[ParseIssue]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.document import ParseIssue
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.document import Entry
 
-_EXACT = re.compile(r"===?\s*[^\s,*]+")
+_EXACT = pattern(r"===?\s*[^\s,*]+")
 _BECAUSE = (
     "the vendor builds torch from another state of the source and for other libraries, so pip either replaces "
     "this torch or installs a package that does not load"

@@ -7,19 +7,19 @@ repository. A file of another repository is foreign: it is not here, though a fi
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.manifests.paths import beside, is_folder, is_there
+from torchlock.patterns import pattern
 from torchlock.runtime.project_folder import is_outside, root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 # Ways to name the folder of the script itself, or the root of the checkout.
-_OWN = re.compile(
+_OWN = pattern(
     r"dirname|BASH_SOURCE|GITHUB_WORKSPACE|CI_PROJECT_DIR|github\.workspace|show-toplevel|~dp0|PSScriptRoot"
 )
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")

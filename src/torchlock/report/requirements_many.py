@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torchlock.finding import DataUpdate
     from torchlock.knowledge.systems import System
-    from torchlock.lock import HostNote
+    from torchlock.lock import HostNote, Lock
     from torchlock.lock.joined import JoinedLock
 
 
@@ -61,8 +61,21 @@ def about_targets(lock: JoinedLock) -> Iterator[str]:
     labels = list(dict.fromkeys(target.accelerator for target in lock.targets))
     roots = {each.builds.root: None for each in lock.locks if each.builds is not None}
     yield from (f"# builds: {','.join(labels)} of {masked(root)}" for root in roots)
+    yield from _about_bases(lock)
     held = {one_line(said): None for each in lock.locks if each.builds for said in each.builds.held_back}
     yield from (f"# held back: {said}" for said in held)
+
+
+def _about_bases(lock: JoinedLock) -> Iterator[str]:
+    """What targets are installed into; its packages are not in the lock for these targets."""
+    by_base: dict[tuple[str, ...], list[Lock]] = {}
+    for each in lock.locks:
+        if each.base is not None:
+            key = (each.base.kind, each.base.name, *map(str, each.stays))
+            by_base.setdefault(key, []).append(each)
+    for (kind, name, *stays), locks in by_base.items():
+        yield f"# {target_words([each.target for each in locks])}: installed into {kind} {one_line(masked(name))}"
+        yield from (f"#     already installed: {said}" for said in stays)
 
 
 def _closing(lock: JoinedLock, systems: Sequence[System | None]) -> Iterator[str]:

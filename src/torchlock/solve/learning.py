@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.knowledge.masks import bits, lowest
 from torchlock.solve.assignment import Assignment, Backward, Forward
-from torchlock.solve.nogoods import Nogood, resolved
+from torchlock.solve.nogoods import Group, Nogood, resolved
 from torchlock.solve.problem import GaveUp, Solution
 
 if TYPE_CHECKING:
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 _FIRST_LIMIT = 32
 # An identifier is contested if it took part in at least this share of the conflicts of the most contested one.
 _CONTESTED = 0.05
-
-
-class Group:
-    """What the candidates of one package need of another: the mask of candidates for each needed mask."""
-
-    __slots__ = ("covered", "needed")
-
-    def __init__(self) -> None:
-        self.covered = 0
-        self.needed: dict[int, int] = {}
 
 
 class Search:
@@ -122,11 +112,11 @@ class Search:
         found = [name for name, count in self._counts.items() if count >= least]
         return sorted(found, key=lambda name: -self._counts[name])
 
-    def renew(self, solution: Mapping[str, int]) -> None:
+    def renew(self, identifiers: Iterable[str]) -> None:
         """Read the needs of these packages again: more became known. What was learned stays; nothing is fixed."""
         self._back_to(0)
         self._fixed = []
-        for identifier in solution:
+        for identifier in identifiers:
             if identifier in self._groups:
                 self._register(identifier)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 class Nogood:
@@ -32,6 +32,16 @@ class Nogood:
         return f"Nogood({ {name: bin(mask) for name, mask in self.terms.items()} })"
 
 
+class Group:
+    """What the candidates of one package need of another: the mask of candidates for each needed mask."""
+
+    __slots__ = ("covered", "needed")
+
+    def __init__(self) -> None:
+        self.covered = 0
+        self.needed: dict[int, int] = {}
+
+
 def resolved(terms: dict[str, int], identifier: str, reason: Mapping[str, int], every: Mapping[str, int]) -> None:
     """Replace a term of a nogood by what made it true; ``terms`` is changed.
 
@@ -46,18 +56,3 @@ def resolved(terms: dict[str, int], identifier: str, reason: Mapping[str, int], 
         terms[identifier] = joined
     else:
         del terms[identifier]
-
-
-def needs_behind(nogood: Nogood) -> Iterator[Nogood]:
-    """The nogoods without parents that a nogood follows from, each once, deepest first."""
-    seen: set[int] = set()
-    stack = [(nogood, False)]
-    while stack:
-        each, leaving = stack.pop()
-        if leaving:
-            if not each.parents:
-                yield each
-        elif id(each) not in seen:
-            seen.add(id(each))
-            stack.append((each, True))
-            stack += [(parent, False) for parent in reversed(each.parents)]

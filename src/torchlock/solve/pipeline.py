@@ -60,13 +60,12 @@ def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) 
     while True:
         solution = straight(problem, roots, domains.left, learn=False)
         if solution is None or not newest(problem, roots, domains.left, solution):
-            if search is None:
-                if overfull(problem, domains):
-                    return None
-                search = searching(problem, roots, domains)
+            if overfull(problem, domains):
+                return None
+            search = search or searching(problem, roots, domains)
             solution = newest_first(search, order(problem, roots, domains.left), domains)
         if solution is None or not problem.learn(solution):
             return solution
-        domains.renew(solution)
+        renewed = domains.renew(solution)
         if search is not None:
-            search.renew(solution)
+            search.renew(renewed)

@@ -97,20 +97,24 @@ class Domains:
             self._undo = None
         return True
 
-    def renew(self, solution: Mapping[str, int]) -> None:
-        """Add the needs of these candidates that became known since, and propagate.
+    def renew(self, solution: Mapping[str, int]) -> list[str]:
+        """Add the needs of these candidates that became known since, and propagate; returns who has new needs.
 
         Raises:
             DomainWipeout: there is no solution.
         """
         changed: dict[str, None] = {}
+        renewed: list[str] = []
         for name, index in solution.items():
             if len(self._problem.needs(name, index)) != self._known[name, index]:
                 changed[name] = None
+                renewed.append(name)
                 for target in self._watch(name, index):
-                    changed[target] = None
                     self._meet(target, changed)
+                for need in self._problem.needs(name, index):
+                    changed[need.identifier] = None
         self._settle(changed)
+        return renewed
 
     def _settle(self, changed: dict[str, None]) -> None:
         while changed:

@@ -23,6 +23,9 @@ _ORDINARY = rf"([a-zA-Z0-9]+(?:[._][a-zA-Z0-9]+)*)-([^-]+)-(?:[0-9][\w.]*-)?{_TA
 # Patterns as text: most runs do not need them compiled.
 _PLATFORM_TAG = r"(macosx|win|linux|manylinux\w{1,6})(?:_\d+_\d+)?_(x86_64|aarch64|amd64|arm64)"
 _PYTHON_TAGS = r"cp(\d)(\d{1,2})-(?:cp\d{2,3}(t)?m?u?|none)-"
+# A variant wheel (PEP 825): after the platform, or after build number and tags, there is a label. A build number
+# begins with a digit, and a Python tag does not.
+_VARIANT = r"([^-]+-[^-]+(?:-\d[^-]*)?-[^-\d][^-]*-[^-]+-[^-]+)-([0-9a-z_.]+)"
 
 
 def is_distribution(filename: str) -> bool:
@@ -40,8 +43,22 @@ def file_name(address: str) -> str:
     return unquote(last)
 
 
+def split_variant(filename: str) -> tuple[str, str]:
+    """The name of a wheel without its variant label (PEP 825), and the label, "" if it has none."""
+    stem = filename.removesuffix(".whl")
+    if stem.count("-") < 5:  # most names: no pattern is needed
+        return filename, ""
+    match = re.fullmatch(_VARIANT, stem)
+    return (f"{match[1]}.whl", match[2]) if match else (filename, "")
+
+
+def is_variant(filename: str) -> bool:
+    """Whether this is a variant wheel (PEP 825), which today's pip and uv neither choose nor install."""
+    return filename.endswith(".whl") and split_variant(filename)[1] != ""
+
+
 def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()]]:
-    """The normalised project, the version, and the build number if there is one.
+    """The normalised project, the version, and the build number if there is one; a variant label may follow.
 
     Raises:
         ValueError: this is not a valid name of a wheel.
@@ -50,7 +67,7 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
 
     if math.prod(part.count(".") + 1 for part in tags_of(filename).split("-")) > _MOST_TAGS:
         raise ValueError("the name stands for too many tags")
-    name, version, build, _ = parse_wheel_filename(filename)
+    name, version, build, _ = parse_wheel_filename(split_variant(filename)[0])
     return str(name), version, build
 
 
@@ -73,9 +90,8 @@ def build_number(filename: str) -> tuple[int, str] | tuple[()]:
 
 
 def tags_of(filename: str) -> str:
-    """The tags in the name of a wheel: ``cp312-cp312-win_amd64``."""
-    parts = filename.removesuffix(".whl").rsplit("-", 3)
-    return "-".join(parts[-3:])
+    """The tags in the name of a wheel, without a variant label: ``cp312-cp312-win_amd64``."""
+    return "-".join(split_variant(filename)[0].removesuffix(".whl").split("-")[-3:])
 
 
 def platform_in(tags: str) -> str:
@@ -100,7 +116,7 @@ def cell_of(tags: str) -> tuple[str, str]:
 
 
 def parse(filename: str) -> tuple[str, Version] | None:
-    """Project (normalised) and version; None if installers do not accept the name."""
+    """Project (normalised) and version; None if the name is not one of a wheel or a source distribution."""
     from packaging.utils import parse_sdist_filename
 
     try:

@@ -11,6 +11,7 @@ from torchlock.audit.fix.variables import value_of
 from torchlock.audit.phrasing import listed
 from torchlock.finding import Remedy
 from torchlock.location import Edit, Span
+from torchlock.patterns import pattern
 from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 # The sign that continues a command in the next line: of a POSIX shell, of cmd, of PowerShell.
-_CONTINUED = re.compile(r"[\\^`][ \t]*\Z")
-_QUOTES = re.compile(r"\\.|(?P<quote>[\"'])", re.DOTALL)
+_CONTINUED = pattern(r"[\\^`][ \t]*\Z")
+_QUOTES = pattern(r"\\.|(?P<quote>[\"'])", re.DOTALL)
 
 
 def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:

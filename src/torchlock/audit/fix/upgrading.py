@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from torchlock.patterns import pattern
+
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 # A version with one operator of poetry, as it is written.
-_POETRY = re.compile(r"\s*([\^~])\s*([\d.]+)\s*")
+_POETRY = pattern(r"\s*([\^~])\s*([\d.]+)\s*")
 
 
 def admits(entry: Entry, version: str) -> bool:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import line_starts
 from torchlock.location import Span
+from torchlock.patterns import pattern
 from torchlock.standards.versions import version_of
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 # A version that is one variable: ``==$NAME``, ``==${NAME}``, ``==${{ matrix.name }}``, ``==$(NAME)`` of make.
-_USED = re.compile(
+_USED = pattern(
     r"==[ ]?(?:\$\{\{ {0,3}(?:env|matrix|vars)\.(?P<github>[\w-]{1,60}) {0,3}\}\}|\$\{(?P<braces>\w{1,60})\}"
     r"|\$\((?P<make>\w{1,60})\)|\$(?P<plain>\w{1,60}))(?![\w.+*{$%])"
 )

@@ -15,6 +15,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, is_about_build, specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _RULES = ("TL106", "TL207", "TL230", "TL239", "TL701", "TL702", "TL703", "TL704", "TL705", "TL710")
 # What brings CUDA libraries: packages (those of NVIDIA with their CUDA version), and words in a file of commands.
-_CUDA = re.compile(r"(?:nvidia-[a-z-]{1,40}-cu(\d\d)|cudatoolkit|cudnn|cuda-[a-z-]{1,40})")
+_CUDA = pattern(r"(?:nvidia-[a-z-]{1,40}-cu(\d\d)|cudatoolkit|cudnn|cuda-[a-z-]{1,40})")
 _CUDA_WORDS = ("nvidia/cuda", "cudnn", "cuda-toolkit", "cuda_toolkit")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -17,6 +16,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def never_published(context: AuditContext, install_set: InstallSet) -> Iterator[
 
 
 # Versions of builds from source: ``0.7.0a0+a853dff``.
-_SOURCE_BUILD = re.compile(r"===?\s*(?P<release>\d[\d.]*)a0\+(?:git)?(?P<commit>[0-9a-f]{7,12})")
+_SOURCE_BUILD = pattern(r"===?\s*(?P<release>\d[\d.]*)a0\+(?:git)?(?P<commit>[0-9a-f]{7,12})")
 
 
 def _of_source_build(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:

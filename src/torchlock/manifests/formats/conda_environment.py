@@ -15,6 +15,7 @@ from torchlock.manifests.document import Document, Entry
 from torchlock.manifests.syntax.conda_match_spec import SUBDIRS
 from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
 from torchlock.manifests.syntax.yaml import parse as parse_yaml
+from torchlock.patterns import pattern
 from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS
 
@@ -49,19 +50,19 @@ _ONLY_ON = {
     "appnope": "macos",
 }
 # Corrections of specifications that conda cannot read.
-_SWAPPED = re.compile(r"([\w.-]+)\s*=([<>])\s*([\w.*]+)")
-_TRIPLE = re.compile(r"([\w.-]+)\s*===\s*([\w.*]+)")
-_SPACED = re.compile(r"([\w.-]+\s*[<>]=?\s*[\w.*]+)\s+([<>!]=?\s*[\w.*]+)")
+_SWAPPED = pattern(r"([\w.-]+)\s*=([<>])\s*([\w.*]+)")
+_TRIPLE = pattern(r"([\w.-]+)\s*===\s*([\w.*]+)")
+_SPACED = pattern(r"([\w.-]+\s*[<>]=?\s*[\w.*]+)\s+([<>!]=?\s*[\w.*]+)")
 
 _LONG = 200
-_ARCHIVE = re.compile(r"(?:https?|file)://\S+\.(?:conda|tar\.bz2)(?:#\w+)?")
-_EXPLICIT = re.compile(r"^@EXPLICIT[ \t]*\r?$", re.MULTILINE)
-_PACKAGE_URL = re.compile(
+_ARCHIVE = pattern(r"(?:https?|file)://\S+\.(?:conda|tar\.bz2)(?:#\w+)?")
+_EXPLICIT = pattern(r"^@EXPLICIT[ \t]*\r?$", re.MULTILINE)
+_PACKAGE_URL = pattern(
     r"^[ \t]*\S*?/(?P<subdir>[a-z]+-\w+|noarch)/(?P<name>[^/\s]+)-(?P<version>[^-/\s]+)"
     r"-(?P<build>[^-/\s]+)\.(?:conda|tar\.bz2)(?:#[0-9a-f]+)?",
     re.MULTILINE,
 )
-_LOCKED = re.compile(
+_LOCKED = pattern(
     r"""^[ ]*-[ ]name:[ ]*["']?(?P<name>[^\s"']+)["']?[ ]*\r?\n
     [ ]+version:[ ]*["']?(?P<version>[^\s"']+)["']?[ ]*\r?\n
     [ ]+manager:[ ]*(?P<manager>conda|pip)[ ]*\r?\n

@@ -10,16 +10,17 @@ from torchlock.location import Place, Span
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Document, Entry, ParseIssue
 from torchlock.manifests.syntax import conda_match_spec
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HEADER = "# This file may be used to create an environment using"
-_PLATFORM = re.compile(r"^# platform: (\S+)", re.MULTILINE)
-_ROW = re.compile(r"(?P<indent>\s*)(?P<written>[\w.-](?:[^#;@/]*[^\s#;@/])?)\s*(?:(?<=\s)#.*)?")
-_SINGLE = re.compile(r"[^=<>!~]+=[^=]")
-_BUILD = re.compile(r"[^=<>!~]+==?[^=]+=(?P<build>[^=]+)")
+_PLATFORM = pattern(r"^# platform: (\S+)", re.MULTILINE)
+_ROW = pattern(r"(?P<indent>\s*)(?P<written>[\w.-](?:[^#;@/]*[^\s#;@/])?)\s*(?:(?<=\s)#.*)?")
+_SINGLE = pattern(r"[^=<>!~]+=[^=]")
+_BUILD = pattern(r"[^=<>!~]+==?[^=]+=(?P<build>[^=]+)")
 
 
 class _Row(NamedTuple):

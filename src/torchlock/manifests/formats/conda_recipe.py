@@ -20,6 +20,7 @@ from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
 from torchlock.manifests.syntax.markers import both, negated
 from torchlock.manifests.syntax.recipe_selectors import marker_of
 from torchlock.manifests.syntax.yaml import parse
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document
     from torchlock.manifests.syntax.yaml import Node
 
-_SET = re.compile(r"\{%-?\s*set\s+(?P<name>\w+)\s*=\s*(?P<quote>[\"']?)(?P<value>[\w.+-]+)(?P=quote)\s*-?%\}")
-_CONTEXT = re.compile(r"^context:[ \t]*\r?\n(?P<body>(?:[ \t]+[^\n]*\n|[ \t]*\r?\n)*)", re.MULTILINE)
-_CONTEXT_VALUE = re.compile(
+_SET = pattern(r"\{%-?\s*set\s+(?P<name>\w+)\s*=\s*(?P<quote>[\"']?)(?P<value>[\w.+-]+)(?P=quote)\s*-?%\}")
+_CONTEXT = pattern(r"^context:[ \t]*\r?\n(?P<body>(?:[ \t]+[^\n]*\n|[ \t]*\r?\n)*)", re.MULTILINE)
+_CONTEXT_VALUE = pattern(
     r"^[ \t]+(?P<name>\w+):[ \t]*(?P<quote>[\"']?)(?P<value>[\w.+-]+)(?P=quote)[ \t]*(?:#.*)?\r?$", re.MULTILINE
 )
-_FIELD = re.compile(r"\$?\{\{(?P<inside>(?:(?!\}\}|\{\{)[^\r\n])*)\}\}")
-_TAG = re.compile(r"\{%-?\s*(?P<word>\w+)(?!\w)(?:(?!%\}|\{%)[^\r\n])*%\}|\{#(?:(?!#\}|\{#)[^\r\n])*#\}")
-_NAME = re.compile(r"\s*(\w+)\s*(?:\|\s*(?:lower|string|trim)\s*)?")
-_SELECTOR = re.compile(r"[ \t]#[^\r\n#\[\]]*\[(?P<condition>[^\[\]\r\n]+)\]")
+_FIELD = pattern(r"\$?\{\{(?P<inside>(?:(?!\}\}|\{\{)[^\r\n])*)\}\}")
+_TAG = pattern(r"\{%-?\s*(?P<word>\w+)(?!\w)(?:(?!%\}|\{%)[^\r\n])*%\}|\{#(?:(?!#\}|\{#)[^\r\n])*#\}")
+_NAME = pattern(r"\s*(\w+)\s*(?:\|\s*(?:lower|string|trim)\s*)?")
+_SELECTOR = pattern(r"[ \t]#[^\r\n#\[\]]*\[(?P<condition>[^\[\]\r\n]+)\]")
 # What stands for a value that only the build tool knows.
 _UNKNOWN = "__unknown__"
 # The sections of requirements, each with the scope of what is installed for it.

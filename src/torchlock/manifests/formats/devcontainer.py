@@ -13,13 +13,14 @@ from torchlock.manifests.syntax.install_commands import Installer
 from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.shell import Command, Word
 from torchlock.manifests.syntax.yaml import parse
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
     from torchlock.manifests.syntax.yaml import Node
 
 _STEPS = ("onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[\]}])|\t', re.DOTALL)
+_TOKEN = pattern(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[\]}])|\t', re.DOTALL)
 
 
 def read(text: str, path: str) -> Document:

@@ -20,14 +20,15 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import Command, Word, commands
 from torchlock.manifests.syntax.virtual_environments import Environments
 from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
 
-_INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
-_HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
-_FLAG = re.compile(r"(?:--[\w-]+(?:=(?:\"[^\"]*\"|[^\s\"]|\"(?![^\"]*\"))*)?(?:[ \t]|\\\r?\n)+)+")
-_FROM = re.compile(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\s*")
+_INSTRUCTION = pattern(r"[ \t]*([A-Za-z]+)[ \t]+")
+_HEREDOC = pattern(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
+_FLAG = pattern(r"(?:--[\w-]+(?:=(?:\"[^\"]*\"|[^\s\"]|\"(?![^\"]*\"))*)?(?:[ \t]|\\\r?\n)+)+")
+_FROM = pattern(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\s*")
 _PLATFORMS = {
     "linux/amd64": "linux-x86_64",
     "linux/x86_64": "linux-x86_64",
@@ -39,25 +40,25 @@ _PLATFORMS = {
 }
 _ALONE = "alone:"
 # Commands that install the Python of the system, and those that may bring another one.
-_SYSTEM_PYTHON = re.compile(
+_SYSTEM_PYTHON = pattern(
     r"\bapt(?:-get)?\b(?:(?!\bapt\b)[^&;|])*?\binstall\b(?:(?!\binstall\b)[^&;|])*?"
     r"\bpython3(?:-pip|-dev|-venv)?(?![\w.-])"
 )
-_NAMED_PYTHON = re.compile(r"python(3\.\d+)")
-_OTHER_PYTHON = re.compile(
+_NAMED_PYTHON = pattern(r"python(3\.\d+)")
+_OTHER_PYTHON = pattern(
     r"deadsnakes|conda|mamba|pyenv|virtualenv|\buv\b|\bpixi\b|\bnix\b|altinstall|update-alternatives|--from="
 )
 # Commands that may bring another pip, or another installer, than the image has.
-_OTHER_PIP = re.compile(r"get-pip|ensurepip|conda|virtualenv|pyenv|\buv\b")
+_OTHER_PIP = pattern(r"get-pip|ensurepip|conda|virtualenv|pyenv|\buv\b")
 # A file that reads its target platform is built for several platforms.
-_TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
+_TARGETS = pattern(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
 
 # Commands that people write without RUN, and directives after which other words may be instructions.
 _COMMANDS = frozenset(
     {"apt", "cd", "conda", "curl", "git", "mkdir", "pip", "pip3", "python", "python3", "uv", "wget"}
 )
-_DIRECTIVE = re.compile(r"(?:#[^\n]*\n)*#[ \t]*(?:syntax|escape)[ \t]*=(?![ \t]*docker/dockerfile)")
+_DIRECTIVE = pattern(r"(?:#[^\n]*\n)*#[ \t]*(?:syntax|escape)[ \t]*=(?![ \t]*docker/dockerfile)")
 
 
 class _Instruction(NamedTuple):

@@ -10,14 +10,15 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.formats import pyproject_uv
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document
 
-_OPENING = re.compile(r"(?:^|(?<=\r))# /// script(?P<spaces>[ \t]*)(?:\r\n|\n|\r|\Z)", re.MULTILINE)
-_LINE = re.compile(r"#(?P<space> |(?=[\r\n]|\Z))(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
+_OPENING = pattern(r"(?:^|(?<=\r))# /// script(?P<spaces>[ \t]*)(?:\r\n|\n|\r|\Z)", re.MULTILINE)
+_LINE = pattern(r"#(?P<space> |(?=[\r\n]|\Z))(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
 
 
 class _Block(EmbeddedBuilder, TomlBuilder):

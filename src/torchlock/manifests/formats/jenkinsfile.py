@@ -10,6 +10,7 @@ from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
@@ -18,7 +19,7 @@ _STRING = (
     r"\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*(?:\"\"\"|\\?\Z)|'''(?:[^'\\]|\\.|'(?!''))*(?:'''|\\?\Z)"
     r"|\"(?:[^\"\\\r\n]|\\.)*(?:\"|(?=[\r\n])|\\?\Z)|'(?:[^'\\\r\n]|\\.)*(?:'|(?=[\r\n])|\\?\Z)"
 )
-_TOKEN = re.compile(
+_TOKEN = pattern(
     rf"//[^\r\n]*|/\*.*?(?:\*/|\Z)"
     rf"|\b(?P<step>sh|bat|powershell|pwsh)\b\s*(?:\(\s*)?(?:\w+\s*:\s*(?:\w+|{_STRING})\s*,\s*)?(?:script\s*:\s*)?"
     rf"(?P<text>{_STRING})|{_STRING}",

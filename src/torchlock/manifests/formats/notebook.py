@@ -11,15 +11,16 @@ from torchlock.manifests.document import Entry
 from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
 from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.json_text import value_of
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
-_SOURCE = re.compile(r'"(?:source|input)"\s*:\s*(\[?)')
-_STRING = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"')
-_SHELL_CELL = re.compile(r"\s*%%(?:bash|sh|shell|cmd|script\s+(?:ba)?sh)\b")
-_OTHER_CELL = re.compile(r"\s*%%(?!capture|time|timeit)\w")
-_COMMAND = re.compile(
+_SOURCE = pattern(r'"(?:source|input)"\s*:\s*(\[?)')
+_STRING = pattern(r'[\s,]*"((?:[^"\\]|\\.)*)"')
+_SHELL_CELL = pattern(r"\s*%%(?:bash|sh|shell|cmd|script\s+(?:ba)?sh)\b")
+_OTHER_CELL = pattern(r"\s*%%(?!capture|time|timeit)\w")
+_COMMAND = pattern(
     r"[ \t]*(?:\w+[ \t]*=[ \t]*)?"
     r"(?:!!?|%(?=(?:uv[ \t]+)?(?:pip|conda|mamba|micromamba|cd)\b)|%(?:sx|system)\b)[ \t]*"
 )
@@ -30,9 +31,9 @@ _HOSTS = (
     ("colab", re.compile(r'"colab"\s*:|colab\.research\.google\.com|google\.colab')),
     ("kaggle/python", re.compile(r'"kaggle"\s*:|/kaggle/(?:input|working)')),
 )
-_TORCH = re.compile(r"\btorch(?:vision|audio)?\b")
+_TORCH = pattern(r"\btorch(?:vision|audio)?\b")
 # IPython replaces an expression with its value; the value of the interpreter is known.
-_INTERPRETER = re.compile(r"\{\s*sys\.executable\s*\}")
+_INTERPRETER = pattern(r"\{\s*sys\.executable\s*\}")
 
 
 def read(text: str, path: str) -> Document:

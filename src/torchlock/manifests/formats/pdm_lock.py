@@ -9,6 +9,7 @@ from torchlock.knowledge.indexes import BUILDS, classify_index
 from torchlock.location import Place
 from torchlock.manifests.document import Document
 from torchlock.manifests.syntax.toml_blocks import cut, tables
+from torchlock.patterns import pattern
 from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.toml_blocks import Block, Lock
 
-_PYTHON = re.compile(r'^requires_python *= *"([^"\n]*)"', re.MULTILINE)
-_GROUPS = re.compile(r"^groups *= *\[([^\[\]]*)\]", re.MULTILINE)
-_EXTRAS = re.compile(r"^extras *= *\[", re.MULTILINE)
-_PLATFORM = re.compile(r"(?:many)?(linux|macos|windows|alpine|musllinux)(?:_[\d_]*?\d)??(?:_([a-z]\w+))?")
+_PYTHON = pattern(r'^requires_python *= *"([^"\n]*)"', re.MULTILINE)
+_GROUPS = pattern(r"^groups *= *\[([^\[\]]*)\]", re.MULTILINE)
+_EXTRAS = pattern(r"^extras *= *\[", re.MULTILINE)
+_PLATFORM = pattern(r"(?:many)?(linux|macos|windows|alpine|musllinux)(?:_[\d_]*?\d)??(?:_([a-z]\w+))?")
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
 
-def read(text: str, path: str) -> Document:
-    """Read a lock that pdm wrote, as a text with its line ends."""
+def read(text: str, path: str, *, whole: bool = False) -> Document:
+    """Read a lock that pdm wrote, as a text with its line ends; ``whole``: with the files of all packages."""
     document = Document(path, "pdm.lock", text, locked=True)
-    lock = cut(text, path)
+    lock = cut(text, path, whole=whole)
     document.issues += lock.issues
     metadata = lock.table("metadata", "metadata.targets").get("metadata", {})
     targets = tables(metadata.get("targets"))

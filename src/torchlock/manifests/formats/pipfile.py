@@ -16,6 +16,7 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.patterns import pattern
 from torchlock.redaction import shortened
 from torchlock.standards.markers import parsed
 from torchlock.standards.names import normalise
@@ -48,11 +49,11 @@ _PACKAGE_SHAPES = {
     "string": (*_MARKERS, *_SOURCES, "index", "markers", "ref", "subdirectory"),
     "boolean": ("editable",),
 }
-_VERSION = re.compile(r"\d+(\.\d+)*\Z")
-_OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
+_VERSION = pattern(r"\d+(\.\d+)*\Z")
+_OPERATOR = pattern(r"\s*(===|==|~=|!=|<=|>=|<|>)")
 # A string, closed or not, and the table that it names; or any other brace.
-_TOKEN = re.compile(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
-_CATEGORY = re.compile(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\s*\{|\})', re.MULTILINE)
+_TOKEN = pattern(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
+_CATEGORY = pattern(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\s*\{|\})', re.MULTILINE)
 
 
 def read(text: str, path: str) -> Document:

@@ -14,6 +14,7 @@ from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.manifests.syntax.toml_blocks import locked_entry
 from torchlock.manifests.truncation import truncated_line
+from torchlock.patterns import pattern
 from torchlock.standards.filenames import file_name
 from torchlock.target import PLATFORMS
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Entry
 
-_LINE = re.compile(r"^(?P<indent> *)(?:- )?(?P<key>[\w.-]+): *(?P<value>[^\r\n#]*)", re.MULTILINE)
-_CONDA = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<build>[^-]+)\.(?:conda|tar\.bz2)")
-_SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*?)\.(?:tar\.gz|zip)")
+_LINE = pattern(r"^(?P<indent> *)(?:- )?(?P<key>[\w.-]+): *(?P<value>[^\r\n#]*)", re.MULTILINE)
+_CONDA = pattern(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<build>[^-]+)\.(?:conda|tar\.bz2)")
+_SDIST = pattern(r"(?P<name>.+)-(?P<version>\d[^-]*?)\.(?:tar\.gz|zip)")
 
 
 def read(text: str, path: str) -> Document:

@@ -12,6 +12,7 @@ from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.syntax.lock_markers import by_scope, platforms
 from torchlock.manifests.syntax.toml_blocks import cut, strings, tables
 from torchlock.manifests.syntax.toml_values import parse_toml
+from torchlock.patterns import pattern
 from torchlock.standards.filenames import file_name
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.toml_blocks import Block, Lock
 
-_PYTHON = re.compile(r"^requires-python *= *[\"']([^\"'\n]*)[\"']", re.MULTILINE)
+_PYTHON = pattern(r"^requires-python *= *[\"']([^\"'\n]*)[\"']", re.MULTILINE)
 
 
 def read(text: str, path: str) -> Document:

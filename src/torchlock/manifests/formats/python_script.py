@@ -18,6 +18,7 @@ from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
 from torchlock.manifests.syntax.setup_script import Values
 from torchlock.manifests.syntax.setup_values import Items, Text
 from torchlock.manifests.syntax.shell import Command, Word
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,19 +40,17 @@ _METHODS = {
 _SESSION = {"install", "conda_install", "run", "run_always", "run_install"}
 _IMAGE = {"pip_install", "uv_pip_install", "micromamba_install", "run_commands", "pip_install_from_requirements"}
 _BASES = {"debian_slim", "micromamba", "from_registry", "from_dockerfile"}
-_RUNNING = re.compile(
-    r"(?:subprocess|sp)\.(?:run|call|check_call|check_output|Popen|getoutput)|os\.(?:system|popen)"
-)
+_RUNNING = pattern(r"(?:subprocess|sp)\.(?:run|call|check_call|check_output|Popen|getoutput)|os\.(?:system|popen)")
 # Functions that scripts define to run a command, and the commands that are read then.
-_OWN_RUNNER = re.compile(
+_OWN_RUNNER = pattern(
     r"_?(?:run|exec|execute|sh|shell|system|call)(?:_?(?:command|commands|cmd|shell|process|step))?"
 )
-_PIP_INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b")
-_MAGIC = re.compile(r"get_ipython\(\)\.(?:system|getoutput|run_line_magic)")
+_PIP_INSTALL = pattern(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b")
+_MAGIC = pattern(r"get_ipython\(\)\.(?:system|getoutput|run_line_magic)")
 _KEYWORDS = {"index_url": "--index-url", "extra_index_url": "--extra-index-url", "find_links": "--find-links"}
-_INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b|install\s+\S")
+_INSTALL = pattern(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b|install\s+\S")
 # A file without any of these words has no call that is read.
-_WORTH = re.compile(r"install|/// script|add_python_packages|TORCH_COMMAND")
+_WORTH = pattern(r"install|/// script|add_python_packages|TORCH_COMMAND")
 
 
 def read(text: str, path: str) -> Document:

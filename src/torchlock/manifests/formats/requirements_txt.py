@@ -22,8 +22,10 @@ from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
 from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, split_options
 from torchlock.manifests.text import read_bytes
+from torchlock.patterns import pattern
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.standards.filenames import file_name, is_variant
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
@@ -38,21 +40,19 @@ if TYPE_CHECKING:
 _LONG = 1000
 # A longer line is not a requirement, except for its hashes; some patterns would be slow on it.
 _ENDLESS = 4000
-_ORDINARY = re.compile(
+_ORDINARY = pattern(
     rf"[ \t]*{pep508.ORDINARY}[ \t]*(?P<marker>;[^#\r\n]*)?(?:(?<=[ \t])\#[^\r\n]*)?(?:\r\n|\n|\r)?\Z"
 )
-_HASHES = re.compile(r"(?:--hash[= ](?:sha256|sha384|sha512):[0-9a-fA-F]+(?: +|\Z))+")
-_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Za-z_]\w*|(?<![\w%])%[A-Z_]+%")
-_USERINFO = re.compile(r"//[^/@]*@")
-_TEMPLATE = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}")
-_CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
-_SECTION = re.compile(r"\[([^\]:]*)(:.*)?\]$")
-_COMMAND = re.compile(
-    r"[!%$>]*(?![!%$>])\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+"
-)
+_HASHES = pattern(r"(?:--hash[= ](?:sha256|sha384|sha512):[0-9a-fA-F]+(?: +|\Z))+")
+_VARIABLE = pattern(r"\$\{\w+\}|\$[A-Za-z_]\w*|(?<![\w%])%[A-Z_]+%")
+_USERINFO = pattern(r"//[^/@]*@")
+_TEMPLATE = pattern(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}")
+_CONFLICT = pattern(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
+_SECTION = pattern(r"\[([^\]:]*)(:.*)?\]$")
+_COMMAND = pattern(r"[!%$>]*(?![!%$>])\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+")
 # A pip list inside a file of conda is still in pip's format.
 _YAML = (".yml", ".yaml")
-_SINGLE_EQUALS = re.compile(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)
+_SINGLE_EQUALS = pattern(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)
 _KINDS = {
     "--index-url": "index",
     "--extra-index-url": "extra",
@@ -347,6 +347,10 @@ class _Reader:
         if url and not specifier:
             wheel = pep508.wheel_of(url)
             specifier = f"=={wheel[1]}" if wheel and wheel[0] == asked.name else ""
+        if url and is_variant(name := file_name(url)):
+            message = f"{name} is a variant wheel (PEP 825), which today's installers refuse"
+            because = "pip cannot install it, and uv only with --preview-features wheel-variants"
+            self._issue("TL403", "warning", message, line, because=because)
         span = None if asked.versions is None else line.span(at + asked.versions[0], at + asked.versions[1])
         self._entries.append(
             Entry(

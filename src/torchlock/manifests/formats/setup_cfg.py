@@ -12,6 +12,7 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.text import read_included
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 _EXTRAS = "options.extras_require"
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
-_LINE = re.compile(r"[^\r\n]+")
-_HEADER = re.compile(r"\[(.+)\]")
-_ASSIGNMENT = re.compile(r"([^=:]*)[=:]")
+_COMMENT = pattern(r"(?:^|(?<=\s))#.*$")
+_LINE = pattern(r"[^\r\n]+")
+_HEADER = pattern(r"\[(.+)\]")
+_ASSIGNMENT = pattern(r"([^=:]*)[=:]")
 
 
 class _Piece(NamedTuple):

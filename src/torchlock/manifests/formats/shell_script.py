@@ -13,18 +13,19 @@ from torchlock.manifests.syntax.install_commands import Installer
 from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.virtual_environments import Environments
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 # A command that creates an environment with another Python.
-_OTHER_PYTHON = re.compile(
+_OTHER_PYTHON = pattern(
     r"(?:(?:conda|mamba)[ \t]+create|virtualenv|uv[ \t]+(?:venv|python))\b"
     r"[^\n;&]{0,300}?(?:python|-p)[ =\"']*(\d\.\d+)"
 )
 # A command that makes a virtual environment.
-_VENV = re.compile(r"\bvirtualenv[ \t]|-m[ \t]+(?:venv|virtualenv)[ \t]|\buv[ \t]+venv\b")
-_FROM = re.compile(r"(?:[ \t]*(?:(?:#|ARG[ \t])[^\n]*\n|\r?\n))*[ \t]*FROM[ \t]", re.IGNORECASE)
+_VENV = pattern(r"\bvirtualenv[ \t]|-m[ \t]+(?:venv|virtualenv)[ \t]|\buv[ \t]+venv\b")
+_FROM = pattern(r"(?:[ \t]*(?:(?:#|ARG[ \t])[^\n]*\n|\r?\n))*[ \t]*FROM[ \t]", re.IGNORECASE)
 
 
 def read(text: str, path: str) -> Document:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.paths import beside, is_there
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
-_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?P<body>.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-_PAIR = re.compile(r"^(?P<key>\w+):[ \t]*[\"']?(?P<value>[^\s\"'#]+)", re.MULTILINE)
+_MATTER = pattern(r"\A\ufeff?---[ \t]*\r?\n(?P<body>.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_PAIR = pattern(r"^(?P<key>\w+):[ \t]*[\"']?(?P<value>[^\s\"'#]+)", re.MULTILINE)
 # What a Space installs, in this order. The machines of Spaces are Linux on x86_64.
 _FILES = ("pre-requirements.txt", "requirements.txt")
 _PLATFORM = "linux-x86_64"

@@ -19,6 +19,7 @@ from torchlock.manifests.syntax.install_commands import Installer
 from torchlock.manifests.syntax.installed import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import Command
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
     from torchlock.manifests.syntax.shell import Word
 
-_LINE = re.compile(r"[^\r\n]+")
-_SECTION = re.compile(r"\[([^\]]+)\]")
-_KEY = re.compile(r"([\w.-]+)[ \t]*=[ \t]*")
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
+_LINE = pattern(r"[^\r\n]+")
+_SECTION = pattern(r"\[([^\]]+)\]")
+_KEY = pattern(r"([\w.-]+)[ \t]*=[ \t]*")
+_COMMENT = pattern(r"(?:^|(?<=\s))#.*$")
 # ``py310,gpu: torch==2.1``: only if the name of the environment has one of these parts.
-_FACTORS = re.compile(r"(!?[\w{}.-]+(?:\s*,\s*!?[\w{}.-]+)*)\s*:\s+")
-_REFERENCE = re.compile(r"\{\[([^\]]+)\](\w+)\}")
+_FACTORS = pattern(r"(!?[\w{}.-]+(?:\s*,\s*!?[\w{}.-]+)*)\s*:\s+")
+_REFERENCE = pattern(r"\{\[([^\]]+)\](\w+)\}")
 _DEEPEST = 10
 # The limit of lines that references to other values produce.
 _MOST = 1000
@@ -55,7 +56,7 @@ class Piece(NamedTuple):
     exact: bool = True
 
 
-_INDEX_OPTION = re.compile(r"(?:-[if]|--(?:extra-)?index-url|--index|--find-links)[ \t=]+([^\s\"']+)")
+_INDEX_OPTION = pattern(r"(?:-[if]|--(?:extra-)?index-url|--index|--find-links)[ \t=]+([^\s\"']+)")
 
 
 def read(text: str, path: str) -> Document:

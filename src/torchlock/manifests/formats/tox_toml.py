@@ -14,6 +14,7 @@ from torchlock.manifests.formats.tox import Piece
 from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.shell import Word
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _BASE, _TEMPLATES = "env_run_base", "env_base"
 _KEYS = ("deps", "commands_pre", "commands", "base_python", "basepython")
-_FIELD = re.compile(r"\{[^{}]*\}")
+_FIELD = pattern(r"\{[^{}]*\}")
 _DEEPEST = 10
 # The limit of the combinations of factors in one table.
 _MANY = 100

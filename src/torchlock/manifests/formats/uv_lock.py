@@ -12,6 +12,7 @@ from torchlock.manifests.document import Document
 from torchlock.manifests.syntax.lock_markers import platforms, with_scopes
 from torchlock.manifests.syntax.markers import both, either, simplified
 from torchlock.manifests.syntax.toml_blocks import cut, strings
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.toml_blocks import Block
 
-_PYTHON = re.compile(r'^requires-python *= *"([^"\n]*)"', re.MULTILINE)
-_SOURCE = re.compile(r"^source *= *\{ *(\w+) *= *\"([^\"\n]*)\"", re.MULTILINE)
+_PYTHON = pattern(r'^requires-python *= *"([^"\n]*)"', re.MULTILINE)
+_SOURCE = pattern(r"^source *= *\{ *(\w+) *= *\"([^\"\n]*)\"", re.MULTILINE)
 # [package.metadata] lists requirements, not installed packages.
-_METADATA = re.compile(r"^\[package\.(?:metadata|dev-dependencies\]|optional-dependencies\])", re.MULTILINE)
+_METADATA = pattern(r"^\[package\.(?:metadata|dev-dependencies\]|optional-dependencies\])", re.MULTILINE)
 # An array, on one line or on several indented lines.
-_LIST = re.compile(r"^([\w.\"-]+) = \[([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
-_DEPENDENCIES = re.compile(r"^dependencies = \[([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
-_EDGE = re.compile(
+_LIST = pattern(r"^([\w.\"-]+) = \[([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_DEPENDENCIES = pattern(r"^dependencies = \[([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_EDGE = pattern(
     r'\{ name = "(?P<name>[^"\n]+)"'
     r'(?:, version = "(?P<version>[^"\n]+)")?'
     r"(?:, source = \{ \w+ = \"(?P<source>[^\"\n]+)\"[^{}\n]*\})?"
@@ -73,14 +74,14 @@ class _Node:
             self.edges += edges
 
 
-def read(text: str, path: str) -> Document:
+def read(text: str, path: str, *, whole: bool = False) -> Document:
     """Read a lock that uv wrote, as a text with its line ends.
 
     The scope of a package is the first extra or group of the project that leads to it. Its marker combines the
-    forks of the lock with the markers of the ways to the package.
+    forks of the lock with the markers of the ways to the package. ``whole``: with the files of all packages.
     """
     document = Document(path, "uv.lock", text, locked=True)
-    lock = cut(text, path)
+    lock = cut(text, path, whole=whole)
     document.issues += lock.issues
     head = lock.table("")
     python = _PYTHON.search(text)

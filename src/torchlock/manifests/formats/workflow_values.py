@@ -7,6 +7,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.embedded_code import MappedText
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
     Values = Mapping[str, str]
 
-_EXPRESSION = re.compile(
+_EXPRESSION = pattern(
     r"\$\{\{\s*(?P<github>[\w.-]+)\s*\}\}|\$\((?P<azure>[\w.-]+)\)|<<\s*(?P<circle>[\w.-]+)\s*>>"
 )
-_USED = re.compile(r"matrix\.([\w-]+)")
-_COMPARED = re.compile(r"\(*\s*(?P<name>[\w.-]+)\s*(?P<operator>==|!=)\s*'(?P<value>[^']*)'\s*\)*")
-_STARTS = re.compile(r"\(*\s*startsWith\(\s*(?P<name>[\w.-]+)\s*,\s*'(?P<value>[^']*)'\s*\)\s*\)*")
+_USED = pattern(r"matrix\.([\w-]+)")
+_COMPARED = pattern(r"\(*\s*(?P<name>[\w.-]+)\s*(?P<operator>==|!=)\s*'(?P<value>[^']*)'\s*\)*")
+_STARTS = pattern(r"\(*\s*startsWith\(\s*(?P<name>[\w.-]+)\s*,\s*'(?P<value>[^']*)'\s*\)\s*\)*")
 # The limit of the runs of one job that are judged apart.
 _MOST = 40
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.syntax.given_words import printed_by
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.shell import Word
 
 # A variable named after pip stands for pip.
-PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
-PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
+PIP = pattern(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
+PYTHON = pattern(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
 # Several requirements or options in one word, but not one requirement that is written with blanks.
-_WORDS = re.compile(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
-ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_WORDS = pattern(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
+ASSIGNMENT = pattern(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # Commands that run another command, and their options with a value.
 _RUNNERS = {
     "sudo",
@@ -48,7 +49,7 @@ _RUNNER_WORDS: dict[str, tuple[tuple[str, ...], int]] = {
     "su-exec": ((), 1),
 }
 _MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
-_FOLDER = re.compile(r"(?:\.{1,2}|\.{0,2}[/\\][^*?:]*)(?:\[[\w\s,.-]*\])?")
+_FOLDER = pattern(r"(?:\.{1,2}|\.{0,2}[/\\][^*?:]*)(?:\[[\w\s,.-]*\])?")
 _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 
 

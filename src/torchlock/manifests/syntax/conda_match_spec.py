@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from torchlock.knowledge.stack import CONDA_NAMES
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 
 # conda keeps a folder of packages for each platform.
@@ -22,20 +23,20 @@ SUBDIRS = {
     "win-arm64": "windows-arm64",
 }
 
-_SPEC = re.compile(
+_SPEC = pattern(
     r"(?:(?P<channel>[^\s:=<>!~\[]+(?::/[^\s:=<>!~\[]+)?)::?(?:[\w.-]*:)?)?(?P<name>[\w*][\w.*-]*)(?P<rest>.*)",
     re.DOTALL,
 )
-_BRACKETS = re.compile(r"(?<!\s)\s*\[(?P<inside>[^\[\]]*)\]\s*")
-_PAIR = re.compile(r"""(?<!\w)(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s,]+)""")
+_BRACKETS = pattern(r"(?<!\s)\s*\[(?P<inside>[^\[\]]*)\]\s*")
+_PAIR = pattern(r"""(?<!\w)(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s,]+)""")
 # Clauses, with optional space around operators, commas and bars; then an optional build behind a space or "=".
 _CLAUSE = r"(?:\(\s*)?(?:(?:[<>=!~]=|[<>=])\s*)?[\w*][\w.*+!-]*(?:\s*\))?"
-_VERSIONS = re.compile(
+_VERSIONS = pattern(
     rf"(?P<versions>{_CLAUSE}(?:\s*[,|]\s*{_CLAUSE})*|\^[^\s$]*\$?)"
     r"(?:(?P<gap>\s*=\s*|\s+)(?P<build>[\w.*+^$()|\[\]\\-]*))?"
 )
-_ONE = re.compile(r"([<>=!~]=|[<>=])?\s*([\w.*+!-]+)")
-_NUMBER = re.compile(
+_ONE = pattern(r"([<>=!~]=|[<>=])?\s*([\w.*+!-]+)")
+_NUMBER = pattern(
     r"(?:\d+!)?\d+(?:\.\d+)*(?P<more>[._-]?(?:a|b|c|rc|alpha|beta|pre|post|rev|r(?!c)|dev)(?:[._-]?\d+)?)*"
     r"(?:(?<=[a-z])[._-])?(?P<local>\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?",
     re.IGNORECASE,

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.location import Span
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.syntax.shell import Word
 
 _WITH = {"--with", "-w", "--from", "--spec", "--preinstall"}
 _WITH_FILE = {"--with-requirements"}
-_COMMA = re.compile(r",\s*(?=[A-Za-z])")
+_COMMA = pattern(r",\s*(?=[A-Za-z])")
 
 
 class IsolatedCommand(NamedTuple):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock.manifests.merge_conflicts import LEFT, merge_conflict
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]')
+_TOKEN = pattern(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]')
 # No table of a tool is nested deeper.
 _DEEPEST = 200
 

@@ -6,10 +6,10 @@ public form of a parsed marker, and neither negates nor simplifies one.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.patterns import pattern
 from torchlock.standards.markers import fault_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     Token = tuple[str, ...]
 
 _VALUE = r"(?:'[^']*'|\"[^\"]*\"|[A-Za-z_.]+)"
-_TOKEN = re.compile(
-    rf"\s*(?:([()]|and\b|or\b)|({_VALUE})\s*(===|==|~=|!=|<=|>=|<|>|not\s+in\b|in\b)\s*({_VALUE}))"
-)
+_TOKEN = pattern(rf"\s*(?:([()]|and\b|or\b)|({_VALUE})\s*(===|==|~=|!=|<=|>=|<|>|not\s+in\b|in\b)\s*({_VALUE}))")
 _OPPOSITE = {"==": "!=", "<": ">=", ">": "<=", "in": "not in", "and": "or"}
 _OPPOSITE |= {inverse: operator for operator, inverse in _OPPOSITE.items()}
 # Deeper than any tool writes, shallower than Python's own limit; and the longest marker that is parsed.

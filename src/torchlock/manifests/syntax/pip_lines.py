@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from typing import NamedTuple
 
 from torchlock.location import Span
 from torchlock.manifests.syntax.pip_options import COMMENT
+from torchlock.patterns import pattern
 
 # All line ends of str.splitlines.
 ENDS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-_WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\S+")
+_WORD = pattern(r"\"[^\"]*\"|'[^']*'|\S+")
 _SHORT = {"-i": "--index-url", "-f": "--find-links"}
 _VALUED = {"--index-url", "--extra-index-url", "--find-links"}
 _KEPT_FLAGS = {"--pre", "--no-index"}

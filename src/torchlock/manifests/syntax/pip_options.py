@@ -7,14 +7,15 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
+from torchlock.patterns import pattern
 from torchlock.redaction import learn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
-HASH = re.compile(r"(sha256|sha384|sha512):[0-9a-fA-F]+")
-VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+COMMENT = pattern(r"(?:^|(?<=\s))#.*$")
+HASH = pattern(r"(sha256|sha384|sha512):[0-9a-fA-F]+")
+VARIABLE = pattern(r"\$\{([A-Z0-9_]+)\}")
 
 _SHORT = {
     "-r": "--requirement",

@@ -6,12 +6,13 @@ import re
 
 from packaging.version import Version
 
+from torchlock.patterns import pattern
 from torchlock.standards.versions import fault_of_specifier, version_of
 
 # As poetry-core splits them: commas, or spaces between clauses.
-_BETWEEN = re.compile(r"(?<!^)(?<![\^~=><!,\s])(?:\s+(?:,\s*)?|,\s*)(?![,\s]|$|-)")
-_OR = re.compile(r"(?<!\s)\s*\|\|?\s*")
-_CLAUSE = re.compile(r"(\^|~=|~(?!=)|===|==?|!=|<>|>=|<=|>|<|)\s*v?(\d[\w.!+-]*?)((?:\.[*xX])*)")
+_BETWEEN = pattern(r"(?<!^)(?<![\^~=><!,\s])(?:\s+(?:,\s*)?|,\s*)(?![,\s]|$|-)")
+_OR = pattern(r"(?<!\s)\s*\|\|?\s*")
+_CLAUSE = pattern(r"(\^|~=|~(?!=)|===|==?|!=|<>|>=|<=|>|<|)\s*v?(\d[\w.!+-]*?)((?:\.[*xX])*)")
 # No version and no constraint is longer.
 _LONGEST, _WHOLE = 200, 4000
 

@@ -8,13 +8,14 @@ import warnings
 from typing import TYPE_CHECKING
 
 from torchlock.location import Span
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
 
 # Errors of the parser, also for nesting and numbers beyond Python's limits.
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
-_LITERAL = re.compile(r"[rRuU]?('''|\"\"\"|'|\")(.*)\1", re.DOTALL)
+_LITERAL = pattern(r"[rRuU]?('''|\"\"\"|'|\")(.*)\1", re.DOTALL)
 
 
 def parsed(text: str) -> ast.Module:

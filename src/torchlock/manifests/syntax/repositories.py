@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
+
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REFERENCES = ("rev", "tag", "branch", "ref")
 # Git's short form: user@host:path.
-_SHORT = re.compile(r"([\w.-]+@[\w.-]+):(?!/)([^:]+)")
+_SHORT = pattern(r"([\w.-]+@[\w.-]+):(?!/)([^:]+)")
 
 
 def repository_address(kind: str, address: str, table: Mapping[str, Any]) -> str:

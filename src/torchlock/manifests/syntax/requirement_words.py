@@ -12,6 +12,7 @@ from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import NAME, parse_general, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.shell import Command, Word
 
 # Placeholders of template engines, test runners and notebooks.
-_FIELD = re.compile(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
+_FIELD = pattern(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
 # The rest of a specifier set that a shell reads as a redirection (``<0.11`` of ``>=0.9,<0.11``).
-_CLAUSES = re.compile(r"[<>=!~,.*+\w]{0,200}")
+_CLAUSES = pattern(r"[<>=!~,.*+\w]{0,200}")
 # A text with one of these is not the same in double quotes.
 _QUOTED = set("\"'\\$`\n")
 

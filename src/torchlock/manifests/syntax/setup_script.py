@@ -7,7 +7,6 @@ evaluated. A doubtful value (changed under a condition, computed) is known in pa
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,11 +26,12 @@ from torchlock.manifests.syntax.setup_values import (
     strung,
     summed,
 )
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_FILE = re.compile(r"[\w./\\-]+\.(?:txt|in|pip)")
+_FILE = pattern(r"[\w./\\-]+\.(?:txt|in|pip)")
 # Calls that return the same lines, or the same text.
 _SAME = {"list", "tuple", "set", "sorted", "filter", "map", "str", "iter", "frozenset"}
 _SAME_METHODS = {
@@ -47,7 +47,7 @@ _SAME_METHODS = {
     "open",
 }
 _PATHS = {"join", "abspath", "resolve", "Path", "PurePath", "joinpath"}
-_GUARDS = re.compile(r"exists|isfile|is_file|__main__")
+_GUARDS = pattern(r"exists|isfile|is_file|__main__")
 _DEEPEST = 200
 # Methods that change a list or a dictionary.
 _CHANGES = {"append", "extend", "insert", "update", "setdefault", "remove", "discard", "pop", "popitem", "clear"}

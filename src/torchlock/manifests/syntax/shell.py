@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING
 from torchlock.location import Span
 from torchlock.manifests.syntax.expansion import Expansion
 from torchlock.manifests.syntax.shell_conditions import Branch, holds
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PLAIN = re.compile(r"[^\s\\'\"$`;&|()<>]+")
-_IN_QUOTES = re.compile(r"[^\"\\$`]+")
-_BLANK = re.compile(r"(?:[ \t\f\v]|\\\r?\n)+")
+_PLAIN = pattern(r"[^\s\\'\"$`;&|()<>]+")
+_IN_QUOTES = pattern(r"[^\"\\$`]+")
+_BLANK = pattern(r"(?:[ \t\f\v]|\\\r?\n)+")
 # A Dockerfile ignores comments and empty lines behind a continued line.
-_SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*\n|\r?\n))*")
-_OPERATOR = re.compile(r"&&|\|\||;;&?|;&|[;&|()]|\r?\n|\r")
-_REDIRECT = re.compile(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
-_BRACED = re.compile(r"\{(\w+)(?::?[-=]([^{}$`\\\"']*))?\}")
-_MAKE = re.compile(r"[({](\w[\w.]*(?:-[\w.-]*(?=[)}:=]))?)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
-_NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?!$-]")
+_SKIPPED = pattern(r"(?:[ \t]*(?:#[^\n]*\n|\r?\n))*")
+_OPERATOR = pattern(r"&&|\|\||;;&?|;&|[;&|()]|\r?\n|\r")
+_REDIRECT = pattern(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
+_BRACED = pattern(r"\{(\w+)(?::?[-=]([^{}$`\\\"']*))?\}")
+_MAKE = pattern(r"[({](\w[\w.]*(?:-[\w.-]*(?=[)}:=]))?)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
+_NAME = pattern(r"[A-Za-z_]\w*|[0-9@*#?!$-]")
 _OPENING = {"if", "case"}
 _CLOSING = {"fi", "esac"}
 _BRANCHING = {"else", "elif"}

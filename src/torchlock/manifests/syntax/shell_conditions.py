@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.shell import Word
 
 # The variable that a workflow sets for every shell. Others can change while a script runs.
-_FIXED = re.compile(r"\$(?:RUNNER_OS\b|\{RUNNER_OS\})")
+_FIXED = pattern(r"\$(?:RUNNER_OS\b|\{RUNNER_OS\})")
 
 
 class Branch(NamedTuple):

@@ -6,7 +6,7 @@ Measured on a uv.lock of 1.9 MB with 660 packages: tomllib takes 170 ms, the cut
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,15 +15,16 @@ from torchlock.location import Place
 from torchlock.manifests.document import Entry, ParseIssue
 from torchlock.manifests.merge_conflicts import conflicts
 from torchlock.manifests.syntax.toml_values import loads, parse_toml
+from torchlock.patterns import pattern
 from torchlock.standards.filenames import file_name, is_distribution
 from torchlock.standards.names import normalise
 
 # The packages that rules are about; of other packages only name, version and scope are read.
-_OF_INTEREST = re.compile(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
+_OF_INTEREST = pattern(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
 
 # The rest of a line with closed quotes and no comment. It matches in only one way, so it never backtracks.
 _LINE = r"""[^"'\n\#]*(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"[^"'\n\#]*)*"""
-_STATEMENT = re.compile(
+_STATEMENT = pattern(
     rf"""
       (?P<header> \[\[? (?P<name> [\w.\-]+ ) \]\]? \n )
     | (?P<list>   [\w\-]+ \ =\ \[+ \n (?: [ \t] {_LINE} \n )* \]+ \n )
@@ -34,12 +35,12 @@ _STATEMENT = re.compile(
     """,
     re.VERBOSE,
 )
-_NAME = re.compile(r"""^name *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
-_VERSION = re.compile(r"""^version *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
-_FILES = re.compile(r"^(?:wheels|files) = \[\n(?:[ \t][^\n]*\n)*\]\n|^sdist = [^\n]*\n", re.MULTILINE)
-_FILE = re.compile(r'\{ ?(?:file|filename|url|path) = "([^"\n]+)"(?:[^\n{}]*?\bhash = "([^"\n]+)")?')
-_KEYED = re.compile(r"^(?=[^\s\]])", re.MULTILINE)
-_SUBTABLE = re.compile(r"^\[", re.MULTILINE)
+_NAME = pattern(r"""^name *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
+_VERSION = pattern(r"""^version *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
+_FILES = pattern(r"^(?:wheels|files) = \[\n(?:[ \t][^\n]*\n)*\]\n|^sdist = [^\n]*\n", re.MULTILINE)
+_FILE = pattern(r'\{ ?(?:file|filename|url|path) = "([^"\n]+)"(?:[^\n{}]*?\bhash = "([^"\n]+)")?')
+_KEYED = pattern(r"^(?=[^\s\]])", re.MULTILINE)
+_SUBTABLE = pattern(r"^\[", re.MULTILINE)
 
 
 @dataclass
@@ -52,11 +53,12 @@ class Block:
     line: int
     text: str
     kind: str = "package"
+    whole: bool = False
 
     @property
     def of_interest(self) -> bool:
-        """Whether a rule may be about the package, so that its details are worth parsing."""
-        return _OF_INTEREST.search(self.name) is not None
+        """Whether a rule may be about the package, or all are wanted, so that its details are worth parsing."""
+        return self.whole or _OF_INTEREST.search(self.name) is not None
 
     @cached_property
     def table(self) -> dict[str, Any]:
@@ -109,9 +111,10 @@ class Lock:
         return _loads("".join(self.sections.get(name, "") for name in names))
 
 
-def cut(text: str, path: str, kind: str = "package") -> Lock:
+def cut(text: str, path: str, kind: str = "package", *, whole: bool = False) -> Lock:
     """Cut a lock file with ``[[package]]`` tables (or of another ``kind``) into its parts.
 
+    ``whole``: the details of all packages are wanted, not only of those that rules are about.
     Invalid TOML is an issue of the lock; the packages that can be read are still there.
     """
     text = text.replace("\r\n", "\n")
@@ -127,7 +130,7 @@ def cut(text: str, path: str, kind: str = "package") -> Lock:
         end = start
         part = text[start:stop]
         if name == kind:
-            lock.blocks.append(_block(part, line, kind))
+            lock.blocks.append(replace(_block(part, line, kind), whole=whole))
         else:
             sections.setdefault(name, []).append(part)
     lock.sections = {name: "".join(parts) for name, parts in sections.items()}

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.location import Span
 from torchlock.manifests.syntax.toml_values import loads
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOKEN = re.compile(
+TOKEN = pattern(
     r"""
       (?P<string>  \"{3} (?:[^\\]|\\.)*? \"{3,5} | '{3} .*? '{3,5} | "(?:[^"\\\r\n]|\\.)*" | '[^'\r\n]*' )
     | (?P<open_end> "(?:[^"\\\r\n]|\\.)* | '[^'\r\n]* )
@@ -32,7 +33,7 @@ TOKEN = re.compile(
 # No tool nests tables this deeply, and the scan stays fast.
 _DEEPEST = 100
 # A line of a table, which cannot be a line of an array.
-_HEADER = re.compile(r"\[\[?[A-Za-z_][\w.\- \"']*\]\]?[ \t\r]*(?:#.*)?$|[A-Za-z_][\w.-]*[ \t]*=", re.MULTILINE)
+_HEADER = pattern(r"\[\[?[A-Za-z_][\w.\- \"']*\]\]?[ \t\r]*(?:#.*)?$|[A-Za-z_][\w.-]*[ \t]*=", re.MULTILINE)
 
 Key = str | int
 Path = tuple[Key, ...]

@@ -8,17 +8,19 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.patterns import pattern
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.shell import Word
 
-_MAKERS = re.compile(r"(?:virtualenv|(?:\S*[/\\])?python[\d.]*(?:\.exe)? -m (?:venv|virtualenv)|uv venv)(?: |$)")
-_PYTHON = re.compile(r"python(3\.\d+)")
+_MAKERS = pattern(r"(?:virtualenv|(?:\S*[/\\])?python[\d.]*(?:\.exe)? -m (?:venv|virtualenv)|uv venv)(?: |$)")
+_PYTHON = pattern(r"python(3\.\d+)")
 _VALUED = {"-p", "--python", "--prompt", "--seed-packages", "--index-url", "--cache-dir"}
-_PROGRAM = re.compile(r"(?P<root>.+?)[/\\](?:bin|Scripts)[/\\][^/\\]+")
-_SEARCHED = re.compile(r"(?P<root>[^:]+)/bin(?:[:/]|$)")
+_PROGRAM = pattern(r"(?P<root>.+?)[/\\](?:bin|Scripts)[/\\][^/\\]+")
+_SEARCHED = pattern(r"(?P<root>[^:]+)/bin(?:[:/]|$)")
 _UV = ".venv"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.manifests.merge_conflicts import LEFT, blank_conflict_marks, merge_conflict
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from yaml._yaml import Mark as LibMark
 
 # Characters that YAML does not allow, and lone surrogates, which cannot be encoded.
-_CONTROL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INDENTED_BY_TAB = re.compile(r"^\t+", re.MULTILINE)
-_INDENTED_BY_SPACE = re.compile(r"^ ", re.MULTILINE)
-_BREAK = re.compile(r"[\r\n\x85\u2028\u2029]")
+_CONTROL = pattern("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INDENTED_BY_TAB = pattern(r"^\t+", re.MULTILINE)
+_INDENTED_BY_SPACE = pattern(r"^ ", re.MULTILINE)
+_BREAK = pattern(r"[\r\n\x85\u2028\u2029]")
 # An anchor or a tag in front of a value.
-_PROPERTY = re.compile(r"[&!]\S*\s*")
+_PROPERTY = pattern(r"[&!]\S*\s*")
 _NULL = ("null", "~", "Null", "NULL")
 _DEEPEST = 40
 # The most nodes that all aliases together stand for, and their deepest nesting.
