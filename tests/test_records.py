@@ -7,9 +7,11 @@ import dataclasses
 import pickle
 import re
 import typing
+from multiprocessing.reduction import ForkingPickler
 
 import pytest
 
+from torchlock.location import Edit, Span
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple, dataclass, field, replace
 
@@ -124,3 +126,10 @@ def test_a_pattern_is_compiled_at_its_first_use(monkeypatch: pytest.MonkeyPatch)
     assert compiled
     with pytest.raises(re.error):
         pattern("(").match("")
+
+
+def test_what_workers_send_to_each_other_comes_back_equal() -> None:
+    edit = Edit(Span(1, 2), "torch")
+    for again in (ForkingPickler.loads(ForkingPickler.dumps(edit)), copy.copy(edit), copy.deepcopy(edit)):
+        assert again == edit
+        assert type(again) is Edit

@@ -21,7 +21,8 @@ class Later:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "_source" not in self.__dict__:
             raise AttributeError(name)
-        value = getattr(re.compile(*self._source), name)
+        text, flags = self._source
+        value = getattr(re.compile(text, flags), name)
         setattr(self, name, value)
         return value
 

@@ -145,7 +145,7 @@ class CatalogueRelease:
         return [self._table.tags[index] for index in self._record["wheels"]]
 
     def by_metadata(self) -> list[tuple[int, list[str]]]:
-        """The tags of the wheels with the same requirements and Requires-Python, with the first such wheel."""
+        """The tags of the wheels with the same requirements and Requires-Python, each with the first of them."""
         tags, stated = list(self.tags), (self._record.get("requires"), self._record.get("python"))
         if not any(isinstance(each, list) for each in stated):
             return [(0, tags)] if tags else []

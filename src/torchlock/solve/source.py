@@ -33,7 +33,7 @@ class ReleaseSource(Protocol):
         """Whether ``releases`` answers for this project without asking an index."""
 
     def begin(self) -> None:
-        """Answer from old pages until ``renew``, which tells whether an index has others."""
+        """Answer from old pages until ``renew``, which says whether an index has others."""
 
     def expect(self, names: Iterable[str]) -> None:
         """Prepare the releases of these projects, which will be asked for soon."""
