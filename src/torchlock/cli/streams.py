@@ -30,13 +30,13 @@ class SafeStream:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream: Any = stream
         self.fault: OSError | None = None
-        self._closed = stream is None
+        self.was_closed = stream is None
         if stream is None:
             self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open to the end
 
     def write(self, text: str) -> int:
-        if self._closed and text:
-            self.fault = self.fault or OSError(errno.EBADF, "it is closed")
+        if self.was_closed and text:
+            self.fault = self.fault or BrokenPipeError(errno.EPIPE, "it is closed")
         try:
             self._stream.write(text)
         except OSError as error:
@@ -108,14 +108,14 @@ def write_whole(text: str, console: Console) -> bool:
     Warns if the reader of standard output exited before the end.
 
     Raises:
-        InputError: standard output failed in another way.
+        InputError: standard output was closed from the start, or failed in another way.
     """
     sys.stdout.write(text)
     sys.stdout.flush()
     if not isinstance(sys.stdout, SafeStream) or sys.stdout.fault is None:
         return True
     failed = "the result was not written completely to standard output"
-    if not sys.stdout.left:
+    if not sys.stdout.left or sys.stdout.was_closed:
         raise InputError(f"{failed} ({sys.stdout.fault.strerror})")
     console.say("warning", f"{failed}: its reader exited before the end")
     return False
