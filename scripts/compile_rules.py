@@ -32,7 +32,7 @@ from compiling.names import read_names
 from compiling.python import read_python
 from compiling.registry import compile_registry
 from compiling.rules import read_rules, read_sources
-from compiling.stack import read_extensions, read_members
+from compiling.stack import read_backends, read_extensions, read_members
 from compiling.systems import read_systems
 from compiling.values import TableError
 
@@ -80,6 +80,7 @@ def compile_all(data: Path) -> dict[str, str]:
             {
                 "members": read_members(data / "stack.toml", rules),
                 "extensions": read_extensions(data / "stack.toml"),
+                "backends": read_backends(data / "stack.toml"),
             }
         ),
         "stories.json": dump(stories),

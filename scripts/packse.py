@@ -17,8 +17,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benching.loopback import Loopback
 from benching.packse import DIFFERENT, Outcome, files_of, outcome, read
+from benching.packse_index import Loopback
 
 
 def main() -> int:

@@ -301,3 +301,13 @@ def test_the_rule_knows_what_the_catalogue_knows() -> None:
             said = [each for each in matrix.about(name) if each.refused]
             known = any(specifier_set(each.when.specifier).contains(release.version) for each in said)
             assert known or not release.invalid, f"{name} {release.version}: {release.invalid}"
+
+
+@pytest.mark.parametrize("torchaudio", ["torchaudio>=2", "torchaudio==2.2.0"])
+def test_the_python_that_leaves_nothing_comes_before_the_conflict(tmp_path: Path, torchaudio: str) -> None:
+    options = Options(pythons=(PythonVersion.parse("3.12"),), platforms=(Platform.parse("linux-x86_64"),))
+    found = audit(tmp_path, f"torch<2\n{torchaudio}\n", options=options)
+    assert summary(found) == [(1, "error", "TL403"), (2, "error", "TL101")]
+    assert "torch<2 has no wheel for Python 3.12" in found[0].message
+    assert found[0].remedy is not None and "torch==2.2.0" in found[0].remedy.summary
+    assert summary(audit(tmp_path, f"torch<2\n{torchaudio}\n", options=LINUX_311))[0] == (2, "error", "TL101")

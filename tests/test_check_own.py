@@ -285,7 +285,7 @@ def test_a_current_folder_that_was_deleted(
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert main(["check"]) == 2
-    assert "the current folder does not exist any more" in capsys.readouterr().err
+    assert "the current folder no longer exists" in capsys.readouterr().err
 
 
 @posix

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from torchlock.cli.main import main
+from torchlock.finding import FileReport, Finding
 from torchlock.lock.consequences import consequences_of
 from torchlock.manifests.pin_sets import PinSet, pin_set_of_text
+from torchlock.report.lock_diff import findings_between
 
 CORPUS = Path(__file__).parent / "corpus"
 OLD, NEW = "torch==2.7.1\ntorchaudio==2.7.1\nsix==1.16.0\n", "torch==2.8.0\ntorchaudio==2.8.0\nfilelock==3.13.1\n"
@@ -101,6 +103,22 @@ def test_reasons_of_the_metadata(capsys: pytest.CaptureFixture[str]) -> None:
     assert "removed nvidia-cublas-cu12 12.8.4.1 torch 2.12.0 does not need it" in text
     assert main(["diff", "two.txt", "one.txt", "--format", "markdown"]) == 0
     assert "| package | change | versions | why |" in capsys.readouterr().out
+
+
+def test_what_the_new_lock_violates_too_is_no_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("old.txt").write_text("torch==2.8.0\ntorchaudio==2.7.0\n", encoding="utf-8")
+    Path("new.txt").write_text("torch==2.9.0\ntorchaudio==2.7.0\n", encoding="utf-8")
+    assert main(["diff", "old.txt", "new.txt"]) == 0
+    assert "needs torch" not in capsys.readouterr().out
+
+
+def test_a_finding_that_became_a_note_is_not_fixed() -> None:
+    def report(severity: str) -> FileReport:
+        finding = Finding("TL101", severity, "they do not load", packages=(("torch", "2.8.0"),))
+        return FileReport("lock.txt", "requirements", [finding])
+
+    assert findings_between(report("warning"), report("note")) == ((), ())
+    assert [len(each) for each in findings_between(report("note"), report("warning"))] == [1, 0]
 
 
 def test_another_build_has_no_reason_of_the_public_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,8 +223,8 @@ def test_input_that_cannot_be_used(old: str, new: str, message: str, capsys: pyt
     ("old", "new", "platform", "expected"),
     [
         ("2.7.1", "2.15.0", "linux-x86_64", "torch 2.15.0 needs NVIDIA driver 580 or newer (before: 525"),
-        ("2.7.1", "2.15.0", "linux-x86_64", "torch 2.15.0 has no code any more for sm_50 (Maxwell)"),
-        ("2.7.1", "2.15.0", "windows-amd64", "torch 2.15.0 has no wheel any more for Python 3.9, 3.10"),
+        ("2.7.1", "2.15.0", "linux-x86_64", "torch 2.15.0 no longer has code for sm_50 (Maxwell)"),
+        ("2.7.1", "2.15.0", "windows-amd64", "torch 2.15.0 no longer has a wheel for Python 3.9, 3.10"),
         ("2.8.0", "2.8.0+cpu", "linux-x86_64", "torch 2.8.0 is a CPU build, and uses no GPU (before: CU"),
         ("2.10.0", "2.11.0", "linux-aarch64", "torch 2.11.0 is built for CUDA 13.0 (before: CPU build)"),
     ],
@@ -214,6 +232,13 @@ def test_input_that_cannot_be_used(old: str, new: str, message: str, capsys: pyt
 def test_each_consequence(old: str, new: str, platform: str, expected: str) -> None:
     found = said(f"torch=={old}", f"torch=={new}", platform)
     assert any(text.startswith(expected) for text in found), found
+
+
+@pytest.mark.parametrize(("minor", "expected"), [(9, "no longer has a wheel for Python 3.9"), (12, "")])
+def test_only_the_pythons_of_the_options_are_named(minor: int, expected: str) -> None:
+    found = consequences_of(pins("torch==2.7.1"), pins("torch==2.15.0"), ["windows-amd64"], [minor])
+    told = " ".join(each.text for each in found if each.kind == "pythons")
+    assert told.endswith(expected) and bool(told) == bool(expected)
 
 
 def test_a_build_that_a_platform_does_not_have_says_nothing_about_it() -> None:

@@ -51,3 +51,12 @@ def test_other_builds_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     row = explained(capsys, "torchaudio==2.8.0", "torch==2.8.0", "--accelerator", "cu126")
     assert row["together"]
     assert not shown(row)
+
+
+def test_what_is_about_one_build_is_told_of_that_build(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = "\n".join(explained(capsys, "torchaudio==2.11.1", "torch==2.13.0")["steps"])
+    assert "torchaudio 2.11.1 needs torch>=2.13, because its library uses torch_exception_get_what" in steps
+    assert "torchaudio 2.11.1 needs a torch that is built for CUDA 13, because" in steps
+    steps = "\n".join(explained(capsys, "torchaudio==2.11.0", "torch==2.12.0", "--accelerator", "cpu")["steps"])
+    assert "torchaudio 2.11.0+cpu needs torch>=2.11" in steps
+    assert "CUDA" not in steps

@@ -138,7 +138,7 @@ def test_the_input_and_the_lock_move_together(capsys: pytest.CaptureFixture[str]
     assert "torch==2.9.1 \\" in read("requirements.txt")
     assert "requirements.in:3: torchaudio==2.8.0 became torchaudio==2.9.1" in text
     assert "updated torchaudio 2.8.0 → 2.9.1 torchaudio==2.9.1 (requirements.in:3)" in text
-    assert "linux-x86_64: torch 2.9.1 has no wheel any more for Python 3.9" in text
+    assert "linux-x86_64: torch 2.9.1 no longer has a wheel for Python 3.9" in text
     assert (
         read("requirements.txt")
         .splitlines()[1]
@@ -313,9 +313,12 @@ def test_a_dependent_that_breaks_is_named(capsys: pytest.CaptureFixture[str]) ->
         ([], "nothing to upgrade: name a package"),
         (["torch @ https://example.org/torch-2.9.1-py3-none-any.whl"], "is not a name with versions"),
         (["torch==2.9.1", "torch==2.8.0"], "torch is named twice, with different versions"),
-        (["torhc"], "-P torhc: requirements.txt and the input do not contain this package; did you mean torch?"),
+        (
+            ["torhc"],
+            "error: torhc: requirements.txt and the input do not contain this package; did you mean torch?",
+        ),
         (["torch", "-r", "-"], "upgrade cannot change standard input"),
-        (["torch", "-r", "other.in"], "there is no lock beside the input"),
+        (["torch", "-r", "other.in"], "there is no lock beside other.in: no other.txt"),
         (["torch", "--diff", "--json"], "--diff and --json both write to standard output"),
     ],
 )
@@ -325,6 +328,44 @@ def test_wrong_use(arguments: list[str], message: str, capsys: pytest.CaptureFix
     upgraded(*arguments, code=2)
     assert message in capsys.readouterr().err
     assert contents() == before
+
+
+def test_what_emit_wrote_is_no_lock(capsys: pytest.CaptureFixture[str]) -> None:
+    locked("--emit", "constraints", output="c.txt")
+    before = contents()
+    upgraded("torch==2.9.1", "-r", "requirements.in", "-o", "c.txt", code=2)
+    assert "c.txt: is not a lock: torchlock wrote it with --emit constraints" in capsys.readouterr().err
+    assert contents() == before
+
+
+@pytest.mark.parametrize("asked", ["torch>=2.9", "torch==2.9.1"])
+def test_an_override_that_excludes_the_request_is_named(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write("over.txt", "torch<2.9\n")
+    before = contents()
+    upgraded(asked, "-r", "requirements.in", "--override", "over.txt", code=1 if "==" in asked else 2)
+    err = capsys.readouterr().err
+    assert "over.txt:1: " in err and "torch<2.9" in err
+    assert contents() == before
+
+
+def test_options_of_the_upgrade_are_in_the_command_of_the_lock() -> None:
+    before = read("requirements.txt").splitlines()[1]
+    upgraded("torch==2.9.1")
+    assert read("requirements.txt").splitlines()[1] == before
+    upgraded("torch==2.9.1", "--python=3.11")
+    command = read("requirements.txt").splitlines()[1].split()
+    assert "--python=3.11" in command and "--python" not in command and "3.12" not in command
+    upgraded("torch==2.9.1", "--no-annotate")
+    assert "--python=3.11" in (command := read("requirements.txt").splitlines()[1].split())
+    assert command.count("requirements.in") == command.count("requirements.txt") == 1
+    assert "--no-annotate" in command
+
+
+def test_a_continued_line_is_told_without_its_backslash(capsys: pytest.CaptureFixture[str]) -> None:
+    write("requirements.in", 'torch==2.8.0 \\\n  ; python_version > "3"\ntorchaudio==2.8.0\n')
+    upgraded("torch==2.9.1")
+    text = said(capsys)
+    assert "requirements.in:1: torch==2.8.0 became torch==2.9.1 note:" in text
 
 
 def test_a_line_with_hashes_is_not_changed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,7 @@ def real() -> Tables:
         DATA / "modules.toml",
         DATA / "names.toml",
         DATA / "python.toml",
+        DATA / "stack.toml",
     ]
     others = [row for path in more for row in citing(read_toml(path))]
     tables = Tables(
@@ -447,6 +448,7 @@ HOSTS = {
     "docs.nvidia.com",
     "developer.nvidia.com",
     "dgpu-docs.intel.com",
+    "docs.habana.ai",
     "llvm.org",
     "setuptools.pypa.io",
     "pip.pypa.io",

@@ -119,6 +119,27 @@ AttributeError: module 'mpmath' has no attribute 'lost'
 """
 
 
+def test_a_log_that_ends_in_a_package_below_torchvision(ground: Ground) -> None:
+    """Pillow is required by torchvision, not by torch."""
+    site = ground.linux()
+    ground.wheel(site, "torchvision==0.23.0")
+    ground.torch(site, "2.8.0+cpu")
+    record = next(site.path.glob("torchvision-*.dist-info")) / "METADATA"
+    if "pillow" not in record.read_text():
+        record.write_text(record.read_text() + "Requires-Dist: pillow\n")
+    install(site.path, "pillow", "9.1.0", {"PIL/__init__.py": "# PIL\n", "PIL/Image.py": "from . import _gone\n"})
+    log = (
+        "Traceback (most recent call last):\n"
+        f'  File "{site.path}/torchvision/__init__.py", line 6, in <module>\n    from PIL import Image\n'
+        f'  File "{site.path}/PIL/Image.py", line 1, in <module>\n    from . import _gone\n'
+        "ImportError: cannot import name '_gone' from 'PIL'\n"
+    )
+    found = [each for each in ground.check(site, log=log).bad if each.rule == "TL628"]
+    assert [each.message for each in found] == [
+        "the import of torchvision ends in pillow 9.1.0, which torchvision requires"
+    ]
+
+
 @pytest.mark.parametrize("is_same", [True, False])
 def test_a_log_that_ends_in_a_package_below_torch(ground: Ground, is_same: bool) -> None:
     """The line of code must be in the installed file: else the log is of another state."""

@@ -230,6 +230,7 @@ def test_a_flash_attn_for_an_earlier_torch(ground: Ground) -> None:
     done = ground.check(site)
     assert done.first.rule == "TL611"
     assert "flash-attn 2.5.7 uses a form of c10::cuda::SetDevice" in done.first.message
+    assert done.first.message.endswith("torch has this form from 2.1.0 to 2.2.2")
     assert "the build of flash-attn that was made for torch 2.3.1" in done.first.remedy
     ground.cure(done, by=lambda: offers(ground, site, "libc10_cuda.so", ["_ZN3c104cuda9SetDeviceEi"]))
 

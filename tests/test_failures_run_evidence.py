@@ -273,7 +273,17 @@ def test_a_program_that_went_on_is_no_error(ground: Ground, after: str) -> None:
         ),
         ("OSError: libavutil.so.58: cannot open shared object file", "FFmpeg 6", "FFmpeg 6"),
         ("undefined symbol: _ZN2at4_ops10zeros_like4callE", "at::_ops::zeros_like::call", "belong together"),
-        ("undefined symbol: _ZN3c104cuda9SetDeviceEi", "only CUDA builds of torch have", "belong together"),
+        (
+            "undefined symbol: _ZN3c104cuda9SetDeviceEi",
+            "in this form from 2.1.0 to 2.2.2",
+            "torch >=2.1.0,<=2.2.2",
+        ),
+        (
+            "undefined symbol: _ZN3c104cuda9SetDeviceEab",
+            "SetDevice(signed char, bool), which torch has in this form from 2.8.0 on",
+            "torch 2.8.0 or later",
+        ),
+        ("undefined symbol: _ZN3c104cuda9NoDeviceEi", "only CUDA builds of torch have", "belong together"),
         ("undefined symbol: iJIT_NotifyEvent", "a function of MKL", "mkl<2024.1"),
         (
             "undefined symbol: __nvJitLinkAddData_12_1, version libnvJitLink.so.12",

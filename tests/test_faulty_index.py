@@ -46,9 +46,10 @@ from support.index_server import (
 )
 from torchlock.cli.main import main
 from torchlock.errors import BrokenFile, NetworkError, TorchlockError
-from torchlock.index import pace, transport
+from torchlock.index import course, html_pages, pace, transport
 from torchlock.index.cache import Page
-from torchlock.index.pages import PageError, parse_page
+from torchlock.index.page_values import PageError
+from torchlock.index.pages import parse_page
 from torchlock.index.settings import IndexSettings
 from torchlock.index.transport import Transport
 
@@ -149,12 +150,11 @@ def test_a_slow_answer_that_goes_on_is_read(
 
 
 def test_an_index_has_so_much_time_in_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = itertools.count(step=200)
-    monkeypatch.setattr(pace, "clock", lambda: float(next(seconds)))
-    monkeypatch.setattr(pace, "GRACE", 1e9)
+    seconds = itertools.count(step=100)
+    monkeypatch.setattr(course, "clock", lambda: float(next(seconds)))
     server.routes["/x"] = Reply(b"y")
-    asked = Transport(IndexSettings(server.url))
-    with pytest.raises(NetworkError, match="took 30 minutes so far"):
+    asked = Transport(IndexSettings(server.url), course.Deadline(1800))
+    with pytest.raises(NetworkError, match="the indexes had 1800 seconds in all"):
         for _ in range(20):
             asked.get(f"{server.url}x", {})
     assert len(server.requests) < 20
@@ -242,7 +242,7 @@ def test_a_damaged_page_is_left_at_its_first_damage(text: str) -> None:
 
     def tried() -> None:
         with contextlib.suppress(PageError):
-            parse_page((text * 10_000).encode(), "text/html", "https://example.org/demo/")
+            html_pages.parse_html((text * 10_000).encode(), "utf-8", "https://example.org/demo/")
 
     assert calls(tried) < 5000
 

@@ -96,7 +96,7 @@ def test_a_file_that_no_index_has_is_named(server: Server, capsys: pytest.Captur
     [
         ("requirements.txt", "six==1.17.0\n", "requirements.txt:1: six: no hash is there that proves a file"),
         ("requirements.txt", "six>=1 --hash=sha256:00\n", "requirements.txt:1: six>=1 does not name one version"),
-        ("uv.lock", "version = 1\n", "uv export --format pylock.toml"),
+        ("Pipfile.lock", '{"_meta": {}}', "pipenv requirements --hash"),
         ("pyproject.toml", "[project]\nname='x'\n", "it is of the format pyproject"),
         ("requirements.txt", "-r absent.txt\n", "absent.txt"),
         ("absent.txt", None, "absent.txt: "),
@@ -244,6 +244,25 @@ def test_a_lock_with_its_wheelhouse(tmp_path: Path, capsys: pytest.CaptureFixtur
     outcome = install("pip", Path("wheels/lock-offline.txt").absolute(), REFUSED)
     assert outcome.code == 0, outcome.said
     assert outcome.versions == {"gamma": "3.0", "delta": "1.0"}
+
+
+@pytest.mark.parametrize("what", ["file", "below a file", "foreign page", "foreign lock"])
+def test_a_wheelhouse_that_cannot_be_filled_is_refused_first(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(tmp_path / "own", "delta", "1.0")
+    name = "wheels/deep" if what == "below a file" else "wheels"
+    foreign = {"foreign page": "wheels/simple/index.html", "foreign lock": "wheels/lock-offline.txt"}
+    path = tmp_path / foreign.get(what, "wheels")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("theirs")
+    Path("lock.txt").write_text("delta==0.9\n")
+    assert main(["lock", "delta", "--index-url", "own", "-U", "-o", "lock.txt", "--wheelhouse", name]) == 2
+    said = capsys.readouterr().err
+    assert "wheels" in said
+    assert "--wheelhouse" in said
+    assert Path("lock.txt").read_text() == "delta==0.9\n"
+    assert path.read_text() == "theirs"
 
 
 def test_what_is_built_is_told(tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:

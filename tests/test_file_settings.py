@@ -122,6 +122,9 @@ def test_standard_input_has_the_settings_of_its_name(monkeypatch: pytest.MonkeyP
 
 def test_show_names_the_settings_of_a_file(capsys: Any) -> None:
     put(Path("a/torchlock.toml"), 'ignore = ["TL101"]\n')
+    assert main(["config", "show", "audit", "a/requirements.txt"]) == 2
+    assert "a/requirements.txt: there is no such file" in capsys.readouterr().err
+    put(Path("a/requirements.txt"), "torch\n")
     assert main(["config", "show", "audit", "a/requirements.txt"]) == 0
     assert "TL101" in capsys.readouterr().out
     assert main(["config", "show", "audit"]) == 0

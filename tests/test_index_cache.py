@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.index_server import Reply, Request, Server, entry, html, index, page
+from torchlock.errors import UnknownPackage
 from torchlock.index.cache import Cache, default_folder
 from torchlock.runtime import temporary
 
@@ -155,6 +157,21 @@ def test_credentials_are_not_written_down(tmp_path, server):
     [path] = entries(tmp_path)
     assert "secret" not in str(path)
     assert b"secret" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("secret", ["me:secret@", "", "secret@"])
+def test_no_part_of_an_address_that_may_be_secret_is_stored(tmp_path, server, missing, secret):
+    if not missing:
+        server.routes["/demo/"] = Reply(status=302, headers={"Location": "/there/?token=secret"})
+        server.routes["/there/?token=secret"] = page(entry("demo-1.0.tar.gz", "demo-1.0.tar.gz"))
+    with contextlib.suppress(UnknownPackage):
+        index(tmp_path, server.url.replace("://", f"://{secret}")).files("demo")
+    [path] = entries(tmp_path)
+    assert b"secret" not in path.read_bytes()
+    if not missing:
+        offline = index(tmp_path, server.url.replace("://", f"://{secret}"), offline=True)
+        assert [file.url for file in offline.files("demo")] == [f"{server.url}there/demo-1.0.tar.gz"]
 
 
 def test_other_credentials_see_no_page_of_ours(tmp_path, server):

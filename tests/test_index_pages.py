@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from torchlock.index.pages import PageError, parse_page
+from torchlock.index.page_values import PageError
+from torchlock.index.pages import parse_page
 from torchlock.standards.index_file import File
 
 URL = "https://example.org/simple/demo/"
@@ -285,14 +286,16 @@ PLAIN = (
 def test_a_plain_address_reads_the_same_by_the_short_way(url, monkeypatch):
     file = {"filename": "demo-1.0.tar.gz", "url": url}
     short = read_json(file)
-    monkeypatch.setattr("torchlock.index.pages._PLAIN", re.compile("(?!)"))
+    monkeypatch.setattr("torchlock.index.page_values._PLAIN", re.compile("(?!)"))
     assert len(short) == 1
     assert short == read_json(file)
 
 
 def test_the_plain_addresses_of_a_long_page_are_not_taken_apart(monkeypatch):
     taken = []
-    monkeypatch.setattr("torchlock.index.pages.urljoin", lambda base, address: taken.append(address) or address)
+    monkeypatch.setattr(
+        "torchlock.index.page_values.urljoin", lambda base, address: taken.append(address) or address
+    )
     names = [f"demo-1.{minor}.tar.gz" for minor in range(1000)]
     files = read_json(*({"filename": name, "url": f"https://files.example.org/p/{name}"} for name in names))
     assert [file.filename for file in files] == names

@@ -102,7 +102,7 @@ def test_what_a_file_declares(tmp_path, server):
     ]
     assert release.invalid(file) == []
     assert release.extras(file) == ["dev-tools", "gpu"]
-    assert release.requires_python(file) == ">=3.8"  # the index's word
+    assert release.requires_python(0) == ">=3.8"  # the index's word
     assert release.declared(file).requires_python == ">=3.9"
     assert server.asked(f"/demo/{name}.metadata") == 1
 

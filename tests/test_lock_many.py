@@ -221,7 +221,7 @@ def test_a_target_without_a_solution_is_named(capsys: pytest.CaptureFixture[str]
     err = capsys.readouterr().err
     assert "no solution for 1 target of 2" in err
     assert "Python 3.12 on macosx_13_0_x86_64: nothing satisfies torchcodec" in err
-    assert "the newest set is without torchcodec: torch 2.2.2" in err
+    assert "the newest set is torch 2.2.2, torchaudio 2.2.2, without torchcodec" in err
     assert "--partial" in err
     assert not Path("all.txt").exists()
     assert run(*command, "-o", "all.txt", "--partial") == 0
@@ -256,6 +256,24 @@ def test_a_project_that_excludes_a_python(capsys: pytest.CaptureFixture[str]) ->
     assert run(*command) == 1
     assert "this project requires Python >=3.11" in capsys.readouterr().err
     assert run(*command, "--partial") == 0
+
+
+def test_a_target_that_is_held_back_by_others_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    targets = ["--python", "3.12", "--platform", "linux-x86_64", "--platform", "macos-x86_64"]
+    assert run("torch", *targets, "-o", "lock.txt") == 0
+    old = versions("lock.txt", "3.12", "linux-x86_64")["torch"]
+    err = capsys.readouterr().err
+    assert f"Python 3.12 on manylinux_2_28_x86_64: torch {old} in place of 2." in err
+    assert "--fork newest" in err
+    assert run("torch", *targets, "-o", "lock.txt", "-U", "--fork", "newest") == 0
+    assert "in place of" not in capsys.readouterr().err
+
+
+def test_partial_is_no_way_if_no_target_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torch<1.0", "--python", "3.12", "--platform", "linux-x86_64", "--platform", "macos-x86_64") == 1
+    err = capsys.readouterr().err
+    assert "--partial" not in err
+    assert "the newest set is torch 2.2.2, with other versions than torch<1.0" in err.replace("on this target", "")
 
 
 def test_partial_locks_nothing_if_nothing_has_a_solution() -> None:

@@ -221,6 +221,14 @@ def test_one_torch_has_the_reasons_of_what_does_not_fail_and_of_the_newest_that_
     assert "sources\n" not in run(capsys, "torch==2.15.0")
 
 
+def test_it_is_said_which_cells_follow_from_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "torch==2.12.0", "torchaudio==2.10.0", "--accelerator", "cpu")
+    assert "torchaudio 2.10.0 cpu and torch 2.12.0 cpu: loads (measured, TL101)" in out
+    assert "  These two wheels were not compared: the rule decides." in out
+    assert "decided by their two wheels: 0 of 1 cells; 1 by the rule TL101" in out
+    assert "decided by" not in run(capsys, "torch==2.12.0", "torchaudio==2.10.0")
+
+
 def test_the_legend_has_what_the_table_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no release loads" in run(capsys, "torch==2.15.0", "torchtext")
     assert "no release loads" not in run(capsys, "torch==2.15.0", "torchaudio")

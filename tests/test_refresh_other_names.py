@@ -91,3 +91,32 @@ def test_a_table_of_which_the_index_lacks_a_release_stays(index: Index, data: Pa
     index.projects["things"] = [name for name in index.projects["things"] if "-1.0.0-" not in name]
     assert refreshed(index, data) == ["The names of things are as they were: the index has no wheel of 1.0.0."]
     assert (data / "names" / "others" / "things.json").read_bytes() == before
+
+
+# A package as those of diffusers are: its names are placeholders where a requirement is missing.
+_PACKAGE = """
+try:
+    if not is_available():
+        raise OptionalDependencyNotAvailable()
+except OptionalDependencyNotAvailable:
+    from ..utils.dummy_pt_objects import *
+else:
+    from .real import *
+"""
+
+
+def test_names_that_are_there_only_if_a_requirement_is_missing_are_left_out(tmp_path: Path) -> None:
+    sources = {
+        "__init__.py": "",
+        "parts/__init__.py": _PACKAGE,
+        "parts/real.py": "def useful(): ...\n",
+        "utils/__init__.py": "",
+        "utils/dummy_pt_objects.py": "class Placeholder: ...\n",
+    }
+    for version, empty in (("1.0.0", ("parts/real.py", "utils/dummy_pt_objects.py")), ("1.1.0", ())):
+        for path, source in sources.items():
+            place = tmp_path / version / "things" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("" if path in empty else source, encoding="utf-8")
+    table = json.loads(other_names.table_text([tmp_path / "1.0.0", tmp_path / "1.1.0"]))
+    assert table["names"] == {"things.parts.useful": [[1, 1]], "things.parts.real.useful": [[1, 1]]}

@@ -59,3 +59,11 @@ def test_no_table_is_parsed_twice(tmp_path: Path) -> None:
         _, parsed = traced(tmp_path, *arguments)
         large = [size for size in parsed if int(size) > 10_000]
         assert len(large) == len(set(large))
+
+
+def test_a_check_without_a_log_imports_no_reader_of_logs() -> None:
+    tell = "import sys; from torchlock.check import prepare; prepare(); print(*sys.modules)"
+    environ = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    process = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, env=environ, check=True)
+    modules = set(process.stdout.split())
+    assert not {f"torchlock.check.{name}" for name in ("log", "log_handled", "log_facts", "tracebacks")} & modules

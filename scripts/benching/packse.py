@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benching.loopback import Served
+from benching.packse_index import Served
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -90,7 +90,7 @@ def read_members(path: Path, rules: dict[str, dict[str, Any]]) -> list[dict[str,
     members: list[dict[str, Any]] = []
     table = read_toml(path)
     try:
-        refuse_unknown(table, {"member", "extension"})
+        refuse_unknown(table, {"member", "extension", "backend"})
         for number, item in enumerate(tables_of(table, "member")):
             try:
                 member = _member(item)
@@ -132,3 +132,35 @@ def _extension(table: dict[str, Any]) -> dict[str, Any]:
     if canonicalize_name(name) != name:
         raise TableError(f"{name!r} is not a normalised name", "name")
     return {"name": name} | {key: true_of(table, key) for key in ("source", "undeclared") if key in table}
+
+
+def read_backends(path: Path) -> list[dict[str, Any]]:
+    """``stack.toml``: the packages that let torch use accelerators which the builds of PyTorch do not serve.
+
+    Raises:
+        TableError: it is not of the form, or the names are not in order.
+    """
+    table = read_toml(path)
+    try:
+        found = [_backend(item) for item in tables_of(table, "backend")] if "backend" in table else []
+        names = [each["name"] for each in found]
+        if names != sorted(set(names)):
+            raise TableError("the names must be in order, each once", "backend")
+    except TableError as error:
+        error.file = path.name
+        raise
+    return found
+
+
+def _backend(table: dict[str, Any]) -> dict[str, Any]:
+    """One package for other accelerators."""
+    refuse_unknown(table, {"name", "accelerators", "own", "sources"})
+    name = text_of(table, "name")
+    if canonicalize_name(name) != name:
+        raise TableError(f"{name!r} is not a normalised name", "name")
+    row: dict[str, Any] = {
+        "name": name,
+        "accelerators": text_of(table, "accelerators"),
+        "sources": texts_of(table, "sources"),
+    }
+    return row | ({"own": true_of(table, "own")} if "own" in table else {})

@@ -107,7 +107,8 @@ def _metadata(path: str, content: bytes) -> None:
 
 
 def _page(path: str, content: bytes) -> None:
-    from torchlock.index.pages import PageError, parse_page
+    from torchlock.index.page_values import PageError
+    from torchlock.index.pages import parse_page
 
     kind = "application/vnd.pypi.simple.v1+json" if path.endswith(".json") else "text/html"
     try:

@@ -53,7 +53,9 @@ class BuildIndex:
         """
         where = package if folder == ROOT_FOLDER else f"{folder}/{package}"
         pages: PageReader = self._readers()[0]
-        return pages.files(f"{self.address}/{where}/", f"the page of {where}")
+        self._report(f"asking for the page of {where}")
+        found = pages.ask(pages.known(f"{self.address}/{where}/"))
+        return None if found is None else found.files()
 
     def folder_of(self, file: File) -> str | None:
         """The folder in the address of a file (``cu128``, ``test/cu128``, ``root``); None: it is elsewhere."""
@@ -83,7 +85,7 @@ class BuildIndex:
         if not hasattr(self._local, "readers"):
             transport = Transport(IndexSettings(self.address))
             store = Cache(self._cache, self.notes.add)
-            pages = PageReader(lambda: transport, store, refresh=True, report=self._report, note=self.notes.add)
+            pages = PageReader(lambda: transport, store, refresh=True, note=self.notes.add)
             self._local.readers = pages, MetadataReader(lambda: transport, store, self._report)
         readers: tuple[PageReader, MetadataReader] = self._local.readers
         return readers

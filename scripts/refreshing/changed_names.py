@@ -33,6 +33,8 @@ _DEEPEST = 3
 # The deepest level of a project with very many modules, and of one inside of a namespace.
 _DEEPEST_OF = {"transformers": 1, "pyannote": 4}
 _DEEPEST_STAR = 8
+# Modules of diffusers with placeholders for what a missing package would bring.
+_PLACEHOLDERS = re.compile(r"dummy_\w+_objects")
 
 
 class _Class(NamedTuple):
@@ -96,7 +98,8 @@ def _modules(folder: Path) -> Iterator[tuple[str, Path]]:
         for path in package.rglob("*.py"):
             parts = path.relative_to(folder).with_suffix("").parts
             parts = parts[:-1] if parts[-1] == "__init__" else parts
-            if len(parts) <= _DEEPEST_OF.get(package.name, _DEEPEST) and not _SKIPPED & set(parts[:-1]):
+            is_shallow = len(parts) <= _DEEPEST_OF.get(package.name, _DEEPEST)
+            if is_shallow and not _SKIPPED & set(parts[:-1]) and not _PLACEHOLDERS.fullmatch(path.stem):
                 yield ".".join(parts), path
 
 
@@ -109,13 +112,13 @@ def _module_names(folder: Path) -> Iterator[str]:
                 yield ".".join(parts).removesuffix(".__init__")
 
 
-def _scope(tree: ast.Module) -> Iterator[ast.AST]:
-    """The nodes outside of functions and classes."""
+def _scope(tree: ast.Module, *, handlers: bool = True) -> Iterator[ast.AST]:
+    """The nodes outside of functions and classes; ``handlers``: also those that run after a failure."""
     left: list[ast.AST] = list(tree.body)
     while left:
         node = left.pop()
         yield node
-        if isinstance(node, ast.If | ast.Try | ast.With | ast.ExceptHandler):
+        if isinstance(node, ast.If | ast.Try | ast.With) or (handlers and isinstance(node, ast.ExceptHandler)):
             left += ast.iter_child_nodes(node)
 
 
@@ -147,8 +150,8 @@ def _by_stars(dotted: str, trees: dict[str, ast.Module], files: dict[str, Path],
 
 
 def _stars(dotted: str, trees: dict[str, ast.Module], files: dict[str, Path]) -> Iterator[str]:
-    """The modules of which a module takes all names."""
-    for node in _scope(trees[dotted]):
+    """The modules of which a module takes all names, if nothing that it imports is missing."""
+    for node in _scope(trees[dotted], handlers=False):
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             here = dotted.split(".") if files[dotted].name == "__init__.py" else dotted.split(".")[:-1]
             here = here[: len(here) - node.level + 1] if node.level else []

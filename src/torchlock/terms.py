@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from torchlock.records import NamedTuple, dataclass, field
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -46,7 +47,8 @@ class ParsedRequirement(NamedTuple):
     ``url`` is the URL or path, and ``marker`` the marker after it.
     ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``. The first of ``sources``
     whose marker holds on the target is used. ``file`` is the path of its file as a lock names it, "" for the path
-    of ``origin``.
+    of ``origin``. ``scopes`` are the extras (``extra:NAME``) and groups (``group:NAME``) of a project that have
+    it, empty if it is always installed.
     """
 
     requirement: Requirement | None
@@ -57,6 +59,7 @@ class ParsedRequirement(NamedTuple):
     marker: str = ""
     sources: tuple[Source, ...] = ()
     file: str = ""
+    scopes: tuple[str, ...] = ()
 
     @property
     def is_upgrade(self) -> bool:
@@ -64,7 +67,7 @@ class ParsedRequirement(NamedTuple):
         return self.origin.path is None and self.origin.text.startswith("--upgrade-package ")
 
 
-@dataclass(slots=True)
+@dataclass()
 class Inputs:
     """All that a reader took from what the user wrote, in the order of writing.
 
@@ -72,7 +75,8 @@ class Inputs:
     Index addresses are as written, environment variables expanded. ``routes`` map a name, or a pattern of names,
     to the one index that is asked for it. ``index_origins`` has the place of each address that a file contains.
     ``environments`` are the markers that the project limits itself to, of which one must hold. ``notes`` are
-    sentences for stderr. ``files`` are the files that the input files include.
+    sentences for stderr. ``files`` are the files that the input files include. ``scopes`` are the extras and
+    groups that are locked, as ``ParsedRequirement`` has them, also those without a requirement.
     """
 
     requirements: list[ParsedRequirement] = field(default_factory=list)
@@ -89,3 +93,4 @@ class Inputs:
     environments: list[Origin] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)

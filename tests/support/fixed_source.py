@@ -24,6 +24,12 @@ class FixedSource:
     def is_local(self, name: str) -> bool:
         return True
 
+    def begin(self) -> None:
+        pass
+
+    def expect(self, names: Iterable[str]) -> None:
+        pass
+
     def renew(self, names: Iterable[str]) -> bool:
         return False
 

@@ -19,6 +19,7 @@ MATRIX = Matrix()
 class Made:
     """A release written out in a test."""
 
+    shape = None
     live = False
     unversioned = False
     date = ""

@@ -6,12 +6,13 @@ and missed solutions (sarugaku/resolvelib#206), and it does not learn from confl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
 from torchlock.knowledge.masks import bits, full
+from torchlock.records import NamedTuple
 from torchlock.solve.problem import Need, Solution
 
 if TYPE_CHECKING:

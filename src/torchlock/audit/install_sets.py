@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,6 +49,12 @@ class Demand(NamedTuple):
     @property
     def name(self) -> str:
         return self.entry.name
+
+
+def with_pin(entry: Entry) -> Entry:
+    """An entry with the version in the name of the wheel that it names by its address."""
+    wheel = wheel_of(entry.url) if entry.url is not None and not entry.specifier else None
+    return entry if wheel is None else replace(entry, specifier=f"=={wheel[1]}")
 
 
 @lru_cache(maxsize=8192)

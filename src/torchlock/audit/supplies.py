@@ -9,6 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.filenames import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform:
 def _for(address: str, context: AuditContext, platform: int) -> int:
     """All releases if the wheel at this address fits the platform, or if it is not a wheel; else none."""
     name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
-    cells, tags = context.stack.on_platform(platform), name.removesuffix(".whl")
+    cells, tags = context.stack.on_platform(platform), tags_of(name)
     if not name.endswith(".whl") or any(context.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
         return -1
     return 0

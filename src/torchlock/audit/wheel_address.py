@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host
-from torchlock.standards.filenames import cell_of, tags_of
+from torchlock.standards.filenames import cell_of, split_variant, tags_of
 from torchlock.target import PLATFORMS
 
 
@@ -27,7 +27,7 @@ def wheel_address(url: str) -> WheelAddress | None:
         return None
     folder, _, file = unquote(urlsplit(url).path).rpartition("/")
     page = classify_index(url.partition("#")[0].partition("?")[0].rpartition("/")[0])
-    parts = file.removesuffix(".whl").split("-")
+    parts = split_variant(file)[0].removesuffix(".whl").split("-")
     if page.kind != BUILDS or not page.label or not folder.endswith(f"/{page.label}") or len(parts) not in (5, 6):
         return None
     version, _, label = parts[1].partition("+")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _OWN_TAG = re.compile(r"You're on [^\n(`]{1,40}\(`(\w{4,60})`")
 _PLATFORM = re.compile(r"(?:many|musl)?linux|win|macosx")
 _SYSTEMS_OF = {"win": "Windows (sys_platform == 'win32')", "man": "Linux (x86_64)", "lin": "Linux (x86_64)"}
-_PAGE = re.compile(r"https://download\.pytorch\.org/whl/(cpu|cu\d{2,3}|xpu|rocm[\d.]{1,5})(?=[/\s)`'\"]|$)")
+_PAGE = re.compile(r"https://download\.pytorch\.org/whl/(cpu|cu\d{2,3}|xpu|rocm[\d.]{1,5})(?=[/\s)`'\",]|$)")
 # A wheel of torch that the installer took from the page of a build.
 _TAKEN = re.compile(
     r"/whl/[\w.]{2,12}/torch-(?P<version>\d[\d.]{2,8}\d)(?P<label>(?:%2B|\+)[\w.]{2,12})?"

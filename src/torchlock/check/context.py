@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
     from torchlock.knowledge.gpus import Gpu
+    from torchlock.knowledge.stack import Backend
     from torchlock.runtime.fence import Breakage
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform
@@ -337,10 +338,24 @@ class CheckContext:
         What the files show comes before the label, because a label is only a claim.
         """
         labelled, shown = self.labelled(name), self._shown(name)
+        if name == "torch" and shown == "cpu" and not labelled and (backend := self._own_backend):
+            return backend.name
         kind = kind_of(labelled) if labelled else "cpu"
         if shown is None or kind is None or (shown == "" and kind == "cuda"):
             return labelled or None
         return shown or None
+
+    @cached_property
+    def _backend(self) -> Backend | None:
+        """The package by which torch uses the accelerator of another vendor."""
+        from torchlock.check.vendors import backend_of
+
+        return backend_of(self)
+
+    @property
+    def _own_backend(self) -> Backend | None:
+        """The same, if its vendor builds torch, too."""
+        return self._backend if self._backend is not None and self._backend.own else None
 
     def labelled(self, name: str) -> str:
         """The local version, from the version file or else from the record; "" if there is none."""
@@ -435,6 +450,11 @@ class CheckContext:
         has_builds, label = name in FAMILY and MEMBERS[name].labels, self.label(name) or ""
         is_vendors = label and kind_of(label) is None and not _COMMIT.fullmatch(label)
         build = describe_build(label if is_vendors else pin.build) if has_builds else ""
+        if name == "torch" and (backend := self._backend) is not None:
+            own = "" if label == backend.name else f"{build}, with " if build else "with "
+            build = (
+                f"{own}{backend.name} for {backend.accelerators}" if own else f"build for {backend.accelerators}"
+            )
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
 
 

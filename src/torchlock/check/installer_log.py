@@ -68,6 +68,11 @@ _TAGS = re.compile(
 _POETRY = re.compile(r"([\w.-]{1,80}) ?\(([\w.+!-]{1,60})\)")
 _OFFERED = re.compile(r"\(from versions: ([^)\n]{0,1800})\)?")
 _INDEXES = re.compile(r"Looking in (?:indexes|links): ([^\n]{1,900})")
+# uv takes the first index that has a project, and names it if that one lacks the release.
+_HINTS = 20
+_FIRST_INDEX = re.compile(
+    r"`[\w.-]{1,80}` was found on (https?://[^\s,]{1,300}), but not at the requested version"
+)
 _OPTION = re.compile(
     r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--index|--default-index)[ =]([^\s'\"]{1,300})"
 )
@@ -137,7 +142,8 @@ class Installation(NamedTuple):
     ``is_listed``: the installer saw the release, and only files for other Pythons or platforms; ``tags`` are the
     tags of these, as far as it shows them.
     ``is_past``: the package was installed later in the log. ``is_at_work``: an installer printed these lines.
-    ``is_offline``: no index answered: all that the installer saw follows from this.
+    ``is_offline``: no index answered: all that the installer saw follows from this. ``is_first_index``: uv asked one
+    index alone, because it was the first with the project, and names it.
     """
 
     tool: str = ""
@@ -159,6 +165,7 @@ class Installation(NamedTuple):
     is_past: bool = False
     is_at_work: bool = False
     is_offline: bool = False
+    is_first_index: bool = False
 
     @property
     def version(self) -> str:
@@ -193,7 +200,7 @@ def read_installation(text: str, line: int) -> Installation:
         specifier,
         file,
         source,
-        tuple(dict.fromkeys(_indexes(before, command))),
+        tuple(dict.fromkeys([*_indexes(before, command), *_first_index(after)])),
         None
         if offered is None
         else tuple(each for each in re.split(r"[, ]+", offered) if each not in ("none", "")),
@@ -208,6 +215,7 @@ def read_installation(text: str, line: int) -> Installation:
         _is_past(lines[line:], {name} if name else _names_in(command, [*before, *after])),
         _is_at_work([*before, *after[1:12]]) or bool(command),
         not (offered or "").replace("none", "").strip() and any(map(_OFFLINE.search, before[-12:])),
+        any(_first_index(after)),
     )
 
 
@@ -324,6 +332,13 @@ def _indexes(lines: list[str], command: str) -> Iterator[str]:
         if (found := _INDEXES.search(each)) is not None:
             yield from re.split(r"[, ]+", found[1].strip())
     yield from _OPTION.findall(command)
+
+
+def _first_index(lines: list[str]) -> Iterator[str]:
+    """The index that uv names because it took that one alone."""
+    found = _FIRST_INDEX.search(" ".join(" ".join(lines[:_HINTS]).split()))
+    if found is not None:
+        yield found[1]
 
 
 def _hashes(lines: list[str]) -> tuple[tuple[str, ...], str]:

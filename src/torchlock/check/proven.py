@@ -1,4 +1,4 @@
-"""What the wheels of the installed releases show about each other, if the installed builds are the proven ones."""
+"""What is proven about an installed companion: by its libraries, or by the wheels of both releases."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.knowledge.proofs import Cell
+
+
+def is_import_refused(context: CheckContext, name: str) -> bool:
+    """Whether the import of a package surely ends: each library of which it must load one lacks symbols.
+
+    That a library of the machine is missing proves nothing here, as it may be searched for elsewhere.
+    """
+    from torchlock.inspect.loading.imports import choices
+
+    groups = choices([each for each in context.attempts if each.package == name]).values()
+    return bool(groups) and all(any(each.outcome.undefined for each in group) for group in groups)
 
 
 def proof_of(context: CheckContext, name: str) -> Cell | None:

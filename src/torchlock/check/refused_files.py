@@ -13,7 +13,7 @@ from torchlock.errors import InputError
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY
-from torchlock.standards.filenames import platform_in, python_in
+from torchlock.standards.filenames import platform_in, python_in, tags_of
 from torchlock.target import Platform, Target
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def refused_file(
 
     None for a wheel that fits: then the pip of another Python refused it, or one that is too old for its tags.
     """
-    tags = "-".join(asked.file.removesuffix(".whl").split("-")[-3:])
+    tags = tags_of(asked.file)
     if target is not None and target.rank(tags) is not None:
         return None
     if target is not None and (later := _later_macos(tags, target)):

@@ -8,9 +8,28 @@ from torchlock.check.fix.torch_builds import public_build
 from torchlock.check.index_wheels import has_wheels
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.compatibility import CompatibilityTable
+from torchlock.knowledge.stack import backends
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
+    from torchlock.knowledge.stack import Backend
+
+
+def backend_of(context: CheckContext) -> Backend | None:
+    """The installed package by which torch uses the accelerator of another vendor; None if there is none.
+
+    A torch whose label or files name CUDA, ROCm or XPU is not one for such an accelerator.
+    """
+    build = context.build("torch")
+    if build is not None and (build.cuda or build.hip or build.xpu):
+        return None
+    return next((each for name, each in backends().items() if context.installed.get(name) is not None), None)
+
+
+def is_built_for_backend(context: CheckContext) -> bool:
+    """Whether the vendor of such a package built this torch: it does, and no label says that PyTorch did."""
+    backend = backend_of(context)
+    return backend is not None and backend.own and kind_of(context.labelled("torch")) is None
 
 
 def is_vendors(context: CheckContext, name: str) -> bool:
@@ -22,6 +41,8 @@ def is_vendors(context: CheckContext, name: str) -> bool:
     if copy is not None and copy.kind == "editable":
         return True
     if pin.version.local and kind_of(pin.version.local) is None:
+        return True
+    if name == "torch" and is_built_for_backend(context):
         return True
     return pin.version.is_prerelease or is_of_no_index(context, name)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.lock.build_machine import BuildMachine
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     import argparse
@@ -54,6 +54,9 @@ def machine_of(
             "--system-lib cuda-driver=none: without a driver no CUDA build uses the GPU",
             hint="use --accelerator cpu, or state the driver of the machine",
         )
+    if found.gpus and target.platform.system == "macos" and target.accelerator == "pypi":
+        console.say("note", f"--gpu {arguments.gpu} has no effect on macOS: no build of torch uses it there")
+        found = BuildMachine()
     return found._replace(driver=driver) if driver else found
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import re
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple
 from torchlock.target import PLATFORMS, SUPPORT_ENDS, Platform, PythonVersion
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ def pythons_in(text: str) -> list[str]:
     if any(each.count(".") != 1 or each.endswith("t") for each in match.groups()) or ends[0].minor > ends[1].minor:
         hint = "write the oldest and the newest minor release, like --python 3.10-3.13"
         raise InputError(f"--python: {text!r} is not a range of Python versions", hint=hint)
+    newest = max(SUPPORT_ENDS)
+    if ends[1].minor > newest:
+        hint = f"the newest Python that torchlock knows is 3.{newest}"
+        raise InputError(f"--python: the range {text!r} ends with an unknown Python", hint=hint)
     return [f"3.{minor}" for minor in range(ends[0].minor, ends[1].minor + 1)]
 
 

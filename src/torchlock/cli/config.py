@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock import __version__
 from torchlock.cli.config_files import current_folder, user_file
-from torchlock.cli.defaults import settings_of
+from torchlock.cli.defaults import Origin, settings_of
 from torchlock.cli.exit_codes import OK
+from torchlock.cli.named_targets import all_targets
 from torchlock.cli.parser import COMMANDS, is_option, parser_of
 from torchlock.cli.streams import write_whole
 from torchlock.errors import InputError
@@ -18,11 +20,9 @@ from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Sequence
 
     from torchlock.cli.config_files import Choice, ConfigFile
-    from torchlock.cli.defaults import Origin
     from torchlock.cli.streams import Console
 
 _DEFAULT = "default"
@@ -35,6 +35,7 @@ class Row(NamedTuple):
     name: str
     value: Any
     origin: Origin | None
+    line: int | None = None
 
     @property
     def source(self) -> str:
@@ -43,7 +44,7 @@ class Row(NamedTuple):
             return _DEFAULT
         if self.origin.file is None:
             return self.origin.variable
-        line = self.origin.file.line(self.name)
+        line = self.line or self.origin.file.line(self.name)
         return self.origin.file.shown + (f":{line}" if line else "")
 
     @property
@@ -71,6 +72,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return OK
     files = arguments.config_files
     if arguments.file is not None:
+        if not Path(arguments.file).exists():
+            raise InputError("there is no such file", path=arguments.file)
         files = arguments.finder.files(str(Path(arguments.file).parent.resolve()))
     rows = list(_rows([arguments.of] if arguments.of else COMMANDS, files))
     sys.stdout.write(_json(rows, files) if arguments.json else _text(rows, files, arguments))
@@ -100,6 +103,22 @@ def _rows(commands: Sequence[str], files: Sequence[ConfigFile]) -> Iterator[Row]
         for name, action in settings.options.items():
             value = settings.values.get(action.dest, action.default)
             yield Row(command, name, value, settings.origins.get(name))
+        if "target" in settings.options:
+            yield from _of_targets(command, files)
+
+
+def _of_targets(command: str, files: Sequence[ConfigFile]) -> Iterator[Row]:
+    """The values of the named targets, which replace those of the options on each of them.
+
+    Raises:
+        InputError: a table is invalid.
+    """
+    defaults = argparse.Namespace(config_files=files)
+    for target in all_targets(defaults):
+        for key, value in target.table.values.items():
+            if key != "name":
+                origin, line = Origin(file=target.table.file), target.table.line(key)
+                yield Row(command, f"target.{target.name}.{key}", value, origin, line)
 
 
 def _text(rows: Sequence[Row], files: Sequence[ConfigFile], arguments: argparse.Namespace) -> str:
@@ -144,4 +163,4 @@ def _source(row: Row) -> dict[str, Any]:
         return {"kind": _DEFAULT}
     if row.origin.file is None:
         return {"kind": "variable", "name": row.origin.variable}
-    return {"kind": "file", "path": row.origin.file.path, "line": row.origin.file.line(row.name)}
+    return {"kind": "file", "path": row.origin.file.path, "line": row.line or row.origin.file.line(row.name)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,23 +43,26 @@ class ConfigFile(NamedTuple):
     def folder(self) -> str:
         return os.path.dirname(self.path)
 
-    def line(self, name: str, item: int | None = None) -> int | None:
-        """The line of a key, or of one item of its array."""
+    def line(self, name: str, *item: int | str) -> int | None:
+        """The line of a key, or of one item of its array, or of a key in that item."""
         from torchlock.manifests.syntax.toml import Tree
 
         tree = Tree(self.text, self.shown)
-        rest = () if item is None else (item,)
         depth, spelled = len(self.keys), (name, name.replace("-", "_"))
         paths = [path for path in tree.keys if path[:depth] == self.keys and path[depth : depth + 1]]
         named = [path for path in paths if path[depth] in spelled]
+        found = [(*self.keys, each, *item) for each in spelled if (*self.keys, each, *item) in tree.keys]
+        if item and found:  # also in one table of several
+            return tree.line(*found[0])
         # Of a dotted key, the name is only a part of the path.
-        whole = [tree.line(*path, *rest) for path in named if not path[depth + 1 :]]
+        whole = [tree.line(*path, *item) for path in named if not path[depth + 1 :]]
         return max(filter(None, whole), default=None) or next((tree.line(*path) for path in named), None)
 
     def wrong(self, said: str, name: str, hint: str | None = None, item: int | None = None) -> InputError:
         """An error about a key, with its line. ``said`` begins with a space or a colon."""
         message = f"{TABLE}{said}" if self.keys else said.removeprefix(":").lstrip()
-        return InputError(message, path=self.shown, line=self.line(name, item), hint=hint)
+        line = self.line(name) if item is None else self.line(name, item)
+        return InputError(message, path=self.shown, line=line, hint=hint)
 
 
 class Choice(NamedTuple):
@@ -229,6 +233,10 @@ def _parsed(raw: bytes, path: str, shown: str, *, of_project: bool) -> ConfigFil
     learn(text)
     file = ConfigFile(path, shown, of_project, keys, values, text)
     targets = table.get("target")
+    if isinstance(targets, dict):
+        name = ".".join([*keys, "target"])
+        hint = f"write [[{name}]], with two brackets: each target is a table of a list"
+        raise InputError(f"[{name}] is a single table", path=shown, line=file.line("target"), hint=hint)
     if isinstance(targets, list) and all(isinstance(each, dict) for each in targets):
         file = file._replace(targets=targets)
         table = {name: value for name, value in table.items() if name != "target"}

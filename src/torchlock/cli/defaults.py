@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY, current_folder
+from torchlock.cli.config_files import NAMED_BY, current_folder
 from torchlock.errors import InputError, TorchlockError
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     import argparse
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
 
     from torchlock.cli.config_files import ConfigFile
 
-_PREFIX = "TORCHLOCK_"
+PREFIX = "TORCHLOCK_"
 # Options that only the command line and their own variables set.
 _ABOUT_FILES = frozenset({"config", "no-config"})
 # A shorter value may be in a message by chance.
 _TELLING = 5
+# Options whose value is an address: an index module refuses it, and does not know the option.
+_ADDRESSES = frozenset({"index-url", "extra-index-url", "builds-url"})
+# Options that exclude each other; the commands refuse two of them that are given together. A stronger source (the
+# command line) replaces what a weaker one (a file) sets.
+_EXCLUSIVE = (
+    *(("universal", "python"), ("universal", "platform"), ("universal", "target")),
+    *(("emit", "format"), ("offline", "refresh"), ("diff", "json")),
+)
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -99,6 +108,12 @@ class Settings:
         path = getattr(error, "path", None)
         for name, origin in self.origins.items():
             file = origin.file
+            if name in _ADDRESSES and isinstance(error, InputError) and path is None:
+                named = [at for at, item in enumerate(self._items(name)) if item and item in error.message]
+                if named and file is not None:
+                    return file.wrong(f" {name}: {error.message}", name, error.hint, named[0])
+                if named:
+                    return InputError(f"{origin.variable}: {error.message}", hint=error.hint)
             if file is None or not isinstance(self.values[self.options[name].dest], (str, list)):
                 continue
             for number, item in enumerate(self._items(name)):
@@ -192,16 +207,20 @@ def _options_of(parser: argparse.ArgumentParser, named_only: frozenset[str]) -> 
 def _rivals_in(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
     """For each option the options that it excludes."""
     found: dict[str, list[str]] = {}
-    for group in parser._mutually_exclusive_groups:
-        names = [action.option_strings[-1][2:] for action in group._group_actions]
+    groups = [
+        [action.option_strings[-1][2:] for action in group._group_actions]
+        for group in parser._mutually_exclusive_groups
+    ]
+    known = {option[2:] for option in parser._option_string_actions if option.startswith("--")}
+    for names in (*groups, *(pair for pair in _EXCLUSIVE if known.issuperset(pair))):
         for name in names:
-            found[name] = [other for other in names if other != name]
+            found.setdefault(name, []).extend(other for other in names if other != name)
     return found
 
 
 def variable_of(name: str) -> str:
     """The variable that sets an option."""
-    return NAMED_BY if name == "config" else _PREFIX + name.upper().replace("-", "_")
+    return NAMED_BY if name == "config" else PREFIX + name.upper().replace("-", "_")
 
 
 def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str, object], bool]) -> None:
@@ -290,34 +309,6 @@ def _fits(value: object, action: argparse.Action) -> bool:
     if _is_number(value) or action.type is float:
         return _is_number(value) and action.type is float
     return not isinstance(value, (bool, list, dict))
-
-
-# Variables of the tests are excluded.
-_VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
-# Variables that are not about the options of a command.
-_OTHERS = {_PREFIX + "CACHE_DIR", _PREFIX + "DATA_DIR", NAMED_BY, FORBIDDEN_BY}
-
-
-def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
-    """The ``TORCHLOCK_*`` variables that name no option, each with the variable that was probably meant, or "".
-
-    ``commands`` creates the parsers of all commands; it is called only if there is a variable to look up.
-    """
-    names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)} - _OTHERS
-    if not names:
-        return {}
-    from difflib import get_close_matches
-
-    known = {
-        variable_of(option[2:])
-        for parser in commands()
-        for action in parser._actions
-        for option in action.option_strings
-        if option.startswith("--") and action.dest != "help"
-    }
-    plain = [name.removeprefix(_PREFIX) for name in known]
-    near = {name: get_close_matches(name.removeprefix(_PREFIX), plain, 1, 0.8) for name in sorted(names - known)}
-    return {name: _PREFIX + meant[0] if meant else "" for name, meant in near.items()}
 
 
 def _takes(action: argparse.Action | None, value: object) -> bool:

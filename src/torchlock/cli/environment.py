@@ -194,7 +194,7 @@ def current_folder() -> str:
     try:
         return os.getcwd()  # noqa: PTH109 (a text: paths here are compared by os.path)
     except OSError:
-        raise InputError("the current folder does not exist any more", hint="change to another folder") from None
+        raise InputError("the current folder no longer exists", hint="change to another folder") from None
 
 
 def _accelerator(name: str | None) -> str | None:

@@ -62,6 +62,15 @@ class ExistingLock:
             error.hint = "use --upgrade to write a new lock without reading the old one"
             raise
 
+    @cached_property
+    def text(self) -> str:
+        """What the file contains; "" if there is none."""
+        if not self._exists:
+            return ""
+        from torchlock.manifests.text import read_text
+
+        return read_text(str(self._path))
+
     @property
     def kind(self) -> str:
         """The format of the file."""
@@ -84,13 +93,33 @@ class ExistingLock:
         """The versions to explain the changes of: those of the file on a target, and of other locks."""
         from torchlock.lock.model import Previous
 
-        pins = {**others, **(self.pin_set.versions_on(target) if self.pin_set is not None else {})}
-        return Previous(pins, self.build) if pins else None
+        if self.pin_set is None:
+            return Previous(others, self.build_on(target)) if others else None
+        pins = {**others, **self.pin_set.versions_on(target)}
+        elsewhere = {pin.name: (pin.version, pin.marker) for pin in self.pin_set.pins if pin.name not in pins}
+        named = {name: found for name, found in elsewhere.items() if found[0][:1].isdigit() and found[1]}
+        return Previous(pins, self.build_on(target), named)
 
     @property
     def build(self) -> str:
         """The build (``pypi``, ``cu128``); "" if torchlock has not written the file."""
         return "" if self._comments is None else self._comments.label or "pypi"
+
+    def build_on(self, target: Target) -> str:
+        """The build that the pins on a target are of; "" if torchlock has not written the file.
+
+        A lock for many targets may state several builds. Then the labels of the pins decide.
+        """
+        builds = self.build.split(",")
+        if len(builds) == 1 or self.pin_set is None:
+            return self.build
+        from torchlock.knowledge.stack import FAMILY
+
+        pins = self.pin_set.versions_on(target)
+        labels = [pins[name].partition("+")[2] for name in FAMILY if name in pins]
+        if not labels:
+            return self.build_beside(target.accelerator)
+        return next((label for label in labels if label in builds), "pypi" if "pypi" in builds else builds[0])
 
     def build_beside(self, label: str) -> str:
         """The build that the pins for the build ``label`` were locked for; ``label`` if the file states none.
@@ -116,11 +145,13 @@ class ExistingLock:
             )
         return found
 
-    def changes(self, build: str, base: Base | None) -> list[str]:
+    def changes(self, target: Target, base: Base | None) -> list[str]:
         """Notes on what a lock for another build, or for no base, changes."""
         notes = []
-        if self.build and self.build_beside(build) != build:
-            change = f"the build changes from {self.build} to {build}"
+        before, build = self.build_on(target), target.accelerator
+        if before and before != build:
+            keeping = f" (to keep it, add --accelerator {before})" if before != "pypi" else ""
+            change = f"the build changes from {before} to {build}{keeping}"
             notes.append(f"{change}: nvidia, cuda and triton packages change with it")
         kind, name = ("", "") if self._comments is None else self._comments.base
         if base is None and kind in _OPTIONS:
@@ -142,9 +173,7 @@ class ExistingLock:
         if not self._exists:
             return None
         from torchlock.manifests.lock_comments import read_lock_comments
-        from torchlock.manifests.text import read_text
         from torchlock.report.own_outputs import is_own_lock
 
-        text = read_text(str(self._path))
-        found = read_lock_comments(text)
-        return found if found.label or is_own_lock(text) else None
+        found = read_lock_comments(self.text)
+        return found if found.label or is_own_lock(self.text) else None

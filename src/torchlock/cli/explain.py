@@ -11,7 +11,7 @@ from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.knowledge import registry
-from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stories import story as story_of
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
@@ -239,17 +239,26 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
     from packaging.version import Version
 
     from torchlock.knowledge.judge import NamedVersion
+    from torchlock.knowledge.rules import substitute_cuda
+    from torchlock.matrix.judging import requirement_in_words
 
     for name in story.packages:
         pin = pins[name]
-        for statement in matrix.statements_for(NamedVersion(name, Version(pin.version)), target):
-            said = [dependency for dependency in statement.needs if dependency.name in story.packages]
-            if said:
+        pinned = NamedVersion(name, Version(pin.version), build=pin.build or None)
+        for statement in matrix.statements_for(pinned, target):
+            needs = [substitute_cuda(each, pinned.build) for each in statement.needs if _is_told(each.name, story)]
+            if needs:
+                said = " and ".join(requirement_in_words(each.name, each.specifier) for each in needs)
                 story.steps.append(
-                    f"{name} {pin.version} needs {', '.join(map(str, said))}, because {statement.because} "
+                    f"{name} {pin.version} needs {said}, because {statement.because} "
                     f"({statement.rule}, {statement.kind})."
                 )
                 story.sources.update((source, matrix.source(source)) for source in statement.sources)
+
+
+def _is_told(needed: str, story: Story) -> bool:
+    """Whether a story is about what is needed: one of its packages, or the CUDA version of its torch."""
+    return ("torch" if needed == BUILD_CUDA else needed) in story.packages
 
 
 def _add_proofs(story: Story, pins: Mapping[str, str], target: Target, matrix: Matrix) -> None:

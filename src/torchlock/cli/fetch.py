@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from torchlock.cli.fetch_plan import Order, plan_of
 from torchlock.cli.fetch_report import as_json, conclude, counted, listed, tell_of_amount, tell_of_missing
 from torchlock.errors import InputError
 from torchlock.fetching.bringing import Progress, Result, bring, megabytes
-from torchlock.fetching.locks import read_lock_file
+from torchlock.fetching.locks import LockFile, read_lock_file
 from torchlock.fetching.offline import offline_lock, offline_name
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from torchlock.cli.fetch_plan import Plan
     from torchlock.cli.streams import Console
-    from torchlock.fetching.locks import LockFile
     from torchlock.target import Target
 
 
@@ -55,6 +55,23 @@ def check_wheelhouse(arguments: argparse.Namespace) -> None:
     for name in ("check", "diff", "dry_run", "no_hashes", "emit"):
         if getattr(arguments, name):
             raise InputError(f"--wheelhouse and --{name.replace('_', '-')} exclude each other")
+    folder = Path(arguments.wheelhouse)
+    _refuse_folder(folder, "name another folder with --wheelhouse")
+    kind = "pylock" if arguments.output.endswith(".toml") else "requirements"
+    _refuse_foreign([LockFile(arguments.output, kind, "", ())], folder, "name another folder with --wheelhouse")
+
+
+def _refuse_folder(folder: Path, hint: str) -> None:
+    """Refuse a folder that cannot be made or written.
+
+    Raises:
+        InputError: it, or one that it is in, is a file; or this user may not write there.
+    """
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise InputError("is not a folder", path=str(there), hint=hint)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError("cannot be written (Permission denied)", path=str(there), hint=hint)
 
 
 def fill_wheelhouse(paths: Sequence[str], arguments: argparse.Namespace, console: Console) -> int:
@@ -86,6 +103,8 @@ def fetch(order: Order, console: Console) -> int:
     console.clear()
     for note in dict.fromkeys(note for lock in locks for note in lock.notes):
         console.say("note", note)
+    for warning in plan.warnings:
+        console.say("warning", warning)
     if order.dry_run:
         sys.stdout.write(as_json(order, plan, []) if order.as_json else "".join(listed(plan)))
         known = sum(found.wanted.size or 0 for found in plan.founds)
@@ -93,7 +112,7 @@ def fetch(order: Order, console: Console) -> int:
         return tell_of_missing(plan, [], console)
     tell_of_amount(plan, order, console)
     folder = Path(order.folder)
-    _refuse_foreign(locks, folder)
+    _refuse_foreign(locks, folder, "name another folder with -o")
     results = _brought(plan, folder, order, console)
     code = tell_of_missing(plan, results, console)
     names = _finish(plan, results, folder, whole=code == OK)
@@ -103,11 +122,14 @@ def fetch(order: Order, console: Console) -> int:
     return code
 
 
+_LOCKS = ("pylock.toml", "requirements.txt", "uv.lock", "poetry.lock", "pdm.lock")
+
+
 def _default() -> list[str]:
-    found = [name for name in ("pylock.toml", "requirements.txt") if Path(name).is_file()][:1]
+    found = [name for name in _LOCKS if Path(name).is_file()][:1]
     if not found:
         raise InputError(
-            "nothing to fetch: no lock was given, and there is no pylock.toml or requirements.txt here",
+            f"nothing to fetch: no lock was given, and none of {', '.join(_LOCKS)} is here",
             hint="name a lock: torchlock fetch requirements.txt",
         )
     return found
@@ -138,12 +160,10 @@ def _refuse_names(locks: Sequence[LockFile], order: Order) -> None:
                 f"{other} and {lock.path} have the same name, and the folder gets a copy of each",
                 hint="fetch each of them into a folder of its own",
             )
-    folder = Path(order.folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError("is not a folder", path=order.folder, hint="name a folder with -o")
+    _refuse_folder(Path(order.folder), "name another folder with -o")
 
 
-def _refuse_foreign(locks: Sequence[LockFile], folder: Path) -> None:
+def _refuse_foreign(locks: Sequence[LockFile], folder: Path, hint: str) -> None:
     """Refuse to replace files of other programs.
 
     Raises:
@@ -161,7 +181,6 @@ def _refuse_foreign(locks: Sequence[LockFile], folder: Path) -> None:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", path=str(folder)) from error
     if foreign is not None:
-        hint = "name another folder with -o"
         raise InputError("cannot be replaced, because torchlock did not write it", path=str(foreign), hint=hint)
 
 
@@ -205,10 +224,7 @@ def _finish(plan: Plan, results: Sequence[Result], folder: Path, *, whole: bool)
         write_pages(folder, results)
         names = []
         for lock, packages in zip(plan.locks, plan.packages, strict=True) if whole else ():
-            brought = {
-                number: {each for found in founds for each in found.wanted.hashes}
-                for number, founds in packages.items()
-            }
+            brought = {number: [found.wanted for found in founds] for number, founds in packages.items()}
             left_out = {number for number, founds in packages.items() if not founds}
             names.append(offline_name(lock))
             write_whole(folder / names[-1], offline_lock(lock, brought, left_out))

@@ -32,12 +32,16 @@ class Order(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The files of the locks. ``packages`` are, for each lock, the files of its packages by their number."""
+    """The files of the locks. ``packages`` are, for each lock, the files of its packages by their number.
+
+    ``warnings`` say which targets a lock was not made for, if installers take it there all the same.
+    """
 
     locks: Sequence[LockFile]
     packages: Sequence[dict[int, list[Found]]]
     missing: Sequence[Missing]
     settings: IndexSettings
+    warnings: Sequence[str] = ()
 
     @property
     def founds(self) -> list[Found]:
@@ -55,10 +59,14 @@ def plan_of(locks: Sequence[LockFile], order: Order, console: Console) -> Plan:
     from torchlock.index.settings import combine
 
     missing: list[Missing] = []
+    warnings: list[str] = []
     packages, every = [], []
     for lock in locks:
         settings, sources = _sources(lock, order, console)
         excluded = [(target, why) for target in order.targets if (why := lock.why_not(target))]
+        if lock.kind == "requirements":  # an installer does not check that
+            warnings += [f"{lock.path}: {why}; what another target needs may be missing" for _, why in excluded]
+            excluded = []
         missing += [Missing(lock.path, 0, "", why) for _, why in excluded]
         targets = [each for each in order.targets if all(each != target for target, _ in excluded)]
         locator = Locator(sources, targets)
@@ -69,7 +77,7 @@ def plan_of(locks: Sequence[LockFile], order: Order, console: Console) -> Plan:
         missing += locator.missing
         # The credentials of each index are needed for its files.
         every.append(replace(settings, extra_index_urls=settings.index_urls, index_url=None))
-    return Plan(locks, packages, missing, combine(every))
+    return Plan(locks, packages, missing, combine(every), warnings)
 
 
 def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSettings, list[Callable[[], Index]]]:
@@ -77,6 +85,7 @@ def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSetti
     from functools import partial
 
     from torchlock.index import read_settings
+    from torchlock.index.course import Course
     from torchlock.index.lazy_indexes import LazyIndexes
 
     by_kind: dict[str, list[str]] = {}
@@ -97,6 +106,7 @@ def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSetti
         cache_dir=order.cache_dir,
         build=False,
         report=console.progress,
+        course=Course(),
     )
     sources: list[Callable[[], Index]] = [partial(indexes.only, url) for url in settings.index_urls]
     if settings.find_links:

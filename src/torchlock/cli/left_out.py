@@ -58,7 +58,7 @@ def print_left_out(found: Sequence[LeftOut], count: int, console: Console, *, pa
             where = f" on {target_words(targets)}" if len(nearest) > 1 else ""
             if text:
                 console.line(f"    the newest set{where} is {text}")
-    if not partial:
+    if not partial and len(found) < count:
         console.say("hint", "--partial locks the other targets")
 
 

@@ -11,7 +11,7 @@ from torchlock.cli.lock_files import with_fields
 from torchlock.cli.lock_inputs import check_usage, existing_lock, inputs_of, refuse_output
 from torchlock.cli.lock_output import with_wheelhouse, write_one
 from torchlock.cli.lock_upgrades import refuse_unknown
-from torchlock.cli.lock_warnings import warn, warn_of_empty_lock, warn_of_unused_overrides
+from torchlock.cli.lock_warnings import warn, warn_of_empty_lock
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict
 
@@ -65,11 +65,10 @@ def _lock_one(arguments: argparse.Namespace, common: Common, console: Console) -
         return FOUND
     result = completed(run, result, machine, choice)
     console.clear()
-    for note in [*existing.changes(arguments.accelerator, common.base), *result.notes, *sources.notes]:
+    for note in [*existing.changes(result.target, common.base), *result.notes, *sources.notes]:
         console.say("note", note)
     before = existing.pin_set.by_name if existing.pin_set is not None else {}
     refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
-    warn_of_unused_overrides(inputs, result, console)
     warn(arguments, result, console)
     code = write_one(result, arguments, inputs, sources, system, common.matrix, console, existing)
     return with_wheelhouse(code, [arguments.output or ""], arguments, console)

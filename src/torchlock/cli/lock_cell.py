@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.cli.build_machine import machine_of, on_machine
 from torchlock.cli.lock_inputs import options_of, pins_of_locks
@@ -14,6 +14,7 @@ from torchlock.cli.sources import open_sources, with_indexes
 from torchlock.cli.target import target_of
 from torchlock.lock import with_files_of_hashes
 from torchlock.lock.package_sources import settled
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     import argparse

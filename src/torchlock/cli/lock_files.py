@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from torchlock.cli.cells import Cell
 
 FIELDS = ("python", "platform", "accelerator", "target")
-_FIELD = re.compile(r"\{([^{}]*)\}")
+_FIELD = pattern(r"\{([^{}]*)\}")
 
 
 class LockFile(NamedTuple):
@@ -31,10 +33,14 @@ def with_fields(arguments: argparse.Namespace, cell: Cell) -> argparse.Namespace
     Raises:
         InputError: the name has an unknown field, or one that is empty for this target.
     """
-    if arguments.output is None or "{" not in arguments.output:
+    if arguments.output is None or not re.search(r"[{}]", arguments.output):
         return arguments
     name = Path(arguments.output).name
     pylock = name.startswith("pylock.") and name.endswith(".toml")
+
+    if re.search(r"[{}]", _FIELD.sub("", name)):
+        hint = "write a field like {accelerator}"
+        raise InputError(f"-o {arguments.output}: a brace has no partner", hint=hint)
 
     def value(match: re.Match[str]) -> str:
         field = match[1]

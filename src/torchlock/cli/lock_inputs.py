@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from torchlock.errors import InputError
 from torchlock.lock import Options
 from torchlock.lock.inputs import merge
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.patterns import pattern
+from torchlock.records import replace
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from torchlock.solve.sharing import Sharing
     from torchlock.target import Target
 
+# Names of files that list requirements.
+_TEXT_FILE = re.compile(r"(?i)\.(in|txt|toml|cfg|lock|ya?ml|py|json)$")
 # The names that PEP 751 allows.
-_PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
+_PYLOCK = pattern(r"pylock(\.[^.]+)?\.toml")
 
 
 def check_usage(arguments: argparse.Namespace, console: Console) -> None:
@@ -83,6 +86,7 @@ def _is_constraints(path: str) -> bool:
 def inputs_of(arguments: argparse.Namespace) -> Inputs:
     """All that is asked for: on the command line, and in files."""
     files = _files(arguments)
+    _refuse_files(arguments.requirements)
     asked = [parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
     upgraded = upgraded_packages(arguments)
     own = Inputs(requirements=asked, constraints=[written for written in upgraded.values() if written])
@@ -90,6 +94,21 @@ def inputs_of(arguments: argparse.Namespace) -> Inputs:
         own = merge(own, *_read(files, arguments))
         refuse_overridden({name: _specifier(written) for name, written in upgraded.items()}, own)
     return own
+
+
+def _refuse_files(requirements: Sequence[str]) -> None:
+    """Refuse a text file that is given as a requirement: its lines are meant.
+
+    Raises:
+        InputError: there is one.
+    """
+    from torchlock.standards.filenames import is_distribution
+
+    for text in requirements:
+        if _TEXT_FILE.search(text) and not is_distribution(text) and Path(text).is_file():
+            raise InputError(
+                f"{text} is a file, not a requirement", hint=f"to lock what it asks for, use -r {text}"
+            )
 
 
 def _specifier(written: ParsedRequirement | None) -> str:
@@ -107,7 +126,8 @@ def _files(arguments: argparse.Namespace) -> list[str]:
         files = input_files(files)
     if files:
         files = _without_locks(files, alone=not arguments.requirements)
-    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
+    asked = arguments.extras or arguments.groups or arguments.all_extras or arguments.all_groups
+    if asked and not files:
         raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
     return files
 
@@ -132,7 +152,11 @@ def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Input
 
     for file in files:
         found = read_inputs(
-            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
+            file,
+            extras=arguments.extras,
+            groups=arguments.groups,
+            all_extras=arguments.all_extras,
+            all_groups=arguments.all_groups,
         )
         yield _named("requirement", file, found, arguments)
     for file in arguments.constraints:

@@ -12,7 +12,7 @@ from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
 from torchlock.cli.lock_inputs import existing_lock, is_pylock, refuse_output
-from torchlock.cli.lock_output import Rendered, command_of, page_lines, with_wheelhouse, write
+from torchlock.cli.lock_output import Rendered, command_of, page_lines, render_one, with_wheelhouse, write
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn_of_empty_lock
 from torchlock.cli.sources import SourcePool
@@ -142,7 +142,22 @@ class _Many:
             again,
             lambda lock: lock.target.python[:2] if fork == "python" else None,
         )
+        self._tell_held_back(solved, locks)
         return [each._replace(lock=lock) for each, lock in zip(solved, locks, strict=True)]
+
+    def _tell_held_back(self, solved: Sequence[_Solved], locks: Sequence[Lock]) -> None:
+        """Say which targets have an older torch than they could have, because others have no newer one."""
+        from torchlock.lock.common import versions_of
+        from torchlock.report.targets import target_words
+
+        held: dict[tuple[str, str], list[Target]] = {}
+        for each, lock in zip(solved, locks, strict=True):
+            best, now = versions_of(each.lock).get("torch"), versions_of(lock).get("torch")
+            if best is not None and now is not None and now.release < best.release:
+                held.setdefault((now.public, best.public), []).append(lock.target)
+        for (had, could), targets in held.items():
+            said = f"torch {had} in place of {could}, to share versions (--fork newest: each has its newest)"
+            self._console.say("note", f"{target_words(targets)}: {said}")
 
     def _completed(self, each: _Solved) -> Lock:
         choice = each.opened.choice
@@ -238,14 +253,22 @@ class _Many:
         sources = [each.opened.runs.run(each.label).sources for each in members]
         options = dict.fromkeys(line for each in sources for line in each.option_lines)
         command = command_of(arguments.argv)
-        if arguments.emit:
+        if len(file.cells) == 1:  # as if it were locked alone
+            inputs, system = self._common.inputs, members[0].opened.system
+            text = render_one(members[0].lock, arguments, inputs, sources[0], system, matrix)
+        elif arguments.emit:
             text = self._emitted(file, members, options)
         elif is_pylock(arguments):
             lock = self._joined(file, members)
             from torchlock.report import pylock_toml
 
             text = pylock_toml.render_many(
-                lock, address=sources[0].address, command=command, data_date=matrix.date, update=matrix.update
+                lock,
+                address=sources[0].address,
+                command=command,
+                data_date=matrix.date,
+                update=matrix.update,
+                scopes=self._common.inputs.scopes,
             )
         else:
             from torchlock.report import requirements_many

@@ -6,13 +6,14 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.lock_changes import LockChanges
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.streams import write_whole
+from torchlock.records import NamedTuple
 from torchlock.redaction import MASK, masked, one_line
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ _TRANSIENT = {
     "--refresh",
     "--json",
 }
-_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--upgrade-group", "--color", "--cache-dir", "--wheelhouse"}
+_TRANSIENT_WITH_VALUE = {
+    *("-P", "--upgrade-package", "--upgrade-group"),
+    *("--color", "--cache-dir", "--deadline", "--wheelhouse"),
+}
 
 
 class Rendered(NamedTuple):
@@ -84,7 +88,7 @@ def write_one(
             changes=changes,
         )
 
-    text = _render(result, arguments, sources, system, matrix)
+    text = render_one(result, arguments, inputs, sources, system, matrix)
     rendered = Rendered(text, len(result.pins), str(result.target), result.moves, describe)
     return write(rendered, arguments, inputs, console, existing)
 
@@ -94,6 +98,10 @@ def write(
 ) -> int:
     """Write a lock to its file or to standard output, report what changed, and return the exit code."""
     text = rendered.text
+    if is_pylock(arguments) and existing.text:
+        from torchlock.report.pylock_kept import with_kept_keys
+
+        text = with_kept_keys(text, existing.text)
     changes = LockChanges(existing, text, rendered.moves, arguments)
     if arguments.check or arguments.diff:
         if changes.found or not arguments.check:
@@ -113,10 +121,25 @@ def write(
     if written:
         count = "1 package" if rendered.pins == 1 else f"{rendered.pins} packages"
         console.say("note", f"{count} locked in {arguments.output} for {rendered.for_what}")
+        if inputs.scopes and is_pylock(arguments):
+            console.say("note", _parts(arguments.output, inputs.scopes))
         if replaced:
             console.say("note", f"the lock replaced {arguments.output}, which torchlock had not written")
     changes.tell(console, written=written)
     return OK
+
+
+def _parts(path: str, scopes: Sequence[str]) -> str:
+    """How to install the extras and groups of a pylock.toml."""
+    from torchlock.manifests.syntax.lock_markers import names_of
+
+    extras, groups = (names_of(kind, scopes) for kind in ("extra", "group"))
+    pip = ["pip", "install", "-r", f"{path}[{','.join(extras)}]" if extras else path]
+    pip += [word for group in groups for word in ("--group", f"{path}:{group}")]
+    uv = ["uv", "pip", "install", "-r", path]
+    uv += [word for extra in extras for word in ("--extra", extra)]
+    uv += [word for group in groups for word in ("--group", group)]
+    return f"extras and groups are installed only if they are named: {shlex.join(pip)}; or {shlex.join(uv)}"
 
 
 def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Lock:
@@ -129,9 +152,15 @@ def hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Loc
     return with_hashes(result, sources.sha256)
 
 
-def _render(
-    result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, matrix: Matrix
+def render_one(
+    result: Lock,
+    arguments: argparse.Namespace,
+    inputs: Inputs,
+    sources: Sources,
+    system: System | None,
+    matrix: Matrix,
 ) -> str:
+    """The text of the lock of one target."""
     command = command_of(arguments.argv)
     if arguments.emit:
         from torchlock.lock.joined import join
@@ -144,8 +173,14 @@ def _render(
     if is_pylock(arguments):
         from torchlock.report import pylock_toml
 
-        date, update = matrix.date, matrix.update
-        return pylock_toml.render(result, address=sources.address, command=command, data_date=date, update=update)
+        return pylock_toml.render(
+            result,
+            address=sources.address,
+            command=command,
+            data_date=matrix.date,
+            update=matrix.update,
+            scopes=inputs.scopes,
+        )
     from torchlock.report import requirements_txt
 
     return requirements_txt.render(

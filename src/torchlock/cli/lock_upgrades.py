@@ -32,7 +32,12 @@ def upgraded_packages(arguments: argparse.Namespace) -> dict[str, ParsedRequirem
                 hint="like -P torch or -P torch==2.8.0",
             )
         origin = Origin(None, None, f"--upgrade-package {text}")
-        written = parse_requirement(text, origin) if match[2] else None
+        try:
+            written = parse_requirement(text, origin) if match[2] else None
+        except InputError:
+            version = str(match[2]).removeprefix("==").strip()
+            said = f"--upgrade-package: {version!r} is not a version of {match[1]}"
+            raise InputError(said, hint=f"like -P {match[1]}==2.8.0") from None
         name = normalise(match[1])
         if found.setdefault(name, written) != written:
             raise InputError(f"--upgrade-package names {name} twice", hint="use only one of them")

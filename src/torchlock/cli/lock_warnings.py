@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
     from torchlock.lock import Lock, Pin
-    from torchlock.terms import Inputs
 
 
 def warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
     files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
     console.say("warning", f"no requirement of {files} is selected, so the lock is empty")
-    console.say("hint", "to lock extras or groups of a project, use --extra NAME, --all-extras or --group NAME")
+    console.say(
+        "hint",
+        "to lock extras or groups of a project, use --extra NAME, --all-extras, --group NAME or --all-groups",
+    )
 
 
 def warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None:
@@ -56,19 +58,6 @@ def _way_to_hashes(result: Lock, bare: Collection[str], arguments: argparse.Name
     if arguments.offline:
         return "run without --offline, so that the page of the index is asked; or use --no-hashes"
     return "the page of the index states none, or could not be asked; use --no-hashes for a lock that pip installs"
-
-
-def warn_of_unused_overrides(inputs: Inputs, result: Lock, console: Console) -> None:
-    """Report overrides of packages that the lock does not contain."""
-    from torchlock.standards.names import normalise
-
-    names = {normalise(pin.name) for pin in result.pins if pin.version}
-    for written in inputs.overrides:
-        if written.requirement is not None and normalise(written.requirement.name) not in names:
-            line = written.origin.text.strip()
-            console.say(
-                "note", f"{written.origin}: the override {line} has no effect: nothing requires the package"
-            )
 
 
 def _has_hash(pin: Pin) -> bool:

@@ -91,10 +91,8 @@ def _delivered(code: int, output: SafeStream, console: Console, written: Ledger)
 def _warn_of_unused_variables(arguments: argparse.Namespace, console: Console) -> None:
     """Report environment variables that name no option."""
     for name, near in arguments.unused_variables.items():
-        if near:
-            console.say("warning", f"unknown environment variable {name}; did you mean {near}?")
-        elif arguments.verbose:
-            console.say("note", f"unknown environment variable {name}")
+        meant = f"; did you mean {near}?" if near else ""
+        console.say("warning", f"unknown environment variable {name}{meant}")
 
 
 def _unusable(error: Exception, console: Console) -> int:

@@ -93,6 +93,9 @@ def _ranges(texts: Sequence[str]) -> dict[str, str]:
         if requirement is None or name not in ("torch", *COMPANIONS):
             known = ", ".join(("torch", *COMPANIONS))
             raise InputError(f"the matrix has no column for {text!r}", hint=f"it is about {known}")
+        if requirement.extras:
+            extras = ",".join(sorted(requirement.extras))
+            raise InputError(f"{text!r}: the matrix knows no extras", hint=f"leave [{extras}] out")
         if requirement.marker or "+" in str(requirement.specifier):
             hint = "state the target with --python and --platform, and the build with --accelerator"
             raise InputError(f"{text!r}: a marker or a build label is not a range of releases", hint=hint)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.cli.sources import root_of_builds
 from torchlock.errors import WrongTarget
+from torchlock.records import NamedTuple, replace
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:
@@ -130,4 +130,5 @@ def _is_requested(scope: str, arguments: argparse.Namespace) -> bool:
 
     kind, _, name = scope.partition(":")
     asked = arguments.extras if kind == "extra" else arguments.groups
-    return (kind == "extra" and arguments.all_extras) or name in map(normalise, asked)
+    every = arguments.all_extras if kind == "extra" else kind == "group" and arguments.all_groups
+    return every or name in map(normalise, asked)

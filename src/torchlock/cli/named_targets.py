@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.project import objection, placed
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torchlock.cli.config_files import ConfigFile
 
@@ -27,10 +28,11 @@ _OPTIONS = [f"--{name}" for name in KEYS]
 
 
 class NamedTarget(NamedTuple):
-    """One table: its name, and the arguments of the command with its values."""
+    """One table: its name, the arguments of the command with its values, and the table itself."""
 
     name: str
     arguments: argparse.Namespace
+    table: _Table
 
 
 def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
@@ -43,7 +45,7 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
     stated = [option for option in _OPTIONS if option in written]
     if not arguments.targets and (stated or arguments.universal or _has_base(arguments)):
         return []
-    found = [_target(table, arguments) for table in _tables(arguments)]
+    found = all_targets(arguments)
     if not arguments.targets:
         return found
     by_name = {target.name: target for target in found}
@@ -74,6 +76,21 @@ def _unknown(name: str, known: Sequence[str]) -> InputError:
     return InputError(f"--target: there is no target {shortened(name)!r}{meant}", hint=hint)
 
 
+def all_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
+    """All targets of the strongest configuration file that has some.
+
+    Raises:
+        InputError: a table is invalid, or two have the same name.
+    """
+    found: list[NamedTarget] = []
+    for table in _tables(arguments.config_files):
+        target = _target(table, arguments)
+        if any(target.name == other.name for other in found):
+            raise table.wrong(f"the name {target.name!r} is used twice", "each target needs its own name", "name")
+        found.append(target)
+    return found
+
+
 class _Table(NamedTuple):
     """One table with its place, for messages."""
 
@@ -81,16 +98,21 @@ class _Table(NamedTuple):
     file: ConfigFile
     number: int
 
-    def wrong(self, said: str, hint: str | None = None) -> InputError:
-        """An error about this table, with its line."""
-        name = ".".join([*self.file.keys, "target"])
-        line = self.file.line("target", self.number)
+    def line(self, key: str = "") -> int | None:
+        """The line of a key; of the table without one, or if the key has none."""
+        return (self.file.line("target", self.number, key) if key else None) or self.file.line(
+            "target", self.number
+        )
+
+    def wrong(self, said: str, hint: str | None = None, key: str = "") -> InputError:
+        """An error about a key of this table, with its line."""
+        name, line = ".".join([*self.file.keys, "target"]), self.line(key)
         return InputError(f"[[{name}]]: {said}", path=self.file.shown, line=line, hint=hint)
 
 
-def _tables(arguments: argparse.Namespace) -> list[_Table]:
+def _tables(files: Iterable[ConfigFile]) -> list[_Table]:
     """The tables of the strongest configuration file that has some."""
-    for file in arguments.config_files:
+    for file in files:
         if file.targets:
             return [_Table(table, file, number) for number, table in enumerate(file.targets)]
     return []
@@ -104,27 +126,30 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
     """
     name = table.values.get("name")
     if not isinstance(name, str) or not name or not name.replace("-", "").replace("_", "").isalnum():
-        raise table.wrong("a target needs a name of letters, digits, - and _", 'like name = "gpu-box"')
+        said = "a target needs a name of letters, digits, - and _"
+        raise table.wrong(said, 'like name = "gpu-box"', "name")
     values = dict(vars(arguments))
     for key, value in table.values.items():
         if key == "name":
             continue
         if key not in KEYS:
-            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(KEYS)}")
+            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(KEYS)}", str(key))
         attribute, many = KEYS[key]
         items = value if many and isinstance(value, list) else [value]
+        if not items:
+            raise table.wrong(f"{key} = [] names no value", f"leave {key} out, or name one", key)
         if not all(isinstance(item, str) for item in items):
             hint = f'write it in quotes: {key} = "{value}"' if isinstance(value, (int, float)) else None
-            raise table.wrong(f"{key} = {value!r} is not a string", hint)
+            raise table.wrong(f"{key} = {value!r} is not a string", hint, key)
         items = [placed(key, item, table.file.folder) for item in items]
         if table.file.of_project and (said := objection(key, items, table.file.folder)):
-            raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line")
+            raise table.wrong(f"{key} = {value!r}: {said}", f"use --{key} on the command line", key)
         values[attribute] = items if many else items[0]
         try:
             _check(key, items)
         except InputError as error:
-            raise table.wrong(error.message.removeprefix("--"), error.hint) from error
-    return NamedTarget(name, argparse.Namespace(**values))
+            raise table.wrong(error.message.removeprefix("--"), error.hint, key) from error
+    return NamedTarget(name, argparse.Namespace(**values), table)
 
 
 def _check(key: str, values: Sequence[str]) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
 from torchlock.cli.config_files import Choice, Finder, current_folder
-from torchlock.cli.defaults import settings_of, unused_variables
+from torchlock.cli.defaults import settings_of
 from torchlock.cli.options.shared import add_configuration, add_messages
+from torchlock.cli.unused_variables import unused_variables
 from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
@@ -55,7 +56,20 @@ class _Once(argparse._StoreAction):
     A parser, and so each of its actions, parses only one command line.
     """
 
-    _given: tuple[str, Any] | None = None
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        if option is not None:
+            _refuse_second(parser, self.dest, values, f"{option} {values}")
+        super().__call__(parser, namespace, values, option)
+
+
+class _OnceConst(argparse._StoreConstAction):
+    """An option that stands for a value of another one, as --json for --format json."""
 
     def __call__(
         self,
@@ -65,12 +79,21 @@ class _Once(argparse._StoreAction):
         option: str | None = None,
     ) -> None:
         if option is not None:
-            if self._given is not None and self._given[1] != values:
-                name, value = self._given
-                twice = f"{name} {value} and {option} {values}"
-                raise InputError(f"{twice}: this option takes one value", hint=f"run {parser.prog} once for each")
-            self._given = option, values
+            _refuse_second(parser, self.dest, self.const, option)
         super().__call__(parser, namespace, values, option)
+
+
+def _refuse_second(parser: argparse.ArgumentParser, dest: str, value: Any, words: str) -> None:
+    """Refuse a second value of an option; the first one is kept with the parser.
+
+    Raises:
+        InputError: another one was given before.
+    """
+    given = parser.given if isinstance(parser, _Parser) else {}
+    before, first = given.setdefault(dest, (value, words))
+    if before != value:
+        twice = f"{first} and {words}: this option takes one value"
+        raise InputError(twice, hint=f"run {parser.prog} once for each")
 
 
 class _Many(argparse._AppendAction):
@@ -99,7 +122,10 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.given: dict[str, tuple[Any, str]] = {}
+        """The values of options with a single value, each with the words that gave it."""
         self.register("action", None, _Once)
+        self.register("action", "store_const", _OnceConst)
         self.register("action", "store", _Once)
         self.register("action", "many", _Many)
 

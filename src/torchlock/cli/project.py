@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,6 +120,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "override": why_not_read,
     "extra": None,
     "all-extras": None,
+    "all-groups": None,
     "group": None,
     "recursive": None,
     "docs": None,
@@ -148,6 +151,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
+    "deadline": None,
     "wheelhouse": Refusal(_RUN, variable=False),
     # data
     "from-index": Refusal(_RUN, variable=False),

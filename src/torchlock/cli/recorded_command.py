@@ -27,7 +27,7 @@ _TAKEN = frozenset(
     {
         *("python", "platform", "accelerator", "gpu", "system", "system_lib", "base_image"),
         *("universal", "targets", "fork", "partial"),
-        *("extras", "all_extras", "groups", "prefer", "exclude_newer", "pre", "unproven"),
+        *("extras", "all_extras", "groups", "all_groups", "prefer", "exclude_newer", "pre", "unproven"),
         *("format", "builds_by", "no_hashes", "no_annotate"),
     }
 )
@@ -102,3 +102,42 @@ def _parsed(command: str) -> tuple[argparse.Namespace, argparse.ArgumentParser] 
 def _options_of(parser: argparse.ArgumentParser) -> dict[str, Sequence[str]]:
     """The spellings of each option, by the name of its value."""
     return {action.dest: action.option_strings for action in parser._actions if action.option_strings}
+
+
+def merged_words(words: Sequence[str], own: Sequence[str]) -> list[str]:
+    """The words of a recorded command, with the options of another command in place of its own.
+
+    Files that both name are named once.
+    """
+    from torchlock.cli.parser import parser_of
+
+    parser = parser_of("lock")[0]
+    recorded_parts = _parts(parser, words[1:])
+    own_parts = [part for part in _parts(parser, own[1:]) if part not in recorded_parts]
+    replaced = {spelling for part in own_parts for spelling in _spellings(parser, part[0].partition("=")[0])}
+    kept = [part for part in recorded_parts if part[0].partition("=")[0] not in replaced or _is_file(parser, part)]
+    added = [part for part in own_parts if part not in kept and part[0].startswith("-")]
+    return [words[0], *(word for part in (*kept, *added) for word in part)]
+
+
+def _parts(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each option with its value, and each other word by itself."""
+    found: list[tuple[str, ...]] = []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        action = parser._option_string_actions.get(word)
+        takes = action is not None and action.nargs != 0 and bool(waiting)
+        found.append((word, waiting.pop(0)) if takes else (word,))
+    return found
+
+
+def _spellings(parser: argparse.ArgumentParser, option: str) -> Sequence[str]:
+    action = parser._option_string_actions.get(option)
+    return () if action is None else action.option_strings
+
+
+def _is_file(parser: argparse.ArgumentParser, part: tuple[str, ...]) -> bool:
+    """Whether an option names an input: those of both commands count."""
+    action = parser._option_string_actions.get(part[0].partition("=")[0])
+    return action is not None and action.dest in _FILES

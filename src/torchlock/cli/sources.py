@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.records import replace
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:
@@ -31,9 +31,13 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
     """The sources that the inputs name; nothing is asked yet.
 
     Raises:
-        InputError: ``--build`` is given, and the library that it needs is not installed.
+        InputError: ``--build`` is given, and the library that it needs is not installed; or --deadline is not a
+            time.
     """
     from torchlock.index.sources import Sources
+
+    if not 0 < arguments.deadline < 1e9:
+        raise InputError("--deadline is not a number of seconds above 0", hint="leave it out for 1800 seconds")
 
     if arguments.build:
         from torchlock.index.sdist.building import check_library
@@ -53,6 +57,7 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
         builds_url="" if arguments.accelerator == "pypi" else root_of_builds(arguments),
         build=arguments.build,
         report=console.progress,
+        deadline=arguments.deadline,
     )
 
 
@@ -112,11 +117,12 @@ def root_of_builds(arguments: argparse.Namespace) -> str:
 def _pinned(inputs: Inputs) -> dict[str, str]:
     """The versions that requirements and constraints pin, by project."""
     from torchlock.standards.names import normalise
+    from torchlock.standards.plain_requirement import text_of_specifier
 
     return {
-        normalise(written.requirement.name): clause.version
+        normalise(written.requirement.name): clause[2:]
         for written in (*inputs.constraints, *inputs.requirements)
         if written.requirement is not None
-        for clause in written.requirement.specifier
-        if clause.operator == "==" and "*" not in clause.version
+        for clause in text_of_specifier(written.requirement).split(",")
+        if clause.startswith("==") and not clause.startswith("===") and "*" not in clause
     }

@@ -30,10 +30,13 @@ class SafeStream:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream: Any = stream
         self.fault: OSError | None = None
+        self._closed = stream is None
         if stream is None:
-            self._give_up(BrokenPipeError(errno.EPIPE, "it is closed"))
+            self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open to the end
 
     def write(self, text: str) -> int:
+        if self._closed and text:
+            self.fault = self.fault or OSError(errno.EBADF, "it is closed")
         try:
             self._stream.write(text)
         except OSError as error:

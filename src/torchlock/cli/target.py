@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, WrongTarget
+from torchlock.records import replace
 from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 import shlex
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -13,13 +12,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli import lock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
-from torchlock.cli.lock_files import FIELDS
 from torchlock.cli.lock_inputs import input_files, inputs_of, is_pylock
 from torchlock.cli.lock_output import with_wheelhouse
 from torchlock.cli.lock_upgrades import refuse_overridden
-from torchlock.cli.recorded_command import recorded
+from torchlock.cli.recorded_command import merged_words, recorded
 from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
+from torchlock.cli.upgrade_refusals import (
+    refuse_emitted,
+    refuse_fields,
+    refuse_loss,
+    refuse_unknown,
+    refuse_unmoved,
+    refuse_unwritten,
+    versions_of,
+)
 from torchlock.cli.upgrade_report import outcome_of
 from torchlock.errors import InputError
 from torchlock.knowledge.stack import FAMILY
@@ -35,10 +42,6 @@ if TYPE_CHECKING:
     from torchlock.lock import Lock
     from torchlock.report.together import NewFile
     from torchlock.terms import ParsedRequirement
-
-
-# A field in the name of a lock, as in requirements-{python}.txt.
-_FIELD = re.compile(rf"\{{(?:{'|'.join(FIELDS)})\}}")
 
 
 class _Run(NamedTuple):
@@ -63,11 +66,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from torchlock.cli.fetch import check_wheelhouse
 
         check_wheelhouse(arguments)
-    refuse_overridden(asked, inputs_of(arguments))
+    inputs = inputs_of(arguments)
+    refuse_overridden(asked, inputs)
     plan = Plan([*arguments.files, *arguments.constraints], asked)
+    refuse_unknown(asked, plan, inputs, arguments)
     versions = _search(plan, asked, arguments, console)
     if versions is None:
         return FOUND
+    refuse_unmoved(asked, versions, inputs)
     dry = arguments.dry_run or arguments.diff or arguments.check
     pins = [
         f"{name}{spec if '+' in spec else f'=={versions[name][0]}'}" if spec else name
@@ -82,7 +88,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     before = _pins([(file.path, file.old) for file in files if file.path in final.written], arguments)
     after = _pins([(path, content) for path, content in final.written.items()], arguments)
     if led := {name for name, specifier in asked.items() if not exact_version(specifier)}:
-        _refuse_loss({name: versions[name] for name in led | FAMILY if name in versions}, before, after)
+        refuse_loss({name: versions[name] for name in led | FAMILY if name in versions}, before, after)
     if not dry:
         from torchlock.report.together import write_together
 
@@ -141,31 +147,18 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
         from torchlock.manifests.text import read_text
 
         text = read_text(output)
+    refuse_emitted(output, text)
     found = recorded(text, arguments)
-    _refuse_fields(output, found.words)
+    refuse_fields(output, found.words)
     for option in found.missing:
         told = f"{output} was made with {option}, which is not taken from a file: if it is needed, give it again"
         console.say("warning", told)
     values = dict(vars(found.arguments))
     values |= {"output": output, "files": values["files"] or input_files([])}
     values["requirements"] = values["requirements"] if found.words else []
-    values["argv"] = found.words or _command(arguments, output)
+    own = _command(arguments, output)
+    values["argv"] = merged_words(found.words, own) if found.words else own
     return argparse.Namespace(**values)
-
-
-def _refuse_fields(output: str, words: Sequence[str]) -> None:
-    """Refuse a lock that is one of several files with fields in their name: the others would not move with it.
-
-    Raises:
-        InputError: it is one, by its name or by the command in its first lines.
-    """
-    values = [value.rpartition("=")[2] for value in (output, *words)]
-    named = next((value for value in values if _FIELD.search(value)), "")
-    if named:
-        raise InputError(
-            f"upgrade moves one lock, and -o {named} names several",
-            hint="change the input, then lock again with torchlock lock -P NAME and this -o",
-        )
 
 
 def _lock_beside(files: Sequence[str]) -> str:
@@ -186,7 +179,11 @@ def _lock_beside(files: Sequence[str]) -> str:
         for name in names:
             if name.is_file() and (is_lock(text := read_text(str(name))) or is_pylock_text(text)):
                 return str(name)
-    raise InputError("there is no lock beside the input", hint="name the lock with -o FILE")
+    looked = ["pylock.toml", "requirements.txt"] if files and Path(files[0]).name == "pyproject.toml" else []
+    looked = looked or [Path(file).with_suffix(".txt").name for file in files if file.endswith(".in")]
+    beside = f"there is no lock beside {', '.join(files)}" + (f": no {' or '.join(looked)}" if looked else "")
+    hint = "name the lock with -o FILE, or make one with torchlock lock -r FILE -o FILE"
+    raise InputError(beside, hint=hint)
 
 
 def _command(arguments: argparse.Namespace, output: str) -> list[str]:
@@ -211,8 +208,8 @@ def _search(
         searched = _for_build(plan.build_freed(), arguments)
         tried = _locked(searched, plan.opened(), upgraded, console, more=ranges)
         if tried.code == OK:
-            versions = _versions(_pins(tried.written.items(), arguments))
-            _refuse_unwritten(plan, versions, arguments)
+            versions = versions_of(_pins(tried.written.items(), arguments))
+            refuse_unwritten(plan, versions, arguments)
             return versions
         conflicts = [result for result in tried.results if isinstance(result, Conflict)]
         lines = _conflicting(conflicts[-1]) if conflicts else []
@@ -234,19 +231,6 @@ def _for_build(build: str, arguments: argparse.Namespace) -> argparse.Namespace:
     if read_lock_comments(read_text(arguments.output)).label != build:
         return arguments
     return argparse.Namespace(**{**vars(arguments), "accelerator": [build]})
-
-
-def _refuse_unwritten(plan: Plan, versions: Mapping[str, Sequence[str]], arguments: argparse.Namespace) -> None:
-    """Refuse a label that neither a line nor --accelerator can hold: the next lock would be of another build.
-
-    Raises:
-        InputError: it is one.
-    """
-    if plan.build and plan.build not in (arguments.accelerator or ()) and not plan.names_build(versions):
-        raise InputError(
-            f"no line of the input pins a version, so none can name the build +{plan.build}",
-            hint=f"use --accelerator {plan.build}, and name the version without a label",
-        )
 
 
 def _conflicting(conflict: Conflict) -> list[ParsedRequirement]:
@@ -288,39 +272,6 @@ def _pins(texts: Iterable[tuple[str, bytes | None]], arguments: argparse.Namespa
     kind = "pylock" if is_pylock(arguments) else "requirements"
     found = [pin_set_of_text(text.decode("utf-8", "replace"), path, kind) for path, text in texts if text]
     return PinSet(pin for pins in found for pin in pins.pins)
-
-
-def _versions(pins: PinSet) -> dict[str, list[str]]:
-    """The versions of each package, without the label of a build, the oldest first."""
-    from packaging.version import Version
-
-    found = {}
-    for name, several in pins.by_name.items():
-        versions = {pin.version.partition("+")[0] for pin in several if pin.version[:1].isdigit()}
-        if versions:
-            found[name] = sorted(versions, key=Version)
-    return found
-
-
-def _refuse_loss(found: Mapping[str, Sequence[str]], before: PinSet, after: PinSet) -> None:
-    """Refuse an upgrade that moves a target back, because one line cannot have the release of each target.
-
-    ``found`` are the releases that the targets could have.
-
-    Raises:
-        InputError: it does.
-    """
-    from packaging.version import Version
-
-    old, new = _versions(before), _versions(after)
-    for name in sorted(found.keys() & old.keys() & new.keys(), key=lambda name: (name not in FAMILY, name)):
-        best, was, now = (Version(versions[name][-1]) for versions in (found, old, new))
-        if len(found[name]) > 1 and now < min(best, was):
-            raise InputError(
-                f"the newest {name} differs between the targets: {', '.join(found[name])}; one release for all "
-                f"of them is {now}, which is older than {was} in the lock",
-                hint=f"name one release, like torchlock upgrade {name}=={now}; or change the lines by hand",
-            )
 
 
 def _files(contents: Mapping[str, bytes]) -> list[NewFile]:

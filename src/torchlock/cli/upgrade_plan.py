@@ -73,6 +73,11 @@ class Plan:
                 if entry.path == document.path:
                     yield Line(document, number)
 
+    @property
+    def names(self) -> set[str]:
+        """The packages that the lines name."""
+        return {line.entry.name for line in self._lines()}
+
     def _open(self, line: Line) -> None:
         """Free a line.
 

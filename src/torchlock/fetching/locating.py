@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
 from torchlock.index import addresses
 from torchlock.index.download import ALGORITHMS, Wanted, hashes_of
-from torchlock.standards.filenames import is_distribution, parse, same_version, tags_of
+from torchlock.manifests.syntax.lock_markers import by_scope
+from torchlock.standards.filenames import is_distribution, is_variant, parse, same_version, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from torchlock.fetching.locks import LockedPackage, LockFile
+    from torchlock.fetching.locked import LockedPackage
+    from torchlock.fetching.locks import LockFile
     from torchlock.index import Index
     from torchlock.standards.index_file import File
     from torchlock.target import Target
@@ -124,14 +126,19 @@ class Locator:
         return False
 
     def _for_targets(self, found: list[Found], targets: Sequence[Target], package: LockedPackage) -> list[Found]:
-        """For each target the one file that an installer takes."""
+        """For each target the one file that an installer takes, and the variant wheels that may fit.
+
+        Which variant wheel an installer takes is decided on its machine (PEP 825).
+        """
         chosen: dict[str, Found] = {}
+        variants = [each for each in found if is_variant(each.wanted.filename)]
+        plain = [each for each in found if each not in variants]
         for target in targets:
-            best = _best(found, target)
-            if best is None:
+            best = _best(plain, target)
+            fitting = [each for each in variants if target.rank(tags_of(each.wanted.filename)) is not None]
+            if best is None and not fitting:
                 self._miss(package, f"the lock has no file for {target}")
-            else:
-                chosen[best.wanted.filename] = best
+            chosen.update((each.wanted.filename, each) for each in [best, *fitting] if each is not None)
         return list(chosen.values())
 
     def _miss(self, package: LockedPackage, reason: str) -> None:
@@ -139,9 +146,9 @@ class Locator:
 
 
 def _needs(package: LockedPackage, target: Target) -> bool:
-    """Whether a target installs a package. A marker about extras or groups is left to the installer: it does."""
+    """Whether a target installs a package, if all extras and groups are installed."""
     try:
-        return target.holds(package.marker)
+        return any(target.holds(marker) for _, marker in by_scope(package.marker))
     except InputError:
         return True
 

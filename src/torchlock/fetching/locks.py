@@ -1,4 +1,4 @@
-"""Read which files a lock needs: a requirements file with hashes, or a pylock.toml (PEP 751)."""
+"""Read which files a lock needs: requirements with hashes, a pylock.toml (PEP 751), the lock of another tool."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
+from torchlock.fetching.locked import Listed, LockedPackage
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import format_of
 from torchlock.manifests.reader import read_as_written, read_content
@@ -20,50 +21,18 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry, IndexLine
     from torchlock.target import Target
 
-_OTHERS = {
-    "uv.lock": "uv export --format pylock.toml -o pylock.toml",
-    "poetry.lock": "poetry export -o requirements.txt",
-    "pdm.lock": "pdm export -o requirements.txt",
-    "pipfile.lock": "pipenv requirements --hash > requirements.txt",
-}
-
-
-class Listed(NamedTuple):
-    """A file that a lock names by its address. ``hashes`` are ``algorithm:digest``."""
-
-    filename: str
-    url: str
-    hashes: tuple[str, ...]
-    size: int | None = None
-
-
-class LockedPackage(NamedTuple):
-    """One package of a lock: its files, or the hashes by which an index knows its files.
-
-    ``number`` is its place in the order of the lock; ``path`` and ``line`` (0: unknown) say where it is, which may
-    be an included file. ``files`` is empty for a package that an index is asked for.
-    """
-
-    name: str
-    version: str
-    path: str
-    line: int
-    number: int
-    marker: str = ""
-    extras: tuple[str, ...] = ()
-    hashes: tuple[str, ...] = ()
-    files: tuple[Listed, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}".rstrip()
+_OTHERS = {"pipfile.lock": "pipenv requirements --hash > requirements.txt"}
+_TOOLS = ("uv.lock", "poetry.lock", "pdm.lock")
 
 
 class LockFile(NamedTuple):
-    """A lock. ``kind`` is ``requirements`` or ``pylock``; ``indexes`` are the index lines of the file.
+    """A lock. ``kind`` is ``requirements``, ``pylock``, ``uv.lock``, ``poetry.lock`` or ``pdm.lock``; ``indexes``
+    are the index lines of the file.
 
     ``notes`` name what cannot be brought, because it is no file of an index: folders and repositories.
-    ``environments`` are the markers of the targets that a pylock.toml is for, and ``requires_python`` its Pythons;
-    empty if it does not say.
+    ``environments`` are the markers of the targets that a pylock.toml is for, ``platforms`` those of another lock,
+    and ``requires_python`` the Pythons; empty if it does not say. ``scopes`` are the extras and groups of the lock
+    of another tool.
     """
 
     path: str
@@ -74,12 +43,19 @@ class LockFile(NamedTuple):
     notes: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     requires_python: str = ""
+    platforms: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     def why_not(self, target: Target) -> str:
-        """Why the lock is not for a target; "" if it is, or if that cannot be told."""
+        """Why the lock is not for a target; "" if it is, or if that cannot be told.
+
+        An installer takes requirements on any target, so this is no reason to leave their files out.
+        """
         with suppress(ValueError):
             if not SpecifierSet(self.requires_python).contains(target.python.full, prereleases=True):
                 return f"the lock is for Python {self.requires_python}, not for {target}"
+        if self.platforms and str(target.platform) not in self.platforms:
+            return f"the lock is for {', '.join(self.platforms)}, not for {target}"
         with suppress(InputError):
             if self.environments and not any(target.holds(marker) for marker in self.environments):
                 return f"the environments of the lock exclude {target}"
@@ -95,8 +71,10 @@ def read_lock_file(path: str) -> LockFile:
     raw = read_content(path)
     text = decode(raw, path).text
     kind = format_of(path, text).kind
+    if kind in _TOOLS:
+        return _of_tool(text, path, kind)
     if kind not in ("requirements", "constraints", "pylock"):
-        hint = "fetch takes a requirements file with hashes, or a pylock.toml"
+        hint = "fetch takes requirements with hashes, pylock.toml, uv.lock, poetry.lock and pdm.lock"
         if kind in _OTHERS:
             hint += f"; make one with: {_OTHERS[kind]}"
         raise InputError(f"cannot be fetched: it is of the format {kind}", path=path, hint=hint)
@@ -108,7 +86,26 @@ def read_lock_file(path: str) -> LockFile:
     read = _of_pylock if kind == "pylock" else _of_requirements
     packages = tuple(read(document, notes))
     found = LockFile(path, kind, text, packages, tuple(document.indexes), tuple(notes))
-    return found if kind != "pylock" else _with_environments(found)
+    if kind == "pylock":
+        return _with_environments(found)
+    return found._replace(requires_python=document.python, platforms=document.platforms)
+
+
+def _of_tool(text: str, path: str, kind: str) -> LockFile:
+    from torchlock.fetching.tool_locks import read_tool_lock
+
+    lock = read_tool_lock(text, path, kind)
+    return LockFile(
+        path,
+        kind,
+        text,
+        lock.packages,
+        lock.indexes,
+        lock.notes,
+        requires_python=lock.document.python,
+        platforms=lock.document.platforms,
+        scopes=lock.scopes,
+    )
 
 
 def _with_environments(lock: LockFile) -> LockFile:

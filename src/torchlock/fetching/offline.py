@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
+from torchlock.manifests.syntax.lock_markers import names_of
 from torchlock.redaction import one_line
 from torchlock.standards.filenames import file_name
+from torchlock.standards.toml_text import key, pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from torchlock.fetching.locks import LockedPackage, LockFile
+    from torchlock.fetching.locked import LockedPackage
+    from torchlock.fetching.locks import LockFile
+    from torchlock.index.download import Wanted
 
+_TOOLS = ("uv.lock", "poetry.lock", "pdm.lock")
 # The beginning of each lock of torchlock: -o of lock may replace such a file.
 _MADE = f"# This file was made by torchlock {__version__}"
 
@@ -23,6 +27,8 @@ _MADE = f"# This file was made by torchlock {__version__}"
 def offline_name(lock: LockFile) -> str:
     """The name of the lock in the folder: requirements-offline.txt, pylock.offline.toml."""
     name = PurePath(lock.path).name if lock.path != "-" else "requirements.txt"
+    if lock.kind in _TOOLS:
+        return f"pylock.{lock.kind.partition('.')[0]}-offline.toml"
     if lock.kind == "pylock":
         middle = re.fullmatch(r"pylock(?:\.([^.]+))?\.toml", name)
         return f"pylock.{middle[1]}-offline.toml" if middle and middle[1] else "pylock.offline.toml"
@@ -30,14 +36,17 @@ def offline_name(lock: LockFile) -> str:
     return f"{stem}-offline.txt"
 
 
-def offline_lock(lock: LockFile, brought: Mapping[int, Collection[str]], left_out: Collection[int]) -> str:
+def offline_lock(lock: LockFile, brought: Mapping[int, Sequence[Wanted]], left_out: Collection[int]) -> str:
     """The text of the lock for the folder.
 
-    ``brought`` are the hashes of the files that the folder has, by the number of the package in the lock;
-    ``left_out`` are the packages that no target needs.
+    ``brought`` are the files that the folder has, by the number of the package in the lock; ``left_out`` are the
+    packages that no target needs.
     """
+    hashes = {number: {each for file in files for each in file.hashes} for number, files in brought.items()}
     if lock.kind == "pylock":
-        return _pylock(lock, brought, left_out)
+        return _pylock(lock, hashes, left_out)
+    if lock.kind in _TOOLS:
+        return _of_tool(lock, brought, left_out)
     lines = [
         _head(lock),
         "--no-index",
@@ -46,7 +55,7 @@ def offline_lock(lock: LockFile, brought: Mapping[int, Collection[str]], left_ou
     ]
     for package in lock.packages:
         if package.number not in left_out:
-            lines += _entry(package, brought.get(package.number, ()))
+            lines += _entry(package, hashes.get(package.number, ()))
     return "\n".join(lines) + "\n"
 
 
@@ -75,12 +84,42 @@ def _pylock(lock: LockFile, brought: Mapping[int, Collection[str]], left_out: Co
         packages.append(package)
     plain = {key: value for key, value in document.items() if not isinstance(value, dict) and key != "packages"}
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
-    lines = [_head(lock), *_pairs(plain)]
+    lines = [_head(lock), *pairs(plain)]
     for package in packages:
-        lines += ["", "[[packages]]", *_pairs(package)]
+        lines += ["", "[[packages]]", *pairs(package)]
     for name, table in tables.items():
-        lines += ["", f"[{_key(name)}]", *_pairs(table)]
+        lines += ["", f"[{key(name)}]", *pairs(table)]
     return "\n".join(lines) + "\n"
+
+
+def _of_tool(lock: LockFile, brought: Mapping[int, Sequence[Wanted]], left_out: Collection[int]) -> str:
+    """A pylock.toml with the packages of another tool's lock: an installer takes the parts that are named."""
+    top: dict[str, Any] = {"lock-version": "1.0"}
+    if lock.requires_python:
+        top["requires-python"] = lock.requires_python
+    top["extras"], top["dependency-groups"] = names_of("extra", lock.scopes), names_of("group", lock.scopes)
+    lines = [_head(lock), *pairs({**top, "created-by": "torchlock"})]
+    for package in lock.packages:
+        files = brought.get(package.number, ())
+        if package.number not in left_out and files:
+            lines += ["", "[[packages]]", *pairs(_tool_package(package, files))]
+    return "\n".join(lines) + "\n"
+
+
+def _tool_package(package: LockedPackage, files: Sequence[Wanted]) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": package.name}
+    if package.version:
+        found["version"] = package.version
+    if package.marker:
+        found["marker"] = package.marker
+    for file in sorted(files, key=lambda each: each.filename):
+        hashes = dict(each.split(":", 1) for each in file.hashes)
+        row = {"name": file.filename, "path": file.filename, "hashes": hashes}
+        if file.filename.endswith(".whl"):
+            found.setdefault("wheels", []).append(row)
+        else:
+            found["sdist"] = row
+    return found
 
 
 def _with_paths(package: Mapping[str, Any], hashes: Collection[str]) -> dict[str, Any]:
@@ -94,45 +133,17 @@ def _with_paths(package: Mapping[str, Any], hashes: Collection[str]) -> dict[str
         return any(f"{name}:{digest}".lower() in hashes for name, digest in file.get("hashes", {}).items())
 
     found = dict(package)
-    for key in ("sdist", "archive"):
-        if key in found:
-            if is_there(found[key]):
-                found[key] = placed(found[key])
+    for kind in ("sdist", "archive"):
+        if kind in found:
+            if is_there(found[kind]):
+                found[kind] = placed(found[kind])
             else:
-                del found[key]
+                del found[kind]
     if "wheels" in found:
         found["wheels"] = [placed(wheel) for wheel in found["wheels"] if is_there(wheel)]
         if not found["wheels"]:
             del found["wheels"]
     return found
-
-
-def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of a table of TOML; tables in it are written inline."""
-    for key, value in table.items():
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            yield f"{_key(key)} = ["
-            yield from (f"    {_value(item)}," for item in value)
-            yield "]"
-        else:
-            yield f"{_key(key)} = {_value(value)}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        # The escapes of JSON are those of TOML, but for DEL.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
 
 
 def _head(lock: LockFile) -> str:

@@ -142,7 +142,7 @@ class Prover:
         if found is None:
             file = self._listed.get(each.sha256)
             if file is None:
-                return "the index does not have the wheel of the data any more"
+                return "the index no longer has the wheel of the data"
             self._asker.count()
             try:
                 found = reader.read(wheel, file, self._asker.index)

@@ -19,6 +19,12 @@ def request_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
 
 
+def bare_url(url: str) -> str:
+    """The URL without credentials, query and fragment, each of which may be secret: the base of relative links."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
 def credentials(url: str) -> tuple[str, str] | None:
     """User and password in the URL, with percent escapes decoded."""
     userinfo, separator, _ = urlsplit(url).netloc.rpartition("@")

@@ -34,6 +34,7 @@ class TableRelease:
     ``root`` is what the address of a file begins with. Wheels for the ``hidden`` cells (``cell_of``) are left out.
     """
 
+    shape = None
     unversioned = False
 
     def __init__(

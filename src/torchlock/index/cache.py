@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from torchlock.index.addresses import bare_url
 from torchlock.runtime.temporary import Temporary, sweep
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_MAX_AGE = 600
 # No entry is longer: a page may have 64 MB.
 _LONGEST = 80 << 20
+# The folder of each kind of entry. Its number changes with the form of the entries.
+_FOLDERS = {"pages": "pages-v2", "metadata": "metadata-v1", "declared": "declared-v1"}
 # Characters of a stored header that may be sent again: an answer may contain more than a request.
 _HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 
@@ -31,11 +34,11 @@ _HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 class Page(NamedTuple):
     """A page of an index with its HTTP headers. Times are seconds since the epoch.
 
-    ``missing``: the index answered that it has no such page.
+    ``body`` is the content of a ``ProjectPage``, which holds all of the page that a run may need. ``missing``: the
+    index answered that it has no such page.
     """
 
     url: str
-    content_type: str
     body: bytes
     stored_at: float
     max_age: float = DEFAULT_MAX_AGE
@@ -90,12 +93,13 @@ class Cache:
         except TypeError:
             return None
         times = page.stored_at, page.max_age
-        texts = page.url, page.content_type, page.etag, page.last_modified
+        texts = page.url, page.etag, page.last_modified
         fits = all(isinstance(time, (int, float)) for time in times) and all(isinstance(t, str) for t in texts)
         return page if fits else None
 
     def keep_page(self, name: str, page: Page) -> None:
-        head = page._asdict()
+        """Store a page under this key, without the secrets that its URL may have."""
+        head = page._replace(url=bare_url(page.url))._asdict()
         self._write("pages", name, head, head.pop("body"))
 
     def metadata(self, name: str) -> str | None:
@@ -106,8 +110,16 @@ class Cache:
     def keep_metadata(self, name: str, text: str) -> None:
         self._write("metadata", name, {}, text.encode())
 
+    def declared(self, name: str) -> str | None:
+        """What a wheel declares, parsed, as stored under this key (``DeclaredStore``)."""
+        found = self._read("declared", name)
+        return None if found is None else found[1].decode()
+
+    def keep_declared(self, name: str, text: str) -> None:
+        self._write("declared", name, {}, text.encode())
+
     def _path(self, kind: str, name: str) -> Path:
-        return self._folder / f"{kind}-v1" / name[:2] / name[2:]
+        return self._folder / _FOLDERS[kind] / name[:2] / name[2:]
 
     def _read(self, kind: str, name: str) -> tuple[dict[str, Any], bytes] | None:
         try:
@@ -115,8 +127,9 @@ class Cache:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
                 return None
-            line, _, body = path.read_bytes().partition(b"\n")
-            head = json.loads(line)
+            content = path.read_bytes()
+            start = content.index(b"\n") + 1
+            head, body = json.loads(content[:start]), content[start:]
             if head.pop("sha256") != hashlib.sha256(body).hexdigest():
                 return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -7,12 +7,15 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from torchlock.errors import Unasked, UnknownPackage
 from torchlock.index import addresses, local
+from torchlock.index.asking import Asking
 from torchlock.index.cache import Cache, default_folder
+from torchlock.index.course import Course
+from torchlock.index.declared import DeclaredStore
 from torchlock.index.digests import Hasher, local_sha256
 from torchlock.index.metadata import MetadataReader
+from torchlock.index.project_page import ProjectPage
 from torchlock.index.remote import NotCached, PageReader
 from torchlock.index.remote_file import BUDGET
-from torchlock.standards import filenames
 from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
@@ -29,10 +32,15 @@ _Found = TypeVar("_Found")
 
 
 class Listing(NamedTuple):
-    """Files of one project, and the index or find-links location (without credentials) they came from."""
+    """A page with files of one project, and the index or find-links location (without credentials) of it."""
 
     source: str
-    files: list[File]
+    page: ProjectPage
+
+
+def _page_of(url: str, name: str) -> str:
+    """The address of the page of a project."""
+    return f"{url.rstrip('/')}/{name}/"
 
 
 class Index:
@@ -51,6 +59,7 @@ class Index:
         hurried: bool = False,
         report: Callable[[str], None] = lambda sentence: None,
         sdists: Sdists | None = None,
+        course: Course | None = None,
     ) -> None:
         """Args:
         settings: where to ask and how.
@@ -60,19 +69,20 @@ class Index:
         hurried: ask for a page once and wait for seconds only.
         report: called with a short sentence before each wait.
         sdists: reads source distributions; without it none of them is known.
+        course: what this index has in common with the others of a run.
         """
         self.notes: list[str] = list(settings.notes)
         self._settings = settings
         transport = None if offline else lambda: self._transport
         store = Cache(cache_dir or default_folder(), self._note)
-        self._pages = PageReader(
-            transport, store, refresh=refresh, report=report, note=self._note, hurried=hurried
-        )
+        self._course = course or Course()
+        pages = PageReader(transport, store, refresh=refresh, note=self._note, hurried=hurried)
         self._metadata = MetadataReader(transport, store, report, sdists)
+        self.declarations = DeclaredStore(store)
+        self._asking = Asking(pages, self._metadata, self._course, report, hurried=hurried)
         self._hasher = Hasher(transport, store, report)
         self._listings: dict[str, list[Listing]] = {}
-        self._texts: dict[str, str] = {}
-        self._links: dict[str, list[File]] = {}
+        self._links: dict[str, ProjectPage] = {}
         self._unasked: dict[str, UnknownPackage] = {}
 
     def files(self, name: str) -> list[File]:
@@ -82,7 +92,7 @@ class Index:
             UnknownPackage: no source that may be asked has it.
             NetworkError: an index that comes before the first that has it could not be asked.
         """
-        return [file for listing in self.listings(name) for file in listing.files]
+        return [file for listing in self.listings(name) for file in listing.page.files()]
 
     def listings(self, name: str) -> list[Listing]:
         """The same by source; a file of find-links that an earlier source has as well is left to that one."""
@@ -106,13 +116,34 @@ class Index:
             BrokenFile: it is missing, or not what the index describes.
             NetworkError: it cannot be fetched; the message says why.
         """
-        if file.url not in self._texts:
-            self._texts[file.url] = self._metadata.read(file)
-        return self._texts[file.url]
+        return self._asking.metadata(file)
+
+    def expect(self, name: str) -> None:
+        """Begin to ask for the page of a project, which will be asked for soon. Errors appear then."""
+        normal = project_name(name)
+        served = next((url for url in self._urls if not addresses.is_local(url)), None)
+        if normal is not None and normal not in self._listings and served is not None:
+            self._asking.expect_page(_page_of(served, normal), normal)
+
+    def expect_metadata(self, file: File) -> None:
+        """Begin to fetch the metadata of a wheel, which will be asked for soon. Errors appear then."""
+        self._asking.expect_metadata(file)
+
+    def confirm(self) -> set[str]:
+        """Wait for the pages that were used while they were asked for again; the projects whose pages changed.
+
+        Raises:
+            NetworkError: one of them cannot be had.
+        """
+        changed = self._asking.confirm()
+        for name in changed:
+            self._listings.pop(name, None)
+            self._unasked.pop(name, None)
+        return changed
 
     def origin(self, file: File) -> str:
         """The file of an sdist that states its requirements; empty for any other file."""
-        return self._metadata.origin(self.metadata(file))
+        return "" if file.filename.endswith(".whl") else self._metadata.origin(self.metadata(file))
 
     def sha256(self, file: File) -> str | Unknown:
         """The hash of a file, by reading all of it; unknown if it is too large, or offline.
@@ -150,7 +181,7 @@ class Index:
     def _transport(self) -> Transport:
         from torchlock.index.transport import Transport
 
-        return Transport(self._settings)
+        return Transport(self._settings, self._course.deadline)
 
     @cached_property
     def _urls(self) -> list[str]:
@@ -160,12 +191,7 @@ class Index:
         unseen: list[str] = []
         served = [url for url in self._urls if not addresses.is_local(url)]
         found = self._first(served, name, unseen)
-        known = {file.filename for listing in found for file in listing.files}
-        for location, files in self._added(name, unseen):
-            new = [file for file in files if file.filename not in known]
-            known.update(file.filename for file in new)
-            if new:
-                found.append(Listing(addresses.redact(location), new))
+        self._add(name, found, unseen)
         if not found:
             raise self._unknown(name, unseen)
         if unseen:
@@ -173,19 +199,30 @@ class Index:
         return found
 
     def _first(self, urls: list[str], name: str, unseen: list[str]) -> list[Listing]:
-        """The files of the first index that has the project; pages missing offline are added to ``unseen``."""
+        """The page of the first index that has the project; pages missing offline are added to ``unseen``."""
         for url in urls:
             try:
-                files = self._pages.files(f"{url.rstrip('/')}/{name}/", name)
+                page = self._asking.project_page(_page_of(url, name), name)
             except NotCached:
                 unseen.append(addresses.redact(url))
                 return []  # its files would come first
-            if files is not None:
-                return [Listing(addresses.redact(url), files)]
+            if page is not None:
+                return [Listing(addresses.redact(url), page)]
         return []
 
-    def _added(self, name: str, unseen: list[str]) -> Iterator[tuple[str, list[File]]]:
+    def _add(self, name: str, found: list[Listing], unseen: list[str]) -> None:
         """The files that the user's own folders and find-links add, whichever index serves the project."""
+        known: set[str] | None = None
+        for location, files in self._added(name, unseen):
+            if known is None:
+                known = {file.filename for listing in found for file in listing.page.files()}
+            new = [file for file in files if file.filename not in known]
+            known.update(file.filename for file in new)
+            if new:
+                found.append(Listing(addresses.redact(location), ProjectPage.of(new)))
+
+    def _added(self, name: str, unseen: list[str]) -> Iterator[tuple[str, list[File]]]:
+        """The files of the project in each folder and find-links location of the user."""
         for url in self._urls:
             if addresses.is_local(url):
                 yield url, local.project_files(addresses.local_path(url), name) or []
@@ -199,18 +236,18 @@ class Index:
                 self._links[location] = self._location(location)
             except NotCached:
                 unseen.append(addresses.redact(location))
-                self._links[location] = []
-        files = self._links[location]
-        return [file for file in files if (parsed := filenames.parse(file.filename)) and parsed[0] == name]
+                self._links[location] = ProjectPage.of([])
+        page = self._links[location]
+        return [file for held in (*page.releases(name), *page.variants(name)) for file in held.files()]
 
-    def _location(self, location: str) -> list[File]:
+    def _location(self, location: str) -> ProjectPage:
         """Everything a find-links location lists: a folder, a page on this machine, a page elsewhere."""
         if not addresses.is_local(location):
-            return self._pages.files(location, "its files") or []
+            return self._asking.linked_page(location) or ProjectPage.of([])
         if not self._exists(location, "find-links location"):
-            return []
+            return ProjectPage.of([])
         path = addresses.local_path(location)
-        return local.folder_files(path) if path.is_dir() else local.page_files(path)
+        return ProjectPage.of(local.folder_files(path) if path.is_dir() else local.page_files(path))
 
     def _exists(self, url: str, what: str) -> bool:
         if not addresses.is_local(url) or addresses.local_path(url).exists():

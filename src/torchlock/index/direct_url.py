@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
 from torchlock.knowledge.stack import FAMILY
+from torchlock.patterns import pattern
 from torchlock.standards.dependency import Dependency
-from torchlock.standards.filenames import tags_of
+from torchlock.standards.filenames import is_variant, tags_of
 from torchlock.standards.index_file import File
 from torchlock.standards.names import normalise
 
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from torchlock.terms import ParsedRequirement
 
 UNKNOWN_VERSION = "0"
-_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
+_EXTRAS = pattern(r"\[([^\[\]]*)\]$")
+_VARIANT = (
+    "is a variant wheel (PEP 825): pip cannot install it, and uv only with --preview-features wheel-variants"
+)
 
 
 class DirectRelease:
@@ -40,6 +44,8 @@ class DirectRelease:
     date = ""
     invalid: Sequence[str] = ()
 
+    shape = None
+
     def __init__(self, name: str, file: File, dependencies: list[Dependency], *, version: str = "") -> None:
         self.live = False
         self.name = name
@@ -47,7 +53,7 @@ class DirectRelease:
         self.version = version or UNKNOWN_VERSION
         self.has_sdist = not file.filename.endswith(".whl")
         self.tags: Sequence[str] = () if self.has_sdist else [tags_of(file.filename)]
-        self.notes: list[str] = []
+        self.notes = [f"{file.filename} {_VARIANT}"] if is_variant(file.filename) else []
         self._file = file
         self._dependencies = dependencies
         self._requires_python = ""

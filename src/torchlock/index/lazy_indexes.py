@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index import Index, IndexSettings
+    from torchlock.index.course import Course
     from torchlock.index.sdist import Reader
 
 
@@ -17,7 +19,7 @@ class LazyIndexes:
     """Opens indexes with the addresses of the user's lines, and the settings of pip and uv.
 
     ``hurried`` indexes are asked once, with short timeouts. With ``build`` the build backends of source
-    distributions run. ``report`` is called with the current step.
+    distributions run. ``report`` is called with the current step. ``course`` is common to all of them.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class LazyIndexes:
         cache_dir: str | None,
         build: bool,
         report: Callable[[str], None],
+        course: Course,
     ) -> None:
         self._index_url = index_url
         self._extra_index_urls = extra_index_urls
@@ -42,6 +45,8 @@ class LazyIndexes:
         self._cache_dir = cache_dir
         self._build = build
         self._report = report
+        self._course = course
+        self._all: list[Index] = []
 
     @cached_property
     def every(self) -> Index:
@@ -79,6 +84,10 @@ class LazyIndexes:
         """The indexes that were needed so far, but for those of ``only``."""
         return [vars(self)[name] for name in ("main", "every", "extra", "links") if name in vars(self)]
 
+    def confirm(self) -> set[str]:
+        """``Index.confirm`` of every index."""
+        return {name for index in self._all for name in index.confirm()}
+
     def _settings(self) -> IndexSettings:
         from torchlock.index import read_settings
 
@@ -95,7 +104,7 @@ class LazyIndexes:
         from torchlock.index import Index
 
         folder = Path(self._cache_dir) if self._cache_dir else None
-        return Index(
+        index = Index(
             settings,
             offline=self._offline,
             cache_dir=folder,
@@ -103,7 +112,10 @@ class LazyIndexes:
             hurried=hurried,
             report=self._report,
             sdists=self._sdists(settings),
+            course=self._course,
         )
+        self._all.append(index)
+        return index
 
     def _sdists(self, settings: IndexSettings) -> Reader:
         from torchlock.index.sdist import Reader

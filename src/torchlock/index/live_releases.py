@@ -12,7 +12,6 @@ from torchlock.knowledge.releases import OF_WHEELS, are_various
 from torchlock.knowledge.rules import BUILD_CUDA, Statement, cuda_version
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import Dependency
-from torchlock.standards.filenames import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ class LiveRelease:
     the date of the catalogue. A file that is in the catalogue needs no request.
     """
 
+    shape = None
     live = True
     unversioned = False
 
@@ -39,7 +39,7 @@ class LiveRelease:
         self._builds: dict[int, str | Unknown | None] = {}
         self.name = release.name
         self.version = release.version
-        self.tags: Sequence[str] = [tags_of(file.filename) for file in release.wheels]
+        self.tags: Sequence[str] = release.tags
 
     @property
     def index(self) -> str:
@@ -56,7 +56,7 @@ class LiveRelease:
 
     @property
     def has_sdist(self) -> bool:
-        return self._release.sdist is not None
+        return self._release.has_sdist
 
     @property
     def invalid(self) -> Sequence[str]:
@@ -73,7 +73,7 @@ class LiveRelease:
 
     def requires_python(self, wheel: int) -> str:
         """Requires-Python from the page, else from the file if it was read."""
-        return self._release.requires_python(self._file(wheel))
+        return self._release.requires_python(wheel)
 
     def build(self, wheel: int) -> str | Unknown | None:
         """The build of the wheel (``cpu``, ``cu130``, ``rocm6.4``, ``xpu``); None if it has no variants.
@@ -174,7 +174,12 @@ class LiveRelease:
         return [*self._release.wheels, *([sdist] if sdist else [])]
 
     def _file(self, wheel: int) -> File:
-        return self.files()[wheel]
+        return self._release.file(wheel)
+
+    def expect(self, wheel: int) -> None:
+        """Begin to fetch the requirements of a wheel, if the index has to be asked for them."""
+        if wheel >= 0 and self._bundled_wheels.get(self._digest(wheel)) is None:
+            self._release.expect(wheel)
 
     def _digest(self, wheel: int) -> str:
         return self._file(wheel).hashes.get("sha256", "")

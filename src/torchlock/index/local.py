@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import NetworkError
 from torchlock.index import addresses
-from torchlock.index.pages import PageError, parse_page
+from torchlock.index.page_values import PageError
+from torchlock.index.pages import parse_page
 from torchlock.standards.filenames import is_distribution
 from torchlock.standards.index_file import File
 

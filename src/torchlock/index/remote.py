@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import NetworkError
 from torchlock.index import addresses
 from torchlock.index.cache import DEFAULT_MAX_AGE, Cache, Page, key
-from torchlock.index.pages import ACCEPT, PageError, parse_page
+from torchlock.index.project_page import ProjectPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torchlock.index.transport import Answer, Transport
-    from torchlock.standards.index_file import File
+
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 
 
 class NotCached(Exception):
     """The page is not in the cache, and --offline forbids asking for it."""
+
+
+class Known(NamedTuple):
+    """What the cache has of a page: its headers, and what it lists. ``fresh``: it need not be asked for."""
+
+    url: str
+    head: Page | None
+    page: ProjectPage | None
+    fresh: bool
 
 
 class PageReader:
@@ -31,7 +42,6 @@ class PageReader:
         store: Cache,
         *,
         refresh: bool,
-        report: Callable[[str], None],
         note: Callable[[str], None],
         hurried: bool = False,
     ) -> None:
@@ -39,51 +49,50 @@ class PageReader:
         self._hurried = hurried
         self._store = store
         self._refresh = refresh
-        self._report = report
         self._note = note
 
-    def files(self, url: str, what: str) -> list[File] | None:
-        """The files that a page lists; None if there is no such page. ``what`` is asked for, in the report.
+    def known(self, url: str) -> Known:
+        """What the cache has. Offline all of it is fresh.
 
         Raises:
             NotCached: offline, and the page was never seen.
+        """
+        head, page = self._stored(key(url, ACCEPT))
+        if self._transport is None and head is None:
+            raise NotCached
+        fresh = page is not None and not self._refresh and head is not None and head.fresh(time.time())
+        return Known(url, head, page, self._transport is None or fresh)
+
+    def ask(self, known: Known) -> ProjectPage | None:
+        """The page as its index has it now; None if it has none. The answer is kept.
+
+        Raises:
             NetworkError: the answer is an error, or no list of files. It is not cached.
         """
-        name = key(url, ACCEPT)
-        page, files = self._stored(name)
-        if page and files is not None and (self._transport is None or self._fresh(page)):
-            return files
-        if self._transport is None:
-            if page and page.missing:
-                return None
-            raise NotCached
-        self._report(f"asking {addresses.host(url)} for {what}")
-        headers = {"Accept": ACCEPT, **(page.conditions() if page else {})}
-        answer = self._transport().get(url, headers, hurried=self._hurried)
-        if answer.status == 304 and page and files is not None:
-            self._store.keep_page(name, _renewed(page, answer))
-            return files
+        assert self._transport is not None
+        url, head, name = known.url, known.head, key(known.url, ACCEPT)
+        conditions = head.conditions() if head and known.page is not None else {}
+        answer = self._transport().get(url, {"Accept": ACCEPT, **conditions}, hurried=self._hurried)
+        if answer.status == 304 and head and known.page is not None:
+            self._store.keep_page(name, _renewed(head, answer))
+            return known.page
         if answer.status in (404, 410) or self._hidden(answer, url):
-            self._store.keep_page(name, Page(url, "", b"", time.time(), missing=True))
+            self._store.keep_page(name, Page(url, b"", time.time(), missing=True))
             return None
-        page = _page(answer, url)
-        files = _parsed(page, url)
+        page = _parsed(answer, url)
         if "no-store" not in answer.headers.get("Cache-Control", ""):
-            self._store.keep_page(name, page)
-        return files
+            self._store.keep_page(name, _head(answer, page))
+        return page
 
-    def _stored(self, name: str) -> tuple[Page | None, list[File] | None]:
-        """The cached page with its files; nothing if an older release of this program wrote nonsense."""
-        page = self._store.page(name)
-        if page and page.missing:
-            return page, None
+    def _stored(self, name: str) -> tuple[Page | None, ProjectPage | None]:
+        """The cached page; nothing if an older release of this program wrote nonsense."""
+        head = self._store.page(name)
+        if head is None or head.missing:
+            return head, None
         try:
-            return page, page and parse_page(page.body, page.content_type, page.url)
-        except PageError:
+            return head, ProjectPage(head.body)
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None, None
-
-    def _fresh(self, page: Page) -> bool:
-        return not self._refresh and page.fresh(time.time())
 
     def _hidden(self, answer: Answer, url: str) -> bool:
         """Whether a storage bucket without list permission answered: it answers so for missing files."""
@@ -93,16 +102,11 @@ class PageReader:
         return hidden
 
 
-def _page(answer: Answer, url: str) -> Page:
-    from torchlock.index.transport import failure
-
-    if answer.status != 200:
-        raise failure(answer, url)
+def _head(answer: Answer, page: ProjectPage) -> Page:
     headers = answer.headers
     return Page(
         answer.url,
-        headers.get("Content-Type", ""),
-        answer.body,
+        page.content,
         time.time(),
         _max_age(headers),
         headers.get("ETag", ""),
@@ -122,9 +126,17 @@ def _max_age(headers: Mapping[str, str], default: float = DEFAULT_MAX_AGE) -> fl
     return min(float(match[1]), DEFAULT_MAX_AGE) if match else default
 
 
-def _parsed(page: Page, asked: str) -> list[File]:
+def _parsed(answer: Answer, asked: str) -> ProjectPage:
+    from torchlock.index.page_values import PageError
+    from torchlock.index.pages import listed
+    from torchlock.index.transport import failure
+
+    if answer.status != 200:
+        raise failure(answer, asked)
     try:
-        return parse_page(page.body, page.content_type, page.url)
+        return ProjectPage.of(listed(answer.body, answer.headers.get("Content-Type", ""), answer.url))
+    except RecursionError as error:  # values in values in values
+        raise NetworkError(f"{addresses.redact(asked)} answered with damaged JSON") from error
     except PageError as error:
         hint = "check that the index address is that of a simple index (it often ends in /simple/)"
         raise NetworkError(f"{addresses.redact(asked)} {error}", hint=hint) from error

@@ -7,12 +7,14 @@ that something does not exist (``renew``).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
+from torchlock.index.course import DEADLINE, Course
 from torchlock.index.lazy_indexes import LazyIndexes
 from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
@@ -49,7 +51,7 @@ class Sources:
     distributions run, if the requirements are known only after a build. With ``accelerator``, a build like cu128,
     the torch family comes from that folder of the PyTorch index (``builds_url``: of a mirror of it), and nothing
     else does. ``day`` returns today's date (YYYY-MM-DD).
-    ``report`` is called with the current step.
+    ``report`` is called with the current step. ``deadline`` is how many seconds the indexes have in all.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Sources:
         accelerator: str = "pypi",
         builds_url: str | None = None,
         report: Callable[[str], None] = lambda text: None,
+        deadline: float = DEADLINE,
     ) -> None:
         self._catalogue = Catalogue(sdist=self._sdist)
         self._bundled = not (index_url or no_index or refresh)
@@ -89,6 +92,7 @@ class Sources:
         self._used: dict[str, None] = {}
         self._file_host: str | None = None
         self._served_elsewhere = False
+        self._course = Course(deadline)
         self._indexes = LazyIndexes(
             index_url=index_url,
             extra_index_urls=self._extra_index_urls,
@@ -99,6 +103,7 @@ class Sources:
             cache_dir=cache_dir,
             build=build,
             report=report,
+            course=self._course,
         )
         self._accelerator = accelerator
         self._builds_url = builds_url
@@ -142,6 +147,7 @@ class Sources:
 
         ``pinned`` may differ from the pins of these sources in the labels of builds only.
         """
+
         twin = copy(self)
         twin.__dict__.pop("builds", None)
         twin._accelerator = accelerator
@@ -198,12 +204,17 @@ class Sources:
     def renew(self, names: Iterable[str]) -> bool:
         """Ask the index for the projects that are known only from the catalogue, if it may be asked.
 
-        Returns whether it has anything new. A failure of the index becomes a note, and changes nothing.
+        Returns whether it has anything new. A failure of the index becomes a note, and changes nothing. Old pages
+        that were used since ``begin`` are confirmed first, and what the index has instead of them is new.
+
+        Raises:
+            NetworkError: the index of such a page could not be asked.
         """
+        changed = self._is_confirmed_otherwise()
         if self._offline or (self.builds is None and (self._silent or not self._snapshots)):
-            return False
+            return changed
         names = list(names)
-        changed = self.builds is not None and self.builds.renew(names)
+        changed |= self.builds is not None and self.builds.renew(names)
         if self._silent or not self._snapshots:
             return changed
         for name in sorted(self._snapshots.intersection(names)):
@@ -212,6 +223,38 @@ class Sources:
                 self._answers[name] = self._with_linked(name, found)
                 changed = True
         return changed
+
+    def begin(self) -> None:
+        """Use old pages of indexes until ``renew``, while they are asked for again."""
+        self._course.provisional = True
+
+    def _is_confirmed_otherwise(self) -> bool:
+        """Whether an index has other files than an old page that was used. Pages are asked for first again."""
+        self._course.provisional = False
+        changed = self._indexes.confirm()
+        for name in changed:
+            self._answers.pop(name, None)
+        return bool(changed)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Begin to ask for these projects, which will be asked for soon: of each the first page that will be."""
+        if self._offline:
+            return
+        with suppress(InputError):  # of the settings that name an index; whoever asks it meets the error
+            self._expect(names)
+
+    def _expect(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self._answers or self._route(name) is not None:
+                continue
+            if self._extra_index_urls:
+                self._indexes.extra.expect(name)
+            elif self.builds is not None and self.builds.owns(name):
+                continue
+            elif not self._bundled or not self._catalogue.holds(name):
+                self._indexes.every.expect(name)
+            elif name in FAMILY and self._is_aged(name) and not self._silent and name not in self._tried:
+                self._indexes.main.expect(name)
 
     def provenance(self, name: str) -> Provenance:
         """Which sources the releases of a project come from."""

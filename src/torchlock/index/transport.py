@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from torchlock import __version__
 from torchlock.errors import NetworkError
 from torchlock.index import addresses, pace
+from torchlock.index.adapter import Adapter
 from torchlock.index.body import CODING, CutOff, read_body
 from torchlock.index.body import TooLarge as TooLarge
+from torchlock.index.course import Deadline
 from torchlock.index.session import Session
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ TRIES = 3
 TIMEOUT = (10, 30)
 HURRIED_TIMEOUT = (3, 10)
 PAGE_LIMIT = 64 << 20
-# The seconds that all answers of one index may take; then it is not asked any more.
-PATIENCE = 1800.0
 _LONGEST_WAIT = 30.0
 _PIECE = 1 << 18
 PASSING = {429, 500, 502, 503, 504}
@@ -57,16 +56,17 @@ class Transient(Exception):
 class Transport:
     """GET with retries, credentials that stay with their origin, and errors that are sentences."""
 
-    def __init__(self, settings: IndexSettings) -> None:
+    def __init__(self, settings: IndexSettings, deadline: Deadline | None = None) -> None:
+        """``deadline`` is that of the run; without one, a new one. Threads may ask at the same time."""
         self._session = Session()
         self._session.max_redirects = 10
         self._session.headers.update({"User-Agent": f"torchlock/{__version__}", "Accept-Encoding": CODING})
-        adapter = _Adapter(settings)
+        adapter = Adapter(settings)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else None
         self._credentials = _by_origin([*settings.index_urls, *settings.find_links])
-        self._waited = 0.0
+        self._deadline = deadline or Deadline()
 
     def get(
         self, url: str, headers: Mapping[str, str], limit: int = PAGE_LIMIT, *, hurried: bool = False
@@ -83,22 +83,11 @@ class Transport:
             TooLarge: it is longer.
             NetworkError: there was no answer, or not all of it, or it came too slowly.
         """
-        if self._waited > PATIENCE:
-            raise NetworkError(
-                f"{addresses.redact(url)} was not asked: its index took {PATIENCE / 60:.0f} minutes so far",
-                hint="check the connection and the index; a second run asks for less, since answers are cached",
-            )
-        started = pace.clock()
-        try:
-            return self._patiently(url, headers, limit, hurried)
-        finally:
-            self._waited += pace.clock() - started
-
-    def _patiently(self, url: str, headers: Mapping[str, str], limit: int, hurried: bool) -> Answer:
         tries = 1 if hurried else TRIES
         for attempt in range(1, tries + 1):
+            timeout = self._timeout(url, hurried)
             try:
-                answer = self._once(url, headers, limit, HURRIED_TIMEOUT if hurried else TIMEOUT)
+                answer = self._once(url, headers, limit, timeout)
             except Transient as error:
                 if attempt == tries:
                     raise NetworkError(f"{addresses.redact(url)} {error}", hint=CONNECTION_HINT) from error
@@ -107,10 +96,22 @@ class Transport:
                 if answer.status not in PASSING or attempt == tries:
                     return answer
                 wait = retry_after(answer.headers.get("Retry-After", "")) or backoff(attempt)
-            time.sleep(wait)
+            time.sleep(min(wait, self._deadline.left()))
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, url: str, headers: Mapping[str, str], limit: int, timeout: tuple[int, int]) -> Answer:
+    def _timeout(self, url: str, hurried: bool) -> tuple[float, float]:
+        """The seconds for a connection and between two pieces of an answer.
+
+        Raises:
+            NetworkError: the deadline of the run has passed.
+        """
+        left = self._deadline.left()
+        if not left:
+            raise self._deadline.missed(addresses.redact(url))
+        connect, silence = HURRIED_TIMEOUT if hurried else TIMEOUT
+        return min(connect, left), min(silence, left)
+
+    def _once(self, url: str, headers: Mapping[str, str], limit: int, timeout: tuple[float, float]) -> Answer:
         with self._opened(url, headers, timeout) as response:
             body = read_body(response, limit)
             return _answer(response, body)
@@ -130,7 +131,7 @@ class Transport:
 
     @contextlib.contextmanager
     def _opened(
-        self, url: str, headers: Mapping[str, str], timeout: tuple[int, int]
+        self, url: str, headers: Mapping[str, str], timeout: tuple[float, float]
     ) -> Iterator[requests.Response]:
         """The response to one request; failures while it is read are translated."""
         auth = addresses.credentials(url) or self._credentials.get(addresses.origin(url))
@@ -143,7 +144,7 @@ class Transport:
         except requests.RequestException as error:
             raise _translated(error, url, timeout) from error
         except urllib3.exceptions.TimeoutError as error:
-            raise Transient(f"was silent for {timeout[1]} seconds") from error
+            raise Transient(f"was silent for {timeout[1]:.0f} seconds") from error
         except (CutOff, urllib3.exceptions.HTTPError) as error:
             raise Transient("broke off its answer") from error
         except ValueError as error:  # Requests lets them through: a redirect to http://[, a chunk of -5 bytes.
@@ -163,36 +164,6 @@ def _answer(response: requests.Response, body: bytes) -> Answer:
     authorised = "Authorization" in response.request.headers
     kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
     return Answer(response.status_code, addresses.request_url(response.url), kept, body, authorised)
-
-
-class _Adapter(HTTPAdapter):
-    """Decides for every hop of a redirect whether, and by which authorities, its certificate is checked.
-
-    Its connections give up an answer that comes too slowly (``pace``).
-    """
-
-    def __init__(self, settings: IndexSettings) -> None:
-        super().__init__()
-        self._settings = settings
-        self._trusted = {name.lower() for name in settings.trusted_hosts}
-        if self._trusted:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = pace.POOLS
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
-        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = pace.POOLS
-        return manager
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        parts = urllib3.util.parse_url(request.url or "")
-        names = {(parts.host or "").lower(), f"{parts.host}:{parts.port}".lower()}
-        kwargs["verify"] = False if names & self._trusted else self._settings.cert or kwargs.get("verify", True)
-        kwargs["cert"] = self._settings.client_cert or kwargs.get("cert")
-        return super().send(request, *args, **kwargs)
 
 
 CONNECTION_HINT = "check the connection, the proxy and the index URL, or use --offline"
@@ -226,7 +197,7 @@ def _by_origin(urls: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _translated(error: requests.RequestException, url: str, timeout: tuple[int, int]) -> Exception:
+def _translated(error: requests.RequestException, url: str, timeout: tuple[float, float]) -> Exception:
     """A failure of requests in our words: its own may repeat addresses with all that is in them."""
     shown = addresses.redact(url)
     if isinstance(error, requests.exceptions.SSLError):
@@ -236,9 +207,9 @@ def _translated(error: requests.RequestException, url: str, timeout: tuple[int, 
     if isinstance(error, requests.exceptions.ProxyError):
         return Transient("cannot be reached through the proxy")
     if isinstance(error, requests.ConnectTimeout):
-        return Transient(f"did not accept a connection within {timeout[0]} seconds")
+        return Transient(f"did not accept a connection within {timeout[0]:.0f} seconds")
     if isinstance(error, requests.Timeout):
-        return Transient(f"was silent for {timeout[1]} seconds")
+        return Transient(f"was silent for {timeout[1]:.0f} seconds")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return Transient("broke off its answer")
     if isinstance(error, requests.TooManyRedirects):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import cuda_label, kind_of
 from torchlock.knowledge.stack import cuda_check_of
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.standards.dependency import Dependency
 
-_RUNTIME = re.compile(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
-_PIN = re.compile(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")
+_RUNTIME = pattern(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
+_PIN = pattern(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")
 _TRITON = {"pytorch-triton-rocm": "rocm", "triton-rocm": "rocm", "pytorch-triton-xpu": "xpu", "triton-xpu": "xpu"}
 # A wheel of the CUDA build that takes cuDNN from the index, as the PyTorch index labels it.
 _SPLIT = ".with.pypi.cudnn"
@@ -89,6 +91,8 @@ def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None
 
     A comparison that is not understood counts as a comparison of the whole version, which is safe.
     """
+    import ast
+
     paths = _checks(name)
     if paths and not any(path in members for path in paths):
         return Unknown(f"the wheel has none of {', '.join(paths)}")
@@ -105,12 +109,16 @@ def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None
 
 def _tests(function: ast.FunctionDef) -> Iterator[ast.expr]:
     """The conditions under which the function raises something."""
+    import ast
+
     for node in ast.walk(function):
         if isinstance(node, ast.If) and any(isinstance(child, ast.Raise) for child in node.body):
             yield node.test
 
 
 def _of_minor(test: ast.expr) -> bool:
+    import ast
+
     names = [node.id for node in ast.walk(test) if isinstance(node, ast.Name)]
     return not names or not all("major" in name for name in names)
 

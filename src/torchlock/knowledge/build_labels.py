@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.stack import FAMILY
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 # The compilers that only the builds for ROCm and XPU need. The root page of the index has them.
 _TRITONS = frozenset({"pytorch-triton-rocm", "triton-rocm", "pytorch-triton-xpu", "triton-xpu"})
 
 # Vendors use other labels, too. Of these only ROCm builds can be recognised (+rocm6.4.1.git1ded221d).
-_LABEL = re.compile(r"(cpu|xpu)|(cu)(\d{1,2})(\d)|(rocm)(\d{1,4}(?:\.\d{1,4}){1,2})?(.*)")
+_LABEL = pattern(r"(cpu|xpu)|(cu)(\d{1,2})(\d)|(rocm)(\d{1,4}(?:\.\d{1,4}){1,2})?(.*)")
 _KINDS = {"cu": "cuda"}
 # The ROCm releases with three numbers on the PyTorch index. AMD uses the same form for its own builds.
 _ROCM_PATCHES = {(4, 0, 1), (4, 3, 1), (4, 5, 2), (5, 1, 1), (5, 4, 2), (6, 2, 4)}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from torchlock.patterns import pattern
+
 # The libraries whose names have the version of CUDA. Others, such as cuFFT and cuDNN, have versions of their own.
-_LINUX = re.compile(
+_LINUX = pattern(
     r"lib(?:cudart|cublas(?:Lt)?|nvrtc|nvJitLink|npp[a-z]{1,5})\.so\.(\d{1,2})(?:\.(\d{1,2}))?(?:\.\d+)*"
 )
-_WINDOWS = re.compile(
+_WINDOWS = pattern(
     r"(?:cudart|cublas(?:Lt)?|nvrtc|nvJitLink|npp[a-z]{1,5})(?:64)?_(\d{2,3})(?:_\d{1,3})*\.dll", re.I
 )
 

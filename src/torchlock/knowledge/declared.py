@@ -60,17 +60,19 @@ class DeclaringRelease:
 
         Cells where the release does not install are left out, as far as its Python and the tags show it.
         """
-        wheels = list(enumerate(self._release.tags)) or [(-1, "py3-none-any")]
+        wheels = self._release.by_metadata() or [(-1, ["py3-none-any"])]
         found: dict[int, Need] = {}
-        for wheel, tags in wheels:
+        for wheel, listed in wheels:
             dependencies = self._release.dependencies(wheel)
             if isinstance(dependencies, Unknown):
                 return dependencies
-            cells = cells_of_tags(self._stack, tags)
+            cells = 0
+            for tags in listed:
+                cells |= cells_of_tags(self._stack, tags)
             cells &= cells_of_python(self._stack, self._release.requires_python(wheel if wheel >= 0 else 0))
             was = found.get(id(dependencies))
             found[id(dependencies)] = Need(cells | was.cells if was else cells, dependencies)
-        pure = all(tags.endswith("-any") for _, tags in wheels)
+        pure = all(tags.endswith("-any") for _, listed in wheels for tags in listed)
         if self._release.has_sdist and len(found) == 1 and pure:
             # The wheels speak for the source distribution, which installs elsewhere. Compiled code is not built.
             everywhere = cells_of_python(self._stack, self._release.requires_python(0))

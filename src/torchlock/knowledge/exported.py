@@ -11,7 +11,7 @@ from torchlock.knowledge.spans import in_span, in_words
 
 
 def exported_in(symbol: str, platform: str) -> str:
-    """The releases of torch that export a symbol of an ELF file: ``from 2.10.0 on``; "" if that is not known.
+    """The releases of torch that export a symbol: ``from 2.10.0 on``; "" if that is not known, or true of all.
 
     Only symbols that some companion uses, and those of the stable ABI, are known.
 
@@ -20,6 +20,24 @@ def exported_in(symbol: str, platform: str) -> str:
     """
     versions, having = _exporting(symbol, platform)
     return in_words(versions, having) if any(having) else ""
+
+
+def forms_of(name: str, platform: str) -> list[tuple[str, str]]:
+    """Symbols that may be forms of one function, and the releases of torch that export each, oldest first.
+
+    ``name`` is a part of the symbol, such as ``4cuda9SetDeviceE``: the names of the function as compilers write them.
+
+    Raises:
+        DataError: the table is damaged.
+    """
+    path = tables.path(f"proofs/exports/torch-{platform}.json")
+    exports = _table(str(path)).get("exports", {}) if path.exists() else {}
+    mine = [each for each in exports if name in each and exports[each]]
+    order = [_exporting(each, platform)[1].index(True) for each in mine]
+    return [
+        (mine[at].rpartition("!")[2], exported_in(mine[at], platform))
+        for at in sorted(range(len(mine)), key=order.__getitem__)
+    ]
 
 
 def is_exported_by(symbol: str, version: str, platform: str) -> bool:
@@ -32,10 +50,14 @@ def is_exported_by(symbol: str, version: str, platform: str) -> bool:
 
 
 def _exporting(symbol: str, platform: str) -> tuple[list[str], list[bool]]:
-    """The releases whose wheels were read, and whether each of them exports a symbol."""
+    """The releases whose wheels were read, and whether each of them exports a symbol.
+
+    The tables of macOS name the library, too; ``!`` alone stands for any.
+    """
     path = tables.path(f"proofs/exports/torch-{platform}.json")
     table = _table(str(path)) if path.exists() else {}
-    span = table.get("exports", {}).get(symbol, "")
+    exports = table.get("exports", {})
+    span = exports.get(symbol, "") or exports.get(f"!{symbol}", "")
     if not span:
         return [], []
     versions = [row[0] for row in table["wheels"]]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.stack import FAMILY
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 PUBLIC, BUILDS, PRIVATE, UNKNOWN = "public", "builds", "private", "unknown"
 # The names of the public index in poetry and pipenv.
@@ -26,7 +27,7 @@ _PYTORCH_PLACEHOLDER = "example.org"
 _ROOTS = ("whl", "pytorch-wheels")
 _CHANGING = {"nightly": 1, "test": 1, "lts": 2}
 # A find-links page. Pages with a project's name hold the files of that project.
-_LINKS = re.compile(r"torch_\w+\.html")
+_LINKS = pattern(r"torch_\w+\.html")
 
 
 class IndexClass(NamedTuple):

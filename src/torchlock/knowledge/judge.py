@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge import rules as matrix_module
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, specifier_set, substitute_cuda
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

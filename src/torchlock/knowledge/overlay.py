@@ -7,16 +7,17 @@ a note says so: the bundled tables are always enough to go on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,12 +27,12 @@ MANIFEST = "current.json"
 # The folders of the tables, one for each update.
 SETS = "sets"
 # The names of tables that an overlay may hold.
-TABLE = re.compile(r"releases/[a-z0-9][a-z0-9-]*\.json|compiled/(?:rules|compatibility|proofs)\.json")
+TABLE = pattern(r"releases/[a-z0-9][a-z0-9-]*\.json|compiled/(?:rules|compatibility|proofs)\.json")
 # The longest manifest, and the longest table.
 _LONGEST, LARGEST = 4 << 20, 64 << 20
 # The files by which one state of the bundled data is known from another.
 _TOLD_BY = ("releases/DATE", "compiled/rules.json", "compiled/compatibility.json")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY = pattern(r"\d{4}-\d\d-\d\d")
 _AGAIN = "run torchlock data update"
 
 
@@ -87,6 +88,8 @@ def digest_of(bundled: Path) -> str:
     Raises:
         OSError: they cannot be read.
     """
+    import hashlib
+
     digest = hashlib.sha256()
     for name in _TOLD_BY:
         digest.update((bundled / name).read_bytes())
@@ -158,6 +161,8 @@ def _other_torchlock(manifest: Mapping[str, Any], found: Overlay, bundled: Path)
 
 
 def _damage(manifest: Mapping[str, Any], found: Overlay, bundled: Path) -> Ignored | None:
+    import hashlib
+
     for table, (sha256, size) in found.files.items():
         path = found.folder / table
         if path.stat().st_size != size or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:

@@ -13,18 +13,19 @@ from functools import cached_property, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.filenames import platform_in
 from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.overlay import Overlay
@@ -75,8 +76,9 @@ class Release(Protocol):
     Methods take a wheel by its index in ``tags``, the (compressed) tag parts of the wheels' names; -1 is the
     source distribution. ``origin`` names the file with its requirements. ``live``: its dependencies are read over
     the network. ``unversioned``: its version is unknown (a repository, for example), and it satisfies every
-    requirement. ``unproven`` says why the data do not cover a wheel of the torch family; ``statements`` are facts
-    that were read from that wheel.
+    requirement. ``shape`` is equal for releases whose wheels have the same tags and the same Requires-Python, and
+    of which the same wheels have metadata; None if that is not known. ``unproven`` says why the data do not cover
+    a wheel of the torch family; ``statements`` are facts that were read from that wheel.
     """
 
     unversioned: bool
@@ -85,6 +87,8 @@ class Release(Protocol):
 
     @property
     def live(self) -> bool: ...
+    @property
+    def shape(self) -> Hashable: ...
     @property
     def tags(self) -> Sequence[str]: ...
     @property
@@ -127,9 +131,29 @@ class CatalogueRelease:
         return CatalogueRelease(self._table, self.version, self._record, names)
 
     @property
+    def shape(self) -> Hashable:
+        """What ``ranks`` and ``requires_python`` depend on (see ``Release``)."""
+        record = self._record
+        python, requires = record.get("python"), record.get("requires")
+        if isinstance(python, list) or isinstance(requires, list):
+            return None
+        return self._table, python, tuple(record["wheels"])
+
+    @property
     def tags(self) -> Sequence[str]:
         """The tag part of each wheel's name."""
         return [self._table.tags[index] for index in self._record["wheels"]]
+
+    def by_metadata(self) -> list[tuple[int, list[str]]]:
+        """The tags of the wheels with the same requirements and Requires-Python, each with the first of them."""
+        tags, stated = list(self.tags), (self._record.get("requires"), self._record.get("python"))
+        if not any(isinstance(each, list) for each in stated):
+            return [(0, tags)] if tags else []
+        groups: dict[tuple[Any, ...], tuple[int, list[str]]] = {}
+        for wheel, text in enumerate(tags):
+            key = tuple(self._per_wheel(name, wheel) for name in ("requires", "python"))
+            groups.setdefault(key, (wheel, []))[1].append(text)
+        return list(groups.values())
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each of ``tags``; None for a wheel that does not install, or has no metadata.

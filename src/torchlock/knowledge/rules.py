@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.specifiers import SpecifierSet
 
@@ -14,6 +13,8 @@ from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.cuda_libraries import with_cuda
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
 
@@ -32,7 +33,7 @@ HOST_PREFIX = "host-"
 # The global interpreter lock of the target's Python.
 GIL = "host-gil"
 # A pin of one final release, without trailing zeros.
-_EXACT = re.compile(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
+_EXACT = pattern(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
 # The prefix of the virtual package for "not both of these". A project name cannot have it.
 EXCLUSION = "!"
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +110,34 @@ def projects() -> Mapping[str, Project]:
     path = tables.ROOT / "compiled" / "stack.json"
     try:
         return {row["name"]: Project(**row) for row in tables.load_json(path)["extensions"]}
+    except (KeyError, TypeError) as error:
+        raise DataError(f"damaged ({error})", path=str(path)) from error
+
+
+class Backend(NamedTuple):
+    """A package that lets torch use an accelerator which the builds of PyTorch do not serve.
+
+    ``accelerators`` is what it serves, in words; ``own``: its vendor builds torch, too, without a label that says
+    so; ``sources`` are identifiers.
+    """
+
+    name: str
+    accelerators: str
+    sources: tuple[str, ...]
+    own: bool = False
+
+
+@cache
+def backends() -> Mapping[str, Backend]:
+    """The packages for accelerators of other vendors, by name.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    path = tables.ROOT / "compiled" / "stack.json"
+    try:
+        rows = tables.load_json(path)["backends"]
+        return {row["name"]: Backend(**{**row, "sources": tuple(row["sources"])}) for row in rows}
     except (KeyError, TypeError) as error:
         raise DataError(f"damaged ({error})", path=str(path)) from error
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.knowledge import tables
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.errors import Unasked
 from torchlock.lock.common import solve_sharing
 from torchlock.lock.preferences import solve_keeping
+from torchlock.records import NamedTuple
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.conflict_core import involved, minimal_conflict
 from torchlock.solve.problem import GaveUp
@@ -60,6 +61,7 @@ def _attempt(
     source: ReleaseSource,
 ) -> Attempt:
     while True:
+        source.begin()
         universe, units, notes = opened(unproven)
         solution = solve_keeping(universe, units, options)
         if not source.renew(chain(options.upgraded, _asked_again(universe, units, solution))):

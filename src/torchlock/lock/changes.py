@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
-
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.standards.filenames import same_version
 from torchlock.standards.markers import variables_in
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
@@ -79,16 +78,18 @@ def changes_between(old: PinSet, new: PinSet, moves: Iterable[Move] = ()) -> tup
 def _fitting(change: PinChange, moves: Iterable[Move]) -> tuple[Move, ...]:
     """The reasons that are about this change: the solver may compare with another lock than this one.
 
-    Why a package is gone from one target does not count if another target keeps it.
+    Why a package is gone from one target does not count if another target keeps it. That a target has no use for
+    it counts only if there is no other reason.
     """
     old, new = [pin.version for pin in change.old], [pin.version for pin in change.new]
-    return tuple(
+    fitting = tuple(
         move
         for move in moves
         if (move.new or not change.new)
         and (not move.old or any(_same_release(move.old, each) for each in old))
         and (not move.new or any(same_version(move.new, each) for each in new))
     )
+    return tuple(move for move in fitting if move.kind != "target") or fitting
 
 
 def _same_release(one: str, other: str) -> bool:
@@ -135,6 +136,8 @@ def _key(version: str) -> str:
 
 def _direction(old: tuple[PinnedPackage, ...], new: tuple[PinnedPackage, ...]) -> str:
     """Whether one version became a newer or an older one; ``changed`` if there are several, or none is known."""
+    from packaging.version import InvalidVersion, Version
+
     before, after = {pin.version for pin in old}, {pin.version for pin in new}
     if len(before) != 1 or len(after) != 1:
         return "changed"

@@ -44,7 +44,8 @@ def consequences_of(
 ) -> list[Consequence]:
     """The consequences of changes between two locks, each with the platforms that it holds on.
 
-    ``platforms`` and ``pythons`` (minor versions) limit the targets; empty for all.
+    ``platforms`` and ``pythons`` (minor versions) limit the targets, and the Pythons with another wheel; empty for
+    all.
     """
     table = CompatibilityTable()
     found: dict[Consequence, list[str]] = {}
@@ -52,7 +53,7 @@ def consequences_of(
         if place not in table.platforms:
             continue
         for before, after in _pairs(old, new, place, pythons or table.pythons):
-            for each in _on_platform(before, after, place, table):
+            for each in _on_platform(before, after, place, table, pythons or table.pythons):
                 places = found.setdefault(each, [])
                 if place not in places:
                     places.append(place)
@@ -74,7 +75,11 @@ def _pairs(
 
 
 def _on_platform(
-    before: Mapping[str, str], after: Mapping[str, str], platform: str, table: CompatibilityTable
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    platform: str,
+    table: CompatibilityTable,
+    pythons: Collection[int],
 ) -> Iterator[Consequence]:
     if "torch" in before and "torch" in after:
         torches = _Torch(before["torch"], platform, table), _Torch(after["torch"], platform, table)
@@ -82,7 +87,7 @@ def _on_platform(
             yield from _of_build(*torches)
             yield from _of_gpus(*torches)
     for name in sorted(before.keys() & after.keys(), key=lambda name: (name != "torch", name)):
-        yield from _of_pythons(name, before[name], after[name], platform, table)
+        yield from _of_pythons(name, before[name], after[name], platform, table, pythons)
 
 
 class _Torch:
@@ -138,21 +143,24 @@ def _of_gpus(old: _Torch, new: _Torch) -> Iterator[Consequence]:
             answers = old.serves(arch), new.serves(arch)
             lost += [arch] if answers == (True, False) else []
             gained += [arch] if answers == (False, True) else []
-    for word, arches in (("has no code any more for", lost), ("now has code for", gained)):
+    for word, arches in (("no longer has code for", lost), ("now has code for", gained)):
         if arches:
             named = ", ".join(f"{arch} ({title_of(arch)})" if title_of(arch) != arch else arch for arch in arches)
             ends = (tuple(arches), ()) if arches is lost else ((), tuple(arches))
             yield Consequence("gpus", "torch", f"torch {new.version} {word} {named}", (), *ends)
 
 
-def _of_pythons(name: str, old: str, new: str, platform: str, table: CompatibilityTable) -> Iterator[Consequence]:
+def _of_pythons(
+    name: str, old: str, new: str, platform: str, table: CompatibilityTable, pythons: Collection[int]
+) -> Iterator[Consequence]:
     """The Pythons for which only one of two releases of the public index has a wheel."""
     before, after = (_pythons(name, version, platform, table) for version in (old, new))
     if before is None or after is None:
         return
-    lost, gained = (tuple(f"3.{minor}" for minor in sorted(minors)) for minors in (before - after, after - before))
+    differing = (before - after) & {*pythons}, (after - before) & {*pythons}
+    lost, gained = (tuple(f"3.{minor}" for minor in sorted(minors)) for minors in differing)
     if lost:
-        text = f"{name} {new} has no wheel any more for Python {', '.join(lost)}"
+        text = f"{name} {new} no longer has a wheel for Python {', '.join(lost)}"
         yield Consequence("pythons", name, text, (), lost)
     if gained:
         text = f"{name} {new} now has a wheel for Python {', '.join(gained)}"

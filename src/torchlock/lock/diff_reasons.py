@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError, TorchlockError, UnknownPackage
 from torchlock.knowledge.rules import EXCLUSION
 from torchlock.knowledge.stack import FAMILY
-from torchlock.lock.blockers import is_of
+from torchlock.lock.blockers import Blockers, is_of
 from torchlock.lock.model import Move, Options, Previous
 from torchlock.lock.moves import Reasons, listed
 from torchlock.solve.candidates import Policy, Unproven
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from torchlock.knowledge.releases import Catalogue, Provenance, Release
     from torchlock.knowledge.rules import Matrix
+    from torchlock.lock.blockers import Blocker
     from torchlock.manifests.pin_sets import PinSet
     from torchlock.solve.candidates import Candidate
     from torchlock.standards.index_file import File
@@ -57,6 +58,7 @@ class _Compared:
         options = Options(preferred=before)
         solution = {**self._new, **self._exclusions()}
         self._reasons = Reasons(universe, (), options, Previous(before), solution, chosen)
+        self._blockers = Blockers(universe, solution, chosen)
         self._chosen: Mapping[str, Candidate] = chosen
 
     def _places(self, pins: Mapping[str, str]) -> Iterator[tuple[str, int]]:
@@ -94,10 +96,16 @@ class _Compared:
         leading = [
             each
             for each in self._reasons.leading(name, public)
-            if not self._is_labelled(name, each.package) or {name, each.package} <= FAMILY
+            if not self._is_excluding(each, name, new)
+            and (not self._is_labelled(name, each.package) or {name, each.package} <= FAMILY)
         ]
         if leading:
             yield self._reasons.following(Move(name, old, new), leading)
+
+    def _is_excluding(self, blocker: Blocker, name: str, version: str) -> bool:
+        """Whether a package excludes the new version, too, so that it is not the reason for the change."""
+        public = version.partition("+")[0] if name in FAMILY else version
+        return any(each.package == blocker.package for each in self._blockers.of(name, public))
 
     def _is_labelled(self, *names: str) -> bool:
         """Whether one of these is another build than that of the public index, so its own needs are unknown."""
@@ -192,6 +200,12 @@ class _Bundled:
 
     def is_local(self, name: str) -> bool:
         return True
+
+    def begin(self) -> None:
+        pass
+
+    def expect(self, names: Iterable[str]) -> None:
+        pass
 
     def renew(self, names: Iterable[str]) -> bool:
         return False

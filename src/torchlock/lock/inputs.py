@@ -8,14 +8,14 @@ from torchlock.errors import InputError
 from torchlock.lock.model import Pin
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prerelease
-from torchlock.solve.conflict_core import UserRequirement
+from torchlock.solve.conflict_core import UserRequirement, demands
 from torchlock.solve.reasons import Asked
 from torchlock.solve.source import DelegatingSource
 from torchlock.standards.dependency import Dependency
 from torchlock.terms import Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.index.direct_url import DirectRelease
     from torchlock.knowledge.releases import Release
@@ -37,6 +37,7 @@ def merge(*parts: Inputs) -> Inputs:
         merged.find_links += part.find_links
         merged.notes += part.notes
         merged.files += part.files
+        merged.scopes += [scope for scope in part.scopes if scope not in merged.scopes]
         if part.index_url and merged.index_url not in (None, part.index_url):
             urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
             merged.notes.append(f"two index URLs are given: {urls}")
@@ -117,7 +118,15 @@ class DirectRequirements:
     def unnamed_pins(self) -> Iterator[Pin]:
         """The lines that stay in the lock as written, and that the solver does not see."""
         for written in self._unnamed:
-            yield Pin(written.origin.text.strip(), "", (), (asked_by(written),), (), written=written)
+            yield Pin(
+                written.origin.text.strip(),
+                "",
+                (),
+                (asked_by(written),),
+                (),
+                written=written,
+                scopes=written.scopes,
+            )
 
     def _read(self, written: ParsedRequirement) -> str | None:
         from torchlock.index.direct_url import read_direct
@@ -157,6 +166,9 @@ class _DirectFirst(DelegatingSource):
     def releases(self, name: str) -> Sequence[Release]:
         return self._first.get(name) or self.source.releases(name)
 
+    def expect(self, names: Iterable[str]) -> None:
+        self.source.expect(name for name in names if name not in self._first)
+
     def is_local(self, name: str) -> bool:
         return name in self._first or self.source.is_local(name)
 
@@ -195,6 +207,8 @@ def user_requirements(
     """The user's lines as roots and limits, and notes on lines that do not apply to the target."""
     units: list[UserRequirement] = []
     notes = list(direct.notes)
+    dependencies = filter(None, map(direct.dependency, inputs.requirements))
+    universe.ahead.projects(each.name for each in dependencies if universe.target.holds(each.marker))
     for written in inputs.requirements:
         dependency = direct.dependency(written)
         if dependency is None:
@@ -219,6 +233,7 @@ def user_requirements(
         if universe.target.holds(dependency.marker) and replaced is None:
             mask = universe.mask(dependency.name, dependency.specifier)
             units.append(UserRequirement(written, limits=((dependency.name, mask),)))
+    universe.ahead.picks(*demands(units))
     return units, notes
 
 

@@ -182,6 +182,9 @@ class KeptSource(DelegatingSource):
     def is_local(self, name: str) -> bool:
         return name in self._base.packages or self.source.is_local(name)
 
+    def expect(self, names: Iterable[str]) -> None:
+        self.source.expect(name for name in names if name not in self._base.packages)
+
     def renew(self, names: Iterable[str]) -> bool:
         return self.source.renew(name for name in names if name not in self._base.packages)
 

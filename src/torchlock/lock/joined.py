@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.lock.marker_sets import MarkerGrid
-from torchlock.manifests.syntax.markers import both, comparisons
+from torchlock.manifests.syntax.lock_markers import scope_marker
+from torchlock.manifests.syntax.markers import both, comparisons, either
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,13 +35,14 @@ class JoinedPin(NamedTuple):
     """A package of one file. ``pin`` has files, reasons and marker of all its targets, ``cells`` their indexes.
 
     ``exact`` is the one file to install, if the lock names it by its address. ``files`` are those that a
-    ``pylock.toml`` lists.
+    ``pylock.toml`` lists, and ``scoped`` is its marker there, which names extras and groups, too.
     """
 
     pin: Pin
     cells: tuple[int, ...]
     exact: File | None
     files: tuple[File, ...]
+    scoped: str
 
 
 class JoinedLock(NamedTuple):
@@ -124,7 +126,18 @@ def _joined(
         marker=both(grid.marker(cells), _kept_marker(first)),
     )
     exact = _exact(locks[cells[0]], first) if one_address else None
-    return JoinedPin(pin, cells, exact, _once(listed))
+    return JoinedPin(pin, cells, exact, _once(listed), _scoped(members, grid, pin.marker))
+
+
+def _scoped(members: Sequence[tuple[int, Pin]], grid: MarkerGrid, marker: str) -> str:
+    """The marker of a package in a pylock.toml: on which targets which extras and groups need it."""
+    cells: dict[tuple[str, ...], list[int]] = {}
+    for index, pin in members:
+        cells.setdefault(pin.scopes, []).append(index)
+    if len(cells) == 1:
+        return both(marker, scope_marker(next(iter(cells))))
+    parts = (both(grid.marker(tuple(own)), scope_marker(scopes)) for scopes, own in cells.items())
+    return both(either(*parts), _kept_marker(members[0][1]))
 
 
 def _kept_marker(pin: Pin) -> str:

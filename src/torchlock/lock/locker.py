@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import NotForThisTorch, WrongTarget
@@ -19,7 +18,9 @@ from torchlock.lock.pins import (
     unhashed_notes,
     unproven_notes,
     unused_extra_notes,
+    unused_override_notes,
 )
+from torchlock.records import replace
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
 
@@ -114,6 +115,7 @@ class _Job:
             (
                 *notes,
                 *_notes(universe, units, solution, chosen),
+                *unused_override_notes(self._inputs, universe, chosen),
                 *(self._base.replaced_notes(self._target, written) if self._base is not None else ()),
             ),
             universe.visited,
@@ -131,7 +133,8 @@ class _Job:
             return ()
         from torchlock.lock.moves import moves_of
 
-        found = moves_of(attempt.universe, attempt.units, self._options, solution, chosen, pins)
+        lines = self._inputs.requirements
+        found = moves_of(attempt.universe, attempt.units, self._options, solution, chosen, pins, lines)
         return tuple(found)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import HOST_PREFIX, specifier_set
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -53,10 +54,14 @@ class Options(NamedTuple):
 
 
 class Previous(NamedTuple):
-    """The lock that a new one replaces: its versions on the target by name, and its build ("": unknown)."""
+    """The lock that a new one replaces: its versions on the target by name, and its build ("": unknown).
+
+    ``elsewhere`` are the packages that it has for other targets only, each with its version and its marker.
+    """
 
     pins: Mapping[str, str]
     build: str = ""
+    elsewhere: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class Move(NamedTuple):
@@ -89,7 +94,9 @@ class Pin(NamedTuple):
     the data do not cover this release of the torch family. ``built`` names the file with the requirements of a
     package that the installer has to build. ``chosen`` is the name of the file that an installer takes on the
     target. ``page`` is the address of the page of the PyTorch index that the package comes from, or "" for any
-    other index; ``remark`` says what is weak about the evidence for its file.
+    other index; ``remark`` says what is weak about the evidence for its file. ``scopes`` are the extras and groups
+    of the project that need it (``extra:NAME``, ``group:NAME``), empty if it is always installed. ``build`` is the label of the build (``cpu``,
+    ``cu130``), "" if there is none or it is unknown.
     """
 
     name: str
@@ -105,6 +112,8 @@ class Pin(NamedTuple):
     chosen: str = ""
     page: str = ""
     remark: str = ""
+    scopes: tuple[str, ...] = ()
+    build: str = ""
 
     @property
     def exact(self) -> File | None:

@@ -17,6 +17,7 @@ from torchlock.redaction import one_line
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, anchors, demands
 from torchlock.solve.propagate import DomainWipeout, propagate
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,16 +41,22 @@ def moves_of(
     solution: Solution,
     chosen: Mapping[str, Candidate],
     pins: Sequence[Pin],
+    lines: Sequence[ParsedRequirement] = (),
 ) -> Iterator[Move]:
-    """One move for each package that differs from ``options.previous``, sorted by name."""
+    """One move for each package that differs from ``options.previous``, sorted by name.
+
+    ``lines`` are the requirements of the user, also those that do not apply to the target.
+    """
     previous = options.previous
     if previous is None:
         return
-    reasons = Reasons(universe, units, options, previous, solution, chosen)
+    reasons = Reasons(universe, units, options, previous, solution, chosen, lines)
     by_name = {pin.name: pin for pin in pins}
-    for name in sorted(previous.pins.keys() | chosen.keys()):
+    for name in sorted(previous.pins.keys() | previous.elsewhere.keys() | chosen.keys()):
         candidate, old = chosen.get(name), previous.pins.get(name, "")
-        if candidate is None:
+        if candidate is None and name not in previous.pins:
+            yield reasons.of_other_targets(name, *previous.elsewhere[name])
+        elif candidate is None:
             yield reasons.removed(name, old)
         elif candidate.kept:
             if old:
@@ -98,34 +105,66 @@ class Reasons:
         previous: Previous,
         solution: Solution,
         chosen: Mapping[str, Candidate],
+        lines: Sequence[ParsedRequirement] = (),
     ) -> None:
         self._universe = universe
         self._units = units
         self._options = options
         self._previous = previous
         self._chosen = chosen
+        self._lines = lines
+        self._solution = solution
         self._blockers = Blockers(universe, solution, chosen)
         self._blocked: dict[str, list[Blocker]] = {}
 
+    def of_other_targets(self, name: str, old: str, marker: str) -> Move:
+        """Why a package is gone that the old lock had for other targets only."""
+        text = f"it was only for targets where {one_line(marker)}"
+        return (self._left_out(name) or Move(name, "", "", "target", text))._replace(old=old)
+
     def removed(self, name: str, old: str) -> Move:
         """Why a package is gone."""
-        target = self._universe.target
-        for candidate in self._chosen.values():
-            declared = () if candidate.kept else candidate.dependencies
-            for dependency in () if isinstance(declared, Unknown) else declared:
-                if dependency.name != name or "extra" in dependency.marker or target.holds(dependency.marker):
-                    continue
-                text = f"{candidate.name} {candidate.version} needs it only where {one_line(dependency.marker)}"
-                return Move(name, old, "", "target", text, package=candidate.name)
+        if without := self._left_out(name):
+            return without._replace(old=old)
         if self._options.base is not None:  # what that contains may need it
             return Move(name, old, "", "unneeded", "nothing that the lock installs needs it")
         if name.startswith(_OF_BUILDS) and (build := self.of_build(name, old, "")):
             return build
         return Move(name, old, "", "unneeded", "nothing needs it")
 
+    def _left_out(self, name: str) -> Move | None:
+        """The line or the package that asks for a package, but not on this target; None if there is none."""
+        target, overrides = self._universe.target, self._universe.overrides_on(name)
+        for written in self._lines:
+            requirement = written.requirement
+            if requirement is None or normalise(requirement.name) != name:
+                continue
+            if overrides is not None and target.holds(str(requirement.marker or "")):
+                return Move(name, "", "", "input", f"{_asked(written)}, and an override leaves it out")
+            return Move(name, "", "", "target", f"{_asked(written)}, which does not apply to {target}")
+        for candidate in self._chosen.values():
+            declared = () if candidate.kept else candidate.dependencies
+            for dependency in () if isinstance(declared, Unknown) else declared:
+                if dependency.name != name or "extra" in dependency.marker:
+                    continue
+                who = f"{candidate.name} {candidate.version} needs it"
+                if not target.holds(dependency.marker):
+                    text = f"{who} only where {one_line(dependency.marker)}"
+                    return Move(name, "", "", "target", text, package=candidate.name)
+                if overrides is not None:
+                    text = f"{who}, and an override leaves it out"
+                    return Move(name, "", "", "input", text, package=candidate.name)
+        return None
+
     def moved(self, name: str, old: str, new: str) -> Move:
         """Why a package has another version."""
-        outside = self.of_build(name, old, new) or self._gone(name, old) or self._of_input(name, old)
+        move = self._moved(name, self._release_of(name, old), new)._replace(old=old)
+        return move if move.text else self.of_build(name, old, new) or move
+
+    def _moved(self, name: str, old: str, new: str) -> Move:
+        """``moved``, for the release without the label of another build."""
+        of_build = None if self._is_other_torch and name not in FAMILY else self.of_build(name, old, new)
+        outside = of_build or self._gone(name, old) or self._of_input(name, old)
         if outside is not None:
             return outside._replace(name=name, old=old, new=new)
         move = Move(name, old, new)
@@ -140,6 +179,17 @@ class Reasons:
             return move._replace(kind="input", text=conflict)
         blocked = self._of(name, old)
         return self.following(move, blocked) if blocked else move
+
+    def _release_of(self, name: str, old: str) -> str:
+        """The release of a pin; of the torch family without the label, if the lock was for another build."""
+        before, now = self._previous.build, self._universe.target.accelerator
+        return old.partition("+")[0] if name in FAMILY and before and before != now else old
+
+    @property
+    def _is_other_torch(self) -> bool:
+        """Whether torch has another release, not only another build."""
+        old, new = self._previous.pins.get("torch", ""), self._chosen.get("torch")
+        return bool(old) and new is not None and old.partition("+")[0] != new.version.public
 
     def leading(self, name: str, old: str) -> list[Blocker]:
         """The packages that exclude the old version, and that did not move because of this one."""
@@ -157,7 +207,7 @@ class Reasons:
 
     def _is_unchanged(self, name: str) -> bool:
         old = self._previous.pins.get(name, "")
-        return bool(old) and is_of(str(self._chosen[name].version), old, self._universe)
+        return bool(old) and is_of(str(self._chosen[name].version), self._release_of(name, old), self._universe)
 
     def _of(self, name: str, old: str) -> list[Blocker]:
         """What keeps the old version of a package out of the solution."""
@@ -176,11 +226,25 @@ class Reasons:
         that exclude each other's old versions, neither is the reason.
         """
         old = self._previous.pins.get(package, "")
-        if not old or self._is_unchanged(package) or package in self._options.upgraded:
+        if not old:
+            return self._is_needed_without(package, name)
+        if self._is_unchanged(package) or package in self._options.upgraded:
             return True
         if package == "torch" or self._of_input(package, old) is not None:
             return True
         return name != "torch" and all(each.package != name for each in self._of(package, old))
+
+    def _is_needed_without(self, package: str, name: str) -> bool:
+        """Whether the user's lines need a package, also without what another one needs; True if it is unknown."""
+        roots = [need.identifier for unit in self._units for need in unit.roots]
+        seen: set[str] = set()
+        while roots:
+            identifier = roots.pop()
+            if identifier in seen or identifier not in self._solution or identifier.partition("[")[0] == name:
+                continue
+            seen.add(identifier)
+            roots += [need.identifier for need in self._universe.needs(identifier, self._solution[identifier])]
+        return not self._units or package in {identifier.partition("[")[0] for identifier in seen}
 
     def _gone(self, name: str, old: str) -> Move | None:
         """Why the old release cannot be used any more; None if it can."""
@@ -263,7 +327,7 @@ def _rejected(name: str, old: str, why: str, detail: str, target: str) -> Move:
 
 
 def _asked(written: ParsedRequirement) -> str:
-    text = written.origin.text.strip()
+    text = " ".join(written.origin.text.split())
     if text.startswith("--upgrade-package "):
         return f"set by -P {text.removeprefix('--upgrade-package ')}"
     return f"{text}{_place(written)}" if written.origin.path else f"the command line asks for {text}"

@@ -33,7 +33,8 @@ class NearestSet(NamedTuple):
     def __str__(self) -> str:
         changed = [f"without {', '.join(self.without)}"] if self.without else []
         changed += [f"with other versions than {', '.join(self.loose)}"] if self.loose else []
-        return f"{' and '.join(changed)}: {', '.join(f'{name} {version}' for name, version in self.versions)}"
+        listed = ", ".join(f"{name} {version}" for name, version in self.versions)
+        return f"{listed}, {' and '.join(changed)}"
 
 
 def nearest_set(conflict: Conflict, conflicting: Sequence[UserRequirement]) -> NearestSet | None:
@@ -116,4 +117,4 @@ def _described(
 
 
 def _lines(units: Sequence[UserRequirement]) -> tuple[str, ...]:
-    return tuple(unit.written.origin.text.strip() for unit in units)
+    return tuple(unit.written.origin.text.strip().removeprefix("--upgrade-package ") for unit in units)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError, WrongTarget
+from torchlock.records import replace
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 

@@ -1,4 +1,4 @@
-"""Versions and wheels in words, for the explanation of a conflict."""
+"""Versions, wheels and requirements in words, for the explanation of a conflict."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from torchlock.knowledge.rules import BUILD_CUDA, GIL, HOST_PREFIX
+from torchlock.lock.model import title_of
+from torchlock.standards.dependency import readable_specifier
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform, Target
 
 
@@ -98,3 +103,34 @@ def _listed(words: Sequence[str]) -> str:
 def _libc(tags: str, platform: Platform) -> bool:
     """Whether a wheel is for the C library of the platform, or for any."""
     return platform.system != "linux" or ("musllinux" in tags) == (platform.libc == "musl")
+
+
+def called(name: str) -> str:
+    """The name of a package or a library of the machine in a sentence."""
+    if name == BUILD_CUDA:
+        return "CUDA build of torch"
+    if name == GIL:
+        return "Python with the global interpreter lock"
+    library = name.removeprefix(HOST_PREFIX)
+    return library if library == name else title_of(library)
+
+
+def subject_of(name: str) -> str:
+    """The name before a version: ``CUDA`` for the CUDA version of the torch build."""
+    return "CUDA" if name == BUILD_CUDA else called(name)
+
+
+def need_in_words(dependency: Dependency) -> str:
+    """A requirement in words: ``NVIDIA driver 580 or newer``, ``a CPU build of torch``, ``torch==2.8.*``."""
+    if dependency.name == BUILD_CUDA:
+        version = dependency.specifier.lstrip("=").removesuffix(".*")
+        return "a CPU build of torch" if version == "0" else f"a torch built for CUDA {version}"
+    if dependency.name == GIL:
+        return "a Python with the global interpreter lock"
+    if not dependency.name.startswith(HOST_PREFIX):
+        return str(dependency)
+    library, specifier = called(dependency.name), dependency.specifier
+    lowest = specifier.removeprefix(">=")
+    if specifier.startswith(">=") and "," not in specifier:
+        return f"{library} {lowest} or newer"
+    return f"{library} {readable_specifier(specifier)}".strip()

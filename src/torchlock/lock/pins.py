@@ -11,6 +11,7 @@ from torchlock.knowledge.rules import GIL, HOST_PREFIX, specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.inputs import asked_by, dependency_of
 from torchlock.lock.model import HostNote, Pin
+from torchlock.lock.scopes import scopes_of
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.names import normalise
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File
     from torchlock.target import Target
+    from torchlock.terms import Inputs
 
 
 def pins_of(
@@ -45,6 +47,7 @@ def pins_of(
     by, rules = _requiring(needs, chosen)
     markers = _markers(units)
     files = {name: _usable_files(candidate) for name, candidate in chosen.items()}
+    scopes = scopes_of(universe, solution, units)
     return tuple(
         Pin(
             name,
@@ -58,6 +61,8 @@ def pins_of(
             unproven=candidate.unproven,
             built=_origin(candidate),
             chosen=files[name][1],
+            scopes=scopes.get(name, ()),
+            build=candidate.build if isinstance(candidate.build, str) else "",
         )
         for name, candidate in sorted(chosen.items())
     )
@@ -124,6 +129,20 @@ def unused_extra_notes(units: Sequence[UserRequirement], chosen: Mapping[str, Ca
         for extra in dependency.extras:
             if extra not in known:
                 yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
+
+
+def unused_override_notes(inputs: Inputs, universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    """Notes on overrides of packages that nothing requires; not for one of many targets, where others may."""
+    if not inputs.overrides or universe.sharing is not None:
+        return
+    asked = {*chosen, *(normalise(each.requirement.name) for each in inputs.requirements if each.requirement)}
+    for candidate in chosen.values():
+        declared = candidate.dependencies
+        asked.update(each.name for each in (() if isinstance(declared, Unknown) else declared))
+    for written in inputs.overrides:
+        if written.requirement is not None and normalise(written.requirement.name) not in asked:
+            line = written.origin.text.strip()
+            yield f"{written.origin}: the override {line} has no effect: nothing requires the package"
 
 
 def sdist_notes(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.location import Place
 from torchlock.manifests.document import ParseIssue
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 from torchlock.redaction import learn
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
 )
 # Some encodings produce these characters, which are invalid in text and cannot be printed.
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = pattern("[\ud800-\udfff]")
 # Formats whose tools take bytes in any encoding that contains ASCII.
 _AS_BYTES = frozenset({"batch", "powershell", "shell", "dockerfile", "make", "jenkins", "docs"})
-_CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
+_CODING = pattern(rb"coding[:=]\s*([-\w.]+)")
 
 
 class Decoded(NamedTuple):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.location import NOWHERE, Edit, Place, Span
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from torchlock.errors import InputError

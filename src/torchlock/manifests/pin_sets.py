@@ -55,10 +55,10 @@ class PinSet:
         return {name: tuple(pins) for name, pins in found.items()}
 
     def versions_on(self, target: Target) -> dict[str, str]:
-        """The version of each package on a target. Of several that apply, the first in the file counts."""
+        """The pinned version of each package on a target. Of several that apply, the first in the file counts."""
         found: dict[str, str] = {}
         for pin in self.pins:
-            if pin.version and is_on(target, pin.marker, pin.scope):
+            if pin.version[:1].isdigit() and is_on(target, pin.marker, pin.scope):
                 found.setdefault(pin.name, pin.version)
         return found
 

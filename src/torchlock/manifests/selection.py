@@ -25,6 +25,7 @@ def select(
     extras: Collection[str] = (),
     groups: Collection[str] = (),
     all_extras: bool = False,
+    all_groups: bool = False,
     variables: Mapping[str, str] | None = None,
 ) -> Inputs:
     """The inputs of a lock: the requirements that always apply, and those of these extras and groups.
@@ -35,7 +36,7 @@ def select(
         InputError: an extra or group is not declared, or the document has an error or something unread that could
             change the lock.
     """
-    return _Selection(document, variables or {}).inputs(extras, groups, all_extras)
+    return _Selection(document, variables or {}).inputs(extras, groups, all_extras, all_groups)
 
 
 class _Selection:
@@ -44,9 +45,11 @@ class _Selection:
         self._variables = variables
         self._inputs = Inputs()
 
-    def inputs(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> Inputs:
+    def inputs(
+        self, extras: Collection[str], groups: Collection[str], all_extras: bool, all_groups: bool
+    ) -> Inputs:
         document, inputs = self._document, self._inputs
-        scopes = self._scopes(extras, groups, all_extras)
+        scopes = self._scopes(extras, groups, all_extras, all_groups)
         self._refuse_issues(scopes)
         self._refuse_conflicts(scopes)
         self._refuse_what_is_declared_nowhere(scopes, all_extras)
@@ -62,17 +65,22 @@ class _Selection:
         inputs.routes = {pattern.lower(): expand(url, self._variables) for pattern, url in document.routes.items()}
         inputs.environments = list(document.environments)
         inputs.files = list(document.includes)
+        inputs.scopes = [scope for scope in scopes if _is_part(scope)]
         inputs.notes += self._notes(scopes)
         return inputs
 
     # The requested parts.
 
-    def _scopes(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> list[str]:
+    def _scopes(
+        self, extras: Collection[str], groups: Collection[str], all_extras: bool, all_groups: bool
+    ) -> list[str]:
         """The requested scopes: the rest of the project first, unless a group is installed alone."""
         declared = self._document.extras
         asked = [self._known("extra", extra, declared) for extra in extras]
         asked += [item.scope for item in declared.values()] if all_extras else []
         asked += [self._known("dependency group", group, self._document.groups) for group in groups]
+        grouped = [item.scope for item in self._document.groups.values()] if all_groups else []
+        asked += [scope for scope in grouped if _is_part(scope)]  # another environment is no part of the project
         rest = [] if any(scope.startswith("alone:") for scope in asked) else [""]
         return list(dict.fromkeys([*rest, *asked]))
 
@@ -147,14 +155,18 @@ class _Selection:
         for entry in entries:
             if entry.scope in found:
                 found[entry.scope].append(entry)
-        seen: set[tuple[object, ...]] = set()
-        for entry in (entry for scope in scopes for entry in found[scope]):
+        seen: dict[tuple[object, ...], int] = {}
+        requirements = self._inputs.requirements
+        for scope, entry in ((each, entry) for each in scopes for entry in found[each]):
             line = (entry.constraint, entry.path, entry.place, entry.text)
-            if not seen.isdisjoint({(*line, ""), (*line, entry.marker)}):
-                continue
-            seen.add((*line, "" if entry.marker in entry.text else entry.marker))
-            written = self._parsed(entry)
-            (self._inputs.constraints if entry.constraint else self._inputs.requirements).append(written)
+            known = next((seen[key] for key in ((*line, ""), (*line, entry.marker)) if key in seen), None)
+            if known is None:
+                written = self._parsed(entry)._replace(scopes=(scope,) if _is_part(scope) else ())
+                lines = self._inputs.constraints if entry.constraint else requirements
+                seen[(*line, "" if entry.marker in entry.text else entry.marker)] = len(lines)
+                lines.append(written)
+            elif not entry.constraint and requirements[known].scopes:
+                requirements[known] = _also_in(requirements[known], scope)
 
     def _parsed(self, entry: Entry) -> ParsedRequirement:
         from torchlock.manifests.conversion import parsed_requirement
@@ -204,6 +216,16 @@ class _Selection:
                     yield Origin(path, line, f"no requirement names {name}, so its source ({text}) has no effect")
 
 
+def _is_part(scope: str) -> bool:
+    """Whether a scope is an extra or a group, which an installer can leave out."""
+    return scope.startswith(("extra:", "group:"))
+
+
+def _also_in(written: ParsedRequirement, scope: str) -> ParsedRequirement:
+    """A line of some extras and groups that another scope has, too."""
+    return written._replace(scopes=(*written.scopes, scope) if _is_part(scope) else ())
+
+
 def _where_else(document: Document) -> str:
     """A hint where the requirements of a pyproject.toml without a project may be."""
     if re.search(r"^lock-version\b", document.text, re.MULTILINE):
@@ -219,7 +241,12 @@ def _note(origin: Origin) -> str:
 
 
 def read_inputs(
-    path: str, *, extras: Collection[str] = (), groups: Collection[str] = (), all_extras: bool = False
+    path: str,
+    *,
+    extras: Collection[str] = (),
+    groups: Collection[str] = (),
+    all_extras: bool = False,
+    all_groups: bool = False,
 ) -> Inputs:
     """Read the part of a file to lock, ``-`` for standard input.
 
@@ -228,8 +255,15 @@ def read_inputs(
     """
     from torchlock.manifests.lockable import document_to_lock
 
-    document = document_to_lock(path, extras=bool(extras or all_extras), groups=bool(groups))
-    return select(document, extras=extras, groups=groups, all_extras=all_extras, variables=os.environ)
+    document = document_to_lock(path, extras=bool(extras or all_extras), groups=bool(groups or all_groups))
+    return select(
+        document,
+        extras=extras,
+        groups=groups,
+        all_extras=all_extras,
+        all_groups=all_groups,
+        variables=os.environ,
+    )
 
 
 def read_list(path: str) -> Inputs:

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
 
     from torchlock.knowledge.gpus import Gpu
 
+# The projects without new releases: their columns are the last ones, which a phone does not show.
+_ENDED = ("torchtext",)
 # The packages that are compiled against one torch, in the order of the columns.
-COMPANIONS = tuple(name for name, member in MEMBERS.items() if member.rule and member.role != "support")
+COMPANIONS = tuple(
+    sorted(
+        (name for name, each in MEMBERS.items() if each.rule and each.role != "support"), key=_ENDED.__contains__
+    )
+)
 # The builds that the public index serves; all known builds.
 PUBLIC, EVERY = "pypi", "all"
 

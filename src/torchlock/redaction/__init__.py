@@ -9,8 +9,10 @@ The forms of secrets are in ``secret_forms``, which is imported where a line may
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,16 +29,16 @@ _HINTS = (
     *("glagent-", "gloas-", "glimt-", "pypi-", "hf_", "akia", "asia", "xox", "sk-", "npm_", "aiza", "eyj"),
 )  # fmt: skip
 # Nor a URL that ends within its password.
-_USER_AND_MORE = re.compile(r"://[^\s/@:]{1,200}:")
+_USER_AND_MORE = pattern(r"://[^\s/@:]{1,200}:")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
-_OPEN = re.compile(r"[^\s/@:]+:(?!\d+\Z)[^@]*\Z")
+_OPEN = pattern(r"[^\s/@:]+:(?!\d+\Z)[^@]*\Z")
 _CONTINUED = ("\\", "^", "`")
-_LINE = re.compile(r"[^\r\n]+")
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_SPLIT = re.compile(r"[\s\"'`@/#;,\\=&?]+")
-_JOINED = re.compile(r"[\\^`]\r?\n[ \t]*")
-_VARIABLE = re.compile(r"\$|%[A-Za-z_]+%|\{\{")
+_LINE = pattern(r"[^\r\n]+")
+_LINE_END = pattern(r"\r\n|\r|\n")
+_SPLIT = pattern(r"[\s\"'`@/#;,\\=&?]+")
+_JOINED = pattern(r"[\\^`]\r?\n[ \t]*")
+_VARIABLE = pattern(r"\$|%[A-Za-z_]+%|\{\{")
 
 
 class Span(NamedTuple):

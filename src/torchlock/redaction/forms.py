@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from torchlock.patterns import pattern
 from torchlock.redaction.commands import given_to_commands
 
 if TYPE_CHECKING:
@@ -22,40 +23,40 @@ _HOST = (
     r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,8}\.[A-Za-z]{2,24})"
 )
 _END = r"(?=$|[/?#\s\\\"'`<>,;)\]}|*])"
-_AUTHORITY = re.compile(rf"{_HOST}(?::\d{{1,5}})?\.?{_END}")
-_SINGLE = re.compile(rf"[A-Za-z0-9_-]{{1,63}}{_END}")
-_AT_HOST = re.compile(rf"@{_HOST}(?![A-Za-z0-9_.-])")
-_AT_ADDRESS = re.compile(rf"@{_HOST}:|@[A-Za-z0-9_.-]{{1,200}}(?::\d{{1,5}})?/")
-_SIMPLE = re.compile(rf"[\w.~%!$&()*+,;=:{{}}-]+@{_HOST}(?::\d{{1,5}})?{_END}")
+_AUTHORITY = pattern(rf"{_HOST}(?::\d{{1,5}})?\.?{_END}")
+_SINGLE = pattern(rf"[A-Za-z0-9_-]{{1,63}}{_END}")
+_AT_HOST = pattern(rf"@{_HOST}(?![A-Za-z0-9_.-])")
+_AT_ADDRESS = pattern(rf"@{_HOST}:|@[A-Za-z0-9_.-]{{1,200}}(?::\d{{1,5}})?/")
+_SIMPLE = pattern(rf"[\w.~%!$&()*+,;=:{{}}-]+@{_HOST}(?::\d{{1,5}})?{_END}")
 _VALUE_OF = r"\$\w{1,60}|\$?\{{1,2} ?[\w.]{1,60} ?\}{1,2}|%\w{1,60}%|<\w{1,60}>"
-_PORT_LIKE = re.compile(rf"[A-Za-z0-9_.-]+:(?:\d{{1,5}}|{_VALUE_OF}){_END}")
+_PORT_LIKE = pattern(rf"[A-Za-z0-9_.-]+:(?:\d{{1,5}}|{_VALUE_OF}){_END}")
 # The user of git, and the placeholders of our hints: not secrets.
-_NOBODY = re.compile(r"git@|user:password@host/", re.IGNORECASE)
-_STOP = re.compile(r"[\s\"'`<>]")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
-_CARRIES_USERS = re.compile(r"(?:https?|ftps?|ssh|sftp|git|hg|svn|bzr)(?:\+|\Z)", re.IGNORECASE)
-_SCP = re.compile(rf"(?<![\w./:@+-])[\w.+-]{{1,60}}:[^\s\"'@:/][^\s\"'@]{{0,200}}@{_HOST}[:/]")
+_NOBODY = pattern(r"git@|user:password@host/", re.IGNORECASE)
+_STOP = pattern(r"[\s\"'`<>]")
+_SCHEME = pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
+_CARRIES_USERS = pattern(r"(?:https?|ftps?|ssh|sftp|git|hg|svn|bzr)(?:\+|\Z)", re.IGNORECASE)
+_SCP = pattern(rf"(?<![\w./:@+-])[\w.+-]{{1,60}}:[^\s\"'@:/][^\s\"'@]{{0,200}}@{_HOST}[:/]")
 # What comes before a token in a path: conda channels, and registries with tokens in the path. (A forum has
 # /t/title/number.)
-_PATH_TOKEN = re.compile(
+_PATH_TOKEN = pattern(
     r"(?:/t/|/priv/|/token/|cloudsmith\.io/(?:basic/)?|fury\.io/)(?!public/|basic/)"
     r"([\w.-]{6,200})(?![\w.-])(?!/\d{1,9}(?![\w.-]))",
     re.IGNORECASE,
 )
 # The path of a file, in which /t/ is a folder. The paths of an index do not begin like this.
-_OF_MACHINE = re.compile(
+_OF_MACHINE = pattern(
     r"(?:[A-Za-z]:[/\\]|~/|\.{1,2}/|/?(?:Users|home|root|tmp|mnt|opt|srv|var|private|Volumes|workspace)/)"
     r"(?!.{0,400}(?:://|[\w-]\.[a-z]{2,10}/(?:t|priv|token)/))"
 )
 # An escaped URL, as in the query of another URL.
-_ESCAPED_USER = re.compile(rf"(?:://|%3A%2F%2F)([^\s/\"'`<>@]{{1,300}})%40(?={_HOST})", re.IGNORECASE)
+_ESCAPED_USER = pattern(rf"(?:://|%3A%2F%2F)([^\s/\"'`<>@]{{1,300}})%40(?={_HOST})", re.IGNORECASE)
 # A URL with a typing error before its user.
-_ALMOST = re.compile(
+_ALMOST = pattern(
     rf"(?<![\w:/\\])(?:https?(?::/|//|:\\\\|/)|//)([^\s\"'@:/\\][^\s\"'@:/]{{0,200}}:[^\s\"'@]{{1,200}})@{_HOST}",
     re.IGNORECASE,
 )
 
-_SHAPES = re.compile(
+_SHAPES = pattern(
     r"(?<![A-Za-z0-9])(?:"
     r"gh[opsru]_[A-Za-z0-9]{10,}|github_pat_\w{10,}"
     r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[\w.-]{8,}"
@@ -70,49 +71,47 @@ _SHAPES = re.compile(
     r")"
 )
 # Names and what they are given.
-_NAME = re.compile(r"[A-Za-z_][\w.-]*")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SEGMENTS = re.compile(r"[_.-]+")
-_SECRET_WORD = re.compile(
+_NAME = pattern(r"[A-Za-z_][\w.-]*")
+_CAMEL = pattern(r"(?<=[a-z0-9])(?=[A-Z])")
+_SEGMENTS = pattern(r"[_.-]+")
+_SECRET_WORD = pattern(
     "token|secret|password|passwd|passphrase|passcode|pwd|pass|credentials?|auth|authorization|jwt|bearer|apikey"
     "|signature|sig|pat|cookie|accesskey|secretkey|privatekey"
 )
 _SECRET_ENDS = ("token", "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "secretkey")
-_LIKELY = re.compile("token|secret|pass|pwd|cred|auth|jwt|bearer|key|sig|pat|cookie|api", re.IGNORECASE)
-_KEY_OF = re.compile("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
+_LIKELY = pattern("token|secret|pass|pwd|cred|auth|jwt|bearer|key|sig|pat|cookie|api", re.IGNORECASE)
+_KEY_OF = pattern("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
 # These names are names of secrets only in a query or fragment.
-_QUERY_WORD = re.compile(
+_QUERY_WORD = pattern(
     r"[\w.-]{0,100}key|code|session|(?:[a-z]*sess(?:ion)?_?|s)id|sv|sas|otp|hmac|ticket|pw|user|username"
 )
-_STRONG = re.compile(r"(?:token|cookie|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
-_GIVEN = re.compile(r"[\\\"'\])]{0,5}[ \t]{0,8}(?P<sign>=(?!=|~[ \t])|[?+:]=|::=|:(?![:/=]/?))(?P<room>[ \t]*)")
+_STRONG = pattern(r"(?:token|cookie|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
+_GIVEN = pattern(r"[\\\"'\])]{0,5}[ \t]{0,8}(?P<sign>=(?!=|~[ \t])|[?+:]=|::=|:(?![:/=]/?))(?P<room>[ \t]*)")
 _VERSION = (
     r"(?:[\^~<>=!]{1,2} ?\d+|v?\d+\.(?:\d+|\*))(?:\.(?:\d+|\*))*(?:(?:[abc]|rc|\.?post|\.?dev)\d+)?(?:=\w+)?"
 )
-_ORDINARY = re.compile(
+_ORDINARY = pattern(
     rf"{_VERSION}(?:, ?{_VERSION}){{0,3}}"
     r"|[*]|true|false|yes|no|none|null|write|read|inherit|required|optional|disabled|enabled|auto|subprocess|import"
     r"|str|int|bool|\$\{\{[^{}]*\}\}|\$\{\w+\}|\$\(\w+\)|-|\||>",
     re.IGNORECASE,
 )
 # ``npm config set //host/:_authToken VALUE``, fish's ``set -x NAME VALUE``
-_SET = re.compile(r"(?<![\w-])(?:--)?set[ \t]{1,8}(?:-\w{1,4}[ \t]{1,8}|//[^\s\"']{1,150}:)?[\"']?\Z")
-_FILE = re.compile(r"(?i)\.(?:txt|in|toml|lock|cfg|ini|ya?ml|json|py|sh|bat|ps1|ipynb|log|conf|whl)\Z")
+_SET = pattern(r"(?<![\w-])(?:--)?set[ \t]{1,8}(?:-\w{1,4}[ \t]{1,8}|//[^\s\"']{1,150}:)?[\"']?\Z")
+_FILE = pattern(r"(?i)\.(?:txt|in|toml|lock|cfg|ini|ya?ml|json|py|sh|bat|ps1|ipynb|log|conf|whl)\Z")
 # ``google-auth: no release fits``
-_PACKAGE = re.compile(
-    r"[a-z0-9]{1,30}(?:-[a-z0-9]{1,30}){0,6}-(?:auth|jwt|pat|sig|pass|credentials?|token|cookie)"
-)
-_PROSE = re.compile(r"(?:[a-z]{1,12}|\d[\d.]{0,15})(?: [a-z]{1,12}){2}\b")
-_LINE_NUMBER = re.compile(r"\d{1,6}(?::\d{1,5})?:(?=\s|$)")
-_QUERY_VALUE = re.compile(r"(?:[^&\s\"'`<>#;]|[#;](?![\w-]+=))+")
-_ROOM = re.compile(r"(?:[ \t]|[\\^`]\r?\n)*")
-_WORD = re.compile(r"(?:\\(?:\r?\n|.)|[^\s\\])+")
-_IN_QUOTES = {quote: re.compile(rf"(?:\\.|[^{quote}\\\n])*") for quote in "\"'`"}
-_SLASHES = re.compile(r"\\{1,3}")
+_PACKAGE = pattern(r"[a-z0-9]{1,30}(?:-[a-z0-9]{1,30}){0,6}-(?:auth|jwt|pat|sig|pass|credentials?|token|cookie)")
+_PROSE = pattern(r"(?:[a-z]{1,12}|\d[\d.]{0,15})(?: [a-z]{1,12}){2}\b")
+_LINE_NUMBER = pattern(r"\d{1,6}(?::\d{1,5})?:(?=\s|$)")
+_QUERY_VALUE = pattern(r"(?:[^&\s\"'`<>#;]|[#;](?![\w-]+=))+")
+_ROOM = pattern(r"(?:[ \t]|[\\^`]\r?\n)*")
+_WORD = pattern(r"(?:\\(?:\r?\n|.)|[^\s\\])+")
+_IN_QUOTES = {quote: pattern(rf"(?:\\.|[^{quote}\\\n])*") for quote in "\"'`"}
+_SLASHES = pattern(r"\\{1,3}")
 # The continuation after a closing quote, in a shell.
 _JOINS = frozenset("\"'" + string.ascii_letters + string.digits)
-_HASH = re.compile("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirectory|hash|rev|commit")
-_OPAQUE = re.compile(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
+_HASH = pattern("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirectory|hash|rev|commit")
+_OPAQUE = pattern(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
 # The number of characters that are examined of a value with a neutral name.
 _OPAQUE_MOST = 300
 # The number of characters of an address in front of its query.

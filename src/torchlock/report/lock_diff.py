@@ -34,11 +34,12 @@ def findings_between(old: FileReport, new: FileReport) -> tuple[tuple[Finding, .
     """The errors and warnings that are only in the new report, and those that are only in the old one.
 
     A finding is the same if its rule is about the same packages, whatever their versions. What is worse than
-    before is new.
+    before is new. What the new report has as a note only is not fixed.
     """
     before, after = _worst(old.findings), _worst(new.findings)
     begun = [item for key, item in after.items() if key not in before or _is_worse(item, before[key])]
-    return tuple(begun), tuple(item for key, item in before.items() if key not in after)
+    still = {_subject(finding) for finding in new.findings}
+    return tuple(begun), tuple(item for key, item in before.items() if key not in still)
 
 
 def _is_worse(one: Finding, other: Finding) -> bool:
@@ -48,7 +49,12 @@ def _is_worse(one: Finding, other: Finding) -> bool:
 def _worst(findings: Iterable[Finding]) -> dict[tuple[str, frozenset[str]], Finding]:
     found: dict[tuple[str, frozenset[str]], Finding] = {}
     for finding in findings:
-        key = finding.rule, frozenset(name for name, _ in finding.packages)
+        key = _subject(finding)
         if finding.severity != "note" and (key not in found or _is_worse(finding, found[key])):
             found[key] = finding
     return found
+
+
+def _subject(finding: Finding) -> tuple[str, frozenset[str]]:
+    """What a finding is about, whatever the versions: its rule and its packages."""
+    return finding.rule, frozenset(name for name, _ in finding.packages)

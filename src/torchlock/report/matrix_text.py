@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby, product
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ def text(
     explained = list(entries) if verbose else _explained(entries)
     parts.append("\n".join(line for entry in explained for line in _entry(entry, paint)))
     parts.append("\n".join(_sources(explained, table)))
+    parts.append("\n".join(wrap(_deciders(entries), _WIDTH, break_on_hyphens=False)))
     if len(explained) < len(entries):
         parts.append("\n".join(wrap(_rest(len(entries), len(explained), table.date), _WIDTH)))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -69,6 +71,16 @@ def _explained(entries: Sequence[Entry]) -> list[Entry]:
             found.append(entry)
     is_one = len({(entry.torch, entry.torch_build, entry.platform) for entry in entries}) == 1
     return found if is_one and len(found) <= _FEW else []
+
+
+def _deciders(entries: Sequence[Entry]) -> str:
+    """How many cells their two wheels decide, and how many each rule does; "" if their wheels decide all."""
+    rules = Counter(entry.judged.rule for entry in entries if not entry.judged.evidence)
+    if not rules:
+        return ""
+    proven = len(entries) - rules.total()
+    said = [f"{count} by {f'the rule {rule}' if rule else 'no source'}" for rule, count in sorted(rules.items())]
+    return f"decided by their two wheels: {proven} of {len(entries)} cells; {', '.join(said)}"
 
 
 def _rest(count: int, explained: int, date: str) -> str:
@@ -166,7 +178,10 @@ def _entry(entry: Entry, paint: Paint) -> Iterator[str]:
     of = f" ({', '.join(filter(None, (judged.kind, judged.rule)))})" if judged.kind or judged.rule else ""
     head = f"{entry.package} {_with(entry.version, entry.build)} and torch {_with(entry.torch, entry.torch_build)}"
     yield f"{head}: {paint(_STYLES[judged.verdict], judged.verdict)}{of}"
-    facts = [judged.reason, f"Pythons: {', '.join(entry.pythons)}."]
+    facts = [judged.reason]
+    if judged.rule and not judged.evidence:
+        facts.append("These two wheels were not compared: the rule decides.")
+    facts.append(f"Pythons: {', '.join(entry.pythons)}.")
     if not entry.allowed:
         facts.append("The metadata refuses this torch: pip and uv do not install the pair.")
     if entry.yanked:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
+from torchlock.lock.proven_pairs import proven_pairs
+from torchlock.manifests.syntax.lock_markers import names_of, scope_marker
+from torchlock.manifests.syntax.markers import both
 from torchlock.redaction import masked, one_line
 from torchlock.report.requirements_many import about_targets
 from torchlock.report.requirements_txt import about_builds
 from torchlock.standards.filenames import is_distribution
+from torchlock.standards.toml_text import Literal, inline, string, value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torchlock.finding import DataUpdate
     from torchlock.lock import Lock, Pin
@@ -28,20 +31,22 @@ def render(
     command: str,
     data_date: str,
     update: DataUpdate | None = None,
+    scopes: Sequence[str] = (),
 ) -> str:
     """The whole file. ``address`` returns the absolute URL of a project's file; ``update`` is that of the data on
-    this machine.
+    this machine. ``scopes`` are the extras and groups that are locked (``Inputs.scopes``).
 
     Raises:
         InputError: the format cannot represent a pin, because it needs the commit of a repository and a hash of
         each file, and these are unknown.
     """
     target = lock.target
-    lines = [f"# {command}", *about_builds(lock), "", *_head([environment(target)], [target])]
+    lines = [f"# {command}", *about_builds(lock), "", *_head([environment(target)], [target], scopes)]
     for pin in sorted(lock.pins, key=lambda pin: pin.name):
-        lines += ["", *_package(pin, pin.files if pin.exact is None else (pin.exact,), address)]
-    lines += ["", "[tool.torchlock]", f"data = {_string(data_date)}", f"target = {_string(str(target))}"]
-    return "\n".join([*lines, *_of_update(update)]) + "\n"
+        marker = both(pin.marker, scope_marker(pin.scopes))
+        lines += ["", *_package(pin, marker, pin.files if pin.exact is None else (pin.exact,), address)]
+    lines += ["", "[tool.torchlock]", f"data = {string(data_date)}", f"target = {string(str(target))}"]
+    return "\n".join([*lines, *_evidence(lock.pins, [lock]), *_of_update(update)]) + "\n"
 
 
 def render_many(
@@ -51,6 +56,7 @@ def render_many(
     command: str,
     data_date: str,
     update: DataUpdate | None = None,
+    scopes: Sequence[str] = (),
 ) -> str:
     """The whole file for many targets: ``environments`` has one marker for each that markers separate.
 
@@ -59,28 +65,27 @@ def render_many(
     """
     targets = lock.targets
     environments = list(dict.fromkeys(environment(target, among=targets) for target in targets))
-    lines = [f"# {command}", *about_targets(lock), "", *_head(environments, targets)]
+    lines = [f"# {command}", *about_targets(lock), "", *_head(environments, targets, scopes)]
     for joined in lock.pins:
-        lines += ["", *_package(joined.pin, joined.files, address)]
-    lines += ["", "[tool.torchlock]", f"data = {_string(data_date)}"]
-    rules = sorted({rule for joined in lock.pins for _, rule in joined.pin.rules})
-    lines += [f"rules = [{', '.join(map(_string, rules))}]"]
-    lines += ["targets = [", *(f"    {_inline(_target(target))}," for target in targets), "]"]
+        lines += ["", *_package(joined.pin, joined.scoped, joined.files, address)]
+    lines += ["", "[tool.torchlock]", f"data = {string(data_date)}"]
+    lines += ["targets = [", *(f"    {inline(_target(target))}," for target in targets), "]"]
+    lines += _evidence([joined.pin for joined in lock.pins], lock.locks)
     return "\n".join([*lines, *_of_update(update)]) + "\n"
 
 
-def _head(environments: Sequence[str], targets: Sequence[Target]) -> Iterator[str]:
+def _head(environments: Sequence[str], targets: Sequence[Target], scopes: Sequence[str]) -> Iterator[str]:
     """The keys of the whole lock."""
     yield 'lock-version = "1.0"'
     if len(environments) == 1:
-        yield f"environments = [{_string(environments[0])}]"
+        yield f"environments = [{string(environments[0])}]"
     else:
         yield "environments = ["
-        yield from (f"    {_string(marker)}," for marker in environments)
+        yield from (f"    {string(marker)}," for marker in environments)
         yield "]"
-    yield f"requires-python = {_string(_requires_python(targets))}"
-    yield "extras = []"
-    yield "dependency-groups = []"
+    yield f"requires-python = {string(_requires_python(targets))}"
+    yield f"extras = {value(names_of('extra', scopes))}"
+    yield f"dependency-groups = {value(names_of('group', scopes))}"
     yield 'created-by = "torchlock"'
 
 
@@ -103,12 +108,25 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
+def _evidence(pins: Iterable[Pin], locks: Sequence[Lock]) -> Iterator[str]:
+    """The rules that required packages, and the proofs that companions load, with the wheels that were read."""
+    yield f"rules = {value(sorted({rule for pin in pins for _, rule in pin.rules}))}"
+    proofs = proven_pairs(locks)
+    yield "proofs = [" if proofs else "proofs = []"
+    for proof in proofs:
+        told = {"package": proof.package, "version": str(proof.version), "torch": str(proof.torch)}
+        wheels = [{"name": each.file, "sha256": each.sha256, "read": each.date} for each in proof.evidence]
+        yield f"    {inline({**told, 'platform': proof.platform, 'wheels': wheels})},"
+    if proofs:
+        yield "]"
+
+
 def _of_update(update: DataUpdate | None) -> Iterator[str]:
     if update is not None:
         yield ""
         yield "[tool.torchlock.data-update]"
-        yield f"date = {_string(update.date)}"
-        yield f"from = {_string(masked(update.source))}"
+        yield f"date = {string(update.date)}"
+        yield f"from = {string(masked(update.source))}"
 
 
 def environment(target: Target, among: Sequence[Target] = ()) -> str:
@@ -122,27 +140,27 @@ def environment(target: Target, among: Sequence[Target] = ()) -> str:
     return " and ".join(f'{key} == "{known[key]}"' for key in (python, "sys_platform", "platform_machine"))
 
 
-def _package(pin: Pin, files: Sequence[File], address: Callable[[str, File], str]) -> Iterator[str]:
+def _package(pin: Pin, marker: str, files: Sequence[File], address: Callable[[str, File], str]) -> Iterator[str]:
     if pin.unproven is not None:
         yield f"# unproven: {one_line(masked(str(pin.unproven)))}"
     yield "[[packages]]"
-    yield f"name = {_string(pin.name)}"
+    yield f"name = {string(pin.name)}"
     if pin.version and pin.written is None:
-        yield f"version = {_string(pin.version)}"
-    if pin.marker:
-        yield f"marker = {_string(pin.marker)}"
+        yield f"version = {string(pin.version)}"
+    if marker:
+        yield f"marker = {string(marker)}"
     if pin.written is not None:
         yield from _direct(pin)
         return
     if pin.page:
-        yield f"index = {_string(masked(pin.page))}"
+        yield f"index = {string(masked(pin.page))}"
     wheels = [file for file in files if file.filename.endswith(".whl")]
     for file in files:
         if file not in wheels:
-            yield f"sdist = {_inline(_file(pin.name, file, address))}"
+            yield f"sdist = {inline(_file(pin.name, file, address))}"
     if wheels:
         yield "wheels = ["
-        yield from (f"    {_inline(_file(pin.name, file, address))}," for file in sorted(wheels))
+        yield from (f"    {inline(_file(pin.name, file, address))}," for file in sorted(wheels))
         yield "]"
 
 
@@ -152,9 +170,9 @@ def _direct(pin: Pin) -> Iterator[str]:
         raise InputError(f"{pin.name}: pylock.toml does not support this URL", hint="use --format requirements")
     (file,) = pin.files
     if file.hashes:
-        yield f"archive = {_inline({'url': file.url, 'hashes': dict(sorted(file.hashes.items()))})}"
+        yield f"archive = {inline({'url': file.url, 'hashes': dict(sorted(file.hashes.items()))})}"
     elif file.url.startswith("file:") and not is_distribution(file.filename):
-        yield f"directory = {_inline({'path': written.url, 'editable': written.editable})}"
+        yield f"directory = {inline({'path': written.url, 'editable': written.editable})}"
     else:
         raise InputError(
             f"{pin.name}: pylock.toml needs the hash or the commit of {written.url}, which is unknown",
@@ -172,29 +190,8 @@ def _file(name: str, file: File, address: Callable[[str, File], str]) -> dict[st
         )
     entry: dict[str, Any] = {"name": file.filename}
     if file.uploaded:
-        entry["upload-time"] = _Literal(file.uploaded)
+        entry["upload-time"] = Literal(file.uploaded)
     entry["url"] = address(name, file)
     if file.size is not None:
         entry["size"] = file.size
     return {**entry, "hashes": dict(sorted(file.hashes.items()))}
-
-
-class _Literal(str):
-    """A TOML value without quotes."""
-
-
-def _inline(table: Mapping[str, Any]) -> str:
-    return "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in table.items()) + " }"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return _inline(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, (_Literal, int)) else _string(value)
-
-
-def _string(text: str) -> str:
-    """A basic string of TOML: the escapes of JSON, and DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from torchlock.records import NamedTuple
 
 # A folder with more items than this is not listed completely.
 LIMIT = 200_000

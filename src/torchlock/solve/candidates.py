@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from operator import eq
+from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.index.build_releases import FolderRelease, TableRelease
 from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
 from torchlock.solve.kept import KeptRelease
 from torchlock.standards.core_metadata import refusal
+from torchlock.standards.versions import plain_clauses
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.accelerators import Service
@@ -74,6 +75,14 @@ class Candidate(NamedTuple):
     def live(self) -> bool:
         """Whether an index may have to be asked for its requirements."""
         return self.release is not None and (self.release.live or self.from_sdist)
+
+    def expect(self) -> None:
+        """Begin to fetch the requirements of the chosen wheel, if an index has to be asked for them."""
+        if self.live and self.wheel >= 0:
+            from torchlock.index.live_releases import LiveRelease
+
+            if isinstance(self.release, LiveRelease):
+                self.release.expect(self.wheel)
 
     @property
     def last_resort(self) -> bool:
@@ -156,15 +165,31 @@ def withdrawal(candidate: Candidate) -> str:
 
 def mentions_prerelease(specifier: str) -> bool:
     """Whether the set names a pre-release and so opts in to them (PEP 440)."""
+    if plain_clauses(specifier) is not None:
+        return False
+    from packaging.specifiers import SpecifierSet
+
     return bool(SpecifierSet(specifier).prereleases)
 
 
 def is_exact(specifier: str) -> bool:
     """Whether some clause is an exact pin, which alone may bring in a yanked release (PEP 592)."""
+    if (clauses := plain_clauses(specifier)) is not None:
+        return any(compare is eq for compare, _ in clauses)
+    from packaging.specifiers import SpecifierSet
+
     return any(
         clause.operator in ("==", "===") and not clause.version.endswith(".*")
         for clause in SpecifierSet(specifier)
     )
+
+
+class _Fit(NamedTuple):
+    """The rank of each wheel, the wheels that install on the platform, and those that also suit the Python."""
+
+    ranks: Sequence[int | None]
+    fitting: tuple[int, ...]
+    usable: tuple[int, ...]
 
 
 class CandidateFilter:
@@ -175,6 +200,7 @@ class CandidateFilter:
         self._policy = policy
         self._rank = target.rank
         self._pythons: dict[str, bool] = {"": True}
+        self._fits: dict[Hashable, _Fit] = {}
 
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
         """Candidates, best first, and rejected releases, oldest first.
@@ -187,11 +213,11 @@ class CandidateFilter:
         candidates: list[Candidate] = []
         rejected: list[Rejected] = []
         releases = list(releases)
-        compiled = any(not tags.endswith("-any") for release in releases for tags in release.tags)
+        compiled = has_compiled(releases)
         for release in releases:
-            found = self._candidate(name, release)
+            found = self._candidate(name, release, compiled)
             if isinstance(found, Candidate):
-                candidates.append(found._replace(compiled=compiled))
+                candidates.append(found)
             elif found is not None:
                 rejected.append(found)
         # A build may be listed twice: with the files that are known, and with targets that only documents name; or
@@ -209,13 +235,13 @@ class CandidateFilter:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
         hashes = self._policy.hashes
-        candidates.sort(
-            key=lambda candidate: (
-                candidate.version in yanked,
-                candidate.version in early,
-                candidate.last_resort or (hashes and candidate.without_hash),
-            )
-        )
+        last = [candidate.last_resort or (hashes and candidate.without_hash) for candidate in candidates]
+        if yanked or early or any(last):
+            ranks = {
+                id(candidate): (candidate.version in yanked, candidate.version in early, is_last)
+                for candidate, is_last in zip(candidates, last, strict=True)
+            }
+            candidates.sort(key=lambda candidate: ranks[id(candidate)])
         return candidates, rejected
 
     def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
@@ -234,33 +260,45 @@ class CandidateFilter:
         asked = self._policy.all_pre or name in self._policy.pre
         return set() if asked or len(early) == len(candidates) else early
 
-    def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
+    def _candidate(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected | None:
         if isinstance(release, KeptRelease):
             because = self._lacks_code(release, 0)
-            kept = Candidate(name, Version(release.version), release, 0, (0,))
+            kept = Candidate(name, Version(release.version), release, 0, (0,), compiled)
             stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
             return Rejected(release.version, "gpu", stays) if because else kept
-        ranks = self._ranks(release)
-        fitting = [index for index, rank in enumerate(ranks) if rank is not None]
-        usable = [index for index in fitting if self.runs(release.requires_python(index))]
+        fit = self._fit(release)
+        usable = fit.usable
         if usable and self._policy.exclude_newer:
-            usable = self._early_enough(release, usable)
+            usable = tuple(self._early_enough(release, usable))
             if not usable:
-                return Rejected(release.version, "newer", _upload_of(release, fitting))
+                return Rejected(release.version, "newer", _upload_of(release, fit.fitting))
         if not usable:
-            if fitting:
-                return Rejected(release.version, "python", release.requires_python(fitting[0]))
-            return self._from_sdist(name, release)
+            if fit.fitting:
+                return Rejected(release.version, "python", release.requires_python(fit.fitting[0]))
+            return self._from_sdist(name, release, compiled)
         if release.invalid:
             return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
         try:
             version = parsed(release.version)
         except ValueError:
             return None
-        wheel = _preferred(release, usable, ranks)
+        wheel = _preferred(release, usable, fit.ranks)
         if because := self._lacks_code(release, wheel):
             return Rejected(release.version, "gpu", because)
-        return Candidate(name, version, release, wheel, tuple(usable))
+        return Candidate(name, version, release, wheel, usable, compiled)
+
+    def _fit(self, release: Release) -> _Fit:
+        """The wheels of a release that install; once for all releases with such wheels and such requirements."""
+        shape = release.shape
+        found = None if shape is None else self._fits.get(shape)
+        if found is None:
+            ranks = self._ranks(release)
+            fitting = [index for index, rank in enumerate(ranks) if rank is not None]
+            usable = [index for index in fitting if self.runs(release.requires_python(index))]
+            found = _Fit(ranks, tuple(fitting), tuple(usable))
+            if shape is not None:
+                self._fits[shape] = found
+        return found
 
     def _ranks(self, release: Release) -> Sequence[int | None]:
         """The rank of each wheel. Those of the family need glibc, also where musl takes the tag ``linux``."""
@@ -284,9 +322,10 @@ class CandidateFilter:
         ranks = self._ranks(candidate.release)
         return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
 
-    def _from_sdist(self, name: str, release: Release) -> Candidate | Rejected:
+    def _from_sdist(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected:
         if isinstance(release, DirectRelease) and not release.tags:
-            return Candidate(name, Version(release.version), release)  # the user asked for this very one
+            version = Version(release.version)
+            return Candidate(name, version, release, compiled=compiled)  # the user asked for this very one
         if not release.has_sdist or (name in FAMILY and release.tags):
             return Rejected(release.version, "wheel")
         if name in FAMILY:
@@ -298,11 +337,11 @@ class CandidateFilter:
         if release.invalid:
             return Rejected(release.version, "unreadable", release.invalid[0])
         try:
-            return Candidate(name, parsed(release.version), release)
+            return Candidate(name, parsed(release.version), release, compiled=compiled)
         except ValueError:
             return Rejected(release.version, "unreadable", f"its version {release.version} is not valid (PEP 440)")
 
-    def _early_enough(self, release: Release, usable: list[int]) -> list[int]:
+    def _early_enough(self, release: Release, usable: Sequence[int]) -> list[int]:
         """The files uploaded before the limit; a file with an unknown time is excluded: it may be newer."""
         files = release.files()
         limit = self._policy.exclude_newer or ""
@@ -345,15 +384,30 @@ def _known(service: Service) -> bool | None:
     return None if isinstance(service.answer, Unknown) else service.answer
 
 
+def has_compiled(releases: Iterable[Release]) -> bool:
+    """Whether a project publishes compiled wheels, of any of these releases."""
+    seen: set[Hashable] = set()
+    for release in releases:
+        shape = release.shape
+        if shape is not None and shape in seen:
+            continue
+        seen.add(shape)
+        if any(not tags.endswith("-any") for tags in release.tags):
+            return True
+    return False
+
+
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:
     """The wheel that an installer chooses: the best tags, then the highest build number."""
+    if len(usable) == 1:
+        return usable[0]
     best = min(ranks[index] or 0 for index in usable)
     equal = [index for index in usable if (ranks[index] or 0) == best]
     if len(equal) == 1:
         return equal[0]
-    from torchlock.standards.filenames import parse_wheel
+    from torchlock.standards.filenames import build_number
 
     files = release.files()
     if not files:
         return equal[0]
-    return max(equal, key=lambda index: parse_wheel(files[index].filename)[2])
+    return max(equal, key=lambda index: build_number(files[index].filename))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.solve.complete import MOST_CONFLICTS, searching
 from torchlock.solve.counting import overfull
 from torchlock.solve.learning import Search

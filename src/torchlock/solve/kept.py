@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from torchlock.records import NamedTuple
 from torchlock.standards.markers import extra_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class KeptRelease:
     besides (``lock.installed_base``). Only those of its extras count, because nobody may have asked for them yet.
     """
 
+    shape = None
     live = False
     yanked: str | None = None
     date = ""

@@ -6,9 +6,10 @@ says: if its owner is chosen, the candidate of the identifier must be one of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torchlock.knowledge.masks import bits, full
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,11 +8,12 @@ nothing is taken over unproven.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.solve.problem import newest
 from torchlock.solve.straight import straight
 

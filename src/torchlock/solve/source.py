@@ -32,10 +32,16 @@ class ReleaseSource(Protocol):
     def is_local(self, name: str) -> bool:
         """Whether ``releases`` answers for this project without asking an index."""
 
+    def begin(self) -> None:
+        """Answer from old pages until ``renew``, which tells whether an index has others."""
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Prepare the releases of these projects, which will be asked for soon."""
+
     def renew(self, names: Iterable[str]) -> bool:
         """Ask the index for those of these projects that are known from a snapshot; whether that changed anything.
 
-        It is called before anything is refused. It does not look into ``names`` if no index may be asked.
+        It is called before a result counts. It does not look into ``names`` if no index may be asked.
         """
 
     def provenance(self, name: str) -> Provenance:
@@ -56,6 +62,12 @@ class DelegatingSource:
 
     def is_local(self, name: str) -> bool:
         return self.source.is_local(name)
+
+    def begin(self) -> None:
+        self.source.begin()
+
+    def expect(self, names: Iterable[str]) -> None:
+        self.source.expect(names)
 
     def renew(self, names: Iterable[str]) -> bool:
         return self.source.renew(names)

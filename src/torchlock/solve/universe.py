@@ -29,6 +29,7 @@ from torchlock.knowledge.rules import (
     substitute_cuda,
 )
 from torchlock.knowledge.stack import FAMILY
+from torchlock.solve.ahead import Ahead
 from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need
@@ -70,6 +71,7 @@ class Universe:
         sharing: Sharing | None = None,
     ) -> None:
         self.sharing = sharing
+        self.ahead = Ahead(self, source)
         self.provenance = source.provenance
         self.held: dict[str, list[Candidate]] = {}
         self.outdated: set[str] = set()
@@ -119,9 +121,24 @@ class Universe:
             candidate = self.candidates(key[0])[key[1]]
             before = list(self.needs(*key))
             self._learned.add((candidate.name, candidate.version))
+            if candidate.live:
+                self._prepare(candidate, key[0])
             self._needs[key] = list(self._work_out_needs(*key, None))
+            self.ahead.picks(self._needs[key])
             new = new or len(self._needs[key]) > len(before)
         return new
+
+    def _prepare(self, candidate: Candidate, identifier: str) -> None:
+        """Ask for all projects that a candidate requires at once, instead of one after the other."""
+        extra = identifier.rstrip("]").partition("[")[2]
+        self.ahead.projects(
+            dependency.name
+            for dependency in self._declared_with(candidate, extra)
+            if dependency is not None
+            and dependency.name not in self._candidates
+            and dependency.name not in self._overrides
+            and self.target.holds(dependency.marker, extra)
+        )
 
     def _look_up(self, key: tuple[str, int]) -> list[Need]:
         """Compute the needs of a candidate, as far as possible without asking an index."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from torchlock.records import NamedTuple
 from torchlock.solve.propagate import Loss, traced
 from torchlock.solve.reasons import Unreadable
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.headers import read_headers, unfolded
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 # Version operators that some variables do not have; variables of lock files only; two strings.
-_DOUBTFUL = re.compile(r"~=|===|[0-9]{100}|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
+_DOUBTFUL = pattern(r"~=|===|[0-9]{100}|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
 
 
 # A requirement among lines that are not headers: only a blank line ends the headers.
-_BEHIND = re.compile(r"(?:[^\r\n]+(?:\r\n|\r|\n))*?[ \t]*Requires-Dist[ \t]*:", re.IGNORECASE)
+_BEHIND = pattern(r"(?:[^\r\n]+(?:\r\n|\r|\n))*?[ \t]*Requires-Dist[ \t]*:", re.IGNORECASE)
 
 
 class CoreMetadata(NamedTuple):

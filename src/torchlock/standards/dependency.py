@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -30,10 +32,11 @@ class Dependency(NamedTuple):
     def from_requirement(cls, requirement: Requirement) -> Dependency:
         """Convert a parsed requirement."""
         from torchlock.standards.names import normalise
+        from torchlock.standards.plain_requirement import text_of_specifier
 
         return cls(
             normalise(requirement.name),
-            str(requirement.specifier),
+            text_of_specifier(requirement),
             str(requirement.marker or ""),
             tuple(sorted(normalise(extra) for extra in requirement.extras)),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +17,15 @@ _SUFFIXES = (".whl", *ARCHIVES)
 _LONGEST = 255
 # A name with "a.b-c.d-e.f" stands for eight tags. The longest real ones stand for some hundred.
 _MOST_TAGS = 2000
+# A name of a wheel that is valid if its version is: ASCII, with a name that needs no escape and plain tags.
+_TAGS = r"[a-zA-Z_]\w*(?:\.[a-zA-Z_]\w*){0,5}-\w+(?:\.\w+){0,5}-\w+(?:\.\w+){0,5}"
+_ORDINARY = rf"([a-zA-Z0-9]+(?:[._][a-zA-Z0-9]+)*)-([^-]+)-(?:[0-9][\w.]*-)?{_TAGS}\.whl"
 # Patterns as text: most runs do not need them compiled.
 _PLATFORM_TAG = r"(macosx|win|linux|manylinux\w{1,6})(?:_\d+_\d+)?_(x86_64|aarch64|amd64|arm64)"
 _PYTHON_TAGS = r"cp(\d)(\d{1,2})-(?:cp\d{2,3}(t)?m?u?|none)-"
+# A variant wheel (PEP 825): after the platform, or after build number and tags, there is a label. A build number
+# begins with a digit, and a Python tag does not.
+_VARIANT = r"([^-]+-[^-]+(?:-\d[^-]*)?-[^-\d][^-]*-[^-]+-[^-]+)-([0-9a-z_.]+)"
 
 
 def is_distribution(filename: str) -> bool:
@@ -36,8 +43,22 @@ def file_name(address: str) -> str:
     return unquote(last)
 
 
+def split_variant(filename: str) -> tuple[str, str]:
+    """The name of a wheel without its variant label (PEP 825), and the label, "" if it has none."""
+    stem = filename.removesuffix(".whl")
+    if stem.count("-") < 5:  # most names: no pattern is needed
+        return filename, ""
+    match = re.fullmatch(_VARIANT, stem)
+    return (f"{match[1]}.whl", match[2]) if match else (filename, "")
+
+
+def is_variant(filename: str) -> bool:
+    """Whether this is a variant wheel (PEP 825), which today's pip and uv neither choose nor install."""
+    return filename.endswith(".whl") and split_variant(filename)[1] != ""
+
+
 def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()]]:
-    """The normalised project, the version, and the build number if there is one.
+    """The normalised project, the version, and the build number if there is one; a variant label may follow.
 
     Raises:
         ValueError: this is not a valid name of a wheel.
@@ -46,13 +67,31 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
 
     if math.prod(part.count(".") + 1 for part in tags_of(filename).split("-")) > _MOST_TAGS:
         raise ValueError("the name stands for too many tags")
-    name, version, build, _ = parse_wheel_filename(filename)
+    name, version, build, _ = parse_wheel_filename(split_variant(filename)[0])
     return str(name), version, build
 
 
+def ordinary_wheel(filename: str) -> tuple[str, str] | None:
+    """Name and version as the name of a wheel has them, if ``parse`` looks at nothing else; None to call it."""
+    match = _ordinary().fullmatch(filename)
+    return (match[1], match[2]) if match else None
+
+
+@cache
+def _ordinary() -> re.Pattern[str]:
+    return re.compile(_ORDINARY, re.ASCII)
+
+
+def build_number(filename: str) -> tuple[int, str] | tuple[()]:
+    """The build number in the name of a wheel, in the order of installers; () if there is none."""
+    parts = filename.removesuffix(".whl").split("-")
+    match = re.match(r"([0-9]+)(.*)", parts[2]) if len(parts) == 6 else None
+    return (int(match[1]), match[2]) if match else ()
+
+
 def tags_of(filename: str) -> str:
-    """The tags in the name of a wheel: ``cp312-cp312-win_amd64``."""
-    return "-".join(filename.removesuffix(".whl").split("-")[-3:])
+    """The tags in the name of a wheel, without a variant label: ``cp312-cp312-win_amd64``."""
+    return "-".join(split_variant(filename)[0].removesuffix(".whl").split("-")[-3:])
 
 
 def platform_in(tags: str) -> str:
@@ -77,7 +116,7 @@ def cell_of(tags: str) -> tuple[str, str]:
 
 
 def parse(filename: str) -> tuple[str, Version] | None:
-    """Project (normalised) and version; None if installers do not accept the name."""
+    """Project (normalised) and version; None if the name is not one of a wheel or a source distribution."""
     from packaging.utils import parse_sdist_filename
 
     try:

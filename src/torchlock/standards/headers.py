@@ -7,12 +7,14 @@ and a check reads hundreds of files: hence these lines, which do what ``email.fe
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 # Lines end as in Python's universal newlines; form feed, NEL and U+2028 are ordinary characters.
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-_NUMBERS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})*")
-_HEADER = re.compile(r"From |[!-9;-~]*:|[\t ]")
+_LINE = pattern(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_NUMBERS = pattern(r"[0-9]{1,4}(\.[0-9]{1,4})*")
+_HEADER = pattern(r"From |[!-9;-~]*:|[\t ]")
 
 
 class Headers(NamedTuple):

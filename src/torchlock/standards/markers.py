@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import LONGEST_NUMBER, has_long_number
 
@@ -28,14 +29,14 @@ _COMPARED = rf"{_VARIABLE}[ ]*(?:[=!<>]=|[<>]|not[ ]+in|in)[ ]*(?:\"[\w.+ -]{{0,
 _ORDINARY = rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*"
 # A comparison that needs no parser: no other operator, and no value that could be a version but of Python itself.
 _PLAIN = (
-    r"(?<![\w.])(?:(sys_platform|platform_system|platform_machine|platform_python_implementation|os_name|extra)"
-    r" ?([=!]=) ?(['\"])((?:x86|[A-Za-z]{2})[\w-]{0,60})\3"
-    r"|python_version ?([=!<>]=|[<>]) ?(['\"])3\.(\d{1,2})\6)"
+    r"(?<![\w.])(?:(sys_platform|platform_system|platform_machine|platform_python_implementation|os_name|extra"
+    r"|implementation_name) ?([=!]=) ?(['\"])((?:x86|[A-Za-z]{2}|[A-Za-uw-z][0-9])[\w-]{0,60})\3"
+    r"|python_version ?([=!<>]=|[<>]) ?(['\"])([23])(?:\.(\d{1,2}))?\6)"
 )
 # Signs for the values of comparisons. No marker contains them.
 _TRUE, _FALSE = "\1", "\0"
 # A marker that is false unless this extra is requested.
-_ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
+_ONE_EXTRA = pattern(r"(?:.* and )?extra == \"([^\"]+)\"")
 _COMPARE = MappingProxyType(
     {
         "==": operator.eq,
@@ -120,10 +121,10 @@ def _flat_value(text: str) -> bool | None:
 
 
 def _holds(match: re.Match[str], environment: Mapping[str, str]) -> bool:
-    variable, operation, _, wanted, of_python, _, minor = match.groups()
+    variable, operation, _, wanted, of_python, _, major, minor = match.groups()
     if variable is None:
         python = tuple(map(int, environment["python_version"].split(".")))
-        return bool(_COMPARE[of_python](python, (3, int(minor))))
+        return bool(_COMPARE[of_python](python, (int(major), int(minor or 0))))
     own = environment[variable]
     same = own == wanted if variable != "extra" else normalise(own) == normalise(wanted)
     return same == (operation == "==")

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
-_SEPARATORS = re.compile(r"[-_.]+")
-_NORMAL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+from torchlock.patterns import pattern
+
+_SEPARATORS = pattern(r"[-_.]+")
+_NORMAL = pattern(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 @lru_cache(maxsize=8192)

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from torchlock.patterns import Later
+
 ROOT = Path(__file__).parents[3]
 _CALLS = {
     "compile": ("all", 1),
@@ -199,7 +201,7 @@ def _value(node: ast.expr, module: ModuleType) -> Any:
 def _held(path: str, module: ModuleType, ways: dict[str, str]) -> Iterator[Use]:
     """The compiled patterns that a module holds, in containers and classes too."""
     for name, value in list(vars(module).items()):
-        if isinstance(value, re.Pattern):
+        if isinstance(value, (re.Pattern, Later)):
             yield Use(value.pattern, _given_flags(value), ways.get(name, "all"), f"{path}: {name}")
         else:
             for pattern in _inside(value, module, 0):
@@ -211,7 +213,7 @@ def _given_flags(pattern: re.Pattern[Any]) -> int:
 
 
 def _inside(value: object, module: ModuleType, depth: int) -> Iterator[re.Pattern[Any]]:
-    if isinstance(value, re.Pattern):
+    if isinstance(value, (re.Pattern, Later)):
         yield value
     elif depth > 4:
         return

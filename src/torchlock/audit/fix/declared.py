@@ -12,7 +12,7 @@ from torchlock.audit.fix.remedies import remedy_of
 from torchlock.audit.fix.search import changed
 from torchlock.audit.fix.specifiers import respelled
 from torchlock.audit.fix.weight import weighed
-from torchlock.audit.install_sets import pinned
+from torchlock.audit.install_sets import pinned, with_pin
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
@@ -59,16 +59,32 @@ class DeclaredSearch:
         """Lines of the finding, and new specifiers for them; first the package that the finding names first."""
         places = {finding.place, *finding.related}
         mine = [
-            (index, entry)
+            (index, with_pin(entry))
             for name, _ in finding.packages
             for index, entry in enumerate(document.entries)
-            if entry.name == name and entry.place in places and entry.path == document.path and not entry.url
+            if entry.name == name and entry.place in places and entry.path == document.path
         ]
         for index, entry in mine:
-            if entry.name not in FAMILY and not entry.constraint:
+            if entry.name not in FAMILY and not entry.constraint and not entry.url:
                 others = [other for _, other in mine if other.name != entry.name]
+                yield from (
+                    (index, respelled(entry.specifier, pin, "")) for pin in self._declared_pins(entry, others)
+                )
                 specifiers = self._specifiers(document, entry, others, later=self._is_measured(finding))
                 yield from ((index, new) for new in islice(specifiers, _TRIALS))
+
+    def _declared_pins(self, entry: Entry, others: Sequence[Entry]) -> Iterator[str]:
+        """The only version of a package that torch or a companion declares, as torch does of NVIDIA's packages."""
+        for other in others:
+            label = other.specifier.partition("+")[2].partition(",")[0].strip()
+            if other.name in FAMILY and pinned(other.specifier) is not None:
+                name = re.sub(r"\+[\w.]+", "", other.specifier)
+                allowed = self._known.declared.allowed(other.name, name, label) or self._allowed(other)
+                asked = (
+                    {item.specifier for _, item in allowed[0].by_name.get(entry.name, ())} if allowed else set()
+                )
+                pins = {str(pin) for text in asked if (pin := pinned(text)) is not None}
+                yield from pins if len(asked) == 1 else ()
 
     def _is_measured(self, finding: Finding) -> bool:
         """Whether statements say which releases fail. Of those before the first of them nothing is known."""

@@ -9,7 +9,7 @@ from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned
+from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned, with_pin
 from torchlock.audit.phrasing import as_of, asked, platforms
 from torchlock.audit.phrasing import where as where_of
 from torchlock.knowledge.build_labels import is_published
@@ -53,7 +53,7 @@ def unmet(context: AuditContext) -> Iterator[Finding]:
     if context.document.locked or ignores_metadata(context.document):
         return
     for scope in context.sides.scopes():
-        entries = context.sides.of_pip(scope)
+        entries = [with_pin(entry) for entry in context.sides.of_pip(scope)]
         own, all_named = by_name(entry for entry in entries if entry.scope == scope), by_name(entries)
         for entry in entries:
             named = all_named if entry.scope == scope else own
@@ -80,8 +80,8 @@ def ignores_metadata(document: Document) -> bool:
 
 
 def _is_apart(entry: Entry) -> bool:
-    """Whether nothing that a release declares counts for an entry."""
-    return entry.constraint or entry.url is not None or entry.no_deps
+    """Whether nothing that a release declares counts for an entry; of an address only a wheel names its release."""
+    return entry.constraint or (entry.url is not None and not entry.specifier) or entry.no_deps
 
 
 def _of_brought(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:

@@ -41,7 +41,12 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
     install_set = context.widened(install_set, names)
     there = {name: install_set.releases(name) or 0 for name in strict(install_set)}
     there = {name: mask for name, mask in there.items() if not lacks_wheels(context, install_set, name)}
-    if not names or conflicting_sets(context.stack, there):
+    if not names:
+        return
+    if conflicting_sets(context.stack, there):
+        # The Python leaves nothing of one of them: that comes before the conflict.
+        if any(not mask for mask in _domains(context, install_set, names, install_set.target_grid).values()):
+            yield _nowhere(context, install_set, names)
         return
     reachable = _reachable(
         context.stack, tuple((name, install_set.releases(name) or 0) for name in names), install_set.target_grid

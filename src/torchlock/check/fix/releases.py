@@ -119,7 +119,8 @@ def nothing(context: CheckContext, finding: Finding) -> Remedy:
     names = [name for name, _ in finding.packages if name in COMPANIONS]
     is_elsewhere = is_vendors(context, "torch") or is_unpublished_build(context)
     if names and context.copy("torch") is not None and is_elsewhere:
-        return companion(context, names[0])
+        absent = (each for each in names if finding.rule in _ABSENT and context.copy(each) is None)
+        return companion(context, next(absent, names[0]))
     if is_of_conda(context):
         others = f"pytorch and {names[0]}" if names else "pytorch and all that it needs"
         return Remedy(

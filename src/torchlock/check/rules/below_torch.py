@@ -11,7 +11,6 @@ from packaging.version import Version
 from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.relevance import module_of, owner_of_file
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
-from torchlock.check.tracebacks import endings
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.import_graph import loads
 from torchlock.knowledge.judge import violations
@@ -137,6 +136,8 @@ def _later(context: CheckContext, violation: Violation) -> Remedy | None:
 @rule(_RULE, on="log")
 def shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A log in which the import of torch ends in an installed package below it, if its file has that line."""
+    from torchlock.check.tracebacks import endings
+
     if context.target is None or "torch" not in context.pins:
         return
     if any(each.rule == _RULE for each in found):
@@ -144,14 +145,16 @@ def shown(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         return
     below = _below(context)
     for text, frames in endings(log.text):
-        place, owner = _ends_in(context, frames)
+        place, owner, member = _ends_in(context, frames)
         if owner in below:
-            yield _ending(context, text, frames[-1], place, owner)
+            yield _ending(context, text, frames[-1], place, owner, member)
             return
 
 
 def _confirm(log: Log, found: Sequence[Finding]) -> None:
     """Let a finding say what the log says, if the log ends in its package."""
+    from torchlock.check.tracebacks import endings
+
     for finding in (each for each in found if each.rule == _RULE):
         names = "|".join(re.escape(module_of(name)) for name, _ in finding.packages)
         inside = re.compile(rf"[/\\](?:site|dist)-packages[/\\](?:{names})(?:[/\\]|\.py$)")
@@ -160,22 +163,27 @@ def _confirm(log: Log, found: Sequence[Finding]) -> None:
                 finding.expected_error, finding.strength = text, Strength.RAN
 
 
-def _ends_in(context: CheckContext, frames: Sequence[Frame]) -> tuple[str, str]:
-    """The installed file of the last frame and its package, if torch led to it and the file has that line."""
+def _ends_in(context: CheckContext, frames: Sequence[Frame]) -> tuple[str, str, str]:
+    """The installed file of the last frame, its package, and the member of the stack whose import led to it.
+
+    Empty texts if none led to it, or if the file does not have that line.
+    """
     inner = [match[1].replace("\\", "/") if (match := _INSTALLED.search(each.path)) else "" for each in frames]
-    if not any(each.startswith("torch/") for each in inner[:-1]) or not inner[-1]:
-        return "", ""
+    led = [each.partition("/")[0] for each in inner[:-1]]
+    member = next((each for each in reversed(led) if each in _MEMBERS and each in context.pins), "")
+    if not member or not inner[-1]:
+        return "", "", ""
     last = frames[-1]
     for entry in context.environment.sites:
         path = os.path.join(entry.path, *inner[-1].split("/"))
         lines = (files.text(path, _LARGEST) or "").split("\n") if files.is_file(path) else []
         if last.code and last.line <= len(lines) and lines[last.line - 1].strip() == last.code:
-            return path, owner_of_file(context, path)
-    return "", ""
+            return path, owner_of_file(context, path), member
+    return "", "", ""
 
 
-def _ending(context: CheckContext, text: str, last: Frame, place: str, owner: str) -> Finding:
-    """What a traceback proves: where the import of torch ends, and whose release it is about."""
+def _ending(context: CheckContext, text: str, last: Frame, place: str, owner: str, member: str) -> Finding:
+    """What a traceback proves: where the import of a member ends, and whose release it is about."""
     module = _NAMED.search(text)
     other = module[1].replace("_", "-").lower() if module is not None else ""
     partner = other if other != owner and context.installed.get(other) is not None else ""
@@ -183,14 +191,14 @@ def _ending(context: CheckContext, text: str, last: Frame, place: str, owner: st
     return context.finding(
         _RULE,
         severity_of(fails=True),
-        f"the import of torch ends in {context.named(owner)}, which torch requires",
+        f"the import of {member} ends in {context.named(owner)}, which {member} requires",
         owner,
         *([partner] if partner else []),
         path=place,
         because=f"the log shows it, and line {last.line} of the installed file is: {last.code}",
         expected_error=text,
         remedy=Remedy(
-            f"Install another release of {both}: which one works is not known. torch itself is not the reason."
+            f"Install another release of {both}: which one works is not known. {member} itself is not the reason."
         ),
         sources=(),
         strength=Strength.RAN,

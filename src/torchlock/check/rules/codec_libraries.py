@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.nvidia import copies_of, copies_on_machine
+from torchlock.check.proven import is_import_refused
 from torchlock.check.rules.ffmpeg import majors_of
 from torchlock.check.rules.loading import missing_libraries, undefined_symbols, unmet_versions
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +36,9 @@ def codecs(context: CheckContext) -> Iterator[Finding]:
         return
     mine = _chosen(context, by_major)
     if any(each.outcome.undefined for each in mine):
-        yield from undefined_symbols(context, "torchcodec", mine)
+        for finding in undefined_symbols(context, "torchcodec", mine):
+            finding.severity = severity_of(fails=is_import_refused(context, "torchcodec"))
+            yield finding
     yield from unmet_versions(context, "torchcodec", mine)
     for finding in missing_libraries(context, "torchcodec", [without_ffmpeg(each) for each in mine]):
         finding.because = _because(context, finding.lacks) or finding.because

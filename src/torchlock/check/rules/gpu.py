@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.gpu_builds import nearest_offer, offers, seen_gpus
 from torchlock.check.rules.versions import links_cuda, path_of
+from torchlock.check.vendors import backend_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.drivers import driver_refuses, supporting_branch
@@ -73,6 +74,8 @@ def _unused(context: CheckContext) -> Iterator[Finding]:
     seen = seen_gpus(context)
     if context.target is None or context.target.platform.system == "macos" or not seen:
         return
+    if backend_of(context) is not None:
+        return  # torch uses the accelerator of that package.
     gpus = [gpu for gpu in seen if gpu.vendor == seen[0].vendor]
     driver = context.libraries.get("cuda-driver") if gpus[0].vendor == "nvidia" else None
     has = f"{gpus[0]}" + (f" and the NVIDIA driver {driver}" if driver else "")

@@ -23,7 +23,7 @@ from torchlock.check.packaged_libraries import recorded
 from torchlock.check.preloaded_libraries import not_preloaded, preloaded_by
 from torchlock.check.python_library import WHY_PYTHON, install_python_library
 from torchlock.check.system_packages import install_runtime
-from torchlock.check.vendors import is_vendors
+from torchlock.check.vendors import backend_of, is_vendors
 from torchlock.check.windows_libraries import remedy_for_dll, sources_of_dll
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries.cxx_names import demangled, described, is_form
@@ -256,6 +256,8 @@ def _built_apart(context: CheckContext, name: str) -> str | None:
     theirs = (
         f"CUDA {torch.cuda}" if torch.cuda else f"ROCm {'.'.join(torch.hip.split('.')[:2])}" if torch.hip else ""
     )
+    if not theirs and (backend := backend_of(context)) is not None:
+        theirs = backend.accelerators
     if not theirs or theirs == mine:
         return None
     return f"{name} was built for {mine}, and this torch ({context.version('torch')}) for {theirs}"
@@ -326,7 +328,7 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
     library = os.path.basename(first.wanted_by)
     message = (
         f"{library} of {name} uses {described(first.symbol)}{more}, which {context.named('torch')} does not have"
-        f"{_since(context, first.symbol)}"
+        f"{since(context, first.symbol)}"
     )
     expected_error = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
@@ -361,7 +363,7 @@ def _and_goes_on(context: CheckContext, name: str, because: str | None) -> str |
     return "; ".join(filter(None, (because, more))) if goes_on(context, name) else because
 
 
-def _since(context: CheckContext, symbol: str) -> str:
+def since(context: CheckContext, symbol: str) -> str:
     """Which releases of torch have a symbol, as half a sentence; "" if that is not known."""
     platform = str(context.target.platform) if context.target is not None else ""
     known = exported_in(symbol, platform) if platform else ""

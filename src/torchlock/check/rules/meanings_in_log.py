@@ -21,6 +21,7 @@ from torchlock.knowledge.compatibility import newest_beside
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.names import numpy_without
 from torchlock.knowledge.registry import get, meanings, rule
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ def meant(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator
         is_about = meaning.rule in first.rules and meaning.system in ("", system)
         if not is_about or not _holds_here(context, meaning):
             continue
-        facts = _facts(meaning, log)
+        facts = _facts(context, meaning, log)
         if facts is not None and _is_known(meaning.says, facts):
             yield _finding(context, meaning, facts, first.text)
             return
@@ -82,10 +83,10 @@ def _holds_here(context: CheckContext, meaning: Meaning) -> bool:
     return bool(meaning.absent) and meaning.absent not in context.pins
 
 
-def _facts(meaning: Meaning, log: Log) -> Mapping[str, str] | None:
+def _facts(context: CheckContext, meaning: Meaning, log: Log) -> Mapping[str, str] | None:
     """What the log shows, by name; None if the first failure is another one.
 
-    A release of the stack is known by the name of its package, the companion of the log's torch as
+    A release of the stack, of the log or else installed, is known by the name of its package, the companion of the log's torch as
     ``torchcodec_for_torch``, the page of its build as ``torch_page``, and the package that failed as ``package``.
     ``vendor`` is the label of a torch that the PyTorch index does not have: no companion from there is for it.
     """
@@ -98,14 +99,17 @@ def _facts(meaning: Meaning, log: Log) -> Mapping[str, str] | None:
     releases = releases_in(log)
     modules = [frame.partition("/")[0].removesuffix(".py") for frame in log.frames]
     owners = [each for each in modules if each not in _LOADERS]
-    known = {name: version for name, (version, _) in releases.items()}
+    installed = {
+        name: pin.version.public for name, pin in context.pins.items() if name in STACK and not pin.unversioned
+    }
+    known = installed | {name: version for name, (version, _) in releases.items()}
     facts = {**known, **match.groupdict(), **(near.groupdict() if near is not None else {})}
     facts["ffmpeg"] = ffmpeg_of(facts.get("library") or facts.get("mac") or "")
     facts["package"] = owners[-1] if owners else ""
     facts["numpy_without"] = numpy_without(facts.get("numpy_name") or "")
     for name in ("torchaudio", "torchvision", "torchcodec"):
         facts[f"{name}_for_torch"] = newest_beside(name, known.get("torch", ""))
-    _, label = releases.get("torch", ("", ""))
+    _, label = releases.get("torch", ("", context.label("torch") or ""))
     facts["torch_page"] = page_of(label) if is_published(label) else ""
     facts["vendor"] = label if label and not is_published(label) else ""
     return {name: text for name, text in facts.items() if text}

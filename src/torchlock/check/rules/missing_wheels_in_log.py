@@ -127,6 +127,8 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
         return told
     if (target is None or not asked.version) and (told := unknown_page(asked)):
         return told
+    if asked.is_first_index and (told := page_without(asked)):
+        return told
     if target is None:
         told = no_wheels_for(asked, interpreter.platform) or page_without(asked)
         return (

@@ -33,5 +33,12 @@ def not_ours(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
 def _finding(context: CheckContext, meaning: Meaning, match: re.Match[str]) -> Finding:
     message = f"{meaning.says.format_map(match.groupdict())}: this is not a fault of the installed packages"
     return context.finding(
-        "TL229", "note", message, expected_error=match.string, remedy=Remedy(meaning.fix), strength=Strength.RAN
+        "TL229",
+        "note",
+        message,
+        because=meaning.because,
+        expected_error=match.string,
+        remedy=Remedy(meaning.fix),
+        sources=None if meaning.because == context.matrix.because("TL229") else (),
+        strength=Strength.RAN,
     )

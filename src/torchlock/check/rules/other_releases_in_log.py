@@ -45,7 +45,7 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
     if first is None or missing is None or has_stack(context):
         return
-    project = project_of(missing.name)
+    project = project_of(missing.name) if _is_of(missing) else _provider(missing)
     if not project or not _is_between_packages(missing) or lack_of(missing.name) is not None:
         return
     if _is_explained(context, log, found):
@@ -62,6 +62,18 @@ def _is_between_packages(missing: MissingName) -> bool:
     if missing.file or missing.caller is None:
         return missing.by_import and "-packages" in missing.file
     return missing.caller.is_installed
+
+
+def _is_of(missing: MissingName) -> bool:
+    """Whether the file that lacks a name is in the folder of its package: another project may provide modules of it."""
+    top = _TOP.search(missing.file)
+    return top is None or top[1] == missing.package
+
+
+def _provider(missing: MissingName) -> str:
+    """The project in whose folder the file is: numba-cuda has its own ``numba.cuda``, in the folder numba_cuda."""
+    top = _TOP.search(missing.file)
+    return normalise(top[1]) if top is not None else ""
 
 
 @rule("TL709", on="unexplained")

@@ -107,7 +107,7 @@ def module_without_library(context: CheckContext, log: Log, found: Sequence[Find
         "error",
         f"the module {match['module']} of this Python needs {match['library']}, which dyld did not find",
         taker,
-        because="this Python was compiled with a library of Homebrew, which is not there any more in that release",
+        because="this Python was compiled with a library of Homebrew, which that release no longer has",
         expected_error=log.first.text,
         remedy=Remedy(
             f"{summary}{f' ({again})' if again else ''}.", commands=(Command("system", line),) if line else ()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from torchlock.check.loader_messages import LOADER_MANUALS
 from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.loading import undefined_symbols
+from torchlock.check.stated_pairs import companion_of
+from torchlock.check.symbol_origins import meaning_of_undefined
+from torchlock.check.symbol_releases import lacked_by_installed, with_releases
 from torchlock.check.verdict import explains
-from torchlock.finding import Strength
+from torchlock.finding import Remedy, Strength
 from torchlock.inspect.binaries.cxx_names import described
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
 from torchlock.inspect.loading.outcome import UndefinedSymbol
@@ -45,6 +49,34 @@ def undefined(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
         yield finding
     else:
         cause.consequences = (finding, *cause.consequences)
+
+
+@rule("TL611", on="unexplained")
+def of_other_releases(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A symbol that only some releases of torch have, beside the installed one; the library of the log is not here."""
+    first = log.first
+    lacks = (
+        lacked_by_installed(context, first.symbol, first.library) if first is not None and first.symbol else None
+    )
+    if first is None or lacks is None:
+        return
+    meaning = meaning_of_undefined(first.symbol)
+    if meaning is None or looked_up(context, log) is not None or companion_of(first.text, first.library):
+        return
+    meaning = with_releases(context, first.symbol, first.library, meaning)
+    yield context.finding(
+        "TL611",
+        "warning",
+        f"{first.library or 'a library'} of the log uses {meaning.what}, and {context.named('torch')} is installed"
+        f"{'' if lacks else ', so the process of the log loaded another torch'}",
+        "torch",
+        because=meaning.because,
+        expected_error=first.text,
+        remedy=Remedy(meaning.look),
+        sources=LOADER_MANUALS,
+        strength=Strength.RAN,
+        lacks=(first.symbol,),
+    )
 
 
 def _of_torch(context: CheckContext, named: LookedUp) -> Finding | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, other_abi
 from torchlock.check.loader_messages import LOADER_MANUALS, no_symbol, not_found
-from torchlock.check.rules.loading import too_old
+from torchlock.check.rules.loading import since, too_old
 from torchlock.check.torch_backends import BECAUSE, ends_import, failure
 from torchlock.check.xformers import built_for
 from torchlock.inspect.binaries.cxx_names import described
@@ -68,7 +68,8 @@ def judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     elif undefined:
         library = os.path.basename(lost[0].wanted_by)
         message = f"{library} of {context.named(name)} uses {described(undefined[0])}"
-        message += f"{_and_more(undefined)}, which {context.named('torch')} does not have{_ENDS if entry else ''}"
+        message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
+        message += f"{since(context, undefined[0])}{_ENDS if entry else ''}"
         abi = other_abi(context, undefined)
         if abi is not None:
             message = f"{abi.sentence(context.named(name), context.named('torch'))}: {library} uses "

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.check.linking import Ruling, resolved, ruling
-from torchlock.check.proven import proof_of
+from torchlock.check.proven import is_import_refused, proof_of
 from torchlock.check.vendors import is_vendors
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
@@ -172,7 +172,7 @@ def _is_shown(context: CheckContext, violation: Violation) -> bool:
 
 def _severity(context: CheckContext, name: str, effect: str, *, shown: bool = False) -> str:
     if effect == "use" or name not in _ERRORS:
-        return severity_of(fails=False)
+        return severity_of(fails=name in FAMILY and is_import_refused(context, name))
     ruled = shown or not (is_vendors(context, name) or is_vendors(context, "torch"))
     return severity_of(fails=ruled, partly=False)
 

@@ -133,6 +133,7 @@ def _add_project(group: argparse._ArgumentGroup) -> None:
         dest="groups",
         help="also lock this dependency group (PEP 735) of the project (repeatable)",
     )
+    add("--all-groups", action="store_true", help="also lock all dependency groups of the project")
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:

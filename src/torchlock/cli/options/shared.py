@@ -190,6 +190,13 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     add("--offline", action="store_true", help="never use the network, only the catalogue and the cache")
     add("--refresh", action="store_true", help="ask the index for every package, also for those in the catalogue")
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
+    add(
+        "--deadline",
+        metavar="SECONDS",
+        type=float,
+        default=1800.0,
+        help="the time for all answers of indexes together, from the first request on (default: 1800)",
+    )
 
 
 def add_report(group: argparse._ArgumentGroup, strict: str = "") -> None:

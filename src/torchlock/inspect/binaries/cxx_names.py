@@ -62,6 +62,30 @@ def described(symbol: str) -> str:
     return f"a form of {demangled(symbol)}" if is_form(symbol) else demangled(symbol)
 
 
+# The letters of plain types in the Itanium ABI.
+_TYPES = {
+    "b": "bool", "c": "char", "a": "signed char", "h": "unsigned char", "s": "short", "t": "unsigned short",
+    "i": "int", "j": "unsigned int", "l": "long", "m": "unsigned long", "x": "long long", "y": "unsigned long long",
+    "f": "float", "d": "double",
+}  # fmt: skip
+_PLAIN = re.compile(r"E((?:P?K?[bcahstijlmxyfd]){1,12}|v)$")
+
+
+def signature(symbol: str) -> str:
+    """A function with its parameters: ``c10::cuda::SetDevice(signed char, bool)``; else what ``described`` says.
+
+    Only parameters of plain types, and pointers to them, are read (Itanium C++ ABI, 5.1.5.2).
+    """
+    found = _PLAIN.search(symbol) if is_form(symbol) and symbol.lstrip("_").startswith("ZN") else None
+    if found is None:
+        return described(symbol)
+    each = [] if found[1] == "v" else re.findall(r"(P?)(K?)(\w)", found[1])
+    types = [
+        f"{'const ' if constant else ''}{_TYPES[letter]}{'*' if star else ''}" for star, constant, letter in each
+    ]
+    return f"{demangled(symbol)}({', '.join(types)})"
+
+
 def _special(code: str) -> str:
     """What the two letters behind the names of a class or namespace mean; "" if they mean neither."""
     if code[:1] in ("C", "D") and code[1:].isdigit():

@@ -24,10 +24,10 @@ _PLATFORM = re.compile(r"(?:many)?(linux|macos|windows|alpine|musllinux)(?:_[\d_
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
 
-def read(text: str, path: str) -> Document:
-    """Read a lock that pdm wrote, as a text with its line ends."""
+def read(text: str, path: str, *, whole: bool = False) -> Document:
+    """Read a lock that pdm wrote, as a text with its line ends; ``whole``: with the files of all packages."""
     document = Document(path, "pdm.lock", text, locked=True)
-    lock = cut(text, path)
+    lock = cut(text, path, whole=whole)
     document.issues += lock.issues
     metadata = lock.table("metadata", "metadata.targets").get("metadata", {})
     targets = tables(metadata.get("targets"))

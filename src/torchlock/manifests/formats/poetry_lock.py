@@ -25,10 +25,10 @@ _GROUPS = re.compile(r"^groups *= *\[([^\]\n]*)\]", re.MULTILINE)
 _CATEGORY = re.compile(r'^category *= *"([^"\n]*)"', re.MULTILINE)
 
 
-def read(text: str, path: str) -> Document:
-    """Read a lock that poetry wrote, as a text with its line ends."""
+def read(text: str, path: str, *, whole: bool = False) -> Document:
+    """Read a lock that poetry wrote, as a text with its line ends; ``whole``: with the files of all packages."""
     document = Document(path, "poetry.lock", text, locked=True)
-    lock = cut(text, path)
+    lock = cut(text, path, whole=whole)
     document.issues += lock.issues
     python = _PYTHON.search(lock.sections.get("metadata", ""))
     if python:
@@ -62,13 +62,11 @@ class _Reader:
     def _placed(self, block: Block) -> Iterator[tuple[str, str]]:
         """The scopes with their markers: by group, and within a group by the extras that the marker names."""
         markers = block.table.get("markers", "")
-        groups = _groups(block.text)
-        by_group = markers if isinstance(markers, dict) else dict.fromkeys(groups, markers)
         found: dict[str, list[str]] = {}
-        for group in groups:
-            marker = by_group.get(group or "main", by_group.get(group, ""))
+        for group in _names(block.text) or ["main"]:
+            marker = markers.get(group, "") if isinstance(markers, dict) else markers
             for scope, left in by_scope(marker if isinstance(marker, str) else ""):
-                found.setdefault(group or scope, []).append(left)
+                found.setdefault(scope if group == "main" else f"group:{group}", []).append(left)
         if list(found) == [""] and block.table.get("optional") is True and self._extras:
             yield from ((f"extra:{extra}", either(*found[""])) for extra in self._pulled_in_by(block.name))
             return
@@ -80,10 +78,15 @@ class _Reader:
         return [extra for extra, names in self._extras.items() if _name(name) in names] or list(self._extras)
 
 
+def _names(text: str) -> list[str]:
+    """The groups of a package as written; none if the lock does not state any."""
+    groups, category = _GROUPS.search(text), _CATEGORY.search(text)
+    return re.findall(r'"([^"]*)"', groups[1]) if groups else [category[1]] if category else []
+
+
 def _groups(text: str) -> list[str]:
     """The scopes of the groups of a package: only "" if the main group has it, or if no group is stated."""
-    groups, category = _GROUPS.search(text), _CATEGORY.search(text)
-    names = re.findall(r'"([^"]*)"', groups[1]) if groups else [category[1]] if category else []
+    names = _names(text)
     return [""] if "main" in names or not names else [f"group:{name}" for name in names]
 
 

@@ -24,6 +24,7 @@ from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_o
 from torchlock.manifests.text import read_bytes
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.standards.filenames import file_name, is_variant
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
@@ -347,6 +348,10 @@ class _Reader:
         if url and not specifier:
             wheel = pep508.wheel_of(url)
             specifier = f"=={wheel[1]}" if wheel and wheel[0] == asked.name else ""
+        if url and is_variant(name := file_name(url)):
+            message = f"{name} is a variant wheel (PEP 825), which today's installers refuse"
+            because = "pip cannot install it, and uv only with --preview-features wheel-variants"
+            self._issue("TL403", "warning", message, line, because=because)
         span = None if asked.versions is None else line.span(at + asked.versions[0], at + asked.versions[1])
         self._entries.append(
             Entry(

@@ -73,14 +73,14 @@ class _Node:
             self.edges += edges
 
 
-def read(text: str, path: str) -> Document:
+def read(text: str, path: str, *, whole: bool = False) -> Document:
     """Read a lock that uv wrote, as a text with its line ends.
 
     The scope of a package is the first extra or group of the project that leads to it. Its marker combines the
-    forks of the lock with the markers of the ways to the package.
+    forks of the lock with the markers of the ways to the package. ``whole``: with the files of all packages.
     """
     document = Document(path, "uv.lock", text, locked=True)
-    lock = cut(text, path)
+    lock = cut(text, path, whole=whole)
     document.issues += lock.issues
     head = lock.table("")
     python = _PYTHON.search(text)

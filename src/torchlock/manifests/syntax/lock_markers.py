@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.syntax.markers import comparisons, simplified
+from torchlock.standards.names import normalise
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.markers import Decide
 
 _UV = re.compile(r"(extra|group)-(\d+)-(.+)")
+# The variable of PEP 751 for each kind of scope.
+_VARIABLES = {"extra": "extras", "group": "dependency_groups"}
 
 
 def with_scopes(active: Collection[str]) -> Decide:
@@ -59,6 +62,18 @@ def by_scope(marker: str, asked: Collection[str] = ()) -> list[tuple[str, str]]:
         return [("", always)]
     found = [(scope, simplified(marker, with_scopes([*asked, scope]))) for scope in scopes]
     return [(scope, left) for scope, left in found if left is not None]
+
+
+def scope_marker(scopes: Iterable[str]) -> str:
+    """The marker that is true if one of these scopes is installed; "" for no scopes, which is always true."""
+    parts = [scope.partition(":") for scope in scopes]
+    return " or ".join(f"'{normalise(name)}' in {_VARIABLES[kind]}" for kind, _, name in parts)
+
+
+def names_of(kind: str, scopes: Iterable[str]) -> list[str]:
+    """The names of the extras (``extra``) or groups (``group``) among some scopes, normalised."""
+    parts = [scope.partition(":") for scope in scopes]
+    return list(dict.fromkeys(normalise(name) for each, _, name in parts if each == kind))
 
 
 def platforms(markers: Iterable[str]) -> tuple[str, ...]:

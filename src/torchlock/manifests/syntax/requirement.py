@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.paths import is_folder, is_there
+from torchlock.patterns import pattern
 from torchlock.redaction import shortened
 from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.markers import fault_of
+from torchlock.standards.plain_requirement import plain
 from torchlock.standards.versions import fault_of_versions
 from torchlock.terms import ParsedRequirement
 
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
 
     from torchlock.terms import Origin
 
-_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)", re.IGNORECASE)
+_ADDRESS = pattern(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)", re.IGNORECASE)
 # Not an address of a version control system, which has other forms (``git@host:path``).
-_FETCHED = re.compile(r"(?:[a-z][a-z0-9.-]*://|file:)", re.IGNORECASE)
-_PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
+_FETCHED = pattern(r"(?:[a-z][a-z0-9.-]*://|file:)", re.IGNORECASE)
+_PATH = pattern(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 # pip's list.
-_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
-_EXTRAS = re.compile(r"\[[^\[\]]*\]$")
-_EGG = re.compile(r"[#&]egg=([^&]*)")
+_ARCHIVE = pattern(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
+_EXTRAS = pattern(r"\[[^\[\]]*\]$")
+_EGG = pattern(r"[#&]egg=([^&]*)")
 # "requirements.txt" is a valid project name, but the file is meant.
-_FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
+_FILE = pattern(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
 
 # Besides packaging's InvalidRequirement, the errors for odd strings and for deeply nested markers.
 _UNPARSED = (ValueError, SyntaxError, RecursionError)
@@ -37,8 +39,8 @@ _UNPARSED = (ValueError, SyntaxError, RecursionError)
 _LONG = 500
 
 # Common mistakes, and the hint for each; the first match counts.
-_EGG_VERSION = re.compile(r"[#&]egg=[^&=<>!~]*[=<>!~]")
-_REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+")
+_EGG_VERSION = pattern(r"[#&]egg=[^&=<>!~]*[=<>!~]")
+_REPOSITORY = pattern(r"(?:git|hg|svn|bzr)\+")
 _MISTAKES = (
     (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
     (r"[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]", "these are typographic quotes: use plain ones"),
@@ -110,6 +112,8 @@ def _is_location(text: str) -> bool:
 
 def _parsed(text: str, origin: Origin) -> Requirement:
     """A requirement with a plausible address: PEP 508 allows any text as an address."""
+    if found := plain(text):
+        return found
     requirement = _pep_508(text, origin)
     if fault := fault_of_versions(requirement):
         raise _invalid(fault, origin, hint=None)
@@ -169,8 +173,8 @@ def _hint(text: str, origin: Origin) -> str | None:
         return f"did you mean -r {text}?"
     if len(text) > _LONG:
         return None
-    for pattern, hint in _MISTAKES:
-        match = re.search(pattern, text)
+    for mistake, hint in _MISTAKES:
+        match = re.search(mistake, text)
         if match:
             return match.expand(hint)
     if re.fullmatch(r"[^\s@]*[/\\][^\s@]*", text):

@@ -8,10 +8,11 @@ from typing import Any
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_utf8
+from torchlock.patterns import pattern
 
 # A key with more parts than any table has. Parsers take quadratic time for it.
 _DEEPEST = 200
-_DEEP_KEY = re.compile(
+_DEEP_KEY = pattern(
     rf"""(?:^|[{{,\[])[ \t]*(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_DEEPEST}}}"""
 )
 

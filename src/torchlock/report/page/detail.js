@@ -19,6 +19,7 @@ function showEvidence(view, { name, release, torch }) {
   const allowed = judge.allows(name, release, torch, target.platform);
   const parts = [
     title, verdictLine(judged), make("p", {}, judged.reason),
+    judged.rule && !(judged.evidence || []).length ? make("p", { class: "note" }, "These two wheels were not compared: the rule decides.") : null,
     make("p", { class: "note" }, `${name} ${builds[0] || "build not known"}, torch ${torchBuilds[0] || "build not known"}; Python ${pythons.join(", ")}.`),
     allowed ? null : make("p", {}, make("span", { class: "tag unknown" }, "metadata"), " The metadata refuses this torch: pip and uv do not install the pair."),
     spans(data.packages[name].yanked).has(release) ? make("p", {}, `${name} ${version} was yanked: an installer takes it only if it is pinned.`) : null,

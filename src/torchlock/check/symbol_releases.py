@@ -1,0 +1,87 @@
+"""The releases of torch that have a symbol which a log shows to be undefined, and the other forms of its function."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.inspect.binaries.cxx_names import demangled, is_form, signature
+from torchlock.knowledge.exported import exported_in, forms_of, is_exported_by
+
+if TYPE_CHECKING:
+    from torchlock.check.context import CheckContext
+    from torchlock.check.library_origins import Meaning
+
+_NAMES = re.compile(r"_{1,2}ZN?K?((?:\d{1,3}\w{1,80}?)+E)")
+_MOST_FORMS = 4
+
+
+def with_releases(context: CheckContext, symbol: str, library: str, meaning: Meaning) -> Meaning:
+    """A meaning with the releases of torch that have the symbol, if the wheels of the public index show them."""
+    platform = _platform(context, library)
+    known = exported_in(symbol, platform)
+    if not known:
+        return meaning
+    spelled = signature(symbol)
+    form = "in this form " if is_form(symbol) and not spelled.startswith("a form") else ""
+    what = f"{spelled}, which torch has {form}{known}"
+    others = _others(symbol, platform)
+    changed = f"; its other forms: {others}" if others else ""
+    because = f"the package was compiled for a torch {known}, and another release was loaded{changed}"
+    look = f"{_fitting(known)} Or install that package for the torch that is loaded: {_AGAIN}"
+    if (installed := _public(context)) and is_exported_by(symbol, installed, platform):
+        look = (
+            f"torch {installed} of the public index has it: look for a second torch on the import path, or a torch "
+            f"of another source (python -m pip list, python -m pip show -f torch)."
+        )
+    return meaning._replace(what=what, because=because, look=look)
+
+
+def lacked_by_installed(context: CheckContext, symbol: str, library: str) -> bool | None:
+    """Whether the installed release of torch lacks a symbol, by its public wheel; None if that is not known."""
+    platform, installed = _platform(context, library), _public(context)
+    if not installed or not exported_in(symbol, platform):
+        return None
+    return not is_exported_by(symbol, installed, platform)
+
+
+_AGAIN = (
+    "the release or the build of it that is made for this torch, or compile it again without the cache (python -m pip "
+    "install --force-reinstall --no-deps --no-build-isolation --no-cache-dir, and its name)."
+)
+
+
+def _fitting(known: str) -> str:
+    """The torch to install for a package that was compiled for releases ``from 2.1.0 to 2.2.2``."""
+    if found := re.fullmatch(r"from (\S+) on", known):
+        return f"Install torch {found[1]} or later, with torchaudio of the same release."
+    if found := re.fullmatch(r"from (\S+) to (\S+)", known):
+        return f"Install torch >={found[1]},<={found[2]}, with torchaudio of the same release."
+    return f"Install a torch {known}, with torchaudio of the same release."
+
+
+def _others(symbol: str, platform: str) -> str:
+    """The other forms of a function, with the releases that have each; "" if none is known."""
+    names = _NAMES.match(symbol)
+    found = forms_of(names[1], platform) if names is not None and is_form(symbol) else []
+    mine = [
+        (each, known) for each, known in found if known and each != symbol and demangled(each) == demangled(symbol)
+    ]
+    return ", ".join(f"{signature(each)} {known}" for each, known in mine[:_MOST_FORMS])
+
+
+def _platform(context: CheckContext, library: str) -> str:
+    """The platform whose wheels are asked: that of the environment, else the one that the library's name shows."""
+    if context.target is not None:
+        return str(context.target.platform)
+    if ".so" in library and "darwin" not in library:
+        return "linux-aarch64" if "aarch64" in library else "linux-x86_64"
+    return ""
+
+
+def _public(context: CheckContext) -> str:
+    """The installed torch, if it is a release that the public index may have; "" for others."""
+    pin = context.pins.get("torch")
+    if pin is None or pin.unversioned or pin.version.is_prerelease:
+        return ""
+    return pin.version.public

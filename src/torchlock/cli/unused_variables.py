@@ -1,0 +1,41 @@
+"""Environment variables that look like settings of torchlock, and are none."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
+from torchlock.cli.defaults import PREFIX, variable_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable
+
+# Variables of the tests are excluded.
+_VARIABLE = re.compile(PREFIX + r"(?!TEST_)\w+")
+# Variables that are not about the options of a command.
+_OTHERS = {PREFIX + "CACHE_DIR", PREFIX + "DATA_DIR", NAMED_BY, FORBIDDEN_BY}
+
+
+def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
+    """The ``TORCHLOCK_*`` variables that name no option, each with the variable that was probably meant, or "".
+
+    ``commands`` creates the parsers of all commands; it is called only if there is a variable to look up.
+    """
+    names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)} - _OTHERS
+    if not names:
+        return {}
+    from difflib import get_close_matches
+
+    known = {
+        variable_of(option[2:])
+        for parser in commands()
+        for action in parser._actions
+        for option in action.option_strings
+        if option.startswith("--") and action.dest != "help"
+    }
+    plain = [name.removeprefix(PREFIX) for name in known]
+    near = {name: get_close_matches(name.removeprefix(PREFIX), plain, 1, 0.8) for name in sorted(names - known)}
+    return {name: PREFIX + meant[0] if meant else "" for name, meant in near.items()}
