@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benching.packse import DIFFERENT, Outcome, files_of, outcome, read
-from benching.static_index import Loopback
+from benching.packse_index import Loopback
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benching.static_index import Served
+from benching.packse_index import Served
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -133,7 +133,9 @@ def outcome(scenario: Scenario, index: str, folder: Path) -> Outcome:
     project = ["[project]", 'name = "project"', 'version = "1"', f"requires-python = '{scenario.requires_python}'"]
     project.append(f"dependencies = {json.dumps(root.get('requires', []))}")
     (folder / "pyproject.toml").write_text("\n".join(project) + "\n")
-    command = [sys.executable, "-m", "torchlock", "lock", "-r", "pyproject.toml", "-o", "lock.txt"]
+    (folder / "requirements.in").write_text("\n".join(root.get("requires", [])) + "\n")
+    source = "pyproject.toml" if scenario.options.get("universal") else "requirements.in"
+    command = [sys.executable, "-m", "torchlock", "lock", "-r", source, "-o", "lock.txt"]
     command += ["--index-url", index, "--cache-dir", "cache", *_arguments(scenario)]
     environment = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -6,9 +6,10 @@ a matching needs a few steps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.knowledge.masks import bits
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     from torchlock.solve.problem import Problem
