@@ -8,7 +8,7 @@ resolvelib: on cyclic graphs its backjumping has returned wrong mappings and mis
 
 resolvelib copies its state for each pick and looks at all packages to find the next one: for 1,000 packages that
 one package needs, this took 4.9 s of processor time. A run that never goes back needs no copies. Here resolvelib
-works on one state (``picks.Picks``), which shows it the next package alone, and the same run takes 0.02 s. The
+works on one state (``picks.Picks``), which shows it the next package alone, and the same run takes 0.06 s. The
 methods that do so are resolvelib's own and not public, so its version is limited in pyproject.toml.
 """
 
