@@ -166,11 +166,15 @@ def withdrawal(candidate: Candidate) -> str:
 
 
 class _Fit(NamedTuple):
-    """The rank of each wheel, the wheels that install on the platform, and those that also suit the Python."""
+    """The rank of each wheel, the wheels that install on the platform, and those that also suit the Python.
+
+    ``wheel`` is the one that an installer chooses by its tags; None if several have the best ones.
+    """
 
     ranks: Sequence[int | None]
     fitting: tuple[int, ...]
     usable: tuple[int, ...]
+    wheel: int | None
 
 
 class CandidateFilter:
@@ -263,7 +267,8 @@ class CandidateFilter:
             version = normal(release.version)
         except ValueError:
             return None
-        wheel = _preferred(release, usable, fit.ranks)
+        chosen = fit.wheel if usable is fit.usable else None
+        wheel = _preferred(release, usable, fit.ranks) if chosen is None else chosen
         if because := self._lacks_code(release, wheel):
             return Rejected(release.version, "gpu", because)
         return Candidate(name, version, release, wheel, usable, compiled)
@@ -276,7 +281,7 @@ class CandidateFilter:
             ranks = self._ranks(release)
             fitting = [index for index, rank in enumerate(ranks) if rank is not None]
             usable = [index for index in fitting if self.runs(release.requires_python(index))]
-            found = _Fit(ranks, tuple(fitting), tuple(usable))
+            found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
             if shape is not None:
                 self._fits[shape] = found
         return found
@@ -378,12 +383,20 @@ def has_compiled(releases: Iterable[Release]) -> bool:
     return False
 
 
+def _best(usable: Sequence[int], ranks: Sequence[int | None]) -> list[int]:
+    best = min((ranks[index] or 0 for index in usable), default=0)
+    return [index for index in usable if (ranks[index] or 0) == best]
+
+
+def _only_best(usable: Sequence[int], ranks: Sequence[int | None]) -> int | None:
+    """The wheel with the best tags; None if several have them, or there is none."""
+    equal = _best(usable, ranks)
+    return equal[0] if len(equal) == 1 else None
+
+
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:
     """The wheel that an installer chooses: the best tags, then the highest build number."""
-    if len(usable) == 1:
-        return usable[0]
-    best = min(ranks[index] or 0 for index in usable)
-    equal = [index for index in usable if (ranks[index] or 0) == best]
+    equal = _best(usable, ranks)
     if len(equal) == 1:
         return equal[0]
     from torchlock.standards.filenames import build_number

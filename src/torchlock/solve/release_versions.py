@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 def admitted(candidates: Iterable[Candidate], specifier: str) -> int:
     """The candidates that a specifier set admits."""
+    holds = ordering.tester(specifier)
     mask = 0
     for index, candidate in enumerate(candidates):
-        if ordering.admits(specifier, candidate.text) or candidate.unversioned:
+        if holds(candidate.text) or candidate.unversioned:
             mask |= 1 << index
     return mask
 

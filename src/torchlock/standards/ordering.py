@@ -125,12 +125,28 @@ def specifier_set(text: str) -> SpecifierSet:
 
 def admits(specifier: str, version: str) -> bool:
     """Whether a version is in a specifier set; pre-releases count like any release. An invalid set admits none."""
+    return tester(specifier)(version)
+
+
+@lru_cache(maxsize=8192)
+def tester(specifier: str) -> Callable[[str], bool]:
+    """A function that says whether a version is in a specifier set, as ``admits`` does."""
     if not specifier:
+        return lambda version: True
+    clauses = clauses_of(specifier)
+    if clauses is None:
+        return lambda version: specifier_set(specifier).contains(version)
+
+    def admits(version: str) -> bool:
+        key = key_of(version)
+        if key is None:
+            return specifier_set(specifier).contains(version)
+        for compare, bound in clauses:  # noqa: SIM110 (a generator takes twice the instructions)
+            if not compare(key, bound):
+                return False
         return True
-    clauses, key = clauses_of(specifier), key_of(version)
-    if clauses is None or key is None:
-        return specifier_set(specifier).contains(version)
-    return all(compare(key, bound) for compare, bound in clauses)
+
+    return admits
 
 
 def names_later(specifier: str, latest: str) -> bool:
