@@ -24,7 +24,7 @@ class Session(requests.Session):
         self._environments: dict[str, Any] = {}
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """As in requests, once for each origin: it reads every variable of the environment, a third of a request."""
+        """As in requests, once for each origin: it reads every variable of the environment."""
         asked = repr((origin(url), proxies, stream, verify, cert))
         if asked not in self._environments:
             self._environments[asked] = super().merge_environment_settings(url, proxies, stream, verify, cert)
