@@ -113,9 +113,10 @@ class Universe:
     def learn(self, solution: Mapping[str, int]) -> bool:
         """Fetch all requirements of these candidates from live indexes; return whether new needs were found."""
         new = False
-        for key in solution.items():
-            if key in self._needs or key[0].startswith(EXCLUSION):
-                continue
+        unknown = [key for key in solution.items() if key not in self._needs and not key[0].startswith(EXCLUSION)]
+        for name, index in unknown:
+            self.candidates(name)[index].expect()
+        for key in unknown:
             candidate = self.candidates(key[0])[key[1]]
             before = list(self.needs(*key))
             self._learned.add((candidate.name, candidate.text))
