@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from torchlock.knowledge.releases import Release
     from torchlock.solve.candidates import Candidate, Policy, Rejected
+    from torchlock.solve.picks import Wish
     from torchlock.solve.problem import Need, Solution
-    from torchlock.solve.straight import Wish
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
 
