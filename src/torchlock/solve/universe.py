@@ -295,7 +295,7 @@ class Universe:
         self._candidates[name] = kept
         self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
-        self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.text in yanked)
+        self._yanked[name] = sum(1 << at for at, item in enumerate(kept) if item.text in yanked) if yanked else 0
 
     def _sorted(self, name: str, releases: Sequence[Release]) -> tuple[list[Candidate], list[Rejected]]:
         if self.sharing is None:
