@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.site_folder import install
+from support.skeletons import library
 from torchlock.check.rules.checkpoints_in_log import _not_pickled
 from torchlock.knowledge.names import near
 from torchlock.knowledge.other_names import lack_of
@@ -19,14 +20,25 @@ _FLASH = "/env/lib/python3.10/site-packages/flash_attn_2_cuda.cpython-310-x86_64
 
 
 @pytest.mark.sketched
-def test_a_torchcodec_for_cuda_beside_the_cpu_build_is_an_error(ground: Ground) -> None:
-    """Each of its libraries lacks libc10_cuda.so, which no other library of the machine can be."""
+@pytest.mark.parametrize(
+    ("lacking", "code"),
+    [("libc10_cuda.so", 1), ("libtorch_cuda.so", 1), ("libavutil.so.60", 0), ("libnppicc.so.13", 0)],
+)
+def test_a_torchcodec_whose_every_library_lacks_one_of_torch_is_an_error(
+    ground: Ground, lacking: str, code: int
+) -> None:
+    """A torchcodec for CUDA beside the CPU build of torch. FFmpeg and NPP may be searched for elsewhere."""
     site = ground.linux(python="3.12")
     ground.wheel(site, "torchcodec==0.15.0")
     ground.torch(site, "2.13.0+cpu", made_for=["torchcodec==0.15.0"])
+    for path in (site.path / "torchcodec").glob("libtorchcodec_core*.so"):
+        path.write_bytes(library(site, path.name, ["libtorch.so", lacking], folder="../torch/lib"))
+    ground.unrecord(site, r"torchcodec/.*\.so")
     done = ground.check(site, root=True, platform="linux-x86_64")
-    assert done.code == 1
-    assert "torchcodec" in done.text
+    assert done.code == code
+    assert any(
+        each.severity == ("error" if code else "warning") and lacking in str(each) for each in done.findings
+    )
 
 
 @pytest.mark.sketched
@@ -82,7 +94,7 @@ def test_a_torchcodec_of_another_cuda_is_known_by_the_library_that_it_asks_for(g
     log = (
         "OSError: libnvrtc.so.13: cannot open shared object file: No such file or directory\n"
         '    raise OSError(f"Could not load this library: {path}") from e\n'
-        "OSError: Could not load this library: /usr/lib/python3.12/site-packages/torchcodec/libtorchcodec_core8.so\n"
+        "OSError: Could not load this library: /usr/python3.12/site-packages/torchcodec/libtorchcodec_core8.so\n"
     )
     done = ground.check(site, log=log, platform="linux-x86_64")
     assert done.first.rule == "TL201"
