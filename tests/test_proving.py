@@ -289,6 +289,22 @@ class TestDeciding:
             "which this torch lacks: torch has this form from 2.9.0 on"
         )
 
+    @pytest.mark.parametrize("library", ["libtorch_cpu.dylib", "torch_cpu.dll"])
+    def test_a_symbol_that_another_library_of_torch_has(self, library: str) -> None:
+        """macOS and Windows look for a symbol in one library: torch lacks it there, and has it elsewhere."""
+        name = f"_{D}" if library.endswith(".dylib") else D
+        symbol, elsewhere = f"{library}!{name}", f"libtorch.dylib!{name}"
+        later = torch(symbol, version="2.9.0")
+        found = decide(companion(opened(symbol)), torch(elsewhere), "2.8", Exported([torch(elsewhere), later]))
+        assert (found.verdict, found.symbol) == ("fails", "at::empty")
+        assert (
+            found.reason == f"libtorchaudio.so uses a form of at::empty from {library}, "
+            "which this torch lacks: torch has this form there from 2.9.0 on"
+        )
+        assert verdict(companion(opened(symbol)), torch(elsewhere))[1].endswith(
+            "no torch that was read has it there"
+        )
+
     def test_a_symbol_that_nobody_knows(self) -> None:
         assert verdict(companion(opened("something_else")), torch(C))[0] == "unknown"
 

@@ -49,7 +49,7 @@ def test_a_lock_of_named_packages_imports_no_reader_and_one_writer(tmp_path: Pat
 def test_a_lock_of_plain_lines_imports_no_parser_of_packaging(tmp_path: Path) -> None:
     modules, _ = traced(tmp_path, *LOCK)
     parsers = ("packaging.requirements", "packaging.markers", "packaging.tags", "packaging.utils")
-    libraries = ("dataclasses", "inspect", "logging", "subprocess", "hashlib", "resolvelib", "tomllib")
+    libraries = ("dataclasses", "inspect", "logging", "subprocess", "hashlib", "tomllib")
     assert not {*parsers, *libraries} & modules
 
 

@@ -30,7 +30,10 @@ SOURCES: Final = ("proofs-from-wheels",)
 
 
 class Exported:
-    """Where the releases of torch on one platform have a symbol, in words."""
+    """Which releases of torch on one platform have a symbol, in words.
+
+    On macOS and Windows a symbol is looked for in one library, and another library may have it: *there*.
+    """
 
     def __init__(self, torches: Sequence[TorchWheel]) -> None:
         self._torches = torches
@@ -41,7 +44,8 @@ class Exported:
         if symbol not in self._told:
             having = {each.wheel.version for each in self._torches if symbol in each.exports}
             words = in_words(self._versions, [each in having for each in self._versions])
-            what = "this form" if is_form(symbol.rpartition("!")[2]) else "it"
+            library, _, name = symbol.rpartition("!")
+            what = ("this form" if is_form(name) else "it") + (" there" if library else "")
             known = f"torch has {what} {words}" if words else f"other builds of torch have {what}"
             self._told[symbol] = known if having else ""
         return self._told[symbol]

@@ -219,8 +219,9 @@ def _symbol(library: Library, torch: TorchWheel, history: History) -> _Lack | No
     told = history(first)
     if not told and not is_torchs(first):
         return _Lack(f"{name} uses {shown}, and it is not known which library has it", shown, is_certain=False)
-    told = told or "no torch that was read has it"
-    return _Lack(f"{name} uses {described(_own(first))}{others}, which this torch lacks: {told}", shown)
+    told = told or f"no torch that was read has it{' there' if first.rpartition('!')[0] else ''}"
+    of = f" from {owner}" if (owner := first.rpartition("!")[0]) else ""
+    return _Lack(f"{name} uses {described(_own(first))}{of}{others}, which this torch lacks: {told}", shown)
 
 
 @cache

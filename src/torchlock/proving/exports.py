@@ -26,7 +26,7 @@ _LIBRARY = re.compile(rb"(?<=\0)lib[\w+.-]{1,80}\.so(?:\.\d{1,4}){0,3}(?=\0)")
 _SHT_DYNSYM: Final = 11
 _BINDINGS: Final = (1, 2, 10)
 _HIDDEN: Final = (1, 2)
-_SYMTAB, _DYSYMTAB, _REEXPORT = 0x2, 0xB, 0x8000001F
+_SYMTAB, _DYSYMTAB = 0x2, 0xB
 _MOST_SYMBOLS: Final = 1 << 21
 _MOST_BYTES: Final = 256 << 20
 

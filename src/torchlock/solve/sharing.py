@@ -20,12 +20,10 @@ from torchlock.solve.straight import straight
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from packaging.version import Version
-
     from torchlock.knowledge.releases import Release
     from torchlock.solve.candidates import Candidate, Policy, Rejected
+    from torchlock.solve.picks import Wish
     from torchlock.solve.problem import Need, Solution
-    from torchlock.solve.straight import Wish
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
 
@@ -46,7 +44,7 @@ class Sharing:
     def __init__(self) -> None:
         self._sorted: dict[tuple[Any, ...], _Kept] = {}
         self._compiled: dict[int, tuple[Sequence[Release], bool]] = {}
-        self._latest: dict[int, tuple[Sequence[Release], Version]] = {}
+        self._latest: dict[int, tuple[Sequence[Release], str]] = {}
         self._masks: dict[tuple[int, str], int] = {}
         self._shared: set[int] = set()
         self._solutions: list[Mapping[str, str]] = []
@@ -72,7 +70,7 @@ class Sharing:
             self._sorted[(*key, policy.exclude_newer, policy.hashes)] = known
         return known.found
 
-    def latest(self, releases: Sequence[Release], compute: Callable[[Sequence[Release]], Version]) -> Version:
+    def latest(self, releases: Sequence[Release], compute: Callable[[Sequence[Release]], str]) -> str:
         """The latest version of some releases."""
         known = self._latest.get(id(releases))
         if known is None or known[0] is not releases:
@@ -99,7 +97,7 @@ class Sharing:
         """Remember the versions of the packages that decide a solution, for the targets that come later."""
         anchors = FAMILY.union(root.identifier for root in roots)
         found = {
-            name: universe.candidates(name)[solution[name]].version.public
+            name: universe.candidates(name)[solution[name]].public
             for name in sorted(anchors)
             if name in solution and not is_virtual(name)
         }
@@ -127,6 +125,6 @@ def _wish_of(universe: Universe, known: Mapping[str, str]) -> Wish:
         if version is None:
             return None
         candidates = universe.candidates(identifier)
-        return next((index for index in bits(mask) if candidates[index].version.public == version), None)
+        return next((index for index in bits(mask) if candidates[index].public == version), None)
 
     return wish
