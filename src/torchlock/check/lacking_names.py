@@ -177,7 +177,8 @@ def owner_of(context: CheckContext, caller: Frame | None) -> str:
         return top
     found = next(iter(sorted(owners_of(context, [path]))), "")
     # A file that this release does not have is of a package all the same whose folder has the name of a project.
-    return found or next((each for each in (canonicalize_name(top),) if each in context.installed), "")
+    name = canonicalize_name(top)
+    return found or (name if context.installed.get(name) is not None else "")
 
 
 def _names_of(context: CheckContext, package: str) -> ModuleNames | None:

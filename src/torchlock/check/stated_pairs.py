@@ -90,12 +90,12 @@ def stated_pair(log: Log, name: str) -> StatedPair | None:
         return None
     (version, label), (torch, torch_label) = known[name], known["torch"]
     torches = torches_beside(name, version)
-    does_fit, is_conda = fits(torch, working_beside(name, version)), bool(_OF_CONDA.search(log.text))
-    return StatedPair(name, version, label, torch, torch_label, torches, does_fit, system_of(log.text), is_conda)
+    fits, is_conda = _fits(torch, working_beside(name, version)), bool(_OF_CONDA.search(log.text))
+    return StatedPair(name, version, label, torch, torch_label, torches, fits, system_of(log.text), is_conda)
 
 
-def fits(torch: str, torches: tuple[str, ...]) -> bool | None:
-    """Whether a release of torch is one of these releases; None for none, and for a torch that may be newer than the tables."""
+def _fits(torch: str, torches: tuple[str, ...]) -> bool | None:
+    """Whether torch is one of these releases; None for none, and for a torch that may be newer than the tables."""
     if not torches:
         return None
     if torch in torches:
@@ -130,7 +130,7 @@ def remedy_of(pair: StatedPair) -> Remedy:
             f"the {pair.name} of the same day as this pre-release of torch, from the page that it came from"
         ]
     if pair.torches and not pair.fits:
-        choices.append(f"a torch that {pair.name} {pair.version} works with ({span(pair.torches)})")
+        choices.append(f"a torch that {pair.name} {pair.version} works with ({_span(pair.torches)})")
     summary = f"Install {', or '.join(choices)}. Other packages of the log that are compiled for torch follow it."
     if pair.is_conda:
         return Remedy(f"{summary} Use conda for it, if conda installed them.")
@@ -197,10 +197,10 @@ def stated_hint(log: Log, name: str) -> str:
         return f" The log shows torch {torch}: {name} {wanted} is made for it."
     if name == "torchtext" and not own and (last := final_releases(name)[-1:]):
         shown = f"The log shows torch {torch}, for which there is no {name}: its" if torch else f"For {name}, its"
-        made_for = span(torches_beside(name, last[0]))
+        made_for = _span(torches_beside(name, last[0]))
         return f" {shown} last release, {last[0]}, is made for torch {made_for}. Later code does without it."
     if own and not torch and (torches := torches_beside(name, own)):
-        return f" The log shows {name} {own}, which is made for torch {span(torches)}."
+        return f" The log shows {name} {own}, which is made for torch {_span(torches)}."
     return ""
 
 
@@ -210,10 +210,9 @@ def reason_of(pair: StatedPair) -> str:
         builds = [describe_build(each) for each in (pair.label, pair.torch_label)]
         words = [f"a {each}" if each == "CPU build" else f"a build for {each}" for each in builds]
         return f"that {pair.name} is {words[0]}, and that torch {words[1]}"
-    own = f"{pair.name} {pair.version} is compiled for torch {span(pair.torches)}"
+    own = f"{pair.name} {pair.version} is compiled for torch {_span(pair.torches)}"
     return f"{own}, and the log shows torch {pair.torch}"
 
 
-def span(torches: tuple[str, ...]) -> str:
-    """Releases of torch in words: the first and the last one."""
+def _span(torches: tuple[str, ...]) -> str:
     return torches[0] if len(torches) == 1 else f"{torches[0]} to {torches[-1]}"

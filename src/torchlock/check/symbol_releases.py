@@ -58,8 +58,8 @@ def abi_hint(symbol: str) -> str:
     if not own:
         return ""
     return (
-        f" The symbol has the {_ABI[own]}; builds of torch of other sources, such as conda-forge, may have the other "
-        "one: take torch and that package from one source."
+        f" The symbol has the {_ABI[own]}; builds of torch of other sources, such as conda-forge, may have the "
+        "other one: take torch and that package from one source."
     )
 
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from torchlock.check.stated_pairs import StatedPair
     from torchlock.finding import Finding
 
-# The rules about companions for another torch.
-PAIRS = {"torchaudio": "TL101", "torchcodec": "TL102", "torchvision": "TL103", "torchtext": "TL104"}
+_PAIRS = {"torchaudio": "TL101", "torchcodec": "TL102", "torchvision": "TL103", "torchtext": "TL104"}
 # What a companion asks of torch, and does not get: a function, or a library of one build.
 _LIBRARY = re.compile(r"\blib(?:torch|c10)_(?:hip|cuda(?:_cu|_cpp)?|xpu)\b[\w.]{0,20}")
 # Of these, the number in the file name is the release of CUDA.
@@ -59,7 +58,7 @@ def pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
         return
     lacking = first.symbol or (library[0] if library is not None else "")
     yield context.finding(
-        "TL201" if stated.other_build else PAIRS[name],
+        "TL201" if stated.other_build else _PAIRS[name],
         "warning",
         _message(stated, lacking),
         because=reason_of(stated),
@@ -79,7 +78,7 @@ def cuda_of_companion(context: CheckContext, log: Log, found: Sequence[Finding])
         return
     users = [each for each in (frame.partition("/")[0] for frame in log.frames) if each != "torch"]
     name = users[-1] if users else _companion_of_code(log, first.line)
-    stated = stated_pair(log, name) if name in PAIRS else None
+    stated = stated_pair(log, name) if name in _PAIRS else None
     own = parse_label(stated.torch_label) if stated is not None else None
     if stated is None or stated.label or stated.fits is False or own is None or not own.is_of_index:
         return
@@ -109,7 +108,7 @@ def _companion_of_code(log: Log, line: int) -> str:
 def _companion_of_frames(log: Log) -> str:
     """The companion that was imported last before the failure, in the traceback."""
     names = [frame.partition("/")[0] for frame in log.frames]
-    return next((each for each in reversed(names) if each in PAIRS), "")
+    return next((each for each in reversed(names) if each in _PAIRS), "")
 
 
 def _message(stated: StatedPair, lacking: str) -> str:
