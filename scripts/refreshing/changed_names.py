@@ -108,7 +108,7 @@ def _module_names(folder: Path) -> Iterator[str]:
     for package in _packages(folder):
         for path in package.rglob("*"):
             parts = (*path.relative_to(folder).parent.parts, path.name.partition(".")[0])
-            if path.suffix in (".py", ".so") and not {"tests", "test"} & set(parts):
+            if path.suffix in (".py", ".so", ".pyd") and not {"tests", "test"} & set(parts):
                 yield ".".join(parts).removesuffix(".__init__")
 
 
