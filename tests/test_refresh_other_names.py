@@ -153,3 +153,17 @@ def test_names_that_are_there_only_if_a_requirement_is_missing_are_left_out(tmp_
             place.write_text("" if path in empty else source, encoding="utf-8")
     table = json.loads(other_names.table_text([tmp_path / "1.0.0", tmp_path / "1.1.0"]))
     assert table["names"] == {"things.parts.useful": [[1, 1]], "things.parts.real.useful": [[1, 1]]}
+
+
+def test_a_class_of_a_namespace_does_not_hide_that_of_the_package(tmp_path: Path) -> None:
+    """mpl_toolkits has classes with names of those of matplotlib."""
+    for version, method in (("1.0.0", "old"), ("1.1.0", "new")):
+        for path, source in (
+            ("things/__init__.py", f"class Axes:\n    def {method}(self): ...\n"),
+            ("kits/part/__init__.py", "import things\nclass Axes(things.Axes): ...\n"),
+        ):
+            place = tmp_path / version / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(source, encoding="utf-8")
+    table = json.loads(other_names.table_text([tmp_path / "1.0.0", tmp_path / "1.1.0"]))
+    assert table["members"] == {"Axes": {"old": [[[0, 0]], [[1, 1]]]}}

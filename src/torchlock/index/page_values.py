@@ -16,7 +16,7 @@ _HASH = re.compile(
     r"|(sha384)=([0-9a-f]{96})|(sha512|blake2b)=([0-9a-f]{128}))(?![0-9a-f])",
     re.IGNORECASE,
 )
-# The form in which most indexes write a time. Pages have thousands, and reading any form takes three times as long.
+# The form in which most indexes write a time. Pages have thousands; reading any form takes three times as long.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?)Z", re.ASCII)
 # A URL that only loses its fragment. Pages have thousands of them, and parsing each is slow.
 _PLAIN = re.compile(r"(https?://[a-z0-9.-]+/[\w./~+-]*)(?:#.*)?", re.ASCII)
