@@ -16,6 +16,7 @@ from pathlib import Path
 from comparing.differences import Comparison
 from comparing.page import page_of
 from comparing.tables import read_settled, read_tables
+from torchlock.gathering.storage import write_if_changed
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "compat_data" / "tables"
@@ -37,7 +38,7 @@ def main() -> int:
         if stale:
             print(f"{PAGE.name} is stale: run {Path(__file__).name}", file=sys.stderr)
         return int(stale or bool(open_ones))
-    PAGE.write_text(text, encoding="utf-8")
+    write_if_changed(PAGE, text.encode(), dry=False)
     return int(bool(open_ones))
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from torchlock.gathering.compatibility import text_of
+from torchlock.gathering.storage import write_if_changed
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.stack import STACK
@@ -36,7 +37,7 @@ def main() -> int:
             print(f"{PATH.name} is stale: run {Path(__file__).name}", file=sys.stderr)
             return 1
         return 0
-    PATH.write_text(text, encoding="utf-8")
+    write_if_changed(PATH, text.encode(), dry=False)
     return 0
 
 

@@ -27,6 +27,7 @@ from typing import Any
 
 from proving.gathering import add, gather
 from torchlock.errors import TorchlockError
+from torchlock.gathering.storage import write_if_changed
 from torchlock.gathering.wheel_evidence import used_on
 from torchlock.knowledge.releases import Catalogue
 from torchlock.proving.choosing import COMPANIONS, PLATFORMS, Chosen, chosen
@@ -125,9 +126,8 @@ def prove(arguments: argparse.Namespace) -> int:
         errors = read_into(store, catalogue, list(COMPANIONS), folder, arguments)
         errors += read_into(store, catalogue, ["torch"], folder, arguments)
     for path, text in write_store(PROOFS, store).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    COMPILED.write_text(cells_text(read_store(PROOFS), catalogue), encoding="utf-8")
+        write_if_changed(path, text.encode(), dry=False)
+    write_if_changed(COMPILED, cells_text(read_store(PROOFS), catalogue).encode(), dry=False)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     return 1 if errors else 0
@@ -157,7 +157,7 @@ def main() -> int:
         print(f"error: {error.message}", file=sys.stderr)
         return 1
     if not arguments.check:
-        COMPILED.write_text(text, encoding="utf-8")
+        write_if_changed(COMPILED, text.encode(), dry=False)
     elif not COMPILED.exists() or COMPILED.read_text(encoding="utf-8") != text:
         print("compat_data/compiled/proofs.json is stale: run prove_matrix.py --render", file=sys.stderr)
         return 1

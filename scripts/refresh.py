@@ -146,7 +146,8 @@ def _gather(options: argparse.Namespace, staged: Path) -> int:
 
 
 def _names(options: argparse.Namespace, staged: Path) -> list[str]:
-    asker = Asker(IndexSettings(options.index), options.cache / "index")
+    # The pages that releases and dependents have read are fresh.
+    asker = Asker(IndexSettings(options.index), options.cache / "index", refresh=False)
     return [*refresh_names.add_new(staged, asker), *other_names.add_new(staged, asker, options.cache / "others")]
 
 

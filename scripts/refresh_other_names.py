@@ -19,6 +19,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from refreshing.other_names import add_new, table_text
 from torchlock.errors import TorchlockError
 from torchlock.gathering.asking import Asker
+from torchlock.gathering.storage import write_if_changed
 from torchlock.index import IndexSettings
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
         places = [path for path in Path(folder, project).iterdir() if any(path.rglob("__init__.py"))]
         places.sort(key=lambda path: Version(path.name))
         text = table_text(places)
-        (tables / f"{project}.json").write_bytes(text)
+        write_if_changed(tables / f"{project}.json", text, dry=False)
         print(project, len(places), len(text), flush=True)
     return 0
 

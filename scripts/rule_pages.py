@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from torchlock.gathering.storage import write_if_changed
 from torchlock.knowledge import registry, stories, tables
 from torchlock.knowledge.rules import Matrix
 
@@ -109,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.pages.mkdir(parents=True, exist_ok=True)
     for name in found:
         if name in wanted:
-            (options.pages / name).write_text(wanted[name], encoding="utf-8", newline="\n")
+            write_if_changed(options.pages / name, wanted[name].encode(), dry=False)
         else:
             (options.pages / name).unlink()
     return 0

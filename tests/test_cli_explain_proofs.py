@@ -13,8 +13,10 @@ TARGET = ("--platform", "linux-x86_64", "--offline", "--json")
 
 
 def explained(capsys: pytest.CaptureFixture[str], *requirements: str, python: str = "3.12") -> dict[str, Any]:
-    main(["explain", *requirements, "--python", python, *TARGET])
-    row: dict[str, Any] = json.loads(capsys.readouterr().out)["explained"][0]
+    code = main(["explain", *requirements, "--python", python, *TARGET])
+    printed = capsys.readouterr()
+    assert code in (0, 1), printed.err
+    row: dict[str, Any] = json.loads(printed.out)["explained"][0]
     return row
 
 

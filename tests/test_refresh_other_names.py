@@ -66,6 +66,39 @@ def test_a_new_release_is_read_and_the_table_computed_anew(index: Index, data: P
     assert not list(data.parent.rglob("out.py")), "a member outside of the folder is not written"
 
 
+def test_compiled_modules_are_those_of_one_system(index: Index, data: Path) -> None:
+    """A wheel for Windows may be the smallest of one release, and of another one that for Linux."""
+    for version, windows in (("1.2.0", b""), ("1.3.0", b"x" * 5000), ("1.4.0", b"")):
+        for tag, member, more in (
+            ("win_amd64", "_C.cp312-win_amd64.pyd", windows),
+            ("linux", "_C.so", b"x" * 2000),
+        ):
+            name = f"things-{version}-cp312-cp312-{tag.replace('linux', 'manylinux_2_28_x86_64')}.whl"
+            stream = io.BytesIO()
+            with zipfile.ZipFile(stream, "w") as archive:
+                archive.writestr("things/__init__.py", "def kept(): ...\n")
+                archive.writestr(f"things/{member}", more)
+                archive.writestr(f"things/_{tag}.so", "")
+            index.add("things", name, stream.getvalue())
+    refreshed(index, data)
+    read = {path.rpartition("/")[2] for path in index.asked if "cp312" in path}
+    assert {name.rpartition("-")[2] for name in read} == {"manylinux_2_28_x86_64.whl"}
+    table = json.loads((data / "names" / "others" / "things.json").read_bytes())
+    assert "things._win_amd64" not in table["modules"] + list(table["names"])
+
+
+def test_a_compiled_module_of_windows_is_a_module(index: Index, data: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("things/__init__.py", "def kept(): ...\n")
+        archive.writestr("things/_C.cp312-win_amd64.pyd", "")
+    index.add("things", "things-1.2.0-cp312-cp312-win_amd64.whl", stream.getvalue())
+    refreshed(index, data)
+    table = json.loads((data / "names" / "others" / "things.json").read_bytes())
+    assert table["releases"] == ["1.0.0", "1.1.1", "1.2.0"]
+    assert "things._C" in table["modules"]
+
+
 def test_without_a_new_release_no_wheel_is_read(index: Index, data: Path) -> None:
     refreshed(index, data)
     before = (data / "names" / "others" / "things.json").read_bytes()
@@ -120,3 +153,17 @@ def test_names_that_are_there_only_if_a_requirement_is_missing_are_left_out(tmp_
             place.write_text("" if path in empty else source, encoding="utf-8")
     table = json.loads(other_names.table_text([tmp_path / "1.0.0", tmp_path / "1.1.0"]))
     assert table["names"] == {"things.parts.useful": [[1, 1]], "things.parts.real.useful": [[1, 1]]}
+
+
+def test_a_class_of_a_namespace_does_not_hide_that_of_the_package(tmp_path: Path) -> None:
+    """mpl_toolkits has classes with names of those of matplotlib."""
+    for version, method in (("1.0.0", "old"), ("1.1.0", "new")):
+        for path, source in (
+            ("things/__init__.py", f"class Axes:\n    def {method}(self): ...\n"),
+            ("kits/part/__init__.py", "import things\nclass Axes(things.Axes): ...\n"),
+        ):
+            place = tmp_path / version / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(source, encoding="utf-8")
+    table = json.loads(other_names.table_text([tmp_path / "1.0.0", tmp_path / "1.1.0"]))
+    assert table["members"] == {"Axes": {"old": [[[0, 0]], [[1, 1]]]}}

@@ -53,6 +53,15 @@ def test_a_lock_of_plain_lines_imports_no_parser_of_packaging(tmp_path: Path) ->
     assert not {*parsers, *libraries} & modules
 
 
+def test_a_lock_that_is_made_again_imports_no_parser_of_packaging(tmp_path: Path) -> None:
+    (tmp_path / "requirements.in").write_text("torch==2.3.1\ntorchaudio\n")
+    again = ["lock", "-r", "requirements.in", "-o", "requirements.txt", *LOCK[3:]]
+    traced(tmp_path, *again)
+    modules, _ = traced(tmp_path, *again)
+    parsers = ("packaging.requirements", "packaging.markers", "packaging.tags", "packaging.utils", "logging")
+    assert not {*parsers} & modules
+
+
 def test_a_project_imports_the_readers_of_the_tables_that_it_has(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(f"{PROJECT}[tool.rye]\n")
     modules, _ = traced(tmp_path, "audit", "pyproject.toml")

@@ -51,7 +51,8 @@ class Release(NamedTuple):
 
     ``main`` are the names that the import of a main module binds: not the modules that it does not load.
     ``members`` has by class what it sets, and all words of it and its bases. A class or a function that is defined
-    several times under one name, or that may have more, is None.
+    several times under one name, or that may have more, is None. Where a namespace beside a package has a class of
+    the same name, that of the package counts (``Axes`` of matplotlib, not of mpl_toolkits).
     """
 
     names: set[str]
@@ -67,19 +68,24 @@ def read_release(folder: Path) -> Release:
     files = dict(_modules(folder))
     names, main, hidden = set(_module_names(folder)), set[str](), set[str]()
     classes: dict[str, list[_Class]] = {}
+    of_namespaces: dict[str, list[_Class]] = {}
     arguments: dict[str, list[frozenset[str] | None]] = {}
     for dotted, tree in trees.items():
-        is_main = files[dotted].name == "__init__.py"
-        lazy = _lazy(files[dotted]) if is_main else frozenset()
+        is_package = files[dotted].name == "__init__.py"
+        lazy = _lazy(files[dotted]) if is_package else frozenset()
         mine = (
-            lazy | (bound_names(tree) - _imported(tree, only_of_python=is_main)) | _by_stars(dotted, trees, files)
+            lazy
+            | (bound_names(tree) - _imported(tree, only_of_python=is_package))
+            | _by_stars(dotted, trees, files)
         )
         names |= {f"{dotted}.{name}" for name in mine if not name.startswith("_")}
         main |= {f"{dotted}.{name}" for name in mine if "." not in dotted}
         if not lazy and _hides(dotted, trees, files):
             hidden.add(dotted)
-        _read_classes(tree, _text(files[dotted]), classes)
+        is_main = (folder / dotted.partition(".")[0] / "__init__.py").is_file()
+        _read_classes(tree, _text(files[dotted]), classes if is_main else of_namespaces)
         _read_arguments(tree, arguments)
+    classes = {**of_namespaces, **classes}
     members = {name: _all_members(name, classes) for name in classes if not name.startswith("_")}
     merged = {name: rows[0] if len(set(rows)) == 1 else None for name, rows in arguments.items()}
     return Release(names, main, hidden, members, merged)
@@ -108,7 +114,7 @@ def _module_names(folder: Path) -> Iterator[str]:
     for package in _packages(folder):
         for path in package.rglob("*"):
             parts = (*path.relative_to(folder).parent.parts, path.name.partition(".")[0])
-            if path.suffix in (".py", ".so") and not {"tests", "test"} & set(parts):
+            if path.suffix in (".py", ".so", ".pyd") and not {"tests", "test"} & set(parts):
                 yield ".".join(parts).removesuffix(".__init__")
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # The most bytes that are fetched of one wheel.
 _WHOLE = 256 << 20
 _SOURCES = (".py", ".pyi")
+_COMPILED = (".so", ".pyd")
 
 
 def table_text(folders: Sequence[Path]) -> bytes:
@@ -64,14 +65,24 @@ def add_new(data: Path, asker: Asker, cache: Path) -> list[str]:
 
 
 def last_of_each(page: Project, first: str) -> dict[str, File]:
-    """The smallest wheel of the last patch release of each release, from that of ``first`` on, oldest first."""
+    """A wheel of the last patch release of each release, from that of ``first`` on, oldest first.
+
+    Wheels for other systems have other compiled modules, so all are for one system where there are such: for any
+    one, else for Linux. Of these it is the smallest.
+    """
     found: dict[tuple[int, ...], tuple[Version, File]] = {}
     for release in page.releases:
         wheels = [file for file in release.wheels if file.yanked is None]
         if wheels and not release.version.is_prerelease and _series(str(release.version)) >= _series(first):
-            smallest = min(wheels, key=lambda file: (file.size or 0, file.filename))
-            found[_series(str(release.version))] = release.version, smallest  # releases come oldest first
+            chosen = min(wheels, key=lambda file: (_rank(file), file.size or 0, file.filename))
+            found[_series(str(release.version))] = release.version, chosen  # releases come oldest first
     return {str(version): file for _, (version, file) in sorted(found.items())}
+
+
+def _rank(file: File) -> int:
+    """The place of the system of a wheel in the order in which they are preferred."""
+    systems = (("any", ""), ("linux", "x86_64"))
+    return systems.index(file.platform) if file.platform in systems else len(systems)
 
 
 def _series(version: str) -> tuple[int, ...]:
@@ -95,7 +106,7 @@ def _unpack(content: IO[bytes], folder: Path) -> None:
     with open_zip(content) as archive:
         for member in archive.infolist():
             path = PurePosixPath(member.filename)
-            if path.suffix not in (*_SOURCES, ".so") or path.is_absolute() or ".." in path.parts:
+            if path.suffix not in (*_SOURCES, *_COMPILED) or path.is_absolute() or ".." in path.parts:
                 continue
             place = folder.joinpath(*path.parts)
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 class Asker:
     """Opens an index for each thread; they share the cache on disk.
 
-    ``pages`` and ``wheels`` count the pages and the reads of wheels that were needed.
+    ``pages`` and ``wheels`` count the pages and the reads of wheels that were needed. ``refresh``: ask for a page
+    even if the cache has it and it is fresh.
     """
 
-    def __init__(self, settings: IndexSettings, cache: Path) -> None:
+    def __init__(self, settings: IndexSettings, cache: Path, *, refresh: bool = True) -> None:
         self.pages = 0
         self.wheels = 0
         self._settings = settings
         self._cache = cache
+        self._refresh = refresh
         self._local = threading.local()
         self._lock = threading.Lock()
 
@@ -32,7 +34,7 @@ class Asker:
         """The index of this thread."""
         opened: Index | None = getattr(self._local, "index", None)
         if opened is None:
-            opened = self._local.index = Index(self._settings, cache_dir=self._cache, refresh=True)
+            opened = self._local.index = Index(self._settings, cache_dir=self._cache, refresh=self._refresh)
         return opened
 
     def count(self, *, page: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -143,11 +144,9 @@ def sort_files(name: str, files: Iterable[File]) -> Project:
 def _version_of(name: str, filename: str) -> Version | None:
     """The version in a file name of this project, or None if the name follows no standard."""
     if filename.endswith(".whl"):
-        try:
-            found, version, _, _ = parse_wheel_filename(filename)
-        except (InvalidWheelFilename, InvalidVersion):
-            return None
-        return version if found == name else None
+        parts = filename.removesuffix(".whl").split("-")
+        is_one = len(parts) in (5, 6) and _are_tags("-".join(parts[-3:]))
+        return _version_of_wheel(name, "-".join(parts[:-3])) if is_one else None
     stem = next(filename.removesuffix(end) for end in _SDIST_SUFFIXES if filename.endswith(end))
     for cut in (match.start() for match in re.finditer("-", stem)):
         if normalise(stem[:cut]) == name:
@@ -156,6 +155,30 @@ def _version_of(name: str, filename: str) -> Version | None:
             except InvalidVersion:
                 return None
     return None
+
+
+# Wheels share what their names have before their tags, and their tags: reading both once for all of them takes a
+# fifth of the time that reading each name takes.
+
+
+@lru_cache(1024)
+def _version_of_wheel(name: str, start: str) -> Version | None:
+    """The version in the names of the wheels of a release, which have ``start`` before their tags."""
+    try:
+        found, version, _, _ = parse_wheel_filename(f"{start}-py3-none-any.whl")
+    except (InvalidWheelFilename, InvalidVersion):
+        return None
+    return version if found == name else None
+
+
+@lru_cache(4096)
+def _are_tags(text: str) -> bool:
+    """Whether the name of a wheel may end with these tags."""
+    try:
+        parse_wheel_filename(f"any-1-{text}.whl")
+    except InvalidWheelFilename:
+        return False
+    return True
 
 
 def _sdist_rank(file: File) -> int:

@@ -332,9 +332,8 @@ class _Table:
     def shape(self, record: Mapping[str, Any]) -> Hashable:
         """The shape of a release (see ``Release``): one object for all equal ones, which compares fast."""
         python, requires = record.get("python"), record.get("requires")
-        if isinstance(python, list) or isinstance(requires, list):
-            return None
-        key = python, *record["wheels"]
+        described = tuple(each is not None for each in requires) if isinstance(requires, list) else None
+        key = tuple(python) if isinstance(python, list) else python, described, *record["wheels"]
         known = self._shapes.get(key)
         if known is None:
             known = self._shapes[key] = object()

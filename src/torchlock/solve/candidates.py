@@ -205,29 +205,44 @@ class CandidateFilter:
                 candidates.append(found)
             elif found is not None:
                 rejected.append(found)
+        if any(item.why == "wheel" for item in rejected):
+            rejected = self._without_other_listings(candidates, rejected)
+        else:
+            rejected = list(dict.fromkeys(rejected))
+        if name not in self._policy.lowest:
+            candidates.reverse()
+        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
+        last = self._last(candidates, compiled)
+        if yanked or early or last:
+            ranks = {
+                id(candidate): (candidate.text in yanked, candidate.text in early, id(candidate) in last)
+                for candidate in candidates
+            }
+            candidates.sort(key=lambda candidate: ranks[id(candidate)])
+        return candidates, rejected
+
+    def _without_other_listings(
+        self, candidates: Sequence[Candidate], rejected: Sequence[Rejected]
+    ) -> list[Rejected]:
+        """The rejected releases, without builds that are also listed in a way that says more."""
         # A build may be listed twice: with the files that are known, and with targets that only documents name; or
         # with a label for one machine and without for another one.
         told = {candidate.release.version for candidate in candidates if candidate.release is not None}
         told |= {item.version for item in rejected if item.why != "wheel"}
         told |= {version.partition("+")[0] for version in told}
         whole = self._target.accelerator == "pypi"  # there a label is part of what a line asks for
-        rejected = [
+        return [
             item
             for item in dict.fromkeys(rejected)
             if item.why != "wheel" or (item.version if whole else item.version.partition("+")[0]) not in told
         ]
-        if name not in self._policy.lowest:
-            candidates.reverse()
-        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
-        hashes = self._policy.hashes
-        last = [candidate.last_resort or (hashes and candidate.without_hash) for candidate in candidates]
-        if yanked or early or any(last):
-            ranks = {
-                id(candidate): (candidate.text in yanked, candidate.text in early, is_last)
-                for candidate, is_last in zip(candidates, last, strict=True)
-            }
-            candidates.sort(key=lambda candidate: ranks[id(candidate)])
-        return candidates, rejected
+
+    def _last(self, candidates: Sequence[Candidate], compiled: bool) -> set[int]:
+        """The identities of the candidates that come after all others, for want of a wheel or of its hash."""
+        found = {id(candidate) for candidate in candidates if candidate.last_resort} if compiled else set()
+        if self._policy.hashes:
+            found |= {id(candidate) for candidate in candidates if candidate.without_hash}
+        return found
 
     def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[str]:
         """The withdrawn versions, which only an exact pin selects (PEP 592)."""
@@ -246,12 +261,12 @@ class CandidateFilter:
         return set() if asked or len(early) == len(candidates) else early
 
     def _candidate(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected | None:
+        fit = self._fits.get(release.shape) or self._fit(release)
         if isinstance(release, KeptRelease):
             because = self._lacks_code(release, 0)
             kept = Candidate(name, normal(release.version), release, 0, (0,), compiled)
             stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
             return Rejected(release.version, "gpu", stays) if because else kept
-        fit = self._fit(release)
         usable = fit.usable
         if usable and self._policy.exclude_newer:
             usable = tuple(self._early_enough(release, usable))
@@ -275,15 +290,12 @@ class CandidateFilter:
 
     def _fit(self, release: Release) -> _Fit:
         """The wheels of a release that install; once for all releases with such wheels and such requirements."""
-        shape = release.shape
-        found = None if shape is None else self._fits.get(shape)
-        if found is None:
-            ranks = self._ranks(release)
-            fitting = [index for index, rank in enumerate(ranks) if rank is not None]
-            usable = [index for index in fitting if self.runs(release.requires_python(index))]
-            found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
-            if shape is not None:
-                self._fits[shape] = found
+        ranks = self._ranks(release)
+        fitting = [index for index, rank in enumerate(ranks) if rank is not None]
+        usable = [index for index in fitting if self.runs(release.requires_python(index))]
+        found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
+        if release.shape is not None:
+            self._fits[release.shape] = found
         return found
 
     def _ranks(self, release: Release) -> Sequence[int | None]:

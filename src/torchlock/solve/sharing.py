@@ -14,6 +14,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple
+from torchlock.solve.candidates import has_compiled
 from torchlock.solve.problem import newest
 from torchlock.solve.straight import straight
 
@@ -38,12 +39,20 @@ class _Kept(NamedTuple):
     found: Sorted
 
 
+class _Traits(NamedTuple):
+    """What candidates depend on: the platform, if wheels are compiled; the build, if versions have labels."""
+
+    releases: Sequence[Release]
+    compiled: bool
+    labelled: bool
+
+
 class Sharing:
     """What the targets of one run share. The lists that it returns are not to be changed."""
 
     def __init__(self) -> None:
         self._sorted: dict[tuple[Any, ...], _Kept] = {}
-        self._compiled: dict[int, tuple[Sequence[Release], bool]] = {}
+        self._traits: dict[int, _Traits] = {}
         self._latest: dict[int, tuple[Sequence[Release], str]] = {}
         self._masks: dict[tuple[int, str], int] = {}
         self._shared: set[int] = set()
@@ -60,9 +69,11 @@ class Sharing:
         """The result of ``sort``, or what it was for a target on which it must be the same."""
         if name in FAMILY and target.gpu not in ("", "none"):
             return sort(name, releases)
-        platform = target.platform if self._has_compiled(releases) else None
+        traits = self._traits_of(releases)
+        platform = target.platform if traits.compiled else None
+        whole = target.accelerator == "pypi" if traits.labelled else None  # as in CandidateFilter.sort
         opened = (policy.all_pre or name in policy.pre, name in policy.pinned, name in policy.lowest)
-        key = (id(releases), target.python, platform, target.accelerator == "pypi", opened)
+        key = (id(releases), target.python, platform, whole, opened)
         known = self._sorted.get((*key, policy.exclude_newer, policy.hashes))
         if known is None or known.releases is not releases:
             known = _Kept(releases, sort(name, releases))
@@ -77,12 +88,12 @@ class Sharing:
             known = self._latest[id(releases)] = releases, compute(releases)
         return known[1]
 
-    def _has_compiled(self, releases: Sequence[Release]) -> bool:
-        known = self._compiled.get(id(releases))
-        if known is None or known[0] is not releases:
-            found = any(not tags.endswith("-any") for release in releases for tags in release.tags)
-            known = self._compiled[id(releases)] = releases, found
-        return known[1]
+    def _traits_of(self, releases: Sequence[Release]) -> _Traits:
+        known = self._traits.get(id(releases))
+        if known is None or known.releases is not releases:
+            labelled = any("+" in release.version for release in releases)
+            known = self._traits[id(releases)] = _Traits(releases, has_compiled(releases), labelled)
+        return known
 
     def mask(self, candidates: list[Candidate], specifier: str) -> int | None:
         """The mask of a specifier set, if it was computed for these candidates."""

@@ -113,9 +113,10 @@ class Universe:
     def learn(self, solution: Mapping[str, int]) -> bool:
         """Fetch all requirements of these candidates from live indexes; return whether new needs were found."""
         new = False
-        for key in solution.items():
-            if key in self._needs or key[0].startswith(EXCLUSION):
-                continue
+        unknown = [key for key in solution.items() if key not in self._needs and not key[0].startswith(EXCLUSION)]
+        for name, index in unknown:
+            self.candidates(name)[index].expect()
+        for key in unknown:
             candidate = self.candidates(key[0])[key[1]]
             before = list(self.needs(*key))
             self._learned.add((candidate.name, candidate.text))
@@ -294,7 +295,7 @@ class Universe:
         self._candidates[name] = kept
         self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
-        self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.text in yanked)
+        self._yanked[name] = sum(1 << at for at, item in enumerate(kept) if item.text in yanked) if yanked else 0
 
     def _sorted(self, name: str, releases: Sequence[Release]) -> tuple[list[Candidate], list[Rejected]]:
         if self.sharing is None:
