@@ -45,3 +45,14 @@ def test_an_archive_at_an_address_is_not_compared(tmp_path: Path) -> None:
     path = tmp_path / "requirements.txt"
     path.write_text("torch @ https://example.org/torch-2.2.0.tar.gz\ntriton==3.0.0\n", encoding="utf-8")
     assert not [each for each in Auditor(OPTIONS).report(str(path)).findings if each.severity == "error"]
+
+
+def test_each_line_that_clashes_with_one_pin_is_reported(tmp_path: Path) -> None:
+    """Only the first was: the next one showed when that was mended."""
+    path = tmp_path / "requirements.txt"
+    path.write_text("torch==2.8.0\nnvidia-cudnn-cu12==9.1.0.70\ntriton==3.0.0\n", encoding="utf-8")
+    found = [each for each in Auditor(OPTIONS).report(str(path)).findings if each.severity == "error"]
+    assert [(each.rule, each.place.line) for each in found] == [("TL530", 2), ("TL530", 3)]
+    said = [each.remedy.summary for each in found if each.remedy is not None]
+    assert said[0].startswith("Write nvidia-cudnn-cu12==9.10.2.21 in place")
+    assert said[1].startswith("Write triton==3.4.0 in place")

@@ -37,7 +37,7 @@ XPU = "AssertionError: Torch not compiled with XPU enabled\n"
     ("log", "rule", "message", "remedy"),
     [
         (UV, "TL205", "whl/cu132 does not have torchaudio 2.11.0", "whl/cu130"),
-        (NUMBA, "TL710", "the numba-cuda of the log", "python -m pip check names numba-cuda"),
+        (NUMBA, "TL710", "which is new in numba-cuda 0.21", "Install numba-cuda>=0.21"),
         (NPP, "TL610", "libnppicc.so.12, a library of NPP", "python -m pip install nvidia-npp-cu12"),
     ],
     ids=["the first index of uv", "a module of another project", "a library of NPP"],

@@ -24,6 +24,10 @@ class Pin(NamedTuple):
     tags: str = "py3-none-any"
     dependencies: tuple[Dependency, ...] = ()
 
+    @property
+    def text(self) -> str:
+        return str(self.version)
+
 
 @cache
 def matrix() -> Matrix:

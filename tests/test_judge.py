@@ -24,6 +24,10 @@ class Installed:
     unversioned: bool = False
     dependencies: list[Dependency] = field(default_factory=list)
 
+    @property
+    def text(self) -> str:
+        return str(self.version)
+
 
 def pins(*texts: str) -> dict[str, Installed]:
     """``torch==2.13.0@cpu``: a name, a version, and what it was built for."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from packaging.utils import canonicalize_version
 
-from torchlock.lock.changes import changes_between
+from torchlock.lock.changes import changes_between, one_spelling
 from torchlock.lock.model import Move
 from torchlock.manifests.pin_sets import PinnedPackage, PinSet, pin_set_of_text
 from torchlock.report.changes_json import rows
@@ -150,3 +151,25 @@ def test_rows_have_every_key() -> None:
         "because": "x (TL101)",
         "reasons": [{"kind": "rule", "rule": "TL101", "package": "torch", "text": "x"}],
     }
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "1.0",
+        "1.0.0",
+        "0",
+        "0.0",
+        "1!1.0",
+        "1.0a1",
+        "1.0.post1",
+        "1.0.0-1",
+        "v1.0",
+        "1.10",
+        "1.0+cu118",
+        "1.0.0+1.0",
+        "x",
+    ],
+)
+def test_versions_have_one_spelling_as_packaging_has_it(version: str) -> None:
+    assert one_spelling(version) == canonicalize_version(version)

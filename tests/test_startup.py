@@ -49,8 +49,17 @@ def test_a_lock_of_named_packages_imports_no_reader_and_one_writer(tmp_path: Pat
 def test_a_lock_of_plain_lines_imports_no_parser_of_packaging(tmp_path: Path) -> None:
     modules, _ = traced(tmp_path, *LOCK)
     parsers = ("packaging.requirements", "packaging.markers", "packaging.tags", "packaging.utils")
-    libraries = ("dataclasses", "inspect", "logging", "subprocess", "hashlib", "resolvelib", "tomllib")
+    libraries = ("dataclasses", "inspect", "logging", "subprocess", "hashlib", "tomllib")
     assert not {*parsers, *libraries} & modules
+
+
+def test_a_lock_that_is_made_again_imports_no_parser_of_packaging(tmp_path: Path) -> None:
+    (tmp_path / "requirements.in").write_text("torch==2.3.1\ntorchaudio\n")
+    again = ["lock", "-r", "requirements.in", "-o", "requirements.txt", *LOCK[3:]]
+    traced(tmp_path, *again)
+    modules, _ = traced(tmp_path, *again)
+    parsers = ("packaging.requirements", "packaging.markers", "packaging.tags", "packaging.utils", "logging")
+    assert not {*parsers} & modules
 
 
 def test_a_project_imports_the_readers_of_the_tables_that_it_has(tmp_path: Path) -> None:

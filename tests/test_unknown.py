@@ -213,7 +213,7 @@ row("knowledge.releases:CatalogueRelease.dependencies", "an sdist")(
 
 
 def candidate(ground: Ground) -> Candidate:
-    return Candidate("torch", Version("1.0"), release(ground), 0, (0,))
+    return Candidate("torch", "1.0", release(ground), 0, (0,))
 
 
 row("solve.candidates:Candidate.build", "not recorded")(lambda ground: candidate(ground).build)

@@ -33,6 +33,9 @@ DIFFERENT: dict[str, str] = {
     "fork-non-local-fork-marker-direct": _TARGETS,
     "fork-non-local-fork-marker-transitive": _TARGETS,
     "fork-preferences-dependent-forking-conflicting": _TARGETS,
+    "requires_python-python-patch-override-no-patch": (
+        "a Python without a patch release stands for the latest one, which has what the release requires"
+    ),
 }
 
 

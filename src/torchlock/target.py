@@ -12,6 +12,7 @@ from torchlock.errors import InputError
 from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import shortened
 from torchlock.standards.markers import parsed, plain_value, value_of
+from torchlock.standards.ordering import admits, clauses_of
 from torchlock.standards.wheel_tags import host_platform, installable
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class PythonVersion(NamedTuple):
 
     def satisfies(self, requires_python: str) -> bool:
         """Whether Requires-Python admits this Python; as in pip, an invalid specifier admits all."""
+        if clauses_of(requires_python) is not None:
+            return admits(requires_python, self.full)
         from packaging.specifiers import SpecifierSet
 
         try:

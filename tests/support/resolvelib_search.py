@@ -1,4 +1,4 @@
-"""resolvelib without backtracking: it must make the same picks as the straight run of the solver.
+"""resolvelib as it is, without backtracking: the straight run of the solver must make the same picks.
 
 It is stopped when a package has no candidates left: on cyclic graphs its backjumping has returned wrong mappings
 and missed solutions (sarugaku/resolvelib#206), and it does not learn from conflicts.

@@ -64,7 +64,7 @@ def other_abi(context: CheckContext, symbols: Iterable[str]) -> OtherAbi | None:
     names = [name for name in symbols if is_torchs_symbol(name)]
     torchs = list(_libraries_of_torch(context)) if names else []
     for name in names:
-        for other, is_new in _respelled(name):
+        for other, is_new in respelled(name):
             if any(each.defines(other) is True for each in torchs):
                 return OtherAbi(not is_new)
     wants_new, wants_old = (any(map(pattern.search, names)) for pattern in (_NEW, _OLD))
@@ -96,8 +96,8 @@ def _is_new(torchs: list[Symbols]) -> bool | None:
     return bool(seen.pop()) if len(seen) == 1 else None
 
 
-def _respelled(symbol: str) -> Iterator[tuple[str, bool]]:
-    """The same function in the other form, and whether that is the new one.
+def respelled(symbol: str) -> Iterator[tuple[str, bool]]:
+    """The same function with the other form of ``std::string``, and whether that is the new one.
 
     Only names of one form are written again: later parts of a name may refer to earlier parts by their number.
     """

@@ -7,6 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from packaging.utils import canonicalize_name
+
 from torchlock.answers import Unknown
 from torchlock.check.relevance import owners_of
 from torchlock.inspect.machine import suffix_of
@@ -173,7 +175,10 @@ def owner_of(context: CheckContext, caller: Frame | None) -> str:
     top = path.partition("/")[0].removesuffix(".py")
     if context.copy(top) is not None:
         return top
-    return next(iter(sorted(owners_of(context, [path]))), "")
+    found = next(iter(sorted(owners_of(context, [path]))), "")
+    # A file that this release does not have is of a package all the same whose folder has the name of a project.
+    name = canonicalize_name(top)
+    return found or (name if context.installed.get(name) is not None else "")
 
 
 def _names_of(context: CheckContext, package: str) -> ModuleNames | None:

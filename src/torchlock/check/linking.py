@@ -156,7 +156,7 @@ def libraries_of_torch(context: CheckContext) -> list[str]:
     copy = context.copy("torch")
     folder = os.path.join(copy.path, "lib") if copy else ""
     names = context.environment.tree.names(folder) if folder else ()
-    return [os.path.join(folder, name) for name in names if is_library(name) and _is_torchs(name)]
+    return [os.path.join(folder, name) for name in names if is_library(name) and is_torchs_library(name)]
 
 
 def _used(libraries: Iterable[Symbols | Unreadable]) -> list[Reference] | Unreadable:
@@ -178,7 +178,8 @@ def _symbols(context: CheckContext, paths: Sequence[str]) -> Iterator[Symbols | 
         yield binary.symbols if isinstance(binary, Binary) else binary
 
 
-def _is_torchs(name: str) -> bool:
+def is_torchs_library(name: str) -> bool:
+    """Whether only a torch package contains a library with this file name."""
     return name.lower().removeprefix("lib").startswith(("torch", "c10", "shm"))
 
 

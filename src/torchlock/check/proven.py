@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.check.linking import is_torchs_library
+
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
+    from torchlock.inspect.loading.outcome import Outcome
     from torchlock.knowledge.proofs import Cell
 
 
 def is_import_refused(context: CheckContext, name: str) -> bool:
-    """Whether the import of a package surely ends: each library of which it must load one lacks symbols.
+    """Whether the import of a package surely ends: each library of which it must load one lacks a part of torch.
 
-    That a library of the machine is missing proves nothing here, as it may be searched for elsewhere.
+    A part is a symbol, or a library that only a torch package contains, such as libc10_cuda.so. That a library of
+    the machine is missing proves nothing here, as it may be searched for elsewhere.
     """
     from torchlock.inspect.loading.imports import choices
 
     groups = choices([each for each in context.attempts if each.package == name]).values()
-    return bool(groups) and all(any(each.outcome.undefined for each in group) for group in groups)
+    return bool(groups) and all(any(_lacks_torch(each.outcome) for each in group) for group in groups)
+
+
+def _lacks_torch(outcome: Outcome) -> bool:
+    return bool(outcome.undefined) or any(is_torchs_library(each.name) for each in outcome.missing)
 
 
 def proof_of(context: CheckContext, name: str) -> Cell | None:

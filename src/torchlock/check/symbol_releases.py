@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.cxx_symbols import respelled
 from torchlock.inspect.binaries.cxx_names import demangled, is_form, signature
 from torchlock.knowledge.exported import exported_in, forms_of, is_exported_by
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 _NAMES = re.compile(r"_{1,2}ZN?K?((?:\d{1,3}\w{1,80}?)+E)")
 _MOST_FORMS = 4
+# Source: GCC, "Dual ABI" of libstdc++.
+_ABI = {
+    "old": "old C++ string ABI (_GLIBCXX_USE_CXX11_ABI=0)",
+    "new": "new C++ string ABI (_GLIBCXX_USE_CXX11_ABI=1)",
+}
 
 
 def with_releases(context: CheckContext, symbol: str, library: str, meaning: Meaning) -> Meaning:
@@ -28,13 +34,39 @@ def with_releases(context: CheckContext, symbol: str, library: str, meaning: Mea
     others = _others(symbol, platform)
     changed = f"; its other forms: {others}" if others else ""
     because = f"the package was compiled for a torch {known}, and another release was loaded{changed}"
+    if own := _string_abi(symbol):
+        because += f"; or it was compiled with the {_ABI[own]}, and the torch that was loaded with the other one"
     look = f"{_fitting(known)} Or install that package for the torch that is loaded: {_AGAIN}"
-    if (installed := _public(context)) and is_exported_by(symbol, installed, platform):
+    installed = _public(context)
+    if installed and is_exported_by(symbol, installed, platform):
         look = (
             f"torch {installed} of the public index has it: look for a second torch on the import path, or a "
             "torch of another source (python -m pip list, python -m pip show -f torch)."
         )
+    elif own and any(is_exported_by(each, installed, platform) for each, _ in respelled(symbol)):
+        because = f"that package was compiled with the {_ABI[own]}, and torch {installed} with the other one"
+        look = (
+            f"Install the build of that package with the other string ABI: the names of its wheels may say it "
+            f"(cxx11abi{'FALSE' if own == 'new' else 'TRUE'}). {look}"
+        )
     return meaning._replace(what=what, because=because, look=look)
+
+
+def abi_hint(symbol: str) -> str:
+    """That torch and a companion may be of two sources, in a sentence; "" for symbols without a C++ string."""
+    own = _string_abi(symbol)
+    if not own:
+        return ""
+    return (
+        f" The symbol has the {_ABI[own]}; builds of torch of other sources, such as conda-forge, may have the "
+        "other one: take torch and that package from one source."
+    )
+
+
+def _string_abi(symbol: str) -> str:
+    """The form of the C++ string in the name of a symbol of Linux: ``old`` or ``new``; "" if it has none."""
+    forms = {is_new for _, is_new in respelled(symbol)} if "Ss" in symbol or "cxx11" in symbol else set()
+    return "" if len(forms) != 1 or symbol.startswith("__Z") else "old" if forms.pop() else "new"
 
 
 def lacked_by_installed(context: CheckContext, symbol: str, library: str) -> bool | None:

@@ -11,6 +11,7 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError, WrongTarget
 from torchlock.records import replace
 from torchlock.redaction import shortened
+from torchlock.standards.ordering import normal
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -229,8 +230,6 @@ def libraries_of(options: Sequence[str]) -> dict[str, str | None]:
     Raises:
         InputError: a value is invalid, or a library has two versions.
     """
-    from packaging.version import Version
-
     stated: dict[str, str | None] = {}
     for option in options:
         name, separator, version = option.partition("=")
@@ -238,7 +237,7 @@ def libraries_of(options: Sequence[str]) -> dict[str, str | None]:
             hint = f"use NAME=VERSION or NAME=none, where NAME is one of {', '.join(LIBRARIES)}"
             raise InputError(f"--system-lib: invalid value {option!r}", hint=hint)
         try:
-            parsed = None if version == "none" else str(Version(version))
+            parsed = None if version == "none" else normal(version)
             # Drivers have zeros that are part of their names: 580.65.06.
             found = version.strip().lstrip("vV") if parsed is not None and name == "cuda-driver" else parsed
         except ValueError:

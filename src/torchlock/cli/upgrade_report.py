@@ -32,9 +32,7 @@ class Outcome(NamedTuple):
         """Say which lines of the input change."""
         for change in self.lines:
             where, verb = f"{change.path}:{change.line}", "would become" if dry else "became"
-            old, new = (
-                " ".join((text or "").rstrip().removesuffix("\\").split()) for text in (change.old, change.new)
-            )
+            old, new = ((text or "").rstrip().removesuffix("\\").strip() for text in (change.old, change.new))
             console.say("note", f"{where}: {old} {verb} {new}" if old else f"{where}: {new} is new")
         if not self.lines:
             console.say("note", "no line of the input changes, only the lock")

@@ -54,6 +54,10 @@ class Pinned(NamedTuple):
     dependencies: Sequence[Dependency]
     unversioned: bool = False
 
+    @property
+    def text(self) -> str:
+        return str(self.version)
+
 
 class Cell(NamedTuple):
     """One Python on one platform, with the candidates of every package there."""

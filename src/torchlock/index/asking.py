@@ -44,6 +44,7 @@ class Asking:
         self._course = course
         self._hurried = hurried
         self._pool = Pool(course.deadline, report)
+        self._fresh: dict[str, ProjectPage | None] = {}
         self._asked: dict[str, Pending[ProjectPage | None]] = {}
         self._old: dict[str, tuple[Pending[ProjectPage | None], ProjectPage, str]] = {}
         self._texts: dict[str, str] = {}
@@ -51,10 +52,12 @@ class Asking:
 
     def expect_page(self, url: str, name: str) -> None:
         """Begin to ask for the page of a project, unless the cache has a fresh one. Errors appear in ``page``."""
-        if url not in self._asked and url not in self._old:
+        if url not in self._fresh and url not in self._asked and url not in self._old:
             with contextlib.suppress(NotCached):
                 known = self._pages.known(url)
-                if not known.fresh:
+                if known.fresh:
+                    self._fresh[url] = known.page
+                else:
                     self._begin_page(known, name)
 
     def project_page(self, url: str, name: str) -> ProjectPage | None:
@@ -64,6 +67,8 @@ class Asking:
             NotCached: offline, and the page was never seen.
             NetworkError: the index could not be asked.
         """
+        if url in self._fresh:
+            return self._fresh.pop(url)
         if url not in self._asked and url not in self._old:
             known = self._pages.known(url)
             if known.fresh:

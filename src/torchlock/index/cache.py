@@ -118,16 +118,13 @@ class Cache:
     def keep_declared(self, name: str, text: str) -> None:
         self._write("declared", name, {}, text.encode())
 
-    def _path(self, kind: str, name: str) -> Path:
-        return self._folder / _FOLDERS[kind] / name[:2] / name[2:]
+    def _path(self, kind: str, name: str) -> str:
+        """As text: a run makes thousands of them."""
+        return os.sep.join((str(self._folder), _FOLDERS[kind], name[:2], name[2:]))
 
     def _read(self, kind: str, name: str) -> tuple[dict[str, Any], bytes] | None:
         try:
-            path = self._path(kind, name)
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
-                return None
-            content = path.read_bytes()
+            content = _content(self._path(kind, name))
             start = content.index(b"\n") + 1
             head, body = json.loads(content[:start]), content[start:]
             if head.pop("sha256") != hashlib.sha256(body).hexdigest():
@@ -149,11 +146,21 @@ class Cache:
             )
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _content(path: str) -> bytes:
+    """The content of an entry. Raises OSError if there is none, ValueError if it is no file or too long."""
+    status = os.stat(path)  # before it is opened: a pipe would wait for a writer
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
+        raise ValueError(path)
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def _replace(path: str, content: bytes) -> None:
     """Write a complete file that only its owner can read, or no file."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sweep(str(path.parent))
-    with Temporary(str(path.parent)) as temporary:
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    sweep(folder)
+    with Temporary(folder) as temporary:
         with os.fdopen(temporary.descriptor, "wb", closefd=False) as file:
             file.write(content)
-        temporary.take_place_of(str(path))
+        temporary.take_place_of(path)

@@ -84,6 +84,7 @@ class Index:
         self._listings: dict[str, list[Listing]] = {}
         self._links: dict[str, ProjectPage] = {}
         self._unasked: dict[str, UnknownPackage] = {}
+        self._addresses: dict[str, str] = {}
 
     def files(self, name: str) -> list[File]:
         """Every wheel and sdist of a project: from the first index that has it, then from find-links.
@@ -207,19 +208,27 @@ class Index:
                 unseen.append(addresses.redact(url))
                 return []  # its files would come first
             if page is not None:
-                return [Listing(addresses.redact(url), page)]
+                return [Listing(self._shown(url), page)]
         return []
+
+    def _shown(self, url: str) -> str:
+        """An address as it may be written; for each project, so it is kept."""
+        if url not in self._addresses:
+            self._addresses[url] = addresses.redact(url)
+        return self._addresses[url]
 
     def _add(self, name: str, found: list[Listing], unseen: list[str]) -> None:
         """The files that the user's own folders and find-links add, whichever index serves the project."""
         known: set[str] | None = None
         for location, files in self._added(name, unseen):
+            if not files:
+                continue
             if known is None:
                 known = {file.filename for listing in found for file in listing.page.files()}
             new = [file for file in files if file.filename not in known]
             known.update(file.filename for file in new)
             if new:
-                found.append(Listing(addresses.redact(location), ProjectPage.of(new)))
+                found.append(Listing(self._shown(location), ProjectPage.of(new)))
 
     def _added(self, name: str, unseen: list[str]) -> Iterator[tuple[str, list[File]]]:
         """The files of the project in each folder and find-links location of the user."""

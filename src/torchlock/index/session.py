@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import netrc
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.utils import get_netrc_auth
 
-from torchlock.index.addresses import expand_home
+from torchlock.index.addresses import expand_home, origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 class Session(requests.Session):
     """Requests sends netrc's ``default`` entry to every host, as ftp did: so to an index that a project names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._environments: dict[str, Any] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """As in requests, once for each origin: it reads every variable of the environment."""
+        asked = repr((origin(url), proxies, stream, verify, cert))
+        if asked not in self._environments:
+            self._environments[asked] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return dict(self._environments[asked])
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """The request with its own credentials, else netrc's for its host, else none."""

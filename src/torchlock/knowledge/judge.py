@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from packaging.version import Version
-
 from torchlock.answers import Unknown
 from torchlock.knowledge import rules as matrix_module
-from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, specifier_set, substitute_cuda
+from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, substitute_cuda
 from torchlock.records import NamedTuple
+from torchlock.standards.ordering import admits, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from packaging.version import Version
 
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.standards.dependency import Dependency
@@ -62,7 +63,7 @@ class Unjudged(NamedTuple):
 
 
 class NamedVersion(NamedTuple):
-    """A release without its metadata: a name and a version; also the CUDA version of the build of torch."""
+    """A release without its metadata: a name and a version."""
 
     name: str
     version: Version
@@ -70,6 +71,24 @@ class NamedVersion(NamedTuple):
     tags: str = ""
     build: str | Unknown | None = None
     dependencies: tuple[Dependency, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return str(self.version)
+
+
+class _BuildCuda(NamedTuple):
+    """The CUDA version of the build of torch, as a package (``BUILD_CUDA``)."""
+
+    text: str
+    name: str = BUILD_CUDA
+    unversioned: bool = False
+    tags: str = ""
+    build: None = None
+
+    @property
+    def version(self) -> Version:
+        return parsed(self.text)
 
 
 def judge(
@@ -136,7 +155,7 @@ class _Judge:
                 yield from self._broken(statement, pinned)
         version = self._virtual[BUILD_CUDA]
         if version is not None:
-            cuda = NamedVersion(BUILD_CUDA, Version(version))
+            cuda = _BuildCuda(version)
             for statement in self._matrix.statements_for(cuda, self._target):
                 yield from self._broken(statement, cuda)
 
@@ -164,7 +183,7 @@ class _Judge:
             if (
                 other is not None
                 and self._target.holds(dependency.marker)
-                and specifier_set(dependency.specifier).contains(other.version)
+                and admits(dependency.specifier, other.text)
             ):
                 yield Violation(pinned, statement, dependency, forbidden=True)
 
@@ -178,8 +197,8 @@ class _Judge:
             version = self._virtual[name]
             if version is None:
                 return name == BUILD_CUDA and (not self._complete or "torch" in self._pins)
-            return specifier_set(dependency.specifier).contains(version)
+            return admits(dependency.specifier, version)
         pinned = self._pins.get(name)
         if pinned is None:
             return not self._complete
-        return pinned.unversioned or specifier_set(dependency.specifier).contains(pinned.version)
+        return pinned.unversioned or admits(dependency.specifier, pinned.text)

@@ -15,6 +15,8 @@ from torchlock.knowledge import tables, torch_names
 # The packages whose names were read from wheels.
 MEASURED = ("torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile")
 _SOURCES = ("names-in-wheels",)
+# How much two names must be alike, as difflib counts it, for one to be a slip for the other.
+_LIKE = 0.75
 
 
 class History(NamedTuple):
@@ -165,6 +167,25 @@ def numpy_of_interface(version: int) -> str:
         DataError: the bundled table is damaged.
     """
     return str(tables.load_compiled("names.json")["numpy_api"].get(str(version), ""))
+
+
+def near(dotted: str, version: str) -> str:
+    """The name of the same module in a release that is spelled most like one that no release has; "" if none is.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    from difflib import get_close_matches
+
+    module, _, name = dotted.rpartition(".")
+    package = dotted.partition(".")[0]
+    row = _table(package)["modules"].get(module) if package in MEASURED else None
+    known = [each for each in row["names"] if not each.startswith("_")] if row is not None else []
+    for each in get_close_matches(name, known, 3, _LIKE):
+        found = history(f"{module}.{each}")
+        if found is not None and found.has(version):
+            return f"{module}.{each}"
+    return ""
 
 
 def _measured(package: str, dotted: str) -> History | None:

@@ -112,7 +112,7 @@ class Release(Protocol):
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (see ``Release``)."""
 
-    __slots__ = ("_names", "_record", "_table", "name", "version")
+    __slots__ = ("_names", "_record", "_shape", "_table", "name", "version")
 
     live = False
     unversioned = False
@@ -123,6 +123,7 @@ class CatalogueRelease:
         self._table = table
         self._record = record
         self._names = names
+        self._shape: Hashable = False  # not computed yet
         self.name: str = table.name
         self.version = version
 
@@ -133,11 +134,9 @@ class CatalogueRelease:
     @property
     def shape(self) -> Hashable:
         """What ``ranks`` and ``requires_python`` depend on (see ``Release``)."""
-        record = self._record
-        python, requires = record.get("python"), record.get("requires")
-        if isinstance(python, list) or isinstance(requires, list):
-            return None
-        return self._table, python, tuple(record["wheels"])
+        if self._shape is False:
+            self._shape = self._table.shape(self._record)
+        return self._shape
 
     @property
     def tags(self) -> Sequence[str]:
@@ -185,7 +184,8 @@ class CatalogueRelease:
     @property
     def invalid(self) -> Sequence[str]:
         """Declared requirements that are not valid."""
-        return list(self._record.get("invalid", ()))
+        invalid: Sequence[str] = self._record.get("invalid", ())
+        return invalid
 
     def requires_python(self, wheel: int) -> str:
         """Requires-Python of the wheel with this index in ``tags`` (-1: the sdist), or an empty string."""
@@ -322,11 +322,22 @@ class _Table:
             self._requirements: list[list[Any]] = table["requirements"]
             self._requires: list[list[int]] = table["requires"]
             self._sets: dict[int, list[Dependency]] = {}
+            self._shapes: dict[tuple[Any, ...], object] = {}
             self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
             records = table["releases"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(path)) from error
         self.releases = [CatalogueRelease(self, version, record) for version, record in records.items()]
+
+    def shape(self, record: Mapping[str, Any]) -> Hashable:
+        """The shape of a release (see ``Release``): one object for all equal ones, which compares fast."""
+        python, requires = record.get("python"), record.get("requires")
+        described = tuple(each is not None for each in requires) if isinstance(requires, list) else None
+        key = tuple(python) if isinstance(python, list) else python, described, *record["wheels"]
+        known = self._shapes.get(key)
+        if known is None:
+            known = self._shapes[key] = object()
+        return known
 
     def sdist(self, version: str) -> Release | Unknown:
         """The release as an index serves it; the catalogue has no requirements of its sdist."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
-
-from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
@@ -16,7 +14,9 @@ from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.standards.dependency import Dependency
-from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
+from torchlock.standards.ordering import admits
+from torchlock.standards.ordering import specifier_set as specifier_set
+from torchlock.standards.versions import without_trailing_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,12 +41,6 @@ EXCLUSION = "!"
 def is_virtual(name: str) -> bool:
     """Whether this name is a virtual package: a part of the machine, the build of torch, or an exclusion."""
     return name.startswith((HOST_PREFIX, EXCLUSION)) or name == BUILD_CUDA
-
-
-@cache
-def specifier_set(text: str) -> SpecifierSet:
-    """Parse a specifier set, cached. An invalid one allows no version."""
-    return SpecifierSet("<0" if fault_of_specifier(text) else text, prereleases=True)
 
 
 def cuda_version(build: str | Unknown | None) -> str | Unknown:
@@ -78,14 +72,16 @@ def substitute_cuda(dependency: Dependency, build: str | Unknown | None) -> Depe
 class Pinned(Protocol):
     """A package at one version, as it is or would be installed. Statements are about such packages.
 
-    ``tags`` is the tag part of the chosen wheel's name. ``build`` is ``cpu``, ``cu130``, …, unknown, or None if
-    the build does not matter.
+    ``text`` is the version in normal form, ``tags`` the tag part of the chosen wheel's name. ``build`` is ``cpu``,
+    ``cu130``, …, unknown, or None if the build does not matter.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def version(self) -> Version: ...
+    @property
+    def text(self) -> str: ...
     @property
     def unversioned(self) -> bool: ...
     @property
@@ -157,7 +153,7 @@ class Matrix:
         except (KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
         self._statements: dict[str, list[Statement]] = {}
-        self._about: dict[tuple[str, Version, str], tuple[Statement, ...]] = {}
+        self._about: dict[tuple[str, str, str], tuple[Statement, ...]] = {}
         self._by_version: dict[str, tuple[dict[str, list[Statement]], list[Statement]]] = {}
 
     @property
@@ -200,19 +196,19 @@ class Matrix:
         """The statements about this release on this target, whatever its build is."""
         if pinned.unversioned or pinned.name not in self._rows:
             return
-        for statement in self._about_wheel(pinned.name, pinned.version, pinned.tags):
+        for statement in self._about_wheel(pinned.name, pinned.text, pinned.tags):
             if target.holds(statement.when.marker):
                 yield statement
 
-    def _about_wheel(self, name: str, version: Version, tags: str) -> tuple[Statement, ...]:
+    def _about_wheel(self, name: str, version: str, tags: str) -> tuple[Statement, ...]:
         """The statements about a wheel, on whatever target."""
         key = name, version, tags
         if key not in self._about:
             exact, ranges = self._sorted(name)
             self._about[key] = tuple(
                 statement
-                for statement in (*exact.get(without_trailing_zeros(version.public), ()), *ranges)
-                if specifier_set(statement.when.specifier).contains(version)
+                for statement in (*exact.get(without_trailing_zeros(version.partition("+")[0]), ()), *ranges)
+                if admits(statement.when.specifier, version)
                 and (not statement.wheel or fnmatchcase(tags, statement.wheel))
             )
         return self._about[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,7 @@ def _change(name: str, old: tuple[PinnedPackage, ...], new: tuple[PinnedPackage,
     places = {_place(pin) for pin in old} & {_place(pin) for pin in new}
     gone = tuple(pin for pin in old if _place(pin) not in places)
     come = tuple(pin for pin in new if _place(pin) not in places)
-    if {_key(pin.version) for pin in old} != {_key(pin.version) for pin in new}:
+    if {one_spelling(pin.version) for pin in old} != {one_spelling(pin.version) for pin in new}:
         whole = not gone or not come  # a version came or went, and others stay as they were
         return (
             PinChange("changed", name, old, new) if whole else PinChange(_direction(gone, come), name, gone, come)
@@ -123,15 +124,23 @@ def _folder(url: str) -> str:
 
 
 def _place(pin: PinnedPackage) -> tuple[str, str, str]:
-    return _key(pin.version), pin.marker, pin.scope
+    return one_spelling(pin.version), pin.marker, pin.scope
 
 
 @cache
-def _key(version: str) -> str:
-    """One spelling for each version (PEP 440); other texts as they are."""
-    from packaging.utils import canonicalize_version
+def one_spelling(version: str) -> str:
+    """One spelling for each version (PEP 440); other texts as they are.
 
-    return canonicalize_version(version)
+    ``packaging.utils`` has the same function, but its import takes a fifth of a lock.
+    """
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        return version
+    release = ".".join(map(str, parsed.release))
+    return str(parsed).replace(release, re.sub(r"(?:\.0)+$", "", release), 1)
 
 
 def _direction(old: tuple[PinnedPackage, ...], new: tuple[PinnedPackage, ...]) -> str:

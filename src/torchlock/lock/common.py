@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.preferences import pinned
-from torchlock.solve.candidates import parsed
 from torchlock.solve.conflict_core import demands
 from torchlock.solve.problem import violations
 from torchlock.solve.straight import straight
+from torchlock.standards.ordering import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -192,7 +192,7 @@ def _wished(
     candidates = universe.candidates(identifier)
     for index in bits(mask):
         candidate = candidates[index]
-        if candidate.version.public != version:
+        if candidate.public != version:
             continue
         withdrawn = candidate.release is not None and candidate.release.yanked is not None
         weak = withdrawn or candidate.from_sdist or candidate.kept or candidate.unproven is not None
@@ -202,4 +202,4 @@ def _wished(
 
 
 def _public(universe: Universe, name: str, solution: Solution) -> str:
-    return universe.candidates(name)[solution[name]].version.public
+    return universe.candidates(name)[solution[name]].public

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from torchlock.knowledge.masks import bits
-from torchlock.knowledge.rules import specifier_set
 from torchlock.lock.inputs import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import demands
 from torchlock.solve.unread import Unread, unread_behind
+from torchlock.standards.ordering import admits, is_later, is_prerelease, latest, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,30 +35,31 @@ def refusal_notes(
             asked.setdefault(dependency.name, []).append(dependency.specifier)
     roots = {need.identifier for unit in units for need in unit.roots}
     for name in sorted(roots & asked.keys() & chosen.keys()):
-        taken = chosen[name].version
+        taken = chosen[name].text
         newer = [
             (version, why)
             for version, why in _refused(universe, name)
-            if version > taken
-            and version.is_prerelease <= taken.is_prerelease
-            and all(specifier_set(specifier).contains(version) for specifier in asked[name])
+            if is_later(version, taken)
+            and is_prerelease(version) <= is_prerelease(taken)
+            and all(admits(specifier, version) for specifier in asked[name])
         ]
         if newer:
-            version, why = max(newer)
-            yield f"{name} {version} was skipped: {why}"
+            newest = latest([version for version, _ in newer])
+            why = max(why for version, why in newer if not is_later(newest, version))
+            yield f"{name} {normal(newest)} was skipped: {why}"
 
 
-def _refused(universe: Universe, name: str) -> Iterator[tuple[Version, str]]:
+def _refused(universe: Universe, name: str) -> Iterator[tuple[str, str]]:
     for item in universe.rejected(name):
         if item.why == "unreadable":
-            yield Version(item.version), item.detail
+            yield item.version, item.detail
 
 
 def yanked_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
     """Notes on locked releases that their publisher withdrew (PEP 592); an exact pin selects them."""
     for name, candidate in sorted(chosen.items()):
         if candidate.release is not None and candidate.release.yanked is not None:
-            yield f"{name} {candidate.version} is {withdrawal(candidate)}"
+            yield f"{name} {candidate.text} is {withdrawal(candidate)}"
 
 
 def unread_notes(universe: Universe, units: Sequence[UserRequirement], solution: Solution) -> Iterator[str]:
@@ -78,7 +77,7 @@ def unread_notes(universe: Universe, units: Sequence[UserRequirement], solution:
             found = unread_behind(universe, roots, limits, name, 1 << index)
             if found:
                 told.add((found[0].release.name, found[0].release.version))
-                yield _sentence(name, str(universe.candidates(name)[index].version), found[0])
+                yield _sentence(name, universe.candidates(name)[index].text, found[0])
                 break
         yield from _compiled(universe, name, solution[name], mask)
     if universe.unreadable:
@@ -89,7 +88,7 @@ def _newer(universe: Universe, name: str, chosen: int, mask: int) -> list[int]:
     """The candidates of a package that are newer than the chosen one, and that the user's lines admit."""
     candidates = universe.candidates(name)
     better = bits(mask & ((1 << chosen) - 1))
-    return [index for index in better if candidates[index].version > candidates[chosen].version][:_MOST]
+    return [index for index in better if is_later(candidates[index].text, candidates[chosen].text)][:_MOST]
 
 
 def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator[str]:
@@ -97,9 +96,9 @@ def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator
     candidates = universe.candidates(name)
     behind_it = [candidates[index] for index in bits(mask & ((1 << len(candidates)) - 1)) if index > chosen]
     mine = candidates[chosen]
-    newer = [item for item in behind_it if item.version > mine.version and not item.version.is_prerelease]
+    newer = [item for item in behind_it if is_later(item.text, mine.text) and not is_prerelease(item.text)]
     if newer and not mine.last_resort and all(item.last_resort for item in newer):
-        version = max(item.version for item in newer)
+        version = latest([item.text for item in newer])
         yield (
             f"{name} {version} was skipped: it has no wheel for {universe.target}, and its source would "
             f"have to be compiled; to use it, pin {name}=={version}"
@@ -131,7 +130,7 @@ def _below(
         if "[" in name or name in asked:
             continue
         for newer in _newer(universe, name, index, allowed.get(name, -1)):
-            key = name, str(universe.candidates(name)[newer].version)
+            key = name, universe.candidates(name)[newer].text
             if key in universe.unreadable and key not in told:
                 passed.append(universe.unreadable[key])
                 break

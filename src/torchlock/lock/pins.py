@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.judge import unjudged
-from torchlock.knowledge.rules import GIL, HOST_PREFIX, specifier_set
+from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.inputs import asked_by, dependency_of
 from torchlock.lock.model import HostNote, Pin
@@ -15,6 +15,7 @@ from torchlock.lock.scopes import scopes_of
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.names import normalise
+from torchlock.standards.ordering import admits, is_later, is_prerelease
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ def pins_of(
     return tuple(
         Pin(
             name,
-            str(candidate.version),
+            candidate.text,
             files[name][0],
             tuple(sorted(by[name])),
             tuple(sorted(rules[name])),
@@ -128,7 +129,7 @@ def unused_extra_notes(units: Sequence[UserRequirement], chosen: Mapping[str, Ca
         known = {normalise(quoted) for quoted in re.findall(r"""["']([^"']+)["']""", markers)}
         for extra in dependency.extras:
             if extra not in known:
-                yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
+                yield f"{unit.written.origin}: {candidate.name} {candidate.text} requires nothing for [{extra}]"
 
 
 def unused_override_notes(inputs: Inputs, universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[str]:
@@ -149,7 +150,7 @@ def sdist_notes(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str
     """Notes on packages that the installer has to build from source; torchlock did not try to build them."""
 
     def named(candidates: Iterable[Candidate]) -> str:
-        return ", ".join(sorted(f"{candidate.name} {candidate.version}" for candidate in candidates))
+        return ", ".join(sorted(f"{candidate.name} {candidate.text}" for candidate in candidates))
 
     built = [candidate for candidate in chosen.values() if candidate.from_sdist]
     if not built:
@@ -179,7 +180,7 @@ def _origin(candidate: Candidate) -> str:
 def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:
     """The system libraries that the chosen releases need, can use, and bundle."""
     for name, candidate in sorted(chosen.items()):
-        version = str(candidate.version)
+        version = candidate.text
         for statement in universe.statements(candidate):
             for dependency in statement.needs:
                 library = dependency.name.removeprefix(HOST_PREFIX)
@@ -245,7 +246,7 @@ def unhashed_notes(
 
 def _named(candidate: Candidate) -> str:
     date = candidate.release.date if candidate.release else ""
-    return f"{candidate.name} {candidate.version}" + (f" ({date})" if date else "")
+    return f"{candidate.name} {candidate.text}" + (f" ({date})" if date else "")
 
 
 def _counts(item: Candidate, chosen: Candidate, units: Sequence[UserRequirement]) -> bool:
@@ -257,8 +258,8 @@ def _counts(item: Candidate, chosen: Candidate, units: Sequence[UserRequirement]
         if unit.written.requirement is not None and (unit.roots or unit.limits)
     )
     return (
-        item.version > chosen.version
-        and not item.version.is_prerelease
+        is_later(item.text, chosen.text)
+        and not is_prerelease(item.text)
         and (item.release is None or item.release.yanked is None)
-        and all(specifier_set(each.specifier).contains(item.version) for each in asked if each.name == item.name)
+        and all(admits(each.specifier, item.text) for each in asked if each.name == item.name)
     )

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from functools import lru_cache
-from operator import eq
 from typing import TYPE_CHECKING
-
-from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.index.build_releases import FolderRelease, TableRelease
@@ -17,10 +13,12 @@ from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
 from torchlock.solve.kept import KeptRelease
 from torchlock.standards.core_metadata import refusal
-from torchlock.standards.versions import plain_clauses
+from torchlock.standards.ordering import is_prerelease, normal, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+
+    from packaging.version import Version
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.accelerators import Service
@@ -32,16 +30,26 @@ if TYPE_CHECKING:
 class Candidate(NamedTuple):
     """A release as it would be installed on the target: ``wheel`` is the wheel that an installer chooses.
 
+    ``text`` is its version in normal form; ``version`` parses it, which most candidates never need.
     ``usable`` are all wheels that install there. ``release`` is None for a virtual package. ``compiled``: the
     project publishes compiled wheels, of this release or of another.
     """
 
     name: str
-    version: Version
+    text: str
     release: Release | None = None
     wheel: int = -1
     usable: tuple[int, ...] = ()
     compiled: bool = False
+
+    @property
+    def version(self) -> Version:
+        return parsed(self.text)
+
+    @property
+    def public(self) -> str:
+        """The version without its local label."""
+        return self.text.partition("+")[0]
 
     @property
     def unversioned(self) -> bool:
@@ -151,45 +159,22 @@ class Policy:
     kept: Mapping[str, str] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=32768)
-def parsed(version: str) -> Version:
-    """Parse a version, cached: each universe asks for those of all releases. Raises ValueError."""
-    return Version(version)
-
-
 def withdrawal(candidate: Candidate) -> str:
     """The message about a withdrawn release; it follows name and version."""
     reason = one_line((candidate.release.yanked if candidate.release else None) or "")
     return f"withdrawn by its publisher{f' ({reason})' if reason else ''}"
 
 
-def mentions_prerelease(specifier: str) -> bool:
-    """Whether the set names a pre-release and so opts in to them (PEP 440)."""
-    if plain_clauses(specifier) is not None:
-        return False
-    from packaging.specifiers import SpecifierSet
-
-    return bool(SpecifierSet(specifier).prereleases)
-
-
-def is_exact(specifier: str) -> bool:
-    """Whether some clause is an exact pin, which alone may bring in a yanked release (PEP 592)."""
-    if (clauses := plain_clauses(specifier)) is not None:
-        return any(compare is eq for compare, _ in clauses)
-    from packaging.specifiers import SpecifierSet
-
-    return any(
-        clause.operator in ("==", "===") and not clause.version.endswith(".*")
-        for clause in SpecifierSet(specifier)
-    )
-
-
 class _Fit(NamedTuple):
-    """The rank of each wheel, the wheels that install on the platform, and those that also suit the Python."""
+    """The rank of each wheel, the wheels that install on the platform, and those that also suit the Python.
+
+    ``wheel`` is the one that an installer chooses by its tags; None if several have the best ones.
+    """
 
     ranks: Sequence[int | None]
     fitting: tuple[int, ...]
     usable: tuple[int, ...]
+    wheel: int | None
 
 
 class CandidateFilter:
@@ -220,53 +205,68 @@ class CandidateFilter:
                 candidates.append(found)
             elif found is not None:
                 rejected.append(found)
+        if any(item.why == "wheel" for item in rejected):
+            rejected = self._without_other_listings(candidates, rejected)
+        else:
+            rejected = list(dict.fromkeys(rejected))
+        if name not in self._policy.lowest:
+            candidates.reverse()
+        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
+        last = self._last(candidates, compiled)
+        if yanked or early or last:
+            ranks = {
+                id(candidate): (candidate.text in yanked, candidate.text in early, id(candidate) in last)
+                for candidate in candidates
+            }
+            candidates.sort(key=lambda candidate: ranks[id(candidate)])
+        return candidates, rejected
+
+    def _without_other_listings(
+        self, candidates: Sequence[Candidate], rejected: Sequence[Rejected]
+    ) -> list[Rejected]:
+        """The rejected releases, without builds that are also listed in a way that says more."""
         # A build may be listed twice: with the files that are known, and with targets that only documents name; or
         # with a label for one machine and without for another one.
         told = {candidate.release.version for candidate in candidates if candidate.release is not None}
         told |= {item.version for item in rejected if item.why != "wheel"}
         told |= {version.partition("+")[0] for version in told}
         whole = self._target.accelerator == "pypi"  # there a label is part of what a line asks for
-        rejected = [
+        return [
             item
             for item in dict.fromkeys(rejected)
             if item.why != "wheel" or (item.version if whole else item.version.partition("+")[0]) not in told
         ]
-        if name not in self._policy.lowest:
-            candidates.reverse()
-        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
-        hashes = self._policy.hashes
-        last = [candidate.last_resort or (hashes and candidate.without_hash) for candidate in candidates]
-        if yanked or early or any(last):
-            ranks = {
-                id(candidate): (candidate.version in yanked, candidate.version in early, is_last)
-                for candidate, is_last in zip(candidates, last, strict=True)
-            }
-            candidates.sort(key=lambda candidate: ranks[id(candidate)])
-        return candidates, rejected
 
-    def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
+    def _last(self, candidates: Sequence[Candidate], compiled: bool) -> set[int]:
+        """The identities of the candidates that come after all others, for want of a wheel or of its hash."""
+        found = {id(candidate) for candidate in candidates if candidate.last_resort} if compiled else set()
+        if self._policy.hashes:
+            found |= {id(candidate) for candidate in candidates if candidate.without_hash}
+        return found
+
+    def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[str]:
         """The withdrawn versions, which only an exact pin selects (PEP 592)."""
         if name in self._policy.pinned:
             return set()
         return {
-            candidate.version
+            candidate.text
             for candidate in candidates
             if candidate.release and candidate.release.yanked is not None
         }
 
-    def _early(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
+    def _early(self, name: str, candidates: Sequence[Candidate]) -> set[str]:
         """The pre-releases that nobody asked for, if there is any final release (PEP 440)."""
-        early = {candidate.version for candidate in candidates if candidate.version.is_prerelease}
+        early = {candidate.text for candidate in candidates if is_prerelease(candidate.text)}
         asked = self._policy.all_pre or name in self._policy.pre
         return set() if asked or len(early) == len(candidates) else early
 
     def _candidate(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected | None:
+        fit = self._fits.get(release.shape) or self._fit(release)
         if isinstance(release, KeptRelease):
             because = self._lacks_code(release, 0)
-            kept = Candidate(name, Version(release.version), release, 0, (0,), compiled)
+            kept = Candidate(name, normal(release.version), release, 0, (0,), compiled)
             stays = f"{because} ({release.package.owner} has it, and it is not replaced)"
             return Rejected(release.version, "gpu", stays) if because else kept
-        fit = self._fit(release)
         usable = fit.usable
         if usable and self._policy.exclude_newer:
             usable = tuple(self._early_enough(release, usable))
@@ -279,25 +279,23 @@ class CandidateFilter:
         if release.invalid:
             return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
         try:
-            version = parsed(release.version)
+            version = normal(release.version)
         except ValueError:
             return None
-        wheel = _preferred(release, usable, fit.ranks)
+        chosen = fit.wheel if usable is fit.usable else None
+        wheel = _preferred(release, usable, fit.ranks) if chosen is None else chosen
         if because := self._lacks_code(release, wheel):
             return Rejected(release.version, "gpu", because)
         return Candidate(name, version, release, wheel, usable, compiled)
 
     def _fit(self, release: Release) -> _Fit:
         """The wheels of a release that install; once for all releases with such wheels and such requirements."""
-        shape = release.shape
-        found = None if shape is None else self._fits.get(shape)
-        if found is None:
-            ranks = self._ranks(release)
-            fitting = [index for index, rank in enumerate(ranks) if rank is not None]
-            usable = [index for index in fitting if self.runs(release.requires_python(index))]
-            found = _Fit(ranks, tuple(fitting), tuple(usable))
-            if shape is not None:
-                self._fits[shape] = found
+        ranks = self._ranks(release)
+        fitting = [index for index, rank in enumerate(ranks) if rank is not None]
+        usable = [index for index in fitting if self.runs(release.requires_python(index))]
+        found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
+        if release.shape is not None:
+            self._fits[release.shape] = found
         return found
 
     def _ranks(self, release: Release) -> Sequence[int | None]:
@@ -324,7 +322,7 @@ class CandidateFilter:
 
     def _from_sdist(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected:
         if isinstance(release, DirectRelease) and not release.tags:
-            version = Version(release.version)
+            version = normal(release.version)
             return Candidate(name, version, release, compiled=compiled)  # the user asked for this very one
         if not release.has_sdist or (name in FAMILY and release.tags):
             return Rejected(release.version, "wheel")
@@ -337,7 +335,7 @@ class CandidateFilter:
         if release.invalid:
             return Rejected(release.version, "unreadable", release.invalid[0])
         try:
-            return Candidate(name, parsed(release.version), release, compiled=compiled)
+            return Candidate(name, normal(release.version), release, compiled=compiled)
         except ValueError:
             return Rejected(release.version, "unreadable", f"its version {release.version} is not valid (PEP 440)")
 
@@ -397,12 +395,20 @@ def has_compiled(releases: Iterable[Release]) -> bool:
     return False
 
 
+def _best(usable: Sequence[int], ranks: Sequence[int | None]) -> list[int]:
+    best = min((ranks[index] or 0 for index in usable), default=0)
+    return [index for index in usable if (ranks[index] or 0) == best]
+
+
+def _only_best(usable: Sequence[int], ranks: Sequence[int | None]) -> int | None:
+    """The wheel with the best tags; None if several have them, or there is none."""
+    equal = _best(usable, ranks)
+    return equal[0] if len(equal) == 1 else None
+
+
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:
     """The wheel that an installer chooses: the best tags, then the highest build number."""
-    if len(usable) == 1:
-        return usable[0]
-    best = min(ranks[index] or 0 for index in usable)
-    equal = [index for index in usable if (ranks[index] or 0) == best]
+    equal = _best(usable, ranks)
     if len(equal) == 1:
         return equal[0]
     from torchlock.standards.filenames import build_number

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Unproven
+from torchlock.standards.ordering import admits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,18 +28,18 @@ def counted(name: str, candidates: list[Candidate], policy: Policy) -> tuple[lis
     kept = candidates
     if name not in FAMILY or policy.unproven is Unproven.ANY:
         return kept, []
-    unproven = {candidate.version for candidate in kept if candidate.unproven is not None}
+    unproven = {candidate.text for candidate in kept if candidate.unproven is not None}
     if not unproven:
         return kept, []
     if policy.unproven is Unproven.LAST:
-        return sorted(kept, key=lambda candidate: candidate.version in unproven), []
+        return sorted(kept, key=lambda candidate: candidate.text in unproven), []
     asked = [candidate for candidate in kept if _admitted(candidate, policy.asked.get(name, ()))]
-    if policy.asked.get(name) and asked and all(candidate.version in unproven for candidate in asked):
+    if policy.asked.get(name) and asked and all(candidate.text in unproven for candidate in asked):
         return kept, []
     pinned = policy.kept.get(name)
-    held = [item for item in kept if item.version in unproven and str(item.version) != pinned]
+    held = [item for item in kept if item.text in unproven and item.text != pinned]
     return [item for item in kept if item not in held], held
 
 
 def _admitted(candidate: Candidate, specifiers: Sequence[str]) -> bool:
-    return all(specifier_set(specifier).contains(candidate.version) for specifier in specifiers)
+    return all(admits(specifier, candidate.text) for specifier in specifiers)

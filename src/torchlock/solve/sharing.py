@@ -14,18 +14,17 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import is_virtual
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple
+from torchlock.solve.candidates import has_compiled
 from torchlock.solve.problem import newest
 from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from packaging.version import Version
-
     from torchlock.knowledge.releases import Release
     from torchlock.solve.candidates import Candidate, Policy, Rejected
+    from torchlock.solve.picks import Wish
     from torchlock.solve.problem import Need, Solution
-    from torchlock.solve.straight import Wish
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
 
@@ -40,13 +39,21 @@ class _Kept(NamedTuple):
     found: Sorted
 
 
+class _Traits(NamedTuple):
+    """What candidates depend on: the platform, if wheels are compiled; the build, if versions have labels."""
+
+    releases: Sequence[Release]
+    compiled: bool
+    labelled: bool
+
+
 class Sharing:
     """What the targets of one run share. The lists that it returns are not to be changed."""
 
     def __init__(self) -> None:
         self._sorted: dict[tuple[Any, ...], _Kept] = {}
-        self._compiled: dict[int, tuple[Sequence[Release], bool]] = {}
-        self._latest: dict[int, tuple[Sequence[Release], Version]] = {}
+        self._traits: dict[int, _Traits] = {}
+        self._latest: dict[int, tuple[Sequence[Release], str]] = {}
         self._masks: dict[tuple[int, str], int] = {}
         self._shared: set[int] = set()
         self._solutions: list[Mapping[str, str]] = []
@@ -62,9 +69,11 @@ class Sharing:
         """The result of ``sort``, or what it was for a target on which it must be the same."""
         if name in FAMILY and target.gpu not in ("", "none"):
             return sort(name, releases)
-        platform = target.platform if self._has_compiled(releases) else None
+        traits = self._traits_of(releases)
+        platform = target.platform if traits.compiled else None
+        whole = target.accelerator == "pypi" if traits.labelled else None  # as in CandidateFilter.sort
         opened = (policy.all_pre or name in policy.pre, name in policy.pinned, name in policy.lowest)
-        key = (id(releases), target.python, platform, target.accelerator == "pypi", opened)
+        key = (id(releases), target.python, platform, whole, opened)
         known = self._sorted.get((*key, policy.exclude_newer, policy.hashes))
         if known is None or known.releases is not releases:
             known = _Kept(releases, sort(name, releases))
@@ -72,19 +81,19 @@ class Sharing:
             self._sorted[(*key, policy.exclude_newer, policy.hashes)] = known
         return known.found
 
-    def latest(self, releases: Sequence[Release], compute: Callable[[Sequence[Release]], Version]) -> Version:
+    def latest(self, releases: Sequence[Release], compute: Callable[[Sequence[Release]], str]) -> str:
         """The latest version of some releases."""
         known = self._latest.get(id(releases))
         if known is None or known[0] is not releases:
             known = self._latest[id(releases)] = releases, compute(releases)
         return known[1]
 
-    def _has_compiled(self, releases: Sequence[Release]) -> bool:
-        known = self._compiled.get(id(releases))
-        if known is None or known[0] is not releases:
-            found = any(not tags.endswith("-any") for release in releases for tags in release.tags)
-            known = self._compiled[id(releases)] = releases, found
-        return known[1]
+    def _traits_of(self, releases: Sequence[Release]) -> _Traits:
+        known = self._traits.get(id(releases))
+        if known is None or known.releases is not releases:
+            labelled = any("+" in release.version for release in releases)
+            known = self._traits[id(releases)] = _Traits(releases, has_compiled(releases), labelled)
+        return known
 
     def mask(self, candidates: list[Candidate], specifier: str) -> int | None:
         """The mask of a specifier set, if it was computed for these candidates."""
@@ -99,7 +108,7 @@ class Sharing:
         """Remember the versions of the packages that decide a solution, for the targets that come later."""
         anchors = FAMILY.union(root.identifier for root in roots)
         found = {
-            name: universe.candidates(name)[solution[name]].version.public
+            name: universe.candidates(name)[solution[name]].public
             for name in sorted(anchors)
             if name in solution and not is_virtual(name)
         }
@@ -127,6 +136,6 @@ def _wish_of(universe: Universe, known: Mapping[str, str]) -> Wish:
         if version is None:
             return None
         candidates = universe.candidates(identifier)
-        return next((index for index in bits(mask) if candidates[index].version.public == version), None)
+        return next((index for index in bits(mask) if candidates[index].public == version), None)
 
     return wish

@@ -1,32 +1,45 @@
-"""The straight run: pick the best candidate of each package once, and again where a later need excludes it.
+"""The straight run, by resolvelib: pick the best candidate of each package, again where a later need excludes it.
 
 Every pick is the best candidate that the needs known so far allow and whose own needs they allow. Packages are
-picked in the order in which they were first needed, which is breadth first from the roots. The run never goes
-back: if a package has no candidate left, it ends without a solution. ``problem.newest`` says whether its result is
-the newest solution, as it mostly is.
+picked in the order in which they were first needed, which is breadth first from the roots. ``problem.newest`` says
+whether the result is the newest solution, as it mostly is. When a package has no candidates left, the run stops
+resolvelib: on cyclic graphs its backjumping has returned wrong mappings and missed solutions
+(sarugaku/resolvelib#206), and it does not learn from conflicts.
 
-The cost is linear in packages and needs. resolvelib makes the same picks (``tests/support/resolvelib_search.py``),
-but it copies its state and looks at all packages for each pick: for 1,000 packages that one package needs, it took
-4.9 s of processor time; this run takes 0.02 s.
+resolvelib copies its state for each pick and looks at all packages to find the next one: for 1,000 packages that
+one package needs, this took 4.9 s of processor time. A run that never goes back needs no copies. Here resolvelib
+works on one state (``picks.Picks``), which shows it the next package alone, and the same run takes 0.06 s. The
+methods that do so are resolvelib's own and not public, so its version is limited in pyproject.toml.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from torchlock.knowledge.masks import bits, full
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible
+from resolvelib.resolvers import Criterion, RequirementsConflicted, Resolution, ResolutionTooDeep
+from resolvelib.structs import RequirementInformation, State
+
+from torchlock.records import NamedTuple
+from torchlock.solve.picks import Picks, joined
+from torchlock.solve.problem import Need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.solve.problem import Need, Problem, Solution
-
-    # What a caller would like best: an identifier and the mask of what is allowed -> one of the mask, or None.
-    Wish = Callable[[str, int], int | None]
+    from torchlock.solve.picks import Wish
+    from torchlock.solve.problem import Problem, Solution
 
 # The most picks for each package that was met, before the run ends without a solution.
 _MOST_PICKS = 20
+_MAX_ROUNDS = 10_000_000
+
+
+class Chosen(NamedTuple):
+    """A candidate for resolvelib."""
+
+    identifier: str
+    number: int
 
 
 def straight(
@@ -42,129 +55,138 @@ def straight(
     ``left`` limits domains; an identifier that is not in it is unlimited. With ``learn``, every candidate that is
     looked at is asked for all it needs. ``wish`` names the candidate to try first.
     """
-    return _Run(problem, left, learn=learn, wish=wish).solve(roots)
+    picks = Picks(problem, left, wish)
+    first = joined(roots)
+    needs = [Need(identifier, mask) for identifier, mask in first.items()]
+    try:
+        _Run(_Provider(problem, learn=learn), picks).resolve(needs, max_rounds=_MAX_ROUNDS)
+    except (_Stopped, ResolutionImpossible, ResolutionTooDeep):
+        return None
+    return picks.reached(first)
 
 
-class _Run:
-    """The picks so far, and for each identifier what they ask of it.
+class _Stopped(Exception):
+    """resolvelib is about to backtrack, or has picked too often."""
 
-    ``_asked`` counts each mask that is asked of an identifier: few differ, however many packages need it.
-    """
 
-    def __init__(
-        self, problem: Problem, left: Mapping[str, int], *, learn: bool, wish: Wish | None = None
-    ) -> None:
+class _Provider(AbstractProvider[Need, Chosen, str]):
+    """Answers resolvelib's questions about one candidate; ``Picks`` answers those about all."""
+
+    def __init__(self, problem: Problem, *, learn: bool) -> None:
         self._problem = problem
-        self._left = left
         self._learn = learn
-        self._wish = wish
-        self._asked: dict[str, dict[int, int]] = {}
-        self._allowed: dict[str, int] = {}
-        self._picked: Solution = {}
-        self._met: dict[str, int] = {}
-        self._waiting: list[tuple[int, str]] = []
 
-    def solve(self, roots: Sequence[Need]) -> Solution | None:
-        first = _joined(roots)
-        if any(not mask & self._mask(identifier) for identifier, mask in first.items()):
-            return None
-        for identifier, mask in first.items():
-            self._ask(identifier, mask)
-        picks = 0
-        while self._waiting:
-            identifier = heappop(self._waiting)[1]
-            if identifier in self._picked or not self._asked[identifier]:
-                continue
-            picks += 1
-            if picks > _MOST_PICKS * len(self._met) or not self._pick(identifier):
-                return None
-        return self._reached(first)
+    def identify(self, requirement_or_candidate: Need | Chosen) -> str:
+        return requirement_or_candidate.identifier
 
-    def _pick(self, identifier: str) -> bool:
-        """Choose the best candidate whose needs are possible; False if there is none."""
-        for index in self._in_turn(identifier):
-            if self._learn:
-                self._problem.learn({identifier: index})
-            needs = _joined(self._problem.needs(identifier, index))
-            if all(mask & self._mask(name) for name, mask in needs.items()) and (
-                identifier not in needs or needs[identifier] >> index & 1
-            ):
-                self._picked[identifier] = index
-                excluded = [name for name, mask in needs.items() if self._ask(name, mask)]
-                for name in excluded:
-                    self._withdraw(name)
-                return True
-        return False
+    def get_preference(self, identifier: str, *args: object, **kwargs: object) -> int:
+        return 0  # the state shows one package at a time
 
-    def _in_turn(self, identifier: str) -> Iterator[int]:
-        """The allowed candidates, the wished one first, then the best first."""
-        allowed = self._allowed[identifier]
-        wished = None if self._wish is None else self._wish(identifier, allowed)
-        if wished is not None:
-            yield wished
-            allowed &= ~(1 << wished)
-        yield from bits(allowed)
+    def find_matches(self, identifier: str, *args: object, **kwargs: object) -> list[Chosen]:
+        return []  # the state has the candidates of the package that it shows
 
-    def _mask(self, identifier: str) -> int:
-        """What the picks so far allow of an identifier."""
-        known = self._allowed.get(identifier)
-        if known is None:
-            known = full(self._problem.size(identifier)) & self._left.get(identifier, -1)
-            self._allowed[identifier] = known
-            self._met[identifier] = len(self._met)
-            self._asked[identifier] = {}
-        return known
+    def is_satisfied_by(self, requirement: Need, candidate: Chosen) -> bool:
+        return bool(requirement.mask >> candidate.number & 1)
 
-    def _ask(self, identifier: str, mask: int) -> bool:
-        """Count a need; return whether it excludes the pick."""
-        asked = self._asked[identifier]
-        picked = self._picked.get(identifier)
-        if picked is None and not asked:
-            heappush(self._waiting, (self._met[identifier], identifier))
-        asked[mask] = asked.get(mask, 0) + 1
-        self._allowed[identifier] &= mask
-        return picked is not None and not mask >> picked & 1
-
-    def _withdraw(self, identifier: str) -> None:
-        """Take back a pick with its needs, and the picks that nothing needs any more."""
-        withdrawn = [identifier] if identifier in self._picked else []
-        while withdrawn:
-            name = withdrawn.pop()
-            if self._asked[name]:
-                heappush(self._waiting, (self._met[name], name))
-            index = self._picked.pop(name)
-            for other, mask in _joined(self._problem.needs(name, index)).items():
-                if self._drop(other, mask) and other in self._picked:
-                    withdrawn.append(other)
-
-    def _drop(self, identifier: str, mask: int) -> bool:
-        """Uncount a need; return whether it was the last one."""
-        asked = self._asked[identifier]
-        asked[mask] -= 1
-        if not asked[mask]:
-            del asked[mask]
-            allowed = full(self._problem.size(identifier)) & self._left.get(identifier, -1)
-            for each in asked:
-                allowed &= each
-            self._allowed[identifier] = allowed
-        return not asked
-
-    def _reached(self, roots: Iterable[str]) -> Solution:
-        """The picks that the roots need: packages that need each other may be left over."""
-        found: Solution = {}
-        waiting = list(roots)
-        while waiting:
-            identifier = waiting.pop()
-            if identifier not in found:
-                index = found[identifier] = self._picked[identifier]
-                waiting += [need.identifier for need in self._problem.needs(identifier, index)]
-        return found
+    def get_dependencies(self, candidate: Chosen) -> list[Need]:
+        if self._learn:
+            self._problem.learn({candidate.identifier: candidate.number})
+        needs = joined(self._problem.needs(candidate.identifier, candidate.number))
+        return [Need(identifier, mask) for identifier, mask in needs.items()]
 
 
-def _joined(needs: Sequence[Need]) -> dict[str, int]:
-    """One mask for each identifier."""
-    found: dict[str, int] = {}
-    for need in needs:
-        known = found.get(need.identifier)
-        found[need.identifier] = need.mask if known is None else known & need.mask
-    return found
+class _Reporter(BaseReporter[Need, Chosen, str]):
+    """Stops resolvelib where it would backtrack."""
+
+    def __init__(self, picks: Picks) -> None:
+        self._picks = picks
+
+    def starting_round(self, index: int) -> None:
+        if index > _MOST_PICKS * len(self._picks):
+            raise _Stopped
+
+    def resolving_conflicts(self, causes: Any) -> None:
+        raise _Stopped
+
+
+class _Run(Resolution[Need, Chosen, str]):
+    """resolvelib's resolution over a state that it does not copy."""
+
+    def __init__(self, provider: _Provider, picks: Picks) -> None:
+        super().__init__(provider, _Reporter(picks))
+        self._picks = picks
+        self._only: State[Need, Chosen, str] = State(_Pins(picks), _Criteria(picks), [])  # type: ignore[arg-type]
+
+    @property
+    def state(self) -> State[Need, Chosen, str]:
+        return self._only
+
+    def _push_new_state(self) -> None:
+        """No earlier state is kept: the run never goes back."""
+
+    def _add_to_criteria(self, criteria: Any, requirement: Need, parent: Chosen | None) -> None:
+        """Add a need of the user, or of a candidate that resolvelib tries.
+
+        Raises:
+            RequirementsConflicted: the picks so far allow no candidate for it, or it excludes its own parent.
+        """
+        allowed = self._picks.allowed(requirement.identifier) & requirement.mask
+        own = parent is not None and parent.identifier == requirement.identifier
+        if not allowed or (own and parent and not allowed >> parent.number & 1):
+            raise RequirementsConflicted(_criterion((), requirement, parent))
+        criteria[requirement.identifier] = requirement
+
+    def _get_updated_criteria(self, candidate: Chosen) -> Any:
+        """The needs of a candidate. Raises RequirementsConflicted if one of them is impossible."""
+        needs: dict[str, Need] = {}
+        for need in self._p.get_dependencies(candidate=candidate):
+            self._add_to_criteria(needs, need, candidate)
+        return needs
+
+
+class _Criteria:
+    """What resolvelib reads and writes in place of all criteria: those of the next package, and new needs."""
+
+    def __init__(self, picks: Picks) -> None:
+        self._picks = picks
+
+    def __getitem__(self, identifier: str) -> Criterion[Need, Chosen]:
+        candidates = (Chosen(identifier, index) for index in self._picks.in_turn(identifier))
+        return _criterion(candidates, Need(identifier, self._picks.allowed(identifier)), None)
+
+    def __setitem__(self, identifier: str, need: Need) -> None:
+        self._picks.ask(identifier, need.mask)
+
+    def update(self, needs: Mapping[str, Need]) -> None:
+        for identifier, need in needs.items():
+            self[identifier] = need
+
+    def keys(self) -> tuple[str, ...]:
+        """The packages that resolvelib has to look at after a pick: none, ``Picks`` withdraws what is excluded."""
+        return ()
+
+    def items(self) -> Iterator[tuple[str, Criterion[Need, Chosen]]]:
+        identifier = self._picks.next()
+        if identifier is not None:
+            yield identifier, self[identifier]
+
+
+class _Pins:
+    """What resolvelib reads and writes in place of all pins: the package that it is shown has none."""
+
+    def __init__(self, picks: Picks) -> None:
+        self._picks = picks
+
+    def __getitem__(self, identifier: str) -> Chosen:
+        raise KeyError(identifier)
+
+    def __setitem__(self, identifier: str, candidate: Chosen) -> None:
+        self._picks.pick(identifier, candidate.number)
+
+    def pop(self, identifier: str, default: None) -> None:
+        """The package has no pin."""
+
+
+def _criterion(candidates: Iterable[Chosen], need: Need, parent: Chosen | None) -> Criterion[Need, Chosen]:
+    """A criterion of one need."""
+    return Criterion(candidates, [RequirementInformation(need, parent)], [])

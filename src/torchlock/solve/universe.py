@@ -13,8 +13,6 @@ from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
 from torchlock.knowledge.build_labels import needs_same_build
@@ -25,17 +23,17 @@ from torchlock.knowledge.rules import (
     HOST_PREFIX,
     cuda_version,
     is_virtual,
-    specifier_set,
     substitute_cuda,
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.ahead import Ahead
-from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
+from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
-from torchlock.solve.release_versions import admitted, latest, names_later
+from torchlock.solve.release_versions import admitted, latest
 from torchlock.standards.markers import extra_of
+from torchlock.standards.ordering import admits, is_exact, names_later, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,10 +87,10 @@ class Universe:
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
         self._yanked: dict[str, int] = {}
-        self._latest: dict[str, Version] = {}
+        self._latest: dict[str, str] = {}
         self._masks: dict[tuple[str, str], int] = {}
         self._needs: dict[tuple[str, int], list[Need]] = {}
-        self._learned: set[tuple[str, Version]] = set()
+        self._learned: set[tuple[str, str]] = set()
         self._by_extra: dict[tuple[str, str, int], defaultdict[str, list[tuple[int, Dependency | None]]]] = {}
         self._incomplete = False
 
@@ -115,12 +113,13 @@ class Universe:
     def learn(self, solution: Mapping[str, int]) -> bool:
         """Fetch all requirements of these candidates from live indexes; return whether new needs were found."""
         new = False
-        for key in solution.items():
-            if key in self._needs or key[0].startswith(EXCLUSION):
-                continue
+        unknown = [key for key in solution.items() if key not in self._needs and not key[0].startswith(EXCLUSION)]
+        for name, index in unknown:
+            self.candidates(name)[index].expect()
+        for key in unknown:
             candidate = self.candidates(key[0])[key[1]]
             before = list(self.needs(*key))
-            self._learned.add((candidate.name, candidate.version))
+            self._learned.add((candidate.name, candidate.text))
             if candidate.live:
                 self._prepare(candidate, key[0])
             self._needs[key] = list(self._work_out_needs(*key, None))
@@ -250,7 +249,7 @@ class Universe:
         """Whether a need on this package is left out for now, because only an index could answer it."""
         return (
             name not in self._candidates
-            and (candidate.name, candidate.version) not in self._learned
+            and (candidate.name, candidate.text) not in self._learned
             and not is_virtual(name)
             and not self._at_hand(name)
         )
@@ -268,11 +267,11 @@ class Universe:
         if identifier.startswith(EXCLUSION):
             return True
         candidate = self.candidates(identifier)[index]
-        return not candidate.live or (candidate.name, candidate.version) in self._learned
+        return not candidate.live or (candidate.name, candidate.text) in self._learned
 
     def _meet(self, name: str) -> None:
         if is_virtual(name):
-            self._candidates[name] = [Candidate(name, Version(text)) for text in self._virtual(name)]
+            self._candidates[name] = [Candidate(name, normal(text)) for text in self._virtual(name)]
             return
         try:
             releases = self._releases(name)
@@ -286,17 +285,17 @@ class Universe:
         self.held[name] = held
         self._latest[name] = latest(releases) if self.sharing is None else self.sharing.latest(releases, latest)
         never = {
-            candidate.version: statement
+            candidate.text: statement
             for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
             for statement in self.matrix.statements_for(candidate, self.target)
             if statement.never
         }
-        rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
-        kept = [each for each in candidates if each.version not in never] if never else candidates
+        rejected += [Rejected(version, "never", statement.rule) for version, statement in never.items()]
+        kept = [each for each in candidates if each.text not in never] if never else candidates
         self._candidates[name] = kept
         self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
-        self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.version in yanked)
+        self._yanked[name] = sum(1 << at for at, item in enumerate(kept) if item.text in yanked) if yanked else 0
 
     def _sorted(self, name: str, releases: Sequence[Release]) -> tuple[list[Candidate], list[Rejected]]:
         if self.sharing is None:
@@ -329,7 +328,11 @@ class Universe:
     def _virtual(self, name: str) -> Iterable[str]:
         if name == BUILD_CUDA:
             builds = {cuda_version(candidate.build) for candidate in self.candidates("torch")}
-            return sorted({"0", *(build for build in builds if isinstance(build, str))}, key=Version, reverse=True)
+            return sorted(
+                {"0", *(build for build in builds if isinstance(build, str))},
+                key=lambda text: [*map(int, text.split("."))],
+                reverse=True,
+            )
         version = self._host.get(name)
         return () if version is None else (version,)
 
@@ -354,7 +357,7 @@ class Universe:
         """The needs of a candidate; with ``names``, only those on these packages and on virtual ones."""
         name, _, extra = identifier.rstrip("]").partition("[")
         candidate = self.candidates(name)[index]
-        version = str(candidate.version)
+        version = candidate.text
         if extra:
             yield Need(name, 1 << index, SameRelease(name, version))
         for dependency in self._declared_with(candidate, extra):
@@ -382,7 +385,7 @@ class Universe:
         """The declared requirements of a candidate with one extra, without those of other extras."""
         if not extra:
             return self._declared(candidate)
-        key = candidate.name, str(candidate.version), candidate.wheel
+        key = candidate.name, candidate.text, candidate.wheel
         known = self._by_extra.get(key)
         if known is None:
             known = self._by_extra[key] = defaultdict(list)
@@ -401,7 +404,7 @@ class Universe:
 
         An error in one file does not end the run; only the failure of an index does.
         """
-        key = candidate.name, str(candidate.version)
+        key = candidate.name, candidate.text
         try:
             declared = candidate.dependencies
         except TorchlockError as error:
@@ -459,9 +462,7 @@ class Universe:
                 if id(statement) in speaking:
                     yield Need(f"{EXCLUSION}{number}", 0b01, Ruled(name, version, statement, None))
         for number, statement, dependency in self._forbidden.get(name, ()):
-            if self.target.holds(dependency.marker) and specifier_set(dependency.specifier).contains(
-                candidate.version
-            ):
+            if self.target.holds(dependency.marker) and admits(dependency.specifier, candidate.text):
                 yield Need(f"{EXCLUSION}{number}", 0b10, Ruled(name, version, statement, None))
 
 

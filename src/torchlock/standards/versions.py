@@ -7,18 +7,13 @@ version has either, so both are invalid here.
 from __future__ import annotations
 
 from functools import lru_cache
-from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from packaging.requirements import Requirement
     from packaging.version import Version
-
-    Compare = Callable[[tuple[int, ...], tuple[int, ...]], bool]
 
 # No part of a published version has this many digits.
 LONGEST_NUMBER = 100
@@ -36,39 +31,6 @@ WILD = pattern(r"[a-z][0-9]*\.\*")
 # The most frequent specifier sets, as a pattern that compiles fast: every start compiles it.
 _PLAIN = r"(?:[=!<>]=|[<>])[ ]*[0-9]{1,20}(?:\.[0-9]{1,20})*"
 ORDINARY = pattern(rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*")
-
-
-_COMPARE = {"==": eq, "!=": ne, "<=": le, ">=": ge, "<": lt, ">": gt}
-_FINAL_RELEASE = pattern(r"[0-9]{1,20}(?:\.[0-9]{1,20})*")
-
-
-@lru_cache(maxsize=32768)
-def plain_key(version: str) -> tuple[int, ...] | None:
-    """The numbers of a final release without zeros at the end; None for any other version.
-
-    Final releases compare as these tuples do (PEP 440).
-    """
-    if _FINAL_RELEASE.fullmatch(version) is None:
-        return None
-    return tuple(map(int, without_trailing_zeros(version).split(".")))
-
-
-@lru_cache(maxsize=8192)
-def plain_clauses(specifier: str) -> tuple[tuple[Compare, tuple[int, ...]], ...] | None:
-    """The comparisons of a specifier set of final releases; None for any other one, and for an empty one.
-
-    A final release is in the set if its ``plain_key`` passes all comparisons. That is not so of other releases.
-    """
-    if ORDINARY.fullmatch(specifier) is None:
-        return None
-    found = []
-    for clause in specifier.replace(" ", "").split(","):
-        operator = clause[:2] if clause[1] == "=" else clause[:1]
-        key = plain_key(clause[len(operator) :])
-        if key is None:
-            return None
-        found.append((_COMPARE[operator], key))
-    return tuple(found)
 
 
 def has_long_number(text: str) -> bool:

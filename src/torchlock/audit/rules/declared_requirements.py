@@ -110,6 +110,7 @@ def _of_entry(
     cells = context.target_grid & cells_where(entry, context.stack)
     there = fine = 0
     first: Clash | None = None
+    clashes: list[Clash] = []
     for release in releases:
         left = release.cells & cells & ~fine
         clashes = list(clashes_of(context, entry, release, named, left))
@@ -124,12 +125,23 @@ def _of_entry(
         bad &= ~_unproven(context, entry, releases, named, bad & ~installs_on(context, first.entry))
     if first is not None and bad and len(releases) < _MOST:
         elsewhere = context.target_grid & ~cells_where(entry, context.stack)
-        severity = _severity(context, there & installs_on(context, first.entry) | elsewhere, bad)
-        clash = first._replace(cells=bad)
-        finding = _finding(context, entry, clash, severity, bringing, one=len(releases) == 1)
-        if first.release.of_sdist:
-            finding.severity = softened(finding.severity)
-        yield finding
+        # A pin clashes with each line by itself; of several releases, each may clash with another line.
+        others = [each for each in clashes if each.entry is not first.entry] if len(releases) == 1 else []
+        for clash in (first._replace(cells=bad), *_of_each_line(others, bad)):
+            severity = _severity(context, there & installs_on(context, clash.entry) | elsewhere, clash.cells)
+            finding = _finding(context, entry, clash, severity, bringing, one=len(releases) == 1)
+            if first.release.of_sdist:
+                finding.severity = softened(finding.severity)
+            yield finding
+
+
+def _of_each_line(clashes: Sequence[Clash], bad: int) -> list[Clash]:
+    """The clashes with other lines, one for each: that on the most of the cells where the package clashes."""
+    found: dict[int, Clash] = {}
+    for each in sorted(clashes, key=lambda clash: -(clash.cells & bad).bit_count()):
+        if each.cells & bad:
+            found.setdefault(id(each.entry), each._replace(cells=each.cells & bad))
+    return list(found.values())
 
 
 def _unproven(

@@ -9,7 +9,7 @@ from packaging.version import Version
 from torchlock.check.fix.fitting import fitting
 from torchlock.check.fix.plan import planned
 from torchlock.finding import Remedy
-from torchlock.knowledge.names import history, instead_of, refused_calls, release_of
+from torchlock.knowledge.names import history, instead_of, near, refused_calls, release_of
 from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def release_with(context: CheckContext, finding: Finding) -> Remedy:
     The first of ``finding.lacks`` is the name, the others are what the code takes from it.
     """
     name = finding.lacks[0]
-    instead = "; ".join(dict.fromkeys(filter(None, map(instead_of, finding.lacks[1:])))) or instead_of(name)
+    instead = "; ".join(dict.fromkeys(filter(None, map(instead_of, finding.lacks[1:])))) or _instead(context, name)
     owner = next((each for each, _ in finding.packages if each not in STACK), "")
     change = f"use a release of {owner} that does not need it" if owner else _change(name, instead)
     plan = _nearest(context, name)
@@ -38,6 +38,15 @@ def release_with(context: CheckContext, finding: Finding) -> Remedy:
         remedy.summary = f"{words}, {_have(plan, name)}{doubt}; or {change}."
         return remedy
     return Remedy(f"{change[0].upper()}{change[1:]}{_releases(context, name)}.")
+
+
+def _instead(context: CheckContext, name: str) -> str:
+    """What to write in place of a name: what documents say, or the name that it is a slip for."""
+    pin, known = context.pins.get(name.partition(".")[0]), history(name)
+    if (instead := instead_of(name)) or pin is None or pin.unversioned or known is None or known.having:
+        return instead
+    meant = near(name, pin.version.public)
+    return f"use {meant}, which has a name like it" if meant else ""
 
 
 def _change(name: str, instead: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickletools
 import re
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,9 @@ _OBJECT = re.compile(r"Unsupported (?:global: GLOBAL|class) ([\w.]{1,200})")
 # The first byte of a file that is not a model file.
 _OPERAND = re.compile(r"Unsupported operand (\d{1,3})")
 _NO_MODEL = {
-    "118": "it begins with a v, like a pointer of Git LFS (version https://git-lfs...)",
-    "60": "it begins with <, like a web page",
-    "123": "it begins with {, like a JSON file",
+    118: "it begins with a v, like a pointer of Git LFS (version https://git-lfs...)",
+    60: "it begins with <, like a web page",
+    123: "it begins with {, like a JSON file",
 }
 # The loader of lightning passes None from this release on.
 _LIGHTNING = ("lightning", "pytorch-lightning", "lightning-fabric")
@@ -36,16 +37,26 @@ _CHANGED = Version("2.6")
 def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """The package that loads the file, and what makes it load."""
     first = log.first
-    if first is None or first.rules[0] != "TL110" or "torch" not in context.pins:
+    if first is None or first.rules[0] != "TL110":
         return
-    if (operand := _OPERAND.search(log.text)) is not None and operand[1] in _NO_MODEL:
-        message = f"the file that torch.load read is not a model: {_NO_MODEL[operand[1]]}"
+    operand = _OPERAND.search(log.text)
+    if operand is not None and (shown := _not_pickled(int(operand[1]))):
+        message = f"the file that torch.load read is not a model: {shown}"
         remedy = Remedy("Download the file again (git lfs pull, or the download link of the file itself).")
         yield _finding(
             context, first.text, message, remedy, (), "torch.load names the first byte that it did not expect"
         )
         return
-    yield _of_package(context, log.text, first.text)
+    if "torch" in context.pins:
+        yield _of_package(context, log.text, first.text)
+
+
+def _not_pickled(byte: int) -> str:
+    """Why a file with this byte is not a pickle, in words; "" if the byte is an instruction of pickle."""
+    if byte in _NO_MODEL:
+        return _NO_MODEL[byte]
+    codes = {ord(each.code) for each in pickletools.opcodes}
+    return "" if byte in codes or byte > 255 else f"it has the byte {byte}, which is no instruction of pickle"
 
 
 def _of_package(context: CheckContext, text: str, line: str) -> Finding:

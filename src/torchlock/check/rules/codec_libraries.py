@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.linking import is_ffmpeg, without_ffmpeg
+from torchlock.check.linking import is_ffmpeg, is_torchs_library, without_ffmpeg
 from torchlock.check.nvidia import copies_of, copies_on_machine
 from torchlock.check.proven import is_import_refused
 from torchlock.check.rules.ffmpeg import majors_of
@@ -42,6 +42,8 @@ def codecs(context: CheckContext) -> Iterator[Finding]:
     yield from unmet_versions(context, "torchcodec", mine)
     for finding in missing_libraries(context, "torchcodec", [without_ffmpeg(each) for each in mine]):
         finding.because = _because(context, finding.lacks) or finding.because
+        if any(map(is_torchs_library, finding.lacks)):
+            finding.severity = severity_of(fails=is_import_refused(context, "torchcodec"))
         if any(map(NPP.match, finding.lacks)):
             finding.sources = (*finding.sources, context.evidence("torchcodec-1371"))
         yield finding

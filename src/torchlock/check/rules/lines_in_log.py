@@ -13,7 +13,7 @@ from torchlock.check.library_origins import Meaning, meaning_of_missing, meaning
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.stated_pairs import companion_of, sources_hint, stated_command, stated_hint
 from torchlock.check.symbol_origins import meaning_of_undefined
-from torchlock.check.symbol_releases import with_releases
+from torchlock.check.symbol_releases import abi_hint, with_releases
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
 
@@ -88,7 +88,8 @@ def undefined_symbol(context: CheckContext, log: Log, found: Sequence[Finding]) 
         paired = _with_releases(log, first, meaning)
         meaning = with_releases(context, first.symbol, first.library, paired)
         if name:
-            meaning = meaning._replace(look=paired.look)  # It names the releases that the log shows.
+            # It names the releases that the log shows.
+            meaning = meaning._replace(look=paired.look + abi_hint(first.symbol))
         by = f"{first.library} lacks" if first.library else "a library lacks"
         finding = _finding(context, "TL611", f"{by} {meaning.what}", meaning, first, first.symbol)
         finding.remedy = Remedy(meaning.look, commands=stated_command(log, name) if name else ())
