@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from torchlock.finding import Remedy
+from torchlock.patterns import pattern
 
-_PARTS = re.compile(r"(?:lib(?:c|m|mvec|pthread|dl|rt|util|resolv|anl)|ld-linux[\w-]{0,20})\.so\.\d")
+_PARTS = pattern(r"(?:lib(?:c|m|mvec|pthread|dl|rt|util|resolv|anl)|ld-linux[\w-]{0,20})\.so\.\d")
 
 WHY_GLIBC = "it is a part of glibc, which the system contains, and no wheel does"
 

@@ -20,6 +20,7 @@ from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, projects
+from torchlock.patterns import pattern
 from torchlock.standards.core_metadata import dependency_of
 from torchlock.standards.names import normalise
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
@@ -43,13 +44,13 @@ if TYPE_CHECKING:
     from torchlock.target import Platform
 
 # Libraries that only CUDA builds of torch contain.
-_OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
+_OF_CUDA = pattern(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
 # The label of a build from source, which does not name CUDA.
-_COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
+_COMMIT = pattern(r"(git)?[0-9a-f]{6,40}")
 # Limits on a line of metadata. Valid lines are shorter, and a number with this many digits can be parsed.
 _LONGEST = 2000
 # The name with which a requirement begins.
-_HEAD = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+_HEAD = pattern(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 
 @dataclass

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.names_of_torch import is_torchs_symbol
+from torchlock.patterns import pattern
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _OF_TORCH = (
     ("_ZN5torch3jit17parseSchemaOrNameERKSs", f"_ZN5torch3jit17parseSchemaOrNameERK{_NEW_STRING}"),
 )
 # The libraries of torch that define them. A folder of torch has more, for its accelerators.
-_DEFINING = re.compile(r"lib(c10|torch|torch_cpu|torch_python|caffe2)\.so$")
+_DEFINING = pattern(r"lib(c10|torch|torch_cpu|torch_python|caffe2)\.so$")
 BECAUSE_OF_ABI = (
     "the name of a C++ function contains the form of its strings, so each finds the other's functions missing"
 )

@@ -12,6 +12,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import Lookups
+from torchlock.patterns import pattern
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from torchlock.standards.dependency import Dependency
 
 # Symbols of torch: of its C++ interface (as both compilers write them), and of its C interface.
-_CXX = re.compile(r"__?Z.*(2at|3c10|5torch)\w|\?.*@(at|c10|torch)@@|__?Z\w*THP")
-_C = re.compile(r"_?(aoti_torch_|torch_)")
+_CXX = pattern(r"__?Z.*(2at|3c10|5torch)\w|\?.*@(at|c10|torch)@@|__?Z\w*THP")
+_C = pattern(r"_?(aoti_torch_|torch_)")
 # The limit on libraries; a torch has fewer in its folder.
 _LIBRARIES = 200
 _STRENGTHS = {"measured": Strength.MEASURED, "declared": Strength.DECLARED, "reported": Strength.REPORTED}

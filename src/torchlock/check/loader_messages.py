@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import goes_on_without
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +19,12 @@ LOADER_MANUALS = ("ld-so-manual", "dyld-manual", "loadlibrary-manual")
 
 _ENOENT = "No such file or directory"
 # Modules that Python itself opens. ctypes opens the other libraries, and its error is an OSError.
-_IMPORTED = re.compile(
+_IMPORTED = pattern(
     r"(?!lib).+\.(cpython-\w+-[\w-]+|abi3)\.so$|.+\.cp\w+-win\w+\.pyd$|.+\.cpython-\w+-darwin\.so$"
 )
 
 # The libraries that torch's extension module needs, and that torch does not open before it.
-_OF_CORE = re.compile(r"lib(torch(_python|_cpu|_cuda\w*|_hip)?|c10(_cuda|_hip)?|shm|caffe2\w*)\.(so|dylib)")
+_OF_CORE = pattern(r"lib(torch(_python|_cpu|_cuda\w*|_hip)?|c10(_cuda|_hip)?|shm|caffe2\w*)\.(so|dylib)")
 
 
 def not_found(context: CheckContext, package: str, opened: str, library: str, wanted_by: str) -> str:

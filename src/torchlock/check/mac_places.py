@@ -6,7 +6,6 @@ dyld looks for such a name in its own place, and then in its fallback folders, b
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check import mac_libraries
@@ -16,6 +15,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import ffmpeg_in
 from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.stack import MEMBERS
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
 
 _OF_MACOS = ("/usr/lib/", "/System/")
-_PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](\w{1,80})[/\\]")
-_NOT_LOADED = re.compile(r"Library not loaded: ['\"]?(/[^'\"\n]{1,400}?\.dylib)")
+_PACKAGE = pattern(r"[/\\](?:site|dist)-packages[/\\](\w{1,80})[/\\]")
+_NOT_LOADED = pattern(r"Library not loaded: ['\"]?(/[^'\"\n]{1,400}?\.dylib)")
 BECAUSE = "dyld looks for a whole path in that place and in its fallback folders only, whatever LC_RPATH says"
 
 

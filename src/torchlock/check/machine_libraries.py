@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.imports import Attempt
 from torchlock.inspect.loading.outcome import MissingLibrary
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.inspect.loading.process import LoaderProcess
 
-_HOMEBREW = re.compile(
+_HOMEBREW = pattern(
     r"/(?:opt/homebrew|usr/local|\.?(?:home)?brew)/(?:lib|(?:opt|Cellar)/(?P<formula>[\w@.+-]{1,60}))/"
 )
 

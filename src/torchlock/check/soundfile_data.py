@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 20
 # Releases from 0.11 on have a name of their own for it; earlier ones use that of the system's library.
-_ASSIGNED = re.compile(r"^ +_(packaged_)?libname = (.{1,200})$", re.M)
+_ASSIGNED = pattern(r"^ +_(packaged_)?libname = (.{1,200})$", re.M)
 # What the parts of a name are: texts, and calls whose results differ between machines.
-_PART = re.compile(r"""['"]([\w.-]{1,40})['"]|(_machine\(\))|(_architecture\(\)\[0\])""")
+_PART = pattern(r"""['"]([\w.-]{1,40})['"]|(_machine\(\))|(_architecture\(\)\[0\])""")
 # A part of a name that can be any word: the machine.
 _ANY = r"\w+"
 _ENDINGS = {"linux": "so", "macos": "dylib", "windows": "dll"}

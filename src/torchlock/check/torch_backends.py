@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import specifier_set
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ VARIABLE = "TORCH_DEVICE_BACKEND_AUTOLOAD"
 BECAUSE = "torch 2.5 and later import each package with an entry point in the group torch.backends"
 _FILE, _LARGEST = "entry_points.txt", 64 << 10
 # What the packages of the vendors import first: the module _C (Ascend, Intel), _XLAC (XLA), and Intel's libraries.
-_FIRST = re.compile(r"(?:_C|_XLAC|(?:lib)?intel-ext-pt-(?:cpu|gpu|python))\.")
+_FIRST = pattern(r"(?:_C|_XLAC|(?:lib)?intel-ext-pt-(?:cpu|gpu|python))\.")
 
 
 def entry_of(context: CheckContext, distribution: Distribution) -> str:

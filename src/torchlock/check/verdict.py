@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from torchlock.finding import SEVERITIES, Strength
 from torchlock.knowledge import registry
 from torchlock.knowledge.stack import CORE
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Command, Finding
 
 # Symbols of torch that exist only in builds for one kind of accelerator.
-_OF_ONE_BUILD = re.compile(r"cuda|cudnn|cublas|nccl|hip|xpu", re.IGNORECASE)
+_OF_ONE_BUILD = pattern(r"cuda|cudnn|cublas|nccl|hip|xpu", re.IGNORECASE)
 
 
 @dataclass(slots=True)

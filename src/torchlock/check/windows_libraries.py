@@ -12,6 +12,7 @@ from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.rules import specifier_set
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +34,12 @@ BY_HAND = (
     'call os.add_dll_directory(r"FOLDER\\bin") before the import, or copy the DLLs into the folder of the package'
 )
 # The DLLs of MKL have a number in their names, which its releases changed (source: mkl-dlls).
-_MKL = re.compile(r"mkl_\w{1,40}?(?:\.(?P<number>\d))?\.dll", re.IGNORECASE)
+_MKL = pattern(r"mkl_\w{1,40}?(?:\.(?P<number>\d))?\.dll", re.IGNORECASE)
 _MKL_RELEASES = {"1": "<2022", "2": ">=2022,<2026", "3": ">=2026"}
-_RUNTIME = re.compile(r"(vcruntime|msvcp|vcomp|concrt)140", re.IGNORECASE)
+_RUNTIME = pattern(r"(vcruntime|msvcp|vcomp|concrt)140", re.IGNORECASE)
 OPENMP = "libomp140"
-_AMD = re.compile(r"(amdhip64|amd_comgr|hiprtc|hip|roc)[\w-]*\.dll", re.IGNORECASE)
-_LIBUV = re.compile(r"(lib)?uv(-\d)?\.dll", re.IGNORECASE)
+_AMD = pattern(r"(amdhip64|amd_comgr|hiprtc|hip|roc)[\w-]*\.dll", re.IGNORECASE)
+_LIBUV = pattern(r"(lib)?uv(-\d)?\.dll", re.IGNORECASE)
 _OF_AMD = (
     "Install the newest AMD driver for this GPU, which contains amdhip64; or the HIP SDK of AMD, and put its bin "
     "folder on the PATH. The torch stays as it is."

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
 from torchlock.cli.defaults import PREFIX, variable_of
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable
 
 # Variables of the tests are excluded.
-_VARIABLE = re.compile(PREFIX + r"(?!TEST_)\w+")
+_VARIABLE = pattern(PREFIX + r"(?!TEST_)\w+")
 # Variables that are not about the options of a command.
 _OTHERS = {PREFIX + "CACHE_DIR", PREFIX + "DATA_DIR", NAMED_BY, FORBIDDEN_BY}
 

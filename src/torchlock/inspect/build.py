@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 _LIMIT = 256 << 10
 _LISTED = 2000
 # auditwheel adds a hash to the names of bundled libraries.
-_CUDART = re.compile(r"libcudart(?:-[0-9a-f]{8})?\.so\.((?:[89]|10)\.\d)(?:\.\d+)*")
+_CUDART = pattern(r"libcudart(?:-[0-9a-f]{8})?\.so\.((?:[89]|10)\.\d)(?:\.\d+)*")
 # Where a version is written, the likeliest first.
 _FILES = ("version.py", "_version.py", "__version__.py", "__init__.py")
-_ASSIGNED = re.compile(
+_ASSIGNED = pattern(
     r"""^(?:__)?(version|cuda|hip|rocm|xpu)(?:__)?                    # what
     [ \t]*(?::[^=\n]{0,80})?=[ \t]*                                   # annotated or not
     (?:(None|True|False)|[rubRUB]{0,2}(['"])([^'"\n\\]{0,200})\3)     # a literal

@@ -7,11 +7,11 @@ The folders are those of PEP 376 and the specification of recorded projects: ``*
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.inspect.metadata import Metadata, read_egg_requires, read_metadata
 from torchlock.knowledge.stack import CONDA_NAMES, STACK
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 from torchlock.standards.names import normalise
@@ -226,7 +226,7 @@ def _egg(entry: PathEntry, name: str, kind: str, tree: Tree) -> Iterator[Distrib
     )
 
 
-_INFO = re.compile(r"-[^-]*\.(?:dist|egg)-info$")
+_INFO = pattern(r"-[^-]*\.(?:dist|egg)-info$")
 
 
 def _meant(name: str, names: Iterable[str]) -> str:

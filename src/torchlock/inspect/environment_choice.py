@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.inspect.tree_python import settings_of
 from torchlock.knowledge.stack import CORE
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 from torchlock.runtime.programs import find_program
 
@@ -20,7 +21,7 @@ _RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/
 # Files of pipx and uv in the environment of a tool.
 _OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
 # Folders in which uv, pipx and pre-commit keep environments of tools: caches, which they delete and make again.
-_OF_CACHES = re.compile(
+_OF_CACHES = pattern(
     r"/(archive|environments|builds)-v\d{1,3}/|/uv/tools/|/pipx/(venvs|\.cache|shared)/|/pipx/[0-9a-f]{10,}/"
     r"|/pre-commit/repo[^/]+/|/py_env-[^/]+/"
 )

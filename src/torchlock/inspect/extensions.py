@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.record import read_record
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Modules, not the libraries beside them, of which a package may bring one for each release of CUDA.
 # Packages of PyG load theirs by torch.ops.load_library: ``_convert_cpu.so`` on each system.
-_MODULE = re.compile(
+_MODULE = pattern(
     r"\.(cpython-\w+-[\w-]+|abi3)\.so$|\.cp\w+-win\w+\.pyd$|(^|/)(_C\w*|_[a-z]\w{0,60}_(cpu|cuda))\.(so|pyd)$"
     # Intel's extension is in libraries that its module _C links.
     r"|(^|/)(lib)?intel-ext-pt-(cpu|gpu)\.(so|dll)$"

@@ -10,6 +10,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.patterns import pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 # The archive or the folder by which a freezer is known: of PyInstaller, of py2exe and cx_Freeze, of Briefcase.
 _OF_PYINSTALLER, _ARCHIVE, _OF_BRIEFCASE = "base_library.zip", "library.zip", "app_packages"
 # Python's own library, which stands beside the program in a folder that Nuitka or py2exe made.
-_PYTHON = re.compile(r"python3\d{1,2}t?\.dll|libpython3\.\d{1,2}t?\.(so[\d.]*|dylib)|Python", re.IGNORECASE)
+_PYTHON = pattern(r"python3\d{1,2}t?\.dll|libpython3\.\d{1,2}t?\.(so[\d.]*|dylib)|Python", re.IGNORECASE)
 _OF_PYTHON = ("site-packages", "dist-packages")
-_STARTER = re.compile(r"(?:python|pypy)[\d.]*t?w?(?:\.exe)?")
+_STARTER = pattern(r"(?:python|pypy)[\d.]*t?w?(?:\.exe)?")
 
 
 class Frozen(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, Literal, NamedTuple
 
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 # As many bytes as it takes.
@@ -67,8 +67,8 @@ class Suffix(NamedTuple):
     platform: str = ""
 
 
-_UNIX = re.compile(r"\.(?:cpython|pypy)-?(\d)(\d+)([a-z]*)(?:-pp\d+)?(?:-([\w-]+))?\.so$")
-_WINDOWS = re.compile(r"\.(?:cp|pypy)(\d)(\d+)(t?)(?:-pp\d+)?-(win\w+)\.pyd$")
+_UNIX = pattern(r"\.(?:cpython|pypy)-?(\d)(\d+)([a-z]*)(?:-pp\d+)?(?:-([\w-]+))?\.so$")
+_WINDOWS = pattern(r"\.(?:cp|pypy)(\d)(\d+)(t?)(?:-pp\d+)?-(win\w+)\.pyd$")
 
 
 def suffix_of(name: str) -> Suffix | None:

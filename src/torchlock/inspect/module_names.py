@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.inspect.source import LARGEST, bound_names, defined_names, exported_names, parsed, uses
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.source import Use
 
 # They begin with letters, by which they are found fast. What else they find is parsed in vain.
-_FROM = re.compile(rb"from\s{1,99}(torch[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})")
-_RENAMED = re.compile(rb"import\s{1,99}(torch[\w.]{0,99})\s{1,99}as\b")
+_FROM = pattern(rb"from\s{1,99}(torch[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})")
+_RENAMED = pattern(rb"import\s{1,99}(torch[\w.]{0,99})\s{1,99}as\b")
 # How many modules a chain of "from … import *" may have.
 _DEEPEST = 20
 

@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def added_at_start(site: str, tree: Tree) -> Iterator[PthLine]:
                 yield from _added_by_code(path, number, line)
 
 
-_ADDED = re.compile(
+_ADDED = pattern(
     r"(addsitedir|sys\.path\.append|sys\.path\.insert)\(\s*(?:\d+\s*,\s*)?r?(['\"])([^'\"\\]{1,4096})\2\s*\)"
 )
 _HOW = {"addsitedir": "site", "sys.path.insert": "first"}

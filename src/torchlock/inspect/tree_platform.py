@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.inspect.machine import Machine, machine_in, suffix_of
 from torchlock.knowledge.stack import MEMBERS
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _OF_ONE = 12
 _LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
 _SCRIPT = 64 << 10
 # The folder of a Python for Windows that has the packages of one user: Python311, Python311-32.
-OF_WINDOWS = re.compile(r"Python(?P<major>3)(?P<minor>\d{1,2})(?:-(?:32|arm64))?")
+OF_WINDOWS = pattern(r"Python(?P<major>3)(?P<minor>\d{1,2})(?:-(?:32|arm64))?")
 _PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe", "bin/pypy3")
 
 

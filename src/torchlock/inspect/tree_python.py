@@ -17,6 +17,7 @@ from torchlock.inspect.tree_platform import (
     platform_by_layout,
     platform_of,
 )
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 
@@ -31,8 +32,8 @@ _SMALL = 64 << 10
 _ASKED = 300
 _SITES = ("site-packages", "dist-packages")
 _PACKAGES = FIRST
-_OF_USER = re.compile(r"/\.local/lib/python(3\.\d{1,2}t?)/site-packages$")
-_PYTHON = re.compile(r"(?:python|pypy)\d(?:\.\d+)?t?")
+_OF_USER = pattern(r"/\.local/lib/python(3\.\d{1,2}t?)/site-packages$")
+_PYTHON = pattern(r"(?:python|pypy)\d(?:\.\d+)?t?")
 
 
 def find_sites(path: str, tree: Tree) -> list[str]:

@@ -17,6 +17,7 @@ from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY, MEMBERS
+from torchlock.patterns import pattern
 from torchlock.standards.versions import without_trailing_zeros
 from torchlock.target import Platform, PythonVersion, Target
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 # The columns of the table of pairs.
 _FITS, _DECLARED, _LOADS, _WORKS = 0, 1, 2, 4
-_PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
+_PLAIN = pattern(r"==\s*(\d+(?:\.\d+)*)")
 
 
 class Package:

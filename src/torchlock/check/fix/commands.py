@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.conda import conda_install, is_recorded
@@ -12,6 +11,7 @@ from torchlock.finding import Command
 from torchlock.inspect.environment_choice import is_used_here
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import FAMILY, STACK
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def whole(context: CheckContext, versions: Mapping[str, str], label: str) -> dic
 
 _ON_WINDOWS = {"mv": "move"}
 # What cmd or PowerShell expands between double quotes, and what no path of Windows has.
-_EXPANDED = re.compile(r"[%$`\"]")
+_EXPANDED = pattern(r"[%$`\"]")
 
 
 def shell(context: CheckContext, verb: str, *paths: str) -> tuple[Command, ...]:
@@ -210,12 +210,12 @@ def is_nameless(context: CheckContext) -> bool:
     return not _executable(context)
 
 
-_NAMELESS = re.compile(r"(?:^|&& )python -m pip ")
+_NAMELESS = pattern(r"(?:^|&& )python -m pip ")
 
 
 # The environments that uv makes for uvx, for `uv run --with` and for scripts, and deletes at its will.
-_OF_CACHE = re.compile(r"[/\\](?:archive|builds|environments)-v\d{1,2}[/\\]")
-_INSTALLED = re.compile(r"\binstall ((?:[^&|;]){1,600})")
+_OF_CACHE = pattern(r"[/\\](?:archive|builds|environments)-v\d{1,2}[/\\]")
+_INSTALLED = pattern(r"\binstall ((?:[^&|;]){1,600})")
 
 
 def is_of_cache(context: CheckContext) -> bool:

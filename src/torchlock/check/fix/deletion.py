@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.fix.commands import is_windows, shell
 from torchlock.finding import Command
 from torchlock.inspect.ownership import rows_of
+from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
     from torchlock.check import CheckContext
 
-_METADATA = re.compile(r"([^-]+?)(?:-.*)?\.(?:dist-info|egg-info|egg)", re.IGNORECASE | re.DOTALL)
+_METADATA = pattern(r"([^-]+?)(?:-.*)?\.(?:dist-info|egg-info|egg)", re.IGNORECASE | re.DOTALL)
 # The folders that belong to the package manager of a distribution.
-_OF_SYSTEM = re.compile(r"/usr/lib(?:64)?/python3[\d.]*/(?:dist|site)-packages")
+_OF_SYSTEM = pattern(r"/usr/lib(?:64)?/python3[\d.]*/(?:dist|site)-packages")
 
 
 def deletion(context: CheckContext, paths: Sequence[str], name: str) -> tuple[Command, ...]:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.finding import Command, Remedy
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
 
 # The folder of python.exe as its installers and archives name it: Python38, Python38-32, python_embeded.
-_OF_PROGRAM = re.compile(r"python(?:3\d{1,2}(?:-32)?|_embed\w{0,8}|-3[\w.]{1,12}-embed-\w{1,8})", re.IGNORECASE)
+_OF_PROGRAM = pattern(r"python(?:3\d{1,2}(?:-32)?|_embed\w{0,8}|-3[\w.]{1,12}-embed-\w{1,8})", re.IGNORECASE)
 # What can stand in a command without being expanded.
-_PLAIN = re.compile(r"[\w\\:. ()+~-]{1,300}")
+_PLAIN = pattern(r"[\w\\:. ()+~-]{1,300}")
 
 
 def left_folder(context: CheckContext, folder: str, name: str, scripts: Sequence[str] = ()) -> Remedy:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 
-_PLAIN = re.compile(r"(?!~)[\w./:=+@%,~-]+")
-_PLAIN_ON_WINDOWS = re.compile(r"[\w./:\\=+@,~-]+")
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
+from torchlock.patterns import pattern
+
+_PLAIN = pattern(r"(?!~)[\w./:=+@%,~-]+")
+_PLAIN_ON_WINDOWS = pattern(r"[\w./:\\=+@,~-]+")
+_NAME = pattern(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 
 
 def quoted(word: str, *, windows: bool = False) -> str:

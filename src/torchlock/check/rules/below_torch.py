@@ -17,6 +17,7 @@ from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import STACK
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ _TYPING = "typing-extensions"
 # The first release that torch itself asks for, in releases whose metadata has a bound.
 _COMPLETE = Version("4.8")
 _MEMBERS = ("torch", "torchaudio", "torchvision")
-_INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\](.{1,300})$")
-_NAMED = re.compile(r"(?:module|from) '(\w{1,60})")
+_INSTALLED = pattern(r"[/\\](?:site|dist)-packages[/\\](.{1,300})$")
+_NAMED = pattern(r"(?:module|from) '(\w{1,60})")
 _LARGEST = 4 << 20
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import add
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Command, Finding
 
-_LIBRARY = re.compile(r"libbitsandbytes_cuda(\d{2,3})\.(?:so|dll)")
+_LIBRARY = pattern(r"libbitsandbytes_cuda(\d{2,3})\.(?:so|dll)")
 # Releases since 0.43 build the name of the library from the CUDA version of torch.
-_BY_TORCH = re.compile(rb"cuda_version_string")
+_BY_TORCH = pattern(rb"cuda_version_string")
 _LARGEST = 1 << 20
 # A build for Windows from the time when bitsandbytes had none.
 _OTHER = "bitsandbytes-windows"

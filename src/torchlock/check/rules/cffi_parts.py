@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.fix.import_path import off_path
@@ -13,6 +12,7 @@ from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.ownership import rows_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MODULE = "_cffi_backend"
 _LARGEST = 16 << 20
 # A version in a compiled module: a string by itself. That of the Python that it was compiled with looks alike.
-_VERSION = re.compile(rb"\0([12]\.\d{1,2}\.\d{1,2})\0")
+_VERSION = pattern(rb"\0([12]\.\d{1,2}\.\d{1,2})\0")
 
 
 class _Module(NamedTuple):

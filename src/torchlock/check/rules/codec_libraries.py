@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -15,6 +14,7 @@ from torchlock.check.rules.loading import missing_libraries, undefined_symbols, 
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
 
 # Image processing of CUDA, which no requirement of torch installs, and the video decoder, a part of the driver.
-NPP = re.compile(r"libnpp[a-z]{1,4}\.so\.(\d{1,2})")
-DECODER = re.compile(r"libnvcuvid\.so")
+NPP = pattern(r"libnpp[a-z]{1,4}\.so\.(\d{1,2})")
+DECODER = pattern(r"libnvcuvid\.so")
 
 
 @rule("TL610", "TL611", "TL612")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.rules.versions import links_cuda, path_of
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.registry import rule
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-_OPERATOR = re.compile(r"Could not run '(torchvision|torchaudio)::(\w{1,60})'")
+_OPERATOR = pattern(r"Could not run '(torchvision|torchaudio)::(\w{1,60})'")
 # The operator that most programs call on a GPU. Those of torchaudio are for training, and few programs call them.
 _OPERATOR_OF = {"torchvision": "torchvision::nms"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.nvidia import copies_of, owner_of
@@ -11,6 +10,7 @@ from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ _FIRST = "libcudnn.so.9"
 # The part that opens the engines, and an engine that later releases have: an earlier one takes it from anywhere.
 _OPENS_ENGINES, _LATER_ENGINE = "libcudnn_graph.so.9", "libcudnn_engines_tensor_ir"
 _LARGEST = 64 << 20
-_PART = re.compile(r"libcudnn_\w+\.so\.9")
-_NUMBER = re.compile(r"\.so\.(\d{1,2}\.\d{1,3}\.\d{1,3})")
+_PART = pattern(r"libcudnn_\w+\.so\.9")
+_NUMBER = pattern(r"\.so\.(\d{1,2}\.\d{1,3}\.\d{1,3})")
 _ERROR = "CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH"
 
 

@@ -21,6 +21,7 @@ from torchlock.inspect.source import parsed
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, STACK
+from torchlock.patterns import pattern
 from torchlock.runtime.files import read as read_file
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ _CHANGED = ("size", "hash")
 _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
 # Libraries of numpy whose ImportError makes the import of torch fail, too; torch only tolerates a missing numpy.
 # If one of these files is missing, numpy counts as missing, except for _NUMPYS_FIRST.
-_NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
-_NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\](_multiarray_umath|multiarray\.py$))")
-_NUMPY_ITSELF = re.compile(r"[/\\]numpy[/\\]__init__\.py$")
+_NUMPYS = pattern(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
+_NUMPYS_FIRST = pattern(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\](_multiarray_umath|multiarray\.py$))")
+_NUMPY_ITSELF = pattern(r"[/\\]numpy[/\\]__init__\.py$")
 # Libraries that every import of torch loads.
-_CORE = re.compile(r"[/\\]torch[/\\](lib[/\\](lib)?(c10|shm|torch|torch_cpu|torch_python)\.(so|dylib|dll)|_C\.)")
+_CORE = pattern(r"[/\\]torch[/\\](lib[/\\](lib)?(c10|shm|torch|torch_cpu|torch_python)\.(so|dylib|dll)|_C\.)")
 # Libraries of torchaudio that only some calls open, and the module that wraps its library; it may be absent.
-_OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
-_DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
+_OPTIONAL = pattern(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
+_DISPENSABLE = pattern(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
 
 
 @rule("TL601", "TL602", "TL607")

@@ -14,6 +14,7 @@ from torchlock.check.opened_later import places_of
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.knowledge.registry import rule
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,17 +28,17 @@ USERS = {
     "ctranslate2": ("ctranslate2", "faster_whisper", "whisperx", "whisper_s2t"),
     "onnxruntime-gpu": ("onnxruntime",),
 }
-_LIBRARY = re.compile(
+_LIBRARY = pattern(
     r"(?P<linux>lib(?:cublas(?:Lt)?|cudnn(?:_\w{1,40})?|cufft|curand|cudart)\.so\.\d{1,3}(?:\.0)?)(?!\.?\d)"
     r"|(?P<windows>(?:cublas(?:Lt)?64|cudnn(?:_\w{1,40}?)?64|cufft64|cudart64)_\d{1,3}\.dll|zlibwapi\.dll)"
 )
 # A library of onnxruntime that Windows does not load: it does not say which one of CUDA is missing.
-_PROVIDER = re.compile(r"onnxruntime_providers_(?:cuda|tensorrt)\.dll")
+_PROVIDER = pattern(r"onnxruntime_providers_(?:cuda|tensorrt)\.dll")
 # The parts of cuDNN 8 for Windows need zlib under this name, which neither cuDNN nor Windows contains.
 ZLIB = "zlibwapi.dll"
-_OF_CUDNN_8 = re.compile(r"cudnn_\w{1,40}64_8\.dll|zlibwapi\.dll", re.IGNORECASE)
+_OF_CUDNN_8 = pattern(r"cudnn_\w{1,40}64_8\.dll|zlibwapi\.dll", re.IGNORECASE)
 # A line of cuDNN without a library: the part that has the function.
-_SYMBOL = re.compile(r"Cannot load symbol cudnn(\w{1,80})")
+_SYMBOL = pattern(r"Cannot load symbol cudnn(\w{1,80})")
 _PARTS = (("Convolution", "cnn"), ("Backend", "graph"), ("RNN", "adv"), ("Attn", "adv"))
 
 

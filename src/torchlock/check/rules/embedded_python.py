@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-_NAME = re.compile(r"python(3\d{0,2})?t?\._pth", re.IGNORECASE)
+_NAME = pattern(r"python(3\d{0,2})?t?\._pth", re.IGNORECASE)
 _LARGEST = 64 << 10
 
 

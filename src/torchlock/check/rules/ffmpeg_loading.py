@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from torchlock.inspect.host import ffmpeg_files
 from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding, Remedy
     from torchlock.inspect.loading.imports import Attempt
 
-_NOT_LOADED = re.compile(
+_NOT_LOADED = pattern(
     r"Library not loaded: ['\"]?(?P<name>[^\s'\"]{1,300})['\"]?\s{1,20}"
     r"Referenced from: (?:<[\w-]{1,64}> )?['\"]?(?P<path>/[^'\"\n]{1,400}?\.dylib)"
 )
-_PACKAGES = re.compile(r"/(?:site|dist)-packages/")
+_PACKAGES = pattern(r"/(?:site|dist)-packages/")
 
 
 @rule("TL610")

@@ -19,6 +19,7 @@ from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import MEMBERS
+from torchlock.patterns import pattern
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.modules import ModuleCopy
 
-_PYTHON_DLL = re.compile(r"python(\d)(\d{1,2})\.dll", re.IGNORECASE)
+_PYTHON_DLL = pattern(r"python(\d)(\d{1,2})\.dll", re.IGNORECASE)
 _FOLDERS = ("", "lib", "torio/lib")
 # One library usually represents all of a wheel. A few more are read to find mixed wheels.
 _ASKED = 12

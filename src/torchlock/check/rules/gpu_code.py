@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
@@ -15,6 +14,7 @@ from torchlock.inspect.library import is_library
 from torchlock.knowledge import accelerators, gpus
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.registry import rule
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 # libtorch_python is 30 MB; it contains the list of architectures as a string.
 _LARGEST = 256 << 20
-_FLAGS = re.compile(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-z]?)+")
+_FLAGS = pattern(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-z]?)+")
 # Variables that hide some GPUs, and the one that makes a ROCm build run code for another GPU.
 _HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
 _OVERRIDING = "HSA_OVERRIDE_GFX_VERSION"
 _NO_KERNEL = "RuntimeError: CUDA error: no kernel image is available for execution on the device"
-_WARNED = re.compile(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not compatible")
+_WARNED = pattern(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not compatible")
 
 
 class _Code(NamedTuple):

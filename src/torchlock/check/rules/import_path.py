@@ -12,6 +12,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CORE, FAMILY, MEMBERS, STACK
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
 
 # Import lines of tools that only change where their own modules are searched for.
-_HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
+_HOOK = pattern(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 # The folder of packages that users install for themselves (``pip install --user``), beside that of the Python.
-OF_USER = re.compile(
+OF_USER = pattern(
     r"/\.local/lib/python3\.\d+t?/site-packages$|/AppData/Roaming/Python/Python3\d+/site-packages$"
     r"|/Library/Python/3\.\d+/lib/python/site-packages$"
 )

@@ -37,6 +37,7 @@ from torchlock.knowledge.exported import exported_in, is_exported_by
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -401,7 +402,7 @@ def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:
     return "operator" in demangled(symbol), is_hard, not is_torchs_symbol(symbol), len(symbol)
 
 
-_CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
+_CUDA = pattern(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
 
 
 def unmet_versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:

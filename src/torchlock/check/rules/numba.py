@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -12,6 +11,7 @@ from torchlock.check import known_wheels as wheels
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 1 << 20
 # The limits in the source of numba.
-_LIMITS = re.compile(r"numpy_version ([<>]) \((\d{1,2}), (\d{1,3})\)")
+_LIMITS = pattern(r"numpy_version ([<>]) \((\d{1,2}), (\d{1,3})\)")
 
 
 @rule("TL109")

@@ -14,6 +14,7 @@ from torchlock.finding import Remedy, Strength
 from torchlock.inspect.library import is_library
 from torchlock.inspect.record import read_record
 from torchlock.knowledge.registry import rule
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 _CUDNN = "backends/cudnn/__init__.py"
 # The comparison in the source of torch, from cuDNN 7 on.
-_COMPARES = re.compile(rb"runtime_minor >= compile_minor")
+_COMPARES = pattern(rb"runtime_minor >= compile_minor")
 # What torch prints if it finds another cuDNN than it was compiled for.
-_INCOMPATIBLE = re.compile(
+_INCOMPATIBLE = pattern(
     r"compiled\s+against \((\d{1,3}(?:, \d{1,3})*)\) but (?:found runtime version|linked against) "
     r"\((\d{1,3}(?:, \d{1,3})*)\)"
 )

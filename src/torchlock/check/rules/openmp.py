@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
-_RUNTIME = re.compile(r"lib(iomp5md\.dll|iomp5\.dylib|omp\.dylib)")
+_RUNTIME = pattern(r"lib(iomp5md\.dll|iomp5\.dylib|omp\.dylib)")
 _INSIDE = ("", "lib", ".dylibs")
 _MOST = 2000
 _MOST_READ = 300
 _OWN = "libomp.dylib"
 _BREWS = ("/opt/homebrew/", "/usr/local/", "/opt/local/")
-_SAYS = re.compile(r"Error #15: Initializing ([\w.-]{3,60}), but found ([\w.-]{3,60}) already")
+_SAYS = pattern(r"Error #15: Initializing ([\w.-]{3,60}), but found ([\w.-]{3,60}) already")
 _REMEDY = Remedy(
     "Install these packages all with pip or all with conda, or keep one copy. "
     "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."

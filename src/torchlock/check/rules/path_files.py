@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.deletion import file_deletion
@@ -11,6 +10,7 @@ from torchlock.finding import Remedy, Strength
 from torchlock.inspect.pth import passes_over_hidden
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _LARGEST = 1 << 20
-_OF_SITE = re.compile(r"Failed to import the site module")
-_NOT_DECODED = re.compile(
-    r"UnicodeDecodeError: .{1,40} codec can't decode byte 0x[0-9a-f]{2} in position \d{1,7}.*"
-)
+_OF_SITE = pattern(r"Failed to import the site module")
+_NOT_DECODED = pattern(r"UnicodeDecodeError: .{1,40} codec can't decode byte 0x[0-9a-f]{2} in position \d{1,7}.*")
 _OF_MACOS = (
     "macOS writes such files beside others on volumes that keep no attributes (exFAT, network shares, archives)"
 )

@@ -13,6 +13,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import family_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
@@ -35,15 +36,15 @@ _UNDEFINED = (
     ),
 )
 
-_OTHER_RELEASE = re.compile(
+_OTHER_RELEASE = pattern(
     r"symbol (?P<symbol>\w{1,200}),? version (?P<version>[\w.+-]{1,80}) not defined in file "
     r"(?P<file>[\w.+-]{1,80}) with link time reference"
 )
 # The same in later releases of glibc, with the name of the library as the version of its symbols.
-_LACKED_VERSION = re.compile(
+_LACKED_VERSION = pattern(
     r"\.so[\w.]{0,40}: undefined symbol: (?P<symbol>\w{1,300}), version (?P<file>lib[\w.+-]{1,60}\.so[\w.]{0,20})"
 )
-_USER = re.compile(r"([\w./+-]{1,300}\.so[\w.]{0,40}): (?:undefined )?symbol")
+_USER = pattern(r"([\w./+-]{1,300}\.so[\w.]{0,40}): (?:undefined )?symbol")
 _FIRST_COPY = "the loader takes the first copy that it finds, usually in a folder of LD_LIBRARY_PATH or ldconfig"
 
 

@@ -11,6 +11,7 @@ from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _PLIST = "/System/Library/CoreServices/SystemVersion.plist"
-_PRODUCT = re.compile(r"<key>ProductVersion</key>\s{0,20}<string>(\d{1,2}(?:\.\d{1,2}){0,2})</string>")
+_PRODUCT = pattern(r"<key>ProductVersion</key>\s{0,20}<string>(\d{1,2}(?:\.\d{1,2}){0,2})</string>")
 _LARGEST = 1 << 16
 # Every macOS from 11 on says this to a program that was linked for an earlier one.
 _OF_COMPATIBILITY = (10, 16)

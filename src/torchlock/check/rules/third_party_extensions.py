@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.cxx_symbols import BECAUSE_OF_ABI, other_abi
@@ -17,6 +16,7 @@ from torchlock.inspect.loading.names_of_torch import is_of_cuda, is_of_cuda_buil
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import projects
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +102,8 @@ def _is_torchs(context: CheckContext, symbol: str) -> bool:
 _ENDS = ": import torch ends with it"
 _ANOTHER = "it was built for another release of torch"
 # Authors name the torch of a build in its version: k2 1.24.4+cuda12.1.torch2.1.2.
-_SHORT = re.compile(r"pt([12])(\d{1,2})(?=cpu|cu\d)")  # torch_scatter 2.1.2+pt25cu124
-_LABEL = re.compile(r"torch(\d\.\d{1,2}(?:\.\d{1,2})?)")
+_SHORT = pattern(r"pt([12])(\d{1,2})(?=cpu|cu\d)")  # torch_scatter 2.1.2+pt25cu124
+_LABEL = pattern(r"torch(\d\.\d{1,2}(?:\.\d{1,2})?)")
 
 
 def _and_more(names: list[str]) -> str:

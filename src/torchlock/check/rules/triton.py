@@ -9,6 +9,7 @@ from torchlock.check.context import dependencies_of
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 # Lines of other packages may have the same form: "No module named 'peculiar.inner'".
-_NAMED = re.compile(r"triton", re.IGNORECASE)
+_NAMED = pattern(r"triton", re.IGNORECASE)
 # The process found a triton, and not this part of it.
-_OF_PART = re.compile(r"cannot import name .{1,60} from .triton\b|No module named .?triton\.")
+_OF_PART = pattern(r"cannot import name .{1,60} from .triton\b|No module named .?triton\.")
 # The names of the package, by platform and build.
 _NAMES = ("triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows", "pytorch-triton-xpu", "triton-rocm")
 

@@ -17,6 +17,7 @@ from torchlock.inspect.loading.imports import Attempt
 from torchlock.inspect.loading.outcome import NotExamined
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.indexes import page_of
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 # Other packages contain copies of these for themselves; installing them on the machine is the remedy.
-_OF_RUNTIME = re.compile(r"vcruntime|msvcp|concrt|vcomp|libomp", re.IGNORECASE)
-_OF_AMD = re.compile(r"hip|roc|amdhip|amd_comgr", re.IGNORECASE)
+_OF_RUNTIME = pattern(r"vcruntime|msvcp|concrt|vcomp|libomp", re.IGNORECASE)
+_OF_AMD = pattern(r"hip|roc|amdhip|amd_comgr", re.IGNORECASE)
 _DRIVER = "nvcuda.dll"
 # More DLLs than a package of the stack has in one folder.
 _MOST = 200

@@ -12,6 +12,7 @@ from torchlock.inspect.dll_version import version_of_dll
 from torchlock.inspect.record import Record, read_record
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _DLL = "msvcp140.dll"
 _NEEDED = (14, 40)
 _SINCE = ">=2.9"
-_MODULE = re.compile(r"DLL load failed while importing (?P<name>\w{1,100})")
+_MODULE = pattern(r"DLL load failed while importing (?P<name>\w{1,100})")
 
 
 @rule("TL618")

@@ -22,6 +22,7 @@ from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, cuda_check_of
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 from torchlock.standards.dependency import readable_specifier
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from torchlock.knowledge.proofs import Cell
 
 # The call in the source that compares CUDA versions at import, and not a comment.
-_CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
-_CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)")
+_CALL = pattern(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
+_CUDA = pattern(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)")
 # A conflict makes the import of these fail; of the other members only some calls fail.
 _ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_NAME = re.compile(r"([0-9]{1,6})")
+from torchlock.patterns import pattern
+
+_NAME = pattern(r"([0-9]{1,6})")
 # The operators that have names of their own, in the Itanium ABI and in Microsoft's.
 _OPERATORS = {
     code: f"operator{sign}"
@@ -68,7 +70,7 @@ _TYPES = {
     "i": "int", "j": "unsigned int", "l": "long", "m": "unsigned long", "x": "long long",
     "y": "unsigned long long", "f": "float", "d": "double",
 }  # fmt: skip
-_PLAIN = re.compile(r"E((?:P?K?[bcahstijlmxyfd]){1,12}|v)$")
+_PLAIN = pattern(r"E((?:P?K?[bcahstijlmxyfd]){1,12}|v)$")
 
 
 def signature(symbol: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from torchlock.inspect.binaries.elf_tables import section_table
 from torchlock.inspect.binaries.raw import Broken, Raw
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAME = re.compile(rb"\0(lib[A-Za-z][\w-]{0,80}\.so(?:\.\d{1,4}){0,3})(?=\0)")
+_NAME = pattern(rb"\0(lib[A-Za-z][\w-]{0,80}\.so(?:\.\d{1,4}){0,3})(?=\0)")
 _CONSTANTS = ".rodata"
 # The constants of a real library take less than 2 MB. A file without a table of sections is read as a whole.
 _LARGEST = 16 << 20

@@ -12,7 +12,6 @@ library that is not found may exist on that machine: the outcome says so.
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from torchlock.inspect.loading.outcome import (
     without_symbols,
 )
 from torchlock.inspect.loading.process import MOST_LIBRARIES, MOST_LOOKS, LoaderProcess
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 from torchlock.runtime.files import Unreadable
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _FORMATS = {"macos": "macho", "windows": "pe"}
 # Libraries of every Windows 10 that the wheels of the stack import (their import tables, 2026-11-28), and those of
 # Python, with the C runtime. The C++ runtime (msvcp140) and OpenMP are in neither.
-_OF_WINDOWS = re.compile(
+_OF_WINDOWS = pattern(
     r"(api-ms-win-.*|ext-ms-.*|kernel32|kernelbase|ntdll|user32|gdi32|advapi32|shell32|shlwapi|ole32|oleaut32|rpcrt4"
     r"|ws2_32|wsock32|mswsock|iphlpapi|dbghelp|imagehlp|psapi|powrprof|userenv|version|winmm|bcrypt|bcryptprimitives"
     r"|ncrypt|crypt32|wintrust|secur32|setupapi|cfgmgr32|imm32|comdlg32|comctl32|msvcrt|ucrtbase|normaliz|synchronization"
@@ -54,7 +54,7 @@ _OF_MACOS = ("/usr/lib/", "/System/Library/")
 _PROGRAM, _LOADER = "@executable_path/", "@loader_path/"
 _PYTHONS = ("python3", "python")
 # The folders that dyld always searches: it searches /usr/lib last.
-_LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
+_LAST_OF_MACOS = pattern(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 # Libraries in the wheels of torch for Windows and macOS that no other program has.
 _OF_TORCH = ("torch.", "torch_", "c10.", "c10_", "caffe2_", "fbgemm.", "asmjit.", "shm.")
 

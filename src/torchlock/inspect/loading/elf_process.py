@@ -23,6 +23,7 @@ from torchlock.inspect.loading.outcome import (
     without_symbols,
 )
 from torchlock.inspect.loading.process import MOST_LIBRARIES, MOST_LOOKS, LoaderProcess
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 from torchlock.runtime.files import Unreadable
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.root import Root
 
 # The C library, the compiler's run-time libraries and the loader: every machine that runs programs has them.
-_OF_EVERY_MACHINE = re.compile(
+_OF_EVERY_MACHINE = pattern(
     r"(lib(c|m|mvec|dl|rt|pthread|util|resolv|nsl|anl|crypt|stdc\+\+|gcc_s|z)|ld-linux.*|ld64)\.so(\.|$)"
 )
 # Why such a library is unknown in a tree without a loader: only a part of a machine, or one such as NixOS.
@@ -48,8 +49,8 @@ _STACK_SINCE, _ALIGNED_BEFORE = (2, 41), (2, 35)
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
 # The C interfaces of NVIDIA's libraries: each has its prefix, and at most one symbol version, its own name.
 _FAMILIES = "nccl|nvJitLink|cusparseLt|cusparse|cublasLt|cublas|cudnn|cufft|cusolver|curand|nvrtc"
-_OF_NVIDIA = re.compile(rf"_*({_FAMILIES})(?=[A-Z])")
-_NAMED_BY_NVIDIA = re.compile(rf"lib(?:{_FAMILIES})\.so")
+_OF_NVIDIA = pattern(rf"_*({_FAMILIES})(?=[A-Z])")
+_NAMED_BY_NVIDIA = pattern(rf"lib(?:{_FAMILIES})\.so")
 
 
 class _Library(NamedTuple):

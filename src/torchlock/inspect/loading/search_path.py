@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.loading.root import Root
+from torchlock.patterns import pattern
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ _OF_HOME = ("homebrew", ".homebrew", ".brew")
 # No path of an installation is longer.
 _LONGEST = 1000
 # Homebrew's formula for Python has "-Wl,-rpath,HOMEBREW_PREFIX/lib" in its linker flags.
-_PYTHON_OF_HOMEBREW = re.compile(
+_PYTHON_OF_HOMEBREW = pattern(
     r"(/opt/homebrew|/usr/local|/.+/\.?(?:home)?brew)/(?:opt|Cellar|Frameworks)/.*python", re.I
 )
 # Pythons whose LC_RPATH names no folder of Homebrew: those of conda, uv, python.org and Apple. Those of pyenv and
 # asdf are of neither kind: their python-build leads to Homebrew's folder if it finds Homebrew outside /usr/local.
-_OTHER_PYTHON = re.compile(
+_OTHER_PYTHON = pattern(
     r"conda|miniforge|mambaforge|mamba|/uv/python/|^/Library/(?:Frameworks/Python|Developer)|^/Applications/Xcode|^/usr$"
 )
-_OF_APPLE = re.compile(r"^/usr$|^/Library/Developer|^/Applications/Xcode|^/System/")
+_OF_APPLE = pattern(r"^/usr$|^/Library/Developer|^/Applications/Xcode|^/System/")
 # The limit on homes and folders of formulas that are looked at.
 _FOLDERS = 50
 # Formulas whose folder is not linked into Homebrew's lib, and ports with a folder of their own.
-_KEG = re.compile(r"(ffmpeg|sox|libsndfile)([@_-].*|\d*)")
+_KEG = pattern(r"(ffmpeg|sox|libsndfile)([@_-].*|\d*)")
 
 
 class LibraryFolder(NamedTuple):
