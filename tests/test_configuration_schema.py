@@ -108,7 +108,7 @@ def test_the_tables_of_targets_agree(
     accepted = main(["lock", "six", "--offline", "--no-hashes", "--dry-run"]) != 2
     said = capsys.readouterr().err
     assert accepted is valid([table], PROJECT["properties"]["target"], PROJECT), said
-    assert accepted or said.startswith("error: torchlock.toml:1: [[target]]: ")
+    assert accepted or re.match(r"error: torchlock\.toml:[123]: \[\[target\]\]: ", said)
 
 
 def test_each_key_has_a_description() -> None:

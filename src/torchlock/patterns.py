@@ -21,8 +21,7 @@ class Later:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "_source" not in self.__dict__:
             raise AttributeError(name)
-        text, flags = self._source
-        value = getattr(re.compile(text, flags), name)
+        value = getattr(re.compile(*self._source), name)
         setattr(self, name, value)
         return value
 

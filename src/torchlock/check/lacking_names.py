@@ -176,7 +176,7 @@ def owner_of(context: CheckContext, caller: Frame | None) -> str:
     if context.copy(top) is not None:
         return top
     found = next(iter(sorted(owners_of(context, [path]))), "")
-    # A file that this release does not have is of a package all the same whose folder has the name of a project.
+    # A file that this release does not have still belongs to the package whose folder has the name of a project.
     name = canonicalize_name(top)
     return found or (name if context.installed.get(name) is not None else "")
 

@@ -244,7 +244,7 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
 
     for name in story.packages:
         pin = pins[name]
-        pinned = NamedVersion(name, Version(pin.version), build=pin.build or None)
+        pinned = NamedVersion(name, Version(pin.version), build=None if pin.build == "" else pin.build)
         for statement in matrix.statements_for(pinned, target):
             needs = [substitute_cuda(each, pinned.build) for each in statement.needs if _is_told(each.name, story)]
             if needs:

@@ -34,7 +34,7 @@ class Order(NamedTuple):
 class Plan(NamedTuple):
     """The files of the locks. ``packages`` are, for each lock, the files of its packages by their number.
 
-    ``warnings`` say which targets a lock was not made for, if installers take it there all the same.
+    ``warnings`` say which targets a lock was not made for, although installers take it there.
     """
 
     locks: Sequence[LockFile]

@@ -147,7 +147,7 @@ class Cache:
 
 
 def _content(path: str) -> bytes:
-    """The content of an entry. Raises OSError if there is none, ValueError if it is no file or too long."""
+    """The content of an entry. Raises OSError if there is none, ValueError if it is not a file or too long."""
     status = os.stat(path)  # before it is opened: a pipe would wait for a writer
     if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
         raise ValueError(path)

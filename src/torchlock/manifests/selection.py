@@ -80,7 +80,7 @@ class _Selection:
         asked += [item.scope for item in declared.values()] if all_extras else []
         asked += [self._known("dependency group", group, self._document.groups) for group in groups]
         grouped = [item.scope for item in self._document.groups.values()] if all_groups else []
-        asked += [scope for scope in grouped if _is_part(scope)]  # another environment is no part of the project
+        asked += [scope for scope in grouped if _is_part(scope)]  # another environment is not part of the project
         rest = [] if any(scope.startswith("alone:") for scope in asked) else [""]
         return list(dict.fromkeys([*rest, *asked]))
 

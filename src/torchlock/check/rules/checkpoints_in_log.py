@@ -56,7 +56,7 @@ def _not_pickled(byte: int) -> str:
     if byte in _NO_MODEL:
         return _NO_MODEL[byte]
     codes = {ord(each.code) for each in pickletools.opcodes}
-    return "" if byte in codes or byte > 255 else f"it has the byte {byte}, which is no instruction of pickle"
+    return "" if byte in codes or byte > 255 else f"it has the byte {byte}, which is not an instruction of pickle"
 
 
 def _of_package(context: CheckContext, text: str, line: str) -> Finding:
