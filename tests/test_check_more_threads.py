@@ -53,6 +53,18 @@ def test_the_other_string_abi_is_named_with_the_wheel_for_it(ground: Ground) -> 
     assert "cxx11abiFALSE" in done.first.remedy
 
 
+@pytest.mark.sketched
+def test_beside_a_nightly_torch_a_package_is_compiled_again(ground: Ground) -> None:
+    """The advice was to install torch 2.7.0 or later, beside a torch 2.10."""
+    site = ground.linux(python="3.10")
+    ground.torch(site, "2.10.0.dev20250924+cu128")
+    log = f"ImportError: {_FLASH}: undefined symbol: {_NEW}"
+    done = ground.check(site, log=log, platform="linux-x86_64")
+    assert done.first.rule == "TL611"
+    assert "2.10.0.dev20250924 (CUDA 12.8) is installed" in done.first.message
+    assert done.first.remedy.startswith("Install that package for this pre-release")
+
+
 @pytest.mark.parametrize(
     ("byte", "shown"), [(118, "Git LFS"), (60, "web page"), (123, "JSON"), (7, "byte 7"), (149, ""), (99, "")]
 )

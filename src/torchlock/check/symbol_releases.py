@@ -38,7 +38,10 @@ def with_releases(context: CheckContext, symbol: str, library: str, meaning: Mea
         because += f"; or it was compiled with the {_ABI[own]}, and the torch that was loaded with the other one"
     look = f"{_fitting(known)} Or install that package for the torch that is loaded: {_AGAIN}"
     installed = _public(context)
-    if installed and is_exported_by(symbol, installed, platform):
+    if is_prerelease(context):
+        because = "the package was compiled for another torch: the C++ interface of pre-releases changes daily"
+        look = f"Install that package for this pre-release: {_AGAIN} Or take a final release of torch {known}."
+    elif installed and is_exported_by(symbol, installed, platform):
         look = (
             f"torch {installed} of the public index has it: look for a second torch on the import path, or a "
             "torch of another source (python -m pip list, python -m pip show -f torch)."
@@ -75,6 +78,12 @@ def lacked_by_installed(context: CheckContext, symbol: str, library: str) -> boo
     if not installed or not exported_in(symbol, platform):
         return None
     return not is_exported_by(symbol, installed, platform)
+
+
+def is_prerelease(context: CheckContext) -> bool:
+    """Whether the installed torch is a nightly or another pre-release: no table has its symbols."""
+    pin = context.pins.get("torch")
+    return pin is not None and not pin.unversioned and pin.version.is_prerelease
 
 
 _AGAIN = (

@@ -10,7 +10,7 @@ from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.loading import undefined_symbols
 from torchlock.check.stated_pairs import companion_of
 from torchlock.check.symbol_origins import meaning_of_undefined
-from torchlock.check.symbol_releases import lacked_by_installed, with_releases
+from torchlock.check.symbol_releases import is_prerelease, lacked_by_installed, with_releases
 from torchlock.check.verdict import explains
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.binaries.cxx_names import described
@@ -58,9 +58,9 @@ def of_other_releases(context: CheckContext, log: Log, found: Sequence[Finding])
     lacks = (
         lacked_by_installed(context, first.symbol, first.library) if first is not None and first.symbol else None
     )
-    if first is None or lacks is None:
+    if first is None or not first.symbol or (lacks is None and not is_prerelease(context)):
         return
-    meaning = meaning_of_undefined(first.symbol)
+    meaning = meaning_of_undefined(first.symbol) if is_torchs_symbol(first.symbol) or lacks is not None else None
     if meaning is None or looked_up(context, log) is not None or companion_of(first.text, first.library):
         return
     meaning = with_releases(context, first.symbol, first.library, meaning)
@@ -68,7 +68,7 @@ def of_other_releases(context: CheckContext, log: Log, found: Sequence[Finding])
         "TL611",
         "warning",
         f"{first.library or 'a library'} of the log uses {meaning.what}, and {context.named('torch')} is installed"
-        f"{'' if lacks else ', so the process of the log loaded another torch'}",
+        f"{', so the process of the log loaded another torch' if lacks is False else ''}",
         "torch",
         because=meaning.because,
         expected_error=first.text,
