@@ -170,7 +170,10 @@ def _called_how(node: ast.AST) -> tuple[str, int]:
 def _flags(node: ast.Call, at: int, module: ModuleType) -> int:
     given = [keyword.value for keyword in node.keywords if keyword.arg == "flags"]
     given += node.args[at : at + 1]
-    return int(_value(given[0], module)) if given else 0
+    try:
+        return int(_value(given[0], module)) if given else 0
+    except NameError:  # Those that a caller gives.
+        return 0
 
 
 def _values(node: ast.expr, module: ModuleType) -> list[Any]:
