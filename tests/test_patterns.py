@@ -85,12 +85,18 @@ GIVEN = {
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",
     ],
-    ("src/torchlock/manifests/detection.py", "fits: pattern"): lambda module: [
+    ("src/torchlock/manifests/detection.py", "fits: each"): lambda module: [
         pattern
         for row in module.FORMATS
         for content in row.contents
         for pattern in (content.pattern, content.too)
         if pattern
+    ],
+    ("src/torchlock/manifests/detection.py", "_refuse_no_list: sign"): lambda module: [
+        sign for sign, _ in module._INSTEAD
+    ],
+    ("src/torchlock/manifests/syntax/requirement.py", "_hint: mistake"): lambda module: [
+        mistake for mistake, _ in module._MISTAKES
     ],
     ("scripts/compiling/images.py", "_pattern: text"): lambda module: [],
     ("src/torchlock/knowledge/images.py", "image_of: family['names']"): lambda module: [
@@ -178,7 +184,6 @@ BOUNDED = {
     "src/torchlock/knowledge/images.py: image_of": "the name of an image, of 800 characters (_LONGEST)",
     "src/torchlock/manifests/syntax/poetry_constraints.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
     "src/torchlock/inspect/module_names.py: _FROM": "4000 characters behind each 25",
-    "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",
     "src/torchlock/manifests/syntax/requirement.py: _hint": "a line of 500 characters (_LONG)",
 }
 

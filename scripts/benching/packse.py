@@ -166,6 +166,6 @@ def _difference(expected: dict[str, Any], code: int, lock: str) -> str:
         return "a lock, where none is expected" if code == 0 else "no lock, where one is expected"
     if code:
         return ""
-    pins = set(re.findall(r"^([a-z0-9-]+)(?:\[[^]]*\])?==([^\s;\\]+)", lock, re.MULTILINE))
+    pins = set(re.findall(r"^([a-z0-9-]{1,99})(?:\[[^]\n]{0,99}\])?==([^\s;\\]+)", lock, re.MULTILINE))
     lacking = sorted(set(expected.get("packages", {}).items()) - pins)
     return f"no {', '.join('=='.join(each) for each in lacking)}, but {sorted(pins)}" if lacking else ""

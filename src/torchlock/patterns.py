@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from typing import Any, AnyStr
 
 
-_compile = re.compile
-
-
 class Later:
     """What ``pattern`` returns: it has the methods of ``re.Pattern``, bound at their first use."""
 
@@ -24,7 +21,8 @@ class Later:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "_source" not in self.__dict__:
             raise AttributeError(name)
-        value = getattr(_compile(*self._source), name)
+        text, flags = self._source
+        value = getattr(re.compile(text, flags), name)
         setattr(self, name, value)
         return value
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.library_origins import Meaning
 
-_NAMES = re.compile(r"_{1,2}ZN?K?((?:\d{1,3}\w{1,80}?)+E)")
+_MANGLED = re.compile(r"_{1,2}ZN?K?")
+_LENGTH = re.compile(r"\d{1,3}")
 _MOST_FORMS = 4
 # Source: GCC, "Dual ABI" of libstdc++.
 _ABI = {
@@ -103,12 +104,24 @@ def _fitting(known: str) -> str:
 
 def _others(symbol: str, platform: str) -> str:
     """The other forms of a function, with the releases that have each; "" if none is known."""
-    names = _NAMES.match(symbol)
-    found = forms_of(names[1], platform) if names is not None and is_form(symbol) else []
+    names = _nested_names(symbol)
+    found = forms_of(names, platform) if names and is_form(symbol) else []
     mine = [
         (each, known) for each, known in found if known and each != symbol and demangled(each) == demangled(symbol)
     ]
     return ", ".join(f"{signature(each)} {known}" for each, known in mine[:_MOST_FORMS])
+
+
+def _nested_names(symbol: str) -> str:
+    """The nested name in a mangled symbol, as in ``3c104cuda9SetDeviceE``; "" if it has none.
+
+    Each name follows its length (Itanium C++ ABI, 5.1.2).
+    """
+    mangled = _MANGLED.match(symbol)
+    start = at = mangled.end() if mangled else 0
+    while length := _LENGTH.match(symbol, at):
+        at = length.end() + int(length[0])
+    return symbol[start : at + 1] if at > start and symbol[at : at + 1] == "E" else ""
 
 
 def _platform(context: CheckContext, library: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -139,8 +138,11 @@ def one_spelling(version: str) -> str:
         parsed = Version(version)
     except InvalidVersion:
         return version
-    release = ".".join(map(str, parsed.release))
-    return str(parsed).replace(release, re.sub(r"(?:\.0)+$", "", release), 1)
+    release = parsed.release
+    shortened = release[:1]
+    for count, part in enumerate(release, 1):
+        shortened = release[:count] if part else shortened
+    return str(parsed).replace(".".join(map(str, release)), ".".join(map(str, shortened)), 1)
 
 
 def _direction(old: tuple[PinnedPackage, ...], new: tuple[PinnedPackage, ...]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from functools import cache
 from typing import TYPE_CHECKING
+
+from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -19,7 +20,7 @@ _LONGEST = 255
 _MOST_TAGS = 2000
 # A name of a wheel that is valid if its version is: ASCII, with a name that needs no escape and plain tags.
 _TAGS = r"[a-zA-Z_]\w*(?:\.[a-zA-Z_]\w*){0,5}-\w+(?:\.\w+){0,5}-\w+(?:\.\w+){0,5}"
-_ORDINARY = rf"([a-zA-Z0-9]+(?:[._][a-zA-Z0-9]+)*)-([^-]+)-(?:[0-9][\w.]*-)?{_TAGS}\.whl"
+_ORDINARY = pattern(rf"([a-zA-Z0-9]+(?:[._][a-zA-Z0-9]+)*)-([^-]+)-(?:[0-9][\w.]*-)?{_TAGS}\.whl", re.ASCII)
 # Patterns as text: most runs do not need them compiled.
 _PLATFORM_TAG = r"(macosx|win|linux|manylinux\w{1,6})(?:_\d+_\d+)?_(x86_64|aarch64|amd64|arm64)"
 _PYTHON_TAGS = r"cp(\d)(\d{1,2})-(?:cp\d{2,3}(t)?m?u?|none)-"
@@ -73,13 +74,8 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
 
 def ordinary_wheel(filename: str) -> tuple[str, str] | None:
     """Name and version as the name of a wheel has them, if ``parse`` looks at nothing else; None to call it."""
-    match = _ordinary().fullmatch(filename)
+    match = _ORDINARY.fullmatch(filename)
     return (match[1], match[2]) if match else None
-
-
-@cache
-def _ordinary() -> re.Pattern[str]:
-    return re.compile(_ORDINARY, re.ASCII)
 
 
 def build_number(filename: str) -> tuple[int, str] | tuple[()]:
