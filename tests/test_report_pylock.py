@@ -9,49 +9,19 @@ import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 from packaging.tags import Tag
 
-from support.fixed_source import FixedSource
+from support.rendered_pylock import address, locked, rendered
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
-from torchlock.errors import InputError, UnknownPackage
-from torchlock.knowledge.releases import Catalogue
-from torchlock.knowledge.rules import Matrix
-from torchlock.lock import Lock, Options, lock
+from torchlock.errors import InputError
 from torchlock.lock.joined import join
 from torchlock.manifests.pins import read_pins
-from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.report import pylock_toml
-from torchlock.standards.index_file import File
-from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import Inputs, Origin
+from torchlock.target import Target
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-
-def locked(*requests: str, platform: str = "linux-x86_64") -> Lock:
-    catalogue = Catalogue()
-
-    def releases(name: str):
-        found = catalogue.releases(name)
-        if found is None:
-            raise UnknownPackage(name, name)
-        return found
-
-    inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
-    target = Target(PythonVersion.parse("3.12"), Platform.parse(platform))
-    result = lock(inputs, target, Options(), Matrix(), FixedSource(releases))
-    assert isinstance(result, Lock)
-    return result
-
-
-def address(name: str, file: File) -> str:
-    return f"https://files.example.org/{file.url}"
-
-
-def rendered(result: Lock) -> str:
-    return pylock_toml.render(result, address=address, command="torchlock lock", data_date="2026-11-23")
 
 
 def test_packaging_reads_back_what_was_locked() -> None:

@@ -7,8 +7,6 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.utils import canonicalize_name
-
 from torchlock.answers import Unknown
 from torchlock.check.relevance import owners_of
 from torchlock.inspect.machine import suffix_of
@@ -17,6 +15,7 @@ from torchlock.inspect.record import read_record
 from torchlock.inspect.source import LARGEST
 from torchlock.knowledge.names import history, is_module
 from torchlock.runtime import files
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -177,7 +176,7 @@ def owner_of(context: CheckContext, caller: Frame | None) -> str:
         return top
     found = next(iter(sorted(owners_of(context, [path]))), "")
     # A file that this release does not have still belongs to the package whose folder has the name of a project.
-    name = canonicalize_name(top)
+    name = normalise(top)
     return found or (name if context.installed.get(name) is not None else "")
 
 

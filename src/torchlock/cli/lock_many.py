@@ -254,8 +254,8 @@ class _Many:
         sources = [each.opened.runs.run(each.label).sources for each in members]
         options = dict.fromkeys(line for each in sources for line in each.option_lines)
         command = command_of(arguments.argv)
-        if len(file.cells) == 1:  # as if it were locked alone
-            inputs, system = self._common.inputs, members[0].opened.system
+        inputs, system, base = self._common.inputs, members[0].opened.system, members[0].lock.base
+        if len(file.cells) == 1 and base is None and system is None:  # as if it were locked alone
             text = render_one(members[0].lock, arguments, inputs, sources[0], system, matrix)
         elif arguments.emit:
             text = self._emitted(file, members, options)

@@ -45,7 +45,8 @@ class PlainRequirement:
 
     def __str__(self) -> str:
         extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""
-        return f"{self.name}{extras}{text_of_specifier(self)}"
+        marker = f"; {self.marker}" if self.marker else ""
+        return f"{self.name}{extras}{text_of_specifier(self)}{marker}"
 
     def __repr__(self) -> str:
         return f"<Requirement({str(self)!r})>"

@@ -55,6 +55,11 @@ def other_build(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     )
 
 
+def is_file_of_installed(context: CheckContext, file: str) -> bool:
+    """Whether an installed package has a file of this name."""
+    return any(_has(context, each.name, file) for each in context.installed.distributions)
+
+
 def is_of_other_build(context: CheckContext, log: Log) -> bool:
     """Whether the library that fails in a log is another copy of one that is installed here."""
     return _elsewhere(context, log) is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.loader_messages import LOADER_MANUALS
 from torchlock.check.log_symbols import looked_up
 from torchlock.check.rules.loading import undefined_symbols
+from torchlock.check.rules.other_builds_in_log import is_file_of_installed
 from torchlock.check.stated_pairs import companion_of
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.check.symbol_releases import is_prerelease, lacked_by_installed, with_releases
@@ -55,6 +56,8 @@ def undefined(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
 def of_other_releases(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A symbol that only some releases of torch have; the library that the log names is not here."""
     first = log.first
+    if first is None or not first.library or is_file_of_installed(context, os.path.basename(first.library)):
+        return
     lacks = (
         lacked_by_installed(context, first.symbol, first.library) if first is not None and first.symbol else None
     )
