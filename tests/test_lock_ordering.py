@@ -43,7 +43,7 @@ def by_packaging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]
         forget()
         monkeypatch.setattr(ordering, "key_of", lambda version: None)
         monkeypatch.setattr(ordering, "clauses_of", lambda specifier: None)
-        monkeypatch.setattr("test_scenarios_lock.MATRIX", Matrix())
+        monkeypatch.setattr("support.scenario_locks.MATRIX", Matrix())
 
     yield change
     monkeypatch.undo()
