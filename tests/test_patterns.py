@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 
+from support.amount import THOROUGH
 from support.regex.found import uses
 from support.regex.growth import slow
 from support.regex.steps import Matcher
@@ -158,6 +159,10 @@ HOW = {
         "the first that does not match ends the reading",
     ),
     "src/torchlock/manifests/syntax/installer_platforms.py: _PATTERNS": ("fullmatch", "on the value of an option"),
+    "src/torchlock/manifests/syntax/markers.py: _TOKEN": (
+        "match",
+        "the first that does not match ends the reading",
+    ),
     "src/torchlock/manifests/syntax/shell.py: _SKIPPED": (
         "match",
         "always matches, and the reading goes on behind it",
@@ -184,6 +189,7 @@ BOUNDED = {
 }
 
 
+@pytest.mark.sampled
 def test_each_pattern_takes_steps_as_its_text_has_characters() -> None:
     found, unknown = uses(GIVEN)
     assert not unknown, "patterns made at run time: say in GIVEN what they can be"
@@ -198,7 +204,8 @@ def test_each_pattern_takes_steps_as_its_text_has_characters() -> None:
         elif grown:
             wrong.append(f"{use.where}: {use.pattern!r} ({how}) on {grown}")
     assert not wrong, "\n".join(wrong)
-    assert needed == HOW.keys() | BOUNDED.keys(), "a table of this test says more than is needed"
+    if THOROUGH:
+        assert needed == HOW.keys() | BOUNDED.keys(), "a table of this test says more than is needed"
     assert len(found) > 500
 
 

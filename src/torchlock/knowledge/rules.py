@@ -32,8 +32,8 @@ BUILD_CUDA = "build-cuda"
 HOST_PREFIX = "host-"
 # The global interpreter lock of the target's Python.
 GIL = "host-gil"
-# A pin of one final release, without trailing zeros.
-_EXACT = pattern(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
+# A pin of one final release.
+_EXACT = pattern(r"==(\d+(?:\.\d+)*)")
 # The prefix of the virtual package for "not both of these". A project name cannot have it.
 EXCLUSION = "!"
 
@@ -219,8 +219,8 @@ class Matrix:
             exact: dict[str, list[Statement]] = {}
             ranges: list[Statement] = []
             for statement in self.about(name):
-                version = _EXACT.fullmatch(statement.when.specifier)
-                (exact.setdefault(version[1], []) if version else ranges).append(statement)
+                pin = _EXACT.fullmatch(statement.when.specifier)
+                (exact.setdefault(without_trailing_zeros(pin[1]), []) if pin else ranges).append(statement)
             self._by_version[name] = exact, ranges
         return self._by_version[name]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _NAME = "[A-Za-z0-9](?:[A-Za-z0-9._-]{0,200}[A-Za-z0-9])?"
-_PLAIN = pattern(rf"({_NAME})[ ]*(?:\[[ ]*({_NAME}(?:[ ]*,[ ]*{_NAME})*)[ ]*\])?[ ]*({ORDINARY.pattern})?[ ]*")
+_PLAIN = pattern(rf"({_NAME})[ ]?(?:\[[ ]?({_NAME}(?:[ ]?,[ ]?{_NAME})*)[ ]?\])?[ ]?({ORDINARY.pattern})?[ ]?")
 
 
 class PlainRequirement:

@@ -52,9 +52,8 @@ def modules() -> Iterator[tuple[str, ModuleType, ast.Module]]:
     for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")]):
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
-        if "re" not in {
-            word for line in text.splitlines() if "import" in line for word in re.findall(r"\w+", line)
-        }:
+        imported = {word for line in text.splitlines() if "import" in line for word in re.findall(r"\w+", line)}
+        if not imported & {"re", "patterns"}:
             continue
         yield name, _module(path), ast.parse(text)
 
@@ -133,7 +132,7 @@ def _called(
             continue
         assert isinstance(node, ast.Call)
         where = f"{path}: {function or names.get(id(node), f'line {node.lineno}')}"
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
+        if not isinstance(node.func, ast.Attribute) or node.func.attr == "compile":
             how = ways.get(names.get(id(node), ""), "all")
         flags = _flags(node, flags_at, module)
         patterns = _values(node.args[0], module)
@@ -161,7 +160,11 @@ def _walk(node: ast.AST, function: str) -> Iterator[tuple[ast.AST, str]]:
 
 
 def _called_how(node: ast.AST) -> tuple[str, int]:
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+    if not isinstance(node, ast.Call) or not node.args:
+        return "", 0
+    if isinstance(node.func, ast.Name) and node.func.id == "pattern":
+        return _CALLS["compile"]
+    if not isinstance(node.func, ast.Attribute):
         return "", 0
     of_re = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
     return _CALLS.get(node.func.attr, ("", 0)) if of_re else ("", 0)

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 if sys.version_info >= (3, 11):
@@ -202,6 +203,7 @@ def _in_class(operator: str, value: Any, flags: int, letter: str) -> bool:
     return False
 
 
+@cache
 def in_category(category: str, flags: int, letter: str) -> bool:
     """Whether a letter is a digit, a space or of a word."""
     plain = bool(flags & _ASCII) or not flags & _UNICODE
