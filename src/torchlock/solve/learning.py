@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Problem
 
 _FIRST_LIMIT = 32
+# So many nogoods of more than so many terms are kept: each change of a package looks at those that watch it, so
+# that without a bound 8,000 conflicts cost twenty times 2,000.
+_KEPT, _SHORT = 500, 3
 # An identifier is contested if it took part in at least this share of the conflicts of the most contested one.
 _CONTESTED = 0.05
 
@@ -56,6 +59,7 @@ class Search:
         self._owners: dict[str, dict[str, None]] = {}
         self._watched: dict[str, list[Nogood]] = {}
         self._watches: dict[int, list[str]] = {}
+        self._long: list[Nogood] = []
         self._counts: dict[str, int] = {}
         self._heap: list[tuple[int, int, str]] = []
         self._changed: dict[str, None] = {}
@@ -96,6 +100,7 @@ class Search:
                 limit = limit * 3 // 2
                 until = self.conflicts + limit
                 self._back_to(len(fixed))
+                self._forget()
             level = self._values.level
             identifier, mask = fixed[level] if level < len(fixed) else self._next()
             if not identifier:
@@ -266,7 +271,20 @@ class Search:
             self._watches[id(nogood)] = [identifier, other]
             for name in (identifier, other):
                 self._watched.setdefault(name, []).append(nogood)
+            if len(nogood.terms) > _SHORT:
+                self._long.append(nogood)
         self._remove(identifier, ~nogood.terms[identifier], nogood)
+
+    def _forget(self) -> None:
+        """Forget the oldest long nogoods; what follows from them can be derived again."""
+        if len(self._long) < 2 * _KEPT:
+            return
+        forgotten = {id(nogood) for nogood in self._long[:-_KEPT]}
+        del self._long[:-_KEPT]
+        for name, watching in self._watched.items():
+            self._watched[name] = [nogood for nogood in watching if id(nogood) not in forgotten]
+        for each in forgotten:
+            del self._watches[each]
 
     def _since(self, nogood: Nogood) -> Callable[[str], int]:
         return lambda name: self._values.satisfied_at(name, nogood.terms[name])
