@@ -80,6 +80,15 @@ def _selection(arguments: argparse.Namespace) -> Selection:
     )
 
 
+def _meant(name: str) -> str:
+    """The package that was probably meant, and those of the matrix."""
+    from difflib import get_close_matches
+
+    known = ("torch", *COMPANIONS)
+    near = [f"did you mean {each}? " for each in get_close_matches(name, known, 1)]
+    return f"{''.join(near)}it is about {', '.join(known)}"
+
+
 def _ranges(texts: Sequence[str]) -> dict[str, str]:
     """The packages that are named, each with its specifier set; ranges of one package are combined."""
     from torchlock.manifests.syntax.requirement import parse_requirement
@@ -91,8 +100,7 @@ def _ranges(texts: Sequence[str]) -> dict[str, str]:
         requirement = parse_requirement(text, Origin(None, None, text)).requirement
         name = normalise(requirement.name) if requirement is not None else ""
         if requirement is None or name not in ("torch", *COMPANIONS):
-            known = ", ".join(("torch", *COMPANIONS))
-            raise InputError(f"the matrix has no column for {text!r}", hint=f"it is about {known}")
+            raise InputError(f"the matrix is not about {text!r}", hint=_meant(name))
         if requirement.extras:
             extras = ",".join(sorted(requirement.extras))
             raise InputError(f"{text!r}: the matrix knows no extras", hint=f"leave [{extras}] out")

@@ -21,7 +21,7 @@ _AUDITED = re.compile(r": (?:error|warning|note) TL\d{3} |^  unreadable ", re.MU
 _CHECK = re.compile(r"(?:ok|error|warning|note): .+\n  in ")
 _CHECKED = re.compile(r"  |(?:error|warning|note) TL\d{3} |\d+ notes? |$")
 _MATRIX = re.compile(
-    r"(?:linux|macos|windows)-\w+(?:, Python 3\.\d+)?: releases that load with each torch\n"
+    r"(?:linux|macos|windows)-\w+(?:, Python 3\.\d+)?: releases (?:that|of which) [a-z ]{1,40} with each torch\n"
     r"|no cell of the matrix matches these filters\n"
     r"|package,version,build,torch,torch_build,platform,"
     r"|<!DOCTYPE html>[^\0]{0,500}<meta name=\"generator\" content=\"torchlock "
