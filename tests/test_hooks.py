@@ -127,7 +127,7 @@ LINUX = ["--python", "3.12", "--platform", "linux-x86_64"]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose input is partly in the catalogue, and partly on an index of this machine; its lock is new."""
+    """A project with a new lock, whose releases only an index of this machine has."""
     for name in [name for name in os.environ if name.startswith(("TORCHLOCK_", "PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
