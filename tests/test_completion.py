@@ -129,7 +129,7 @@ def test_bash_completes_a_value_after_an_equals_sign(script: dict[str, Path]) ->
     """bash splits the word there."""
     assert offered("bash", script["bash"], ["torchlock audit --format = j", "torchlock audit --format ="]) == [
         {"json"},
-        {"text", "json", "sarif", "github"},
+        {"text", "json", "sarif", "github", "gitlab", "junit", "markdown"},
     ]
 
 

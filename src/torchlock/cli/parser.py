@@ -175,6 +175,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     finder = Finder(Choice.of(argv, os.environ), os.environ)
     with_files = partial(_parsed, command, words)
     arguments = with_files(finder.files(current_folder()))
+    arguments.command = command
     arguments.run = partial(_run, command)
     arguments.argv = [*argv, *operands]
     arguments.finder = finder
