@@ -47,8 +47,8 @@ def values(option: argparse.Action) -> tuple[str, str]:
 
 
 def arguments(command: str) -> list[str]:
-    if command == "completion":
-        return [command, "bash"]
+    if command in ("completion", "schema"):
+        return [command, {"completion": "bash", "schema": "audit"}[command]]
     return [command, "torch"] if command in ("lock", "explain") else [command]
 
 

@@ -127,7 +127,7 @@ def test_powershell_offers_every_option_of_every_command() -> None:
 
 def test_bash_completes_a_value_after_an_equals_sign(script: dict[str, Path]) -> None:
     """bash splits the word there."""
-    assert offered("bash", script["bash"], ["torchlock audit --format = j", "torchlock audit --format ="]) == [
+    assert offered("bash", script["bash"], ["torchlock audit --format = js", "torchlock audit --format ="]) == [
         {"json"},
         {"text", "json", "sarif", "github", "gitlab", "junit", "markdown"},
     ]

@@ -33,6 +33,7 @@ SUMMARIES = {
     "data": "say how new the compatibility data are, and update them",
     "fetch": "bring every file of a lock into a folder, to install without a network",
     "config": "say where each setting comes from, and describe the configuration file",
+    "schema": "write the JSON schema of what a command prints with --json",
     "completion": "write a script that completes commands and options in a shell",
 }
 COMMANDS = tuple(SUMMARIES)
@@ -260,7 +261,7 @@ def is_option(name: str, value: object) -> bool:
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """Import and run a command. It is imported here so that --help and wrong use are fast."""
 
-    if command not in ("data", "fetch", "config", "completion"):
+    if command not in ("data", "fetch", "config", "completion", "schema"):
         _tell_of_update(command, console)
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
