@@ -68,7 +68,6 @@ class Command(NamedTuple):
 
     name: str
     summary: str
-    usage: str
     description: str
     epilog: str
     groups: tuple[Group, ...]
@@ -95,9 +94,8 @@ def interface() -> tuple[Command, ...]:
 
 
 def _command(name: str, summary: str, parser: argparse.ArgumentParser) -> Command:
-    usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
     groups = tuple(group for each in parser._action_groups if (group := _group(name, each)) is not None)
-    return Command(name, summary, usage, parser.description or "", parser.epilog or "", groups)
+    return Command(name, summary, parser.description or "", parser.epilog or "", groups)
 
 
 def _group(command: str, group: argparse._ArgumentGroup) -> Group | None:

@@ -1,7 +1,7 @@
 """The JSON schemas of the outputs for programs: one for each command with ``--json`` (draft 2020-12).
 
-They describe the outputs of this release exactly: a key that they do not name is refused. A later release may add keys
-(docs/json.md), and its schemas name them.
+They describe the outputs of this release exactly: a key that they do not name is refused. A later release may add
+keys (docs/json.md), and its schemas name them.
 """
 
 from __future__ import annotations
