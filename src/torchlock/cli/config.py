@@ -15,6 +15,7 @@ from torchlock.cli.exit_codes import OK
 from torchlock.cli.named_targets import all_targets
 from torchlock.cli.parser import COMMANDS, is_option, parser_of
 from torchlock.cli.streams import write_whole
+from torchlock.cli.wrong_use import unknown_command
 from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
@@ -88,7 +89,7 @@ def _check_usage(arguments: argparse.Namespace) -> None:
     if arguments.user:
         raise InputError("--user is about config schema, not about config show")
     if arguments.of is not None and arguments.of not in COMMANDS:
-        raise InputError(f"unknown command {arguments.of!r}", hint=f"the commands are {', '.join(COMMANDS)}")
+        raise unknown_command(arguments.of, COMMANDS)
     if arguments.file is not None and arguments.of != "audit":
         raise InputError(
             f"the settings of {arguments.of} do not depend on a file",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock.cli.config_files import NAMED_BY, current_folder
 from torchlock.errors import InputError, TorchlockError
 from torchlock.records import NamedTuple
+from torchlock.spelling import meant
 
 if TYPE_CHECKING:
     import argparse
@@ -253,11 +254,9 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
 
 
 def _unknown(file: ConfigFile, name: str, allowed: Sequence[str]) -> InputError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, allowed, 1, 0.8)
-    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(allowed))}"
-    return file.wrong(f": unknown option {name!r}", name, hint)
+    question = meant(name.replace("_", "-"), allowed)
+    hint = None if question else f"use one of {', '.join(sorted(allowed))}"
+    return file.wrong(f": unknown option {name!r}{question}", name, hint)
 
 
 def _hint(name: str, *, variable: bool) -> str:

@@ -41,7 +41,10 @@ def add_messages(parser: argparse.ArgumentParser) -> None:
         "-v", "--verbose", action="store_true", help="also show every step, and the notes of a report"
     )
     group.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto", help="use colours (default: auto)"
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="use colours; auto: on a terminal, and as NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE and CLICOLOR say (default: auto)",
     )
 
 
