@@ -19,6 +19,7 @@ from torchlock.cli.wrong_use import unknown_command
 from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,7 +135,16 @@ def _text(rows: Sequence[Row], files: Sequence[ConfigFile], arguments: argparse.
     ]
     widths = [min(max(len(line[column]) for line in lines), 40) for column in (0, 1, 2)]
     table = ["  ".join(map(str.ljust, line, [*widths, 0])).rstrip() for line in lines]
-    return "\n".join([*_files_text(files, arguments.finder.choice), "", *table]) + "\n"
+    return "\n".join([*_files_text(files, arguments.finder.choice), "", *table, "", _summary(rows)]) + "\n"
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """How many settings there are, and how many of them are not defaults."""
+    origins = {row.name: row.origin for row in rows}
+    files = sum(1 for origin in origins.values() if origin is not None and origin.file is not None)
+    variables = sum(1 for origin in origins.values() if origin is not None and origin.variable)
+    said = [f"{files} from files" if files else "", f"{variables} from variables" if variables else ""]
+    return summary_line(counted(len(origins), "setting"), *(said if any(said) else ["all are defaults"]))
 
 
 def _files_text(files: Sequence[ConfigFile], choice: Choice) -> Iterator[str]:

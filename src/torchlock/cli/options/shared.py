@@ -44,7 +44,8 @@ def add_messages(parser: argparse.ArgumentParser) -> None:
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="use colours; auto: on a terminal, and as NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE and CLICOLOR say (default: auto)",
+        help="use colours; auto: on a terminal, unless NO_COLOR or CLICOLOR=0 is set; always with FORCE_COLOR or "
+        "CLICOLOR_FORCE (default: auto)",
     )
 
 
