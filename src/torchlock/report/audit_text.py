@@ -62,9 +62,8 @@ def summary(report: Report, *, verbose: bool = False, done: str = "") -> str:
         parts.append(f"{counted(unjudged, 'thing')} could not be" + (" judged" if bad else ""))
     if len(notes) > unjudged:
         parts.append(counted(len(notes) - unjudged, "note"))
-    return summary_line(
-        files, f"{done}{parts[0]}", *parts[1:], hint="-v shows them" if notes and not verbose else ""
-    )
+    hint = "-v shows them" if notes and not verbose else ""
+    return summary_line(files, f"{done}{parts[0]}", *parts[1:], hint=hint)
 
 
 def file_has(file: FileReport, rule: str) -> bool:
