@@ -38,6 +38,17 @@ def meant(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     return question(begun if 0 < len(begun) <= _MOST else similar(name, begun or names, cutoff=cutoff))
 
 
+def is_one_letter_off(name: str, known: str) -> bool:
+    """Whether a name is a known one with one letter more, less, exchanged, or swapped with the next one."""
+    if name == known or abs(len(name) - len(known)) > 1:
+        return False
+    differing = (at for at, pair in enumerate(zip(name, known, strict=False)) if pair[0] != pair[1])
+    start = next(differing, min(len(name), len(known)))
+    own, other = name[start:], known[start:]
+    swapped = own[:2] == other[1::-1] and own[2:] == other[2:]
+    return swapped or own[1:] == other[1:] or own[1:] == other or own == other[1:]
+
+
 def question(names: Iterable[str]) -> str:
     """``; did you mean A, B or C?`` for names that are near; "" for none."""
     *first, last = [*names] or [""]

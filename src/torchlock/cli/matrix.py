@@ -9,6 +9,7 @@ from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.matrix.selection import COMPANIONS, EVERY, PUBLIC, Selection
 from torchlock.report.summary import counted, summary_line
+from torchlock.spelling import meant
 
 if TYPE_CHECKING:
     import argparse
@@ -100,7 +101,8 @@ def _ranges(texts: Sequence[str]) -> dict[str, str]:
         name = normalise(requirement.name) if requirement is not None else ""
         if requirement is None or name not in ("torch", *COMPANIONS):
             known = ", ".join(("torch", *COMPANIONS))
-            raise InputError(f"the matrix has no column for {text!r}", hint=f"it is about {known}")
+            near = meant(name, ("torch", *COMPANIONS))
+            raise InputError(f"the matrix has no column for {text!r}{near}", hint=f"it is about {known}")
         if requirement.extras:
             extras = ",".join(sorted(requirement.extras))
             raise InputError(f"{text!r}: the matrix knows no extras", hint=f"leave [{extras}] out")
