@@ -499,7 +499,7 @@ def test_what_a_project_locks_to_is_not_overwritten(
     assert capsys.readouterr().out.startswith("{")
     monkeypatch.setenv("TORCHLOCK_FORMAT", "yaml")
     assert main(["check", "--path", str(site)]) == 2
-    assert "TORCHLOCK_FORMAT: 'yaml' is not one of text" in capsys.readouterr().err
+    assert "TORCHLOCK_FORMAT: unknown value 'yaml'" in capsys.readouterr().err
 
 
 def test_what_is_ignored_is_not_said_to_load(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

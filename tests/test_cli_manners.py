@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from torchlock.cli.hints import followable
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parse, parser_of
 from torchlock.cli.streams import Console
@@ -261,3 +262,46 @@ def test_a_hint_names_options_that_its_command_has(command: str) -> None:
             continue
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text))
         assert named <= known, f"{command}.py:{line}"
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        ("run without --offline", None),
+        ("check the spelling, or name the index that has it with --extra-index-url", "check the spelling"),
+        ("raise --deadline; a second run asks for less", "a second run asks for less"),
+        ("run torchlock lock --offline first", "run torchlock lock --offline first"),
+        ("use --no-build-isolation", "use --no-build-isolation"),
+        ("name another Python with --python", "name another Python with --python"),
+        (None, None),
+    ],
+)
+def test_a_hint_leaves_out_options_of_other_commands(hint: str | None, said: str | None) -> None:
+    everything = {"--offline", "--extra-index-url", "--deadline", "--python"}
+    assert followable(hint, {"--python"}, lambda: everything) == said
+
+
+def test_a_hint_that_can_be_followed_asks_for_no_other_command() -> None:
+    assert (
+        followable("use --python", {"--python"}, lambda: pytest.fail("the parsers are not needed"))
+        == "use --python"
+    )
+
+
+# What is said once.
+
+
+def test_an_unreadable_file_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "missing.txt", "sound.txt"]) == 2
+    out, err = capsys.readouterr()
+    assert (out + err).count("there is no such file") == 1
+    assert out.splitlines()[-1].startswith("2 files: 1 unreadable; ")
+
+
+@pytest.mark.parametrize("command", ["audit sound.txt", "lock torch"])
+def test_the_line_of_a_wrong_setting_is_named_once(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("torchlock.toml").write_text("\nplatform = 'lnux-x86_64'\n")
+    assert main(command.split()) == 2
+    err = capsys.readouterr().err
+    assert err.count("torchlock.toml:2") == 1
+    assert "did you mean linux-x86_64?" in err

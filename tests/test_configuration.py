@@ -136,7 +136,7 @@ def test_a_file_of_another_user_is_not_used(home: Path, monkeypatch: pytest.Monk
         ('system-lib = [\n  "ffmpeg=6.1",\n  "libsox",\n]\n', 3, "system-lib: invalid value 'libsox'"),
         ('ignore = [\n  "TL101",\n\n  "TL999",\n]\n', 4, "ignore: unknown rule TL999"),
         ("group = [\n 'a',\n ['b']]\n", 1, "group: ['b'] is not a single value"),
-        ("prefer = 'best'\n", 1, "prefer: 'best' is not one of highest, lowest"),
+        ("prefer = 'best'\n", 1, "prefer: unknown value 'best'"),
         ("probe-seconds = 'long'\n", 1, "probe-seconds: 'long' is not a number"),
         ("\nsystem = 'windows-95'\n", 2, "system"),
         ("\nlock.python = '3.12'\n", 2, "unknown option 'lock'"),

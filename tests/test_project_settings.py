@@ -225,7 +225,7 @@ def test_a_project_names_no_index_in_other_folders(
         ("group = ['a', 1.0]", "is the number 1.0, but must be a string"),
         ("group = [['a']]", "[tool.torchlock] group: ['a'] is not a single value"),
         ("no-hashes = 'perhaps'", "[tool.torchlock] no-hashes: 'perhaps' is neither true nor false"),
-        ("prefer = 'best'", "[tool.torchlock] prefer: 'best' is not one of highest, lowest"),
+        ("prefer = 'best'", "[tool.torchlock] prefer: unknown value 'best'"),
     ],
 )
 def test_a_value_of_another_type_is_told_with_its_line(

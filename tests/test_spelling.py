@@ -21,6 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
         # more names begin like this than can be listed
         ("cu", [f"cu{number}" for number in range(100, 110)], ""),
         ("zzzzz", ("audit", "check"), ""),
+        ("best", ("highest", "lowest"), ""),
         ("", ("audit",), ""),
         ("a" * 10_000, ("audit",), ""),
     ],

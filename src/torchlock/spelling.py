@@ -9,11 +9,13 @@ if TYPE_CHECKING:
 
 # A longer text is not a misspelt name, and comparing it takes long.
 _LONGEST = 100
+# The least likeness of a name that was meant: "best" and "lowest" have 0.6.
+_LIKE = 0.7
 # How many names a text may be the beginning of, so that all of them are an answer.
 _MOST = 5
 
 
-def similar(name: str, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
+def similar(name: str, known: Iterable[str], count: int = 1, cutoff: float = _LIKE) -> list[str]:
     """The known names that are spelled most like this one, the nearest first; upper and lower case are equal.
 
     ``count`` limits the names. ``cutoff`` is the least likeness, from 0 to 1, as ``difflib`` measures it.
@@ -28,7 +30,7 @@ def similar(name: str, known: Iterable[str], count: int = 1, cutoff: float = 0.6
     return [each for near in get_close_matches(name.lower(), plain, count, cutoff) for each in plain[near]][:count]
 
 
-def meant(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+def meant(name: str, known: Iterable[str], cutoff: float = _LIKE) -> str:
     """``; did you mean torchaudio?``, to be put after an error about a name; "" if no known name is near.
 
     If the text is the beginning of a few known names, all of these are named.

@@ -198,6 +198,7 @@ def _rendered(report: Report, code: int, arguments: argparse.Namespace, console:
     def as_text(paint: Paint) -> str:
         from torchlock.report.audit_text import text
 
-        return text(report, paint, verbose=arguments.verbose)
+        # Standard error has said it already; a report in a file is read alone.
+        return text(report, paint, verbose=arguments.verbose, unreadable=arguments.output is not None)
 
     return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)

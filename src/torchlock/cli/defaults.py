@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.config_files import NAMED_BY, current_folder
+from torchlock.cli.wrong_use import refuse_choice
 from torchlock.errors import InputError, TorchlockError
 from torchlock.records import NamedTuple
 from torchlock.spelling import meant
@@ -115,7 +116,11 @@ class Settings:
                     return file.wrong(f" {name}: {error.message}", name, error.hint, named[0])
                 if named:
                     return InputError(f"{origin.variable}: {error.message}", hint=error.hint)
-            if file is None or not isinstance(self.values[self.options[name].dest], (str, list)):
+            if (
+                file is None
+                or path == file.shown
+                or not isinstance(self.values[self.options[name].dest], (str, list))
+            ):
                 continue
             for number, item in enumerate(self._items(name)):
                 if item != path and (len(item) < _TELLING or item not in error.message):
@@ -329,8 +334,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")
-    if action.choices is not None and value not in action.choices:
-        raise InputError(f"{where}: {value!r} is not one of {', '.join(action.choices)}")
+    refuse_choice(action, value, where)
     if action.type is float:
         try:
             return float(value)

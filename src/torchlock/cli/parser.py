@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from torchlock import __version__
 from torchlock.cli.config_files import Choice, Finder, current_folder
 from torchlock.cli.defaults import settings_of
+from torchlock.cli.hints import followable
 from torchlock.cli.options.shared import add_configuration, add_messages
 from torchlock.cli.rule_names import is_rule
 from torchlock.cli.unused_variables import unused_variables
@@ -305,9 +306,18 @@ def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
     except TorchlockError as error:
+        error.hint = followable(error.hint, _options_of(command), _all_options)
         found = arguments.settings.blamed(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
     return code
+
+
+def _options_of(command: str) -> frozenset[str]:
+    return frozenset(parser_of(command)[0]._option_string_actions)
+
+
+def _all_options() -> frozenset[str]:
+    return frozenset[str]().union(*map(_options_of, COMMANDS))
 
 
 def _tell_of_update(command: str, console: Console) -> None:

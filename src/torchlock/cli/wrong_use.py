@@ -75,8 +75,8 @@ def _options_of(parser: argparse.ArgumentParser) -> Collection[str]:
     return [option for action in parser._actions for option in action.option_strings]
 
 
-def refuse_choice(action: argparse.Action, value: object) -> None:
-    """Refuse a value that is not one of the choices of an option or word.
+def refuse_choice(action: argparse.Action, value: object, where: str = "") -> None:
+    """Refuse a value that is not one of the choices of an option or word; ``where`` says what states it.
 
     Raises:
         InputError: it is not.
@@ -85,7 +85,7 @@ def refuse_choice(action: argparse.Action, value: object) -> None:
         return
     choices = [str(choice) for choice in action.choices]
     name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest).upper()
-    said = f"{name}: unknown value {shortened(str(value))!r}{meant(str(value), choices)}"
+    said = f"{where or name}: unknown value {shortened(str(value))!r}{meant(str(value), choices)}"
     raise InputError(said, hint=f"use {', '.join(choices[:-1])} or {choices[-1]}")
 
 

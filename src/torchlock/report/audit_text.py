@@ -22,13 +22,22 @@ _COMMANDS = {"dockerfile", "shell", "batch", "powershell", "make", "notebook", "
 _REQUIREMENT = re.compile(r"[^;#]*[^\s;#,]")
 
 
-def text(report: Report, paint: Callable[[str, str], str], *, verbose: bool = False, done: str = "") -> str:
+def text(
+    report: Report,
+    paint: Callable[[str, str], str],
+    *,
+    verbose: bool = False,
+    done: str = "",
+    unreadable: bool = True,
+) -> str:
     """The whole report, with a summary as its last line; notes are shown only if ``verbose``.
 
     ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text. ``done`` is what
-    was done with the files, for the summary: "2 changed; ".
+    was done with the files, for the summary: "2 changed; ". ``unreadable``: say also why files are unreadable,
+    unless that was said elsewhere.
     """
-    parts = [_file(file, paint, verbose=verbose) for file in report.files]
+    files = [file for file in report.files if unreadable or file.error is None]
+    parts = [_file(file, paint, verbose=verbose) for file in files]
     return "\n".join([*(part for part in parts if part), summary(report, verbose=verbose, done=done)]) + "\n"
 
 
