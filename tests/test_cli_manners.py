@@ -281,11 +281,9 @@ def test_a_hint_leaves_out_options_of_other_commands(hint: str | None, said: str
     assert followable(hint, {"--python"}, lambda: everything) == said
 
 
-def test_a_hint_that_can_be_followed_asks_for_no_other_command() -> None:
-    assert (
-        followable("use --python", {"--python"}, lambda: pytest.fail("the parsers are not needed"))
-        == "use --python"
-    )
+def test_a_hint_that_can_be_followed_creates_no_other_parser() -> None:
+    hint = "use --python"
+    assert followable(hint, {"--python"}, lambda: pytest.fail("the parsers are not needed")) == hint
 
 
 # What is said once.
