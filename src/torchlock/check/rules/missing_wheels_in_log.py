@@ -283,7 +283,7 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
         public = asked.version.partition("+")[0]
         same = f"{public} is one, in another build" if public in asked.offered else ""
         summary = f"Ask for a release that it lists: {same or f'the newest is {asked.offered[-1]}'}."
-        summary = compiled_for_another(asked) or summary
+        summary = (not same and compiled_for_another(asked)) or summary
     elif asked.offered == () and (told := empty_page(context, asked) or without_companion(asked)):
         return told
     elif asked.is_listed and asked.version and target is not None:
