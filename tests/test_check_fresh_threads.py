@@ -124,3 +124,33 @@ def test_a_library_for_macos_that_asks_a_later_torch(ground: Ground) -> None:
     log = f"OSError: dlopen({library}, 0x0006): Symbol not found: _torch_from_blob\n"
     done = ground.check(site, log=log, platform=site.platform)
     assert "libtorchcodec_core8.dylib lacks _torch_from_blob, which torch has from 2.11.0 on" in done.text
+
+
+@pytest.mark.parametrize(
+    ("torch", "library", "release"),
+    [
+        ("1.4.0a0+013ca32", "_torch_sox.cpython-37m-darwin.so", "audio@v0.4.0"),
+        ("2.1.0a0+41361538.nv23.06", "torchaudio/lib/libtorchaudio.so", "audio@v2.1.0"),
+        ("1.10.0a0+git36449ea", "torchtext/_torchtext.so", "text@v0.11.0"),
+    ],
+    ids=["from source", "Jetson", "a wheel of somebody"],
+)
+@pytest.mark.parametrize("shown", ["[pip] torch=={0}", "torch    {0}", "Python 3.8.10, torch {0}"])
+def test_a_companion_of_a_torch_that_was_compiled_is_compiled_too(
+    shown: str, torch: str, library: str, release: str
+) -> None:
+    """pytorch/audio issue 307: no release is made for that torch."""
+    error = f"{SITE}/{library}: undefined symbol: _ZN3c1011CPUTensorIdEv"
+    finding = judged(f"{shown.format(torch)}\nImportError: {error}\n")[0]
+    assert finding.rule == "TL611"
+    assert finding.remedy is not None
+    assert f"torch {torch}, which was compiled from source" in finding.remedy.summary
+    assert f"git+https://github.com/pytorch/{release}" in finding.remedy.summary
+
+
+def test_two_such_torches_name_none() -> None:
+    both = "torch==1.4.0a0+013ca32\ntorch==1.5.0a0+aaaaaaa\n"
+    error = f"ImportError: {SITE}/torchaudio/lib/libtorchaudio.so: undefined symbol: _ZN3c1011CPUTensorIdEv\n"
+    finding = judged(both + error)[0]
+    assert finding.remedy is not None
+    assert "compiled from source" not in finding.remedy.summary
