@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def row_labels(wheels: Sequence[tuple[str, str]]) -> list[str]:
     """What the spans of a table call its rows, each a release and the file of its wheel.
 
-    A release that has several rows is told by the Python of each: ``2.2.0@cp311``, ``2.8.0@cp313t``.
+    The Python names each row of a release that has several: ``2.2.0@cp311``, ``2.8.0@cp313t``.
     """
     versions = [version for version, _ in wheels]
     return [
