@@ -11,7 +11,7 @@ from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
 from torchlock.cli.log_environment import context_with_log, folders_of, meant_alone, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
-from torchlock.cli.reports import exit_code, ignored_rules, rendered
+from torchlock.cli.reports import Forms, exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.runtime import files
@@ -80,7 +80,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _write_support_report(context, report, result, log, arguments.report, console)
     if arguments.report != "-":
         write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
+    if arguments.output not in (None, "-"):
+        _tell_verdict(report, result, arguments, console)
     return code
+
+
+def _tell_verdict(report: Report, result: Verdict, arguments: argparse.Namespace, console: Console) -> None:
+    """Say the verdict of a report that is in a file on the terminal, too."""
+    from torchlock.report.check_text import head, summary
+
+    if not arguments.quiet or report.files[0].status != "ok":
+        for line in head(report, result.sentence, result.commands, console.paint, is_open=result.is_open):
+            console.line(line)
+    console.say("note", f"{summary(report)}; the report is in {arguments.output}")
 
 
 def _fine(context: CheckContext, findings: list[Finding], remarks: list[str], ignored: list[str]) -> str:
@@ -274,7 +286,14 @@ def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Na
         told = {"verbose": arguments.verbose, "is_open": result.is_open}
         return text(report, result.sentence, result.commands, paint, **told)
 
-    return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
+    def as_markdown() -> str:
+        from torchlock.report.markdown import markdown
+
+        return markdown(report, f"torchlock check: {result.sentence}", result.commands)
+
+    return rendered(
+        report, code, arguments, console, lambda _: bool(arguments.strict), Forms(as_json, as_text, as_markdown)
+    )
 
 
 def _export(context: CheckContext, arguments: argparse.Namespace, console: Console) -> int:

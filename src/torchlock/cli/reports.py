@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
-from torchlock.errors import InputError
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     Paint = Callable[[str, str], str]
 
 
+class Forms(NamedTuple):
+    """The formats in which ``audit`` and ``check`` differ, each as a function that writes the report."""
+
+    as_json: Callable[[], str]
+    as_text: Callable[[Paint], str]
+    as_markdown: Callable[[], str]
+
+
 def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
     """The rules that ``--ignore`` names, each text one rule or several with commas between them.
 
@@ -26,12 +34,11 @@ def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
     """
     rules = [rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip()]
     if rules:
+        from torchlock.cli.rule_names import checked_rule
         from torchlock.knowledge.rules import Matrix
 
         matrix = Matrix()
-        for rule in rules:
-            if not matrix.has(rule):
-                raise InputError(f"--ignore: unknown rule {rule}", hint="rules have names like TL101")
+        rules = [checked_rule(rule, matrix.rules(), "--ignore") for rule in rules]
     return frozenset(rules)
 
 
@@ -54,13 +61,25 @@ def rendered(
     code: int,
     arguments: argparse.Namespace,
     console: Console,
-    *,
-    as_json: Callable[[], str],
-    as_text: Callable[[Paint], str],
+    is_strict: Callable[[str], bool],
+    forms: Forms,
 ) -> str:
-    """A report in the format that the command line names; "" for a text that --quiet leaves out."""
+    """A report in the format that the command line names; "" for a text that --quiet leaves out.
+
+    ``is_strict``: as for ``exit_code``, with which the count of a JUnit report agrees.
+    """
     if arguments.format == "json":
-        return as_json()
+        return forms.as_json()
+    if arguments.format == "markdown":
+        return forms.as_markdown()
+    if arguments.format == "junit":
+        from torchlock.report.junit import junit
+
+        return junit(report, arguments.command, is_strict)
+    if arguments.format == "gitlab":
+        from torchlock.report.gitlab import gitlab
+
+        return gitlab(report)
     if arguments.format == "sarif":
         from torchlock.report.sarif import sarif
 
@@ -72,7 +91,7 @@ def rendered(
     if arguments.quiet and all(file.status == "ok" for file in report.files):
         return ""
     is_colored = console.on(sys.stdout) and not arguments.output
-    return as_text(console.painted if is_colored else _plain)
+    return forms.as_text(console.painted if is_colored else _plain)
 
 
 def _plain(style: str, text: str) -> str:

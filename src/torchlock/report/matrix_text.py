@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN, VERDICTS
 from torchlock.report.matrix_rows import agreed, cited
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -55,8 +56,7 @@ def text(
     parts.append("\n".join(line for entry in explained for line in _entry(entry, paint)))
     parts.append("\n".join(_sources(explained, table)))
     parts.append("\n".join(wrap(_deciders(entries), _WIDTH, break_on_hyphens=False)))
-    if len(explained) < len(entries):
-        parts.append("\n".join(wrap(_rest(len(entries), len(explained), table.date), _WIDTH)))
+    parts.append("\n".join(wrap(_rest(len(entries), len(explained), table.date), _WIDTH)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -90,12 +90,14 @@ def _deciders(entries: Sequence[Entry]) -> str:
 
 def _rest(count: int, explained: int, date: str) -> str:
     """How many entries have no reason here, and how to see it."""
+    if explained == count:
+        return summary_line(counted(count, "cell"), f"data of {date}")
     if not explained:
-        return f"{count} cells, data of {date}; -v shows the reason of each, a narrower request those of fewer"
+        hint = "-v shows the reason of each, a narrower request those of fewer"
+        return summary_line(counted(count, "cell"), f"data of {date}", hint=hint)
     left = count - explained
-    return (
-        f"{left} more {'cell fails' if left == 1 else 'cells fail'}, data of {date}; -v shows the reason of each"
-    )
+    more = f"{left} more {'fails' if left == 1 else 'fail'}"
+    return summary_line(counted(count, "cell"), more, f"data of {date}", hint="-v shows the reason of each")
 
 
 def _table(
