@@ -3,10 +3,10 @@
 
     build_zipapp.py [-o FILE]
 
-The libraries are those of the running environment, without compiled parts: each of them has a form in plain Python.
-The first run unpacks the file into the cache folder of the user, because torchlock reads its tables from a folder. The
-same sources give the same bytes (SOURCE_DATE_EPOCH, else 1980). Build it with Python 3.10: later ones need no tomli, and
-without it the archive needs Python 3.11.
+The libraries are those of the running environment, without compiled parts: each of them has a form in plain
+Python. The first run unpacks the file into the cache folder of the user, because torchlock reads its tables from a
+folder. The same sources give the same bytes (SOURCE_DATE_EPOCH, else 1980). Build it with Python 3.10: later ones
+need no tomli, and without it the archive needs Python 3.11.
 """
 
 from __future__ import annotations
