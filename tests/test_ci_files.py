@@ -228,7 +228,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def test_the_image_has_what_the_wheel_needs_and_does_not_run_as_root() -> None:
-    """No engine builds it here: the paths that it copies are there, and are those that .dockerignore lets through."""
+    """No engine builds it here: the paths that it copies are there, and .dockerignore lets them through."""
     found = instructions()
     copied = {path for word, rest in found if word == "COPY" for path in rest.split()[:-1]}
     passed = {
