@@ -317,8 +317,12 @@ def test_soundfile_with_the_library_of_the_machine_alone(site: Path, capsys: pyt
 def test_the_first_line_says_it_all(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (site / "torch" / "functional.py").unlink()
     assert main(["check", "--path", str(site)]) == 1
-    line = capsys.readouterr().out.splitlines()[0]
-    assert line.startswith("error: torch lacks a file that was installed with it, torch/functional.py. Fix: ")
+    first, fix, command, place, *_ = capsys.readouterr().out.splitlines()
+    assert first == "error: torch lacks a file that was installed with it, torch/functional.py"
+    assert fix == "Fix:"
+    assert command.startswith("  ")
+    assert "install" in command
+    assert place == f"  in {site}"
 
 
 def test_hostile_names_cannot_speak_to_the_terminal(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -495,7 +499,7 @@ def test_what_a_project_locks_to_is_not_overwritten(
     assert capsys.readouterr().out.startswith("{")
     monkeypatch.setenv("TORCHLOCK_FORMAT", "yaml")
     assert main(["check", "--path", str(site)]) == 2
-    assert "TORCHLOCK_FORMAT: 'yaml' is not one of text" in capsys.readouterr().err
+    assert "TORCHLOCK_FORMAT: unknown value 'yaml'" in capsys.readouterr().err
 
 
 def test_what_is_ignored_is_not_said_to_load(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -183,3 +183,53 @@ def test_what_uv_says_of_a_page_that_never_was() -> None:
     )
     assert judged(text.format("cu120"))[0].message.startswith("the PyTorch index has no page cu120, so")
     assert not any("has no page" in each.message for each in judged(text.format("cu121")))
+
+
+@pytest.mark.parametrize(
+    ("asked", "versions", "python"),
+    [
+        ("torchaudio==2.2.0 (from atrain-core)", "2.6.0", "3.13"),
+        ("torch==2.0.1", "2.2.0, 2.2.0+cu118, 2.2.1, 2.2.1+cu118, 2.2.2, 2.2.2+cu118", "3.12"),
+        ("torchaudio==2.8.0", "2.9.0, 2.9.1, 2.10.0", "3.14"),
+    ],
+)
+@pytest.mark.parametrize(
+    "option", ["--extra-index-url https://download.pytorch.org/whl/cu118", f"-f {PAGE}"], ids=["index", "links"]
+)
+def test_a_page_beside_the_public_index_does_not_replace_it(
+    option: str, asked: str, versions: str, python: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JuergenFleiss/atrain_core issue 30: the releases that pip lists are also those of the public index."""
+    text = f"$ pip install {asked.partition(' ')[0]} {option}\n" + NONE.format(asked, versions)
+    message, remedy = first(site, capsys, text)
+    assert f"has no wheel for Python {python}, on which the installer of the log runs" in message
+    assert remedy.startswith("Use Python 3.")
+
+
+def test_a_page_in_place_of_the_public_index_says_nothing_of_its_python(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"$ pip install torch==2.0.1 --index-url {PAGE}\n" + NONE.format("torch==2.0.1", "2.2.0, 2.2.1, 2.2.2")
+    message, _ = first(site, capsys, text)
+    assert "on which the installer of the log runs" not in message
+
+
+@pytest.mark.parametrize(
+    ("asked", "page"),
+    [
+        ("k2==1.24.4.dev20250208+cuda12.4.torch2.5.1", "https://example.org/k2/cuda.html"),
+        ("torch-scatter==2.1.2+pt25cu124", "https://example.org/whl/torch-2.5.0+cu124.html"),
+        ("flash-attn==2.7.4+cu12torch2.5", ""),
+    ],
+)
+def test_releases_without_the_label_are_not_offered_for_a_build(
+    asked: str, page: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """k2-fsa/ZipVoice issue 15: the wheel was compiled for a torch, and those that pip lists for another one."""
+    links = f"Looking in links: {page}\n" if page else ""
+    text = f"$ pip install {asked}{' -f ' + page if page else ''}\n{links}" + NONE.format(asked, "1.0, 1.1, 1.2")
+    message, remedy = first(site, capsys, text)
+    assert message.startswith(f"pip found no file of {asked}")
+    assert "newest is" not in remedy
+    assert remedy.startswith(f"See on {page or 'the page of'}")
+    assert "compile" in remedy

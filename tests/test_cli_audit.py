@@ -83,8 +83,8 @@ def test_wrong_use(arguments: list[str], words: str, capsys: pytest.CaptureFixtu
 def test_a_file_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "requirements.txt").write_text(BAD)
     assert run("requirements.txt", "missing.txt") == 2
-    out = capsys.readouterr().out
-    assert "there is no such file" in out
+    out, err = capsys.readouterr()
+    assert "missing.txt: there is no such file" in err
     assert "TL101" in out, "the other files are judged all the same"
 
 

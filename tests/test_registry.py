@@ -178,6 +178,7 @@ AUDIT = {
         File("dependencies:\n- pytorch=2.3.1\n- pip:\n  - torch==2.3.1\n", name="environment.yml"),
         File("dependencies:\n- pytorch=2.3.1\n- pip:\n  - librosa\n", name="environment.yml"),
     ),
+    "TL533": (File("torch==2.7.1\ntorchaudi\n"), File("torch==2.7.1\ntorchtest\ntorchx\n")),
     "TL511": (File("torch==2.3.1\npytorch-lightning==1.6.0\n"), File("torch==2.3.1\npytorch-lightning==2.3.0\n")),
     "TL512": (
         File(UV.format('dependencies = ["torch==2.7.1", "numpy"]', ""), name="pyproject.toml"),

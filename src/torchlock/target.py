@@ -11,6 +11,7 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import shortened
+from torchlock.spelling import meant
 from torchlock.standards.markers import parsed, plain_value, value_of
 from torchlock.standards.ordering import admits, clauses_of
 from torchlock.standards.wheel_tags import host_platform, installable
@@ -149,7 +150,7 @@ class Platform(NamedTuple):
         if re.fullmatch(r"win_(amd64|arm64)", text):
             return cls("windows", text[4:], "", (0, 0))
         raise InputError(
-            f"--platform: unknown platform {text!r}{_meant(text)}",
+            f"--platform: unknown platform {text!r}{meant(text, PLATFORMS)}",
             hint=f"use host, {', '.join(PLATFORMS)}, or a name with a floor, like manylinux_2_28_x86_64",
         )
 
@@ -314,11 +315,3 @@ class Target:
         found.setdefault("host-macos", version if self.platform.system == "macos" else None)
         found["host-gil"] = None if self.python.free_threaded else "1"
         return found
-
-
-def _meant(text: str) -> str:
-    """A question that names the platform that was probably meant, or ""."""
-    from difflib import get_close_matches
-
-    near = [name for name in PLATFORMS if text and name.startswith(text)] or get_close_matches(text, PLATFORMS, 1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The limit on the lines that backslashes join.
 _LONGEST = 300
-_IGNORE = pattern(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
+_IGNORE = pattern(r"#\s*torchlock:\s*ignore(?:\[([^\[\]\n]*)\]|\b(?!\[))([^\n\r]*)")
 
 
 class Ignore(NamedTuple):
@@ -37,7 +37,7 @@ def ignores_in(text: str) -> list[Ignore]:
     first = 1
     for number, line in enumerate(text.split("\n"), 1):
         for match in _IGNORE.finditer(line):
-            rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
+            rules = frozenset(rule.strip().upper() for rule in (match[1] or "").split(",") if rule.strip())
             begin = max(first, number - _LONGEST)
             found.append(Ignore(rules, Place(number, match.start() + 1), match[2].strip(" -:"), begin))
         if not line.rstrip("\r").endswith("\\"):
@@ -67,15 +67,20 @@ def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str]
             kept.append(finding)
     for comment in comments:
         if comment not in used:
-            kept.append(
-                _note(
-                    comment,
-                    f"this comment ignores nothing ({', '.join(comment.rules) or 'no rule named'})",
-                )
-            )
+            kept.append(_note(comment, _without_effect(comment)))
         elif not comment.reason:
             kept.append(_note(comment, "this comment gives no reason"))
     return [finding for finding in kept if finding.rule not in everywhere]
+
+
+def _without_effect(comment: Ignore) -> str:
+    """Why a comment ignores nothing."""
+    if not comment.rules:
+        return "this comment names no rule, so it ignores nothing: write, for example, ignore[TL101]"
+    unknown = [rule for rule in sorted(comment.rules) if not registry.is_known(rule)]
+    if unknown:
+        return f"this comment ignores nothing: unknown rule {', '.join(unknown)}"
+    return f"this comment ignores nothing: {', '.join(sorted(comment.rules))} was not found on this line"
 
 
 def _note(comment: Ignore, message: str) -> Finding:

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.log import plain_lines
+from torchlock.knowledge.indexes import PUBLIC_NAME
 from torchlock.standards.filenames import file_name
 from torchlock.standards.names import normalise
 
@@ -67,7 +68,8 @@ _TAGS = re.compile(
 )
 _POETRY = re.compile(r"([\w.-]{1,80}) ?\(([\w.+!-]{1,60})\)")
 _OFFERED = re.compile(r"\(from versions: ([^)\n]{0,1800})\)?")
-_INDEXES = re.compile(r"Looking in (?:indexes|links): ([^\n]{1,900})")
+_INDEXES = re.compile(r"Looking in (indexes|links): ([^\n]{1,900})")
+_REPLACED = re.compile(r"\s(?:-i|--index-url|--default-index|--no-index)\b")
 # uv takes the first index that has a project, and names it if that one lacks the release.
 _HINTS = 20
 _FIRST_INDEX = re.compile(
@@ -328,10 +330,13 @@ def _file(before: list[str], after: list[str]) -> tuple[str, str]:
 
 
 def _indexes(lines: list[str], command: str) -> Iterator[str]:
-    for each in lines:
-        if (found := _INDEXES.search(each)) is not None:
-            yield from re.split(r"[, ]+", found[1].strip())
-    yield from _OPTION.findall(command)
+    """The addresses that were asked. What is only added to the public index does not replace it."""
+    listed = [found for each in lines if (found := _INDEXES.search(each)) is not None]
+    added = [*(part for each in listed for part in re.split(r"[, ]+", each[2].strip())), *_OPTION.findall(command)]
+    yield from added
+    is_replaced = any(each[1] == "indexes" for each in listed) or _REPLACED.search(command) is not None
+    if added and not is_replaced:
+        yield PUBLIC_NAME
 
 
 def _first_index(lines: list[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from packaging.version import Version
 from torchlock.check import known_wheels as wheels
 from torchlock.check.installer_findings import Told
 from torchlock.finding import Remedy
-from torchlock.knowledge.indexes import BUILDS, classify_index
+from torchlock.knowledge.indexes import BUILDS, PUBLIC, classify_index
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.target import LAST_PATCH, PLATFORMS, PYTHONS, Platform, PythonVersion, Target
@@ -43,7 +43,9 @@ def lists_too_few(asked: Installation, target: Target) -> bool:
     if lists_others(asked, target):
         return True
     listed = plain_listed(asked)
-    if asked.name not in FAMILY or not listed or len(listed) < len(asked.offered or ()) or not _is_public(asked):
+    is_told = any(classify_index(each).kind == PUBLIC for each in asked.indexes)
+    has_others = len(listed) < len(asked.offered or ()) and not is_told
+    if asked.name not in FAMILY or not listed or has_others or not asks_public(asked):
         return False
     newest = Version(listed[-1])
     there = [each for each in wheels.releases_with(asked.name, "", target) if Version(each) <= newest]
@@ -147,10 +149,29 @@ def of_plain_wheels(asked: Installation) -> Told | None:
     return Told("TL403", message, Remedy(summary))
 
 
+def compiled_for_another(asked: Installation) -> str:
+    """What to do without a build whose label says what it was compiled for; "" for other requirements.
+
+    Releases without such a label were compiled for something else (``k2==1.24.4+cuda12.4.torch2.5.1``).
+    """
+    public, _, label = asked.version.partition("+")
+    if asked.name in FAMILY or not label or any("+" in each for each in asked.offered or ()):
+        return ""
+    pages = [each for each in asked.indexes if classify_index(each).kind != PUBLIC]
+    where = pages[0] if pages else f"the page of {asked.name} that has the label"
+    return (
+        f"See on {where} for which Pythons and machines it has {asked.name} {public}+{label}: none is for this "
+        f"one (often only x86_64 is there). Otherwise compile {asked.name} against the installed torch; the "
+        "listed releases have no label, so they are not known to be compiled for it."
+    )
+
+
 def _place(platform: str) -> str:
     system, _, machine = platform.partition("-")
     return f"{system.capitalize()} ({machine})"
 
 
-def _is_public(asked: Installation) -> bool:
-    return all(classify_index(each).kind != BUILDS for each in asked.indexes)
+def asks_public(asked: Installation) -> bool:
+    """Whether the public index was asked, alone or with others; it is, if no page of builds was asked instead."""
+    kinds = {classify_index(each).kind for each in asked.indexes}
+    return PUBLIC in kinds or BUILDS not in kinds

@@ -35,6 +35,12 @@ _INSTALLED = re.compile(r"Successfully installed (?P<all>.{1,4000})")
 _ITEM = re.compile(rf"(?<![\w-]){_NAMES}-{_VERSION}", re.I)
 # The files that an installer took; only for packages of which nothing else shows the release.
 _FILE = re.compile(rf"(?<![\w-]){_NAMES}-{_VERSION}-cp3", re.I)
+# A torch with the number that a build from source gets: in lists, in wheels, in the words of a program.
+_SOURCE_BUILD = re.compile(
+    r"(?<![\w-])(?:py)?torch(?:==|-|: ?|,? version:? ?| {1,40}|\.__version__\)? ?[=:]? ?['\"]?)"
+    r"(?P<whole>(?P<public>\d{1,2}\.\d{1,3}\.\d{1,3})a0\+(?:git)?[0-9a-f]{7,12}(?:\.nv\d{2}\.\d{1,2})?)",
+    re.IGNORECASE,
+)
 _MOST = 200_000
 
 
@@ -58,6 +64,15 @@ def releases_in(log: Log) -> dict[str, tuple[str, str]]:
         found.setdefault(_torch(name), {}).setdefault(public, set()).add(label)
     single = {name: next(iter(each.items())) for name, each in found.items() if len(each) == 1}
     return {name: (version, max(labels)) for name, (version, labels) in single.items() if len(labels - {""}) < 2}
+
+
+def source_build_in(log: Log) -> tuple[str, str]:
+    """The torch of a log that somebody compiled from source (``2.1.0a0+41361538.nv23.06``), and its release.
+
+    Vendors, such as NVIDIA for Jetson, number their builds in this way. Empty texts if there is none, or several.
+    """
+    found = {(match["whole"], match["public"]) for match in _SOURCE_BUILD.finditer(log.text[-_MOST:])}
+    return next(iter(found)) if len(found) == 1 else ("", "")
 
 
 def _torch(name: str) -> str:

@@ -13,11 +13,10 @@ from torchlock.check import known_wheels as wheels
 from torchlock.check.asked_releases import Asked, place_of
 from torchlock.check.installer_findings import Told
 from torchlock.check.labelled_releases import with_label
-from torchlock.check.listed_releases import newest_allowed, plain_listed, pythons_listed
+from torchlock.check.listed_releases import asks_public, newest_allowed, plain_listed, pythons_listed
 from torchlock.check.other_machines import numpy_beside
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
-from torchlock.knowledge.indexes import BUILDS, classify_index
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _of_oldest(asked: Installation, targets: list[Target]) -> Told | None:
     """The oldest release that the installer lists is the first one for a single Python: it is that of the log."""
     version = newest_allowed(asked)
     final = plain_listed(asked)
-    if not final or any(classify_index(each).kind == BUILDS for each in asked.indexes):
+    if not final or not asks_public(asked):
         return None
     if Version(final[0]) <= Version(version):
         return None

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from torchlock.check.known_wheels import final_releases
 from torchlock.check.log_machine import system_of
-from torchlock.check.log_releases import releases_in
+from torchlock.check.log_releases import releases_in, source_build_in
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.builds import build_table
@@ -187,6 +187,8 @@ def stated_hint(log: Log, name: str) -> str:
     """
     known = releases_in(log)
     torch, own = known.get("torch", ("", ""))[0], known.get(name, ("", ""))[0]
+    if not torch and (compiled := _beside_source_build(log, name)):
+        return compiled
     pair = stated_pair(log, name)
     if pair is not None and pair.fits:
         words = " and ".join(pair.words)
@@ -202,6 +204,31 @@ def stated_hint(log: Log, name: str) -> str:
     if own and not torch and (torches := torches_beside(name, own)):
         return f" The log shows {name} {own}, which is made for torch {_span(torches)}."
     return ""
+
+
+def _beside_source_build(log: Log, name: str) -> str:
+    """How to get a companion of a torch that somebody compiled; "" if the log shows none.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    from torchlock.check.fix.release_pairs import COMPILED_BY_PIP, SOURCES
+
+    build, release = source_build_in(log)
+    if not build:
+        return ""
+    ways = (
+        f" The log shows torch {build}, which was compiled from source: no wheel of the public index is made for "
+        f"it. Install the {name} from where this torch came"
+    )
+    wanted = newest_beside(name, release)
+    if not wanted or name not in COMPILED_BY_PIP:
+        return f"{ways}, or compile {name} against it."
+    options = "--force-reinstall --no-deps --no-build-isolation --no-cache-dir"
+    return (
+        f"{ways}, or compile {name} {wanted} against it: python -m pip install {options} "
+        f"git+https://github.com/{SOURCES[name]}@v{wanted}."
+    )
 
 
 def reason_of(pair: StatedPair) -> str:

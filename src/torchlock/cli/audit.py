@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit import broken
 from torchlock.cli.audit_reports import add_crash_report, report_of, unusable_settings
-from torchlock.cli.exit_codes import BUG
+from torchlock.cli.exit_codes import BUG, FOUND
 from torchlock.cli.file_settings import FileSettings
 from torchlock.cli.output import guard_report, write_result
 from torchlock.cli.reports import Forms, exit_code, rendered
@@ -63,6 +63,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         report, code = report_of(told, settings), BUG
         output = _rendered(report, code, settings, arguments, console)
     write_result(output, arguments.output, console)
+    if arguments.output not in (None, "-"):
+        from torchlock.report.audit_text import summary
+
+        said = f"{summary(report)}; the report is in {arguments.output}"
+        console.say("error" if code == FOUND else "note", said)
     return code
 
 
@@ -195,7 +200,8 @@ def _rendered(
     def as_text(paint: Paint) -> str:
         from torchlock.report.audit_text import text
 
-        return text(report, paint, verbose=arguments.verbose)
+        # Standard error has said it already; a report in a file is read alone.
+        return text(report, paint, verbose=arguments.verbose, unreadable=arguments.output is not None)
 
     def as_markdown() -> str:
         from torchlock.report.audit_text import summary

@@ -12,6 +12,7 @@ from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
 from torchlock.cli.reports import exit_code
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +31,7 @@ def fix(arguments: argparse.Namespace, settings: FileSettings, files: Sequence[s
     from torchlock.report.ledger import current
 
     current().of = len(files) if arguments.fix else 0
-    left, there, failed = [], [], False
+    left, there, failed, changed = [], [], False, 0
     for path in files:
         name = arguments.stdin_name if path == "-" else path
         try:
@@ -57,11 +58,14 @@ def fix(arguments: argparse.Namespace, settings: FileSettings, files: Sequence[s
             left.append(broken(path, error))
             there.append(left[-1])
             continue
+        changed += now != before
         left.append(auditor.report(name, now))
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
             console.say("note", f"{path}: not changed, because its format was only guessed from its content")
         there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
-    return _concluded(left, there, settings, console, failed=failed)
+    done = f"{changed} changed; " if arguments.fix else f"{changed} would change, then "
+    done = done if changed else "no change; "
+    return _concluded(left, there, settings, console, done, failed=failed)
 
 
 def _concluded(
@@ -69,17 +73,20 @@ def _concluded(
     there: list[FileReport],
     settings: FileSettings,
     console: Console,
+    done: str,
     *,
     failed: bool,
 ) -> int:
-    """Report what is left; the exit code for what was there."""
+    """Report what is left, with what was ``done`` in the summary; the exit code for what was there."""
     add_crash_report({id(file): file for file in (*left, *there)}.values())
     report = report_of(left, settings)
     code = exit_code(report_of(there, settings), settings.strict)
-    if exit_code(report, settings.strict) != OK:
-        from torchlock.report.audit_text import text
+    from torchlock.report.audit_text import summary, text
 
-        console.line(text(report, console.paint, verbose=False).rstrip("\n"))
+    if exit_code(report, settings.strict) != OK:
+        console.line(text(report, console.paint, verbose=False, done=done).rstrip("\n"))
+    else:
+        console.say("note", summary(report, done=done))
     _tell_of_warnings([file for file in left if not settings.strict(file.path)], console)
     return UNUSABLE if failed and code != BUG else code
 
@@ -89,7 +96,7 @@ def _tell_of_warnings(left: Sequence[FileReport], console: Console) -> None:
     findings = [each for file in left for each in file.findings if each.severity == "warning"]
     count = sum(1 for each in findings if each.remedy is not None and each.remedy.edits)
     if count:
-        console.say("note", f"--strict also fixes {count} warning{'' if count == 1 else 's'}")
+        console.say("note", f"--strict also fixes {counted(count, 'warning')}")
 
 
 def _fixed(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, console: Console) -> bytes:
@@ -108,9 +115,19 @@ def _fixed(auditor: Auditor, path: str, before: bytes, arguments: argparse.Names
         remark = write_bytes(path, after, expected=before).remark
         if remark:
             console.say("note", remark)
+        console.say("note", summary_line(path, f"{counted(_changed_lines(before, after), 'line')} changed"))
     if print_diff(path, before, after) and arguments.diff:
         console.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
     return after
+
+
+def _changed_lines(before: bytes, after: bytes) -> int:
+    """The number of lines that a fix replaced, added or removed."""
+    from difflib import SequenceMatcher
+
+    old, new = before.splitlines(), after.splitlines()
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal")
 
 
 def _read(path: str) -> bytes:

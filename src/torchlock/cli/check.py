@@ -80,7 +80,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _write_support_report(context, report, result, log, arguments.report, console)
     if arguments.report != "-":
         write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
+    if arguments.output not in (None, "-"):
+        _tell_verdict(report, result, arguments, console)
     return code
+
+
+def _tell_verdict(report: Report, result: Verdict, arguments: argparse.Namespace, console: Console) -> None:
+    """Say the verdict of a report that is in a file on the terminal, too."""
+    from torchlock.report.check_text import head, summary
+
+    if not arguments.quiet or report.files[0].status != "ok":
+        for line in head(report, result.sentence, result.commands, console.paint, is_open=result.is_open):
+            console.line(line)
+    console.say("note", f"{summary(report)}; the report is in {arguments.output}")
 
 
 def _fine(context: CheckContext, findings: list[Finding], remarks: list[str], ignored: list[str]) -> str:

@@ -15,9 +15,11 @@ from torchlock.cli.exit_codes import OK
 from torchlock.cli.named_targets import all_targets
 from torchlock.cli.parser import COMMANDS, is_option, parser_of
 from torchlock.cli.streams import write_whole
+from torchlock.cli.wrong_use import unknown_command
 from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +90,7 @@ def _check_usage(arguments: argparse.Namespace) -> None:
     if arguments.user:
         raise InputError("--user is about config schema, not about config show")
     if arguments.of is not None and arguments.of not in COMMANDS:
-        raise InputError(f"unknown command {arguments.of!r}", hint=f"the commands are {', '.join(COMMANDS)}")
+        raise unknown_command(arguments.of, COMMANDS)
     if arguments.file is not None and arguments.of != "audit":
         raise InputError(
             f"the settings of {arguments.of} do not depend on a file",
@@ -133,7 +135,16 @@ def _text(rows: Sequence[Row], files: Sequence[ConfigFile], arguments: argparse.
     ]
     widths = [min(max(len(line[column]) for line in lines), 40) for column in (0, 1, 2)]
     table = ["  ".join(map(str.ljust, line, [*widths, 0])).rstrip() for line in lines]
-    return "\n".join([*_files_text(files, arguments.finder.choice), "", *table]) + "\n"
+    return "\n".join([*_files_text(files, arguments.finder.choice), "", *table, "", _summary(rows)]) + "\n"
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """How many settings there are, and how many of them are not defaults."""
+    origins = {row.name: row.origin for row in rows}
+    files = sum(1 for origin in origins.values() if origin is not None and origin.file is not None)
+    variables = sum(1 for origin in origins.values() if origin is not None and origin.variable)
+    said = [f"{files} from files" if files else "", f"{variables} from variables" if variables else ""]
+    return summary_line(counted(len(origins), "setting"), *(said if any(said) else ["all are defaults"]))
 
 
 def _files_text(files: Sequence[ConfigFile], choice: Choice) -> Iterator[str]:

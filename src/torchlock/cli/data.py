@@ -15,6 +15,7 @@ from torchlock.knowledge.overlay import MANIFEST
 from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     import argparse
@@ -92,7 +93,7 @@ def _update(arguments: argparse.Namespace, console: Console) -> None:
         tell=console.progress,
     )
     console.clear()
-    read = f"{_counted(asker.pages, 'page')} and {_counted(asker.wheels, 'wheel')} were read"
+    read = f"{counted(asker.pages, 'page')} and {counted(asker.wheels, 'wheel')} were read"
     if made is None:
         console.say("note", f"{redact(index)} has nothing that the bundled data lack ({read})")
     else:
@@ -149,17 +150,17 @@ def _export(path: str, console: Console) -> None:
 def _reset(console: Console) -> None:
     from torchlock.gathering.installing import data_folder, reset
 
-    if not reset(data_folder()):
-        console.say("note", "there was no update to remove")
+    is_removed = reset(data_folder())
+    console.say("note", "the update was removed" if is_removed else "there was no update to remove")
 
 
 def _text() -> str:
     """What the data are, for people."""
-    found, lines = tables.overlay(), [f"torchlock {__version__}, bundled data of {_bundled_date()}"]
+    found, bundled = tables.overlay(), f"bundled data of {_bundled_date()}"
     if found is None:
-        lines.append(f"ignored: {tables.ignored()}" if tables.ignored() else "no update")
-        return "\n".join(map(masked, lines)) + "\n"
-    lines.append(f"updated on {found.date} from {found.source}")
+        update = f"update ignored: {tables.ignored()}" if tables.ignored() else "no update"
+        return masked(summary_line(f"torchlock {__version__}", bundled, update)) + "\n"
+    lines = [summary_line(f"torchlock {__version__}", bundled, f"updated on {found.date} from {found.source}")]
     family = [each for each in found.adds if each[0] in FAMILY]
     others = [f"{name} {version}" for name, version, _ in found.adds if name not in FAMILY]
     lines += [f"  new: {name} {version}" + (f" ({date})" if date else "") for name, version, date in family]
@@ -219,7 +220,3 @@ def _bundled_date() -> str:
     from torchlock.gathering.installing import bundled_date
 
     return bundled_date()
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

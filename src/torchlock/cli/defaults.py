@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.config_files import NAMED_BY, current_folder
+from torchlock.cli.wrong_use import refuse_choice
 from torchlock.errors import InputError, TorchlockError
 from torchlock.records import NamedTuple
+from torchlock.spelling import meant
 
 if TYPE_CHECKING:
     import argparse
@@ -114,7 +116,11 @@ class Settings:
                     return file.wrong(f" {name}: {error.message}", name, error.hint, named[0])
                 if named:
                     return InputError(f"{origin.variable}: {error.message}", hint=error.hint)
-            if file is None or not isinstance(self.values[self.options[name].dest], (str, list)):
+            if (
+                file is None
+                or path == file.shown
+                or not isinstance(self.values[self.options[name].dest], (str, list))
+            ):
                 continue
             for number, item in enumerate(self._items(name)):
                 if item != path and (len(item) < _TELLING or item not in error.message):
@@ -253,11 +259,9 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
 
 
 def _unknown(file: ConfigFile, name: str, allowed: Sequence[str]) -> InputError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, allowed, 1, 0.8)
-    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(allowed))}"
-    return file.wrong(f": unknown option {name!r}", name, hint)
+    question = meant(name.replace("_", "-"), allowed)
+    hint = None if question else f"use one of {', '.join(sorted(allowed))}"
+    return file.wrong(f": unknown option {name!r}{question}", name, hint)
 
 
 def _hint(name: str, *, variable: bool) -> str:
@@ -330,8 +334,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")
-    if action.choices is not None and value not in action.choices:
-        raise InputError(f"{where}: {value!r} is not one of {', '.join(action.choices)}")
+    refuse_choice(action, value, where)
     if action.type is float:
         try:
             return float(value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.rule_names import checked_rule, is_rule
 from torchlock.errors import InputError
 from torchlock.knowledge import registry
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
@@ -18,7 +18,7 @@ from torchlock.report.safe_json import dump_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.finding import Evidence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from torchlock.target import Target
     from torchlock.terms import Inputs
 
-_RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
 _EXAMPLES = 12
 
 
@@ -56,27 +55,37 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     Raises:
         InputError: an invalid requirement, an unknown rule, or rules together with requirements.
     """
-    rules = [text for text in arguments.requirements if _RULE.fullmatch(text)]
+    rules = [text for text in arguments.requirements if is_rule(text)]
     if rules and len(rules) < len(arguments.requirements):
         raise InputError(
             "rules and requirements cannot be explained together", hint="run torchlock explain once for each"
         )
     matrix = Matrix()
-    stories = [_rule(rule.upper(), matrix) for rule in rules] or [_requirements(arguments, matrix, console)]
-    if arguments.json:
+    if rules:
+        write_rules([checked_rule(rule, matrix.rules()) for rule in rules], matrix, as_json=arguments.json)
+        return OK
+    story = _requirements(arguments, matrix, console)
+    _write([story], matrix, as_json=arguments.json)
+    return OK if story.together else FOUND
+
+
+def write_rules(rules: Sequence[str], matrix: Matrix, *, as_json: bool) -> None:
+    """Write what these rules do, one after the other, to standard output."""
+    _write([_rule(rule, matrix) for rule in rules], matrix, as_json=as_json)
+
+
+def _write(stories: Sequence[Story], matrix: Matrix, *, as_json: bool) -> None:
+    if as_json:
         rows = [_row(story) for story in stories]
         update = {} if matrix.update is None else {"data_update": matrix.update.row()}
         table = {"torchlock": __version__, "data": matrix.date, **update, "explained": rows}
         sys.stdout.write(dump_json(table))
     else:
         sys.stdout.write("\n".join(_text(story) for story in stories))
-    return OK if all(story.together for story in stories) else FOUND
 
 
 def _rule(rule: str, matrix: Matrix) -> Story:
     """What a rule does, why, an example, how to fix it, and the newest of its statements."""
-    if not matrix.has(rule):
-        raise InputError(f"unknown rule {rule}", hint=f"the rules are {', '.join(matrix.rules())}")
     known, told = registry.get(rule), story_of(rule)
     story = Story(f"{rule}: {told.title}")
     commands = " and ".join(f"torchlock {command}" for command in known.by)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from torchlock.cli.exit_codes import OK
 from torchlock.cli.fetch_plan import Order, plan_of
-from torchlock.cli.fetch_report import as_json, conclude, counted, listed, tell_of_amount, tell_of_missing
+from torchlock.cli.fetch_report import as_json, conclude, listed, tell_of_amount, tell_of_missing
 from torchlock.errors import InputError
 from torchlock.fetching.bringing import Progress, Result, bring, megabytes
 from torchlock.fetching.locks import LockFile, read_lock_file
 from torchlock.fetching.offline import offline_lock, offline_name
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     import argparse
@@ -108,7 +109,8 @@ def fetch(order: Order, console: Console) -> int:
     if order.dry_run:
         sys.stdout.write(as_json(order, plan, []) if order.as_json else "".join(listed(plan)))
         known = sum(found.wanted.size or 0 for found in plan.founds)
-        console.say("note", f"{counted(plan.founds)}, at least {megabytes(known)}; nothing was fetched")
+        size = f"{counted(len(plan.founds), 'file')}, at least {megabytes(known)}"
+        console.say("note", summary_line(str(order.folder), size, "nothing was fetched"))
         return tell_of_missing(plan, [], console)
     tell_of_amount(plan, order, console)
     folder = Path(order.folder)

@@ -10,6 +10,7 @@ from torchlock.cli.exit_codes import FOUND, OK, UNUSABLE
 from torchlock.fetching.bringing import megabytes
 from torchlock.fetching.offline import offline_name
 from torchlock.redaction import masked, one_line, redact
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ def tell_of_amount(plan: Plan, order: Order, console: Console) -> None:
     founds = plan.founds
     known = sum(found.wanted.size or 0 for found in founds)
     if known > _MUCH:
-        console.say("note", f"{counted(founds)}, {megabytes(known)}")
+        console.say("note", f"{counted(len(founds), 'file')}, {megabytes(known)}")
         if not order.targets:
             console.say("hint", "--python and --platform fetch only the files that these targets take")
     built = [
@@ -66,16 +67,12 @@ def conclude(results: Sequence[Result], folder: Path, names: Sequence[str], cons
     for result in there:
         if result.status == "replaced":
             console.say("note", f"{result.found.wanted.filename} had another content, and was replaced")
-    count = f"{len(there)} of {len(results)}" if len(there) < len(results) else str(len(there))
-    plural = "file is" if count == "1" else "files are"
-    console.say("note", f"{count} {plural} in {folder} ({megabytes(size)}), {new} of them new")
+    count = counted(len(results), "file")
+    count = f"{len(there)} of {count}" if len(there) < len(results) else count
+    console.say("note", summary_line(str(folder), f"{count} ({megabytes(size)})", f"{new} of them new"))
     for name in names:
         command = "uv pip install" if name.endswith(".toml") else "pip install"
         console.say("hint", f"install without a network: {command} -r {folder / name}")
-
-
-def counted(founds: Sequence[Found]) -> str:
-    return f"{len(founds)} file{'' if len(founds) == 1 else 's'}"
 
 
 def listed(plan: Plan) -> Iterator[str]:

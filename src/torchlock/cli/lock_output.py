@@ -15,6 +15,7 @@ from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.streams import write_whole
 from torchlock.records import NamedTuple
 from torchlock.redaction import MASK, masked, one_line
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     import argparse
@@ -119,14 +120,19 @@ def write(
     if text and (arguments.json or arguments.dry_run or not arguments.output):
         write_whole(text, console)
     if written:
-        count = "1 package" if rendered.pins == 1 else f"{rendered.pins} packages"
-        console.say("note", f"{count} locked in {arguments.output} for {rendered.for_what}")
+        console.say("note", summary_line(arguments.output, _locked(rendered)))
         if inputs.scopes and is_pylock(arguments):
             console.say("note", _parts(arguments.output, inputs.scopes))
         if replaced:
             console.say("note", f"the lock replaced {arguments.output}, which torchlock had not written")
+    elif not arguments.json:
+        console.say("note", summary_line("standard output", _locked(rendered)))
     changes.tell(console, written=written)
     return OK
+
+
+def _locked(rendered: Rendered) -> str:
+    return f"{counted(rendered.pins, 'package')} locked for {rendered.for_what}"
 
 
 def _parts(path: str, scopes: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.spelling import meant
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
@@ -107,14 +108,7 @@ def _names_of(group: str, files: Collection[str]) -> list[str]:
             return [entry.name for entry in document.entries if entry.scope == known.scope and entry.name]
         declared += [] if document is None else [item.name for item in document.groups.values()]
     hint = f"declared: {', '.join(sorted(declared))}" if declared else "no input file declares dependency groups"
-    raise InputError(f"--upgrade-group: unknown dependency group {group!r}{_meant(group, declared)}", hint=hint)
-
-
-def _meant(name: str, known: Collection[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    raise InputError(f"--upgrade-group: unknown dependency group {group!r}{meant(group, declared)}", hint=hint)
 
 
 def refuse_unknown(
@@ -138,6 +132,6 @@ def refuse_unknown(
             continue
         where = f"{arguments.output} and the input do" if before else "the lock and the input do"
         raise InputError(
-            f"-P {name}: {where} not contain this package{_meant(name, known)}",
+            f"-P {name}: {where} not contain this package{meant(name, sorted(known))}",
             hint="-P upgrades one package of the lock; torchlock lock NAME adds one",
         )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.matrix.selection import COMPANIONS, EVERY, PUBLIC, Selection
+from torchlock.report.summary import counted, summary_line
+from torchlock.spelling import meant
 
 if TYPE_CHECKING:
     import argparse
@@ -38,12 +40,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from torchlock.report.matrix_html import page
 
         write_result(page(table, selection), arguments.output, console, whole=True)
+        _tell_of_file(arguments, f"the matrix, data of {table.date}", console)
         return OK
     entries = list(table.entries(selection))
     for said in table.left_out(selection):
         console.say("note", said)
     write_result(_rendered(entries, selection, table, arguments, console), arguments.output, console)
+    _tell_of_file(arguments, f"{counted(len(entries), 'cell')}, data of {table.date}", console)
     return OK if entries else FOUND
+
+
+def _tell_of_file(arguments: argparse.Namespace, what: str, console: Console) -> None:
+    if arguments.output not in (None, "-"):
+        console.say("note", summary_line(arguments.output, what))
 
 
 def _rendered(
@@ -92,7 +101,8 @@ def _ranges(texts: Sequence[str]) -> dict[str, str]:
         name = normalise(requirement.name) if requirement is not None else ""
         if requirement is None or name not in ("torch", *COMPANIONS):
             known = ", ".join(("torch", *COMPANIONS))
-            raise InputError(f"the matrix has no column for {text!r}", hint=f"it is about {known}")
+            near = meant(name, ("torch", *COMPANIONS))
+            raise InputError(f"the matrix has no column for {text!r}{near}", hint=f"it is about {known}")
         if requirement.extras:
             extras = ",".join(sorted(requirement.extras))
             raise InputError(f"{text!r}: the matrix knows no extras", hint=f"leave [{extras}] out")

@@ -9,6 +9,7 @@ from torchlock.cli.project import objection, placed, refusal
 from torchlock.errors import InputError
 from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
+from torchlock.spelling import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,14 +66,10 @@ def named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
 
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, 1)
-    meant = f"; did you mean {near[0]}?" if near else ""
     hint = (
         f"the project has {', '.join(known)}" if known else "add a table [[tool.torchlock.target]] to the project"
     )
-    return InputError(f"--target: there is no target {shortened(name)!r}{meant}", hint=hint)
+    return InputError(f"--target: there is no target {shortened(name)!r}{meant(name, known)}", hint=hint)
 
 
 def all_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
@@ -134,7 +131,8 @@ def _target(table: _Table, arguments: argparse.Namespace) -> NamedTarget:
         if key == "name":
             continue
         if key not in KEYS:
-            raise table.wrong(f"unknown key {shortened(str(key))!r}", f"use name, {', '.join(KEYS)}", str(key))
+            said = f"unknown key {shortened(str(key))!r}{meant(str(key), ('name', *KEYS))}"
+            raise table.wrong(said, f"use name, {', '.join(KEYS)}", str(key))
         attribute, many = KEYS[key]
         items = value if many and isinstance(value, list) else [value]
         if not items:

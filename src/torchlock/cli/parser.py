@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from torchlock import __version__
 from torchlock.cli.config_files import Choice, Finder, current_folder
 from torchlock.cli.defaults import settings_of
+from torchlock.cli.hints import followable
 from torchlock.cli.options.shared import add_configuration, add_messages
+from torchlock.cli.rule_names import is_rule
 from torchlock.cli.unused_variables import unused_variables
+from torchlock.cli.wrong_use import refuse_choice, unknown_command, unknown_words, usage_error
 from torchlock.errors import InputError, TorchlockError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
@@ -29,6 +32,7 @@ SUMMARIES = {
     "audit": "find requirements that will not load, in requirements, lock and other files; fix them",
     "check": "say why torchaudio does not load in an environment, and which command fixes it",
     "explain": "describe a rule, or say why requirements work together or conflict",
+    "rules": "list the rules, or describe one",
     "matrix": "show which releases load with which torch, as a table, data or a page",
     "data": "say how new the compatibility data are, and update them",
     "fetch": "bring every file of a lock into a folder, to install without a network",
@@ -37,6 +41,9 @@ SUMMARIES = {
     "completion": "write a script that completes commands and options in a shell",
 }
 COMMANDS = tuple(SUMMARIES)
+# Options of all commands that stand before the command, and those of them that take a value.
+_COMMON_VALUED = frozenset({"--color", "--config"})
+_COMMON = _COMMON_VALUED | {"-q", "--quiet", "-v", "--verbose", "--no-config", "-h", "--help", "-V", "--version"}
 _DESCRIPTION = """\
 Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
@@ -51,7 +58,7 @@ examples:
   torchlock explain TL101
   torchlock matrix torchcodec
 
-torchlock COMMAND --help shows the options of a command.
+torchlock COMMAND --help, or torchlock help COMMAND, shows the options of a command.
 """
 
 
@@ -136,7 +143,10 @@ class _Parser(argparse.ArgumentParser):
         self.register("action", "many", _Many)
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(message, hint=f"{self.prog} --help lists the options")
+        raise usage_error(message, self.prog)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        refuse_choice(action, value)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -162,14 +172,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         SystemExit: --help or --version was given.
     """
     argv, operands = _operands(argv)
-    position = next((index for index, word in enumerate(argv) if word in COMMANDS), None)
+    argv = _without_help(argv)
+    position = _position(argv)
     if position is None:
-        word = next((word for word in argv if not word.startswith("-")), None)
-        if word is not None and "-h" not in argv and "--help" not in argv:
-            raise InputError(f"unknown command {word!r}", hint=f"the commands are {', '.join(COMMANDS)}")
-        first_parser().parse_args(argv if argv else ["--help"])
+        first = first_parser()
+        _, left = first.parse_known_args(argv if argv else ["--help"])
+        if left:
+            raise unknown_words(left, first, _parsers)
         raise InputError("no command was given", hint="torchlock --help lists the commands")
     command = argv[position]
+    if command not in COMMANDS:
+        raise unknown_command(command, COMMANDS)
     words = [*argv[:position], *argv[position + 1 :], *operands]
     if "-h" in words or "--help" in words:  # also where a configuration file cannot be used
         parser_of(command)[0].parse_intermixed_args(words)
@@ -181,8 +194,44 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments.argv = [*argv, *operands]
     arguments.finder = finder
     arguments.with_files = with_files
-    arguments.unused_variables = unused_variables(lambda: (parser_of(each)[0] for each in COMMANDS))
+    arguments.unused_variables = unused_variables(_parsers)
     return arguments
+
+
+def _position(argv: Sequence[str]) -> int | None:
+    """The place of the command; of the first word that is not an option, if there is no command; None without one.
+
+    Options of all commands may stand before it: a word after an unknown option may be its value.
+    """
+    first = None
+    is_value = is_unsure = False
+    for index, word in enumerate(argv):
+        if word.startswith("-") and not is_value:
+            is_value, is_unsure = word in _COMMON_VALUED, word not in _COMMON and "=" not in word
+        elif is_value:
+            is_value = False
+        elif word in COMMANDS or not is_unsure:
+            return index
+        else:
+            first, is_unsure = index if first is None else first, False
+    return first
+
+
+def _without_help(argv: Sequence[str]) -> Sequence[str]:
+    """The command line with ``help``, ``help COMMAND`` and ``help RULE`` as the commands that do the same."""
+    position = _position(argv)
+    if position is None or argv[position] != "help":
+        return argv
+    others = [*argv[:position], *argv[position + 1 :]]
+    named = _position(others)
+    if named is not None and is_rule(others[named]):
+        return ["rules", *others]
+    return [*others, "--help"]
+
+
+def _parsers() -> Iterator[_Parser]:
+    """The parsers of all commands."""
+    return (parser_of(command)[0] for command in COMMANDS)
 
 
 def _parsed(command: str, words: Sequence[str], files: Sequence[ConfigFile]) -> argparse.Namespace:
@@ -191,7 +240,9 @@ def _parsed(command: str, words: Sequence[str], files: Sequence[ConfigFile]) -> 
     settings = settings_of(parser, named_only, is_option, files)
     settings.yield_to(words)
     parser.set_defaults(**settings.values)
-    arguments = parser.parse_intermixed_args(words)
+    arguments, left = parser.parse_known_intermixed_args(words)
+    if left:
+        raise unknown_words(left, parser, _parsers)
     arguments.settings = settings
     arguments.config_files = files
     return arguments
@@ -227,7 +278,7 @@ def first_parser() -> argparse.ArgumentParser:
     width = max(map(len, SUMMARIES))
     commands = "\n".join(f"  {name:{width}}  {summary}" for name, summary in SUMMARIES.items())
     described = _DESCRIPTION.format(commands=commands)
-    parser = _Parser(prog="torchlock", description=described, formatter_class=_Formatter)
+    parser = _Parser(prog="torchlock", description=described, formatter_class=_Formatter, allow_abbrev=False)
     parser.add_argument("-V", "--version", action="version", version=f"torchlock {__version__}")
     add_messages(parser)
     return parser
@@ -251,7 +302,7 @@ def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
 
 def is_option(name: str, value: object) -> bool:
     """Whether any command has an option of this name that accepts the value; for a list, a repeatable one."""
-    options = (parser_of(command)[0]._option_string_actions.get(f"--{name}") for command in COMMANDS)
+    options = (parser._option_string_actions.get(f"--{name}") for parser in _parsers())
     found = [option for option in options if option is not None]
     if isinstance(value, list):
         return any(isinstance(option.default, list) for option in found)
@@ -261,14 +312,23 @@ def is_option(name: str, value: object) -> bool:
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """Import and run a command. It is imported here so that --help and wrong use are fast."""
 
-    if command not in ("data", "fetch", "config", "completion", "schema"):
+    if command not in ("data", "fetch", "config", "rules", "completion", "schema"):
         _tell_of_update(command, console)
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
     except TorchlockError as error:
+        error.hint = followable(error.hint, _options_of(command), _all_options)
         found = arguments.settings.blamed(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
     return code
+
+
+def _options_of(command: str) -> frozenset[str]:
+    return frozenset(parser_of(command)[0]._option_string_actions)
+
+
+def _all_options() -> frozenset[str]:
+    return frozenset[str]().union(*map(_options_of, COMMANDS))
 
 
 def _tell_of_update(command: str, console: Console) -> None:

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
-from torchlock.errors import InputError
 from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -35,12 +34,11 @@ def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
     """
     rules = [rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip()]
     if rules:
+        from torchlock.cli.rule_names import checked_rule
         from torchlock.knowledge.rules import Matrix
 
         matrix = Matrix()
-        for rule in rules:
-            if not matrix.has(rule):
-                raise InputError(f"--ignore: unknown rule {rule}", hint="rules have names like TL101")
+        rules = [checked_rule(rule, matrix.rules(), "--ignore") for rule in rules]
     return frozenset(rules)
 
 

@@ -148,7 +148,9 @@ class Console:
 
     def on(self, stream: TextIO) -> bool:
         """Whether this stream gets colours."""
-        return self._wanted == "always" or (self._wanted == "auto" and stream.isatty() and not _refuses_color())
+        if self._wanted != "auto":
+            return self._wanted == "always"
+        return _color_by_variables(stream)
 
     def say(self, kind: str, text: str) -> None:
         """Write one message; ``kind`` is error, warning, note or hint. A hint belongs to the message before it."""
@@ -184,8 +186,20 @@ class Console:
             self._shown = False
 
 
-def _refuses_color() -> bool:
-    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+def _color_by_variables(stream: TextIO) -> bool:
+    """Whether a stream gets colours without --color: by variables, else if it is a terminal.
+
+    An empty variable is as good as none. NO_COLOR comes first, as in Python itself (no-color.org,
+    force-color.org, bixense.com/clicolors).
+    """
+    given = {name: os.environ.get(name, "") for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR")}
+    if given["NO_COLOR"]:
+        return False
+    if any(given[name] not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    if given["FORCE_COLOR"] == "0" or given["CLICOLOR"] == "0" or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
 
 
 def _printable(text: str) -> str:

@@ -11,6 +11,7 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError, WrongTarget
 from torchlock.records import replace
 from torchlock.redaction import shortened
+from torchlock.spelling import meant, question
 from torchlock.standards.ordering import normal
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
@@ -99,17 +100,15 @@ def check_build(label: str, platform: Platform) -> None:
 
 def _near_build(name: str) -> str:
     """A question that names the build that was probably meant, or ""."""
-    from difflib import get_close_matches
-
     from torchlock.knowledge.accelerators import labels
 
     dense = re.sub(r"[-_ ]", "", name[:20].lower())
     plain = dense.replace("cuda", "cu").replace(".", "")
     if dense in _MEANT:
-        return f"; did you mean {_MEANT[dense]}?"
+        return question([_MEANT[dense]])
     known = ("pypi", "auto", *labels())
-    near = [each for each in (plain, dense) if each in known] or get_close_matches(plain, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    exact = [each for each in (plain, dense) if each in known][:1]
+    return question(exact) if exact else meant(plain, known)
 
 
 def platform_of(

@@ -27,7 +27,7 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
     names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)} - _OTHERS
     if not names:
         return {}
-    from difflib import get_close_matches
+    from torchlock.spelling import similar
 
     known = {
         variable_of(option[2:])
@@ -37,5 +37,5 @@ def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) 
         if option.startswith("--") and action.dest != "help"
     }
     plain = [name.removeprefix(PREFIX) for name in known]
-    near = {name: get_close_matches(name.removeprefix(PREFIX), plain, 1, 0.8) for name in sorted(names - known)}
+    near = {name: similar(name.removeprefix(PREFIX), plain, 1, 0.8) for name in sorted(names - known)}
     return {name: PREFIX + meant[0] if meant else "" for name, meant in near.items()}

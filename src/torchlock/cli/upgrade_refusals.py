@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.cli.lock_files import FIELDS
 from torchlock.errors import InputError
 from torchlock.knowledge.stack import FAMILY
+from torchlock.spelling import meant
 
 if TYPE_CHECKING:
     import argparse
@@ -55,8 +56,6 @@ def refuse_unknown(asked: Iterable[str], plan: Plan, inputs: Inputs, arguments: 
     Raises:
         InputError: there is one.
     """
-    from difflib import get_close_matches
-
     from torchlock.cli.lock_inputs import existing_lock
     from torchlock.standards.names import normalise
 
@@ -67,10 +66,9 @@ def refuse_unknown(asked: Iterable[str], plan: Plan, inputs: Inputs, arguments: 
     known = {*plan.names, *pins.by_name, *(normalise(line.name) for line in lines if line is not None)}
     for name in asked:
         if name not in known:
-            near = get_close_matches(name, sorted(known), n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            said = f"{arguments.output} and the input do not contain this package"
             raise InputError(
-                f"{name}: {arguments.output} and the input do not contain this package{meant}",
+                f"{name}: {said}{meant(name, sorted(known))}",
                 hint="to add a package, write it into the input, then run torchlock lock",
             )
 

@@ -274,7 +274,9 @@ class Index:
         asked = [addresses.redact(url) for url in (*self._urls, *self._settings.find_links)]
         if not asked:
             return UnknownPackage(
-                name, f"--no-index forbids asking an index for {name}", hint="run without --no-index"
+                name,
+                f"--no-index forbids asking an index for {name}",
+                hint="remove --no-index from the input, or from the settings of pip or uv",
             )
         return UnknownPackage(
             name,

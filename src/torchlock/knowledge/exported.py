@@ -7,7 +7,7 @@ from typing import Any
 
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
-from torchlock.knowledge.spans import in_span, in_words
+from torchlock.knowledge.spans import in_span, in_words, row_labels
 
 
 def exported_in(symbol: str, platform: str) -> str:
@@ -50,7 +50,7 @@ def is_exported_by(symbol: str, version: str, platform: str) -> bool:
 
 
 def _exporting(symbol: str, platform: str) -> tuple[list[str], list[bool]]:
-    """The releases whose wheels were read, and whether each of them exports a symbol.
+    """The releases whose wheels were read, and whether a wheel of each of them exports a symbol.
 
     The tables of macOS name the library, too; ``!`` alone stands for any.
     """
@@ -60,11 +60,21 @@ def _exporting(symbol: str, platform: str) -> tuple[list[str], list[bool]]:
     span = exports.get(symbol, "") or exports.get(f"!{symbol}", "")
     if not span:
         return [], []
-    versions = [row[0] for row in table["wheels"]]
     try:
-        return versions, in_span(versions, span)
-    except ValueError as error:
+        versions, labels = _rows(str(path))
+        having: dict[str, bool] = {}
+        for version, has in zip(versions, in_span(labels, span), strict=True):
+            having[version] = has or having.get(version, False)
+    except (KeyError, IndexError, ValueError) as error:
         raise DataError(f"damaged ({error})", path=str(path)) from error
+    return list(having), list(having.values())
+
+
+@cache
+def _rows(path: str) -> tuple[list[str], list[str]]:
+    """The release of each row, and what spans call the row."""
+    wheels = [(row[0], row[2]) for row in _table(path)["wheels"]]
+    return [version for version, _ in wheels], row_labels(wheels)
 
 
 @cache

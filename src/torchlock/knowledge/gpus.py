@@ -136,10 +136,9 @@ def _arch_of(text: str) -> str | None:
 
 def _not_known(written: str) -> InputError:
     """The error for a GPU that the table does not know, with names that are near."""
-    from difflib import get_close_matches
-
     from torchlock.knowledge.gpu_names import plain_name, spellings
     from torchlock.redaction import shortened
+    from torchlock.spelling import question, similar
 
     shown = {arch: arch for arch in architectures()}
     for row in accelerator_table()["gpus"]:
@@ -149,10 +148,9 @@ def _not_known(written: str) -> InputError:
     near = [name for name in shown if any(re.search(rf"\b{re.escape(word)}\b", name) for word in wanted if word)][
         :3
     ]
-    near = near or get_close_matches(wanted[0], shown, 3)
-    meant = f"; did you mean {' or '.join(shown[name] for name in near)}?" if near else ""
+    near = near or similar(wanted[0], shown, 3)
     return InputError(
-        f"--gpu: unknown GPU {shortened(written, 100)!r}{meant}",
+        f"--gpu: unknown GPU {shortened(written, 100)!r}{question(shown[name] for name in near)}",
         hint="use a product name, like 'RTX 4090'; an architecture, like sm_89 or gfx1100; host, which means this "
         "machine; or none",
     )

@@ -18,7 +18,7 @@ from torchlock.records import NamedTuple
 
 PUBLIC, BUILDS, PRIVATE, UNKNOWN = "public", "builds", "private", "unknown"
 # The names of the public index in poetry and pipenv.
-_NAMES = ("pypi",)
+PUBLIC_NAME = "pypi"
 # Reserved host names (RFC 2606). In files whose addresses were made anonymous they replace the real hosts.
 _PUBLIC_PLACEHOLDER = "index.example.org"
 _PYTORCH_PLACEHOLDER = "example.org"
@@ -45,7 +45,7 @@ class IndexClass(NamedTuple):
 @cache
 def classify_index(address: str) -> IndexClass:
     """Classify the address of an index or a find-links page, as written in a file or an option."""
-    if address.lower() in _NAMES:
+    if address.lower() == PUBLIC_NAME:
         return IndexClass(PUBLIC)
     try:
         parts = urlsplit(address)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from packaging.version import Version
 
 from torchlock.knowledge import tables, torch_names
+from torchlock.spelling import similar
 
 # The packages whose names were read from wheels.
 MEASURED = ("torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile")
@@ -175,13 +176,11 @@ def near(dotted: str, version: str) -> str:
     Raises:
         DataError: a bundled table is damaged.
     """
-    from difflib import get_close_matches
-
     module, _, name = dotted.rpartition(".")
     package = dotted.partition(".")[0]
     row = _table(package)["modules"].get(module) if package in MEASURED else None
     known = [each for each in row["names"] if not each.startswith("_")] if row is not None else []
-    for each in get_close_matches(name, known, 3, _LIKE):
+    for each in similar(name, known, 3, _LIKE):
         found = history(f"{module}.{each}")
         if found is not None and found.has(version):
             return f"{module}.{each}"

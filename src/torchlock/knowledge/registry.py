@@ -145,6 +145,11 @@ def get(identifier: str) -> Rule:
     )
 
 
+def is_known(identifier: str) -> bool:
+    """Whether there is a rule with this identifier."""
+    return identifier in _table()["rules"]
+
+
 @cache
 def group(*names: str) -> frozenset[str]:
     """The rules of some groups, such as ``versions``, ``builds``, ``loading`` or ``damage``."""

@@ -8,6 +8,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def row_labels(wheels: Sequence[tuple[str, str]]) -> list[str]:
+    """What the spans of a table call its rows, each a release and the file of its wheel.
+
+    A release that has several rows is told by the Python of each: ``2.2.0@cp311``, ``2.8.0@cp313t``.
+    """
+    versions = [version for version, _ in wheels]
+    return [
+        version if versions.count(version) == 1 else f"{version}@{_python_in(file)}" for version, file in wheels
+    ]
+
+
+def _python_in(file: str) -> str:
+    """The Python of a wheel, as spans write it: ``cp312``, ``cp313t``."""
+    python, abi = file.removesuffix(".whl").split("-")[-3:-1]
+    return f"{python}t" if abi.endswith("t") else python
+
+
 def span_text(versions: Sequence[str], there: Sequence[bool]) -> str:
     """The spans of releases for which it is true; the last one is open if it contains the newest release."""
     parts, first = [], None

@@ -8,6 +8,8 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.knowledge import tables
 from torchlock.records import NamedTuple
+from torchlock.redaction import shortened
+from torchlock.spelling import meant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +57,9 @@ def load(identifier: str, path: Path | None = None) -> System:
     systems = tables.load_json(path or tables.ROOT / "compiled" / "systems.json")["systems"]
     row = systems.get(identifier)
     if row is None:
-        raise InputError(f"--system: unknown system {identifier!r}", hint="one of " + ", ".join(sorted(systems)))
+        question = meant(identifier, sorted(systems))
+        hint = None if question else f"use host, none, {', '.join(sorted(systems))}"
+        raise InputError(f"--system: unknown system {shortened(identifier)!r}{question}", hint=hint)
     libraries = {
         name: Library(item.get("version", ""), tuple(item.get("packages", ())), item.get("note", ""))
         for name, item in row.get("library", {}).items()

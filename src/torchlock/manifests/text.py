@@ -11,6 +11,7 @@ from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_strictly
 from torchlock.manifests.paths import is_folder, is_there
 from torchlock.runtime.staging import current
+from torchlock.spelling import similar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,11 +129,9 @@ def _ends(file: BinaryIO, path: str) -> Ends:
 
 def _neighbour(path: str) -> str | None:
     """A hint at a file with a similar name in the same folder."""
-    from difflib import get_close_matches
-
     try:
         names = [item.name for item in Path(path).parent.iterdir()]
     except (OSError, ValueError):
         return None
-    close = get_close_matches(Path(path).name, names, n=1)
+    close = similar(Path(path).name, names)
     return f"did you mean {str(Path(path).with_name(close[0]))!r}?" if close else None

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.version import Version
 
 from torchlock.errors import DataError
-from torchlock.knowledge.spans import in_span, span_text
+from torchlock.knowledge.spans import in_span, row_labels, span_text
 from torchlock.knowledge.tables import load_json
 from torchlock.proving.deciding import is_stable, is_torchs, symbols_of
 from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel
-from torchlock.proving.grouping import tags_in, without_python
+from torchlock.proving.grouping import without_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,6 +37,11 @@ class Store(NamedTuple):
     def wheels(self) -> list[Wheel]:
         """All wheels that were read."""
         return [each.wheel for rows in self.tables() for each in rows]
+
+    def copy(self) -> Store:
+        """The evidence as it is now: wheels that are added to this one are not in the copy."""
+        torches = {place: list(rows) for place, rows in self.torches.items()}
+        return Store(torches, {key: list(rows) for key, rows in self.companions.items()}, dict(self.asked))
 
     def tables(self) -> list[list[Any]]:
         """The list of each platform: of wheels of torch, and of those of each companion."""
@@ -98,18 +103,7 @@ def _sorted(wheels: Iterable[Any]) -> list[Any]:
 
 
 def _labels(wheels: Sequence[Wheel]) -> list[str]:
-    """What spans call each wheel: its release, with its Python where a release has several."""
-    versions = [each.version for each in wheels]
-    return [
-        each.version if versions.count(each.version) == 1 else f"{each.version}@{_python_in(each.file)}"
-        for each in wheels
-    ]
-
-
-def _python_in(file: str) -> str:
-    """The Python of a wheel, as spans write it: ``cp312``, ``cp313t``."""
-    python, abi = tags_in(file).split("-")[-2:]
-    return f"{python}t" if abi.endswith("t") else python
+    return row_labels([(each.version, each.file) for each in wheels])
 
 
 def _torch_table(platform: str, torches: Sequence[TorchWheel], used: Iterable[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.redaction import Line, learn, lines_of, masked, one_line
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,25 +22,35 @@ _COMMANDS = {"dockerfile", "shell", "batch", "powershell", "make", "notebook", "
 _REQUIREMENT = re.compile(r"[^;#]*[^\s;#,]")
 
 
-def text(report: Report, paint: Callable[[str, str], str], *, verbose: bool = False) -> str:
+def text(
+    report: Report,
+    paint: Callable[[str, str], str],
+    *,
+    verbose: bool = False,
+    done: str = "",
+    unreadable: bool = True,
+) -> str:
     """The whole report, with a summary as its last line; notes are shown only if ``verbose``.
 
-    ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text.
+    ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text. ``done`` is what
+    was done with the files, for the summary: "2 changed; ". ``unreadable``: say also why files are unreadable,
+    unless that was said elsewhere.
     """
-    parts = [_file(file, paint, verbose=verbose) for file in report.files]
-    return "\n".join([*(part for part in parts if part), summary(report, verbose=verbose)]) + "\n"
+    files = [file for file in report.files if unreadable or file.error is None]
+    parts = [_file(file, paint, verbose=verbose) for file in files]
+    return "\n".join([*(part for part in parts if part), summary(report, verbose=verbose, done=done)]) + "\n"
 
 
 # Findings about things that were not judged.
 _UNJUDGED = frozenset({"TL901", "TL902", "TL903"})
 
 
-def summary(report: Report, *, verbose: bool = False) -> str:
+def summary(report: Report, *, verbose: bool = False, done: str = "") -> str:
     """``3 files: 2 errors, 1 warning; 2 things could not be judged; 1 note (-v shows them)``."""
     found = [finding for file in report.files for finding in file.findings]
-    files = _counted(len(report.files), "file")
+    files = counted(len(report.files), "file")
     severities = [finding.severity for finding in found if finding.rule != "TL908"]
-    bad = [_counted(severities.count(each), each) for each in ("error", "warning") if severities.count(each)]
+    bad = [counted(severities.count(each), each) for each in ("error", "warning") if severities.count(each)]
     unreadable = sum(file.error is not None for file in report.files)
     if unreadable:
         bad.append(f"{unreadable} unreadable")
@@ -57,20 +68,16 @@ def summary(report: Report, *, verbose: bool = False) -> str:
         parts = [f"{'no requirement found, so ' if empty else ''}nothing was judged"]
     parts += [f"{unread} not read"] if unread else []
     if unjudged:
-        parts.append(f"{_counted(unjudged, 'thing')} could not be" + (" judged" if bad else ""))
+        parts.append(f"{counted(unjudged, 'thing')} could not be" + (" judged" if bad else ""))
     if len(notes) > unjudged:
-        parts.append(_counted(len(notes) - unjudged, "note"))
-    hint = " (-v shows them)" if notes and not verbose else ""
-    return f"{files}: {'; '.join(parts)}{hint}"
+        parts.append(counted(len(notes) - unjudged, "note"))
+    hint = "-v shows them" if notes and not verbose else ""
+    return summary_line(files, f"{done}{parts[0]}", *parts[1:], hint=hint)
 
 
 def file_has(file: FileReport, rule: str) -> bool:
     """Whether a file has a finding of a rule."""
     return any(finding.rule == rule for finding in file.findings)
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _file(file: FileReport, paint: Callable[[str, str], str], *, verbose: bool) -> str:

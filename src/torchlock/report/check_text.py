@@ -1,10 +1,11 @@
-"""The report of a check as text: the problem and the fix first, then the findings with their evidence."""
+"""The report of a check as text: the verdict and its command first, then the findings with their evidence."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from torchlock.redaction import masked, one_line
+from torchlock.report.summary import counted, in_lines, summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,21 +37,38 @@ def text(
     quoted = [finding for finding in file.findings if is_open and finding.message in sentence]
     findings = [each for each in file.findings if verbose or each.severity != "note" or each in quoted]
     notes = len(file.findings) - len(findings)
-    # The report does not say "ok" about parts that were not examined, nor where a log shows another failure.
-    unknown = file.status == "ok" and (is_open or any(finding.rule == "TL907" for finding in file.findings))
-    lines = [_first("note" if unknown else file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
+    lines = [*head(report, sentence, commands, paint, is_open=is_open), f"  in {_shown(file.path)}"]
     told: dict[str, None] = {}
     for finding in findings:
         lines += ["", *_finding(finding, paint, told, verbose=verbose)]
-    if notes:
-        lines += ["", f"{notes} note{'' if notes == 1 else 's'} (-v shows {'it' if notes == 1 else 'them'})"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", summary(report, hidden=notes > 0)]) + "\n"
 
 
-def _first(status: str, sentence: str, commands: Sequence[Command], paint: Paint) -> str:
-    head = f"{paint('hint', 'ok:')} " if status == "ok" else f"{paint(status, f'{status}:')} "
-    fix = f". Fix: {paint('bold', _shown(commands[0].line))}" if commands else ""
-    return f"{head}{_shown(sentence)}{fix}"
+def head(
+    report: Report, sentence: str, commands: Sequence[Command], paint: Paint, *, is_open: bool = False
+) -> list[str]:
+    """The verdict, in lines of less than 100 characters; then the command, alone in its line, ready to copy."""
+    file = report.files[0]
+    # The report does not say "ok" about parts that were not examined, nor where a log shows another failure.
+    unknown = file.status == "ok" and (is_open or any(finding.rule == "TL907" for finding in file.findings))
+    status = "note" if unknown else file.status
+    label = f"{status}: "
+    first, *others = in_lines(_shown(sentence), len(label))
+    lines = [f"{paint('hint' if status == 'ok' else status, label[:-1])} {first}"]
+    lines += [f"{' ' * len(label)}{each}" for each in others]
+    if commands:
+        lines += [paint("hint", "Fix:"), f"  {paint('bold', _shown(commands[0].line))}"]
+    return lines
+
+
+def summary(report: Report, *, hidden: bool = False) -> str:
+    """``1 environment: 1 error; 2 notes (-v shows them)``. ``hidden``: some notes are not shown."""
+    severities = [finding.severity for file in report.files for finding in file.findings]
+    counts = {each: severities.count(each) for each in ("error", "warning", "note")}
+    bad = ", ".join(counted(counts[each], each) for each in ("error", "warning") if counts[each])
+    notes = counted(counts["note"], "note") if counts["note"] else ""
+    shows = f"-v shows {'it' if counts['note'] == 1 else 'them'}" if hidden else ""
+    return summary_line(counted(len(report.files), "environment"), bad or "no error", notes, hint=shows)
 
 
 def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The matrix for a terminal of 80 columns: a table of the releases that load, and the reasons of few entries."""
+"""The matrix for a terminal of 80 columns: the releases that load (or fail), and the reasons of few entries."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from itertools import groupby, product
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN
+from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN, VERDICTS
 from torchlock.report.matrix_rows import agreed, cited
+from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,11 @@ _FIRST = 16  # the columns of torch and of its build
 # More entries are shown with their reasons only if the reader asks for them.
 _FEW = 8
 _NONE = ["-"]
+_SUBJECTS = {
+    LOADS: "releases that load",
+    FAILS: "releases that fail",
+    UNKNOWN: "releases of which it is unknown whether they load",
+}
 _STYLES = {LOADS: "hint", FAILS: "error", UNKNOWN: "warning"}
 
 
@@ -50,8 +56,7 @@ def text(
     parts.append("\n".join(line for entry in explained for line in _entry(entry, paint)))
     parts.append("\n".join(_sources(explained, table)))
     parts.append("\n".join(wrap(_deciders(entries), _WIDTH, break_on_hyphens=False)))
-    if len(explained) < len(entries):
-        parts.append("\n".join(wrap(_rest(len(entries), len(explained), table.date), _WIDTH)))
+    parts.append("\n".join(wrap(_rest(len(entries), len(explained), table.date), _WIDTH)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -85,12 +90,14 @@ def _deciders(entries: Sequence[Entry]) -> str:
 
 def _rest(count: int, explained: int, date: str) -> str:
     """How many entries have no reason here, and how to see it."""
+    if explained == count:
+        return summary_line(counted(count, "cell"), f"data of {date}")
     if not explained:
-        return f"{count} cells, data of {date}; -v shows the reason of each, a narrower request those of fewer"
+        hint = "-v shows the reason of each, a narrower request those of fewer"
+        return summary_line(counted(count, "cell"), f"data of {date}", hint=hint)
     left = count - explained
-    return (
-        f"{left} more {'cell fails' if left == 1 else 'cells fail'}, data of {date}; -v shows the reason of each"
-    )
+    more = f"{left} more {'fails' if left == 1 else 'fail'}"
+    return summary_line(counted(count, "cell"), more, f"data of {date}", hint="-v shows the reason of each")
 
 
 def _table(
@@ -99,23 +106,38 @@ def _table(
     columns = selection.companions
     width = (_WIDTH - _FIRST) // len(columns)
     python = f", Python 3.{selection.python}" if selection.python is not None else ""
-    lines = [f"{platform}{python}: releases that load with each torch", ""]
+    main = _main(selection)
+    lines = [f"{platform}{python}: {_SUBJECTS[main]} with each torch", ""]
     lines += _joined([["torch"], *([name] for name in columns)], width)
     shown: list[Entry] = []
     has_none = False
     for (torch, build), rows in groupby(entries, key=lambda entry: (entry.torch, entry.torch_build)):
         found = agreed(rows)
         shown += found
-        cells = [_cell([row for row in found if row.package == name], versions[name], width) for name in columns]
+        cells = [
+            _cell([row for row in found if row.package == name], versions[name], width, main) for name in columns
+        ]
         has_none = has_none or _NONE in cells
         head = [f"{torch} {build or '?'}", *_fitness(found[0])]
         lines += _joined([head, *cells], width)
-    return "\n".join([*lines, "", *_legend(shown, has_none=has_none)])
+    return "\n".join([*lines, "", *_legend(shown, main, _absence(selection, main) if has_none else "")])
+
+
+def _main(selection: Selection) -> str:
+    """The verdict of the releases that the table names: those that load, unless the filters leave them out."""
+    return next(each for each in VERDICTS if each in (selection.verdicts or VERDICTS))
+
+
+def _absence(selection: Selection, main: str) -> str:
+    """What an empty cell says: nothing of releases that the filters leave out."""
+    subject = "none of these releases" if any(map(selection.ranges.get, selection.companions)) else "no release"
+    kinds = f" by what is {' or '.join(selection.kinds)}" if selection.kinds else ""
+    return f"- {subject} {main if main != UNKNOWN else 'is unknown'}{kinds}"
 
 
 def _fitness(entry: Entry) -> list[str]:
-    """Words under a torch that does not run on the stated GPU or driver."""
-    words = {"no": "not this GPU", "unknown": "GPU unknown"}
+    """Words under a torch that does not run on the stated GPU, or with the stated driver."""
+    words = {"no": "does not run", "unknown": "may not run"}
     return [f"  {words[entry.fitness.answer]}"] if entry.fitness and entry.fitness.answer in words else []
 
 
@@ -126,11 +148,11 @@ def _joined(cells: Sequence[Sequence[str]], width: int) -> Iterator[str]:
         yield (parts[0].ljust(_FIRST) + "".join(part.ljust(width) for part in parts[1:])).rstrip()
 
 
-def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int) -> list[str]:
-    """The lines of one cell: ``0.11.1-0.17.0 m``; ``-`` if nothing loads."""
+def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int, main: str) -> list[str]:
+    """The lines of one cell: ``0.11.1-0.17.0 m`` for the main verdict, ``0.11.0 ?`` for what is unknown."""
     found: list[str] = []
-    loads = [row for row in rows if row.judged.verdict == LOADS]
-    shown = [row for row in loads if not row.yanked] or loads
+    mains = [row for row in rows if row.judged.verdict == main != UNKNOWN]
+    shown = [row for row in mains if not row.yanked] or mains
     is_choice = any(not row.public for row in rows) and len({row.build for row in shown}) > 1
     for build in dict.fromkeys(row.build if is_choice else "" for row in shown):
         suffix = f" {build}" if build else ""
@@ -162,13 +184,14 @@ def spans(names: Iterable[str], versions: Sequence[str]) -> list[str]:
     ]
 
 
-def _legend(entries: Sequence[Entry], *, has_none: bool) -> list[str]:
-    kinds = {entry.judged.kind for entry in entries if entry.judged.verdict == LOADS}
+def _legend(entries: Sequence[Entry], main: str, absence: str) -> list[str]:
+    shown = [entry for entry in entries if entry.judged.verdict == main != UNKNOWN]
+    kinds = {entry.judged.kind for entry in shown}
     said = [f"{kind[0]} {kind}" for kind in KINDS if kind in kinds]
-    if any(entry.judged.verdict == LOADS and not entry.allowed for entry in entries):
+    if any(not entry.allowed for entry in shown):
         said.append("* its metadata refuses this torch: pip and uv do not install the pair")
     said += ["? unknown"] if any(entry.judged.verdict == UNKNOWN for entry in entries) else []
-    said += ["- no release loads"] if has_none else []
+    said += [absence] if absence else []
     return wrap("; ".join(said), _WIDTH)
 
 

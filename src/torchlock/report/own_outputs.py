@@ -20,10 +20,10 @@ _AUDIT = re.compile(
     r"\d+ files?: (?:nothing (?:is wrong|was judged)|no requirement found|\d+ (?:error|warning|unreadable))"
 )
 _AUDITED = re.compile(r": (?:error|warning|note) TL\d{3} |^  unreadable ", re.MULTILINE)
-_CHECK = re.compile(r"(?:ok|error|warning|note): .+\n  in ")
-_CHECKED = re.compile(r"  |(?:error|warning|note) TL\d{3} |\d+ notes? |$")
+_CHECK = re.compile(r"(?:ok|error|warning|note): .+\n(?: {4}.+\n)*(?:Fix:\n  .+\n)?  in ")
+_CHECKED = re.compile(r"  |Fix:$|(?:error|warning|note) TL\d{3} |\d+ (?:notes? |environments?: )|$")
 _MATRIX = re.compile(
-    r"(?:linux|macos|windows)-\w+(?:, Python 3\.\d+)?: releases that load with each torch\n"
+    r"(?:linux|macos|windows)-\w+(?:, Python 3\.\d+)?: releases (?:that|of which) [a-z ]{1,40} with each torch\n"
     r"|no cell of the matrix matches these filters\n"
     r"|package,version,build,torch,torch_build,platform,"
     r"|<!DOCTYPE html>[^\0]{0,500}<meta name=\"generator\" content=\"torchlock "
@@ -65,7 +65,7 @@ def is_report(text: str) -> bool:
         return _is_json_report(text)
     lines = text.rstrip("\n").split("\n")
     if _CHECK.match(text):
-        return all(map(_CHECKED.match, lines[2:]))
+        return all(map(_CHECKED.match, lines[1:]))
     if all(map(_GITHUB.match, lines)):
         return True
     told = len(lines) == 1 or _AUDITED.search(text) is not None

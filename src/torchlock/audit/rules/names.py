@@ -1,4 +1,4 @@
-"""TL531, TL532: names of packages that cannot be installed, or that are another project than people expect."""
+"""TL531 to TL533: names that cannot be installed, that are another project than people expect, or misspelt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import STACK
 from torchlock.location import Edit, Span
+from torchlock.spelling import is_one_letter_off
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _RULES = ("TL531", "TL532")
 # Beside these, a name is meant as the project for audio.
 _AUDIO = frozenset(STACK)
+# A name of this length is hardly met by chance. Shorter ones are: torchx and torchtest are projects of their own.
+_LONG = tuple(name for name in STACK if len(name) >= 10)
 
 
 @rule(*_RULES, on="document")
@@ -37,6 +40,22 @@ def names(context: AuditContext) -> Iterator[Finding]:
         for statement in context.known.matrix.about(entry.name):
             if statement.rule in _RULES and _is_about(statement, entry):
                 yield from _found(context, statement, entry)
+
+
+@rule("TL533", on="document")
+def misspelt_names(context: AuditContext) -> Iterator[Finding]:
+    """Entries for pip whose name is one letter away from that of a member of the stack."""
+    document = context.document
+    for entry in document.entries if not document.locked else ():
+        meant = next((name for name in _LONG if is_one_letter_off(entry.name, name)), "")
+        if not meant or entry.channel != "pip" or entry.url is not None or not context.offer(entry).public:
+            continue
+        if context.known.matrix.about(entry.name):
+            continue  # the data know the name
+        message = f"{entry.name} is one letter away from {meant}"
+        finding = context.finding("TL533", "warning", message, [Demand(entry, None)])
+        finding.remedy = _remedy(document, meant, entry)
+        yield finding
 
 
 def _is_about(statement: Statement, entry: Entry) -> bool:
@@ -64,20 +83,20 @@ def _found(context: AuditContext, statement: Statement, entry: Entry) -> Iterato
     what = "cannot be installed" if statement.never else "is another project"
     meant = f": the name is {statement.instead}" if statement.instead else " by pip"
     finding = context.statement(statement, severity, f"{entry.name} {what}{meant}", [own])
-    finding.remedy = _remedy(context.document, statement, entry)
+    finding.remedy = _remedy(context.document, statement.instead, entry)
     yield finding
 
 
-def _remedy(document: Document, statement: Statement, entry: Entry) -> Remedy:
+def _remedy(document: Document, instead: str, entry: Entry) -> Remedy:
     """The other name in place of this one, as an edit if the rest of the line stays right."""
-    if not statement.instead:
+    if not instead:
         return Remedy(f"Remove {entry.name}.")
-    summary = f"Write {statement.instead} in place of {entry.name}."
-    keeps = not entry.specifier or statement.instead == "torch"
+    summary = f"Write {instead} in place of {entry.name}."
+    keeps = not entry.specifier or instead == "torch"
     span = _name_of(document, entry)
-    if span is None or not keeps or statement.instead in {one.name for one in document.entries}:
+    if span is None or not keeps or instead in {one.name for one in document.entries}:
         return Remedy(summary)
-    edits = (Edit(span, statement.instead),)
+    edits = (Edit(span, instead),)
     return Remedy(summary, changes_of(document, edits), edits)
 
 

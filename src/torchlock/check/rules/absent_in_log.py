@@ -61,6 +61,7 @@ def removed_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
             or missing.asker
             or is_mixed(missing)
             or is_private(missing)
+            or "is not a package" in missing.text
             or companion_asking(missing)
             or (missing.file and "-packages" not in missing.file)
         ):

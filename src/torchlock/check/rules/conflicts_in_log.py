@@ -82,7 +82,7 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     pins = _pins(asked.near)
     told = (
         _of_family(context, pins)
-        or of_another_python(context, asked, _wanted(asked.near))
+        or of_another_python(context, asked, _wanted(asked.near), _tried(asked.near))
         or of_refused(context, asked, *_only_want(" ".join(asked.near.split())))
         or _in_words(asked.near)
     )
@@ -114,6 +114,14 @@ def _wanted(near: str) -> dict[str, str]:
     for name, specifier in _OF_FAMILY.findall(stated):
         if specifier or name not in found:
             found[name] = specifier.rstrip(",")
+    return found
+
+
+def _tried(near: str) -> dict[str, list[str]]:
+    """The releases of each companion that the installer tried, as it shows them."""
+    found: dict[str, list[str]] = {}
+    for match in _DEPENDS.finditer(near):
+        found.setdefault(match[1], []).append(match[2])
     return found
 
 

@@ -134,7 +134,7 @@ def mixed_up(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if first is None:
         return
     rows = [each for each in missing_names(log.text, of_others=True) if each.line >= first.line]
-    names = [each.name for each in rows if not each.by_import and not each.partly]
+    names = [each.name for each in rows if not each.partly and (not each.file or "-packages" in each.file)]
     if match := _MEMBER.search(first.text):
         names.append(f"{match['owner']}.{match['member']}")
     other = next((row for each in names if (row := mistaken(each))), None)
@@ -145,7 +145,7 @@ def mixed_up(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     where = (
         f"{wrong.name} {wrong.version} is installed"
         if wrong is not None
-        else f"the environment of the log has {other.wrong}"
+        else f"Python found another module of this name, probably that of {other.wrong}"
     )
     both = wrong is not None and context.installed.get(normalise(other.wanted)) is not None
     gone = f"{other.wrong} {other.wanted}" if both else other.wrong

@@ -26,7 +26,14 @@ from torchlock.check.installer_findings import (
 )
 from torchlock.check.installer_log import read_installation
 from torchlock.check.labelled_releases import of_page, with_label
-from torchlock.check.listed_releases import lists_others, lists_too_few, of_archives, of_plain_wheels, with_list
+from torchlock.check.listed_releases import (
+    compiled_for_another,
+    lists_others,
+    lists_too_few,
+    of_archives,
+    of_plain_wheels,
+    with_list,
+)
 from torchlock.check.log_alone import context_of
 from torchlock.check.log_machine import (
     interpreter_of,
@@ -276,6 +283,7 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
         public = asked.version.partition("+")[0]
         same = f"{public} is one, in another build" if public in asked.offered else ""
         summary = f"Ask for a release that it lists: {same or f'the newest is {asked.offered[-1]}'}."
+        summary = (not same and compiled_for_another(asked)) or summary
     elif asked.offered == () and (told := empty_page(context, asked) or without_companion(asked)):
         return told
     elif asked.is_listed and asked.version and target is not None:

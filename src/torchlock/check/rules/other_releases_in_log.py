@@ -15,7 +15,7 @@ from torchlock.check.rules.meanings_in_log import meant
 from torchlock.check.rules.names_in_log import who_calls
 from torchlock.check.tracebacks import last_caller
 from torchlock.finding import Remedy, Strength
-from torchlock.knowledge.other_names import lack_of, module_of_class, project_of
+from torchlock.knowledge.other_names import lack_of, mistaken, module_of_class, project_of
 from torchlock.knowledge.registry import rule
 from torchlock.standards.names import normalise
 
@@ -46,7 +46,8 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     if first is None or missing is None or has_stack(context):
         return
     project = project_of(missing.name) if _is_of(missing) else _provider(missing)
-    if not project or not _is_between_packages(missing) or lack_of(missing.name) is not None:
+    is_told = lack_of(missing.name) is not None or mistaken(missing.name) is not None
+    if not project or not _is_between_packages(missing) or is_told:
         return
     if _is_explained(context, log, found):
         return

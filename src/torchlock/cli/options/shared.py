@@ -41,7 +41,11 @@ def add_messages(parser: argparse.ArgumentParser) -> None:
         "-v", "--verbose", action="store_true", help="also show every step, and the notes of a report"
     )
     group.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto", help="use colours (default: auto)"
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="use colours; auto: on a terminal, unless NO_COLOR or CLICOLOR=0 is set; always with FORCE_COLOR or "
+        "CLICOLOR_FORCE (default: auto)",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock.manifests.formats import pyproject_uv
 from torchlock.manifests.self_references import DEEPEST, OwnExtras
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.spelling import similar
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -162,9 +163,7 @@ class _Project:
     def _misspelt(self) -> None:
         """Report unknown keys of [project] that resemble a key of requirements."""
         for key in [key for key, _ in self._tree.items("project") if key not in _KEYS]:
-            from difflib import get_close_matches
-
-            close = get_close_matches(key.replace("_", "-").lower(), _BRINGING, n=1, cutoff=0.8)
+            close = similar(key.replace("_", "-"), _BRINGING, cutoff=0.8)
             if close:
                 message = f"[project] has no key {key!r}, so installers refuse the file or ignore the key"
                 at = self._tree.keys.get(("project", key))
