@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -190,3 +191,62 @@ def test_the_problem_matcher_reads_the_text_report(
         (path, str(line), str(column), rule, message, "error" if severity == "error" else "warning")
         for path, line, column, rule, message, severity in expected
     ]
+
+
+def test_a_release_has_few_permissions_and_no_password() -> None:
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    assert "secrets." not in text
+    writing = {
+        name: sorted(what for what, how in job["permissions"].items() if how == "write")
+        for name, job in workflow["jobs"].items()
+    }
+    assert writing == {
+        "build": [],
+        "attest": ["attestations", "id-token"],
+        "publish": ["id-token"],
+        "release": ["contents"],
+    }
+
+
+@pytest.mark.parametrize(("tag", "passes"), [(f"v{__version__}", True), ("v0.0.9", False)])
+def test_a_release_needs_a_tag_that_is_the_version(tag: str, passes: bool, tmp_path: Path) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+    (script,) = (step["run"] for step in workflow["jobs"]["build"]["steps"] if "TAG" in step.get("env", {}))
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changes\n\n## {__version__} (2026-12-01)\n")
+    command = ["bash", "-e", "-o", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "TAG": tag}, check=False)
+    assert (done.returncode == 0) is passes
+
+
+def instructions() -> list[tuple[str, str]]:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lines = re.sub(r"^#.*\n|\\\n\s*", "", text, flags=re.M).splitlines()
+    return [(word, rest) for line in lines if line for word, _, rest in [line.partition(" ")]]
+
+
+def test_the_image_has_what_the_wheel_needs_and_does_not_run_as_root() -> None:
+    """No engine builds it here: the paths that it copies are there, and .dockerignore lets them through."""
+    found = instructions()
+    copied = {path for word, rest in found if word == "COPY" for path in rest.split()[:-1]}
+    passed = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("!")
+    }
+    assert copied == passed
+    assert all((ROOT / path).exists() for path in copied)
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert {"src", "compat_data", "man"} <= copied and '"man/torchlock.1" =' in pyproject
+    last = [word for word, _ in found][max(at for at, (word, _) in enumerate(found) if word == "FROM") :]
+    assert "USER" in last and ("USER", "1000") in found
+    assert ("ENTRYPOINT", '["torchlock"]') in found
+
+
+def test_a_linter_accepts_the_image() -> None:
+    if shutil.which("hadolint") is None:
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run(["hadolint", ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")

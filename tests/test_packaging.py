@@ -70,7 +70,7 @@ def test_the_wheel_is_small_and_whole(wheel: Path) -> None:
 
 def test_the_unpacked_wheel_locks_from_its_own_data(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    zipfile.ZipFile(wheel).extractall(site)  # noqa: S202 - our own wheel, and no tarfile
+    zipfile.ZipFile(wheel).extractall(site)  # noqa: S202 - our own archive
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
         "import torchlock.knowledge.tables; from torchlock.cli.main import main\n"

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from support.check import stage_audio, stage_torch
 from support.local_index import publish
 from torchlock.cli.main import main
+from torchlock.cli.parser import COMMANDS, parser_of
 from torchlock.report.schemas import OUTPUTS, schema
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -68,6 +69,8 @@ def sample(output: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Any
         return printed(capsys, "data")
     if output == "matrix":
         return printed(capsys, "matrix", "torchaudio", "torch==2.7.1", "--platform", "linux-x86_64")
+    if output == "rules":
+        return printed(capsys, "rules")
     if output == "explain":
         return printed(capsys, "explain", "torch==2.7.1", "torchaudio==2.5.1", *LINUX, "--offline")
     if output == "fetch":
@@ -111,6 +114,7 @@ def objects(value: Any, found: dict[str, Any]) -> Iterator[tuple[dict[str, Any],
         found = DEFINITIONS[name] if name else found["anyOf"][0]
     if "oneOf" in found:
         for form in found["oneOf"]:
+            form = DEFINITIONS[form["$ref"].rpartition("/")[2]] if "$ref" in form else form
             if isinstance(value, dict) and set(form["required"]) <= value.keys():
                 yield from objects(value, form)
     elif isinstance(value, list):
@@ -186,8 +190,14 @@ def test_other_environments_are_accepted(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_rules_and_a_build_are_explained_as_the_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
     printed(capsys, "explain", "TL101", "TL304")
+    printed(capsys, "rules", "TL101")
     printed(capsys, "explain", "torchaudio", *LINUX, "--accelerator", "cpu", "--offline")
     printed(capsys, "matrix", "torchcodec", "torch>=2.9", "--gpu", "sm_90", "--platform", "all")
+
+
+def test_every_command_with_json_has_a_schema() -> None:
+    flags = {name: parser_of(name)[0]._option_string_actions for name in COMMANDS}
+    assert {name for name, known in flags.items() if "--json" in known} == set(OUTPUTS)
 
 
 def test_an_output_without_a_schema_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
