@@ -333,7 +333,7 @@ def test_hostile_names_cannot_speak_to_the_terminal(site: Path, capsys: pytest.C
     assert "\x1b" not in captured.out + captured.err
 
 
-@pytest.mark.parametrize("form", ["sarif", "github"])
+@pytest.mark.parametrize("form", ["sarif", "github", "gitlab", "junit", "markdown"])
 def test_other_formats(site: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     (site / "torch" / "functional.py").unlink()
     assert main(["check", "--path", str(site), "--format", form]) == 1
@@ -459,7 +459,7 @@ def test_a_hostile_tree_is_looked_at_in_a_moment(tmp_path: Path, capsys: pytest.
     write(site / "torchvision" / "_C.so", b"\x7fELF\x02\x01\x01" + b"\xff" * 5000)
     os.mkdir(os.fsencode(site) + b"/\xff\xfe-1.dist-info")  # noqa: PTH102
     before = sorted(tmp_path.iterdir())
-    for form in ("text", "json", "sarif", "github"):
+    for form in ("text", "json", "sarif", "github", "gitlab", "junit", "markdown"):
         assert main(["check", "-v", "--deep", "--path", str(site), "--format", form]) in (0, 1)
         captured = capsys.readouterr()
         assert "\x1b" not in captured.out + captured.err

@@ -35,8 +35,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("words", EXAMPLES, ids=" ".join)
 def test_each_example_of_the_help_can_be_parsed(words: list[str]) -> None:
-    if ">" in words:
-        words = words[: words.index(">")]
+    words = words[: next((at for at, word in enumerate(words) if word in (">", ">>")), None)]
     assert parse(words).run
 
 
@@ -48,6 +47,8 @@ def values(option: argparse.Action) -> tuple[str, str]:
 
 
 def arguments(command: str) -> list[str]:
+    if command in ("completion", "schema"):
+        return [command, {"completion": "bash", "schema": "audit"}[command]]
     return [command, "torch"] if command in ("lock", "explain") else [command]
 
 

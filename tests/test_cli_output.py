@@ -190,7 +190,7 @@ def test_a_lock_is_never_an_input_of_locks(name: str, capsys: pytest.CaptureFixt
     assert "cannot be used for a lock: this is the name of an input of a lock" in refused(LOCK, name, capsys)
 
 
-@pytest.mark.parametrize("format_", ["text", "json", "sarif", "github"])
+@pytest.mark.parametrize("format_", ["text", "json", "sarif", "github", "gitlab", "junit", "markdown"])
 def test_an_audit_replaces_no_input(format_: str, capsys: pytest.CaptureFixture[str]) -> None:
     for name in _names_of("list.txt"):
         assert "is also an input" in refused([*AUDIT, "--format", format_], name, capsys)
@@ -294,6 +294,8 @@ REPORTS = [
     [*CHECK, "--format", "json"],
     [*CHECK, "--format", "sarif"],
     [*CHECK, "--format", "github"],
+    *([*command, "--format", form] for command in (AUDIT, CHECK) for form in ("gitlab", "junit", "markdown")),
+    ["audit", "fine.txt", "--format", "gitlab"],
     [*CHECK, "-v"],
 ]
 
@@ -312,7 +314,7 @@ def test_a_report_replaces_a_report(command: list[str]) -> None:
     "name", ["report", "report.json", "report.md", "report.log", "out.sarif", "requirements.txt"]
 )
 def test_a_report_has_any_name(name: str) -> None:
-    for format_ in ("text", "json", "sarif", "github", "text"):
+    for format_ in ("text", "json", "sarif", "github", "gitlab", "junit", "markdown", "text"):
         assert main([*AUDIT, "--format", format_, "-o", name]) == 1
 
 

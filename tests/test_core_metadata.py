@@ -16,6 +16,9 @@ from torchlock.standards.core_metadata import CoreMetadata, dependency_of, parse
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.headers import read_headers, unfolded
 
+# Steps are counted here, or thousands of inputs tried; other tests cover the same code.
+pytestmark = pytest.mark.no_cover
+
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 
 

@@ -452,7 +452,7 @@ def test_a_bug_costs_its_own_file(
     assert type(error).__name__ in report.read_text()
 
 
-@pytest.mark.parametrize("style", ["text", "sarif", "github"])
+@pytest.mark.parametrize("style", ["text", "sarif", "github", "gitlab", "junit", "markdown"])
 def test_every_format_tells_a_bug(
     style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -476,6 +476,9 @@ def test_every_format_tells_a_bug(
         ("json", "audit_json._file"),
         ("sarif", "sarif._results"),
         ("github", "github._file"),
+        ("gitlab", "gitlab._rows"),
+        ("junit", "junit._cases"),
+        ("markdown", "markdown._rows"),
     ],
 )
 def test_a_bug_of_the_writer_costs_its_own_file(
@@ -675,7 +678,7 @@ def test_no_place_for_a_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
-@pytest.mark.parametrize("style", ["text", "json", "sarif", "github"])
+@pytest.mark.parametrize("style", ["text", "json", "sarif", "github", "gitlab", "junit", "markdown"])
 def test_names_of_files_that_are_no_text(style: str) -> None:
     name = b"requirements-\xff\xed\xa0\x80.txt"
     Path(os.fsdecode(name)).write_text(PAIR)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support.local_index import publish
 from torchlock.cli.main import main
 from torchlock.cli.parser import parse
 from torchlock.manifests import kind_of
@@ -121,6 +122,64 @@ def test_what_is_stopped(name: str) -> None:
     assert main(["audit", str(EXAMPLES / "bad" / name)]) == 1
 
 
+LINUX = ["--python", "3.12", "--platform", "linux-x86_64"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a new lock, whose releases only an index of this machine has."""
+    for name in [name for name in os.environ if name.startswith(("TORCHLOCK_", "PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.chdir(tmp_path)
+    publish(tmp_path / "simple", "uncatalogued", "1.0")
+    publish(tmp_path / "simple", "tqdm", "99.0")
+    monkeypatch.setenv("PIP_INDEX_URL", str(tmp_path / "simple"))
+    (tmp_path / "requirements.in").write_text("tqdm\nuncatalogued\n")
+    command = ["-r", "requirements.in", "-o", "requirements.txt", *LINUX, "--cache-dir", "cache-of-a-developer"]
+    assert main(["lock", *command, "-P", "tqdm==99.0"]) == 0
+    return tmp_path
+
+
+def lock_hook(cache: str) -> int:
+    """Run the hook for the lock, with the arguments that the README gives it."""
+    entry = hooks()["torchlock-lock"]["entry"].split()[1:]
+    return main([*entry, "-r", "requirements.in", "-o", "requirements.txt", *LINUX, "--cache-dir", cache])
+
+
+def test_the_lock_hook_passes_a_valid_lock_with_an_empty_cache(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a new CI job, with releases that the catalogue does not have: its --offline made this fail."""
+    assert (project / "requirements.txt").read_text().count("==") >= 2
+    assert lock_hook("new") == 0, capsys.readouterr().err
+
+
+def test_the_lock_hook_stops_an_old_lock_with_an_empty_cache(project: Path) -> None:
+    with (project / "requirements.in").open("a") as lines:
+        lines.write("filelock\n")
+    assert lock_hook("new") == 1
+
+
+@pytest.mark.parametrize("how", ["offline", "no network"])
+def test_a_lock_that_cannot_be_looked_up_is_not_called_old(
+    how: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (project / "requirements.in").read_text().replace("uncatalogued\n", "")
+    (project / "requirements.in").write_text(lines)
+    command = ["-r", "requirements.in", "-o", "requirements.txt", *LINUX, "--cache-dir", "new"]
+    assert main(["lock", *command, "-P", "tqdm==99.0"]) == 0
+    if how == "no network":
+        monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    more = ["--offline"] if how == "offline" else []
+    capsys.readouterr()
+    assert main(["lock", "--check", *command[:-1], "another", *more]) == 2
+    error = capsys.readouterr().err
+    assert "cannot say whether requirements.txt is up to date: no index was asked for tqdm 99.0" in error
+    assert "not up to date" not in error
+    assert main(["lock", "--diff", *command[:-1], "another", *more]) == 0
+
+
 @pytest.mark.network
 def test_pre_commit_itself(tmp_path: Path) -> None:
     """The real pre-commit installs this repository into an environment of its own, and runs the hooks."""
@@ -130,8 +189,8 @@ def test_pre_commit_itself(tmp_path: Path) -> None:
     commit(source)
     work = tmp_path / "work"
     shutil.copytree(EXAMPLES / "ok", work)
-    (work / "requirements.in").write_text("torchaudio\nsoundfile\n")
-    lock = [sys.executable, "-m", "torchlock", "lock", "-r", "requirements.in", "-o", "locked.txt", "--offline"]
+    (work / "requirements.in").write_text("torchaudio\nsoundfile\nunidecode\n")  # the last: in no catalogue
+    lock = [sys.executable, "-m", "torchlock", "lock", "-r", "requirements.in", "-o", "locked.txt"]
     target = ["--python", "3.12", "--platform", "linux-x86_64"]
     subprocess.run([*lock, *target], cwd=work, check=True)
     (work / ".pre-commit-config.yaml").write_text(
@@ -153,6 +212,7 @@ def test_pre_commit_itself(tmp_path: Path) -> None:
 def pre_commit(work: Path, home: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pre_commit", "run", "--all-files", "--verbose"]
     environment: dict[str, Any] = {**os.environ, "PRE_COMMIT_HOME": str(home / "cache")}
+    environment["TORCHLOCK_CACHE_DIR"] = str(home / "empty")
     return subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -11,6 +11,9 @@ from packaging.markers import Marker
 from torchlock.lock.marker_sets import MarkerGrid, Same
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
+# Steps are counted here, or thousands of inputs tried; other tests cover the same code.
+pytestmark = pytest.mark.no_cover
+
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
 

@@ -25,6 +25,7 @@ from torchlock.matrix.table import Table
 from torchlock.report.matrix_html import page
 from torchlock.report.matrix_rows import KEYS, agreed
 from torchlock.report.matrix_text import spans
+from torchlock.report.own_outputs import is_report
 from torchlock.target import Platform, PythonVersion, Target
 
 LINUX = Target(PythonVersion.parse("3.12"), Platform.parse("linux-x86_64"))
@@ -235,6 +236,45 @@ def test_the_legend_has_what_the_table_has(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
+    ("arguments", "title", "cell", "absence"),
+    [
+        (["torch==2.15.0", "--verdict", "fails"], "that fail with", "2.11.0 m", ""),
+        (
+            ["torch==2.13.0", "--verdict", "unknown"],
+            "of which it is unknown whether they load with",
+            "?",
+            "no release is unknown",
+        ),
+        (
+            ["torch==2.15.0", "--verdict", "unknown", "--verdict", "loads"],
+            "that load with",
+            "2.11.1 m",
+            "no release loads",
+        ),
+        (["torch==2.13.0", "--kind", "declared"], "that load with", "", "no release loads by what is declared"),
+        (["torch==2.15.0", "torchaudio==2.11.0"], "that load with", "", "none of these releases loads"),
+    ],
+)
+def test_a_table_says_nothing_of_cells_that_the_filters_leave_out(
+    arguments: list[str], title: str, cell: str, absence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run(capsys, *arguments)
+    assert f": releases {title} each torch" in out
+    assert cell in out.split("\n\n")[1]
+    said = " ".join(out.split("\n\n")[2].split())
+    assert absence in said
+    assert ("- n" in said) == bool(absence)
+    assert ": loads (" not in out or "that load" in title
+    assert is_report(out)
+
+
+def test_what_does_not_run_is_said_of_the_driver_and_of_the_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    for machine in (["--driver", "450"], ["--gpu", "RTX 5090"]):
+        out = run(capsys, "torch==2.0.1", "torchaudio", "--accelerator", "cu118", *machine)
+        assert "\n  does not run" in out
+
+
+@pytest.mark.parametrize(
     ("arguments", "key", "values"),
     [
         (["--verdict", "loads"], "verdict", {"loads"}),
@@ -285,7 +325,8 @@ def test_json_and_csv_have_the_promised_keys(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["requests"], "no column for 'requests'"),
+        (["requests"], "the matrix is not about 'requests'"),
+        (["torchadio"], "did you mean torchaudio? it is about torch, "),
         (["torch==2.9.1+cu128"], "build label"),
         (["torch; python_version < '3'"], "marker"),
         (["--python", "3.13t"], "free-threaded"),

@@ -374,6 +374,18 @@ def test_axe_finds_nothing(page: Path, driver: Any, width: int, dark: bool) -> N
     assert not [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found]
 
 
+@pytest.mark.parametrize("width", [320, 390, 600, 1400])
+def test_no_window_scrolls_sideways(page: Path, driver: Any, width: int) -> None:
+    """Wide tables scroll in themselves. A phone makes a page small that is wider than its window."""
+    show(driver, page, width=width)
+    for script in ("", "document.querySelector('td.loads').click()"):
+        driver.execute_script(script)
+        whole, window = driver.execute_script(
+            "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]"
+        )
+        assert whole <= window
+
+
 def test_the_keyboard_moves_over_the_cells_and_shows_evidence(page: Path, driver: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 

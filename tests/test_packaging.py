@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -14,13 +16,44 @@ SOURCE = ROOT / "src" / "torchlock"
 LIMIT = 9_000_000  # bytes; five and a half million are the hashes of the catalogue
 
 
+def built(kind: str, folder: Path, source: Path = ROOT, mask: int = 0o022) -> Path:
+    """A wheel or an sdist, built by the backend itself, without fetching a thing."""
+    folder.mkdir(exist_ok=True)
+    code = f"import hatchling.build; print(hatchling.build.build_{kind}({str(folder)!r}))"
+    environ = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environ,
+        umask=mask,
+    )
+    return folder / done.stdout.split()[-1]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by the backend itself, without fetching a thing."""
-    folder = tmp_path_factory.mktemp("wheel")
-    code = f"import hatchling.build; print(hatchling.build.build_wheel({str(folder)!r}))"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
+    return built("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def test_a_second_build_is_the_same_to_the_byte(wheel: Path, tmp_path: Path) -> None:
+    """In another folder, at another time, for another user: the sdist, and the wheel that is built from it."""
+    sdist = built("sdist", tmp_path / "first")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    source = next(path for path in tmp_path.iterdir() if path.name.startswith("torchlock-"))
+    for number, path in enumerate(sorted(source.rglob("*"))):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (1_600_000_000 + number, 1_600_000_000 + number))
+    assert built("wheel", tmp_path / "second", source, mask=0o077).read_bytes() == wheel.read_bytes()
+    assert built("sdist", tmp_path / "second", source, mask=0o077).read_bytes() == sdist.read_bytes()
+
+
+def test_the_wheel_has_the_manual_page(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(name.endswith(".data/data/share/man/man1/torchlock.1") for name in names)
 
 
 def test_the_wheel_is_small_and_whole(wheel: Path) -> None:

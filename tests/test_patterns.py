@@ -14,6 +14,9 @@ from support.regex.growth import slow
 from support.regex.steps import Matcher
 from support.regex.tree import parsed
 
+# Steps are counted here, or thousands of inputs tried; other tests cover the same code.
+pytestmark = pytest.mark.no_cover
+
 # Patterns that are known only when the program runs, by the function that uses them: all that it may get.
 GIVEN = {
     # The callers' own patterns, which their modules hold.

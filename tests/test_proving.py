@@ -18,11 +18,12 @@ from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.knowledge.proofs import Proofs
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.spans import in_span, span_text
-from torchlock.proving.compiling import Exported, compile_cells, text_of
+from torchlock.proving.compiling import compile_cells, text_of
 from torchlock.proving.deciding import decide, is_stable, plain
 from torchlock.proving.deflated import Deflated, NotAtTheEnds, known_end
 from torchlock.proving.evidence import CompanionWheel, Library, TorchWheel, Wheel, cuda_of
 from torchlock.proving.exports import NoSymbols, exports_of
+from torchlock.proving.history import Exported
 from torchlock.proving.pairing import Python, pythons_of, series_of
 from torchlock.proving.reading import UnreadableWheel, read_companion, read_torch
 from torchlock.proving.tables import Store, read_store, write_store

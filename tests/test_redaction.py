@@ -465,7 +465,7 @@ def test_a_file_outside_of_the_project_is_not_quoted(
     (project / "link.txt").symlink_to(outside)
     path = {"absolute": str(outside), "upward": "../outside.txt", "link": "link.txt"}[way]
     (project / name).write_text(NAMING[name].format(path=path))
-    for format_ in ("text", "json", "sarif", "github"):
+    for format_ in ("text", "json", "sarif", "github", "gitlab", "junit", "markdown"):
         main(["audit", str(project / name), "--format", format_, "-v"])
     if name in ("requirements.txt", "setup.cfg", "pyproject.toml"):
         assert main(["lock", "-r", str(project / name), "--offline"]) == 2

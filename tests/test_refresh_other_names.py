@@ -167,3 +167,21 @@ def test_a_class_of_a_namespace_does_not_hide_that_of_the_package(tmp_path: Path
             place.write_text(source, encoding="utf-8")
     table = json.loads(other_names.table_text([tmp_path / "1.0.0", tmp_path / "1.1.0"]))
     assert table["members"] == {"Axes": {"old": [[[0, 0]], [[1, 1]]]}}
+
+
+def test_what_only_checkers_of_types_import_is_no_name(tmp_path: Path) -> None:
+    """A release imports a class, and the next one for its types alone: the import of it fails then."""
+    guarded = {
+        "1.0.0": "from .parts import Part, Other\n",
+        "1.1.0": "if TYPE_CHECKING:\n    from .parts import Part\nelse:\n    Other = None\n",
+        "1.2.0": "if typing.TYPE_CHECKING:\n    from .parts import Part, Other\n",
+        "1.3.0": "if not TYPE_CHECKING:\n    from .parts import Part, Other\n",
+    }
+    for version, source in guarded.items():
+        folder = tmp_path / version / "things"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("")
+        (folder / "parts.py").write_text("class Part: ...\nclass Other: ...\n")
+        (folder / "used.py").write_text(source)
+    table = json.loads(other_names.table_text([tmp_path / version for version in guarded]))
+    assert table["names"] == {"things.used.Part": [[0, 0], [3, 3]], "things.used.Other": [[0, 1], [3, 3]]}

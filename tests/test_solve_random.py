@@ -19,6 +19,9 @@ from torchlock.solve.problem import Need, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate
 from torchlock.solve.straight import straight
 
+# Steps are counted here, or thousands of inputs tried; other tests cover the same code.
+pytestmark = pytest.mark.no_cover
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

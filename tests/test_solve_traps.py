@@ -17,6 +17,9 @@ from torchlock.solve.problem import GaveUp, Need, order, violations
 from torchlock.solve.propagate import propagate
 from torchlock.solve.straight import straight
 
+# Steps are counted here, or thousands of inputs tried; other tests cover the same code.
+pytestmark = pytest.mark.no_cover
+
 
 def plain(universe: Universe, roots: list[Need]) -> dict[str, int]:
     """What resolvelib alone answers, with its defaults."""

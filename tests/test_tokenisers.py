@@ -11,6 +11,9 @@ from support.call_count import calls
 from support.formats import read
 from torchlock.errors import InputError
 
+# Steps are counted here, or thousands of inputs tried; other tests cover the same code.
+pytestmark = pytest.mark.no_cover
+
 # A text that is repeated, between what stands before and behind it.
 SHAPES = [
     ("a.sh", "", "a || b\n", ""),

@@ -74,6 +74,9 @@ from torchlock.standards.core_metadata import parse_metadata
 from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
 
+# Steps are counted here, or thousands of inputs tried; other tests cover the same code.
+pytestmark = pytest.mark.no_cover
+
 SOURCE = Path(torchlock.__file__).parent
 TAGS = "cp312-cp312-manylinux_2_28_x86_64"
 INSTALLED = "cp311-cp311-manylinux_2_28_x86_64"

@@ -157,18 +157,38 @@ def _excluded_below(
         if known.names(dependency.name).isdisjoint(limited):
             continue
         left = here & wanted_on(context, dependency, entry) & ~found
-        one = replace(entry, name=dependency.name, specifier=dependency.specifier, extras=dependency.extras)
-        for below in candidates(context, one)[:_MOST] if left else ():
-            if isinstance(below.needs, Unknown):
-                left = 0
-            clashing = 0
-            for clash in clashes_of(context, one, below, named, left & below.cells) if left else ():
-                clashing |= clash.cells
-            left &= clashing | ~below.cells
-            if not left:
-                break
-        found |= left
+        if left:
+            one = replace(entry, name=dependency.name, specifier=dependency.specifier, extras=dependency.extras)
+            found |= _without_a_release(context, one, named, left)
     return found
+
+
+def _without_a_release(
+    context: AuditContext, entry: Entry, named: Mapping[str, Sequence[Entry]], cells: int
+) -> int:
+    """The cells, of some, where the lines of the file exclude every release that an entry allows.
+
+    The context caches the answer, because many releases require the same of a package.
+    """
+    beside = [one for entries in named.values() for one in entries]
+    key = (entry.name, entry.specifier, entry.extras, entry.index, entry.step, cells, *map(id, beside))
+    known = context.without_a_release.get(key)
+    if known is None:  # The entries are kept, so that no other object gets their identity.
+        known = context.without_a_release[key] = _worked_out(context, entry, named, cells), beside
+    return known[0]
+
+
+def _worked_out(context: AuditContext, entry: Entry, named: Mapping[str, Sequence[Entry]], left: int) -> int:
+    for release in candidates(context, entry)[:_MOST]:
+        if isinstance(release.needs, Unknown):
+            return 0
+        clashing = 0
+        for clash in clashes_of(context, entry, release, named, left & release.cells):
+            clashing |= clash.cells
+        left &= clashing | ~release.cells
+        if not left:
+            break
+    return left
 
 
 def pieces(cells: int, found: Sequence[Brought]) -> Iterator[tuple[int, tuple[Brought, ...]]]:

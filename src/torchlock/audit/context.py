@@ -220,6 +220,11 @@ class AuditContext:
         return {}
 
     @cached_property
+    def without_a_release(self) -> dict[tuple[object, ...], tuple[int, list[Entry]]]:
+        """What ``audit.brought`` has worked out: where no release is left, and the entries that exclude them."""
+        return {}
+
+    @cached_property
     def sides(self) -> Sides:
         """The entries of the document by scope, for rules that look beyond one install set."""
         return Sides(self.document.entries)

@@ -13,7 +13,6 @@ from torchlock.answers import Unknown
 from torchlock.audit.brought import Brought, releases_taken
 from torchlock.audit.install_sets import cells_where, pinned
 from torchlock.audit.rules.declared_requirements import by_name, installs_on, wanted_on
-from torchlock.knowledge.declared import can_meet
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import readable_specifier
 
@@ -118,12 +117,10 @@ def _newest_beside(
 
 def _clash(context: AuditContext, release: DeclaringRelease, limit: Shared, cells: int) -> int:
     """The cells, of some, where a release of torch requires what a limit excludes."""
-    found, versions = 0, context.known.declared.versions(limit.name)
+    found, known = 0, context.known.declared
     for here, dependency in release.on({limit.name}, cells):
-        where = here & wanted_on(context, dependency, limit.entry)
-        if where and dependency.specifier and versions is not None:
-            answer = can_meet(limit.specifier, dependency.specifier, versions)
-            found |= 0 if isinstance(answer, Unknown) or answer else where
+        if dependency.specifier and known.are_disjoint(limit.name, limit.specifier, dependency.specifier):
+            found |= here & wanted_on(context, dependency, limit.entry)
     return found
 
 

@@ -10,7 +10,7 @@ from torchlock.cli.audit_reports import add_crash_report, report_of, unusable_se
 from torchlock.cli.exit_codes import BUG, FOUND
 from torchlock.cli.file_settings import FileSettings
 from torchlock.cli.output import guard_report, write_result
-from torchlock.cli.reports import exit_code, rendered
+from torchlock.cli.reports import Forms, exit_code, rendered
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding
@@ -54,14 +54,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if file.error is not None:
             console.say("error", f"{file.path}: {file.error}")
     try:
-        output = _rendered(report, code, arguments, console)
+        output = _rendered(report, code, settings, arguments, console)
     except Exception:
         told = [_or_bug_in_writing(file, settings, arguments, console) for file in report.files]
         if not any(file.broken for file in told):
             raise
         add_crash_report(told)
         report, code = report_of(told, settings), BUG
-        output = _rendered(report, code, arguments, console)
+        output = _rendered(report, code, settings, arguments, console)
     write_result(output, arguments.output, console)
     if arguments.output not in (None, "-"):
         from torchlock.report.audit_text import summary
@@ -83,7 +83,7 @@ def _or_bug_in_writing(
 ) -> FileReport:
     """The report on a file; if it cannot be written because of a bug, the report on that bug."""
     try:
-        _rendered(report_of([file], settings), BUG, arguments, console)
+        _rendered(report_of([file], settings), BUG, settings, arguments, console)
     except Exception as error:
         return broken(file.path, error, "while it wrote this report, so what was found here is left out")
     return file
@@ -189,7 +189,9 @@ def _report_on(auditor: Auditor, path: str, name: str) -> FileReport:
     return report
 
 
-def _rendered(report: Report, code: int, arguments: argparse.Namespace, console: Console) -> str:
+def _rendered(
+    report: Report, code: int, settings: FileSettings, arguments: argparse.Namespace, console: Console
+) -> str:
     def as_json() -> str:
         from torchlock.report.audit_json import audit_json
 
@@ -201,4 +203,10 @@ def _rendered(report: Report, code: int, arguments: argparse.Namespace, console:
         # Standard error has said it already; a report in a file is read alone.
         return text(report, paint, verbose=arguments.verbose, unreadable=arguments.output is not None)
 
-    return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
+    def as_markdown() -> str:
+        from torchlock.report.audit_text import summary
+        from torchlock.report.markdown import markdown
+
+        return markdown(report, f"torchlock audit: {summary(report, verbose=True)}")
+
+    return rendered(report, code, arguments, console, settings.strict, Forms(as_json, as_text, as_markdown))

@@ -11,7 +11,7 @@ from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
 from torchlock.cli.log_environment import context_with_log, folders_of, meant_alone, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
-from torchlock.cli.reports import exit_code, ignored_rules, rendered
+from torchlock.cli.reports import Forms, exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.runtime import files
@@ -286,7 +286,14 @@ def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Na
         told = {"verbose": arguments.verbose, "is_open": result.is_open}
         return text(report, result.sentence, result.commands, paint, **told)
 
-    return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
+    def as_markdown() -> str:
+        from torchlock.report.markdown import markdown
+
+        return markdown(report, f"torchlock check: {result.sentence}", result.commands)
+
+    return rendered(
+        report, code, arguments, console, lambda _: bool(arguments.strict), Forms(as_json, as_text, as_markdown)
+    )
 
 
 def _export(context: CheckContext, arguments: argparse.Namespace, console: Console) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
-from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.exit_codes import FOUND, OK, UNUSABLE
 from torchlock.cli.lock_changes import LockChanges
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.streams import write_whole
@@ -107,7 +107,7 @@ def write(
     if arguments.check or arguments.diff:
         if changes.found or not arguments.check:
             changes.tell(console, written=False)
-        return _check(text, arguments, console)
+        return _check(text, rendered.moves, arguments, console)
     written = replaced = False
     if arguments.output and not arguments.dry_run:
         from torchlock.cli.output import is_foreign_output, write_result
@@ -213,8 +213,12 @@ def page_lines(pages: Mapping[str, Sequence[str]]) -> list[str]:
     return lines
 
 
-def _check(text: str, arguments: argparse.Namespace, console: Console) -> int:
-    """Print how the file would change; with ``--check``, that is an error."""
+def _check(text: str, moves: Sequence[Move], arguments: argparse.Namespace, console: Console) -> int:
+    """Print how the file would change; with ``--check``, that is an error.
+
+    It is not known whether the file is up to date if its releases are newer than the catalogue, and no index was
+    asked for them.
+    """
     from difflib import unified_diff
 
     from torchlock.manifests.text import read_text
@@ -223,6 +227,15 @@ def _check(text: str, arguments: argparse.Namespace, console: Console) -> int:
     old = read_text(output) if Path(output).is_file() else ""
     if _without_header(old) == _without_header(text):
         return OK
+    unasked = [f"{move.name} {move.old}" for move in moves if move.kind == "unasked"]
+    if arguments.check and unasked:
+        from torchlock.lock.moves import listed
+
+        console.say(
+            "error", f"cannot say whether {output} is up to date: no index was asked for {listed(unasked)}"
+        )
+        console.say("hint", "run the check without --offline, where the index can be reached")
+        return UNUSABLE
     lines = unified_diff(
         _without_header(old).splitlines(keepends=True),
         _without_header(text).splitlines(keepends=True),

@@ -24,7 +24,23 @@ if TYPE_CHECKING:
     from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
 
-COMMANDS = ("lock", "upgrade", "diff", "audit", "check", "explain", "rules", "matrix", "data", "fetch", "config")
+# What the help says of each command, in its order.
+SUMMARIES = {
+    "lock": "resolve requirements into a pinned, hashed lock that installs and loads",
+    "upgrade": "move a line of the input to another release, and what must follow, with the lock",
+    "diff": "show what changed between two locks of any tool, and what it means",
+    "audit": "find requirements that will not load, in requirements, lock and other files; fix them",
+    "check": "say why torchaudio does not load in an environment, and which command fixes it",
+    "explain": "describe a rule, or say why requirements work together or conflict",
+    "rules": "list the rules, or describe one",
+    "matrix": "show which releases load with which torch, as a table, data or a page",
+    "data": "say how new the compatibility data are, and update them",
+    "fetch": "bring every file of a lock into a folder, to install without a network",
+    "config": "say where each setting comes from, and describe the configuration file",
+    "schema": "write the JSON schema of what a command prints with --json",
+    "completion": "write a script that completes commands and options in a shell",
+}
+COMMANDS = tuple(SUMMARIES)
 # Options of all commands that stand before the command, and those of them that take a value.
 _COMMON_VALUED = frozenset({"--color", "--config"})
 _COMMON = _COMMON_VALUED | {"-q", "--quiet", "-v", "--verbose", "--no-config", "-h", "--help", "-V", "--version"}
@@ -33,17 +49,7 @@ Lock, audit and check environments of the PyTorch audio stack, so that
 torchaudio loads.
 
 commands:
-  lock     resolve requirements into a pinned, hashed lock that installs and loads
-  upgrade  move a line of the input to another release, and what must follow, with the lock
-  diff     show what changed between two locks of any tool, and what it means
-  audit    find requirements that will not load, in requirements, lock and other files; fix them
-  check    say why torchaudio does not load in an environment, and which command fixes it
-  explain  describe a rule, or say why requirements work together or conflict
-  rules    list the rules, or describe one
-  matrix   show which releases load with which torch, as a table, data or a page
-  data     say how new the compatibility data are, and update them
-  fetch    bring every file of a lock into a folder, to install without a network
-  config   say where each setting comes from, and describe the configuration file
+{commands}
 
 examples:
   torchlock lock torchaudio soundfile -o requirements.txt
@@ -169,7 +175,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     argv = _without_help(argv)
     position = _position(argv)
     if position is None:
-        first = _first_parser()
+        first = first_parser()
         _, left = first.parse_known_args(argv if argv else ["--help"])
         if left:
             raise unknown_words(left, first, _parsers)
@@ -183,6 +189,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     finder = Finder(Choice.of(argv, os.environ), os.environ)
     with_files = partial(_parsed, command, words)
     arguments = with_files(finder.files(current_folder()))
+    arguments.command = command
     arguments.run = partial(_run, command)
     arguments.argv = [*argv, *operands]
     arguments.finder = finder
@@ -266,8 +273,12 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def _first_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="torchlock", description=_DESCRIPTION, formatter_class=_Formatter, allow_abbrev=False)
+def first_parser() -> argparse.ArgumentParser:
+    """The parser of the options before a command, whose help lists the commands."""
+    width = max(map(len, SUMMARIES))
+    commands = "\n".join(f"  {name:{width}}  {summary}" for name, summary in SUMMARIES.items())
+    described = _DESCRIPTION.format(commands=commands)
+    parser = _Parser(prog="torchlock", description=described, formatter_class=_Formatter, allow_abbrev=False)
     parser.add_argument("-V", "--version", action="version", version=f"torchlock {__version__}")
     add_messages(parser)
     return parser
@@ -301,7 +312,7 @@ def is_option(name: str, value: object) -> bool:
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """Import and run a command. It is imported here so that --help and wrong use are fast."""
 
-    if command not in ("data", "fetch", "config", "rules"):
+    if command not in ("data", "fetch", "config", "rules", "completion", "schema"):
         _tell_of_update(command, console)
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)

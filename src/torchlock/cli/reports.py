@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
+from torchlock.records import NamedTuple
 
 if TYPE_CHECKING:
     import argparse
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from torchlock.finding import Report
 
     Paint = Callable[[str, str], str]
+
+
+class Forms(NamedTuple):
+    """The formats in which ``audit`` and ``check`` differ, each as a function that writes the report."""
+
+    as_json: Callable[[], str]
+    as_text: Callable[[Paint], str]
+    as_markdown: Callable[[], str]
 
 
 def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
@@ -52,13 +61,25 @@ def rendered(
     code: int,
     arguments: argparse.Namespace,
     console: Console,
-    *,
-    as_json: Callable[[], str],
-    as_text: Callable[[Paint], str],
+    is_strict: Callable[[str], bool],
+    forms: Forms,
 ) -> str:
-    """A report in the format that the command line names; "" for a text that --quiet leaves out."""
+    """A report in the format that the command line names; "" for a text that --quiet leaves out.
+
+    ``is_strict``: as for ``exit_code``, with which the count of a JUnit report agrees.
+    """
     if arguments.format == "json":
-        return as_json()
+        return forms.as_json()
+    if arguments.format == "markdown":
+        return forms.as_markdown()
+    if arguments.format == "junit":
+        from torchlock.report.junit import junit
+
+        return junit(report, arguments.command, is_strict)
+    if arguments.format == "gitlab":
+        from torchlock.report.gitlab import gitlab
+
+        return gitlab(report)
     if arguments.format == "sarif":
         from torchlock.report.sarif import sarif
 
@@ -70,7 +91,7 @@ def rendered(
     if arguments.quiet and all(file.status == "ok" for file in report.files):
         return ""
     is_colored = console.on(sys.stdout) and not arguments.output
-    return as_text(console.painted if is_colored else _plain)
+    return forms.as_text(console.painted if is_colored else _plain)
 
 
 def _plain(style: str, text: str) -> str:

@@ -14,28 +14,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.version import Version
 
 from torchlock.answers import Unknown
+from torchlock.gathering.pairs import PARTNERS, Kept, shared
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.rules import specifier_set
-from torchlock.knowledge.stack import MEMBERS, STACK
+from torchlock.knowledge.stack import STACK
+from torchlock.knowledge.unchanged import State
 from torchlock.solve.candidates import CandidateFilter, Policy
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from torchlock.gathering.pairs import Known, Pair
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
     from torchlock.knowledge.rules import Matrix
     from torchlock.solve.candidates import Candidate
     from torchlock.standards.dependency import Dependency
 
-# Judged against torch; of the others the table says only which releases exist where.
-PARTNERS = tuple(name for name, member in MEMBERS.items() if member.rule)
 _LABEL = re.compile(r"\+[\w.]+")
 
 
-def text_of(catalogue: Catalogue, matrix: Matrix) -> str:
-    """The file of the table."""
-    return json.dumps(digest(catalogue, matrix), separators=(",", ":")) + "\n"
+def text_of(catalogue: Catalogue, matrix: Matrix, known: Known | None = None) -> str:
+    """The file of the table. Releases in ``known``, of which the data say the same, are not judged.
+
+    The text is the same without ``known``.
+    """
+    return json.dumps(digest(catalogue, matrix, known), separators=(",", ":")) + "\n"
 
 
 def judged(catalogue: Catalogue, name: str, platform: str = "") -> list[CatalogueRelease]:
@@ -49,14 +53,11 @@ class Pinned(NamedTuple):
 
     name: str
     version: Version
+    text: str
     tags: str
     build: str | Unknown | None
     dependencies: Sequence[Dependency]
     unversioned: bool = False
-
-    @property
-    def text(self) -> str:
-        return str(self.version)
 
 
 class Cell(NamedTuple):
@@ -86,7 +87,7 @@ def cells(catalogue: Catalogue) -> Iterator[Cell]:
             yield Cell(target, platform, platform * len(PYTHONS) + python, candidates)
 
 
-def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
+def digest(catalogue: Catalogue, matrix: Matrix, known: Known | None = None) -> dict[str, Any]:
     """The whole table."""
     order = {name: [release.version for release in judged(catalogue, name)] for name in STACK}
     order = {name: sorted(set(versions), key=Version) for name, versions in order.items()}
@@ -94,18 +95,22 @@ def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
     builds: dict[str, dict[str, list[Any]]] = {
         name: {version: [None] * len(PLATFORMS) for version in versions} for name, versions in order.items()
     }
-    pairs = {name: {version: Pair() for version in order[name]} for name in PARTNERS}
+    kept = Kept(known, State(catalogue, matrix), order["torch"])
+    pairs = {name: {version: kept.pair(name, version) for version in order[name]} for name in PARTNERS}
     for cell in cells(catalogue):
         for name in STACK:
             for version, candidate in cell.candidates[name].items():
                 available[name][version] |= 1 << cell.bit
-                known = candidate.build
-                builds[name][version][cell.platform] = None if isinstance(known, Unknown) else known
-        torches = {version: _forms(torch) for version, torch in cell.candidates["torch"].items()}
+                build = candidate.build
+                builds[name][version][cell.platform] = None if isinstance(build, Unknown) else build
+        places = {version: place for place, version in enumerate(order["torch"])}
+        torches = {places[version]: _forms(torch) for version, torch in cell.candidates["torch"].items()}
         for name in PARTNERS:
             for version, partner in cell.candidates[name].items():
-                beside = [torches.get(torch) for torch in order["torch"]]
-                _judge(pairs[name][version], _forms(partner), cell, beside, matrix)
+                pair = pairs[name][version]
+                new = {place: torch for place, torch in torches.items() if not pair.known >> place & 1}
+                if new or not pair.known:
+                    _judge(pair, _forms(partner), cell, new, matrix)
     packages = {name: _package(catalogue, name, order[name], available[name], builds[name]) for name in STACK}
     return {
         "pythons": list(PYTHONS),
@@ -113,28 +118,6 @@ def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
         "packages": packages,
         "pairs": {name: [pair.row() for pair in pairs[name].values()] for name in PARTNERS},
     }
-
-
-class Pair:
-    """What one release of a partner says to every release of torch, as masks over torch's releases.
-
-    ``works``: with some build on some cell; ``fits``: and installers allow it there; per platform ``declared``: by
-    metadata, ``loads``: as the public index's own builds, and allowed; ``asks``: its metadata names torch at all.
-    """
-
-    def __init__(self) -> None:
-        self.works = 0
-        self.fits = 0
-        self.declared = [0] * len(PLATFORMS)
-        self.loads = [0] * len(PLATFORMS)
-        self.asks = False
-
-    def row(self) -> list[Any]:
-        return [self.fits, _shared(self.declared), _shared(self.loads), int(self.asks), self.works]
-
-
-def _shared(masks: list[Any]) -> Any:
-    return masks[0] if len(set(masks)) == 1 else masks
 
 
 class _Forms(NamedTuple):
@@ -153,12 +136,10 @@ def _forms(candidate: Candidate) -> _Forms:
     )
 
 
-def _judge(pair: Pair, partner: _Forms, cell: Cell, torches: Sequence[_Forms | None], matrix: Matrix) -> None:
+def _judge(pair: Pair, partner: _Forms, cell: Cell, torches: Mapping[int, _Forms], matrix: Matrix) -> None:
     pair.asks = pair.asks or any(dependency.name == "torch" for dependency in partner.declaring.dependencies)
-    for index, torch in enumerate(torches):
-        if torch is None:
-            continue
-        bit = 1 << index
+    for place, torch in torches.items():
+        bit = 1 << place
         allowed = bit if _allows(partner.declaring, torch.bare, cell) else 0
         if _together((torch.bare, partner.bare), cell, matrix):
             pair.works |= bit
@@ -198,7 +179,7 @@ def _declared(candidate: Candidate) -> Sequence[Dependency]:
 
 def _pinned(candidate: Candidate, *, build: str | Unknown | None, declares: bool = True) -> Pinned:
     dependencies = _declared(candidate) if declares else ()
-    return Pinned(candidate.name, candidate.version, candidate.tags, build, dependencies)
+    return Pinned(candidate.name, candidate.version, candidate.text, candidate.tags, build, dependencies)
 
 
 def _package(
@@ -213,7 +194,7 @@ def _package(
         "versions": list(versions),
         "cells": [available[version] for version in versions],
         "yanked": [index for index, version in enumerate(versions) if releases[version].yanked is not None],
-        "builds": [_shared(builds[version]) for version in versions],
+        "builds": [shared(builds[version]) for version in versions],
         "date": max(release.date for release in releases.values()),
         "unproven": {version: _places(release) for version, release in releases.items() if release.lacks},
     }

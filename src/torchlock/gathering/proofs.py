@@ -33,11 +33,12 @@ _NOT_READ = "its wheels for this platform are not of a kind that is read"
 class Proved(NamedTuple):
     """The statements about new releases, by the package that they are about; and why there are none, by release.
 
-    ``store`` is the evidence: the bundled one, and that of the new wheels.
+    ``bundled`` is the bundled evidence; ``store`` has that of the new wheels, too.
     """
 
     rows: dict[str, list[dict[str, Any]]]
     unproven: dict[str, dict[str, dict[str, str]]]
+    bundled: Store
     store: Store
 
 
@@ -75,6 +76,7 @@ class Prover:
             DataError: the bundled evidence is damaged.
         """
         store = read_store(tables.ROOT / "proofs")
+        bundled = store.copy()
         companions = [each for each in new if each[0] in COMPANIONS]
         self._read(store, [each for name, version in companions for each in self._chosen(name, version)])
         torches = [each for name, version in new if name == "torch" for each in self._chosen(name, version)]
@@ -89,7 +91,7 @@ class Prover:
                 rows.setdefault(package, []).append(row)
             if lacks := self._lacks(name, version, draft):
                 unproven.setdefault(name, {})[version] = lacks
-        return Proved(rows, unproven, store)
+        return Proved(rows, unproven, bundled, store)
 
     def _torches_to_ask(self, store: Store, companions: Sequence[tuple[str, str]]) -> list[Chosen]:
         """The wheels of torch that new wheels pin, if these use a symbol that the evidence does not speak of."""
@@ -104,7 +106,7 @@ class Prover:
 
     def _chosen(self, name: str, version: str) -> list[Chosen]:
         """One wheel of each platform: those for other Pythons are assumed to show the same."""
-        return [first for first, *_ in chosen(self._catalogue, name) if first.version == version]
+        return [first for first, *_ in chosen(self._catalogue, name, version)]
 
     def _lacks(self, name: str, version: str, draft: Draft) -> dict[str, str]:
         """Why a release is unproven, for each platform for which it has wheels."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.markers import Marker, UndefinedComparison
 
 from torchlock.standards.core_metadata import dependency_of
-
-if TYPE_CHECKING:
-    pass
 
 # The targets that a requirement's marker is tried against: all that `torchlock lock` can be asked for.
 _PYTHONS = tuple(f"3.{minor}" for minor in range(6, 17))
@@ -52,7 +49,7 @@ def may_hold(marker: str, extra: str) -> bool:
     if not marker:
         return True
     parsed = Marker(marker)
-    return any(_holds(parsed, {**target, "extra": extra}) for target in _targets())
+    return any(_holds(parsed, {**target, "extra": extra}) for target in _distinct(_named(parsed)))
 
 
 @functools.cache
@@ -61,14 +58,27 @@ def may_hold_on(marker: str, platform: str) -> bool:
     if not marker:
         return True
     parsed, extras = Marker(marker), ["", *re.findall(r"extra == \"([^\"]+)\"", marker)]
-    system, _, machine = platform.partition("-")
+    targets = itertools.product(_distinct(_named(parsed), platform), extras)
+    return any(_holds(parsed, {**target, "extra": extra}) for target, extra in targets)
+
+
+def _named(marker: Marker) -> tuple[str, ...]:
+    """The parts of a target that a marker names."""
+    text = str(marker)  # with the names of PEP 508: a marker may be written with older ones
+    return tuple(name for name in _targets()[0] if name in text)
+
+
+@functools.cache
+def _distinct(names: tuple[str, ...], platform: str = "") -> list[dict[str, str]]:
+    """One target of all that agree in these parts, on one platform (``linux-x86_64``) or on all."""
+    system, _, machine = platform.replace("macos", "darwin").partition("-")
     here = [
         target
         for target in _targets()
-        if target["platform_system"].lower() == system.replace("macos", "darwin")
-        and target["platform_machine"].lower() == machine
+        if not platform
+        or (target["platform_system"].lower(), target["platform_machine"].lower()) == (system, machine)
     ]
-    return any(_holds(parsed, {**target, "extra": extra}) for target, extra in itertools.product(here, extras))
+    return list({tuple(target[name] for name in names): target for target in here}.values())
 
 
 def _holds(marker: Marker, environment: dict[str, str]) -> bool:

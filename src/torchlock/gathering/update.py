@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
 
+from torchlock.gathering import compatibility, pairs
 from torchlock.gathering.closure import ROOTS, outline_of
-from torchlock.gathering.compatibility import text_of
 from torchlock.gathering.installing import new_set
 from torchlock.gathering.proofs import Prover
 from torchlock.gathering.rendering import render
@@ -21,6 +21,8 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix, specifier_set
 from torchlock.knowledge.stack import FAMILY, STACK
+from torchlock.knowledge.unchanged import State
+from torchlock.proving import keeping
 from torchlock.proving.rendering import cells_text
 
 if TYPE_CHECKING:
@@ -182,8 +184,19 @@ def update(
         if found.releases.keys() & set(STACK):
             tell("computing which releases work together")
             matrix = Matrix(made.root / "compiled" / "rules.json")
-            made.put("compiled/compatibility.json", text_of(Catalogue(overlay=made.overlay), matrix).encode())
+            known = pairs.Known(_bundled_state(), _bundled("compatibility.json"))
+            text = compatibility.text_of(Catalogue(overlay=made.overlay), matrix, known)
+            made.put("compiled/compatibility.json", text.encode())
     return made.overlay
+
+
+def _bundled(table: str) -> Any:
+    return tables.load_json(tables.ROOT / "compiled" / table)
+
+
+def _bundled_state() -> State:
+    """The bundled data, from which the bundled tables were computed."""
+    return State(Catalogue(tables.ROOT / "releases"), Matrix(tables.ROOT / "compiled" / "rules.json"))
 
 
 def _proved(
@@ -191,8 +204,10 @@ def _proved(
 ) -> dict[str, list[dict[str, Any]]]:
     """Read what the wheels of new releases need; returns rows of rules, and notes what stays unproven."""
     tell("reading what the new releases need")
-    matrix = Matrix(tables.ROOT / "compiled" / "rules.json")
-    proved = prover.prove(found.of_family, matrix, SOURCE)
+    state = _bundled_state()
+    proved = prover.prove(found.of_family, state.matrix, SOURCE)
     made.manifest["unproven"] = proved.unproven
-    made.put("compiled/proofs.json", cells_text(proved.store, Catalogue(overlay=made.overlay), matrix).encode())
+    known = keeping.Known(state, proved.bundled, _bundled("proofs.json"))
+    text = cells_text(proved.store, Catalogue(overlay=made.overlay), state.matrix, known)
+    made.put("compiled/proofs.json", text.encode())
     return proved.rows

@@ -147,6 +147,7 @@ class Declarations:
         self._releases: dict[tuple[str, str], list[DeclaringRelease] | None] = {}
         self._names: dict[str, Set[str]] = {}
         self._allowed: dict[tuple[str, str, str], list[DeclaringRelease]] = {}
+        self._disjoint: dict[tuple[str, str, str], bool | None] = {}
 
     @cached_property
     def _dependents(self) -> Catalogue:
@@ -168,6 +169,18 @@ class Declarations:
         """All releases of a project on the public index, oldest first; None if no table has it."""
         releases = self.releases(name)
         return None if releases is None else [release.version for release in releases]
+
+    def are_disjoint(self, name: str, one: str, other: str) -> bool | None:
+        """Whether no release of a project, known or later, is in both specifier sets. Cached.
+
+        None if no table has the project.
+        """
+        key = name, one, other
+        if key not in self._disjoint:
+            versions = self.versions(name)
+            answer = None if versions is None else can_meet(one, other, versions)
+            self._disjoint[key] = None if answer is None else not isinstance(answer, Unknown) and not answer
+        return self._disjoint[key]
 
     def allowed(self, name: str, specifier: str, build: str = "") -> list[DeclaringRelease]:
         """The releases that a specifier set allows, newest first; empty if no table has the project. Cached.

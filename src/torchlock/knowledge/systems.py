@@ -43,6 +43,11 @@ class System(NamedTuple):
         return self.install.replace("{packages}", " ".join(packages))
 
 
+def names() -> tuple[str, ...]:
+    """The identifiers of all systems, sorted."""
+    return tuple(sorted(tables.load_json(tables.ROOT / "compiled" / "systems.json")["systems"]))
+
+
 def load(identifier: str, path: Path | None = None) -> System:
     """The system with this identifier (``debian-12``).
 

@@ -71,9 +71,9 @@ class Move(NamedTuple):
     is unknown. ``kind`` is the kind of reason: newer (a newer release, and the old pin need not be kept), input
     (a line of the user), follows (another package that changed), needs (another package), rule (a rule about
     packages that did not change), machine (a library, driver or GPU of the target), build (another build), gone
-    (the old release cannot be used any more), target (it is for other targets only), base (it is installed
-    already), unneeded (nothing needs it), "" if unknown. ``rule`` is the rule of the reason, and ``package`` the
-    package that it is about.
+    (the old release cannot be used any more), unasked (the catalogue does not have the old release, and the index
+    was not asked), target (it is for other targets only), base (it is installed already), unneeded (nothing needs
+    it), "" if unknown. ``rule`` is the rule of the reason, and ``package`` the package that it is about.
     """
 
     name: str

@@ -269,7 +269,7 @@ class Reasons:
         way = f"; --accelerator {label} keeps that build" if is_build else ""
         if source.as_of:
             text = f"{old} is not known{source.dated}, and the index was not asked{way}"
-            return Move(name, old, "", "gone", text)
+            return Move(name, old, "", "gone" if is_build else "unasked", text)
         return Move(name, old, "", "gone", f"the index does not have {old}{way}")
 
     def _of_input(self, name: str, old: str) -> Move | None:

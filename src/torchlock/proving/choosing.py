@@ -34,12 +34,15 @@ class Chosen(NamedTuple):
     torch: str = ""
 
 
-def chosen(catalogue: Catalogue, package: str) -> Iterator[tuple[Chosen, ...]]:
+def chosen(catalogue: Catalogue, package: str, version: str = "") -> Iterator[tuple[Chosen, ...]]:
     """The wheels of a project that are read, oldest releases first: those of one release and platform together.
+
+    With ``version`` those of this release alone.
 
     Wheels that require different torches are apart. The first one is that of the preferred Python.
     """
-    releases = [each for each in catalogue.releases(package) or [] if _has_libraries(package, each)]
+    known = (each for each in catalogue.releases(package) or [] if version in ("", each.version))
+    releases = [each for each in known if _has_libraries(package, each)]
     for release in sorted(releases, key=lambda each: Version(each.version)):
         for platform in PLATFORMS:
             for places in _kinds(release, platform):

@@ -4,51 +4,26 @@ from __future__ import annotations
 
 import json
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from packaging.version import Version
-
-from torchlock.inspect.binaries.cxx_names import is_form
-from torchlock.knowledge.spans import in_words
 from torchlock.proving.deciding import decide
-from torchlock.proving.evidence import CompanionWheel, TorchWheel
+from torchlock.proving.evidence import by_release
+from torchlock.proving.history import Exported
+from torchlock.proving.keeping import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Protocol
 
     from torchlock.proving.deciding import Decision
-    from torchlock.proving.evidence import Wheel
+    from torchlock.proving.evidence import CompanionWheel, TorchWheel, Wheel
+    from torchlock.proving.keeping import Keeper
     from torchlock.proving.pairing import Python
     from torchlock.proving.tables import Store
 else:
     Protocol = object
 
-_Read = TypeVar("_Read", TorchWheel, CompanionWheel)
-
 SOURCES: Final = ("proofs-from-wheels",)
-
-
-class Exported:
-    """Which releases of torch on one platform have a symbol, in words.
-
-    On macOS and Windows a symbol is looked for in one library, and another library may have it: *there*.
-    """
-
-    def __init__(self, torches: Sequence[TorchWheel]) -> None:
-        self._torches = torches
-        self._versions = sorted({each.wheel.version for each in torches}, key=Version)
-        self._told: dict[str, str] = {}
-
-    def __call__(self, symbol: str) -> str:
-        if symbol not in self._told:
-            having = {each.wheel.version for each in self._torches if symbol in each.exports}
-            words = in_words(self._versions, [each in having for each in self._versions])
-            library, _, name = symbol.rpartition("!")
-            what = ("this form" if is_form(name) else "it") + (" there" if library else "")
-            known = f"torch has {what} {words}" if words else f"other builds of torch have {what}"
-            self._told[symbol] = known if having else ""
-        return self._told[symbol]
 
 
 class Facts(Protocol):
@@ -68,11 +43,14 @@ class Facts(Protocol):
     def series(self, wheel: Wheel) -> str: ...
 
 
-def compile_cells(store: Store, date: str, facts: Facts) -> dict[str, Any]:
-    """The content of ``compiled/proofs.json``; ``date`` is the day on which the newest evidence was read."""
-    table = _Table(store, facts)
+def compile_cells(store: Store, date: str, facts: Facts, keeper: Keeper | None = None) -> dict[str, Any]:
+    """The content of ``compiled/proofs.json``; ``date`` is the day on which the newest evidence was read.
+
+    Cells that ``keeper`` has are not decided; the content is the same without it.
+    """
+    table = _Table(store, facts, keeper)
     for (package, place), rows in sorted(store.companions.items()):
-        for some in _by_release(rows).values() if place in table.torches else ():
+        for some in by_release(rows).values() if place in table.torches else ():
             table.add_release(package, place, some)
     return {
         "date": date,
@@ -99,14 +77,6 @@ def _compared(store: Store) -> dict[str, dict[str, list[int]]]:
     return found
 
 
-def _by_release(rows: Iterable[_Read]) -> dict[str, list[_Read]]:
-    """The wheels of each release, oldest first; of one release that for most Pythons first."""
-    found: dict[str, list[_Read]] = {}
-    for row in sorted(rows, key=lambda each: (Version(each.wheel.version), -len(each.alike), each.wheel.file)):
-        found.setdefault(row.wheel.version, []).append(row)
-    return found
-
-
 def _wheel_row(wheel: Wheel) -> list[Any]:
     return [wheel.version, wheel.build, wheel.file, wheel.sha256, wheel.date]
 
@@ -114,76 +84,85 @@ def _wheel_row(wheel: Wheel) -> list[Any]:
 class _Table:
     """The sentences and symbols, each once, and spans of neighbouring cells with one answer."""
 
-    def __init__(self, store: Store, facts: Facts) -> None:
+    def __init__(self, store: Store, facts: Facts, keeper: Keeper | None) -> None:
         self._facts = facts
+        self._keeper = keeper
         self.reasons: dict[str, int] = {}
         self.symbols: dict[str, int] = {}
         self.pythons: dict[tuple[str, ...], int] = {}
         self.pairs: dict[str, dict[str, list[Any]]] = {}
         self.torches: dict[str, list[TorchWheel]] = {}
-        self._releases: dict[str, list[list[int]]] = {}
+        self._releases: dict[str, list[list[TorchWheel]]] = {}
+        self._places: dict[str, dict[str, int]] = {}
         for place, rows in sorted(store.torches.items()):
-            releases = list(_by_release(rows).values())
+            releases = list(by_release(rows).values())
             # Those that differ from another wheel of their release come last, so that spans go on.
             order = [each[0] for each in releases] + [row for each in releases for row in each[1:]]
-            places = {id(row): at for at, row in enumerate(order)}
+            self._places[place] = {row.wheel.file: at for at, row in enumerate(order)}
             self.torches[place] = order
-            self._releases[place] = [[places[id(row)] for row in each] for each in releases]
+            self._releases[place] = releases
         self._histories = {place: Exported(rows) for place, rows in self.torches.items()}
 
     def add_release(self, package: str, place: str, rows: Sequence[CompanionWheel]) -> None:
         """The cells of one release of a companion on one platform."""
-        spans: list[list[list[Any]]] = [[] for _ in rows]
+        spans: dict[str, list[list[Any]]] = {row.wheel.file: [] for row in rows}
+        kept = self._keeper.of_release(package, place, rows) if self._keeper is not None else None
+        for torches in self._releases[place]:
+            answers = kept.beside(torches) if kept is not None else None
+            for answer in self._decided(place, rows, torches) if answers is None else answers:
+                self._add(spans[answer.mine], self._places[place][answer.its], answer)
+        found = self.pairs.setdefault(package, {}).setdefault(place, [])
+        found += [[*_wheel_row(row.wheel), *mine] for row in rows if (mine := spans[row.wheel.file])]
+
+    def _decided(
+        self, place: str, rows: Sequence[CompanionWheel], torches: Sequence[TorchWheel]
+    ) -> Iterator[Answer]:
+        """The cells of two releases, decided from the evidence."""
         # Of wheels that are made for different torches it is said which Pythons each is about.
         differ = len({self._facts.series(row.wheel) for row in rows}) > 1
-        for torches in self._releases[place]:
-            parts = self._parts(place, rows, torches)
-            first = self.torches[place][torches[0]].wheel
-            every = self._facts.installable(rows[0].wheel) & self._facts.installable(first)
-            is_one = not differ and [each.pythons for each in parts] == [every]
-            for part in parts:
-                pythons = () if is_one else tuple(map(str, sorted(part.pythons)))
-                self._add(spans[part.mine], part, pythons)
-        found = self.pairs.setdefault(package, {}).setdefault(place, [])
-        found += [[*_wheel_row(row.wheel), *mine] for row, mine in zip(rows, spans, strict=True) if mine]
+        parts = self._parts(place, rows, torches)
+        every = self._facts.installable(rows[0].wheel) & self._facts.installable(torches[0].wheel)
+        is_one = not differ and [each.pythons for each in parts] == [every]
+        for part in parts:
+            pythons = () if is_one else tuple(map(str, sorted(part.pythons)))
+            yield Answer(part.mine, part.its, part.decision, pythons)
 
-    def _parts(self, place: str, rows: Sequence[CompanionWheel], torches: Sequence[int]) -> list[_Part]:
+    def _parts(self, place: str, rows: Sequence[CompanionWheel], torches: Sequence[TorchWheel]) -> list[_Part]:
         """The decisions about two releases; wheels that show other things and give one verdict are one part."""
         parts: dict[tuple[Any, ...], _Part] = {}
-        for (mine, row), its in product(enumerate(rows), torches):
-            torch = self.torches[place][its]
+        for row, torch in product(rows, torches):
             # A wheel that differs from the first one may be built for a torch that differs, too: the wheel of
             # torch for its Python must have been read.
-            theirs = self._facts.pythons(torch.wheel) if mine == 0 else self._facts.read(torch.wheel)
+            theirs = self._facts.pythons(torch.wheel) if row is rows[0] else self._facts.read(torch.wheel)
             common = self._facts.pythons(row.wheel) & theirs
             if common:
                 found = decide(row, torch, self._facts.series(row.wheel), self._histories[place])
                 key = found.verdict, found.kind, row.wheel.build, torch.wheel.build
-                parts.setdefault(key, _Part(mine, its, found, set())).pythons.update(common)
+                parts.setdefault(key, _Part(row.wheel.file, torch.wheel.file, found, set())).pythons.update(common)
         return list(parts.values())
 
-    def _add(self, spans: list[list[Any]], part: _Part, pythons: tuple[str, ...]) -> None:
-        reason = self.reasons.setdefault(part.decision.reason, len(self.reasons))
-        symbol = part.decision.symbol
-        answer = [
-            part.decision.verdict,
-            part.decision.kind,
-            reason,
+    def _add(self, spans: list[list[Any]], its: int, answer: Answer) -> None:
+        """Add a cell to the spans of a wheel; ``its`` is the place of the wheel of torch."""
+        verdict, kind, reason, symbol = answer.decision
+        row = [
+            verdict,
+            kind,
+            self.reasons.setdefault(reason, len(self.reasons)),
             -1 if symbol is None else self.symbols.setdefault(symbol, len(self.symbols)),
         ]
-        if pythons:
-            answer.append(self.pythons.setdefault(pythons, len(self.pythons)))
-        if spans and spans[-1][1] == part.its - 1 and spans[-1][2:] == answer:
-            spans[-1][1] = part.its
+        if answer.pythons:
+            row.append(self.pythons.setdefault(answer.pythons, len(self.pythons)))
+        if spans and spans[-1][1] == its - 1 and spans[-1][2:] == row:
+            spans[-1][1] = its
         else:
-            spans.append([part.its, part.its, *answer])
+            spans.append([its, its, *row])
 
 
 class _Part(NamedTuple):
-    """The places of two wheels, the decision about them, and the Pythons for which it is the same."""
+    """The file names of two wheels, the decision about them, and the Pythons for which it is the same."""
 
-    mine: int
-    its: int
+    mine: str
+    its: str
     decision: Decision
     pythons: set[Python]
 

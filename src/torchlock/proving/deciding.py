@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from torchlock.inspect.binaries.cxx_names import demangled, described
@@ -194,9 +194,7 @@ def _of_library(library: Library, torch: TorchWheel, history: History) -> _Lack 
 def _libraries(library: Library, torch: TorchWheel) -> Iterator[_Lack]:
     """The libraries that it needs and that torch does not bring."""
     name, cuda = library.name.rpartition("/")[2], cuda_of(torch.wheel.build)
-    for needed in library.needed:
-        if _is_loaded(needed, torch) or is_of_system(needed) or _OF_HOST.match(needed):
-            continue
+    for needed in _not_brought(library.needed, torch.libraries, cuda.partition(".")[0]):
         if _OF_CUDA.fullmatch(needed):
             this = f"this torch, which is built for CUDA {cuda}," if cuda else "this build of torch"
             where = "a CUDA toolkit or a package of NVIDIA on the search path of the loader can bring it"
@@ -207,10 +205,20 @@ def _libraries(library: Library, torch: TorchWheel) -> Iterator[_Lack]:
             yield _Lack(f"{name} needs {needed}, which neither its wheel nor this torch brings")
 
 
+@lru_cache(maxsize=4096)
+def _not_brought(needed: tuple[str, ...], brought: frozenset[str], cuda_major: str) -> list[str]:
+    """Of the libraries that are needed those that neither torch brings nor other rules judge."""
+    return [
+        each
+        for each in needed
+        if not (_is_loaded(each, brought, cuda_major) or is_of_system(each) or _OF_HOST.match(each))
+    ]
+
+
 def _symbol(library: Library, torch: TorchWheel, history: History) -> _Lack | None:
     """The symbols that it uses and that torch lacks."""
     name = library.name.rpartition("/")[2]
-    missing = [each for each in library.symbols if each not in torch.exports and not _is_of_others(each)]
+    missing = [each for each in {*library.symbols} - torch.exports if not _is_of_others(each)]
     if not missing:
         return None
     first = min(missing, key=_rank)
@@ -234,13 +242,12 @@ def _rank(symbol: str) -> tuple[object, ...]:
     return not is_torchs(symbol), True, is_special, len(symbol), symbol
 
 
-def _is_loaded(library: str, torch: TorchWheel) -> bool:
+def _is_loaded(library: str, brought: frozenset[str], cuda_major: str) -> bool:
     """Whether a library is loaded once torch is: by its name, or by a pattern and the CUDA version of torch."""
-    if library in torch.libraries:
+    if library in brought:
         return True
-    major = cuda_of(torch.wheel.build).partition(".")[0]
-    patterns = [each for each in torch.libraries if "*" in each]
-    return library.endswith(f".so.{major}") and any(fnmatchcase(library, each) for each in patterns)
+    patterns = [each for each in brought if "*" in each]
+    return library.endswith(f".so.{cuda_major}") and any(fnmatchcase(library, each) for each in patterns)
 
 
 def is_torchs(symbol: str) -> bool:

@@ -13,9 +13,9 @@ from packaging.version import Version
 
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.knowledge.stack import MEMBERS
-from torchlock.proving.compiling import Exported
 from torchlock.proving.deciding import decide, is_stable, is_torchs, plain
 from torchlock.proving.evidence import cuda_of
+from torchlock.proving.history import Exported
 from torchlock.redaction import one_line, shortened
 
 if TYPE_CHECKING:

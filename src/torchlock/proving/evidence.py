@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from packaging.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 # A library that the builders of a wheel renamed keeps the name by which others ask for it (SONAME).
 _HASHED = re.compile(r"(lib[\w+.-]{1,60})-[0-9a-f]{8}(\.so[\d.]{0,12})")
@@ -70,6 +73,18 @@ class CompanionWheel(NamedTuple):
     alike: tuple[str, ...] = ()
 
 
+_Read = TypeVar("_Read", TorchWheel, CompanionWheel)
+
+
+def by_release(rows: Iterable[_Read]) -> dict[str, list[_Read]]:
+    """The wheels of each release, oldest first; of one release that for most Pythons first."""
+    found: dict[str, list[_Read]] = {}
+    for row in sorted(rows, key=lambda each: (Version(each.wheel.version), -len(each.alike), each.wheel.file)):
+        found.setdefault(row.wheel.version, []).append(row)
+    return found
+
+
+@cache
 def cuda_of(build: str | None) -> str:
     """``13.0`` of ``cu130``; "" for every other build, and for one that is not known."""
     match = re.fullmatch(r"cu(\d+)(\d)", build or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -34,10 +35,15 @@ class Python(NamedTuple):
 
 def pythons_of(tags: Iterable[str], platform: str) -> frozenset[Python]:
     """The Pythons for which a list of tags has a wheel."""
-    return frozenset(python for each in tags if platform_in(each) == platform for python in _of_tags(each))
+    return frozenset().union(*(_of_tags(each) for each in tags if platform_in(each) == platform))
 
 
-def _of_tags(tags: str) -> Iterator[Python]:
+@lru_cache(maxsize=4096)
+def _of_tags(tags: str) -> frozenset[Python]:
+    return frozenset(_each_of_tags(tags))
+
+
+def _each_of_tags(tags: str) -> Iterator[Python]:
     pythons, abis, _ = tags.split("-")
     for python in pythons.split("."):
         if python.startswith("py3") and abis == "none":

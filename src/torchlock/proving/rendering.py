@@ -6,26 +6,35 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.unchanged import State
 from torchlock.proving.choosing import torch_of
 from torchlock.proving.compiling import compile_cells, text_of
 from torchlock.proving.grouping import tags_in
+from torchlock.proving.keeping import Keeper
 from torchlock.proving.pairing import pythons_of, series_of
 from torchlock.standards.filenames import tags_of
 
 if TYPE_CHECKING:
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
     from torchlock.proving.evidence import CompanionWheel, TorchWheel, Wheel
+    from torchlock.proving.keeping import Known
     from torchlock.proving.pairing import Python
     from torchlock.proving.tables import Store
     from torchlock.standards.dependency import Dependency
 
 
-def cells_text(store: Store, catalogue: Catalogue, matrix: Matrix | None = None) -> str:
-    """The content of ``compat_data/compiled/proofs.json``; the rules are the bundled ones unless given."""
+def cells_text(
+    store: Store, catalogue: Catalogue, matrix: Matrix | None = None, known: Known | None = None
+) -> str:
+    """The content of ``compat_data/compiled/proofs.json``; the rules are the bundled ones unless given.
+
+    Cells of ``known`` that still follow from the evidence are not decided; the content is the same without it.
+    """
     matrix = matrix or Matrix()
     facts = Facts(catalogue, store, matrix)
     date = max((each.date for each in store.wheels()), default=catalogue.date)
-    return text_of(compile_cells(store, date, facts))
+    keeper = None if known is None else Keeper(known, State(catalogue, matrix), store)
+    return text_of(compile_cells(store, date, facts, keeper))
 
 
 class Facts:
@@ -34,6 +43,8 @@ class Facts:
     def __init__(self, catalogue: Catalogue, store: Store, matrix: Matrix) -> None:
         self._matrix = matrix
         self._pythons: dict[Wheel, frozenset[Python]] = {}
+        self._read: dict[Wheel, frozenset[Python]] = {}
+        self._installable: dict[tuple[str, str, str], frozenset[Python]] = {}
         self._series: dict[Wheel, str] = {}
         self._rows: dict[tuple[str, str, str], list[TorchWheel | CompanionWheel]] = {}
         for each in (each for rows in store.tables() for each in rows):
@@ -86,8 +97,11 @@ class Facts:
 
     def installable(self, wheel: Wheel) -> frozenset[Python]:
         """The Pythons for which the release of a wheel has any wheel on its platform."""
-        release = self._releases.get((wheel.package, wheel.version))
-        return frozenset() if release is None else pythons_of(release.tags, wheel.platform)
+        key = wheel.package, wheel.version, wheel.platform
+        if key not in self._installable:
+            release = self._releases.get(key[:2])
+            self._installable[key] = pythons_of(release.tags if release is not None else (), wheel.platform)
+        return self._installable[key]
 
     def torches_beside(self, wheel: Wheel) -> list[str]:
         """The releases of torch in the catalogue that some Python can install with a wheel of a companion."""

@@ -38,6 +38,11 @@ class Store(NamedTuple):
         """All wheels that were read."""
         return [each.wheel for rows in self.tables() for each in rows]
 
+    def copy(self) -> Store:
+        """The evidence as it is now: wheels that are added to this one are not in the copy."""
+        torches = {place: list(rows) for place, rows in self.torches.items()}
+        return Store(torches, {key: list(rows) for key, rows in self.companions.items()}, dict(self.asked))
+
     def tables(self) -> list[list[Any]]:
         """The list of each platform: of wheels of torch, and of those of each companion."""
         return [*self.torches.values(), *self.companions.values()]

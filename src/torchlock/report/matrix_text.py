@@ -1,4 +1,4 @@
-"""The matrix for a terminal of 80 columns: a table of the releases that load, and the reasons of few entries."""
+"""The matrix for a terminal of 80 columns: the releases that load (or fail), and the reasons of few entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import groupby, product
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN
+from torchlock.matrix.values import FAILS, KINDS, LOADS, UNKNOWN, VERDICTS
 from torchlock.report.matrix_rows import agreed, cited
 from torchlock.report.summary import counted, summary_line
 
@@ -25,6 +25,11 @@ _FIRST = 16  # the columns of torch and of its build
 # More entries are shown with their reasons only if the reader asks for them.
 _FEW = 8
 _NONE = ["-"]
+_SUBJECTS = {
+    LOADS: "releases that load",
+    FAILS: "releases that fail",
+    UNKNOWN: "releases of which it is unknown whether they load",
+}
 _STYLES = {LOADS: "hint", FAILS: "error", UNKNOWN: "warning"}
 
 
@@ -101,23 +106,38 @@ def _table(
     columns = selection.companions
     width = (_WIDTH - _FIRST) // len(columns)
     python = f", Python 3.{selection.python}" if selection.python is not None else ""
-    lines = [f"{platform}{python}: releases that load with each torch", ""]
+    main = _main(selection)
+    lines = [f"{platform}{python}: {_SUBJECTS[main]} with each torch", ""]
     lines += _joined([["torch"], *([name] for name in columns)], width)
     shown: list[Entry] = []
     has_none = False
     for (torch, build), rows in groupby(entries, key=lambda entry: (entry.torch, entry.torch_build)):
         found = agreed(rows)
         shown += found
-        cells = [_cell([row for row in found if row.package == name], versions[name], width) for name in columns]
+        cells = [
+            _cell([row for row in found if row.package == name], versions[name], width, main) for name in columns
+        ]
         has_none = has_none or _NONE in cells
         head = [f"{torch} {build or '?'}", *_fitness(found[0])]
         lines += _joined([head, *cells], width)
-    return "\n".join([*lines, "", *_legend(shown, has_none=has_none)])
+    return "\n".join([*lines, "", *_legend(shown, main, _absence(selection, main) if has_none else "")])
+
+
+def _main(selection: Selection) -> str:
+    """The verdict of the releases that the table names: those that load, unless the filters leave them out."""
+    return next(each for each in VERDICTS if each in (selection.verdicts or VERDICTS))
+
+
+def _absence(selection: Selection, main: str) -> str:
+    """What an empty cell says: nothing of releases that the filters leave out."""
+    subject = "none of these releases" if any(map(selection.ranges.get, selection.companions)) else "no release"
+    kinds = f" by what is {' or '.join(selection.kinds)}" if selection.kinds else ""
+    return f"- {subject} {main if main != UNKNOWN else 'is unknown'}{kinds}"
 
 
 def _fitness(entry: Entry) -> list[str]:
-    """Words under a torch that does not run on the stated GPU or driver."""
-    words = {"no": "not this GPU", "unknown": "GPU unknown"}
+    """Words under a torch that does not run on the stated GPU, or with the stated driver."""
+    words = {"no": "does not run", "unknown": "may not run"}
     return [f"  {words[entry.fitness.answer]}"] if entry.fitness and entry.fitness.answer in words else []
 
 
@@ -128,11 +148,11 @@ def _joined(cells: Sequence[Sequence[str]], width: int) -> Iterator[str]:
         yield (parts[0].ljust(_FIRST) + "".join(part.ljust(width) for part in parts[1:])).rstrip()
 
 
-def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int) -> list[str]:
-    """The lines of one cell: ``0.11.1-0.17.0 m``; ``-`` if nothing loads."""
+def _cell(rows: Sequence[Entry], versions: Sequence[str], width: int, main: str) -> list[str]:
+    """The lines of one cell: ``0.11.1-0.17.0 m`` for the main verdict, ``0.11.0 ?`` for what is unknown."""
     found: list[str] = []
-    loads = [row for row in rows if row.judged.verdict == LOADS]
-    shown = [row for row in loads if not row.yanked] or loads
+    mains = [row for row in rows if row.judged.verdict == main != UNKNOWN]
+    shown = [row for row in mains if not row.yanked] or mains
     is_choice = any(not row.public for row in rows) and len({row.build for row in shown}) > 1
     for build in dict.fromkeys(row.build if is_choice else "" for row in shown):
         suffix = f" {build}" if build else ""
@@ -164,13 +184,14 @@ def spans(names: Iterable[str], versions: Sequence[str]) -> list[str]:
     ]
 
 
-def _legend(entries: Sequence[Entry], *, has_none: bool) -> list[str]:
-    kinds = {entry.judged.kind for entry in entries if entry.judged.verdict == LOADS}
+def _legend(entries: Sequence[Entry], main: str, absence: str) -> list[str]:
+    shown = [entry for entry in entries if entry.judged.verdict == main != UNKNOWN]
+    kinds = {entry.judged.kind for entry in shown}
     said = [f"{kind[0]} {kind}" for kind in KINDS if kind in kinds]
-    if any(entry.judged.verdict == LOADS and not entry.allowed for entry in entries):
+    if any(not entry.allowed for entry in shown):
         said.append("* its metadata refuses this torch: pip and uv do not install the pair")
     said += ["? unknown"] if any(entry.judged.verdict == UNKNOWN for entry in entries) else []
-    said += ["- no release loads"] if has_none else []
+    said += [absence] if absence else []
     return wrap("; ".join(said), _WIDTH)
 
 

@@ -12,6 +12,8 @@ _LOCK = re.compile(
 )
 FOR_AN_ISSUE = "<!-- torchlock check: paste all of this into the issue."
 """The beginning of the first line of a report for an issue tracker."""
+MARKDOWN = "<!-- torchlock report -->"
+"""The first line of each report in Markdown, by which a later run also finds its own comment."""
 _HEAD = 500  # characters: a merge conflict may come before the first line
 
 _AUDIT = re.compile(
@@ -21,12 +23,16 @@ _AUDITED = re.compile(r": (?:error|warning|note) TL\d{3} |^  unreadable ", re.MU
 _CHECK = re.compile(r"(?:ok|error|warning|note): .+\n(?: {4}.+\n)*(?:Fix:\n  .+\n)?  in ")
 _CHECKED = re.compile(r"  |Fix:$|(?:error|warning|note) TL\d{3} |\d+ (?:notes? |environments?: )|$")
 _MATRIX = re.compile(
-    r"(?:linux|macos|windows)-\w+(?:, Python 3\.\d+)?: releases that load with each torch\n"
+    r"(?:linux|macos|windows)-\w+(?:, Python 3\.\d+)?: releases (?:that|of which) [a-z ]{1,40} with each torch\n"
     r"|no cell of the matrix matches these filters\n"
     r"|package,version,build,torch,torch_build,platform,"
     r"|<!DOCTYPE html>[^\0]{0,500}<meta name=\"generator\" content=\"torchlock "
 )
 _GITHUB = re.compile(r"::(?:error|warning|notice) file=.*,title=(?:TL\d{3}|unreadable)::")
+
+
+_JUNIT = re.compile(r"<\?xml [^\n]{1,100}\?>\n<testsuites name=\"torchlock (?:audit|check)\" ")
+_CHECK_NAME = re.compile(r"TL\d{3}|unreadable")
 
 
 def is_lock(text: str) -> bool:
@@ -53,9 +59,9 @@ def is_export(text: str) -> bool:
 
 def is_report(text: str) -> bool:
     """Whether this is a report of an audit or a check, or a matrix, in any format."""
-    if text.startswith(FOR_AN_ISSUE) or _MATRIX.match(text):
+    if text.startswith((FOR_AN_ISSUE, MARKDOWN)) or _MATRIX.match(text) or _JUNIT.match(text):
         return True
-    if text.startswith("{"):
+    if text.startswith(("{", "[")):
         return _is_json_report(text)
     lines = text.rstrip("\n").split("\n")
     if _CHECK.match(text):
@@ -73,9 +79,18 @@ def _is_json_report(text: str) -> bool:
         table = json.loads(text)
     except (ValueError, RecursionError):
         return False
+    if isinstance(table, list):
+        return all(isinstance(row, dict) and _is_of_gitlab(row) for row in table)
     if {"torchlock", "data"} < table.keys() and table.keys() & {"files", "cells"}:
         return True
     try:
         return all(run["tool"]["driver"]["name"] == "torchlock" for run in table["runs"]) and bool(table["runs"])
     except (TypeError, KeyError):
         return False
+
+
+def _is_of_gitlab(row: dict[str, object]) -> bool:
+    """Whether this is a record for GitLab's Code Quality, by torchlock."""
+    return {"fingerprint", "location"} < row.keys() and _CHECK_NAME.fullmatch(
+        str(row.get("check_name"))
+    ) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from bisect import bisect_right
 from functools import lru_cache
@@ -13,6 +12,7 @@ from torchlock import __version__
 from torchlock.finding import LONGEST_LINE
 from torchlock.knowledge import registry, stories
 from torchlock.redaction import Line, learn, lines_of, masked
+from torchlock.report.fingerprints import fingerprint
 from torchlock.report.safe_json import dump_json
 
 if TYPE_CHECKING:
@@ -99,12 +99,6 @@ def _results(file: FileReport, index: dict[str, int]) -> Iterator[dict[str, Any]
     yield from (_result(file, finding, index, lines) for finding in file.findings)
 
 
-def _fingerprint(finding: Finding, path: str) -> str:
-    """What stays the same while a problem stays: not the line, and not our wording if packages are named."""
-    about = "\0".join(f"{name} {version}" for name, version in finding.packages) or finding.message
-    return hashlib.sha256(f"{finding.rule}\0{path}\0{masked(about)}".encode(errors="replace")).hexdigest()
-
-
 def _result(file: FileReport, finding: Finding, index: dict[str, int], lines: list[Line]) -> dict[str, Any]:
     remedy = finding.remedy
     message = finding.message + (f". {remedy.summary}" if remedy else "")
@@ -115,7 +109,7 @@ def _result(file: FileReport, finding: Finding, index: dict[str, int], lines: li
         "level": finding.severity,
         "message": {"text": message},
         "locations": [_location(finding.path or file.path, finding.place.line, finding.place.column, lines)],
-        "partialFingerprints": {"torchlock/v2": _fingerprint(finding, finding.path or file.path)},
+        "partialFingerprints": {"torchlock/v2": fingerprint(finding, finding.path or file.path)},
     }
     related = [place for place in finding.related if place.line]
     if related:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
@@ -90,6 +91,7 @@ def tags_of(filename: str) -> str:
     return "-".join(split_variant(filename)[0].removesuffix(".whl").split("-")[-3:])
 
 
+@lru_cache(maxsize=4096)
 def platform_in(tags: str) -> str:
     """The platform for which a wheel with these tags was built, like ``linux-x86_64``; "" for any other."""
     tag = tags.rpartition("-")[2].rpartition(".")[2]

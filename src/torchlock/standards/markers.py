@@ -146,6 +146,7 @@ def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:
         return Unknown("it cannot be evaluated")
 
 
+@lru_cache(maxsize=8192)
 def extra_of(text: str) -> str:
     """The extra without which a marker is never true, normalised; "" if that is not obvious."""
     match = _ONE_EXTRA.fullmatch(text)

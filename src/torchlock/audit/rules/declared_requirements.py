@@ -8,14 +8,11 @@ from itertools import combinations
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.answers import Unknown
 from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned, with_pin
 from torchlock.audit.phrasing import as_of, asked, platforms
 from torchlock.audit.phrasing import where as where_of
 from torchlock.knowledge.build_labels import is_published
-from torchlock.knowledge.declared import can_meet
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
@@ -23,6 +20,7 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.markers import extra_of
+from torchlock.standards.ordering import admits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -189,12 +187,11 @@ def _exclude_each_other(context: AuditContext, one: Clash, other: Clash) -> bool
     first, second = one.dependency.specifier, other.dependency.specifier
     if first == second:
         return False
-    versions = context.known.declared.versions(one.dependency.name)
-    if versions is not None:
-        answer = can_meet(first, second, versions)
-        return not isinstance(answer, Unknown) and not answer
+    disjoint = context.known.declared.are_disjoint(one.dependency.name, first, second)
+    if disjoint is not None:
+        return disjoint
     pins = [pin for pin in map(pinned, (first, second)) if pin is not None]
-    return len(pins) == 2 and not specifier_set(first).contains(pins[1])
+    return len(pins) == 2 and not admits(first, str(pins[1]))
 
 
 def _third(context: AuditContext, one: Clash, other: Clash, cells: int) -> Finding:
@@ -239,11 +236,13 @@ def clashes_of(
     for here, dependency in release.on(named.keys(), cells):
         if entry.name in FAMILY and dependency.name in FAMILY:
             continue  # The rules on pairs judge these.
-        where = here & wanted_on(context, dependency, entry)
-        for other in named[dependency.name] if where else ():
-            here = where & cells_where(other, context.stack) & may_install_on(context, other)
-            if here and (other.constraint or other.step == entry.step) and excludes(context, other, dependency):
-                yield Clash(release, dependency, other, here)
+        beside = (other for other in named[dependency.name] if other.constraint or other.step == entry.step)
+        excluding = [other for other in beside if excludes(context, other, dependency)]
+        where = here & wanted_on(context, dependency, entry) if excluding else 0
+        for other in excluding if where else ():
+            there = where & cells_where(other, context.stack) & may_install_on(context, other)
+            if there:
+                yield Clash(release, dependency, other, there)
 
 
 def wanted_on(context: AuditContext, dependency: Dependency, entry: Entry) -> int:
@@ -270,12 +269,8 @@ def excludes(context: AuditContext, entry: Entry, dependency: Dependency) -> boo
         return False
     version = pinned(specifier)
     if version is not None:
-        return not specifier_set(dependency.specifier).contains(version)
-    versions = context.known.declared.versions(dependency.name)
-    if versions is None:
-        return False
-    answer = can_meet(specifier, dependency.specifier, versions)
-    return not isinstance(answer, Unknown) and not answer
+        return not admits(dependency.specifier, str(version))
+    return bool(context.known.declared.are_disjoint(dependency.name, specifier, dependency.specifier))
 
 
 def _finding(

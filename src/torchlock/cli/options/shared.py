@@ -208,9 +208,10 @@ def add_report(group: argparse._ArgumentGroup, strict: str = "") -> None:
     add = group.add_argument
     add(
         "--format",
-        choices=("text", "json", "sarif", "github"),
+        choices=("text", "json", "sarif", "github", "gitlab", "junit", "markdown"),
         default="text",
-        help="text for people, json, SARIF 2.1.0, or GitHub's annotations (default: text)",
+        help="text for people; json; SARIF 2.1.0; GitHub's annotations; GitLab's Code Quality; JUnit XML; or "
+        "Markdown for the summary of a job (default: text)",
     )
     add("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     add("-o", "--output", metavar="FILE", help="write the report here (default: standard output)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from torchlock.patterns import pattern
 
@@ -24,6 +25,7 @@ _MICROSOFTS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def demangled(symbol: str) -> str:
     """The names in a mangled C++ symbol, joined: ``torch::jit::parseSchemaOrName``; other symbols do not change.
 

@@ -7,25 +7,20 @@ build options. On a line without one, it ignores every word that belongs to no o
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.knowledge.stack import FAMILY
-from torchlock.location import NOWHERE, Edit, Place, Span
-from torchlock.manifests.decoding import decode
-from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
-from torchlock.manifests.paths import beside, is_folder, is_there
+from torchlock.location import Place, Span
+from torchlock.manifests.document import Document, Entry, IndexLine
+from torchlock.manifests.formats.requirements_mistakes import MistakeReporter
+from torchlock.manifests.formats.requirements_recorder import VARIABLE
+from torchlock.manifests.included_files import identity, read_included
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
-from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, split_options
-from torchlock.manifests.text import read_bytes
+from torchlock.manifests.syntax.pip_options import HASH, Option, parse_options, split_options
 from torchlock.patterns import pattern
 from torchlock.redaction import masked, shortened
-from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
-from torchlock.standards.filenames import file_name, is_variant
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torchlock.manifests.decoding import Decoded
-    from torchlock.manifests.syntax.pep508 import Pep508Requirement
-    from torchlock.terms import ParsedRequirement
 
 # Longer than every ordinary line; longer lines take the slow path.
 _LONG = 1000
@@ -44,8 +37,6 @@ _ORDINARY = pattern(
     rf"[ \t]*{pep508.ORDINARY}[ \t]*(?P<marker>;[^#\r\n]*)?(?:(?<=[ \t])\#[^\r\n]*)?(?:\r\n|\n|\r)?\Z"
 )
 _HASHES = pattern(r"(?:--hash[= ](?:sha256|sha384|sha512):[0-9a-fA-F]+(?: +|\Z))+")
-_VARIABLE = pattern(r"\$\{\w+\}|\$[A-Za-z_]\w*|(?<![\w%])%[A-Z_]+%")
-_USERINFO = pattern(r"//[^/@]*@")
 _TEMPLATE = pattern(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}")
 _CONFLICT = pattern(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
 _SECTION = pattern(r"\[([^\]:]*)(:.*)?\]$")
@@ -61,8 +52,6 @@ _KINDS = {
 }
 _BEHIND = ("--hash", "--config-settings", "--global-option", "--install-option")
 _ALONE = ("--editable", "--requirement", "--constraint")
-# A larger file was included by mistake, and might have no end.
-_HUGE = 10_000_000
 _DEEP = 30
 
 
@@ -96,44 +85,15 @@ def _read(text: str, path: str, kind: str, variables: Mapping[str, str] | None, 
     return document
 
 
-# An option on its own line is for every package of the file.
-_PRE = "Remove the options to keep what pip does; --pre on its own line would allow pre-releases of every package"
-
-
-class _Reader:
-    """Reads one file into its document.
-
-    ``chain`` are the files that include it, each with its path. ``done`` are the files included so far, each with
-    whether it was a constraints file.
-    """
-
-    def __init__(
-        self,
-        document: Document,
-        *,
-        constraint: bool,
-        chain: Mapping[str, str],
-        variables: Mapping[str, str] | None,
-        done: set[tuple[str, bool]] | None = None,
-    ) -> None:
-        self._document = document
-        self._entries = document.entries
-        self._text = document.text
-        self._path = document.path
-        self._constraint = constraint
-        self._chain = {**chain, _key(document.path): document.path}
-        self._variables = variables
-        self._scope = ""
-        self._pip_only = False
-        self._done = set() if done is None else done
-        self._outside = bool(chain) and is_outside(document.path, next(iter(chain.values())))
+class _Reader(MistakeReporter):
+    """Reads one file into its document."""
 
     def read(self) -> None:
         """Read ordinary lines directly, all others as logical lines."""
         # The line as editors count, the offset of the line, and that of this part of it.
         number, begin, offset = 1, 0, 0
         joiner = LineJoiner()
-        for physical in self._text.splitlines(keepends=True):
+        for physical in self.text.splitlines(keepends=True):
             match = _ORDINARY.match(physical) if not joiner.open and len(physical) < _LONG else None
             if match is None or not self._ordinary(match, number, offset, begin):
                 line = joiner.add(physical.rstrip(ENDS), offset)
@@ -145,7 +105,7 @@ class _Reader:
         last = joiner.end()
         if last is not None:
             self._line(last)
-        for entry in self._entries if self._pip_only else ():
+        for entry in self.entries if self.pip_only else ():
             entry.pip_only = True
 
     def _ordinary(self, match: re.Match[str], number: int, offset: int, begin: int) -> bool:
@@ -164,18 +124,18 @@ class _Reader:
         elif "\\" in match.string:
             return False
         first = match.start("name")
-        self._entries.append(
+        self.entries.append(
             Entry(
                 normalise(name),
                 versions.replace(" ", "") if versions else "",
                 Place(number, offset - begin + first + 1),
                 match.string[first:last].rstrip(),
-                self._path,
+                self.path,
                 marker=condition,
                 extras=pep508.extras_of(extras) if extras else (),
                 version=Span(offset + start, offset + end),
-                scope=self._scope,
-                constraint=self._constraint,
+                scope=self.scope,
+                constraint=self.constraint,
             )
         )
         return True
@@ -185,13 +145,13 @@ class _Reader:
     def _line(self, line: Line) -> None:
         if len(line.text) > _ENDLESS and not self._is_long_for_its_hashes(line.text):
             rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
-            self._issue(rule, severity, "this line is longer than any requirement, so it was not judged", line)
+            self.issue(rule, severity, "this line is longer than any requirement, so it was not judged", line)
         elif _TEMPLATE.search(line.text):
             message = f"{shortened(line.text)!r} has a placeholder of a template, so it was not judged"
-            self._issue("TL902", "note", message, line)
+            self.issue("TL902", "note", message, line)
         elif _CONFLICT.match(line.text):
             message = "a merge conflict was left in the file: no installer can read this line"
-            self._issue("TL501", "error", message, line, because="both sides of the conflict are judged here")
+            self.issue("TL501", "error", message, line, because="both sides of the conflict are judged here")
         elif _COMMAND.match(line.text):
             self._command(line)
         elif _SECTION.fullmatch(line.text):
@@ -210,10 +170,10 @@ class _Reader:
     def _section(self, line: Line) -> None:
         match = _SECTION.fullmatch(line.text)
         name = match[1].strip() if match else ""
-        self._scope = f"extra:{normalise(name)}" if name else ""
+        self.scope = f"extra:{normalise(name)}" if name else ""
         message = f"{line.text!r} is not a requirement: a requirements file has no sections"
         because = "sections with brackets are those of setup.cfg and of the requires.txt that setuptools writes"
-        self._issue("TL501", "error", message, line, because=because)
+        self.issue("TL501", "error", message, line, because=because)
 
     def _requirement(self, line: Line, written: str, text: str) -> None:
         options, strays = self._options(line, text)
@@ -222,26 +182,23 @@ class _Reader:
             if option.name == "--hash":
                 hashes += self._hash(option.value, line)
             elif option.name == "--editable":
-                self._issue("TL501", "error", "-e must begin its own line", line)
+                self.issue("TL501", "error", "-e must begin its own line", line)
             elif option.name in _BEHIND:
-                self._note(f"{option.name} affects only builds, and has no effect here", line)
+                self.note(f"{option.name} affects only builds, and has no effect here", line)
         ignored = [option for option in options if option.name not in (*_BEHIND, "--editable")]
         entries = self._asked(line, written, tuple(dict.fromkeys(hashes)))
         if (ignored or strays) and entries:
-            self._passed_over(line, written, ignored, strays)
+            self.report_ignored(line, written, ignored, strays)
 
     def _hash(self, written: str, line: Line) -> list[str]:
         """The hash of ``--hash``; empty and an issue if pip refuses it."""
-        value = self._expanded(written)
+        value = self.expanded(written)
         if HASH.fullmatch(value):
             return [value]
-        self._issue(
+        self.issue(
             "TL501", "error", f"--hash={written} does not have the form sha256:…, sha384:… or sha512:…", line
         )
         return []
-
-    def _expanded(self, text: str) -> str:
-        return text if self._variables is None else expand(text, self._variables)
 
     def _options(self, line: Line, text: str) -> tuple[list[Option], list[str]]:
         if not text:
@@ -251,45 +208,30 @@ class _Reader:
         try:
             return parse_options(text)
         except InputError as error:
-            self._issue("TL501", "error", error.message, line, because=error.hint or "")
+            self.issue("TL501", "error", error.message, line, because=error.hint or "")
             return [], []
-
-    def _passed_over(self, line: Line, written: str, ignored: list[Option], strays: list[str]) -> None:
-        """Report options behind a requirement, where pip allows only hashes."""
-        from torchlock.manifests.line_edits import move_options
-
-        options, words = ", ".join(option.name for option in ignored), " ".join(strays)
-        listed = f"{options}, and {words!r}," if options and words else options or repr(words)
-        message = f"pip ignores {listed} behind a requirement"
-        because = "an index option needs its own line, and applies to the whole file; uv refuses this line"
-        movable = not strays and "--pre" not in {option.name for option in ignored}
-        edits = move_options(line, len(written), ignored, self._newline, self._lines) if movable else ()
-        names = " and ".join(dict.fromkeys(option.name for option in ignored))
-        remedy = f"Put {names} on its own line" if edits else "" if movable or strays else _PRE
-        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
-        self._pip_only = True
 
     # Requirements.
 
     def _asked(self, line: Line, written: str, hashes: tuple[str, ...]) -> bool:
         """Add a requirement, or report why it is invalid; returns whether it is valid."""
-        variable = self._unknown_variable(written)
+        variable = self.unknown_variable(written)
         if variable:
             return self._unknown(line, written, variable)
-        stated = self._expanded(written)
+        stated = self.expanded(written)
         asked = pep508.parse_ordinary(stated)
         if asked is not None:
-            self._add(line, written, asked if stated == written else asked._replace(versions=None), hashes)
+            self.add(line, written, asked if stated == written else asked._replace(versions=None), hashes)
             return True
         from torchlock.manifests.syntax.requirement import parse_requirement
 
         try:
-            located = parse_requirement(stated, Origin(self._path, None, written), hashes=hashes)
+            located = parse_requirement(stated, Origin(self.path, None, written), hashes=hashes)
         except InputError as error:
-            self._broken(line, written, error)
+            self.report_broken(line, written, error)
             return False
         if located.requirement is None:
-            self._add_nameless(line, written, located)
+            self.add_nameless(line, written, located)
             return True
         # The name of a wheel is a valid name of a project too.
         asked = None if located.url else pep508.parse_general(stated)
@@ -297,150 +239,19 @@ class _Reader:
         if asked is not None:
             url = located.url
             versions = None if url or stated != written else asked.versions
-            self._add(line, written, asked._replace(url=url, versions=versions), hashes)
+            self.add(line, written, asked._replace(url=url, versions=versions), hashes)
         return True
-
-    def _unknown_variable(self, text: str) -> str:
-        """A variable without a known value in a text; "" if there is none, or if pip's rules apply."""
-        if self._variables is not None or ("$" not in text and "%" not in text):
-            return ""
-        variable = _VARIABLE.search(_USERINFO.sub("//", text))
-        return variable[0] if variable else ""
-
-    def _add_nameless(self, line: Line, text: str, located: ParsedRequirement) -> None:
-        """Add an address or path that does not contain the name of the project."""
-        self._check_constraint(line, text)
-        self._entries.append(
-            Entry(
-                "",
-                "",
-                self._place(line.at(0)),
-                text,
-                self._path,
-                marker=located.marker,
-                scope=self._scope,
-                url=located.url,
-                hashes=located.hashes,
-                constraint=self._constraint,
-                editable=located.editable,
-            )
-        )
-
-    def _check_constraint(self, line: Line, text: str) -> None:
-        """Report a constraint without a name, and an editable one."""
-        if self._constraint:
-            message = f"{text!r} cannot be a constraint: a constraint has a name, and is not editable"
-            self._issue("TL501", "error", message, line)
-
-    def _add(
-        self,
-        line: Line,
-        written: str,
-        asked: Pep508Requirement,
-        hashes: tuple[str, ...] = (),
-        at: int = 0,
-        *,
-        editable: bool = False,
-    ) -> None:
-        """Add a requirement at an offset of the line."""
-        specifier, url = asked.specifier, asked.url
-        if url and not specifier:
-            wheel = pep508.wheel_of(url)
-            specifier = f"=={wheel[1]}" if wheel and wheel[0] == asked.name else ""
-        if url and is_variant(name := file_name(url)):
-            message = f"{name} is a variant wheel (PEP 825), which today's installers refuse"
-            because = "pip cannot install it, and uv only with --preview-features wheel-variants"
-            self._issue("TL403", "warning", message, line, because=because)
-        span = None if asked.versions is None else line.span(at + asked.versions[0], at + asked.versions[1])
-        self._entries.append(
-            Entry(
-                asked.name,
-                specifier,
-                self._place(line.at(at)),
-                written,
-                self._path,
-                marker=asked.marker,
-                extras=asked.extras,
-                version=span,
-                scope=self._scope,
-                url=url,
-                hashes=hashes,
-                constraint=self._constraint,
-                editable=editable,
-            )
-        )
 
     def _unknown(self, line: Line, written: str, variable: str) -> bool:
         """Report a requirement with a variable; the text without the variable may still be judged."""
-        rest = _VARIABLE.sub("", written.replace(f"+{variable}", ""))
+        rest = VARIABLE.sub("", written.replace(f"+{variable}", ""))
         asked = pep508.parse_general(written if "@" in written and "://" in written else rest)
         name = asked.name if asked else written
         message = f"the value of {variable} is unknown here, so {name} was not judged by it"
-        self._issue("TL902", "note", message, line)
+        self.issue("TL902", "note", message, line)
         if asked is not None and (asked.specifier or asked.url):
-            self._add(line, written, asked._replace(versions=None))
+            self.add(line, written, asked._replace(versions=None))
         return asked is not None
-
-    # Lines that no installer can read.
-
-    def _broken(self, line: Line, written: str, error: InputError) -> None:
-        from torchlock.manifests.corrections import find_requirement
-
-        message, because = error.message, error.hint or ""
-        if self._several(line) or self._corrected(line, written, message, because):
-            return
-        stretch = find_requirement(written)
-        if stretch is None:
-            self._issue("TL501", "error", message, line, because=because)
-            return
-        start, end = stretch
-        self._place_asked(line, start, end)
-        glued = written[end : end + 1] == "#"
-        around = [(end, end, "  ")] if glued else [(0, start, ""), (end, len(written), "")]
-        edits = tuple(Edit(line.span(first, last), new) for first, last, new in around if first < last or new)
-        remedy = "Put spaces in front of the comment" if glued else f"Write {written[start:end]}"
-        self._issue("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
-
-    def _place_asked(self, line: Line, start: int, end: int) -> None:
-        asked = pep508.parse(line.text[start:end])
-        if asked is not None:
-            self._add(line, line.text[start:end], asked, at=start)
-
-    def _corrected(self, line: Line, written: str, message: str, because: str) -> bool:
-        """Report a mistake with its correction, and judge the corrected text.
-
-        The edit covers the span of a version change.
-        """
-        from torchlock.manifests.corrections import suggest
-
-        meant = suggest(written)
-        asked = pep508.parse(meant) if meant else None
-        if meant is None or asked is None:
-            return False
-        old, new = pep508.specifier_span(written), pep508.specifier_span(meant)
-        same = written[: old[0]] == meant[: new[0]] and written[old[1] :] == meant[new[1] :]
-        stretch, text = (old, meant[slice(*new)]) if same else ((0, len(written)), meant)
-        self._add(line, written, asked._replace(versions=old if same and asked.url is None else None))
-        edits = (Edit(line.span(*stretch), text),)
-        remedy = f"Write {meant}"
-        self._issue("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
-        return True
-
-    def _several(self, line: Line) -> bool:
-        """Report several requirements on one line, each with versions: prose has no versions."""
-        from torchlock.manifests.line_edits import split_lines
-
-        found = pieces(line.text)
-        words = [piece for piece in found if not piece.option]
-        if len(words) < 2 or not all(_has_versions(piece.value) for piece in words):
-            return False
-        for piece in words:
-            self._place_asked(line, piece.start, piece.end)
-        names = [_name(piece.value) for piece in words]
-        message = f"{' and '.join(names)} are on one line: each needs its own line"
-        edits = split_lines(line, found, self._newline)
-        self._issue("TL501", "error", message, line, remedy="Put each on its own line", edits=edits)
-        return True
 
     def _command(self, line: Line) -> None:
         """Report ``pip install …``, a command for a shell; its requirements are still judged."""
@@ -452,12 +263,12 @@ class _Reader:
             if piece.option:
                 self._index(Option(piece.option, piece.value), line, line.at(piece.start))
             else:
-                self._place_asked(line, piece.start, piece.end)
+                self.add_part(line, piece.start, piece.end)
         message = "this is a shell command: a requirements file lists only the requirements"
         fits = found and all(piece.option or pep508.parse(piece.value) for piece in found)
-        edits = split_lines(line, found, self._newline) if fits else ()
+        edits = split_lines(line, found, self.newline) if fits else ()
         remedy = "Replace the command with its requirements, each on its own line" if edits else ""
-        self._issue("TL501", "error", message, line, remedy=remedy, edits=edits)
+        self.issue("TL501", "error", message, line, remedy=remedy, edits=edits)
 
     # Lines of options.
 
@@ -469,12 +280,12 @@ class _Reader:
                 self._option(option, line)
             else:
                 message = f"pip ignores {option.name} on this line: put it on its own line"
-                self._issue("TL504", "warning", message, line)
+                self.issue("TL504", "warning", message, line)
         if strays[:1] == ["@"] and alone is not None and alone.name == "--editable":
             message = f"{line.text!r}: pip allows no name in front of an editable address"
-            self._issue("TL501", "error", message, line, because="write the address alone, with #egg=NAME")
+            self.issue("TL501", "error", message, line, because="write the address alone, with #egg=NAME")
         elif strays:
-            self._strays(line, options, strays)
+            self.report_strays(line, options, strays)
 
     def _option(self, option: Option, line: Line) -> None:
         if option.name == "--editable":
@@ -482,10 +293,10 @@ class _Reader:
         elif option.name in ("--requirement", "--constraint"):
             self._include(option, line)
         elif option.name == "--pre" or option == ("--all-releases", ":all:"):
-            self._document.pre = True
+            self.document.pre = True
         elif option.name == "--hash":
             self._hash(option.value, line)
-            self._issue("TL504", "warning", "there is no requirement in front of --hash", line)
+            self.issue("TL504", "warning", "there is no requirement in front of --hash", line)
         else:
             self._index(option, line, line.at(0))
 
@@ -493,79 +304,67 @@ class _Reader:
         from torchlock.manifests.syntax.requirement import parse_requirement
 
         try:
-            located = parse_requirement(self._expanded(value), Origin(self._path, None, line.text), editable=True)
+            located = parse_requirement(self.expanded(value), Origin(self.path, None, line.text), editable=True)
         except InputError as error:
-            self._issue("TL501", "error", error.message, line, because=error.hint or "")
+            self.issue("TL501", "error", error.message, line, because=error.hint or "")
             return
         if located.requirement is None:
-            self._add_nameless(line, line.text, located)
+            self.add_nameless(line, line.text, located)
             return
-        self._check_constraint(line, line.text)
+        self.check_constraint(line, line.text)
         asked = pep508.parse_general(str(located.requirement))
         if asked is not None:
-            self._add(line, line.text, asked._replace(url=located.url or value, versions=None), editable=True)
+            self.add(line, line.text, asked._replace(url=located.url or value, versions=None), editable=True)
 
     def _index(self, option: Option, line: Line, at: int) -> None:
         kind = _KINDS.get(option.name)
         if kind is None:
-            self._note(f"{option.name} has no effect here", line)
+            self.note(f"{option.name} has no effect here", line)
             return
         if option.value.startswith("-"):
             message = f"pip reads {option.value!r} as the address of {option.name}"
-            self._issue("TL504", "warning", message, line)
+            self.issue("TL504", "warning", message, line)
             return
-        variable = self._unknown_variable(option.value)
+        variable = self.unknown_variable(option.value)
         if variable:
-            self._issue(
+            self.issue(
                 "TL902",
                 "note",
                 f"the value of {variable} is unknown here, and so are the packages of this index",
                 line,
             )
-        indexes = self._document.indexes
+        indexes = self.document.indexes
         if kind == "index" and any(known.kind == "index" for known in indexes):
             message = "pip uses the last --index-url, and ignores the one above"
-            self._issue("TL504", "note", message, line)
+            self.issue("TL504", "note", message, line)
             indexes[:] = [known for known in indexes if known.kind != "index"]
         elif kind == "index" and any(known.kind == "extra" for known in indexes):
             message = (
                 "this --index-url makes pip ignore the --extra-index-url of earlier lines: put --index-url first"
             )
-            self._issue("TL504", "warning", message, line)
-        indexes.append(IndexLine(kind, self._expanded(option.value), self._place(at), self._path))
-
-    def _strays(self, line: Line, options: list[Option], strays: list[str]) -> None:
-        """Report words that belong to no option, which pip ignores: a requirement, a second address."""
-        from torchlock.manifests.line_edits import fix_strays
-
-        message = f"pip ignores {' '.join(strays)!r} on this line"
-        hyphen = line.text.startswith("- ")
-        because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
-        edits, remedy = fix_strays(line, options, self._newline)
-        # For example a list item of Markdown: its author wants it, but pip installs nothing.
-        error = message if hyphen and pep508.parse(line.text[2:]) else ""
-        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits, error=error)
+            self.issue("TL504", "warning", message, line)
+        indexes.append(IndexLine(kind, self.expanded(option.value), self.place(at), self.path))
 
     # Included files.
 
     def _include(self, option: Option, line: Line) -> None:
         """Read an included file, once as requirements and once as constraints."""
-        name, value = option.value, self._expanded(option.value)
-        constraint = self._constraint or option.name == "--constraint"
-        if self._constraint and option.name == "--requirement":
+        name, value = option.value, self.expanded(option.value)
+        constraint = self.constraint or option.name == "--constraint"
+        if self.constraint and option.name == "--requirement":
             message = "files that a constraints file includes are constraints too"
-            self._note(f"{message}; pip would install the packages of {name}", line)
+            self.note(f"{message}; pip would install the packages of {name}", line)
         path = beside(
-            self._path, re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value))
+            self.path, re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value))
         )
-        key = _key(path)
-        if key in self._chain:
+        key = identity(path)
+        if key in self.chain:
             self._circle(name, path, line)
-        elif len(self._chain) > _DEEP:
+        elif len(self.chain) > _DEEP:
             message = f"{name} is not judged: files include each other more than {_DEEP} deep"
-            self._issue("TL901", "note", message, line, error="its includes are nested too deeply")
-        elif (key, constraint) not in self._done:
-            self._done.add((key, constraint))
+            self.issue("TL901", "note", message, line, error="its includes are nested too deeply")
+        elif (key, constraint) not in self.done:
+            self.done.add((key, constraint))
             decoded = self._included(name, value, path, line)
             if decoded is not None:
                 kind = "constraints" if constraint else "requirements"
@@ -574,35 +373,35 @@ class _Reader:
     def _circle(self, name: str, path: str, line: Line) -> None:
         message = f"{name} is being read already: these files include each other"
         because = "pip reads the same files again and again, or reports an error"
-        circle = " → ".join([*list(self._chain.values())[list(self._chain).index(_key(path)) :], path])
+        circle = " → ".join([*list(self.chain.values())[list(self.chain).index(identity(path)) :], path])
         error = f"these files include each other: {circle}"
-        self._issue("TL504", "warning", message, line, because=because, error=error)
+        self.issue("TL504", "warning", message, line, because=because, error=error)
 
     def _included(self, name: str, value: str, path: str, line: Line) -> Decoded | None:
         """The text of an included file; None and an issue if it cannot be read."""
         if re.match(r"(https?|ftp):", value, re.IGNORECASE):
             message = f"{name} is not fetched, so its requirements are not judged"
             error, hint = f"{line.text!r}: included files are not fetched", "download it, and include the copy"
-            self._issue("TL901", "note", message, line, error=error, hint=hint)
+            self.issue("TL901", "note", message, line, error=error, hint=hint)
             return None
         try:
-            return _decoded(path)
+            return read_included(path)
         except InputError as error:
             if is_there(path):
                 message = f"{name} is not judged: {error.message}"
             else:
                 message = f"{name} does not exist, so its requirements are not judged"
-            self._issue("TL901", "note", message, line, error=f"{path}: {error.message}", hint=error.hint)
+            self.issue("TL901", "note", message, line, error=f"{path}: {error.message}", hint=error.hint)
             return None
 
     def _read_in_place(self, found: Document, name: str, line: Line) -> None:
         constraint = found.kind == "constraints"
-        _Reader(found, constraint=constraint, chain=self._chain, variables=self._variables, done=self._done).read()
+        _Reader(found, constraint=constraint, chain=self.chain, variables=self.variables, done=self.done).read()
         self._take(found, name, line)
 
     def _take(self, found: Document, name: str, line: Line) -> None:
         """Take the content of an included file. Edits of this file do not change that one."""
-        document = self._document
+        document = self.document
         for entry in found.entries:
             entry.version = None
         document.entries += found.entries
@@ -614,94 +413,13 @@ class _Reader:
         document.includes += [path for path in (found.path, *found.includes) if path not in document.includes]
         for issue in found.issues:
             where = f"{name}:{issue.place.line}" if issue.place.line else name
-            mine = self._issue(
+            mine = self.issue(
                 issue.rule, issue.severity, masked(f"{where}: {issue.message}"), line, because=issue.because
             )
-            if mine is not None and not self._outside:
+            if mine is not None and not self.outside:
                 mine.origin = issue.origin or Origin(found.path, issue.place.line, issue.message)
                 mine.error = issue.error
-
-    # Places.
-
-    @cached_property
-    def _newline(self) -> str:
-        match = re.search(r"\r\n|\r|\n", self._text)
-        return match[0] if match else "\n"
-
-    @cached_property
-    def _lines(self) -> set[str]:
-        """The lines of the file, including those that fixes add."""
-        return {line.strip() for line in self._text.splitlines()}
-
-    def _note(self, text: str, line: Line) -> None:
-        """Record a line that has no effect on a lock, each text once per file."""
-        text = NOT_QUOTED if self._outside else text
-        if not any(note.path == self._path and note.text == text for note in self._document.notes):
-            self._document.notes.append(Origin(self._path, self._place(line.at(0)).line, text))
-
-    def _issue(
-        self,
-        rule: str,
-        severity: str,
-        message: str,
-        line: Line,
-        *,
-        because: str = "",
-        remedy: str = "",
-        edits: tuple[Edit, ...] = (),
-        error: str = "",
-        hint: str | None = None,
-    ) -> ParseIssue | None:
-        """Record an issue; ``error`` is the message of lock, with its hint."""
-        place = self._place(line.at(0))
-        if self._outside:
-            if any(known.rule == rule for known in self._document.issues):
-                return None
-            message, because, remedy, edits, error, hint = NOT_QUOTED, "", "", (), error and NOT_QUOTED, None
-        stop = InputError(error, path=self._path, line=place.line, hint=hint) if error else None
-        issue = ParseIssue(rule, severity, message, place, because, remedy, edits, error=stop)
-        self._document.issues.append(issue)
-        return issue
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        return [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", self._text))]
-
-    def _place(self, offset: int) -> Place:
-        line = bisect_right(self._starts, offset)
-        return Place(line, offset - self._starts[line - 1] + 1) if line else NOWHERE
 
 
 def _hash_words(text: str) -> list[str]:
     return text.replace("--hash ", "--hash=").split()
-
-
-def _has_versions(word: str) -> bool:
-    asked = pep508.parse(word)
-    return asked is not None and bool(asked.specifier or asked.name in FAMILY)
-
-
-def _name(word: str) -> str:
-    asked = pep508.parse(word)
-    return asked.name if asked is not None else word
-
-
-def _decoded(path: str) -> Decoded:
-    """The text of an included file.
-
-    Raises:
-        InputError: it cannot be read, or might never end.
-    """
-    if is_there(path) and not (Path(path).is_file() or is_folder(path)):
-        raise InputError("is not a regular file", path=path)
-    if is_there(path) and Path(path).stat().st_size > _HUGE:
-        raise InputError(f"is larger than {_HUGE // 1_000_000} MB", path=path)
-    return decode(read_bytes(path), path)
-
-
-def _key(path: str) -> str:
-    """The identity of a file, however its path is written."""
-    try:
-        return str(Path(path).resolve())
-    except (OSError, ValueError, RuntimeError):
-        return path

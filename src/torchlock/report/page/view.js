@@ -120,9 +120,9 @@ class View {
 
   head(row) {
     const words = { no: "no", unknown: "?" }[row.fitness ? row.fitness.answer : ""];
-    const text = row.fitness && `${this.target.gpu || "driver"}: ${row.fitness.because}`;
+    const text = row.fitness && `${[this.target.gpu, this.target.driver && `driver ${this.target.driver}`].filter(Boolean).join(", ")}: ${row.fitness.because}`;
     return make("th", { scope: "row" }, this.data.packages.torch.versions[row.torch], " ", make("small", {}, row.build || "?"),
-      words ? make("span", { class: `tag ${row.fitness.answer}`, title: text }, words === "no" ? "not this GPU" : "GPU unknown") : null);
+      words ? make("span", { class: `tag ${row.fitness.answer}`, title: text }, words === "no" ? "does not run" : "may not run") : null);
   }
 
   drawOverview() {
