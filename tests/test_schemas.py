@@ -68,6 +68,9 @@ def sample(output: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Any
         return printed(capsys, "data")
     if output == "matrix":
         return printed(capsys, "matrix", "torchaudio", "torch==2.7.1", "--platform", "linux-x86_64")
+    if output == "rules":
+        printed(capsys, "rules", "TL101")
+        return printed(capsys, "rules")
     if output == "explain":
         return printed(capsys, "explain", "torch==2.7.1", "torchaudio==2.5.1", *LINUX, "--offline")
     if output == "fetch":

@@ -147,7 +147,7 @@ def _likely(command: str, name: str) -> Iterator[str]:
         from torchlock.knowledge.systems import names
 
         yield from ("host", "none", *names())
-    elif name == "ignore":
+    elif name in ("ignore", "rules"):
         yield from _rules()
     elif name == "of":
         yield from COMMANDS

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OUTPUTS = ("audit", "check", "config", "data", "diff", "explain", "fetch", "lock", "matrix", "upgrade")
+OUTPUTS = ("audit", "check", "config", "data", "diff", "explain", "fetch", "lock", "matrix", "rules", "upgrade")
 _DEFINITIONS = "$defs"
 
 
