@@ -102,7 +102,7 @@ def _ranges(texts: Sequence[str]) -> dict[str, str]:
         if requirement is None or name not in ("torch", *COMPANIONS):
             known = ", ".join(("torch", *COMPANIONS))
             near = meant(name, ("torch", *COMPANIONS))
-            raise InputError(f"the matrix has no column for {text!r}{near}", hint=f"it is about {known}")
+            raise InputError(f"the matrix is not about {text!r}{near}", hint=f"it is about {known}")
         if requirement.extras:
             extras = ",".join(sorted(requirement.extras))
             raise InputError(f"{text!r}: the matrix knows no extras", hint=f"leave [{extras}] out")
