@@ -280,8 +280,8 @@ def test_none_is_no_gpu() -> None:
     [
         ("4090", "did you mean RTX 4090?"),
         ("1080ti", "did you mean GTX 1080?"),
-        ("RX 7900", "did you mean RX 7900 XTX or RX 7900 XT or RX 7900 GRE?"),
-        ("sm_68", "did you mean sm_89"),
+        ("RX 7900", "did you mean RX 7900 XTX, RX 7900 XT or RX 7900 GRE?"),
+        ("sm_891", "did you mean sm_89"),
         ("gfx1109", "did you mean gfx11"),
         ("RTX 6000", "is the name of several GPUs: sm_75 (Turing), sm_89 (Ada Lovelace), sm_120 (Blackwell)"),
         ("Voodoo 2", "unknown GPU 'Voodoo 2'"),

@@ -38,6 +38,18 @@ def test_a_handled_failure_is_none(log: Path, site: Path, capsys: pytest.Capture
     assert not report["summary"].startswith("this check does not explain")
 
 
+@pytest.mark.parametrize("before", ["{}", "test\tRun the tests\t{}"])
+@pytest.mark.parametrize("log", HANDLED, ids=[path.stem for path in HANDLED])
+def test_a_handled_failure_of_a_job_is_none(
+    log: Path, before: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = log.read_text(encoding="utf-8").splitlines()
+    stamped = [f"{before.format('2026-11-02T10:11:12.1234567Z')} {line}" for line in lines]
+    copy = site.parent / "job.log"
+    copy.write_text("\n".join(stamped), encoding="utf-8")
+    assert bad(run(capsys, "--path", site, "--platform", "linux-x86_64", "--log", copy, code=0)) == []
+
+
 @pytest.mark.parametrize("log", FAILED, ids=[path.stem for path in FAILED])
 def test_a_failure_stays_one(log: Path, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = bad(run(capsys, "--path", site, "--platform", "linux-x86_64", "--log", log))

@@ -107,7 +107,7 @@ def test_what_is_not_right_is_not_kept(
     assert main(["fetch"]) == code
     errors = capsys.readouterr().err
     assert said in errors
-    assert "1 of 2 files are in wheelhouse" in errors
+    assert "wheelhouse: 1 of 2 files" in errors
     assert wheels().keys() == {"beta-2.0+cpu-py3-none-any.whl"}
     parts = Path("wheelhouse", bringing.PARTS)
     assert not parts.exists() or not [path for path in parts.glob("*.part") if path.stat().st_size > len(ALPHA)]

@@ -37,7 +37,11 @@ def meant(name: str, known: Iterable[str], cutoff: float = _LIKE) -> str:
     """
     names = list(dict.fromkeys(known))
     begun = [each for each in names if len(name) > 1 and each.lower().startswith(name.lower())]
-    return question(begun if 0 < len(begun) <= _MOST else similar(name, begun or names, cutoff=cutoff))
+    if 0 < len(begun) <= _MOST:
+        return question(begun)
+    swapped = (each for each in names if sorted(each.lower()) == sorted(name.lower()))
+    near = similar(name, begun or names, cutoff=cutoff)  # Of short names, two exchanged letters are a third.
+    return question(near or [each for each in swapped if is_one_letter_off(name.lower(), each.lower())])
 
 
 def is_one_letter_off(name: str, known: str) -> bool:

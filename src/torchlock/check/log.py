@@ -48,6 +48,8 @@ _STAMP = re.compile(
     r"(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,]{5,20}(?:Z|[+-]\d\d:?\d\d)?\]?|\[?\d\d:\d\d:\d\d[.,\d]{0,7}\]?"
     r"|\d{1,5}\.\d{1,3}(?= ))?\s*"
 )
+# The time that GitHub writes before each line of a job, behind job and step in what its command prints.
+_OF_GITHUB = re.compile(r"^(?:[^\t]{0,80}\t[^\t]{0,80}\t)?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ")
 _LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|pyd)(?![\w])", re.I)
 _SYMBOL = re.compile(
     r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})"
@@ -265,8 +267,9 @@ def read_log(text: str) -> Log:
     text = unwrapped(text)
     facts, failures, chains = Facts(), _Failures(text.count("\n")), Chains()
     lines = list(plain_lines(text))
-    handled, first_handled = handled_lines(lines), 0
-    if is_fatal(lines, handled):
+    unstamped = [(number, _OF_GITHUB.sub("", line)) for number, line in lines]
+    handled, first_handled = handled_lines(unstamped), 0
+    if is_fatal(unstamped, handled):
         handled = frozenset()
     for number, line in lines:
         facts.read(line)
@@ -284,7 +287,7 @@ def read_log(text: str) -> Log:
         callers=tuple(facts.callers)[-50:],
         text=without(text, handled),
         handled=first_handled,
-        is_failing=is_failing(lines, handled),
+        is_failing=is_failing(unstamped, handled),
         sites=tuple(facts.sites)[-50:],
         tracebacks=tuple(chains.tracebacks),
     )
