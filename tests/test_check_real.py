@@ -168,7 +168,7 @@ def with_the_public_torchaudio(env: Path, wheels: Wheels) -> None:
 
 
 def with_an_older_torchaudio(env: Path, wheels: Wheels) -> None:
-    unpack(wheels.get("torchaudio==2.10.0", python=PYTHON), site_of(env))
+    unpack(wheels.get("torchaudio==2.9.1", python=PYTHON), site_of(env))
 
 
 def without(path: str) -> Callable[[Path, Wheels], None]:
