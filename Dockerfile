@@ -1,4 +1,4 @@
-# torchlock as a small image:  docker run --rm -v "$PWD:/work" torchlock audit
+# torchlock as a small image:  docker run --rm -v "$PWD:/src" torchlock audit
 FROM python:3.12-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
@@ -12,6 +12,6 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-compile --no-index --find-links /wheels /wheels/torchlock-*.whl \
     && useradd --create-home --uid 1000 torchlock
 USER 1000
-WORKDIR /work
+WORKDIR /src
 ENTRYPOINT ["torchlock"]
 CMD ["--help"]

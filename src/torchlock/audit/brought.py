@@ -173,7 +173,7 @@ def _without_a_release(
     beside = [one for entries in named.values() for one in entries]
     key = (entry.name, entry.specifier, entry.extras, entry.index, entry.step, cells, *map(id, beside))
     known = context.without_a_release.get(key)
-    if known is None:  # The entries are kept, so that no other object gets their identity.
+    if known is None:  # The value keeps the entries alive, so that each id stays unique.
         known = context.without_a_release[key] = _worked_out(context, entry, named, cells), beside
     return known[0]
 

@@ -119,7 +119,7 @@ def _told(
 
 
 def _wheels(target: Target, name: str, version: str) -> str:
-    """For which Pythons a release has wheels; "" if it has some for that of a target."""
+    """The Pythons that a release has wheels for, as a sentence; "" unless it has none for the target."""
     if wheels.installs(name, version, "", target) is not False:
         return ""
     pythons = wheels.ranges(wheels.pythons_with(name, version, "", target))

@@ -44,7 +44,7 @@ def names(context: AuditContext) -> Iterator[Finding]:
 
 @rule("TL533", on="document")
 def misspelt_names(context: AuditContext) -> Iterator[Finding]:
-    """Entries for pip whose name is one letter away from that of a member of the stack."""
+    """The entries for pip whose name differs by one letter from the name of a package of the stack."""
     document = context.document
     for entry in document.entries if not document.locked else ():
         meant = next((name for name in _LONG if is_one_letter_off(entry.name, name)), "")
