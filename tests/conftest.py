@@ -15,7 +15,7 @@ from support.ground import Ground
 from support.real_wheels import Wheels
 from support.sketches import Sketches
 from torchlock import redaction
-from torchlock.cli import config_files
+from torchlock.jobs import config_files
 from torchlock.finding import Finding
 from torchlock.knowledge import registry
 

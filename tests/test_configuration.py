@@ -11,7 +11,7 @@ import pytest
 
 from support.configured import BAD, put
 from support.configured import home as home
-from torchlock.cli import config_files
+from torchlock.jobs import config_files
 from torchlock.cli.main import main
 from torchlock.runtime import files
 

@@ -27,6 +27,7 @@ FLOORS = {
     "lock": ("lock",),
     "judges": ("audit", "check", "matrix"),
     "reports": ("report",),
+    "jobs": ("jobs",),
     "commands": ("cli",),
     "start": ("__main__",),
 }

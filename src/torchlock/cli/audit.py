@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from torchlock.audit import broken
 from torchlock.cli.audit_reports import add_crash_report, report_of, unusable_settings
 from torchlock.cli.exit_codes import BUG, FOUND
-from torchlock.cli.file_settings import FileSettings
 from torchlock.cli.output import guard_report, write_result
 from torchlock.cli.reports import Forms, exit_code, rendered
-from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding
+from torchlock.jobs.file_settings import FileSettings
+from torchlock.jobs.safe_path import can_share, safe_path
 from torchlock.knowledge.registry import rule
 from torchlock.runtime.files import is_folder
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torchlock.audit import Auditor
-    from torchlock.cli.file_settings import Settled
     from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
     from torchlock.finding import Report
+    from torchlock.jobs.file_settings import Settled
 
 # With this many files, a second process saves time (measured: its start takes 20 ms, a file 2 to 5 ms).
 _MANY = 100
@@ -164,7 +164,7 @@ def _judged_by_workers(
     files: Mapping[str, Settled], settings: FileSettings, count: int, console: Console
 ) -> list[FileReport] | None:
     """The reports of worker processes; None if no process can be started (a limit, a long TMPDIR)."""
-    from torchlock.cli.workers import judged
+    from torchlock.jobs.workers import judged
 
     def tell(number: int, path: str) -> None:
         console.progress(f"audit {number} of {len(files)}: {path}")

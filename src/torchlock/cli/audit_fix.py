@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.audit import Auditor
-    from torchlock.cli.file_settings import FileSettings
     from torchlock.cli.streams import Console
+    from torchlock.jobs.file_settings import FileSettings
 
 
 def fix(arguments: argparse.Namespace, settings: FileSettings, files: Sequence[str], console: Console) -> int:

@@ -10,7 +10,7 @@ from torchlock.finding import FileReport, Report
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from torchlock.cli.file_settings import FileSettings
+    from torchlock.jobs.file_settings import FileSettings
 
 
 def report_of(files: list[FileReport], settings: FileSettings) -> Report:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.check import by_log, examine, fenced, healthy, ranked, unexamined_text, verdict
 from torchlock.check.system_packages import libraries_of
-from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
-from torchlock.cli.log_environment import context_with_log, folders_of, meant_alone, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
-from torchlock.cli.reports import Forms, exit_code, ignored_rules, rendered
+from torchlock.cli.reports import Forms, exit_code, rendered
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
+from torchlock.jobs.environment import context_of, current_folder
+from torchlock.jobs.log_environment import context_with_log, folders_of, meant_alone, take_environment_of
+from torchlock.jobs.rule_names import ignored_rules
 from torchlock.runtime import files
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
-from torchlock.cli.rule_names import checked_rule, is_rule
 from torchlock.errors import InputError
+from torchlock.jobs.rule_names import checked_rule, is_rule
 from torchlock.knowledge import registry
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stories import story as story_of
@@ -130,12 +130,12 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve the requirements, and explain the solution or the conflict; with the frontier of builds."""
-    from torchlock.cli.build_machine import machine_of, on_machine
-    from torchlock.cli.installed_base import base_of
-    from torchlock.cli.lock_runs import Runs
-    from torchlock.cli.named_build import take_named_build
-    from torchlock.cli.sources import with_indexes
-    from torchlock.cli.target import target_of
+    from torchlock.jobs.build_machine import machine_of, on_machine
+    from torchlock.jobs.installed_base import base_of
+    from torchlock.jobs.lock_runs import Runs
+    from torchlock.jobs.named_build import take_named_build
+    from torchlock.jobs.sources import with_indexes
+    from torchlock.jobs.target import target_of
     from torchlock.lock import Conflict, Options
 
     base = base_of(arguments, console)
@@ -152,7 +152,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     runs = Runs(arguments, target, inputs, options_of, matrix, console, base, advice)
     label, frontier, notes = target.accelerator, [], []
     if runs.has_others(label):
-        from torchlock.cli.build_choice import decide, frontier_lines, machine_notes
+        from torchlock.jobs.build_choice import decide, frontier_lines, machine_notes
         from torchlock.lock.build_choice import WHOLE, Refusal
 
         found = decide(runs, machine, WHOLE)
@@ -169,7 +169,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     if isinstance(run.result, Conflict):
         story = _conflict(run.result)
         if label == "pypi":
-            from torchlock.cli.proof_steps import exact_pins
+            from torchlock.jobs.proof_steps import exact_pins
 
             _add_proofs(story, exact_pins(inputs.requirements), target, matrix)
     else:
@@ -189,7 +189,7 @@ def _inputs_of(texts: list[str]) -> Inputs:
 
 def _refused(refusal: Refusal, frontier: list[str], arguments: argparse.Namespace) -> Story:
     """The story of a build that cannot be taken."""
-    from torchlock.cli.build_choice import command_for
+    from torchlock.jobs.build_choice import command_for
 
     story = _conflict(refusal.conflict) if refusal.conflict is not None else Story(refusal.because, together=False)
     story.frontier = frontier
@@ -272,7 +272,7 @@ def _is_told(needed: str, story: Story) -> bool:
 
 def _add_proofs(story: Story, pins: Mapping[str, str], target: Target, matrix: Matrix) -> None:
     """Add what the wheels of these pins show."""
-    from torchlock.cli.proof_steps import proven
+    from torchlock.jobs.proof_steps import proven
 
     for sentence, cell in proven(pins, target):
         story.steps.append(sentence)

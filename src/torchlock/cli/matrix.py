@@ -137,7 +137,7 @@ def _python(text: str | None) -> int | None:
 
 
 def _build(name: str, platforms: Sequence[str]) -> str:
-    from torchlock.cli.target import accelerator_of
+    from torchlock.jobs.target import accelerator_of
     from torchlock.target import Platform
 
     if name in (EVERY, PUBLIC):

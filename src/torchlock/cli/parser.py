@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
-from torchlock.cli.config_files import Choice, Finder, current_folder
 from torchlock.cli.defaults import settings_of
 from torchlock.cli.hints import followable
 from torchlock.cli.options.shared import add_configuration, add_messages
-from torchlock.cli.rule_names import is_rule
 from torchlock.cli.unused_variables import unused_variables
 from torchlock.cli.wrong_use import refuse_choice, unknown_command, unknown_words, usage_error
 from torchlock.errors import InputError, TorchlockError
+from torchlock.jobs.config_files import Choice, Finder, current_folder
+from torchlock.jobs.rule_names import is_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
+    from torchlock.jobs.config_files import ConfigFile
 
 # What the help says of each command, in its order.
 SUMMARIES = {

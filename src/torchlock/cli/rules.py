@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import OK
-from torchlock.cli.rule_names import checked_rule
+from torchlock.jobs.rule_names import checked_rule
 from torchlock.knowledge import registry
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.stories import story

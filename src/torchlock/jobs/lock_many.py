@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock import __version__
-from torchlock.cli.existing_lock import ExistingLock
-from torchlock.cli.exit_codes import FOUND, OK
-from torchlock.cli.gathered import GatheringConsole, say_gathered
-from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
-from torchlock.cli.lock_cell import Common, completed, open_cell
-from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
-from torchlock.cli.lock_inputs import existing_lock, is_pylock, refuse_output
-from torchlock.cli.lock_output import Rendered, command_of, page_lines, render_one, with_wheelhouse, write
-from torchlock.cli.lock_upgrades import refuse_unknown
-from torchlock.cli.lock_warnings import warn_of_empty_lock
-from torchlock.cli.sources import SourcePool
-from torchlock.cli.streams import write_whole
-from torchlock.cli.target import plain_target
 from torchlock.errors import InputError, Undecided, WrongTarget
+from torchlock.jobs.existing_lock import ExistingLock
+from torchlock.jobs.gathered import Gathering, say_gathered
+from torchlock.jobs.left_out import LeftOut, of_conflict, print_left_out
+from torchlock.jobs.lock_asked import Locked, LockedFile
+from torchlock.jobs.lock_cell import Common, completed, open_cell
+from torchlock.jobs.lock_files import LockFile, separating_field, with_another_field
+from torchlock.jobs.lock_inputs import existing_lock, is_pylock
+from torchlock.jobs.lock_rendering import Rendered, command_of, page_lines, render_one, with_kept_parts
+from torchlock.jobs.lock_upgrades import refuse_unknown
+from torchlock.jobs.lock_warnings import warn_of_empty_lock
+from torchlock.jobs.sources import SourcePool
+from torchlock.jobs.target import plain_target
 from torchlock.lock import Conflict, Lock
 from torchlock.lock.common import share_versions
 from torchlock.lock.joined import join
@@ -26,12 +25,12 @@ from torchlock.lock.marker_sets import Same
 from torchlock.solve.sharing import Sharing
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.cli.cells import Cell
-    from torchlock.cli.lock_cell import OpenedCell
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.cells import Cell
+    from torchlock.jobs.listener import Listener
+    from torchlock.jobs.lock_asked import Asked
+    from torchlock.jobs.lock_cell import OpenedCell
     from torchlock.lock.joined import JoinedLock
     from torchlock.target import Target
 
@@ -46,34 +45,32 @@ class _Solved(NamedTuple):
     lock: Lock
 
 
-def lock_many(arguments: argparse.Namespace, cells: Sequence[Cell], common: Common, console: Console) -> int:
-    """Lock for several targets and return the exit code.
+def lock_many(asked: Asked, console: Listener) -> Locked:
+    """Lock for several targets; without files if one of them has no solution.
 
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
-    return _Many(arguments, cells, common, console).run()
+    return _Many(asked, console).run()
 
 
 class _Many:
     """One run for many targets."""
 
-    def __init__(
-        self, arguments: argparse.Namespace, cells: Sequence[Cell], common: Common, console: Console
-    ) -> None:
-        self._arguments = arguments
-        self._cells = cells
+    def __init__(self, asked: Asked, console: Listener) -> None:
+        self._arguments = asked.arguments
+        self._cells = cells = asked.cells
         self._pool = SourcePool()
-        self._common = common._replace(sharing=Sharing(), open_sources=self._pool.open)
+        self._common: Common = asked.common._replace(sharing=Sharing(), open_sources=self._pool.open)
         self._console = console
-        self._files = files_of(arguments, cells)
+        self._files = asked.files
         self._existing = {index: existing_lock(file.arguments) for file in self._files for index in file.cells[:1]}
-        self._consoles = [GatheringConsole(console) for _ in cells]
+        self._consoles = [Gathering(console) for _ in cells]
         self._left_out: dict[int, LeftOut] = {}
+        self._rows: list[dict[str, Any]] = []
 
-    def run(self) -> int:
-        for file in self._files:
-            refuse_output(file.arguments, self._common.inputs)
+    def run(self) -> Locked:
+        """The files, or the targets that have no solution."""
         if not self._common.inputs.requirements:
             warn_of_empty_lock(self._arguments, self._console)
         solved = self._solved()
@@ -82,12 +79,12 @@ class _Many:
         if missing and not (self._arguments.partial and solved):
             self._say(solved)
             print_left_out(missing, len(self._cells), self._console, partial=False, quiet=False)
-            return FOUND
+            return Locked(describe=lambda: self._json([]))
         solved = [each._replace(lock=self._completed(each)) for each in self._shared(solved)]
         self._say(solved)
         if missing:
             print_left_out(missing, len(self._cells), self._console, partial=True, quiet=self._arguments.quiet)
-        return self._written(solved)
+        return self._located(solved)
 
     def _solved(self) -> list[_Solved]:
         """The newest lock of each target; the others are in ``_left_out``."""
@@ -193,21 +190,17 @@ class _Many:
     def _source_notes(self) -> list[str]:
         return list(dict.fromkeys(note for sources in self._pool.all for note in sources.notes))
 
-    def _written(self, solved: Sequence[_Solved]) -> int:
-        """Write each file; the exit code is the worst of all."""
-        rows: list[dict[str, Any]] = []
-        codes = [OK]
-        paths: list[str] = []
+    def _located(self, solved: Sequence[_Solved]) -> Locked:
+        """The text of each file."""
         by_file = [(file, [each for each in solved if each.number in file.cells]) for file in self._files]
-        texts = [(file, self._rendered(file, members, rows)) for file, members in by_file if members]
+        texts = [(file, self._rendered(file, members)) for file, members in by_file if members]
         self._refuse_unknown(solved)
+        files = []
         for file, rendered in texts:
             existing = self._existing[file.cells[0]]
-            paths.append(file.arguments.output or "")
-            codes.append(write(rendered, file.arguments, self._common.inputs, self._console, existing))
-        if self._arguments.json and not (self._arguments.check or self._arguments.diff):
-            write_whole(self._json(solved, rows), self._console)
-        return with_wheelhouse(max(codes), paths, self._arguments, self._console)
+            kept = with_kept_parts(rendered, file.arguments, existing.text)
+            files.append(LockedFile(file.arguments, kept, existing))
+        return Locked(tuple(files), lambda: self._json(solved))
 
     def _refuse_unknown(self, solved: Sequence[_Solved]) -> None:
         """Refuse a package to upgrade that no target and no existing lock has."""
@@ -249,7 +242,7 @@ class _Many:
         command, date = command_of(file.arguments.argv), self._common.matrix.date
         return render(file.arguments.emit, Subject(builds, command, date, lines, members[0].opened.system))
 
-    def _rendered(self, file: LockFile, members: Sequence[_Solved], rows: list[dict[str, Any]]) -> Rendered:
+    def _rendered(self, file: LockFile, members: Sequence[_Solved]) -> Rendered:
         matrix, arguments = self._common.matrix, file.arguments
         sources = [each.opened.runs.run(each.label).sources for each in members]
         options = dict.fromkeys(line for each in sources for line in each.option_lines)
@@ -287,7 +280,7 @@ class _Many:
             )
 
         def describe(changes: Sequence[dict[str, Any]] | None) -> str:
-            rows.extend({**row, "file": arguments.output} for row in changes or ())
+            self._rows.extend({**row, "file": arguments.output} for row in changes or ())
             return ""
 
         moves = tuple(move for each in members for move in each.lock.moves)
@@ -296,7 +289,7 @@ class _Many:
             text, len({pin.name for each in members for pin in each.lock.pins}), for_what, moves, describe
         )
 
-    def _json(self, solved: Sequence[_Solved], rows: Sequence[dict[str, Any]]) -> str:
+    def _json(self, solved: Sequence[_Solved]) -> str:
         from torchlock.report.lock_json import TargetResult, render_many
 
         names = {index: file.arguments.output or "" for file in self._files for index in file.cells}
@@ -314,7 +307,7 @@ class _Many:
             data_date=matrix.date,
             version=__version__,
             update=matrix.update,
-            changes=rows,
+            changes=self._rows,
         )
 
 

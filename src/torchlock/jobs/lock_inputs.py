@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.cli.lock_upgrades import packages_of_groups, refuse_overridden, upgraded_packages
 from torchlock.errors import InputError
+from torchlock.jobs.lock_upgrades import packages_of_groups, refuse_overridden, upgraded_packages
 from torchlock.lock import Options
 from torchlock.lock.inputs import merge
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -20,40 +20,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Iterator, Sequence
 
-    from torchlock.cli.existing_lock import ExistingLock
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.existing_lock import ExistingLock
     from torchlock.solve.sharing import Sharing
     from torchlock.target import Target
 
 # Names of files that list requirements.
 _TEXT_FILE = re.compile(r"(?i)\.(in|txt|toml|cfg|lock|ya?ml|py|json)$")
 # The names that PEP 751 allows.
-_PYLOCK = pattern(r"pylock(\.[^.]+)?\.toml")
-
-
-def check_usage(arguments: argparse.Namespace, console: Console) -> None:
-    """Refuse options that contradict each other.
-
-    Raises:
-        InputError: they do.
-    """
-    if arguments.output == "-":
-        arguments.output = None
-    if arguments.wheelhouse is not None:
-        from torchlock.cli.fetch import check_wheelhouse
-
-        check_wheelhouse(arguments)
-    for option, given in (("--check", arguments.check), ("--diff", arguments.diff)):
-        if given and not arguments.output:
-            raise InputError(f"{option} compares the lock with a file", hint="name the file with -o FILE")
-    if arguments.diff and arguments.json:
-        raise InputError("--diff and --json both write to standard output", hint="use only one of them")
-    if arguments.offline and arguments.refresh:
-        raise InputError("--refresh asks the index, and --offline forbids it", hint="use only one of them")
-    if arguments.emit and arguments.format:
-        raise InputError("--emit writes no lock, so --format cannot be used with it", hint="use only one of them")
-    if is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
-        console.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
+PYLOCK = pattern(r"pylock(\.[^.]+)?\.toml")
 
 
 def is_pylock(arguments: argparse.Namespace) -> bool:
@@ -61,13 +35,13 @@ def is_pylock(arguments: argparse.Namespace) -> bool:
     if arguments.emit:
         return False
     if arguments.format is None:
-        return bool(_PYLOCK.fullmatch(Path(arguments.output or "").name))
+        return bool(PYLOCK.fullmatch(Path(arguments.output or "").name))
     return bool(arguments.format == "pylock")
 
 
 def existing_lock(arguments: argparse.Namespace) -> ExistingLock:
     """The lock in the output file; with --emit nothing, except constraints that replace earlier ones."""
-    from torchlock.cli.existing_lock import ExistingLock
+    from torchlock.jobs.existing_lock import ExistingLock
 
     path = arguments.output
     if path and arguments.emit:
@@ -76,7 +50,7 @@ def existing_lock(arguments: argparse.Namespace) -> ExistingLock:
 
 
 def _is_constraints(path: str) -> bool:
-    from torchlock.cli.output import is_existing_output
+    from torchlock.jobs.existing_lock import is_existing_output
     from torchlock.manifests.text import read_text
     from torchlock.report.emit import form_of
 
@@ -187,46 +161,6 @@ def _named(option: str, path: str, inputs: Inputs, arguments: argparse.Namespace
         constraints=list(map(named, inputs.constraints)),
         overrides=list(map(named, inputs.overrides)),
     )
-
-
-def refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
-    """Refuse an output that is an input, or a file that is not a lock.
-
-    Raises:
-        InputError: it is.
-    """
-    if arguments.output is None:
-        return
-    from torchlock.cli.output import guard_emitted, guard_lock
-
-    written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
-    read_from = {item.origin.path for item in written if item.origin.path is not None}
-    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
-    if arguments.emit:
-        guard_emitted(arguments.output, read_from, arguments.emit)
-        return
-    guard_lock(arguments.output, read_from, pylock=is_pylock(arguments))
-    _refuse_name(arguments)
-
-
-def _refuse_name(arguments: argparse.Namespace) -> None:
-    """Refuse a name for the lock that says another format than the one that is written.
-
-    Raises:
-        InputError: it does.
-    """
-    name = Path(arguments.output).name
-    if not re.search(r"(?i)\.(toml|json|ya?ml|ini|cfg)$", name):
-        return
-    if re.fullmatch(r"(?i)pylock[.-].*toml", name) and not _PYLOCK.fullmatch(name):
-        said = "is not a name of a lock: PEP 751 allows pylock.toml and pylock.NAME.toml, where NAME has no dot"
-        hint = "join several fields with a hyphen, like -o 'pylock.{platform}-{python}.toml'"
-        raise InputError(said, path=arguments.output, hint=hint)
-    if not is_pylock(arguments):
-        said = f"is not a name for a requirements file, because it ends with {Path(name).suffix.lower()}"
-        raise InputError(
-            said, path=arguments.output, hint="name it like requirements.txt, or pylock.toml (PEP 751)"
-        )
 
 
 def options_of(

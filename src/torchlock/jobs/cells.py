@@ -53,7 +53,7 @@ def cells_of(arguments: argparse.Namespace, inputs: Inputs, data_date: str) -> l
     Raises:
         InputError: a value is invalid, or --universal is given together with what it replaces.
     """
-    from torchlock.cli.named_targets import named_targets
+    from torchlock.jobs.named_targets import named_targets
 
     named = named_targets(arguments)
     if named and not arguments.universal:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.build_choice import command_for, frontier_lines
+from torchlock.jobs.build_choice import command_for, frontier_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.listener import Listener
     from torchlock.lock import Conflict
     from torchlock.lock.build_choice import Refusal, Verdict
 
 
-def print_refusal(refusal: Refusal, argv: Sequence[str], console: Console) -> None:
+def print_refusal(refusal: Refusal, argv: Sequence[str], console: Listener) -> None:
     """Write to standard error why there is no build, what is known about each, and the nearest one that works."""
     if refusal.conflict is not None:
         print_conflict(refusal.conflict, console)
@@ -30,7 +30,7 @@ def print_refusal(refusal: Refusal, argv: Sequence[str], console: Console) -> No
         console.say("hint", refusal.advice)
 
 
-def print_frontier(frontier: Sequence[Verdict], console: Console) -> None:
+def print_frontier(frontier: Sequence[Verdict], console: Listener) -> None:
     """Write what is known about each build."""
     if frontier:
         console.line("builds, newest first")
@@ -38,7 +38,7 @@ def print_frontier(frontier: Sequence[Verdict], console: Console) -> None:
         console.line(f"  {line}")
 
 
-def print_conflict(conflict: Conflict, console: Console) -> None:
+def print_conflict(conflict: Conflict, console: Listener) -> None:
     """Write to standard error which requirements conflict, why, and which changes would work."""
     from torchlock.lock.explain import explain
     from torchlock.lock.suggest import suggestions_for

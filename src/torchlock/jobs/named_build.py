@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from torchlock.cli.sources import root_of_builds
 from torchlock.errors import WrongTarget
+from torchlock.jobs.sources import root_of_builds
 from torchlock.records import NamedTuple, replace
 from torchlock.redaction import masked
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.listener import Listener
     from torchlock.lock.named_build import NamedBuild
     from torchlock.target import Target
     from torchlock.terms import Inputs
@@ -30,7 +30,7 @@ class Taken(NamedTuple):
 
 
 def take_named_build(
-    arguments: argparse.Namespace, inputs: Inputs, target: Target, console: Console, files: Sequence[str] = ()
+    arguments: argparse.Namespace, inputs: Inputs, target: Target, console: Listener, files: Sequence[str] = ()
 ) -> Taken:
     """Set the build that the input names, unless --accelerator is given; a note says which line names it.
 
@@ -85,9 +85,9 @@ def _advice(found: NamedBuild) -> str:
     return f"name the build, like --accelerator {labels[0] if labels else 'cpu'}, {said}"
 
 
-def _with_build(found: NamedBuild, arguments: argparse.Namespace, target: Target, console: Console) -> Taken:
+def _with_build(found: NamedBuild, arguments: argparse.Namespace, target: Target, console: Listener) -> Taken:
     """The target with the one build that is named."""
-    from torchlock.cli.target import check_build
+    from torchlock.jobs.target import check_build
 
     label, place = found.label, found.place
     assert place is not None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from torchlock.cli.build_machine import machine_of, on_machine
-from torchlock.cli.lock_inputs import options_of, pins_of_locks
-from torchlock.cli.lock_output import hashed
-from torchlock.cli.lock_runs import Runs, Settled, settle
-from torchlock.cli.named_build import take_named_build
-from torchlock.cli.sources import open_sources, with_indexes
-from torchlock.cli.target import target_of
+from torchlock.jobs.build_machine import machine_of, on_machine
+from torchlock.jobs.lock_inputs import options_of, pins_of_locks
+from torchlock.jobs.lock_rendering import hashed
+from torchlock.jobs.lock_runs import Runs, Settled, settle
+from torchlock.jobs.named_build import take_named_build
+from torchlock.jobs.sources import open_sources, with_indexes
+from torchlock.jobs.target import target_of
 from torchlock.lock import with_files_of_hashes
 from torchlock.lock.package_sources import settled
 from torchlock.records import NamedTuple
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from torchlock.cli.existing_lock import ExistingLock
-    from torchlock.cli.lock_runs import Run
-    from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
+    from torchlock.jobs.existing_lock import ExistingLock
+    from torchlock.jobs.listener import Listener
+    from torchlock.jobs.lock_runs import Run
     from torchlock.knowledge.rules import Matrix
     from torchlock.knowledge.systems import System
     from torchlock.lock import Lock
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torchlock.solve.sharing import Sharing
     from torchlock.terms import Inputs
 
-    Open = Callable[[argparse.Namespace, Inputs, Console], Sources]
+    Open = Callable[[argparse.Namespace, Inputs, Listener], Sources]
 
 
 class Common(NamedTuple):
@@ -55,7 +55,7 @@ class OpenedCell(NamedTuple):
 
 
 def open_cell(
-    arguments: argparse.Namespace, common: Common, existing: ExistingLock, console: Console
+    arguments: argparse.Namespace, common: Common, existing: ExistingLock, console: Listener
 ) -> OpenedCell:
     """Settle the build for one target; with a build to choose, the target is locked for it already.
 

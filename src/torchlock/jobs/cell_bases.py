@@ -9,21 +9,21 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from torchlock.cli.cells import Cell, in_order
-from torchlock.cli.target import plain_target
 from torchlock.errors import InputError
+from torchlock.jobs.cells import Cell, in_order
+from torchlock.jobs.target import plain_target
 from torchlock.knowledge import systems
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.listener import Listener
 
 _OPTIONS = {"--base-image": "base_image", "--constraint-from": "constraint_from", "--system": "system"}
 
 
-def with_bases(cells: Sequence[Cell], arguments: argparse.Namespace, console: Console) -> list[Cell]:
+def with_bases(cells: Sequence[Cell], arguments: argparse.Namespace, console: Listener) -> list[Cell]:
     """The targets, each with what it is installed into; an option that does not fit a target is left out there.
 
     An option of the command line that is for some of several targets only gets a note.
@@ -41,7 +41,7 @@ def with_bases(cells: Sequence[Cell], arguments: argparse.Namespace, console: Co
     return in_order(opened) if len(opened) > 1 else opened
 
 
-def _fitting(cells: Sequence[Cell], option: str, attribute: str, value: str, console: Console) -> list[Cell]:
+def _fitting(cells: Sequence[Cell], option: str, attribute: str, value: str, console: Listener) -> list[Cell]:
     """The targets, without the option where it is for another platform."""
     fits = _test(attribute, value)
     others = [cell for cell in cells if getattr(cell.arguments, attribute) == value and not fits(_platform(cell))]
@@ -68,7 +68,7 @@ def _test(attribute: str, value: str) -> Callable[[Platform], bool]:
         named = systems.of_host() if value == "host" else value
         known = systems.load(named).platforms if isinstance(named, str) else ()
         return lambda platform: not known or platform.system in known
-    from torchlock.cli.installed_base import platform_of_environment
+    from torchlock.jobs.installed_base import platform_of_environment
 
     own = platform_of_environment(value)
     return lambda platform: own is None or platform[:3] == own[:3]
@@ -83,10 +83,10 @@ def _named(cell: Cell) -> str:
     return cell.name or str(plain_target(argparse.Namespace(**{**vars(cell.arguments), "system": "none"})))
 
 
-def _opened(cell: Cell, console: Console) -> Cell:
+def _opened(cell: Cell, console: Listener) -> Cell:
     if cell.arguments.base_image is None and cell.arguments.constraint_from is None:
         return cell
-    from torchlock.cli.installed_base import base_of
+    from torchlock.jobs.installed_base import base_of
 
     own = argparse.Namespace(**vars(cell.arguments))  # what the base states is set in it
     return cell._replace(arguments=own, base=base_of(own, console))
@@ -102,7 +102,7 @@ def _refuse_other_pythons(cells: Sequence[Cell]) -> None:
         own = cell.arguments
         if own.python is None or (own.base_image is None and own.constraint_from is None):
             continue
-        from torchlock.cli.installed_base import python_of_base
+        from torchlock.jobs.installed_base import python_of_base
 
         python = python_of_base(own)
         if python and plain_target(own).python[:2] != PythonVersion.parse(python)[:2]:

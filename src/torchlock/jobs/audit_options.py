@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Options
-from torchlock.cli.reports import ignored_rules
 from torchlock.errors import InputError
+from torchlock.jobs.rule_names import ignored_rules
 
 if TYPE_CHECKING:
     import argparse
 
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.listener import Listener
     from torchlock.knowledge.gpus import Gpu
     from torchlock.target import Platform
 
 
-def audit_options(arguments: argparse.Namespace, console: Console) -> Options:
+def audit_options(arguments: argparse.Namespace, console: Listener) -> Options:
     """The targets and rules that some arguments name.
 
     Raises:
         InputError: a value cannot be used.
     """
-    from torchlock.cli.target import accelerator_of, platform_of, python_of
+    from torchlock.jobs.target import accelerator_of, platform_of, python_of
     from torchlock.target import PYTHONS
 
     platforms: tuple[Platform, ...] | None = None
@@ -44,8 +44,8 @@ def audit_options(arguments: argparse.Namespace, console: Console) -> Options:
     gpus: tuple[Gpu, ...] = ()
     wanted: tuple[str, ...] = ()
     if arguments.gpu is not None or build != "pypi":
-        from torchlock.cli.audit_builds import builds_for_files
-        from torchlock.cli.build_machine import HOST, machine_for_files
+        from torchlock.jobs.audit_builds import builds_for_files
+        from torchlock.jobs.build_machine import HOST, machine_for_files
 
         gpu = HOST if build == "auto" and arguments.gpu is None else arguments.gpu
         machine = machine_for_files(gpu, libraries.get("cuda-driver") or "")

@@ -7,15 +7,15 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.audit import Auditor
-from torchlock.cli.audit_options import audit_options
 from torchlock.errors import InputError
+from torchlock.jobs.audit_options import audit_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.audit import Options
-    from torchlock.cli.config_files import ConfigFile
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.config_files import ConfigFile
+    from torchlock.jobs.listener import Listener
 
 # What is set for each file. The rest is about the run: the report, its format, which folders are searched.
 _PER_FILE = ("python", "platform", "accelerator", "gpu", "system", "system_lib", "ignore", "strict")
@@ -37,7 +37,7 @@ class FileSettings:
         InputError: the settings of the current folder cannot be used.
     """
 
-    def __init__(self, arguments: argparse.Namespace, console: Console) -> None:
+    def __init__(self, arguments: argparse.Namespace, console: Listener) -> None:
         self._console = console
         self._arguments = arguments
         self.options: list[Options] = []

@@ -10,7 +10,7 @@ from torchlock.redaction import shortened
 from torchlock.spelling import question, similar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 # What looks like the name of a rule, and not like that of a package.
 _LIKE_A_RULE = re.compile(r"TL[-_ ]?\d{1,9}", re.IGNORECASE)
@@ -33,6 +33,21 @@ def checked_rule(text: str, known: Collection[str], option: str = "") -> str:
     where = f"{option}: " if option else ""
     said = f"{where}unknown rule {shortened(text.strip())}{_meant(name, known)}"
     raise InputError(said, hint="torchlock rules lists the rules")
+
+
+def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
+    """The rules that ``--ignore`` names, each text one rule or several with commas between them.
+
+    Raises:
+        InputError: a rule does not exist.
+    """
+    rules = [rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip()]
+    if rules:
+        from torchlock.knowledge.rules import Matrix
+
+        matrix = Matrix()
+        rules = [checked_rule(rule, matrix.rules(), "--ignore") for rule in rules]
+    return frozenset(rules)
 
 
 def _meant(name: str, known: Collection[str]) -> str:

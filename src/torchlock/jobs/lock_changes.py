@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.lock_upgrades import allowed_by
+from torchlock.jobs.lock_upgrades import allowed_by
 from torchlock.lock.changes import changes_between
 from torchlock.report.changes_text import MOST, table
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from torchlock.cli.existing_lock import ExistingLock
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.existing_lock import ExistingLock
+    from torchlock.jobs.listener import Listener
     from torchlock.lock.changes import PinChange
     from torchlock.lock.model import Move
 
@@ -48,7 +48,7 @@ class LockChanges:
 
         return None if self.found is None else rows(self.found, allowed_by(self._arguments))
 
-    def tell(self, console: Console, *, written: bool) -> None:
+    def tell(self, console: Listener, *, written: bool) -> None:
         """Write the table to standard error; ``written``: the changes were made."""
         arguments = self._arguments
         if arguments.quiet:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from torchlock.cli.sources import open_sources, root_of_builds
 from torchlock.errors import InputError, NetworkError, UnknownPackage
+from torchlock.jobs.sources import open_sources, root_of_builds
 from torchlock.lock import Conflict, Lock, lock
 from torchlock.records import NamedTuple, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
+    from torchlock.jobs.listener import Listener
     from torchlock.knowledge.rules import Matrix
     from torchlock.lock import Options
     from torchlock.lock.build_machine import BuildMachine
@@ -57,11 +57,11 @@ class Runs:
         inputs: Inputs,
         options_of: Callable[[argparse.Namespace], Options],
         matrix: Matrix,
-        console: Console,
+        console: Listener,
         base: Base | None = None,
         advice: str = "",
         previous: Callable[[Target], Previous | None] | None = None,
-        opened: Callable[[argparse.Namespace, Inputs, Console], Sources] = open_sources,
+        opened: Callable[[argparse.Namespace, Inputs, Listener], Sources] = open_sources,
     ) -> None:
         self.target = target
         self.inputs = inputs
@@ -162,6 +162,6 @@ def settle(runs: Runs, machine: BuildMachine, arguments: argparse.Namespace) -> 
     label = runs.target.accelerator
     if not runs.has_others(label) and not machine.gpus:
         return Settled(label)
-    from torchlock.cli.build_choice import settle_build
+    from torchlock.jobs.build_choice import settle_build
 
     return settle_build(runs, machine, arguments)

@@ -9,7 +9,7 @@ from torchlock.report.targets import target_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.listener import Listener
     from torchlock.lock import Conflict
     from torchlock.target import Target
 
@@ -42,8 +42,8 @@ def of_conflict(conflict: Conflict, target: Target) -> LeftOut:
     return LeftOut(target, f"{said}{found.dated}", steps, "" if nearest is None else str(nearest))
 
 
-def print_left_out(found: Sequence[LeftOut], count: int, console: Console, *, partial: bool, quiet: bool) -> None:
-    """Write to standard error which of ``count`` targets have no solution, those with one reason together."""
+def print_left_out(found: Sequence[LeftOut], count: int, console: Listener, *, partial: bool, quiet: bool) -> None:
+    """Say which of ``count`` targets have no solution, those with one reason together."""
     what = "1 target" if len(found) == 1 else f"{len(found)} targets"
     said = "left out" if partial else "no solution for"
     console.say("warning" if partial else "error", f"{said} {what} of {count}")

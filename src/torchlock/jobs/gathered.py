@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.streams import Console
+from torchlock.jobs.listener import Recorder
 from torchlock.report.targets import target_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torchlock.jobs.listener import Listener
     from torchlock.target import Target
 
 
-class GatheringConsole(Console):
-    """Keeps the messages about one target; progress goes to the console of the run."""
+class Gathering(Recorder):
+    """Keeps the messages about one target; progress goes to the listener of the run."""
 
-    def __init__(self, outer: Console) -> None:
-        super().__init__()
+    def __init__(self, outer: Listener) -> None:
+        super().__init__(step=outer.progress)
         self._outer = outer
-        self.said: list[tuple[str, str]] = []
-
-    def say(self, kind: str, text: str) -> None:
-        self.said.append((kind, text))
-
-    def line(self, text: str = "") -> None:
-        self.said.append(("line", text))
-
-    def progress(self, text: str) -> None:
-        self._outer.progress(text)
 
     def clear(self) -> None:
+        """Pass it on."""
         self._outer.clear()
 
     def take(self, *kinds: str) -> list[str]:
@@ -47,7 +39,7 @@ def _general(text: str, target: Target) -> str:
     return text.replace(f"it exists for {target.platform} ", "it exists for this platform ")
 
 
-def say_gathered(gathered: Sequence[tuple[Target, GatheringConsole]], console: Console) -> None:
+def say_gathered(gathered: Sequence[tuple[Target, Gathering]], console: Listener) -> None:
     """Write the messages of some targets. A message about all of them does not name them."""
     about: dict[tuple[str, str], list[Target]] = {}
     for target, found in gathered:

@@ -6,14 +6,14 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from torchlock.cli.lock_runs import Settled
+from torchlock.jobs.lock_runs import Settled
 from torchlock.lock import Conflict
 from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torchlock.cli.lock_runs import Runs
+    from torchlock.jobs.lock_runs import Runs
     from torchlock.lock.build_choice import Choice, Refusal, Verdict
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.target import Target
@@ -53,7 +53,7 @@ def settle_build(runs: Runs, machine: BuildMachine, arguments: argparse.Namespac
     label = runs.target.accelerator
     if not runs.has_others(label):
         return Settled(label, warnings=() if label == "cpu" else _refused_gpus(machine))
-    from torchlock.cli.refusals import print_frontier, print_refusal
+    from torchlock.jobs.refusals import print_frontier, print_refusal
     from torchlock.lock.build_choice import NEEDED, TABLES, Refusal
 
     found = decide(runs, machine, TABLES if arguments.verbose else NEEDED)

@@ -12,8 +12,8 @@ from torchlock.records import replace
 if TYPE_CHECKING:
     import argparse
 
-    from torchlock.cli.streams import Console
     from torchlock.inspect.gpus import Machine
+    from torchlock.jobs.listener import Listener
     from torchlock.knowledge.gpus import Gpu
     from torchlock.target import Target
 
@@ -21,7 +21,7 @@ HOST = "host"
 
 
 def machine_of(
-    arguments: argparse.Namespace, target: Target, console: Console, recorded: BuildMachine | None = None
+    arguments: argparse.Namespace, target: Target, console: Listener, recorded: BuildMachine | None = None
 ) -> BuildMachine:
     """The machine of the command line: its GPUs, and its NVIDIA driver.
 
@@ -88,7 +88,7 @@ def _named(gpus: str) -> tuple[Gpu, ...]:
     return parse_gpus(gpus)
 
 
-def _this_machine(target: Target, console: Console) -> BuildMachine:
+def _this_machine(target: Target, console: Listener) -> BuildMachine:
     """The GPUs and the driver of this machine, which must be the target.
 
     Raises:

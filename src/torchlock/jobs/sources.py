@@ -11,12 +11,12 @@ from torchlock.redaction import masked
 if TYPE_CHECKING:
     import argparse
 
-    from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
+    from torchlock.jobs.listener import Listener
     from torchlock.terms import Inputs
 
 
-def with_indexes(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Inputs:
+def with_indexes(arguments: argparse.Namespace, inputs: Inputs, console: Listener) -> Inputs:
     """The inputs with the indexes of the command line, which come first."""
     from torchlock.knowledge.indexes import is_public
 
@@ -27,7 +27,7 @@ def with_indexes(arguments: argparse.Namespace, inputs: Inputs, console: Console
     return replace(inputs, index_url=arguments.index_url or written, extra_index_urls=extra)
 
 
-def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
+def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Listener) -> Sources:
     """The sources that the inputs name; nothing is asked yet.
 
     Raises:
@@ -67,7 +67,7 @@ class SourcePool:
     def __init__(self) -> None:
         self._opened: dict[tuple[object, ...], Sources] = {}
 
-    def open(self, arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
+    def open(self, arguments: argparse.Namespace, inputs: Inputs, console: Listener) -> Sources:
         """As ``open_sources``.
 
         Raises:

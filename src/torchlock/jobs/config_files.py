@@ -27,7 +27,7 @@ class ConfigFile(NamedTuple):
     """The settings of one file. ``values`` are by option name; paths in them are relative to ``folder``.
 
     ``shown`` is the path for messages. ``of_project``: the file may come from a clone, so it may set only what is
-    harmless (``cli/project.py``). ``keys`` is the path of the table in the document, empty for all of it.
+    harmless (``jobs/project.py``). ``keys`` is the path of the table in the document, empty for all of it.
     ``targets`` are the tables ``[[target]]``, which describe targets and set no option.
     """
 

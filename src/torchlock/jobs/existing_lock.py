@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
@@ -163,8 +164,6 @@ class ExistingLock:
     def _exists(self) -> bool:
         if self._path is None:
             return False
-        from torchlock.cli.output import is_existing_output
-
         return is_existing_output(self._path)
 
     @cached_property
@@ -177,3 +176,23 @@ class ExistingLock:
 
         found = read_lock_comments(self.text)
         return found if found.label or is_own_lock(self.text) else None
+
+
+def is_existing_output(path: str | None) -> bool:
+    """Whether a regular file of this name exists, which a result would replace."""
+    return path is not None and is_replaced(path) and Path(path).is_file()
+
+
+def is_replaced(path: str) -> bool:
+    """Whether a file of this name would be replaced, and not written to, like a device.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    from torchlock.report.atomic import is_replaceable
+
+    try:
+        return is_replaceable(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot be written ({reason})", path=path) from error

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.check.log import Log
-    from torchlock.cli.streams import Console
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.environment_choice import ActiveEnvironment
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
+    from torchlock.jobs.listener import Listener
     from torchlock.target import Platform
 
 
@@ -29,7 +29,7 @@ class NoEnvironmentError(InputError):
     """No environment is named, and none with torch was found."""
 
 
-def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
+def context_of(arguments: argparse.Namespace, console: Listener) -> CheckContext:
     """The context of the environment that the command line names.
 
     Raises:
@@ -73,7 +73,7 @@ def context_of_log(log: Log, arguments: argparse.Namespace) -> CheckContext:
 
 
 def _add_gpus(
-    context: CheckContext, libraries: dict[str, str | None], stated: str | None, console: Console
+    context: CheckContext, libraries: dict[str, str | None], stated: str | None, console: Listener
 ) -> None:
     """Add the GPUs and the NVIDIA driver: as stated on the command line, else as this machine has them.
 
@@ -102,18 +102,18 @@ def _add_gpus(
         context.driver_names_gpus = not context.gpu_stated
 
 
-def _counting(console: Console) -> Callable[[int, int], None]:
+def _counting(console: Listener) -> Callable[[int, int], None]:
     def progress(done: int, total: int) -> None:
         console.progress(f"hash {done >> 20} of {total >> 20} MB")
 
     return progress
 
 
-def _environment(arguments: argparse.Namespace, console: Console) -> Environment:
+def _environment(arguments: argparse.Namespace, console: Listener) -> Environment:
     if arguments.path is not None:
         return tree_at(arguments.path, arguments.root)
-    from torchlock.cli.interpreter import ask_interpreter
     from torchlock.inspect.environment import of_interpreter
+    from torchlock.jobs.interpreter import ask_interpreter
 
     cwd = current_folder()
     python, base, virtual = arguments.python, None, ""
@@ -162,7 +162,7 @@ def tree_at(path: str, root: str | None, option: str = "--path") -> Environment:
     return environment
 
 
-def _active(console: Console) -> ActiveEnvironment:
+def _active(console: Listener) -> ActiveEnvironment:
     """The active environment. If a variable names a missing environment, a note says which one is used.
 
     Raises:
@@ -214,7 +214,7 @@ def _machine(
     arguments: argparse.Namespace, environment: Environment
 ) -> tuple[str | None, dict[str, str | None], Platform | None]:
     """The machine that the command line describes: its distribution release, libraries and platform."""
-    from torchlock.cli.target import platform_of
+    from torchlock.jobs.target import platform_of
     from torchlock.knowledge import systems
 
     platform = _platform(arguments, environment)

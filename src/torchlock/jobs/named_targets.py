@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from torchlock.cli.project import objection, placed, refusal
 from torchlock.errors import InputError
+from torchlock.jobs.project import objection, placed, refusal
 from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
 from torchlock.spelling import meant
@@ -14,7 +14,7 @@ from torchlock.spelling import meant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torchlock.cli.config_files import ConfigFile
+    from torchlock.jobs.config_files import ConfigFile
 
 # The keys of a table, each with the attribute of the arguments, and whether it may have several values.
 KEYS = {
@@ -162,9 +162,9 @@ def _check(key: str, values: Sequence[str]) -> None:
     Raises:
         InputError: there is one.
     """
-    from torchlock.cli.cells import pythons_in
-    from torchlock.cli.installed_base import check_image
-    from torchlock.cli.target import accelerator_of, libraries_of
+    from torchlock.jobs.cells import pythons_in
+    from torchlock.jobs.installed_base import check_image
+    from torchlock.jobs.target import accelerator_of, libraries_of
     from torchlock.knowledge import systems
     from torchlock.knowledge.gpus import parse_gpus
     from torchlock.target import Platform, PythonVersion

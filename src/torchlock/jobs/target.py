@@ -262,8 +262,8 @@ def python_of(text: str | None, platform: Platform | None = None) -> PythonVersi
 
 def _ask(path: str, platform: Platform | None) -> PythonVersion:
     """The version of an interpreter."""
-    from torchlock.cli.interpreter import ask_interpreter
     from torchlock.inspect.interpreter import find_executable
+    from torchlock.jobs.interpreter import ask_interpreter
 
     if find_executable(path) is None:
         raise InputError(

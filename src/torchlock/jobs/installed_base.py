@@ -13,8 +13,8 @@ from torchlock.target import Platform
 if TYPE_CHECKING:
     import argparse
 
-    from torchlock.cli.streams import Console
     from torchlock.inspect.environment import Environment
+    from torchlock.jobs.listener import Listener
     from torchlock.knowledge.images import Image
     from torchlock.lock.installed_base import Base
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MACHINES = {"arm64": "aarch64", "aarch64": "aarch64"}
 
 
-def base_of(arguments: argparse.Namespace, console: Console) -> Base | None:
+def base_of(arguments: argparse.Namespace, console: Listener) -> Base | None:
     """What the packages are installed into; None if the command line names nothing.
 
     It sets those options of the target that the command line leaves open: Python, platform, and the build.
@@ -98,7 +98,7 @@ def _open_target(arguments: argparse.Namespace, image: Image, machine: str) -> l
     return gaps
 
 
-def _of_environment(arguments: argparse.Namespace, console: Console) -> Base:
+def _of_environment(arguments: argparse.Namespace, console: Listener) -> Base:
     from torchlock.lock.base_environment import base_of_environment
 
     name = arguments.constraint_from
@@ -140,12 +140,12 @@ def platform_of_environment(name: str) -> Platform | None:
 def _read(name: str) -> Environment:
     """The environment that a path names: a folder is read, and an interpreter is asked for its paths."""
     if files.is_folder(name):
-        from torchlock.cli.environment import tree_at
+        from torchlock.jobs.environment import tree_at
 
         return tree_at(name, None, "--constraint-from")
-    from torchlock.cli.interpreter import ask_interpreter
     from torchlock.inspect.environment import of_interpreter
     from torchlock.inspect.interpreter import find_executable
+    from torchlock.jobs.interpreter import ask_interpreter
 
     hint = "name a virtual environment, a site-packages folder or an interpreter"
     if find_executable(name) is None:

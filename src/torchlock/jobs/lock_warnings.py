@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.lock_inputs import is_pylock
+from torchlock.jobs.lock_inputs import is_pylock
 from torchlock.redaction import masked
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Iterator
 
-    from torchlock.cli.streams import Console
+    from torchlock.jobs.listener import Listener
     from torchlock.lock import Lock, Pin
 
 
-def warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
+def warn_of_empty_lock(arguments: argparse.Namespace, console: Listener) -> None:
     files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
     console.say("warning", f"no requirement of {files} is selected, so the lock is empty")
     console.say(
@@ -24,7 +24,7 @@ def warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
     )
 
 
-def warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None:
+def warn(arguments: argparse.Namespace, result: Lock, console: Listener) -> None:
     """Warn about credentials in the lock, and about packages without a hash."""
     if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
         console.say("warning", "the lock contains the credentials of a URL, as in its input")

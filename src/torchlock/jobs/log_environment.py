@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.cli.environment import NoEnvironmentError, context_of, context_of_log
+from torchlock.jobs.environment import NoEnvironmentError, context_of, context_of_log
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from torchlock.check import CheckContext
     from torchlock.check.log import Log
-    from torchlock.cli.streams import Console
     from torchlock.finding import Finding
+    from torchlock.jobs.listener import Listener
 
 
-def take_environment_of(log: Log, arguments: argparse.Namespace, console: Console) -> None:
+def take_environment_of(log: Log, arguments: argparse.Namespace, console: Listener) -> None:
     """Set ``--path`` to the environment that a log names, if it exists here and the user named no environment.
 
     With ``--root`` it is looked for below that folder. It is read; its interpreter is not run. The active
@@ -36,7 +36,7 @@ def take_environment_of(log: Log, arguments: argparse.Namespace, console: Consol
         console.say("note", f"the log names {site}: this environment is checked (choose another one with --path)")
 
 
-def context_with_log(log: Log, arguments: argparse.Namespace, console: Console) -> tuple[CheckContext, str]:
+def context_with_log(log: Log, arguments: argparse.Namespace, console: Listener) -> tuple[CheckContext, str]:
     """The context in which a log is judged; and why it is not one of the environment that was examined, else "".
 
     The log is judged alone if there is no environment; if that one has nothing of the stack and contradicts the
@@ -66,7 +66,7 @@ def context_with_log(log: Log, arguments: argparse.Namespace, console: Console) 
 
 
 def _on_machine_of(
-    log: Log, context: CheckContext, arguments: argparse.Namespace, console: Console
+    log: Log, context: CheckContext, arguments: argparse.Namespace, console: Listener
 ) -> CheckContext:
     """The context on the machine that a log shows, if only the libraries of the tree show another one."""
     from torchlock.check.log_architecture import platform_of
@@ -78,7 +78,7 @@ def _on_machine_of(
     return context_of(arguments, console)
 
 
-def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Console) -> CheckContext:
+def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Listener) -> CheckContext:
     from torchlock.check.log_alone import described
 
     named = described(log)

@@ -14,7 +14,7 @@ from torchlock.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchlock.cli.cells import Cell
+    from torchlock.jobs.cells import Cell
 
 FIELDS = ("python", "platform", "accelerator", "target")
 _FIELD = pattern(r"\{([^{}]*)\}")
