@@ -29,6 +29,7 @@ FLOORS = {
     "reports": ("report",),
     "jobs": ("jobs",),
     "commands": ("cli",),
+    "library": ("api",),
     "start": ("__main__",),
 }
 HEIGHT = {room: height for height, rooms in enumerate(FLOORS.values()) for room in rooms}

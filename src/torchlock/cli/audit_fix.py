@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import broken
-from torchlock.cli.audit_reports import add_crash_report, report_of, unusable_settings
+from torchlock.cli.crash import add_crash_report
 from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
 from torchlock.cli.reports import exit_code
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport
+from torchlock.jobs.audit import report_of, unusable_settings
 from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:

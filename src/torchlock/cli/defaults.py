@@ -157,6 +157,7 @@ def settings_of(
     named_only: frozenset[str],
     is_elsewhere: Callable[[str, object], bool],
     files: Sequence[ConfigFile],
+    environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """The defaults of options: ``TORCHLOCK_*`` variables over the files, the strongest file first.
 
@@ -175,7 +176,7 @@ def settings_of(
         _take_file(settings, file, is_elsewhere)
     for name, action in settings.options.items():
         variable = variable_of(name)
-        text = os.environ.get(variable)
+        text = environ.get(variable)
         if text and _is_for(action, name, text, is_elsewhere):
             settings.set(name, _value(action, text, variable), Origin(variable))
     return settings

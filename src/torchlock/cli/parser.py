@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from functools import partial
 from importlib import import_module
@@ -19,7 +20,7 @@ from torchlock.jobs.config_files import Choice, Finder, current_folder
 from torchlock.jobs.rule_names import is_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.jobs.config_files import ConfigFile
@@ -187,14 +188,27 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if "-h" in words or "--help" in words:  # also where a configuration file cannot be used
         parser_of(command)[0].parse_intermixed_args(words)
     finder = Finder(Choice.of(argv, os.environ), os.environ)
-    with_files = partial(_parsed, command, words)
+    arguments = arguments_of(command, words, finder, os.environ)
+    arguments.argv = [*argv, *operands]
+    arguments.unused_variables = unused_variables(_parsers)
+    return arguments
+
+
+def arguments_of(
+    command: str, words: Sequence[str], finder: Finder, environ: Mapping[str, str]
+) -> argparse.Namespace:
+    """The arguments of a command, from the words after its name; ``environ`` has the variables that set defaults.
+
+    Raises:
+        InputError: wrong use, or an invalid default.
+    """
+    with_files = partial(_parsed, command, words, environ)
     arguments = with_files(finder.files(current_folder()))
     arguments.command = command
     arguments.run = partial(_run, command)
-    arguments.argv = [*argv, *operands]
+    arguments.argv = [command, *words]
     arguments.finder = finder
     arguments.with_files = with_files
-    arguments.unused_variables = unused_variables(_parsers)
     return arguments
 
 
@@ -234,10 +248,12 @@ def _parsers() -> Iterator[_Parser]:
     return (parser_of(command)[0] for command in COMMANDS)
 
 
-def _parsed(command: str, words: Sequence[str], files: Sequence[ConfigFile]) -> argparse.Namespace:
+def _parsed(
+    command: str, words: Sequence[str], environ: Mapping[str, str], files: Sequence[ConfigFile]
+) -> argparse.Namespace:
     """The arguments of a command; missing options come from variables, then from these files."""
     parser, named_only = parser_of(command)
-    settings = settings_of(parser, named_only, is_option, files)
+    settings = settings_of(parser, named_only, is_option, files, environ)
     settings.yield_to(words)
     parser.set_defaults(**settings.values)
     arguments, left = parser.parse_known_intermixed_args(words)
@@ -314,13 +330,24 @@ def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
 
     if command not in ("data", "fetch", "config", "rules", "completion", "schema"):
         _tell_of_update(command, console)
-    try:
+    with blamed(arguments):
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
+    return code
+
+
+@contextlib.contextmanager
+def blamed(arguments: argparse.Namespace) -> Iterator[None]:
+    """A block whose errors name the setting that is to blame, and only options that the command has.
+
+    Raises:
+        TorchlockError: the block raised one.
+    """
+    try:
+        yield
     except TorchlockError as error:
-        error.hint = followable(error.hint, _options_of(command), _all_options)
+        error.hint = followable(error.hint, _options_of(arguments.command), _all_options)
         found = arguments.settings.blamed(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
-    return code
 
 
 def _options_of(command: str) -> frozenset[str]:
