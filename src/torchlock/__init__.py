@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torchlock import api as api
+    from torchlock import fleet as fleet
 
 __version__ = "0.1.0"
 

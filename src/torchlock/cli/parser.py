@@ -32,6 +32,7 @@ SUMMARIES = {
     "diff": "show what changed between two locks of any tool, and what it means",
     "audit": "find requirements that will not load, in requirements, lock and other files; fix them",
     "check": "say why torchaudio does not load in an environment, and which command fixes it",
+    "fleet": "audit many files, or check many environments, on many processors",
     "explain": "describe a rule, or say why requirements work together or conflict",
     "rules": "list the rules, or describe one",
     "matrix": "show which releases load with which torch, as a table, data or a page",
@@ -42,6 +43,8 @@ SUMMARIES = {
     "completion": "write a script that completes commands and options in a shell",
 }
 COMMANDS = tuple(SUMMARIES)
+# Commands that are programs over the library; all others are in this package.
+_HOMES = {"fleet": "torchlock.fleet.command"}
 # Options of all commands that stand before the command, and those of them that take a value.
 _COMMON_VALUED = frozenset({"--color", "--config"})
 _COMMON = _COMMON_VALUED | {"-q", "--quiet", "-v", "--verbose", "--no-config", "-h", "--help", "-V", "--version"}
@@ -331,7 +334,7 @@ def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     if command not in ("data", "fetch", "config", "rules", "completion", "schema"):
         _tell_of_update(command, console)
     with blamed(arguments):
-        code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
+        code: int = import_module(_HOMES.get(command, f"torchlock.cli.{command}")).run(arguments, console)
     return code
 
 
