@@ -31,7 +31,7 @@ _MEANT = {
     **dict.fromkeys(("mps", "metal", "apple", "none", "nogpu"), "cpu"),
     **dict.fromkeys(("intel", "oneapi", "sycl", "arc"), "xpu"),
 }
-# The first CUDA that torch was built for. What reads as an older one is a major version alone: cu12 is not CUDA 1.2.
+# The first CUDA that torch was built for. A label of an older one is a major version alone: cu12 is not CUDA 1.2.
 _FIRST_CUDA = (6,)
 # The longest version of a C library or of macOS, as text.
 _LONGEST = 7
