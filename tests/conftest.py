@@ -16,8 +16,8 @@ from support.ground import Ground
 from support.real_wheels import Wheels
 from support.sketches import Sketches
 from torchlock import redaction
-from torchlock.cli import config_files
 from torchlock.finding import Finding
+from torchlock.jobs import config_files
 from torchlock.knowledge import registry
 
 _tests = count(1)
