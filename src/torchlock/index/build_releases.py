@@ -50,6 +50,7 @@ class TableRelease:
         self._label = label
         self._root = root
         self._served = served
+        self._files: list[File] | None = None
         self.name = row.name
         self.version = row.version
 
@@ -128,7 +129,9 @@ class TableRelease:
 
     def files(self) -> list[File]:
         """Every wheel, in the order of ``tags``, with its whole address."""
-        return [file._replace(url=self._root + file.url) for file in self._row.files()]
+        if self._files is None:
+            self._files = [file._replace(url=self._root + file.url) for file in self._row.files()]
+        return self._files
 
 
 class DeclaredRelease(TableRelease):

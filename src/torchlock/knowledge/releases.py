@@ -324,6 +324,7 @@ class _Table:
             self._sets: dict[int, list[Dependency]] = {}
             self._shapes: dict[tuple[Any, ...], object] = {}
             self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
+            self._files: dict[str, list[File]] = {}
             records = table["releases"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(path)) from error
@@ -371,12 +372,16 @@ class _Table:
         return rows
 
     def files(self, version: str) -> list[File]:
-        record = next(release for release in self.releases if release.version == version)
-        yanked = record.yanked
-        return [
-            File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
-            for filename, sha256, size, uploaded, address, *_ in self.rows(version)
-        ]
+        """The files of a release, read once: they are not to be changed."""
+        known = self._files.get(version)
+        if known is None:
+            record = next(release for release in self.releases if release.version == version)
+            yanked = record.yanked
+            known = self._files[version] = [
+                File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
+                for filename, sha256, size, uploaded, address, *_ in self.rows(version)
+            ]
+        return known
 
 
 def _unasked(name: str, version: str) -> Unknown:
