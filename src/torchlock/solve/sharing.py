@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlock.knowledge.masks import bits
-from torchlock.knowledge.rules import is_virtual
+from torchlock.knowledge.rules import BUILD_CUDA, is_virtual
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple
 from torchlock.solve.candidates import has_compiled
@@ -19,7 +19,7 @@ from torchlock.solve.problem import newest
 from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from torchlock.knowledge.releases import Release
     from torchlock.solve.candidates import Candidate, Policy, Rejected
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from torchlock.target import Target
 
     Sorted = tuple[list[Candidate], list[Rejected]]
+    # A project as a universe has it: candidates, rejected and held back releases, and the mask of withdrawn ones.
+    Met = tuple[list[Candidate], list[Rejected], list[Candidate], int]
 
 # The most solutions of other targets that are tried.
 _MOST_TRIED = 4
@@ -47,6 +49,61 @@ class _Traits(NamedTuple):
     labelled: bool
 
 
+class Common:
+    """What the targets of one Python on one platform share, with the same libraries: only their builds differ."""
+
+    def __init__(self, conditions: Hashable, met: dict[tuple[int, Hashable], tuple[object, Met]], shared: set[int]) -> None:
+        self._conditions = conditions
+        self._met = met
+        self._shared = shared
+        self._needs: dict[tuple[int, str, int], _KeptNeeds] = {}
+
+    def met(self, candidates: list[Candidate], ruled: bool, meet: Callable[[], Met]) -> Met:
+        """What ``meet`` makes of sorted releases; only with rules about them it depends on the target."""
+        key = id(candidates), self._conditions if ruled else None
+        known = self._met.get(key)
+        if known is None or known[0] is not candidates:
+            known = self._met[key] = candidates, meet()
+            self._shared.add(id(known[1][0]))
+        return known[1]
+
+    def needs(
+        self, candidates: list[Candidate], key: tuple[str, int], now: Callable[[str], list[Candidate] | None]
+    ) -> list[Need] | None:
+        """The needs of a candidate as another target found them; None if they may be others here.
+
+        They are the same if all packages in question have the same candidates, and an index has to be asked for
+        none of them.
+        """
+        known = self._needs.get((id(candidates), *key))
+        if known is None or any(now(name) is not those for name, those in known.below):
+            return None
+        return known.needs
+
+    def keep_needs(
+        self,
+        candidates: list[Candidate],
+        key: tuple[str, int],
+        needs: list[Need],
+        now: Callable[[str], list[Candidate]],
+    ) -> None:
+        """Remember all needs of a candidate, unless they depend on the build of torch."""
+        if candidates[key[1]].name in FAMILY or id(candidates) not in self._shared:
+            return
+        names = {need.identifier.partition("[")[0] for need in needs}
+        if BUILD_CUDA not in names:
+            below = [(name, now(name)) for name in names if not is_virtual(name)]
+            self._needs[(id(candidates), *key)] = _KeptNeeds(candidates, below, needs)
+
+
+class _KeptNeeds(NamedTuple):
+    """The needs of one of some candidates, with the candidates of each package that they name."""
+
+    candidates: list[Candidate]
+    below: list[tuple[str, list[Candidate]]]
+    needs: list[Need]
+
+
 class Sharing:
     """What the targets of one run share. The lists that it returns are not to be changed."""
 
@@ -57,6 +114,14 @@ class Sharing:
         self._masks: dict[tuple[int, str], int] = {}
         self._shared: set[int] = set()
         self._solutions: list[Mapping[str, str]] = []
+        self._common: dict[Hashable, Common] = {}
+        self._met: dict[tuple[int, Hashable], tuple[object, Met]] = {}
+
+    def on(self, conditions: Hashable) -> Common:
+        """What targets with the same Python, platform, libraries and overrides share."""
+        if conditions not in self._common:
+            self._common[conditions] = Common(conditions, self._met, self._shared)
+        return self._common[conditions]
 
     def sorted(
         self,
