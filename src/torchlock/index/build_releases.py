@@ -146,6 +146,7 @@ class DeclaredRelease(TableRelease):
         super().__init__(row, label, "", None)
         self.version = f"{row.version}+{label}"
         self._exists = exists
+        self._unproven: dict[int, Unknown | None] = {}
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each wheel that exists according to the documents."""
@@ -157,7 +158,9 @@ class DeclaredRelease(TableRelease):
 
     def unproven(self, wheel: int) -> Unknown | None:
         """Which document says that the build exists."""
-        return self._exists(*cell_of(self.tags[wheel]))
+        if wheel not in self._unproven:
+            self._unproven[wheel] = self._exists(*cell_of(self.tags[wheel]))
+        return self._unproven[wheel]
 
     def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
         """Requires-Dist of a companion; that of torch is not known."""

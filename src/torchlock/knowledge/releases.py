@@ -112,7 +112,7 @@ class Release(Protocol):
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (see ``Release``)."""
 
-    __slots__ = ("_names", "_record", "_shape", "_table", "name", "version")
+    __slots__ = ("_names", "_record", "_shape", "_table", "_tags", "name", "version")
 
     live = False
     unversioned = False
@@ -124,6 +124,7 @@ class CatalogueRelease:
         self._record = record
         self._names = names
         self._shape: Hashable = False  # not computed yet
+        self._tags: list[str] | None = None
         self.name: str = table.name
         self.version = version
 
@@ -141,7 +142,10 @@ class CatalogueRelease:
     @property
     def tags(self) -> Sequence[str]:
         """The tag part of each wheel's name."""
-        return [self._table.tags[index] for index in self._record["wheels"]]
+        if self._tags is None:
+            tags = self._table.tags
+            self._tags = [tags[index] for index in self._record["wheels"]]
+        return self._tags
 
     def by_metadata(self) -> list[tuple[int, list[str]]]:
         """The tags of the wheels with the same requirements and Requires-Python, each with the first of them."""
@@ -209,7 +213,7 @@ class CatalogueRelease:
         """Why the data do not cover this wheel: its build is not recorded, or it is not proven what the release
         works with. None if they cover it.
         """
-        if why := self.lack_on(self.tags[wheel] if wheel >= 0 else ""):
+        if self.lacks and (why := self.lack_on(self.tags[wheel] if wheel >= 0 else "")):
             return Unknown(why)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None

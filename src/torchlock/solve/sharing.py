@@ -186,6 +186,8 @@ class Sharing:
 
         The latest ones are tried first, then the best candidate of every package.
         """
+        if any(not root.mask & limits.get(root.identifier, -1) for root in roots):
+            return None
         for known in ({}, *self._solutions[: -_MOST_TRIED - 1 : -1]):
             solution = straight(universe, roots, limits, learn=True, wish=_wish_of(universe, known))
             if solution is not None and newest(universe, roots, limits, solution):
