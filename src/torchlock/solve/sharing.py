@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torchlock.solve.picks import Wish
     from torchlock.solve.problem import Need, Solution
     from torchlock.solve.universe import Universe
-    from torchlock.target import Target
+    from torchlock.target import Platform, PythonVersion, Target
 
     Sorted = tuple[list[Candidate], list[Rejected]]
     # A project as a universe has it: candidates, rejected and held back releases, and the mask of withdrawn ones.
@@ -42,11 +42,37 @@ class _Kept(NamedTuple):
 
 
 class _Traits(NamedTuple):
-    """What candidates depend on: the platform, if wheels are compiled; the build, if versions have labels."""
+    """What candidates depend on: the tags of wheels, what they require of Python; the build, if versions have labels.
+
+    ``tags`` is None if the wheels that install depend on more than their tags, as in the folder of a build.
+    """
 
     releases: Sequence[Release]
     compiled: bool
     labelled: bool
+    tags: tuple[str, ...] | None
+    pythons: tuple[str, ...]
+    views: dict[tuple[PythonVersion, Platform], int]
+
+    def seen_from(self, target: Target) -> Hashable:
+        """What a target makes of them. Targets with equal results have the same candidates."""
+        if self.tags is None:
+            return target.python, target.platform if self.compiled else None
+        ranks = [target.rank(each) for each in self.tags]
+        order = {rank: place for place, rank in enumerate(sorted({each for each in ranks if each is not None}))}
+        return tuple(map(order.get, ranks)), tuple(map(target.python.satisfies, self.pythons))
+
+
+def _traits(releases: Sequence[Release]) -> _Traits:
+    labelled = any("+" in release.version for release in releases)
+    shapes = {release.shape: release for release in releases}
+    if None in shapes or any(release.name in FAMILY for release in releases):
+        return _Traits(releases, has_compiled(releases), labelled, None, (), {})
+    tags = {each for release in shapes.values() for each in release.tags}
+    pythons = {
+        release.requires_python(wheel) for release in releases for wheel in range(-1, len(release.tags))
+    }
+    return _Traits(releases, has_compiled(releases), labelled, tuple(sorted(tags)), tuple(sorted(pythons)), {})
 
 
 class Common:
@@ -110,6 +136,7 @@ class Sharing:
     def __init__(self) -> None:
         self._sorted: dict[tuple[Any, ...], _Kept] = {}
         self._traits: dict[int, _Traits] = {}
+        self._numbers: dict[Hashable, int] = {}
         self._latest: dict[int, tuple[Sequence[Release], str]] = {}
         self._masks: dict[tuple[int, str], int] = {}
         self._shared: set[int] = set()
@@ -135,10 +162,9 @@ class Sharing:
         if name in FAMILY and target.gpu not in ("", "none"):
             return sort(name, releases)
         traits = self._traits_of(releases)
-        platform = target.platform if traits.compiled else None
         whole = target.accelerator == "pypi" if traits.labelled else None  # as in CandidateFilter.sort
         opened = (policy.all_pre or name in policy.pre, name in policy.pinned, name in policy.lowest)
-        key = (id(releases), target.python, platform, whole, opened)
+        key = (id(releases), self._seen(traits, target), whole, opened)
         known = self._sorted.get((*key, policy.exclude_newer, policy.hashes))
         if known is None or known.releases is not releases:
             known = _Kept(releases, sort(name, releases))
@@ -156,9 +182,15 @@ class Sharing:
     def _traits_of(self, releases: Sequence[Release]) -> _Traits:
         known = self._traits.get(id(releases))
         if known is None or known.releases is not releases:
-            labelled = any("+" in release.version for release in releases)
-            known = self._traits[id(releases)] = _Traits(releases, has_compiled(releases), labelled)
+            known = self._traits[id(releases)] = _traits(releases)
         return known
+
+    def _seen(self, traits: _Traits, target: Target) -> Hashable:
+        """A number for what a target makes of some releases; equal results have equal numbers."""
+        key = target.python, target.platform
+        if key not in traits.views:
+            traits.views[key] = self._numbers.setdefault(traits.seen_from(target), len(self._numbers))
+        return traits.views[key]
 
     def mask(self, candidates: list[Candidate], specifier: str) -> int | None:
         """The mask of a specifier set, if it was computed for these candidates."""
