@@ -69,16 +69,16 @@ def _traits(releases: Sequence[Release]) -> _Traits:
     if None in shapes or any(release.name in FAMILY for release in releases):
         return _Traits(releases, has_compiled(releases), labelled, None, (), {})
     tags = {each for release in shapes.values() for each in release.tags}
-    pythons = {
-        release.requires_python(wheel) for release in releases for wheel in range(-1, len(release.tags))
-    }
+    pythons = {release.requires_python(wheel) for release in releases for wheel in range(-1, len(release.tags))}
     return _Traits(releases, has_compiled(releases), labelled, tuple(sorted(tags)), tuple(sorted(pythons)), {})
 
 
 class Common:
     """What the targets of one Python on one platform share, with the same libraries: only their builds differ."""
 
-    def __init__(self, conditions: Hashable, met: dict[tuple[int, Hashable], tuple[object, Met]], shared: set[int]) -> None:
+    def __init__(
+        self, conditions: Hashable, met: dict[tuple[int, Hashable], tuple[object, Met]], shared: set[int]
+    ) -> None:
         self._conditions = conditions
         self._met = met
         self._shared = shared

@@ -161,7 +161,9 @@ class Universe:
         self._incomplete = False
         found = list(self._work_out_needs(*key, None))
         candidate = candidates[key[1]]
-        settled = not self._incomplete and not candidate.live and (candidate.name, candidate.text) not in self.unreadable
+        settled = (
+            not self._incomplete and not candidate.live and (candidate.name, candidate.text) not in self.unreadable
+        )
         if settled and self.outdated.isdisjoint(need.identifier for need in found):
             self._common.keep_needs(candidates, key, found, self.candidates)
         return found
