@@ -224,7 +224,7 @@ def _ranks(major: int, minor: int, free_threaded: bool, platform: Platform) -> _
 
 @lru_cache(maxsize=128)
 def _markers(python: PythonVersion, platform: Platform) -> dict[tuple[str, str], bool]:
-    """The values of markers, shared by all targets with this Python and platform: no marker names anything else."""
+    """The values of markers, for all targets with this Python and platform: no marker names anything else."""
     return {}
 
 

@@ -42,7 +42,7 @@ class _Kept(NamedTuple):
 
 
 class _Traits(NamedTuple):
-    """What candidates depend on: the tags of wheels, what they require of Python; the build, if versions have labels.
+    """What candidates depend on: tags, what files require of Python, and the build if versions have labels.
 
     ``tags`` is None if the wheels that install depend on more than their tags, as in the folder of a build.
     """
@@ -60,7 +60,9 @@ class _Traits(NamedTuple):
             return target.python, target.platform if self.compiled else None
         ranks = [target.rank(each) for each in self.tags]
         order = {rank: place for place, rank in enumerate(sorted({each for each in ranks if each is not None}))}
-        return tuple(map(order.get, ranks)), tuple(map(target.python.satisfies, self.pythons))
+        return tuple(None if rank is None else order[rank] for rank in ranks), tuple(
+            map(target.python.satisfies, self.pythons)
+        )
 
 
 def _traits(releases: Sequence[Release]) -> _Traits:
@@ -76,9 +78,7 @@ def _traits(releases: Sequence[Release]) -> _Traits:
 class Common:
     """What the targets of one Python on one platform share, with the same libraries: only their builds differ."""
 
-    def __init__(
-        self, conditions: Hashable, met: dict[tuple[int, Hashable], tuple[object, Met]], shared: set[int]
-    ) -> None:
+    def __init__(self, conditions: Hashable, met: dict[tuple[int, Hashable], _KeptMet], shared: set[int]) -> None:
         self._conditions = conditions
         self._met = met
         self._shared = shared
@@ -88,10 +88,10 @@ class Common:
         """What ``meet`` makes of sorted releases; only with rules about them it depends on the target."""
         key = id(candidates), self._conditions if ruled else None
         known = self._met.get(key)
-        if known is None or known[0] is not candidates:
-            known = self._met[key] = candidates, meet()
-            self._shared.add(id(known[1][0]))
-        return known[1]
+        if known is None or known.candidates is not candidates:
+            known = self._met[key] = _KeptMet(candidates, meet())
+            self._shared.add(id(known.met[0]))
+        return known.met
 
     def needs(
         self, candidates: list[Candidate], key: tuple[str, int], now: Callable[[str], list[Candidate] | None]
@@ -122,6 +122,13 @@ class Common:
             self._needs[(id(candidates), *key)] = _KeptNeeds(candidates, below, needs)
 
 
+class _KeptMet(NamedTuple):
+    """What became of a list of sorted releases."""
+
+    candidates: list[Candidate]
+    met: Met
+
+
 class _KeptNeeds(NamedTuple):
     """The needs of one of some candidates, with the candidates of each package that they name."""
 
@@ -142,7 +149,7 @@ class Sharing:
         self._shared: set[int] = set()
         self._solutions: list[Mapping[str, str]] = []
         self._common: dict[Hashable, Common] = {}
-        self._met: dict[tuple[int, Hashable], tuple[object, Met]] = {}
+        self._met: dict[tuple[int, Hashable], _KeptMet] = {}
 
     def on(self, conditions: Hashable) -> Common:
         """What targets with the same Python, platform, libraries and overrides share."""
