@@ -10,6 +10,7 @@ from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.gathered import GatheringConsole, say_gathered
 from torchlock.cli.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.cli.lock_cell import Common, completed, open_cell
+from torchlock.cli.lock_changes import refuse_lost
 from torchlock.cli.lock_files import LockFile, files_of, separating_field, with_another_field
 from torchlock.cli.lock_inputs import existing_lock, is_pylock, refuse_output
 from torchlock.cli.lock_output import Rendered, command_of, page_lines, render_one, with_wheelhouse, write
@@ -201,6 +202,8 @@ class _Many:
         by_file = [(file, [each for each in solved if each.number in file.cells]) for file in self._files]
         texts = [(file, self._rendered(file, members, rows)) for file, members in by_file if members]
         self._refuse_unknown(solved)
+        for file, rendered in texts:
+            refuse_lost(rendered.moves, file.arguments, self._existing[file.cells[0]])
         for file, rendered in texts:
             existing = self._existing[file.cells[0]]
             paths.append(file.arguments.output or "")

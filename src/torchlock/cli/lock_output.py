@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK, UNUSABLE
-from torchlock.cli.lock_changes import LockChanges
+from torchlock.cli.lock_changes import LockChanges, refuse_lost
 from torchlock.cli.lock_inputs import is_pylock, refuse_output
 from torchlock.cli.streams import write_whole
 from torchlock.records import NamedTuple
@@ -91,6 +91,7 @@ def write_one(
 
     text = render_one(result, arguments, inputs, sources, system, matrix)
     rendered = Rendered(text, len(result.pins), str(result.target), result.moves, describe)
+    refuse_lost(result.moves, arguments, existing)
     return write(rendered, arguments, inputs, console, existing)
 
 
