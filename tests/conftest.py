@@ -22,7 +22,7 @@ from torchlock.knowledge import registry
 
 _tests = count(1)
 
-# How many rows of a parametrised test coverage traces; of the rows after them, it traces one of three times as many.
+# How many rows of a parametrised test coverage traces. After them it traces one row in three times as many.
 _TRACED = 4
 
 
