@@ -18,6 +18,10 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "compat_data" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "guides").glob("*.md")),
+    *sorted((ROOT / "docs" / "commands").glob("*.md")),
+    ROOT / "docs" / "rules" / "README.md",
+    ROOT / "docs" / "rules" / "printed.md",
 ]
 # A file or folder of the repository, by its path from the root or from the package.
 FILE = re.compile(r"`((?:[\w-]+/)+(?:[\w-]+\.(?:py|toml|md|json))?)`")
