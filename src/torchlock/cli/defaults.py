@@ -284,6 +284,10 @@ def _of_file(file: ConfigFile, name: str, action: argparse.Action, raw: Any) -> 
         if not _fits(item, action):
             if action.type is float and isinstance(item, str):
                 raise file.wrong(f" {name}: {item!r} is not a number", name)
+            if action.nargs == 0:
+                raise file.wrong(
+                    f" {name}: {item!r} is neither true nor false", name, "write true or false, without quotes"
+                )
             raise _of_another_type(file, name, item, number if items is raw else None)
     try:
         value = _value(action, raw, name, file.folder)
@@ -310,7 +314,7 @@ def _is_number(value: object) -> bool:
 def _fits(value: object, action: argparse.Action) -> bool:
     """Whether a TOML value has the type of an option; a date counts as text."""
     if action.nargs == 0:
-        return True
+        return isinstance(value, bool)
     if _is_number(value) or action.type is float:
         return _is_number(value) and action.type is float
     return not isinstance(value, (bool, list, dict))

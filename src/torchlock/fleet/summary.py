@@ -26,7 +26,7 @@ class RuleCount:
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole run: its rows, how many of them an earlier run made, their statuses, and the rules with findings."""
+    """A whole run: its rows, how many are of an earlier run, their statuses, and the rules with findings."""
 
     rows: int
     kept: int

@@ -56,7 +56,7 @@ def _rule(rule: str, matrix: Matrix) -> Story:
     statements = matrix.statements_of(rule)
     if statements:
         count = f"{len(statements)} statements, such as" if len(statements) > 1 else "One statement"
-        rows = [f"\n     {statement.when}: {_said(statement)}" for statement in statements[-_EXAMPLES:]]
+        rows = [f"\n     {statement.when}: {said(statement)}" for statement in statements[-_EXAMPLES:]]
         story.steps.append(f"{count}:{''.join(rows)}")
     story.steps.append(_ignoring(known))
     cited = [*matrix.sources_of(rule), *(source for statement in statements for source in statement.sources)]
@@ -73,7 +73,7 @@ def _ignoring(rule: registry.Rule) -> str:
     return f"To ignore it: torchlock {rule.by[0]} --ignore {rule.id}"
 
 
-def _said(statement: Statement) -> str:
+def said(statement: Statement) -> str:
     """A statement in words: ``needs torch==2.8.0``, ``does not load``, …"""
     parts = [statement.does_not_load] if statement.never else []
     for verb, dependencies in (

@@ -8,6 +8,7 @@ from torchlock.jobs.cell_bases import with_bases
 from torchlock.jobs.cells import cells_of
 from torchlock.jobs.lock_asked import Asked, Locked, LockedFile
 from torchlock.jobs.lock_cell import Common, completed, open_cell
+from torchlock.jobs.lock_changes import refuse_lost
 from torchlock.jobs.lock_files import LockFile, with_fields
 from torchlock.jobs.lock_inputs import existing_lock, inputs_of
 from torchlock.jobs.lock_rendering import rendered_one, with_kept_parts
@@ -82,6 +83,7 @@ def _locked_one(arguments: argparse.Namespace, common: Common, console: Listener
     refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
     warn(arguments, result, console)
     rendered = rendered_one(result, arguments, inputs, sources, system, common.matrix)
+    refuse_lost(result.moves, arguments, existing)
     return Locked((LockedFile(arguments, with_kept_parts(rendered, arguments, existing.text), existing),))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.errors import InputError
 from torchlock.jobs.lock_upgrades import allowed_by
 from torchlock.lock.changes import changes_between
 from torchlock.report.changes_text import MOST, table
@@ -66,6 +67,30 @@ class LockChanges:
             most = None if arguments.verbose else MOST
             for line in table(self.found, allowed_by(arguments), most=most):
                 console.line(line)
+
+
+def refuse_lost(moves: Iterable[Move], arguments: argparse.Namespace, existing: ExistingLock) -> None:
+    """Refuse to replace a pin by another release because the data do not have the pinned one.
+
+    Not with --upgrade, which keeps no pin, nor for a package of -P; --check has an answer of its own.
+
+    Raises:
+        InputError: a pinned release is newer than the catalogue, and no index was asked for it.
+    """
+    if existing.pin_set is None or arguments.check or arguments.upgrade:
+        return
+    pins = existing.pin_set.by_name
+    moved = [each for each in moves if each.kind == "unasked" and each.name in pins]
+    may_move = allowed_by(arguments) if moved else ()
+    lost = dict.fromkeys(f"{each.name} {each.old}" for each in moved if each.name not in may_move)
+    if lost:
+        from torchlock.lock.moves import listed
+
+        raise InputError(
+            f"the data do not have {listed([*lost])}, and no index was asked; the lock was left as it is",
+            path=arguments.output,
+            hint="run without --offline, where the index can be reached; or use --upgrade, which keeps no pin",
+        )
 
 
 def heading(changes: Sequence[PinChange], path: str, *, written: bool) -> str:

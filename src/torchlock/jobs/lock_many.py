@@ -11,6 +11,7 @@ from torchlock.jobs.gathered import Gathering, say_gathered
 from torchlock.jobs.left_out import LeftOut, of_conflict, print_left_out
 from torchlock.jobs.lock_asked import Locked, LockedFile
 from torchlock.jobs.lock_cell import Common, completed, open_cell
+from torchlock.jobs.lock_changes import refuse_lost
 from torchlock.jobs.lock_files import LockFile, separating_field, with_another_field
 from torchlock.jobs.lock_inputs import existing_lock, is_pylock
 from torchlock.jobs.lock_rendering import Rendered, command_of, page_lines, render_one, with_kept_parts
@@ -196,6 +197,8 @@ class _Many:
         texts = [(file, self._rendered(file, members)) for file, members in by_file if members]
         self._refuse_unknown(solved)
         files = []
+        for file, rendered in texts:
+            refuse_lost(rendered.moves, file.arguments, self._existing[file.cells[0]])
         for file, rendered in texts:
             existing = self._existing[file.cells[0]]
             kept = with_kept_parts(rendered, file.arguments, existing.text)

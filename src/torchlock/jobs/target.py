@@ -31,6 +31,8 @@ _MEANT = {
     **dict.fromkeys(("mps", "metal", "apple", "none", "nogpu"), "cpu"),
     **dict.fromkeys(("intel", "oneapi", "sycl", "arc"), "xpu"),
 }
+# The first CUDA that torch was built for. A label of an older one is a major version alone: cu12 is not CUDA 1.2.
+_FIRST_CUDA = (6,)
 # The longest version of a C library or of macOS, as text.
 _LONGEST = 7
 
@@ -71,7 +73,7 @@ def accelerator_of(name: str, platform: Platform | None) -> str:
     if name in ("pypi", "auto"):
         return name
     label = parse_label(name)
-    if label is None or not label.is_of_index or (label.kind == "cuda" and not label.version):
+    if label is None or not label.is_of_index or (label.kind == "cuda" and label.version < _FIRST_CUDA):
         hint = "use pypi (the builds of the public index), auto, cpu, cu128, rocm6.4, xpu or the like"
         said = f"--accelerator: {shortened(name)!r} is not a build of the PyTorch index"
         raise InputError(f"{said}{_near_build(name)}", hint=hint)
