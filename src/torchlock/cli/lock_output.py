@@ -46,7 +46,7 @@ _TRANSIENT = {
 }
 _TRANSIENT_WITH_VALUE = {
     *("-P", "--upgrade-package", "--upgrade-group"),
-    *("--color", "--cache-dir", "--deadline", "--wheelhouse"),
+    *("--color", "--cache-dir", "--deadline", "--wheelhouse", "--keyring-provider"),
 }
 
 
