@@ -290,3 +290,50 @@ def test_a_build_whose_setuptools_does_not_load(minor: int, said: str) -> None:
     finding = judged(ISOLATED.format(minor))[0]
     assert finding.rule == "TL524"
     assert said in finding.message
+
+
+BLAS = """\
+LibMambaUnsatisfiableError: Encountered problems while solving:
+  - package torchaudio-2.5.1-py312_cu118 requires pytorch 2.5.1, but none of the providers can be installed
+
+The following packages are incompatible
+├─ blas ==1.0 openblas is requested and can be installed;
+├─ pytorch-cuda ==11.8 h7e8668a_6 is requested and can be installed;
+└─ torchaudio ==2.5.1 py312_cu118 is not installable because it requires
+   └─ pytorch ==2.5.1 * but there are no viable options
+      ├─ pytorch 2.5.1 would require
+      │  └─ blas =* mkl, which conflicts with any installable versions previously reported;
+      └─ pytorch 2.5.1 would require
+         └─ pytorch-cuda >=12.1,<12.2 *, which conflicts with any installable versions previously reported.
+"""
+SPECIFICATIONS = """\
+$ conda install pytorch=1.10.0 torchvision torchaudio=0.9.0 cudatoolkit=11.1 -c pytorch
+UnsatisfiableError: The following specifications were found to be incompatible with each other:
+
+Package pytorch conflicts for:
+torchaudio=0.9.0 -> pytorch==1.9.0
+pytorch=1.10.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "message", "fix"),
+    [
+        (BLAS, "needs blas =* mkl, and blas 1.0 openblas is asked for", "blas without the build openblas"),
+        (BLAS.replace("blas", "mkl"), "needs mkl =* mkl", "mkl without the build openmkl"),
+        (
+            BLAS.replace("├─ blas ==1.0 openblas is requested", "├─ x ==1 y is requested"),
+            "requires pytorch 2.5",
+            "",
+        ),
+        (SPECIFICATIONS, "torchaudio 0.9.0 and torch 1.10.0 exclude", "pytorch==1.10.0, torchaudio==0.10.0"),
+    ],
+)
+def test_what_conda_could_not_install_together(log: str, message: str, fix: str) -> None:
+    """NJU-RL/SICQL issue 1; wenet-e2e/wenet issue 789."""
+    finding = judged(log)[0]
+    assert finding.rule == "TL527"
+    assert message in finding.message
+    assert finding.remedy is not None
+    assert fix in finding.remedy.summary
+    assert not finding.remedy.commands
