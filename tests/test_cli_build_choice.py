@@ -217,7 +217,7 @@ def test_public_builds_without_code_for_the_gpu_are_left_out() -> None:
 
 def test_public_builds_and_a_gpu_of_another_maker(capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "torch", "--gpu", "RX 7900 XTX", *LINUX, code=1)
-    assert "is not made for AMD GPUs" in said
+    assert "does not support AMD GPUs" in said
     assert "hint: --accelerator auto chooses among the builds of the PyTorch index for this GPU" in said
 
 

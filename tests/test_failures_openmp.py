@@ -69,7 +69,7 @@ def test_one_runtime_under_two_names_in_one_folder(ground: Ground) -> None:
 
 @pytest.mark.parametrize("package", ["sklearn", "lightgbm", "xgboost"])
 def test_a_package_with_a_copy_of_its_own(package: str, ground: Ground) -> None:
-    """A link in place of the other copy leaves one runtime."""
+    """A link instead of the other copy leaves one runtime."""
     site = with_torch(ground)
     install(site.path, package, "1.5.0", {f"{package}/.dylibs/libomp.dylib": dylib("@rpath/libomp.dylib")})
     done = ground.check(site, log=ERROR_15, root=True)

@@ -123,7 +123,7 @@ def test_graphics_for_which_no_build_is_made_do_not_count(machine: FakeMachine) 
     machine.node(1, 100306)
     found = read_machine()
     assert (found.gpus, found.unclear) == ((), None)
-    assert found.passed_over == ("gfx1036 (no build is made for it)",)
+    assert found.passed_over == ("gfx1036 (no build supports it)",)
 
 
 def test_graphics_for_which_a_build_is_made_count_alone(machine: FakeMachine) -> None:
@@ -188,7 +188,7 @@ def test_old_graphics_of_intel_do_not_count(machine: FakeMachine) -> None:
     machine.adapter("0000:00:02.0", "8086", "3e92")
     found = read_machine()
     assert (found.gpus, found.unclear) == ((), None)
-    assert found.passed_over == ("Intel graphics (8086:3e92) (no build is made for it)",)
+    assert found.passed_over == ("Intel graphics (8086:3e92) (no build supports it)",)
 
 
 def test_graphics_of_intel_do_not_count_beside_nvidia(machine: FakeMachine) -> None:
@@ -199,7 +199,7 @@ def test_graphics_of_intel_do_not_count_beside_nvidia(machine: FakeMachine) -> N
 
 def test_an_unknown_card_of_intel_is_unclear(machine: FakeMachine) -> None:
     machine.adapter("0000:03:00.0", "8086", "ffff")
-    assert "it is not known whether a build is made for it" in str(read_machine().unclear)
+    assert "it is not known whether a build supports it" in str(read_machine().unclear)
 
 
 def test_cards_of_two_makers_both_count(machine: FakeMachine) -> None:

@@ -144,7 +144,7 @@ def test_a_library_that_a_machine_may_have_is_named() -> None:
     [
         (("torchvision", "0.22.0", "cpu", "2.8.0", "cpu"), "linux-aarch64", "its C++ operators are compiled"),
         (("torchcodec", "0.3.0", "cpu", "2.9.0", "cpu"), "macos-arm64", "compiled against that series"),
-        (("torchaudio", "0.8.1", "cpu", "1.9.0", "cpu"), "windows-amd64", "it is made for that series of torch"),
+        (("torchaudio", "0.8.1", "cpu", "1.9.0", "cpu"), "windows-amd64", "it is built for that series of torch"),
     ],
 )
 def test_a_rule_does_not_overrule_wheels_that_miss_nothing(

@@ -64,7 +64,7 @@ def test_the_commands_of_the_readme_run_in_their_order(project: Path, capsys: py
         words = shlex.split(command)[1:]
         offline = ["--offline"] if words[0] in ("lock", "upgrade", "explain") else []
         assert main([*words, *offline]) == expected, command
-    assert "torch==2.14.1 in place of torch==2.15.0" in capsys.readouterr().err
+    assert "torch==2.14.1 instead of torch==2.15.0" in capsys.readouterr().err
 
 
 def test_the_message_shown_is_the_message_given(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Libraries of conda, of Homebrew or of the machine: whether they load, and how to get them once more."""
+"""Libraries of conda, of Homebrew or of the machine: whether they load, and how to get them again."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def opened(context: CheckContext, package: str, path: str, process: LoaderProces
 
 
 def once_more(context: CheckContext, name: str, path: str, *others: str) -> Remedy | None:
-    """Write a library once more, with what it needs, by the manager that it came from; None if that is not known.
+    """Write a library again, with what it needs, by the manager that it came from; None if that is not known.
 
     ``others`` are the packages of conda-forge with what it needs.
     """
     prefix = context.environment.interpreter.prefix if context.environment.conda else ""
     brewed = _HOMEBREW.search(path) if context.operating_system == "macos" else None
     if brewed is not None and not (prefix and path.startswith(prefix + os.sep)):
-        words = f"Install {name} of Homebrew once more: what it needs was updated or removed after it."
+        words = f"Install {name} of Homebrew again: what it needs was updated or removed after it."
         return Remedy(words, commands=(Command("system", f"brew reinstall {brewed['formula'] or name.lower()}"),))
     if not context.environment.conda:
         return None
-    words = f"Install {name} once more with what it needs, all of one channel."
+    words = f"Install {name} again with what it needs, all of one channel."
     commands = conda_install(context, "-c conda-forge", "--force-reinstall", name.lower(), *others)
     return Remedy(words, commands=commands)

@@ -28,11 +28,11 @@ _BUILD = {
 
 
 _ON_NIXOS = (
-    "Let wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
+    "Make wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
     "that they need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
 )
 _ON_GUIX = (
-    "Let wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
+    "Make wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
     "--emulate-fhs with gcc-toolchain; or start it with LD_LIBRARY_PATH of the lib folder of gcc-toolchain."
 )
 _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"

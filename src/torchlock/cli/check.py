@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Console
     from torchlock.inspect.probe import Step
 
-# What a report names in place of a folder.
+# What a report names instead of a folder.
 _ALONE = "the log alone (nothing of this machine was looked at)"
 
 

@@ -160,7 +160,7 @@ def _refuse_names(locks: Sequence[LockFile], order: Order) -> None:
         if other != lock.path:
             raise InputError(
                 f"{other} and {lock.path} have the same name, and the folder gets a copy of each",
-                hint="fetch each of them into a folder of its own",
+                hint="fetch each of them into a separate folder",
             )
     _refuse_folder(Path(order.folder), "name another folder with -o")
 

@@ -236,7 +236,7 @@ def _check_names(founds: Sequence[Found]) -> None:
             raise InputError(
                 f"{found.wanted.filename} has two different contents in these locks, and a folder has one file of "
                 "a name",
-                hint="fetch each lock, or each target of it, into a folder of its own",
+                hint="fetch each lock, or each target of it, into a separate folder",
             )
 
 

@@ -2,7 +2,7 @@
 
 A bundle is a zip file with ``manifest.json`` and the tables. It holds JSON alone; nothing of it is ever run. It is
 taken only with the digest that its reader states, and only by the torchlock, and beside the bundled data, that it
-was made for.
+was built for.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ def _check_origin(manifest: dict[str, Any], source: str) -> None:
     if made_by != __version__:
         raise InputError(
             f"{source} was made by torchlock {made_by}, and this is torchlock {__version__}",
-            hint="take a bundle for this release, or run torchlock data update",
+            hint="use a bundle for this release, or run torchlock data update",
         )
     if manifest["bundled"]["digest"] != digest_of(tables.ROOT):
         raise InputError(
             f"{source} was made for other bundled data (of {manifest['bundled']['date']})",
-            hint="take a bundle for this release, or run torchlock data update",
+            hint="use a bundle for this release, or run torchlock data update",
         )
 
 

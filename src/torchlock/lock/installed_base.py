@@ -174,7 +174,7 @@ class KeptSource(DelegatingSource):
                 name,
                 f"no {name} on an index is built for the torch{what} that {self._base.vendor} built for "
                 f"{self._base.title}",
-                hint=f"build {name} from source against that torch (--no-build-isolation), or take it from "
+                hint=f"build {name} from source against that torch (--no-build-isolation), or get it from "
                 f"{self._base.vendor}",
             )
         return self.source.releases(name)

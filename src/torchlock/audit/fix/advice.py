@@ -116,7 +116,7 @@ def _of_codec(context: AuditContext, demands: list[Demand]) -> Remedy | None:
     final = list(bits(fitting & ~package.prereleases & ~package.yanked))[-_SHOWN:]
     if not final:
         return Remedy(
-            f"No release of {codec.name} works with torch {_version(context, torch)}: take another torch."
+            f"No release of {codec.name} works with torch {_version(context, torch)}: use another torch."
         )
     versions = listed([package.versions[index] for index in final], "or")
     return Remedy(

@@ -135,7 +135,7 @@ def rewritten(written: str, new: str, style: str) -> str:
 def _step(entry: Entry, new: str) -> str:
     """One change in words: what to write, and whether it goes back across a major version."""
     was = readable_specifier(entry.specifier) if entry.specifier else ""
-    text = f"{entry.name}{new} in place of {entry.name}{was}"
+    text = f"{entry.name}{new} instead of {entry.name}{was}"
     before, after = re.search(r"(?<!\d)(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
     if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):
         if int(after[1]) < int(before[1]):

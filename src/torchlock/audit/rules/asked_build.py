@@ -192,9 +192,9 @@ def _naming(context: AuditContext, demand: Demand, label: str, version: str) -> 
         return f"Select the {label} build in conda (cpuonly, pytorch-cuda=VERSION, or a build string), or {how}."
     page, pin = naming_page(document, label, name), f"{name}=={version}+{label}"
     if demand.entry.url is not None:
-        return f"Write {pin} in place of the address. {page}"
+        return f"Write {pin} instead of the address. {page}"
     if BY_KIND[document.kind].role == "commands":
-        return f"Install torch and its companions in a command of their own, with --index-url {page_of(label)}"
+        return f"Install torch and its companions in a separate command, with --index-url {page_of(label)}"
     lock = f"torchlock lock -r {document.path} --accelerator {label}"
     free = document.kind == "requirements" and not document.locked and context.offer(demand.entry).only_public
     if not demand.exact:

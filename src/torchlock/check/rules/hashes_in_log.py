@@ -99,6 +99,6 @@ def _damaged(context: CheckContext, asked: Installation, what: str) -> Told:
         "download it with a browser first."
     )
     if later:
-        summary += " If the hash stays wrong, take the nightly build of another day."
+        summary += " If the hash stays wrong, use the nightly build of another day."
     because = "installers refuse a file whose hash is not the one that its index states"
     return Told("TL520", message, Remedy(summary, commands=commands), because)

@@ -47,7 +47,7 @@ def absent(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     module = module if project_of(module) else _of_namespace(log, first, module)
     project = project_of(module)
     if compiled is not None:
-        message = f"the code of the log did not find {module}: {compiled.text}"
+        message = f"the code in the log did not find {module}: {compiled.text}"
         remedy = Remedy(compiled.fix, commands=(Command("shell", compiled.command),))
     elif project and ("." not in module or project_of(module.rpartition(".")[0]) != project):
         message = f"the environment of the log has no module {module}, which the project {project} has"

@@ -233,7 +233,7 @@ def with_wheel(context: CheckContext) -> Remedy:
             context, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform"
         )
     version = context.pins["soundfile"].version.public
-    summary = "Install a soundfile wheel that contains libsndfile in place of this one."
+    summary = "Install a soundfile wheel that contains libsndfile instead of this one."
     wanted = f"=={version}" if _brings(context) else releases
     return Remedy(summary, commands=with_binary(context, "soundfile", wanted))
 

@@ -300,7 +300,7 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
         message = f"{tool} saw no file of {asked.name} at all for this Python and platform"
         summary = (
             f"See for which Pythons and platforms {asked.name} has files, on its page of the index. A Python that "
-            "is newer than all of them is the usual reason: use an earlier one, of 64 bits; else check the name."
+            "is newer than all of them is the usual reason: use an earlier 64-bit one; otherwise check the name."
         )
     else:
         summary = "Check the name, the Python, and which index is asked."

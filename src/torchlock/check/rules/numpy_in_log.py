@@ -107,7 +107,7 @@ def _replaced(context: CheckContext, line: str) -> Finding:
         expected_error=line,
         remedy=Remedy(
             "Restart Python, or the runtime of the notebook, after each change of NumPy; if it fails again, "
-            "install NumPy once more with --force-reinstall."
+            "install NumPy again with --force-reinstall."
         ),
         strength=Strength.RAN,
     )

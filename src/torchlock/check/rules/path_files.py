@@ -95,7 +95,7 @@ def _found(context: CheckContext, path: str, error: str, *, fails: bool) -> Find
             "Python that passes over them: 3.8.19, 3.9.19, 3.10.14, 3.11.8, 3.12.2 or later"
         )
     else:
-        words += ", or write it again in UTF-8; the package that wrote it does so when it is installed once more"
+        words += ", or write it again in UTF-8; the package that wrote it does so when it is installed again"
     return context.finding(
         "TL622",
         severity_of(fails=fails, partly=not fails),

@@ -1,6 +1,6 @@
-"""TL606, TL701, TL704, TL705, TL708: a single module in place of a package of the stack.
+"""TL606, TL701, TL704, TL705, TL708: a single module instead of a package of the stack.
 
-Programs put a module of their own in place of what a later release removed; code that asks for a part of it fails:
+Programs put a module of their own instead of what a later release removed; code that asks for a part of it fails:
 ``No module named 'torchaudio.backend.common'; 'torchaudio.backend' is not a package``. A file torchaudio.py beside
 the program does the same to the whole package.
 """
@@ -73,7 +73,7 @@ def _whole(context: CheckContext, missing: MissingName) -> Finding:
     return context.finding(
         "TL606",
         severity_of(fails=False),
-        f"Python imported a single module {package} in place of the package",
+        f"Python imported a single module {package} instead of the package",
         package,
         because=f"the package {package} has {missing.name}, and Python says that this {package} is not a package",
         expected_error=missing.text,

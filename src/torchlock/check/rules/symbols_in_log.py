@@ -70,8 +70,8 @@ def of_other_releases(context: CheckContext, log: Log, found: Sequence[Finding])
     yield context.finding(
         "TL611",
         "warning",
-        f"{first.library or 'a library'} of the log uses {meaning.what}, and {context.named('torch')} is installed"
-        f"{', so the process of the log loaded another torch' if lacks is False else ''}",
+        f"{first.library or 'a library'} in the log uses {meaning.what}, and {context.named('torch')} is installed"
+        f"{', so the process in the log loaded another torch' if lacks is False else ''}",
         "torch",
         because=meaning.because,
         expected_error=first.text,

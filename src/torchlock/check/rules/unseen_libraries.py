@@ -121,10 +121,10 @@ def is_changed(context: CheckContext, path: str) -> bool:
 
 
 def of_changed_file(context: CheckContext, lost: NotExamined) -> tuple[str, Remedy]:
-    """The reason and the remedy if a file that somebody put in place of one of torch needs a library."""
+    """The reason and the remedy if a file that somebody put instead of one of torch needs a library."""
     by = os.path.basename(lost.wanted_by)
     torch = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
-    because = f"{by} is not the file of {torch}: another was put in its place, which needs {lost.name}"
+    because = f"{by} is not the file of {torch}: another file replaced it, which needs {lost.name}"
     program = "the HIP SDK of AMD" if _OF_AMD.match(lost.name) else "the program"
     summary = (
         f"Install {program} that has {lost.name}, and put its folder of DLLs on the PATH; or install torch again, "

@@ -76,5 +76,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         dest="extra_index_urls",
         help="another index, which is asked first (repeatable)",
     )
-    add("--offline", action="store_true", help="never use the network: take files of this machine")
+    add("--offline", action="store_true", help="never use the network: use only files of this machine")
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
