@@ -131,7 +131,7 @@ def test_a_driver_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str])
 def test_a_gpu_that_does_not_answer_is_refused(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.adapter("0000:01:00.0", "10de", "2204")
     said = refused(capsys, "torch", "--accelerator", "auto", *HERE, code=2)
-    assert "an NVIDIA GPU (10de:2204) is there, and no NVIDIA driver answers" in said
+    assert "an NVIDIA GPU (10de:2204) is present, but no driver answers" in said
     assert "--gpu none" in said and "cuda-driver=" in said
 
 

@@ -302,7 +302,7 @@ FAILURES = {
         7,
         "conda takes torch 2.0.0 from conda-forge, and torchaudio 2.0.1 from the channel pytorch",
         None,
-        "List the channel pytorch in front of conda-forge",
+        "List the channel pytorch before conda-forge",
         "channels:\n  - pytorch\n  - conda-forge\ndependencies:\n  - python=3.10\n  - pytorch=2.0.0\n"
         "  - torchaudio=2.0.1\n  - ffmpeg>5\n",
     ),

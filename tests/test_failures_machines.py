@@ -273,7 +273,7 @@ def msys2(ground: Ground, module: str, *libraries: str) -> Site:
 def test_a_soundfile_of_a_wheel_in_msys2(platform: str, ground: Ground) -> None:
     done = ground.check(msys2(ground, MODULE, "libsndfile-1.dll"), log=NOT_FOUND, platform=platform)
     assert done.first.rule == "TL301"
-    assert "does not find that of MSYS2: it looks for sndfile.dll and libsndfile.dll" in done.first.message
+    assert "does not find the library of MSYS2: it looks for sndfile.dll and libsndfile.dll" in done.first.message
     assert done.command == "pacman -S mingw-w64-x86_64-python-soundfile mingw-w64-x86_64-libsndfile"
 
 

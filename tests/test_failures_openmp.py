@@ -35,7 +35,7 @@ def test_a_package_that_leads_to_the_runtime_of_homebrew(needed: str, ground: Gr
     done = ground.check(site, log=CRASH, root=True)
     assert done.first.rule == "TL613"
     assert f"{BREW}/libomp.dylib" in done.first.message
-    assert done.first.remedy.startswith("Let torch and the packages that load the other copy use one")
+    assert done.first.remedy.startswith("Make torch and the packages that load the other copy use one")
     assert not done.first.says
 
 

@@ -279,7 +279,7 @@ def test_an_embedded_python_that_does_not_search_its_packages(ground: Ground, li
     silent(ground.check(site))
     done = ground.check(site, log="ModuleNotFoundError: No module named 'torch'\n")
     assert (done.first.rule, done.first.severity) == ("TL615", "error")
-    assert "python311._pth does not lead to Lib" in done.first.message
+    assert "python311._pth does not list Lib" in done.first.message
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_card_without_a_driver_is_unclear(machine: FakeMachine) -> None:
     machine.adapter("0000:01:00.0", "10de", "2204", "0x030200")
     found = read_machine()
     assert found.gpus == ()
-    assert str(found.unclear) == "an NVIDIA GPU (10de:2204) is there, and no NVIDIA driver answers"
+    assert str(found.unclear) == "an NVIDIA GPU (10de:2204) is present, but no driver answers"
 
 
 def test_a_driver_that_does_not_answer_is_unclear(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_a_driver_without_a_device_is_unclear(machine: FakeMachine) -> None:
     write(machine.folder / "version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat\n")
     found = read_machine()
     assert found.driver == "535.104.05"
-    assert "the NVIDIA driver 535.104.05 is there, and no GPU" in str(found.unclear)
+    assert "the NVIDIA driver 535.104.05 is installed, but no GPU" in str(found.unclear)
 
 
 # AMD.
@@ -138,7 +138,7 @@ def test_an_old_card_counts_though_no_build_serves_it(machine: FakeMachine) -> N
 
 def test_a_card_that_the_kernel_does_not_list_is_unclear(machine: FakeMachine) -> None:
     machine.adapter("0000:03:00.0", "1002", "744c")
-    said = "an AMD GPU (1002:744c) is there, and the kernel lists no AMD GPU for computing (kfd)"
+    said = "an AMD GPU (1002:744c) is present, but the kernel lists no AMD GPU for computing (kfd)"
     assert str(read_machine().unclear) == said
 
 

@@ -212,7 +212,7 @@ def test_colab_keeps_its_numpy(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_another_build_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert lock("torch==2.8.0+cu126", *BESIDE) == 2
-    assert f"the build is that of base image {IMAGE}, which has torch 2.8.0+cu128" in capsys.readouterr().err
+    assert f"the lock uses the build of base image {IMAGE}, which has torch 2.8.0+cu128" in capsys.readouterr().err
     assert lock("soundfile", *BESIDE, "--accelerator", "cu126") == 2
     assert f"--accelerator cu126 contradicts base image {IMAGE}" in capsys.readouterr().err
     assert lock("soundfile", *BESIDE, "--accelerator", "cu128") == 0

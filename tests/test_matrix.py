@@ -333,8 +333,8 @@ def test_json_and_csv_have_the_promised_keys(capsys: pytest.CaptureFixture[str])
         (["--accelerator", "auto"], "does not examine this machine"),
         (["--accelerator", "cu999x"], "not a build"),
         (["--gpu", "Voodoo 2"], "unknown GPU"),
-        (["--gpu", "host"], "one GPU that is named"),
-        (["--gpu", "sm_80,sm_90"], "one GPU that is named"),
+        (["--gpu", "host"], "the name of one GPU"),
+        (["--gpu", "sm_80,sm_90"], "the name of one GPU"),
         (["--driver", "new"], "not the version of a driver"),
     ],
 )

@@ -27,7 +27,7 @@ def replace_library(context: CheckContext, path: str, kind: str) -> Remedy:
     if package := _of_conda(context, path):
         words = f"Install {package} again with conda, whose record has this file."
         return Remedy(words, commands=conda_install(context, "--force-reinstall", package))
-    return Remedy(f"Install again what contains {path}: it is of the system, and of no package of Python.")
+    return Remedy(f"Install the system package that contains {path} again: no Python package contains it.")
 
 
 def _target(path: str) -> str:

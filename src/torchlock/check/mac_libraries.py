@@ -139,7 +139,7 @@ def reach(context: CheckContext, off_path: OffPath, library: str, needs: str) ->
     folder = off_path.folder
     if context.search_path is not None and context.search_path.is_apples:
         text = (
-            f"macOS removes DYLD_* variables when Apple's own Python starts, so nothing leads it to {folder.name}"
+            f"macOS removes DYLD_* variables when Apple's own Python starts, so dyld does not search {folder.name}"
         )
         return Remedy(
             f"Create the environment with another Python, such as Homebrew's: {text}.",
@@ -155,7 +155,7 @@ def reach(context: CheckContext, off_path: OffPath, library: str, needs: str) ->
     remedy = install_library(context, library, needs)
     link = f"{off_path.file} of {folder.name} linked into the lib folder of this environment"
     return Remedy(
-        f"{remedy.summary.rstrip('.')} in this environment; or use what is there: {line}, or {link}.",
+        f"{remedy.summary.rstrip('.')} in this environment; or use the installed one: {line}, or {link}.",
         commands=(*remedy.commands, variable),
     )
 

@@ -68,7 +68,7 @@ REFUSALS = {
     ),
     1450: Refusal(
         "Windows has no resources left for it",
-        "the library is there and complete",
+        "the library exists and is complete",
         "Close programs, enlarge the paging file, and restart Windows.",
         of_machine=True,
     ),

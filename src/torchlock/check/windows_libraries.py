@@ -189,5 +189,5 @@ def install_ffmpeg(context: CheckContext, needs: str, majors: Sequence[int]) -> 
         commands = (each._replace(line=f"{each.line} && {line}") for each in add(context, "torchcodec", "==0.9.1"))
         summary = f"Install {later}, and FFmpeg {major} as a shared build ({static}); start a new terminal."
         return Remedy(summary, commands=tuple(commands))
-    summary = f"Install FFmpeg {major} as a shared build ({static}), and lead Python to its DLLs"
+    summary = f"Install FFmpeg {major} as a shared build ({static}), and make Python find its DLLs"
     return Remedy(f"{summary}: {BY_HAND}.", commands=(Command("system", line),))

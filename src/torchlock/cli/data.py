@@ -50,7 +50,7 @@ def _check_usage(arguments: argparse.Namespace) -> None:
     for name, action in _ONLY.items():
         if getattr(arguments, name) and arguments.action != action:
             option = {"bundle": "--from", "file": "FILE"}.get(name, f"--{name.replace('_', '-')}")
-            raise InputError(f"{option} is about data {action}, not about data {arguments.action}")
+            raise InputError(f"{option} belongs to data {action}, not to data {arguments.action}")
     if bool(arguments.bundle) != bool(arguments.sha256):
         raise InputError(
             "--from and --sha256 belong together",

@@ -169,7 +169,7 @@ def _set_build(arguments: argparse.Namespace, base: Base) -> None:
         built = f"built by {base.vendor}" if base.vendor else f"of the build {base.build or '(unknown)'}"
         raise InputError(
             f"--accelerator {arguments.accelerator} contradicts {base.title}, which has {torch}, {built}",
-            hint="leave --accelerator out: the torch that is there stays",
+            hint="leave --accelerator out: the installed torch stays",
         )
     if base.build and not base.vendor and not _is_macos(arguments.platform):
         arguments.accelerator = base.build

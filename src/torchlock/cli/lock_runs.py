@@ -150,7 +150,7 @@ class Runs:
         except InputError as error:
             if base is not None and base.build == target.accelerator:
                 kept = ", ".join(map(str, base.family))
-                error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
+                error.hint = f"the lock uses the build of {base.title}, which has {kept}; they are not replaced"
             raise
 
 

@@ -251,7 +251,7 @@ def _check_space(founds: Sequence[Found], folder: Path, parts: Path) -> None:
         needed = sum(found.wanted.size or 0 for found in founds) - there
         free = shutil.disk_usage(folder).free
         if needed > free:
-            said = f"has not enough space: {megabytes(needed)} are needed, and {megabytes(free)} are free"
+            said = f"does not have enough space: {megabytes(needed)} are needed, and {megabytes(free)} are free"
             raise InputError(said, path=str(folder), hint="name a folder on another disk with -o")
 
 
@@ -267,7 +267,7 @@ def _parts(folder: Path) -> Iterator[Path]:
         parts.mkdir(parents=True, exist_ok=True)
         with (parts / "lock").open("a") as file:
             if not _locked(file):
-                raise InputError("another run of torchlock fetches into this folder", path=str(folder))
+                raise InputError("another torchlock process is fetching into this folder", path=str(folder))
             yield parts
             (parts / "lock").unlink(missing_ok=True)
     except OSError as error:

@@ -130,7 +130,7 @@ def _of_requirements(document: Document, notes: list[str]) -> Iterator[LockedPac
     if bare:
         names = ", ".join(entry.name or entry.text for entry in bare[:5]) + (", …" if len(bare) > 5 else "")
         raise InputError(
-            f"{names}: no hash is there that proves a file",
+            f"{names}: no hash identifies a file",
             path=bare[0].path,
             line=bare[0].place.line,
             hint="torchlock lock writes hashes; so do uv pip compile --generate-hashes and pip-compile",

@@ -70,7 +70,7 @@ def install(folder: Path, content: bytes, sha256: str, source: str) -> Overlay:
             _check_origin(manifest, source)
             read = {table: _member(archive, table, size) for table, (_, size) in found.files.items()}
     except damaged as error:
-        raise InputError(f"{source} is no bundle of torchlock data") from error
+        raise InputError(f"{source} is not a bundle of torchlock data") from error
     for table, (digest, _) in found.files.items():
         if hashlib.sha256(read[table]).hexdigest() != digest:
             raise InputError(f"{source}: {table} is not what the manifest of the bundle says")

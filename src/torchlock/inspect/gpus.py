@@ -101,14 +101,14 @@ def read_machine(ask: Callable[[], Driver | Unknown | None] = driver) -> Machine
 def _nvidia(adapters: list[Adapter], found: Driver | Unknown | None) -> tuple[str, _Found]:
     """The version of the driver, and the GPUs that it names."""
     if isinstance(found, Unknown):
-        return "", _Found(unclear=f"an NVIDIA driver is there and does not answer: {found.because}")
+        return "", _Found(unclear=f"an NVIDIA driver is installed but does not answer: {found.because}")
     if isinstance(found, Driver):
         gpus = tuple((named_gpu(name, f"sm_{each.replace('.', '')}"), False) for name, each in found.devices)
-        said = f"the NVIDIA driver {found.version} is there, and no GPU could be asked for its name"
+        said = f"the NVIDIA driver {found.version} is installed, but no GPU reports its name"
         return found.version, _Found(gpus, "" if gpus else said)
     for adapter in adapters:
         if adapter.vendor == _NVIDIA:
-            return "", _Found(unclear=f"{_named(adapter, 'an NVIDIA GPU')} is there, and no NVIDIA driver answers")
+            return "", _Found(unclear=f"{_named(adapter, 'an NVIDIA GPU')} is present, but no driver answers")
     return "", _Found()
 
 
@@ -141,7 +141,7 @@ def _by_names(adapters: list[Adapter]) -> _Found:
         elif re.fullmatch(r"AMD Radeon\(?(TM)?\)? (Vega \d+ )?Graphics", adapter.name):
             passed_over.append(f"{adapter.name} (no build supports it)")
         else:
-            said = "is there, and the kernel lists no AMD GPU for computing (kfd)"
+            said = "is present, but the kernel lists no AMD GPU for computing (kfd)"
             return _Found(unclear=f"{_named(adapter, 'an AMD GPU')} {said}")
     return _Found(tuple(gpus), passed_over=tuple(passed_over))
 
@@ -189,7 +189,7 @@ def _intel(adapters: list[Adapter]) -> _Found:
             passed_over.append(f"{_named(adapter, 'Intel graphics')} (no build supports it)")
         else:
             unclear = (
-                f"{_named(adapter, 'an Intel GPU')} is there, and it is not known whether a build supports it"
+                f"{_named(adapter, 'an Intel GPU')} is present, but it is not known whether a build supports it"
             )
     if not gpus and os.path.exists(_WSL_GPU):
         gpus = [(gpu, False) for gpu in _of_programs()]

@@ -139,7 +139,7 @@ def _step(entry: Entry, new: str) -> str:
     before, after = re.search(r"(?<!\d)(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
     if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):
         if int(after[1]) < int(before[1]):
-            text += " (a step back across a major version)"
+            text += " (an older major version)"
         elif after[1] == before[1] == "0" and int(after[2]) < int(before[2]) - 4:
-            text += " (a long step back)"
+            text += " (a much older release)"
     return text

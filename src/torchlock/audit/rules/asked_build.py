@@ -212,7 +212,7 @@ def _coincidence(context: AuditContext, demand: Demand, taken: Mapping[str | Unk
     builds = [describe_build(build) for build in taken if isinstance(build, str)]
     message = (
         f"{asked(demand)} comes from the public index, where the newest of these releases is {_words_of(builds)} "
-        f"({as_of(max(context.known.date, context.known.builds.date))}); that of a later release may differ"
+        f"({as_of(max(context.known.date, context.known.builds.date))}); the build of a later release may differ"
     )
     return context.finding("TL217", "note", message, [demand])
 

@@ -172,7 +172,5 @@ def _mixture(context: AuditContext, torch: Demand, audio: Demand, channel: str, 
     )
     sources = [*sources, "torchaudio-feedstock"]
     finding = context.finding("TL203", "warning", message, [audio, torch], because=_PREFERS, sources=sources)
-    finding.remedy = Remedy(
-        f"List the channel pytorch in front of {channel}, or write pytorch:: in front of both."
-    )
+    finding.remedy = Remedy(f"List the channel pytorch before {channel}, or write pytorch:: before both names.")
     return finding

@@ -56,7 +56,7 @@ def _of_formula(context: CheckContext, package: str, found: re.Match[str]) -> Re
     formula, search = found["formula"], context.search_path
     if search is not None and files.is_folder(Root(search.root).real(found["folder"])):
         return linked_again(context, package, why=f"the {formula} that Homebrew has now is another release")
-    summary = f"Install {formula} of Homebrew, to whose folder it leads; or a later release of {package}."
+    summary = f"Install {formula} with Homebrew: the path is in its folder. Or use a later release of {package}."
     return Remedy(summary, commands=(Command("system", f"brew install {formula}"),))
 
 

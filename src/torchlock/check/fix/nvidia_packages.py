@@ -51,7 +51,7 @@ def of_library(context: CheckContext, finding: Finding) -> Remedy | None:
         return found
     if name := next((each for each in names if each in required(context)), ""):
         again = reinstall(context, name, required(context)[name])
-        return Remedy(f"Install {name} again: its record is there, and the library is not.", commands=again)
+        return Remedy(f"Install {name} again: its record exists, but the library is missing.", commands=again)
     return None
 
 

@@ -92,7 +92,7 @@ def _parts(finding: Finding) -> tuple[Finding, ...]:
 def _why(user: str, name: str) -> str:
     """The reason: ``@rpath`` stands for the folders of LC_RPATH, any other name for one place."""
     if name.startswith("@rpath/"):
-        return f"no LC_RPATH of {user} leads to a folder with {os.path.basename(name)}"
+        return f"no LC_RPATH of {user} names a folder with {os.path.basename(name)}"
     return f"{user} names one place for it, and the process in the log had no such library there"
 
 

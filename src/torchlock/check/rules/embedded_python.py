@@ -37,7 +37,7 @@ def not_searched(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     yield context.finding(
         "TL615",
         "error",
-        f"{name} does not lead to {os.path.basename(os.path.dirname(site))}{os.sep}{os.path.basename(site)}: this "
+        f"{name} does not list {os.path.basename(os.path.dirname(site))}{os.sep}{os.path.basename(site)}: this "
         f"Python does not find {module}, which is installed there",
         module,
         path=path,

@@ -95,7 +95,7 @@ def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         "warning",
         f"the installation of the log left {match['have']} beside {user} {match['version']}, which declares "
         f"{needed}",
-        because="pip installs what it was asked for, and says afterwards which packages lack what they declare",
+        because="pip installs the requested packages, and then lists the packages whose requirements are not met",
         expected_error=first.text,
         remedy=Remedy(
             f"Install {needed} again; or a release of {user} that declares the other one; or install the two in "
@@ -119,8 +119,8 @@ def _of_family(context: CheckContext, match: re.Match[str]) -> Finding | None:
         "warning",
         f"the installation of the log left torch {have} beside {user} {match['version']}, which declares "
         f"{match['needed']}",
-        because="pip installs what it was asked for, and says afterwards which packages lack what they declare; a "
-        "companion loads with the torch that it was built for",
+        because="pip installs the requested packages, and then lists the packages whose requirements are not met; "
+        "a companion loads with the torch that it was built for",
         expected_error=match.string,
         remedy=Remedy(f"{words[0].upper()}{words[1:]}."),
         strength=Strength.RAN,

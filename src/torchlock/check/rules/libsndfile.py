@@ -151,7 +151,7 @@ def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
         off_path = mac_libraries.library_off_path(context, _OF_MACOS)
         found = bool(_searched(context))
         if not found and _system(context) == "macos" and mac_libraries.is_uncertain(context, off_path):
-            return Unknown("it is not known which folders this Python leads dyld to")
+            return Unknown("it is not known which folders this Python makes dyld search")
         return found
     in_prefix = context.environment.conda and bool(_in_conda_prefix(context))
     if in_prefix or (context.root is not None and libsndfile(context.root) is not None):

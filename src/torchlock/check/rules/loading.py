@@ -194,16 +194,16 @@ def _listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-_GONE = "its installation did not end, or another one or somebody removed the file"
+_GONE = "its installation did not finish, or the file was deleted later"
 
 
 def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | None:
     if name == "torch" and (owner := recorded(context, missing.name))[1]:
         if not files.is_file(owner[1]):
-            return f"the record of {owner[0]} has it, and it is not there: {_GONE}"
+            return f"the record of {owner[0]} lists it, but the file is missing: {_GONE}"
         return f"it is in {os.path.dirname(owner[1])} (of {owner[0]}), where torch does not search"
     if name == "torch" and is_of_torch(missing.name) and not _built_for_one(missing.name):
-        return "every build of torch contains it: the installation did not end, or its file was deleted"
+        return "every build of torch contains it: the installation did not finish, or its file was deleted"
     if _built_for_one(missing.name) and (reason := _built_apart(context, name)):
         return reason
     if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):

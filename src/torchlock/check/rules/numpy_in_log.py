@@ -101,7 +101,7 @@ def _replaced(context: CheckContext, line: str) -> Finding:
     return context.finding(
         "TL106",
         "warning",
-        "NumPy loaded modules of two of its own releases: it was replaced while this Python ran, or in part",
+        "NumPy loaded modules of two of its own releases: it was replaced while this Python ran, or only in part",
         "numpy",
         because="a module of NumPy itself fails in the log, and it is built for exactly its own release",
         expected_error=line,

@@ -37,7 +37,7 @@ _REMEDY = Remedy(
     "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
 )
 _REMEDY_OUTSIDE = Remedy(
-    "Let torch and the packages that load the other copy use one: install these packages all with conda, or "
+    "Make torch and the packages that load the other copy use one copy: install these packages all with conda, or "
     "replace the other copy by a link to that of torch."
 )
 

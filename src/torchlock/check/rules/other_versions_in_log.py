@@ -105,8 +105,7 @@ def _remedy(provider: str, name: str, package: str, path: str) -> Remedy:
         )
     if _SYSTEM.match(provider):
         return Remedy(
-            f"Install a later release of what has {name}, or lead the loader to a later copy of it with "
-            "LD_LIBRARY_PATH."
+            f"Install a later release of what has {name}, or put the folder of a later copy into LD_LIBRARY_PATH."
         )
     return Remedy(
         f"Install a later release of what has {provider}, or start Python without {folder} in LD_LIBRARY_PATH."

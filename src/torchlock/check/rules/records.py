@@ -110,7 +110,7 @@ def _twice(context: CheckContext, duplicate: Duplicate) -> Finding:
     if whole:
         message += f", and its files are those of {whole[0].version}"
     elif build is not None and any(_same(each.version, build.version) for each in unlisted):
-        message += f", and its version.py is that of {build.version}"
+        message += f", and its version.py belongs to {build.version}"
     else:
         message += ": their files are mixed"
     because = "an installer that did not remove the old release unpacked the other one over it"

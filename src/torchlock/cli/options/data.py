@@ -12,7 +12,7 @@ Say how new the compatibility data are, and update them between releases of
 torchlock. The bundled data stay as they are; an update is kept in the data
 folder of this user, and lock, audit, check and explain use both.
 
-  status   say which data count, and what an update added (the default)
+  status   say which data are used, and what an update added (the default)
   update   read newer releases of the stack from the index, from their own
            wheels; or use a bundle with --from
   export   write the update into a file, for machines without an index

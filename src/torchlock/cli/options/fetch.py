@@ -67,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group(
         "sources of files (default: the indexes of the lock, of pip and of uv)"
     ).add_argument
-    add("-i", "--index-url", metavar="URL", help="the index, instead of that of the lock")
+    add("-i", "--index-url", metavar="URL", help="the index to use instead of the index of the lock")
     add(
         "--extra-index-url",
         action="append",
