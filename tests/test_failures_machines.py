@@ -81,7 +81,8 @@ def test_a_32_bit_python_of_windows(folder: str, log: str, ground: Ground) -> No
     done = ground.check(bare(ground, folder, "3.9", "windows"), log=log + missing("torch"))
     assert done.first.rule == "TL403"
     assert (
-        done.first.message == "no release of torch has a wheel for a 32-bit Python, and this Python is one (win32)"
+        done.first.message
+        == "no release of torch has a wheel for a 32-bit Python, and this one has 32 bits (win32)"
     )
     assert "64-bit Python" in done.first.remedy
 

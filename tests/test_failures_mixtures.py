@@ -298,7 +298,7 @@ def test_a_record_of_cffi_without_its_files(ground: Ground) -> None:
     site = whole(ground)
     with_cffi(site)
     shutil.rmtree(site.path / "cffi")
-    assert check(ground, site).first.message.endswith(", is recorded, but its files are missing")
+    assert check(ground, site).first.message.endswith(", has a record but no files")
 
 
 @pytest.mark.sketched(real=False)

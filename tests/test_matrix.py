@@ -325,7 +325,7 @@ def test_json_and_csv_have_the_promised_keys(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["requests"], "the matrix is not about 'requests'"),
+        (["requests"], "the matrix does not cover 'requests'"),
         (["torchadio"], "did you mean torchaudio?"),
         (["torch==2.9.1+cu128"], "build label"),
         (["torch; python_version < '3'"], "marker"),

@@ -32,7 +32,7 @@ _MOST_AFTER = 20
 _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
-# The modules that torch, torchaudio and torchvision have inside Meta only; they go on without these.
+# The modules that torch, torchaudio and torchvision have inside Meta only; they work without these.
 _OPTIONAL = (".fb",)
 # A program prints the reason within this many lines below its own words.
 _BELOW = 40

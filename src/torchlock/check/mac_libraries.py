@@ -201,7 +201,7 @@ def _formula(context: CheckContext, library: str, needs: str) -> tuple[str, str]
 
 
 def _port(library: str, needs: str) -> tuple[str, str]:
-    """The port of MacPorts, and the folder of its libraries; each recent FFmpeg has a folder of its own."""
+    """The port of MacPorts, and the folder of its libraries; each recent FFmpeg has its own folder."""
     if library != "ffmpeg":
         return {"libsox": "sox", "libsndfile": "libsndfile"}[library], "/opt/local/lib"
     majors = [major for major in (4, 6, 7, 8) if specifier_set(needs).contains(f"{major}.9")]

@@ -81,7 +81,7 @@ def _asked(context: CheckContext, package: str) -> Iterator[tuple[str, str]]:
 
 
 def remedy_for(context: CheckContext, package: str, needs: str, majors: Sequence[int]) -> Remedy:
-    """Lead dyld to a suitable FFmpeg that is there, else install one; or use another build of the package."""
+    """Make dyld find a suitable FFmpeg of the machine, else install one; or use another build of the package."""
     other = f"or install another build of {package}, which asks for FFmpeg by @rpath"
     folder = _own_folder(context, majors)
     off_path = mac_libraries.ffmpeg_off_path(context, majors)

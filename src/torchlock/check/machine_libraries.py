@@ -29,7 +29,7 @@ def opened(context: CheckContext, package: str, path: str, process: LoaderProces
         return None
     outcome = (process or context.new_process(context.target)).load(path, symbols=False)
     if context.search_path is not None and context.search_path.is_whole and context.operating_system == "macos":
-        # All folders that this Python leads dyld to are known, so no other place has them.
+        # All folders that this Python makes dyld search are known, so no other place has them.
         unfound = tuple(MissingLibrary(each.name, each.wanted_by) for each in outcome.unseen if each.is_unfound)
         rest = tuple(each for each in outcome.unseen if not each.is_unfound)
         outcome = outcome._replace(missing=(*outcome.missing, *unfound), unseen=rest)

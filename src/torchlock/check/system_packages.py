@@ -89,7 +89,7 @@ def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
 
 
 def _of_store(context: CheckContext) -> str:
-    """What to do where each package has a folder of its own in a store, as with Nix and Guix; "" elsewhere."""
+    """What to do where each package has its own folder in a store, as with Nix and Guix; "" elsewhere."""
     home = context.environment.interpreter.base_prefix
     name = release_of(context.root).get("ID", "") if context.root is not None else ""
     if name == "nixos" or home.startswith("/nix/store/"):

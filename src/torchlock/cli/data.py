@@ -57,9 +57,11 @@ def _check_usage(arguments: argparse.Namespace) -> None:
             hint="state the digest that its maker published: --from data.zip --sha256 9f86d081…",
         )
     if arguments.bundle and (arguments.index_url or arguments.everything):
-        raise InputError("--from takes a bundle, and asks no index")
+        raise InputError(
+            "--from takes a bundle, and asks no index", hint="leave out --from, or the options of the index"
+        )
     if arguments.action == "export" and not arguments.file:
-        raise InputError("data export needs the FILE to write")
+        raise InputError("data export needs the FILE to write", hint="like: torchlock data export data.zip")
 
 
 def _update(arguments: argparse.Namespace, console: Console) -> None:

@@ -267,7 +267,11 @@ def _parts(folder: Path) -> Iterator[Path]:
         parts.mkdir(parents=True, exist_ok=True)
         with (parts / "lock").open("a") as file:
             if not _locked(file):
-                raise InputError("another torchlock process is fetching into this folder", path=str(folder))
+                raise InputError(
+                    "another torchlock process is fetching into this folder",
+                    path=str(folder),
+                    hint="wait until it ends, or name another folder with -o",
+                )
             yield parts
             (parts / "lock").unlink(missing_ok=True)
     except OSError as error:

@@ -58,7 +58,8 @@ def install(folder: Path, content: bytes, sha256: str, source: str) -> Overlay:
     """
     if hashlib.sha256(content).hexdigest() != sha256.lower():
         raise InputError(
-            f"{source} is not the file that --sha256 says: its SHA-256 is {hashlib.sha256(content).hexdigest()}"
+            f"{source} is not the file that --sha256 says: its SHA-256 is {hashlib.sha256(content).hexdigest()}",
+            hint="check the digest, or get the bundle again",
         )
     damaged: tuple[type[Exception], ...] = (*archive_errors(), ArchiveError, KeyError, TypeError, AttributeError)
     try:
@@ -70,10 +71,14 @@ def install(folder: Path, content: bytes, sha256: str, source: str) -> Overlay:
             _check_origin(manifest, source)
             read = {table: _member(archive, table, size) for table, (_, size) in found.files.items()}
     except damaged as error:
-        raise InputError(f"{source} is not a bundle of torchlock data") from error
+        raise InputError(
+            f"{source} is not a bundle of torchlock data", hint="use a file that torchlock data export wrote"
+        ) from error
     for table, (digest, _) in found.files.items():
         if hashlib.sha256(read[table]).hexdigest() != digest:
-            raise InputError(f"{source}: {table} is not what the manifest of the bundle says")
+            raise InputError(
+                f"{source}: {table} is not what the manifest of the bundle says", hint="export the bundle again"
+            )
         _check_json(table, read[table], source)
     kept = {key: manifest[key] for key in ("date", "dates", "adds", "unproven")}
     with new_set(folder, {**kept, "source": source}) as made:
@@ -112,4 +117,4 @@ def _check_json(table: str, content: bytes, source: str) -> None:
         if not isinstance(json.loads(content), dict):
             raise ValueError("no object")
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{source}: {table} is damaged ({error})") from error
+        raise InputError(f"{source}: {table} is damaged ({error})", hint="export the bundle again") from error

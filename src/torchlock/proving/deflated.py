@@ -157,7 +157,7 @@ def _inflated(packed: bytes, at: int, bit: int) -> bytearray:
     """The bytes from a place on that do not depend on what is before it.
 
     Raises:
-        zlib.error: this is no beginning of a block.
+        zlib.error: this is not the beginning of a block.
     """
     found = bytearray()
     for is_first, part in _parts(packed, at, bit):

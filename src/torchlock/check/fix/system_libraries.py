@@ -99,7 +99,7 @@ def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> 
 
 
 def _conda_libstdcxx(context: CheckContext, provider: str) -> Remedy:
-    """The libstdc++ of this conda environment: lead the loader to it, link it, or install a later release."""
+    """The libstdc++ of this conda environment: make the loader find it, link it, or install a later release."""
     sites = context.environment.sites if context.environment.conda else ()
     library = os.path.dirname(os.path.dirname(sites[0].path)) if sites else ""
     names = sorted(context.environment.tree.names(library)) if library else []

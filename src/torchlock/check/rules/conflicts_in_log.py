@@ -206,7 +206,7 @@ def _of_poetry(text: str) -> Told | None:
 
 
 def _only_want(text: str) -> tuple[str, str]:
-    """The one requirement, name and specifier, of all that the installer tried: it excludes nothing. Else ""."""
+    """The one requirement, name and specifier, of all that the installer tried: it excludes nothing. "" if none does."""
     found = {(normalise(match["what"]), match["specifier"].rstrip(",")) for match in _ASKS.finditer(text)}
     is_one = len(found) == 1 and len(_ASKS.findall(text)) > 1
     return next(iter(found)) if is_one else ("", "")

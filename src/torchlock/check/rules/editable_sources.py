@@ -1,4 +1,4 @@
-"""TL604 for editable installations: the checkout is gone, or the file that leads Python to it."""
+"""TL604 for editable installations: the checkout is gone, or the file that names it."""
 
 from __future__ import annotations
 

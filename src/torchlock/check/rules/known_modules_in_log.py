@@ -99,7 +99,7 @@ def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         expected_error=first.text,
         remedy=Remedy(
             f"Install {needed} again; or a release of {user} that declares the other one; or install the two in "
-            "environments of their own.",
+            "their own environments.",
             commands=(Command("pip", f'python -m pip install "{needed}"'),),
         ),
         strength=Strength.RAN,

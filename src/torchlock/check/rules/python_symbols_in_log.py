@@ -41,7 +41,7 @@ def of_other_python(context: CheckContext, log: Log, found: Sequence[Finding]) -
     yield context.finding(
         "TL611",
         named.severity,
-        f"{named.name} of {context.named(name)} uses {match['symbol']}, a function of Python that the process of "
+        f"{named.name} of {context.named(name)} uses {match['symbol']}, a function of Python that the process in "
         "the log did not have",
         name,
         path=named.path,

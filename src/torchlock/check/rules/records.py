@@ -79,7 +79,7 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
 def duplicate_records(context: CheckContext) -> Iterator[Finding]:
     """Two records of one package in one folder, of conda and pip, or a record and files of different releases."""
     for duplicate in context.installed.duplicates:
-        # An egg has a folder of its own.
+        # An egg has its own folder.
         folders = {each.path if each.kind == "egg" else each.entry.path for each in duplicate.distributions}
         versions = {distribution.version for distribution in duplicate.distributions}
         several = duplicate.name in STACK and len(folders) == 1 and len(versions) > 1

@@ -53,7 +53,7 @@ def _part(context: CheckContext, missing: MissingName, module: str, known: Histo
     return context.finding(
         "TL701" if package == "torchaudio" else REMOVED.get(package, "TL708"),
         "warning",
-        f"{named_caller(context, missing)} uses {missing.name}, and other code put a module of its own in place "
+        f"{named_caller(context, missing)} uses {missing.name}, and other code put a module of its own instead "
         f"of {module}",
         package,
         because=f"{releases} have {missing.name}, and there {module} is a package; Python says that this one is "

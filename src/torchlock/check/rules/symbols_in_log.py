@@ -97,7 +97,7 @@ def _of_any(context: CheckContext, named: LookedUp) -> Finding:
         "TL611",
         "error",
         f"{library} of {context.named(package)} uses {described(named.symbol)}, which no library that the process "
-        "of the log had loaded defines",
+        "in the log had loaded defines",
         package,
         path=named.attempt.path,
         sources=("ld-so-manual",),
