@@ -11,7 +11,7 @@ import pytest
 
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parser_of
-from torchlock.cli.project import OPTIONS, Refusal
+from torchlock.jobs.project import OPTIONS, Refusal
 
 PROJECT = '\n[project]\nname = "x"\nversion = "1"\ndependencies = ["soundfile==0.12.1"]\n'
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]

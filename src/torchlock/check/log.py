@@ -160,7 +160,7 @@ class Log(NamedTuple):
     def _loaded_by_build(self, start: Signature) -> Signature | None:
         """The library of the stack that did not load in the output of a build that failed.
 
-        A torch in a build environment of its own is another one.
+        A torch in a separate build environment is another one.
         """
         if start.rules[0] not in group("installers"):
             return None
