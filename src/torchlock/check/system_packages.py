@@ -28,11 +28,11 @@ _BUILD = {
 
 
 _ON_NIXOS = (
-    "Let wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
+    "Make wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
     "that they need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
 )
 _ON_GUIX = (
-    "Let wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
+    "Make wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
     "--emulate-fhs with gcc-toolchain; or start it with LD_LIBRARY_PATH of the lib folder of gcc-toolchain."
 )
 _ON_LINUXBREW = (
@@ -104,7 +104,7 @@ def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
 
 
 def _of_store(context: CheckContext) -> str:
-    """What to do where each package has a folder of its own in a store, as with Nix and Guix; "" elsewhere."""
+    """What to do where each package has its own folder in a store, as with Nix and Guix; "" elsewhere."""
     home = context.environment.interpreter.base_prefix
     name = release_of(context.root).get("ID", "") if context.root is not None else ""
     if name == "nixos" or home.startswith("/nix/store/"):

@@ -54,7 +54,7 @@ class Lack(NamedTuple):
 
 
 class Mistaken(NamedTuple):
-    """A project that people install in place of another one with the same module: ``text`` says what it is."""
+    """A project that people install instead of another one with the same module: ``text`` says what it is."""
 
     wanted: str
     wrong: str
@@ -242,12 +242,12 @@ def _of_any_class(argument: str) -> list[Lack]:
 
 
 def _renamed(project: str, function: str, argument: str) -> str:
-    """What to write in place of an argument: one of the other releases, whose name has it, or is a part of it."""
+    """What to write instead of an argument: one of the other releases, whose name has it, or is a part of it."""
     row = _table(project)["arguments"].get(function, {})
     having, lacking = row.get(argument, ((), ()))
     names = [name for name, spans in row.items() if tuple(spans) == (lacking, having) and len(name) > _SHORT]
     alike = [each for each in names if each in argument or argument in each]
-    return f"write {alike[0]} in place of {argument}" if len(alike) == 1 and len(argument) > _SHORT else ""
+    return f"write {alike[0]} instead of {argument}" if len(alike) == 1 and len(argument) > _SHORT else ""
 
 
 def _is_named(project: str, code: str) -> bool:

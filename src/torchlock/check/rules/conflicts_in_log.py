@@ -191,7 +191,7 @@ def _without_command(told: Told | None) -> Told | None:
 def _in_words(near: str) -> Told:
     """Who asks for what, as the installer says; else what it could not install together."""
     if asks := _asks(" ".join(near.split())):
-        summary = "Loosen one of these requirements, or take another release of a package that has one of them."
+        summary = "Loosen one of these requirements, or use another release of a package that has one of them."
         return Told("TL527", asks, Remedy(summary))
     if told := _of_conda(near) or _of_poetry(" ".join(near.split())):
         return told
@@ -208,7 +208,7 @@ def _in_words(near: str) -> Told:
 
 
 def _of_conda(near: str) -> Told | None:
-    """The package whose requirement conda could not meet, and what was asked for in its place."""
+    """The package whose requirement conda could not meet, and what was asked for instead."""
     found = _UNMET.search(near)
     if found is None:
         return None
@@ -222,7 +222,7 @@ def _of_conda(near: str) -> Told | None:
     other = f", and {name} {asked[1]} is asked for" if asked else ", and what else is asked for excludes it"
     message = f"{found['who']} requires {what}{other}"
     package = re.split(r"-\d", found["who"])[0]
-    summary = f"Ask for {what.removesuffix('.*')} in its place, or for another release of {package}."
+    summary = f"Ask for {what.removesuffix('.*')} instead, or for another release of {package}."
     return Told("TL527", message, Remedy(summary))
 
 
@@ -256,7 +256,7 @@ def _of_poetry(text: str) -> Told | None:
             "with the page of that build for these packages: a companion declares its torch without the label."
         )
         return Told("TL527", message, Remedy(summary))
-    return Told("TL527", message, Remedy("Loosen one of these two requirements, or take another release of one."))
+    return Told("TL527", message, Remedy("Loosen one of these two requirements, or use another release of one."))
 
 
 def _of_page(asked: Installation) -> Told | None:
@@ -269,7 +269,7 @@ def _of_page(asked: Installation) -> Told | None:
 
 
 def _only_want(text: str) -> tuple[str, str]:
-    """The one requirement, name and specifier, of all that the installer tried: it excludes nothing. Else "".
+    """The one requirement, name and specifier, of all that were tried: it excludes nothing; else "".
 
     It is one also beside a user who asks for any release of it.
     """

@@ -87,7 +87,7 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
 
 @rule("TL606", on="log")
 def shadowed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A file of the user that Python imported in place of a package, as the error itself says."""
+    """A file of the user that Python imported instead of a package, as the error itself says."""
     if any(each.rule == "TL606" and each.severity != "note" for each in found):
         return
     for missing in missing_names(log.text):
@@ -96,7 +96,7 @@ def shadowed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             yield context.finding(
                 "TL606",
                 severity_of(fails=name in CORE),
-                f"Python imported {path} in place of the package {name}",
+                f"Python imported {path} instead of the package {name}",
                 name,
                 path=path,
                 because=f"a file or folder with the name {name} beside the program comes first on the import path",

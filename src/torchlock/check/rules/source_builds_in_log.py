@@ -232,7 +232,7 @@ def _older_python(context: CheckContext, asked: Installation, what: str, why: st
     words = words_of(asked)
     own, later = context.environment.interpreter.python, f"or a later release of {asked.name or 'this package'}."
     if own is None:
-        return Told("TL524", message, Remedy(f"Use an earlier Python than that of the log, {later}"))
+        return Told("TL524", message, Remedy(f"Use an earlier Python than the one in the log, {later}"))
     best = f"3.{min(11, own.minor - 1)}"
     summary = f"Use Python {best}, {later}"
     return Told(
