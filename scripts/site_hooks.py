@@ -95,7 +95,7 @@ def _filled(entry: Any, docs: Path) -> Any:
     if isinstance(entry, str) and entry in _INDEXES:
         folder = docs / posixpath.dirname(entry)
         names = sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
-        return {_title(docs / entry): [entry, *(f"{folder.name}/{name}" for name in names)]}
+        return {_title(docs / entry): [{"Overview": entry}, *(f"{folder.name}/{name}" for name in names)]}
     return entry
 
 
