@@ -98,7 +98,7 @@ def test_a_pin_that_the_snapshot_does_not_know_is_told_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "requirements.txt").write_text("filelock==99.0\n")
-    assert run("filelock", *LINUX, "-o", "requirements.txt") == 0
+    assert run("filelock", *LINUX, "-o", "requirements.txt", "--upgrade") == 0
     err = capsys.readouterr().err
     assert "downgraded  filelock  99.0 → 4.3.1  99.0 is not known as of 20" in err
 

@@ -35,10 +35,15 @@ _ON_GUIX = (
     "Make wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
     "--emulate-fhs with gcc-toolchain; or start it with LD_LIBRARY_PATH of the lib folder of gcc-toolchain."
 )
+_ON_LINUXBREW = (
+    "Use another Python (that of the system, or of uv): the one of Homebrew for Linux does not search the folders "
+    "of the system for {file}. Or install gcc with Homebrew, and start it with LD_LIBRARY_PATH of that lib folder."
+)
 # Signs of these systems in a log; the name of a host counts only as a whole word.
 _STORES = (
     (re.compile(r"/nix/store/|\bNixOS\b|\bnixos\b"), _ON_NIXOS),
     (re.compile(r"/gnu/store/"), _ON_GUIX),
+    (re.compile(r"/\.linuxbrew/(?:opt|Cellar)/python"), _ON_LINUXBREW),
 )
 # Libraries that other systems have in a usual folder.
 _OF_SYSTEM = re.compile(
@@ -108,7 +113,7 @@ def _of_store(context: CheckContext) -> str:
 
 
 def of_store_in(text: str, library: str) -> str:
-    """What to do about a library of the system that a log from NixOS or Guix lacks; "" for other logs."""
+    """What to do about a library of the system that a Python of Nix, Guix or Homebrew lacks; "" for other logs."""
     if not _OF_SYSTEM.fullmatch(library):
         return ""
     return next((words.format(file=library) for sign, words in _STORES if sign.search(text)), "")

@@ -108,7 +108,7 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> IndexSettings:
 
     from torchlock.index import IndexSettings, read_settings
 
-    given = IndexSettings(arguments.index_url).relative_to(Path.cwd())
+    given = IndexSettings(arguments.index_url, keyring_provider=arguments.keyring_provider).relative_to(Path.cwd())
     return replace(read_settings(given, folder=folder), extra_index_urls=(), find_links=())
 
 

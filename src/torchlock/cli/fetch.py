@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         arguments.cache_dir,
         arguments.json,
         arguments.dry_run,
+        arguments.keyring_provider,
     )
     return fetch(order, console)
 
@@ -90,6 +91,7 @@ def fill_wheelhouse(paths: Sequence[str], arguments: argparse.Namespace, console
         extra_index_urls=arguments.extra_index_urls,
         offline=arguments.offline,
         cache_dir=arguments.cache_dir,
+        keyring_provider=arguments.keyring_provider,
     )
     return fetch(order, console)
 

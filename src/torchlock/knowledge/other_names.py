@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
 
 from torchlock.knowledge import tables
 from torchlock.knowledge.names import release_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SOURCES = ("other-names-in-wheels",)
 _FOLDER = tables.ROOT / "names" / "others"
@@ -113,7 +116,21 @@ def lack_of(dotted: str) -> Lack | None:
         having = _indexes(table["names"][name])
         found = _lack(project, dotted, table, having, set(range(len(table["releases"]))) - having - hidden)
         return found and found._replace(part="" if name == dotted else name)
-    return Lack(project, dotted) if dotted in table["always"] else None
+    return Lack(project, dotted) if dotted in table["always"] else _gone_above(project, table, parts)
+
+
+def _gone_above(project: str, table: dict[str, Any], parts: Sequence[str]) -> Lack | None:
+    """A name of a module that the table does not have, if a module above it had the name and lost it for good.
+
+    The tables do not reach the deepest modules: their names are known by the modules that take them from there.
+    """
+    last = len(table["releases"]) - 1
+    for end in range(len(parts) - 2, 1, -1):
+        having = _indexes(table["names"].get(".".join((*parts[:end], parts[-1])), ()))
+        if having and last not in having:
+            lacking = set(range(max(having) + 1, last + 1))
+            return _lack(project, ".".join(parts), table, having, lacking)
+    return None
 
 
 def never_in(dotted: str) -> tuple[str, str, str]:

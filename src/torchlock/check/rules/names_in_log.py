@@ -198,6 +198,8 @@ def who_calls(context: CheckContext, caller: Frame | None, owner: str) -> str:
         return "the code that printed the log"
     if owner and owner not in STACK:
         return context.named(owner)
+    if caller.code.startswith("raise "):  # It hands an error on, which another line had.
+        return f"the code whose error {caller.path} hands on"
     where = f", line {caller.line}," if caller.line else ""
     if caller.is_cell:
         return f"a cell of a notebook ({caller.path}){where}"

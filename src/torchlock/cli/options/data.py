@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.cli.options.shared import add_keyring
+
 if TYPE_CHECKING:
     import argparse
 
@@ -55,3 +57,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the index to ask (default: that of pip's and uv's settings of this user, else the public index)",
     )
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
+    add_keyring(add)

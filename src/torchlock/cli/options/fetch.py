@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.cli.options.shared import add_keyring
+
 if TYPE_CHECKING:
     import argparse
 
@@ -78,3 +80,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--offline", action="store_true", help="never use the network: use only files of this machine")
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
+    add_keyring(add)

@@ -194,12 +194,23 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     add("--offline", action="store_true", help="never use the network, only the catalogue and the cache")
     add("--refresh", action="store_true", help="ask the index for every package, also for those in the catalogue")
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
+    add_keyring(add)
     add(
         "--deadline",
         metavar="SECONDS",
         type=float,
         default=1800.0,
         help="the time for all answers of indexes together, from the first request on (default: 1800)",
+    )
+
+
+def add_keyring(add: Callable[..., object]) -> None:
+    """Add --keyring-provider."""
+    add(
+        "--keyring-provider",
+        choices=("disabled", "subprocess"),
+        help="whether the keyring command is asked for the password of a user of an index (default: what the "
+        "settings of pip and uv say)",
     )
 
 
