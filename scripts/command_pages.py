@@ -31,6 +31,7 @@ _MORE = {
     "matrix": "matrix.md",
     "data": "data.md",
     "fetch": "fetch.md",
+    "fleet": "fleet.md",
     "config": "settings.md",
     "schema": "json.md",
     "completion": "completion.md",

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchlock.cli.explain import said
 from torchlock.gathering.storage import write_if_changed
+from torchlock.jobs.explain import said
 from torchlock.knowledge import registry, stories, tables
 from torchlock.knowledge.rules import Matrix
 

@@ -11,8 +11,8 @@ import pytest
 
 from support.configured import BAD, put
 from support.configured import home as home
-from torchlock.cli import config_files
 from torchlock.cli.main import main
+from torchlock.jobs import config_files
 from torchlock.runtime import files
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]
@@ -215,7 +215,7 @@ def test_the_table_names_sources(home: Path, monkeypatch: pytest.MonkeyPatch, ca
         (["show", "look"], "unknown command 'look'"),
         (["show", "lock", "requirements.txt"], "the settings of lock do not depend on a file"),
         (["schema", "lock"], "config schema takes no command"),
-        (["show", "--user"], "--user is about config schema"),
+        (["show", "--user"], "--user belongs to config schema"),
         (["erase"], "ACTION: unknown value 'erase'"),
     ],
 )

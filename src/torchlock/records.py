@@ -97,7 +97,7 @@ else:
         return _Factory(default_factory)
 
     class _Fields:
-        """``__dataclass_fields__``, made with the library when something asks for it."""
+        """``__dataclass_fields__``, made with the library when something asks for it first."""
 
         def __get__(self, value, cls):
             import dataclasses
@@ -107,7 +107,8 @@ else:
             for name, default in defaults.items():
                 how = "default_factory" if isinstance(default, _Factory) else "default"
                 setattr(plain, name, dataclasses.field(**{how: getattr(default, "make", default)}))
-            return dataclasses.dataclass(plain).__dataclass_fields__
+            found = cls.__dataclass_fields__ = dataclasses.dataclass(plain).__dataclass_fields__
+            return found
 
     def dataclass(*, frozen=False):
         """Like ``dataclasses.dataclass``, with ``frozen`` as the only option."""

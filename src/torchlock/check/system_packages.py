@@ -28,12 +28,27 @@ _BUILD = {
 
 
 _ON_NIXOS = (
-    "Let wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
+    "Make wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
     "that they need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
 )
 _ON_GUIX = (
-    "Let wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
+    "Make wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
     "--emulate-fhs with gcc-toolchain; or start it with LD_LIBRARY_PATH of the lib folder of gcc-toolchain."
+)
+_ON_LINUXBREW = (
+    "Use another Python (that of the system, or of uv): the one of Homebrew for Linux does not search the folders "
+    "of the system for {file}. Or install gcc with Homebrew, and start it with LD_LIBRARY_PATH of that lib folder."
+)
+# Signs of these systems in a log; the name of a host counts only as a whole word.
+_STORES = (
+    (re.compile(r"/nix/store/|\bNixOS\b|\bnixos\b"), _ON_NIXOS),
+    (re.compile(r"/gnu/store/"), _ON_GUIX),
+    (re.compile(r"/\.linuxbrew/(?:opt|Cellar)/python"), _ON_LINUXBREW),
+)
+# Libraries that other systems have in a usual folder.
+_OF_SYSTEM = re.compile(
+    r"lib(?:stdc\+\+|gcc_s|gomp|z|GL|glib-2\.0|gthread-2\.0|python3\.\d{1,2}|sndfile|sox|portaudio|av\w{4,6}"
+    r"|sw\w{5,8})\.so[\d.]{0,12}"
 )
 _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"
 
@@ -89,12 +104,19 @@ def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
 
 
 def _of_store(context: CheckContext) -> str:
-    """What to do where each package has a folder of its own in a store, as with Nix and Guix; "" elsewhere."""
+    """What to do where each package has its own folder in a store, as with Nix and Guix; "" elsewhere."""
     home = context.environment.interpreter.base_prefix
     name = release_of(context.root).get("ID", "") if context.root is not None else ""
     if name == "nixos" or home.startswith("/nix/store/"):
         return _ON_NIXOS
     return _ON_GUIX if name == "guix" or home.startswith("/gnu/store/") else ""
+
+
+def of_store_in(text: str, library: str) -> str:
+    """What to do about a library of the system that a Python of Nix, Guix or Homebrew lacks; "" for other logs."""
+    if not _OF_SYSTEM.fullmatch(library):
+        return ""
+    return next((words.format(file=library) for sign, words in _STORES if sign.search(text)), "")
 
 
 def shipped(context: CheckContext, library: str) -> tuple[System | None, Library | None]:

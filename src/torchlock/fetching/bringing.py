@@ -6,6 +6,8 @@ import contextlib
 import shutil
 import threading
 import time
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -151,7 +153,8 @@ class _Work:
 
     def outcomes(self, show: Callable[[Progress], None]) -> Iterator[tuple[int, Result | BaseException]]:
         """Each file with its result, or with the error that ends the run."""
-        threads = [threading.Thread(target=self._run, daemon=True) for _ in range(min(AT_A_TIME, self._count))]
+        runs = [partial(copy_context().run, self._run) for _ in range(min(AT_A_TIME, self._count))]
+        threads = [threading.Thread(target=run, daemon=True) for run in runs]
         for thread in threads:
             thread.start()
         try:
@@ -236,7 +239,7 @@ def _check_names(founds: Sequence[Found]) -> None:
             raise InputError(
                 f"{found.wanted.filename} has two different contents in these locks, and a folder has one file of "
                 "a name",
-                hint="fetch each lock, or each target of it, into a folder of its own",
+                hint="fetch each lock, or each target of it, into a separate folder",
             )
 
 
@@ -251,7 +254,7 @@ def _check_space(founds: Sequence[Found], folder: Path, parts: Path) -> None:
         needed = sum(found.wanted.size or 0 for found in founds) - there
         free = shutil.disk_usage(folder).free
         if needed > free:
-            said = f"has not enough space: {megabytes(needed)} are needed, and {megabytes(free)} are free"
+            said = f"does not have enough space: {megabytes(needed)} are needed, and {megabytes(free)} are free"
             raise InputError(said, path=str(folder), hint="name a folder on another disk with -o")
 
 
@@ -267,7 +270,11 @@ def _parts(folder: Path) -> Iterator[Path]:
         parts.mkdir(parents=True, exist_ok=True)
         with (parts / "lock").open("a") as file:
             if not _locked(file):
-                raise InputError("another run of torchlock fetches into this folder", path=str(folder))
+                raise InputError(
+                    "another torchlock process is fetching into this folder",
+                    path=str(folder),
+                    hint="wait until it ends, or name another folder with -o",
+                )
             yield parts
             (parts / "lock").unlink(missing_ok=True)
     except OSError as error:

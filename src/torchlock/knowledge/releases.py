@@ -112,7 +112,7 @@ class Release(Protocol):
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (see ``Release``)."""
 
-    __slots__ = ("_names", "_record", "_shape", "_table", "name", "version")
+    __slots__ = ("_names", "_record", "_shape", "_table", "_tags", "name", "version")
 
     live = False
     unversioned = False
@@ -124,6 +124,7 @@ class CatalogueRelease:
         self._record = record
         self._names = names
         self._shape: Hashable = False  # not computed yet
+        self._tags: list[str] | None = None
         self.name: str = table.name
         self.version = version
 
@@ -141,7 +142,10 @@ class CatalogueRelease:
     @property
     def tags(self) -> Sequence[str]:
         """The tag part of each wheel's name."""
-        return [self._table.tags[index] for index in self._record["wheels"]]
+        if self._tags is None:
+            tags = self._table.tags
+            self._tags = [tags[index] for index in self._record["wheels"]]
+        return self._tags
 
     def by_metadata(self) -> list[tuple[int, list[str]]]:
         """The tags of the wheels with the same requirements and Requires-Python, each with the first of them."""
@@ -209,7 +213,7 @@ class CatalogueRelease:
         """Why the data do not cover this wheel: its build is not recorded, or it is not proven what the release
         works with. None if they cover it.
         """
-        if why := self.lack_on(self.tags[wheel] if wheel >= 0 else ""):
+        if self.lacks and (why := self.lack_on(self.tags[wheel] if wheel >= 0 else "")):
             return Unknown(why)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
@@ -324,6 +328,7 @@ class _Table:
             self._sets: dict[int, list[Dependency]] = {}
             self._shapes: dict[tuple[Any, ...], object] = {}
             self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
+            self._files: dict[str, list[File]] = {}
             records = table["releases"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(path)) from error
@@ -371,12 +376,16 @@ class _Table:
         return rows
 
     def files(self, version: str) -> list[File]:
-        record = next(release for release in self.releases if release.version == version)
-        yanked = record.yanked
-        return [
-            File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
-            for filename, sha256, size, uploaded, address, *_ in self.rows(version)
-        ]
+        """The files of a release, read once: they are not to be changed."""
+        known = self._files.get(version)
+        if known is None:
+            record = next(release for release in self.releases if release.version == version)
+            yanked = record.yanked
+            known = self._files[version] = [
+                File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
+                for filename, sha256, size, uploaded, address, *_ in self.rows(version)
+            ]
+        return known
 
 
 def _unasked(name: str, version: str) -> Unknown:

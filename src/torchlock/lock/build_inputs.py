@@ -7,7 +7,6 @@ file names for the family is left out, with a note: it is a setting, and the bui
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from fnmatch import filter as filter_names
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from torchlock.knowledge.build_files import index_address
 from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.indexes import BUILDS, channel_of, classify_index
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.redaction import redact
 from torchlock.standards import filenames
 from torchlock.standards.names import normalise
@@ -197,7 +197,12 @@ def _by_version(written: ParsedRequirement, name: str, target: Target, root: str
         raise _refusal(written, label, f"this file is not known to be one of the {label} folder")
     if target.rank(filenames.tags_of(filenames.file_name(address))) is None:
         path, line, text = written.origin
-        raise InputError(f"{text.strip()}: this wheel does not install on {target}", path=path, line=line)
+        raise InputError(
+            f"{text.strip()}: this wheel does not install on {target}",
+            path=path,
+            line=line,
+            hint="use a wheel for the target, or name the version only",
+        )
     extras = f"[{','.join(sorted(written.requirement.extras))}]" if written.requirement is not None else ""
     marker = written.marker if written.requirement is None else str(written.requirement.marker or "")
     text = f"{name}{extras.replace('[]', '')}=={parsed[1].public}" + (f" ; {marker}" if marker else "")

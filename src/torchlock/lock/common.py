@@ -56,7 +56,7 @@ def share_versions(
 ) -> list[Lock]:
     """The locks of some targets with few versions; targets of one group share them.
 
-    ``again`` locks the target with this index once more, with the first of some sets of versions that works there.
+    ``again`` locks the target with this index again, with the first of some sets of versions that works there.
     The result does not depend on the order of the targets, except that equal ones are asked in that order.
     """
     cells = [Cell(group_of(lock), versions_of(lock), lock) for lock in locks]
@@ -82,15 +82,17 @@ def _followed(
     index: int,
     others: Sequence[Cell],
     again: Callable[[int, Sequence[Mapping[str, str]]], Lock],
-    choose: Callable[[Counter[Version], Version], Version | None],
+    choose: Callable[[Mapping[Version, int], Version], Version | None],
 ) -> Cell:
     """The cell with versions of others, where it can have them; unchanged if it has them already."""
     newest, now = cell.newest, cell.versions
-    used: dict[str, Counter[Version]] = {}
+    used: dict[str, dict[Version, int]] = {}
     families: Counter[Family] = Counter()
     for other in others:
         for name, version in other.versions.items():
-            used.setdefault(name, Counter())[version] += 1
+            if name in newest:
+                counts = used.setdefault(name, {})
+                counts[version] = counts.get(version, 0) + 1
         families[_family(other.versions)] += 1
     wishes: dict[str, Version] = {}
     for name, own in newest.items():
@@ -119,12 +121,12 @@ def _possible(families: Counter[Family], newest: Mapping[str, Version], by_use: 
     return possible[:_MOST_FAMILIES]
 
 
-def _newest_used(used: Counter[Version], newest: Version) -> Version | None:
+def _newest_used(used: Mapping[Version, int], newest: Version) -> Version | None:
     """The newest version that other targets use, not newer than the one that this target can have."""
     return max((version for version in used if version <= newest), default=None)
 
 
-def _most_used(used: Counter[Version], newest: Version) -> Version | None:
+def _most_used(used: Mapping[Version, int], newest: Version) -> Version | None:
     """The version that most targets use, not newer than the one that this target can have."""
     possible = [version for version in used if version <= newest]
     return max(possible, key=lambda version: (used[version], version), default=None)

@@ -321,6 +321,8 @@ class CandidateFilter:
         return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
 
     def _from_sdist(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected:
+        if not release.has_sdist and not isinstance(release, DirectRelease):
+            return Rejected(release.version, "wheel")
         if isinstance(release, DirectRelease) and not release.tags:
             version = normal(release.version)
             return Candidate(name, version, release, compiled=compiled)  # the user asked for this very one
@@ -402,6 +404,8 @@ def _best(usable: Sequence[int], ranks: Sequence[int | None]) -> list[int]:
 
 def _only_best(usable: Sequence[int], ranks: Sequence[int | None]) -> int | None:
     """The wheel with the best tags; None if several have them, or there is none."""
+    if len(usable) < 2:
+        return usable[0] if usable else None
     equal = _best(usable, ranks)
     return equal[0] if len(equal) == 1 else None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchlock.records import NamedTuple
 from torchlock.solve.propagate import Loss, traced
 from torchlock.solve.reasons import Unreadable
+from torchlock.solve.straight import straight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ def unread_behind(
     The best unread release of each package. Nothing where the needs can be met, as far as propagation shows, or
     where something else forbids it. No index is asked.
     """
+    if name is not None and straight(universe, roots, {**limits, name: limits.get(name, -1) & mask}, learn=False):
+        return []  # propagation would look at every release within reach to find no contradiction
     trace = traced(universe, roots, limits, None if name is None else (name, mask))
     if not trace.empty:
         return []

@@ -14,6 +14,7 @@ from torchlock.check.log_signatures import ECHO
 from torchlock.check.stated_pairs import companion_of, sources_hint, stated_command, stated_hint
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.check.symbol_releases import abi_hint, with_releases
+from torchlock.check.system_packages import of_store_in
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
+# What a log may have before the failure, at most.
+_MOST = 200_000
 _NOT_FOUND = re.compile(
     # Behind what a logger or a program prints, but not behind another library that did not load.
     r"^(?:(?:(?!\.so\b|\.dll\b|FFmpeg version|shared libraries: ).){0,300}[\s:(\"'])?"
@@ -62,18 +65,21 @@ _OTHER_TORCH = Meaning(
 
 @rule("TL610", on="unexplained")
 def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A library that the loader of the log did not find, or one of Windows that lacks another."""
+    """A library that the loader in the log did not find, or one of Windows that lacks another."""
     first = _line(context, log, found)
     match = _NOT_FOUND.search(first.text) if first is not None else None
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
+    if library and (words := of_store_in(log.text[-_MOST:], library)):
+        because = "the Python of the log does not search the folders where other systems have this library"
+        meaning = Meaning(meaning.what if meaning is not None else "", because, words)
     if meaning is not None and _is_of_others(log, meaning):
         return
     if first is not None and meaning is not None:
-        message = f"the process of the log did not find {library}{meaning.what}"
+        message = f"the process in the log did not find {library}{meaning.what}"
         yield _finding(context, "TL610", message, meaning, first, library)
     elif first is not None and not library and _number(first) == "126" and (opened := _opened(first)):
-        message = f"the process of the log did not find {opened}, or a library that it needs"
+        message = f"the process in the log did not find {opened}, or a library that it needs"
         meaning = meaning_of_missing(opened) or meaning_of_opened(opened)
         yield _finding(context, "TL610", message, meaning, first, opened)
 
@@ -113,7 +119,7 @@ def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     else:
         library = "C++ library (libstdc++.so.6)"
         look = "Use a later distribution; or put a later libstdc++ first, such as libstdcxx-ng of conda-forge."
-    because = f"a package was compiled for a later {library} than the process of the log had loaded"
+    because = f"a package was compiled for a later {library} than the process in the log had loaded"
     message = f"the {library} of the process has no {match['version']}"
     yield _finding(context, "TL612", message, Meaning("", because, look), first, match["version"])
 
