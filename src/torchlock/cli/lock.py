@@ -11,6 +11,7 @@ from torchlock.cli.lock_cell import Common, completed, open_cell
 from torchlock.cli.lock_files import with_fields
 from torchlock.cli.lock_inputs import check_usage, existing_lock, inputs_of, refuse_output
 from torchlock.cli.lock_output import with_wheelhouse, write_one
+from torchlock.cli.lock_parts import parted
 from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn, warn_of_empty_lock
 from torchlock.knowledge.rules import Matrix
@@ -32,6 +33,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     check_usage(arguments, console)
+    return max([_locked(each, console) for each in parted(arguments)])
+
+
+def _locked(arguments: argparse.Namespace, console: Console) -> int:
+    """Lock for one choice of extras and groups."""
     inputs = inputs_of(arguments)
     matrix = Matrix()
     cells = with_bases(cells_of(arguments, inputs, matrix.date), arguments, console)
