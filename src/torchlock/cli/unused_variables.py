@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
 from torchlock.cli.defaults import PREFIX, variable_of
+from torchlock.jobs.config_files import FORBIDDEN_BY, NAMED_BY
 from torchlock.patterns import pattern
 
 if TYPE_CHECKING:
