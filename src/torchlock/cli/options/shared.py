@@ -98,7 +98,7 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False, many:
             else "the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu mean that build "
             "of the PyTorch index, for the whole torch family; auto means the newest build that runs on the GPU "
             "with its driver (default: the one build that the input names, like +cu128 or an index of the PyTorch "
-            "project; else pypi)"
+            "project; otherwise pypi)"
         ),
     )
     add_gpu(group.add_argument, of_files=of_files)
