@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.accelerators import Service
+    from torchlock.knowledge.kinds import Kind
     from torchlock.knowledge.releases import Release
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
@@ -199,8 +200,18 @@ class CandidateFilter:
         rejected: list[Rejected] = []
         releases = list(releases)
         compiled = has_compiled(releases)
+        alike: dict[Kind, Candidate | Rejected] = {}
         for release in releases:
-            found = self._candidate(name, release, compiled)
+            kind = release.kind
+            found = None if kind is None else alike.get(kind)
+            if found is None:
+                found = self._candidate(name, release, compiled)
+                if kind is not None and found is not None and self._says_all(kind, release, found):
+                    alike[kind] = found
+            elif isinstance(found, Candidate):
+                found = Candidate(name, release.version, release, found.wheel, found.usable, compiled)
+            else:
+                found = Rejected(release.version, found.why, found.detail)
             if isinstance(found, Candidate):
                 candidates.append(found)
             elif found is not None:
@@ -211,15 +222,20 @@ class CandidateFilter:
             rejected = list(dict.fromkeys(rejected))
         if name not in self._policy.lowest:
             candidates.reverse()
-        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
-        last = self._last(candidates, compiled)
-        if yanked or early or last:
-            ranks = {
-                id(candidate): (candidate.text in yanked, candidate.text in early, id(candidate) in last)
-                for candidate in candidates
-            }
-            candidates.sort(key=lambda candidate: ranks[id(candidate)])
+        late = self._late(name, candidates, compiled)
+        if late:
+            first = [candidate for candidate in candidates if id(candidate) not in late]
+            rest = [candidate for candidate in candidates if id(candidate) in late]
+            candidates = [*first, *sorted(rest, key=lambda candidate: late[id(candidate)])]
         return candidates, rejected
+
+    def _says_all(self, kind: Kind, release: Release, found: Candidate | Rejected) -> bool:
+        """Whether all releases of a kind come out like this one."""
+        if self._policy.exclude_newer or kind.is_unusual or (kind.is_invalid and isinstance(found, Rejected)):
+            return False
+        if self._target.gpu not in ("", "none") and release.name in FAMILY:
+            return False
+        return isinstance(found, Rejected) or found.wheel < 0 or self._fits[release.shape].wheel is not None
 
     def _without_other_listings(
         self, candidates: Sequence[Candidate], rejected: Sequence[Rejected]
@@ -237,28 +253,43 @@ class CandidateFilter:
             if item.why != "wheel" or (item.version if whole else item.version.partition("+")[0]) not in told
         ]
 
-    def _last(self, candidates: Sequence[Candidate], compiled: bool) -> set[int]:
-        """The identities of the candidates that come after all others, for want of a wheel or of its hash."""
-        found = {id(candidate) for candidate in candidates if candidate.last_resort} if compiled else set()
+    def _late(
+        self, name: str, candidates: Sequence[Candidate], compiled: bool
+    ) -> dict[int, tuple[bool, bool, bool]]:
+        """The identities of the candidates that come after all others, with their ranks: withdrawn ones last."""
+        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
+        last = {id(each) for each in candidates if each.wheel < 0 and each.last_resort} if compiled else set()
         if self._policy.hashes:
-            found |= {id(candidate) for candidate in candidates if candidate.without_hash}
-        return found
+            last |= {id(each) for each in candidates if _kind(each) is None and each.without_hash}
+        if not (yanked or early or last):
+            return {}
+        return {
+            id(each): (each.text in yanked, each.text in early, id(each) in last)
+            for each in candidates
+            if each.text in yanked or each.text in early or id(each) in last
+        }
 
     def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[str]:
         """The withdrawn versions, which only an exact pin selects (PEP 592)."""
         if name in self._policy.pinned:
             return set()
         return {
-            candidate.text
-            for candidate in candidates
-            if candidate.release and candidate.release.yanked is not None
+            each.text
+            for each in candidates
+            if (release := each.release)
+            and (release.yanked is not None if (kind := release.kind) is None else kind.is_yanked)
         }
 
     def _early(self, name: str, candidates: Sequence[Candidate]) -> set[str]:
         """The pre-releases that nobody asked for, if there is any final release (PEP 440)."""
-        early = {candidate.text for candidate in candidates if is_prerelease(candidate.text)}
-        asked = self._policy.all_pre or name in self._policy.pre
-        return set() if asked or len(early) == len(candidates) else early
+        if self._policy.all_pre or name in self._policy.pre:
+            return set()
+        early = {
+            each.text
+            for each in candidates
+            if (is_prerelease(each.text) if (kind := _kind(each)) is None else kind.is_early)
+        }
+        return set() if len(early) == len(candidates) else early
 
     def _candidate(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected | None:
         fit = self._fits.get(release.shape) or self._fit(release)
@@ -292,7 +323,7 @@ class CandidateFilter:
         """The wheels of a release that install; once for all releases with such wheels and such requirements."""
         ranks = self._ranks(release)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
-        usable = [index for index in fitting if self.runs(release.requires_python(index))]
+        usable = [index for index in fitting if self.runs(release.requires_python(index))] if fitting else fitting
         found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
         if release.shape is not None:
             self._fits[release.shape] = found
@@ -353,6 +384,10 @@ class CandidateFilter:
         return known
 
 
+def _kind(candidate: Candidate) -> Kind | None:
+    return None if candidate.release is None else candidate.release.kind
+
+
 def _upload_of(release: Release, files: Sequence[int]) -> str:
     """When a release was uploaded, in words; the times of these files decide, if one is known."""
     known = release.files()
@@ -402,6 +437,8 @@ def _best(usable: Sequence[int], ranks: Sequence[int | None]) -> list[int]:
 
 def _only_best(usable: Sequence[int], ranks: Sequence[int | None]) -> int | None:
     """The wheel with the best tags; None if several have them, or there is none."""
+    if len(usable) < 2:
+        return usable[0] if usable else None
     equal = _best(usable, ranks)
     return equal[0] if len(equal) == 1 else None
 

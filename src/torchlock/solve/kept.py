@@ -45,6 +45,7 @@ class KeptRelease:
     """
 
     shape = None
+    kind = None
     live = False
     yanked: str | None = None
     date = ""
