@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.config_files import NAMED_BY, current_folder
-from torchlock.cli.wrong_use import refuse_choice
 from torchlock.errors import InputError, TorchlockError
 from torchlock.records import NamedTuple
 from torchlock.spelling import meant
@@ -334,6 +333,8 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")
+    from torchlock.cli.wrong_use import refuse_choice
+
     refuse_choice(action, value, where)
     if action.type is float:
         try:

@@ -171,5 +171,9 @@ class Table:
     @cached_property
     def _starts(self) -> dict[str, int]:
         """The line of the first item of each block."""
-        blocks = (("requirements", '"requirements": ['), ("requires", '"requires": ['), ("releases", '"releases": {'))
+        blocks = (
+            ("requirements", '"requirements": ['),
+            ("requires", '"requires": ['),
+            ("releases", '"releases": {'),
+        )
         return {name: self._lines.index(line) + 1 for name, line in blocks if line in self._lines}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -127,6 +126,25 @@ class Statement(NamedTuple):
         return f"does not load without {with_cuda(self.without)}" if self.without else "does not load"
 
 
+def _fits(tags: str, stated: str) -> bool:
+    """Whether the tags of a wheel fit a text in which ``*`` stands for anything.
+
+    ``fnmatch`` compiles an expression for each text: in a lock, that takes more than the texts of all rules.
+    """
+    first, *parts = stated.split("*")
+    if not parts:
+        return tags == stated
+    at, last = len(first), parts.pop()
+    if not tags.startswith(first):
+        return False
+    for part in parts:
+        at = tags.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return tags.endswith(last) and len(tags) - len(last) >= at
+
+
 def is_about_build(stated: str, build: str | Unknown | None) -> bool:
     """Whether a statement about ``cuda`` or ``cpu`` builds, or about one (``cu130``), is about this build."""
     if build is None or isinstance(build, Unknown):
@@ -209,7 +227,7 @@ class Matrix:
                 statement
                 for statement in (*exact.get(without_trailing_zeros(version.partition("+")[0]), ()), *ranges)
                 if admits(statement.when.specifier, version)
-                and (not statement.wheel or fnmatchcase(tags, statement.wheel))
+                and (not statement.wheel or _fits(tags, statement.wheel))
             )
         return self._about[key]
 

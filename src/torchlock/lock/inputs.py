@@ -8,7 +8,7 @@ from torchlock.errors import InputError
 from torchlock.lock.model import Pin
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import Policy, Unproven
-from torchlock.solve.conflict_core import UserRequirement, demands
+from torchlock.solve.lines import UserRequirement, demands
 from torchlock.solve.reasons import Asked
 from torchlock.solve.source import DelegatingSource
 from torchlock.standards.dependency import Dependency

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torchlock.lock.attempts import Attempt
     from torchlock.lock.model import Move, Options, Pin
     from torchlock.solve.candidates import Candidate, Unproven
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.source import ReleaseSource
     from torchlock.standards.dependency import Dependency
@@ -184,12 +184,12 @@ def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
 
 def _check_names(units: Sequence[UserRequirement], universe: Universe) -> None:
     """Refuse a package that the user names and no source has: it is an input error, not a conflict."""
-    from torchlock.knowledge.known_names import package_meant
-
     for unit in units:
         for root in unit.roots:
             error = universe.unknown.get(root.identifier)
             if error is not None and not isinstance(error, NotForThisTorch):
+                from torchlock.knowledge.known_names import package_meant
+
                 near = package_meant(error.name)
                 message = f"{unit.written.origin}: {error.message}{near}"
                 raise type(error)(error.name, message, hint=error.hint)

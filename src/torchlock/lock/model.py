@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
     from torchlock.lock.attempts import Attempt
     from torchlock.lock.installed_base import Base
-    from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.kept import KeptPackage
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.sharing import Sharing
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File

@@ -15,7 +15,7 @@ from torchlock.lock.model import Move
 from torchlock.lock.preferences import pinned
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import withdrawal
-from torchlock.solve.conflict_core import UserRequirement, anchors, demands
+from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.propagate import DomainWipeout, propagate
 from torchlock.standards.names import normalise
 

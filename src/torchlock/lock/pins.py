@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torchlock.lock.inputs import DirectRequirements
     from torchlock.solve.candidates import Candidate
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Need, Solution
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File

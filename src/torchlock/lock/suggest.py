@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from torchlock.errors import NotForThisTorch, TorchlockError
 from torchlock.lock import Lock, dependency_of
-from torchlock.solve.conflict_core import UserRequirement, anchors, demands
+from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.unread import unread_behind

@@ -6,13 +6,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.index.build_releases import FolderRelease, TableRelease
-from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
 from torchlock.solve.kept import KeptRelease
-from torchlock.standards.core_metadata import refusal
 from torchlock.standards.ordering import is_prerelease, normal, parsed
 
 if TYPE_CHECKING:
@@ -78,7 +75,7 @@ class Candidate(NamedTuple):
     @property
     def from_sdist(self) -> bool:
         """Whether an installer has to build it from a source distribution of an index."""
-        return self.wheel < 0 and self.release is not None and not isinstance(self.release, DirectRelease)
+        return self.wheel < 0 and self.release is not None and not _is_direct(self.release)
 
     @property
     def live(self) -> bool:
@@ -101,6 +98,10 @@ class Candidate(NamedTuple):
     @property
     def without_hash(self) -> bool:
         """Whether no hash is known of the chosen wheel, from the PyTorch index: pip refuses a lock without it."""
+        if self.release is None or self.release.kind is not None:
+            return False
+        from torchlock.index.build_releases import FolderRelease, TableRelease
+
         if not isinstance(self.release, (TableRelease, FolderRelease)):
             return False
         files = self.release.files()
@@ -308,6 +309,8 @@ class CandidateFilter:
                 return Rejected(release.version, "python", release.requires_python(fit.fitting[0]))
             return self._from_sdist(name, release, compiled)
         if release.invalid:
+            from torchlock.standards.core_metadata import refusal
+
             return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
         try:
             version = normal(release.version)
@@ -332,7 +335,7 @@ class CandidateFilter:
     def _ranks(self, release: Release) -> Sequence[int | None]:
         """The rank of each wheel. Those of the family need glibc, also where musl takes the tag ``linux``."""
         ranks = release.ranks(self._rank)
-        is_own = release.name not in FAMILY or isinstance(release, DirectRelease)
+        is_own = release.name not in FAMILY or _is_direct(release)
         if is_own or self._target.platform.libc != "musl":
             return ranks
         return [None if "-linux_" in tags else rank for tags, rank in zip(release.tags, ranks, strict=True)]
@@ -352,7 +355,7 @@ class CandidateFilter:
         return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
 
     def _from_sdist(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected:
-        if isinstance(release, DirectRelease) and not release.tags:
+        if _is_direct(release) and not release.tags:
             version = normal(release.version)
             return Candidate(name, version, release, compiled=compiled)  # the user asked for this very one
         if not release.has_sdist or (name in FAMILY and release.tags):
@@ -382,6 +385,15 @@ class CandidateFilter:
         if known is None:
             known = self._pythons[requires_python] = self._target.python.satisfies(requires_python)
         return known
+
+
+def _is_direct(release: Release) -> bool:
+    """Whether it is a file or repository that a line names."""
+    if release.kind is not None:
+        return False
+    from torchlock.index.direct_url import DirectRelease
+
+    return isinstance(release, DirectRelease)
 
 
 def _kind(candidate: Candidate) -> Kind | None:
