@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torchlock.cli.english  # noqa: F401, I001 (before argparse)
 import argparse
 import os
 from functools import partial
@@ -248,7 +249,9 @@ def _parsed(command: str, words: Sequence[str], files: Sequence[ConfigFile]) -> 
     settings = settings_of(parser, named_only, is_option, files)
     settings.yield_to(words)
     parser.set_defaults(**settings.values)
+    usage, parser.usage = parser.usage, ""  # else argparse formats it for messages that it never writes
     arguments, left = parser.parse_known_intermixed_args(words)
+    parser.usage = usage
     if left:
         from torchlock.cli.wrong_use import unknown_words
 

@@ -312,8 +312,9 @@ class CandidateFilter:
             from torchlock.standards.core_metadata import refusal
 
             return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
+        kind = release.kind
         try:
-            version = normal(release.version)
+            version = release.version if kind and not kind.is_unusual else normal(release.version)
         except ValueError:
             return None
         chosen = fit.wheel if usable is fit.usable else None

@@ -279,14 +279,14 @@ class Universe:
             self.unknown[name] = error
             releases = ()
         candidates, rejected = self._sorted(name, releases)
-        if any(item.wheel for item in self.matrix.about(name)):
+        if self.matrix.says("wheel", name):
             candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
         self.held[name] = held
         self._latest[name] = latest(releases) if self.sharing is None else self.sharing.latest(releases, latest)
         never = {
             candidate.text: statement
-            for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
+            for candidate in (candidates if self.matrix.says("never", name) else ())
             for statement in self.matrix.statements_for(candidate, self.target)
             if statement.never
         }
