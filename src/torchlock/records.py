@@ -7,7 +7,7 @@ classes and makes values of thirty. With the library they cost a tenth of its in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass

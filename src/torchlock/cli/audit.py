@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from torchlock.audit import broken
 from torchlock.cli.audit_reports import add_crash_report, report_of, unusable_settings
@@ -16,6 +15,7 @@ from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding
 from torchlock.knowledge.registry import rule
 from torchlock.runtime.files import is_folder
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

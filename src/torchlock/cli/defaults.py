@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.config_files import NAMED_BY, current_folder
 from torchlock.errors import InputError, TorchlockError
 from torchlock.records import NamedTuple
 from torchlock.spelling import meant
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -329,7 +328,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
     if isinstance(action.default, list):
         if isinstance(value, list):
             return [str(item) for item in value]
-        is_path = " " in str(value) and Path(folder, str(value)).is_file()
+        is_path = " " in str(value) and os.path.isfile(os.path.join(folder, str(value)))
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.cli.cell_bases import with_bases
 from torchlock.cli.cells import cells_of
 from torchlock.cli.exit_codes import FOUND
@@ -15,6 +13,7 @@ from torchlock.cli.lock_upgrades import refuse_unknown
 from torchlock.cli.lock_warnings import warn, warn_of_empty_lock
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from torchlock.cli.lock_upgrades import allowed_by
-from torchlock.lock.changes import changes_between
-from torchlock.report.changes_text import MOST, table
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +30,7 @@ class LockChanges:
         self.found: tuple[PinChange, ...] | None = None
         old = existing.pin_set
         if old is not None:
+            from torchlock.lock.changes import changes_between
             from torchlock.manifests.lock_comments import stated_target
             from torchlock.manifests.pin_sets import pin_set_of_text
 
@@ -44,6 +41,7 @@ class LockChanges:
 
     def rows(self) -> list[dict[str, Any]] | None:
         """The changes for ``--json``."""
+        from torchlock.cli.lock_upgrades import allowed_by
         from torchlock.report.changes_json import rows
 
         return None if self.found is None else rows(self.found, allowed_by(self._arguments))
@@ -61,6 +59,9 @@ class LockChanges:
         if old and old != new:
             console.say("note", f"the target changes from {old} to {new}")
         if self.found is not None:
+            from torchlock.cli.lock_upgrades import allowed_by
+            from torchlock.report.changes_text import MOST, table
+
             told = heading(self.found, arguments.output, written=written)
             console.say("note", told)
             most = None if arguments.verbose else MOST

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.cli.lock_upgrades import packages_of_groups, refuse_overridden, upgraded_packages
 from torchlock.errors import InputError
@@ -15,6 +13,7 @@ from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.patterns import pattern
 from torchlock.records import replace
 from torchlock.terms import Inputs, Origin, ParsedRequirement
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -61,7 +60,8 @@ def is_pylock(arguments: argparse.Namespace) -> bool:
     if arguments.emit:
         return False
     if arguments.format is None:
-        return bool(_PYLOCK.fullmatch(Path(arguments.output or "").name))
+        output = arguments.output or ""
+        return output.endswith(".toml") and bool(_PYLOCK.fullmatch(os.path.basename(output)))  # noqa: PTH119
     return bool(arguments.format == "pylock")
 
 
@@ -105,7 +105,7 @@ def _refuse_files(requirements: Sequence[str]) -> None:
     from torchlock.standards.filenames import is_distribution
 
     for text in requirements:
-        if _TEXT_FILE.search(text) and not is_distribution(text) and Path(text).is_file():
+        if _TEXT_FILE.search(text) and not is_distribution(text) and os.path.isfile(text):  # noqa: PTH113
             raise InputError(
                 f"{text} is a file, not a requirement", hint=f"to lock what it asks for, use -r {text}"
             )
@@ -138,7 +138,7 @@ def input_files(files: Sequence[str]) -> list[str]:
     Raises:
         InputError: there is none.
     """
-    found = [*files] or [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
+    found = [*files] or [name for name in ("pyproject.toml", "requirements.in") if os.path.isfile(name)][:1]
     if not found:
         raise InputError(
             "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
@@ -215,6 +215,8 @@ def _refuse_name(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: it does.
     """
+    from pathlib import Path
+
     name = Path(arguments.output).name
     if not re.search(r"(?i)\.(toml|json|ya?ml|ini|cfg)$", name):
         return

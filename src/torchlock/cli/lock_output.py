@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shlex
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK, UNUSABLE
@@ -16,6 +14,7 @@ from torchlock.cli.streams import write_whole
 from torchlock.records import NamedTuple
 from torchlock.redaction import MASK, masked, one_line
 from torchlock.report.summary import counted, summary_line
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -48,6 +47,8 @@ _TRANSIENT_WITH_VALUE = {
     *("-P", "--upgrade-package", "--upgrade-group"),
     *("--color", "--cache-dir", "--deadline", "--wheelhouse"),
 }
+# What a shell takes as it stands.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 
 
 class Rendered(NamedTuple):
@@ -137,6 +138,8 @@ def _locked(rendered: Rendered) -> str:
 
 def _parts(path: str, scopes: Sequence[str]) -> str:
     """How to install the extras and groups of a pylock.toml."""
+    import shlex
+
     from torchlock.manifests.syntax.lock_markers import names_of
 
     extras, groups = (names_of(kind, scopes) for kind in ("extra", "group"))
@@ -224,7 +227,7 @@ def _check(text: str, moves: Sequence[Move], arguments: argparse.Namespace, cons
     from torchlock.manifests.text import read_text
 
     output = arguments.output
-    old = read_text(output) if Path(output).is_file() else ""
+    old = read_text(output) if os.path.isfile(output) else ""
     if _without_header(old) == _without_header(text):
         return OK
     unasked = [f"{move.name} {move.old}" for move in moves if move.kind == "unasked"]
@@ -267,7 +270,16 @@ def command_of(argv: list[str]) -> str:
             skip = "=" not in word
         elif word not in _TRANSIENT:
             kept.append(masked(word).replace(f"://{MASK}@", "://"))
-    return one_line(shlex.join(["torchlock", *kept]))
+    return one_line(" ".join(["torchlock", *map(_quoted, kept)]))
+
+
+def _quoted(word: str) -> str:
+    """A word of a command for a shell."""
+    if word and _PLAIN.issuperset(word):
+        return word
+    import shlex
+
+    return shlex.quote(word)
 
 
 def with_wheelhouse(code: int, paths: Sequence[str], arguments: argparse.Namespace, console: Console) -> int:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import torchlock.cli.english  # noqa: F401, I001 (before argparse)
 import argparse
 import os
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
 from torchlock.cli.config_files import Choice, Finder, current_folder
@@ -15,6 +13,7 @@ from torchlock.cli.defaults import settings_of
 from torchlock.cli.options.shared import add_configuration, add_messages
 from torchlock.cli.unused_variables import unused_variables
 from torchlock.errors import InputError, TorchlockError
+from torchlock.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import DataError
 from torchlock.standards.ordering import is_prerelease, latest, normal
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,11 +11,11 @@ import json
 import os
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import DataError
 from torchlock.knowledge.kinds import Kind, digest_of, digests
 from torchlock.standards.dependency import Dependency
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

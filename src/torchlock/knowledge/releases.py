@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
@@ -15,6 +14,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple
 from torchlock.standards.filenames import platform_in
 from torchlock.standards.index_file import File
+from torchlock.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -320,8 +320,8 @@ class Catalogue:
     ) -> None:
         self._sdist = sdist
         self._overlay = overlay or (tables.overlay() if root is None else None)
-        self._root = root or tables.ROOT / "releases"
-        self._date = date or self._root / DATE
+        self._root = str(root or tables.bundled("releases"))
+        self._date = str(date or os.path.join(self._root, DATE))  # noqa: PTH118 (a lock does not import pathlib)
         self._tables: dict[str, tuple[Table, Releases] | None] = {}
 
     def releases(self, name: str) -> list[CatalogueRelease] | None:
@@ -351,7 +351,7 @@ class Catalogue:
         overlay = self._overlay
         path = overlay.path(f"releases/{name}.json") if overlay else None
         unproven = overlay.unproven.get(name, {}) if overlay else {}
-        table = Table(name, str(path or self._root / f"{name}.json"), self._sdist, unproven)
+        table = Table(name, str(path or os.path.join(self._root, f"{name}.json")), self._sdist, unproven)
         return table, Releases(table)
 
     @cached_property
@@ -362,9 +362,10 @@ class Catalogue:
             DataError: the file with the date is missing.
         """
         try:
-            return self._date.read_text(encoding="ascii").strip()
+            with open(self._date, "rb") as file:  # noqa: PTH123
+                return file.read().decode("ascii").strip()
         except (OSError, ValueError) as error:
-            raise DataError(f"cannot be read ({error})", path=str(self._date)) from error
+            raise DataError(f"cannot be read ({error})", path=self._date) from error
 
     def date_of(self, name: str) -> str:
         """The date on which the releases of a project were last asked for, YYYY-MM-DD.

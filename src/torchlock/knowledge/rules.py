@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
@@ -16,6 +15,7 @@ from torchlock.standards.dependency import Dependency
 from torchlock.standards.ordering import admits
 from torchlock.standards.ordering import specifier_set as specifier_set
 from torchlock.standards.versions import without_trailing_zeros
+from torchlock.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -166,7 +166,7 @@ class Matrix:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or tables.path("compiled/rules.json")
+        self._path = str(path or tables.place("compiled/rules.json"))
         table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
@@ -175,7 +175,7 @@ class Matrix:
             self._sources: dict[str, dict[str, str]] = table["sources"]
             self._rows: dict[str, list[dict[str, Any]]] = table["statements"]
         except (KeyError, TypeError) as error:
-            raise DataError(f"damaged ({error})", path=str(self._path)) from error
+            raise DataError(f"damaged ({error})", path=self._path) from error
         self._statements: dict[str, list[Statement | None]] = {}
         self._about: dict[tuple[str, str, str], tuple[Statement, ...]] = {}
         self._by_version: dict[str, tuple[dict[str, list[int]], list[int]]] = {}

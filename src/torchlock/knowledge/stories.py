@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torchlock.knowledge import tables
+from torchlock.records import NamedTuple
 
 _DOCUMENTATION = "https://github.com/torchlock/torchlock/blob/main/docs/rules"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from torchlock.errors import Unasked
 from torchlock.lock.preferences import solve_keeping
 from torchlock.records import NamedTuple
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.problem import GaveUp
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError
 from torchlock.lock.model import Pin
 from torchlock.redaction import one_line
@@ -14,6 +12,7 @@ from torchlock.solve.source import DelegatingSource
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.ordering import is_exact, mentions_prerelease
 from torchlock.terms import Inputs
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import NotForThisTorch, WrongTarget
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
@@ -23,6 +21,7 @@ from torchlock.lock.pins import (
 from torchlock.records import replace
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

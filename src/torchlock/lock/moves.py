@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
@@ -18,6 +16,7 @@ from torchlock.solve.candidates import withdrawal
 from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.propagate import DomainWipeout, propagate
 from torchlock.standards.names import normalise
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

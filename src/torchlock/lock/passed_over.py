@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.knowledge.masks import bits
 from torchlock.lock.inputs import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.lines import demands
 from torchlock.solve.unread import Unread, unread_behind
 from torchlock.standards.ordering import admits, is_later, is_prerelease, latest, normal
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

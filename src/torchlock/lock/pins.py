@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.judge import unjudged
@@ -16,6 +15,7 @@ from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.names import normalise
 from torchlock.standards.ordering import admits, is_later, is_prerelease
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

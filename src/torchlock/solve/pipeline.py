@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.solve.problem import newest, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate, shave
 from torchlock.solve.walk import walk
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

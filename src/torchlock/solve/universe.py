@@ -11,7 +11,6 @@ from collections import defaultdict
 from functools import cached_property
 from heapq import merge
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
@@ -34,6 +33,7 @@ from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelea
 from torchlock.solve.release_versions import admitted, latest
 from torchlock.standards.markers import extra_of
 from torchlock.standards.ordering import admits, is_exact, names_later, normal
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -6,9 +6,8 @@ take a pick back. So a lock that needs no resolver does not import one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.solve.picks import Picks, joined
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,12 +6,12 @@ import operator
 import re
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import LONGEST_NUMBER, has_long_number
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from torchlock.audit.fix import declared, pages
 from torchlock.audit.fix.advice import advice_of
@@ -16,6 +15,7 @@ from torchlock.audit.install_sets import effective
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.stories import story
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import asked, platforms
 from torchlock.audit.rules.versions import newest
@@ -13,6 +12,7 @@ from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import readable_specifier
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
