@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 from torchlock.location import NOWHERE, Place
-from torchlock.records import NamedTuple
+from torchlock.records import NamedTuple, dataclass, field
 from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

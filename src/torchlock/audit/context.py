@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 from torchlock.audit.index_builds import offer_of
@@ -13,6 +12,7 @@ from torchlock.audit.tried import is_tried
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
 from torchlock.location import NOWHERE
+from torchlock.records import dataclass, replace
 from torchlock.target import SUPPORT_ENDS
 from torchlock.typed import TYPE_CHECKING, Any
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property, lru_cache, reduce
 from operator import or_
 
@@ -19,7 +18,7 @@ from torchlock.audit.supplies import build_of, supplies_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import BUILD_CUDA, cuda_version, specifier_set
 from torchlock.knowledge.stack import FAMILY
-from torchlock.records import NamedTuple
+from torchlock.records import NamedTuple, replace
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ def __getattr__(name: str) -> Path:
         raise AttributeError(name)
     from pathlib import Path
 
-    return globals().setdefault("ROOT", Path(_BUNDLED))
+    found = globals()["ROOT"] = Path(_BUNDLED)
+    return found
 
 
 def bundled(table: str) -> str:

@@ -7,7 +7,6 @@ file names for the family is left out, with a note: it is a setting, and the bui
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from fnmatch import filter as filter_names
 
 from torchlock.errors import InputError
@@ -15,6 +14,7 @@ from torchlock.knowledge.build_files import index_address
 from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.indexes import BUILDS, channel_of, classify_index
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.redaction import redact
 from torchlock.standards import filenames
 from torchlock.standards.names import normalise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -11,6 +10,7 @@ from packaging.version import Version
 
 from torchlock.errors import NotForThisTorch, TorchlockError
 from torchlock.lock import Lock, dependency_of
+from torchlock.records import replace
 from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torchlock.errors import InputError
 from torchlock.manifests.paths import near
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.records import replace
 from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source

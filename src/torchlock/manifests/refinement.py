@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from torchlock.manifests.syntax.markers import both, negated
+from torchlock.records import replace
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

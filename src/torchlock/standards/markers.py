@@ -8,7 +8,6 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from torchlock.answers import Unknown
-from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import LONGEST_NUMBER, has_long_number
 from torchlock.typed import TYPE_CHECKING

@@ -48,12 +48,12 @@ def key_of(version: str) -> Key | None:
     """What a common version compares by, without its local label; None for any other version."""
     digits = version.replace(".", "")
     if digits.isdecimal() and digits.isascii() and len(digits) < _SHORT and ".." not in f".{version}.":
-        numbers = list(map(int, version.split(".")))
-        if ".".join(map(str, numbers)) != version:
+        parts = list(map(int, version.split(".")))
+        if ".".join(map(str, parts)) != version:
             return None
-        while len(numbers) > 1 and not numbers[-1]:
-            numbers.pop()
-        return tuple(numbers), _FINAL, 0, 0, _NO_DEV  # most versions
+        while len(parts) > 1 and not parts[-1]:
+            parts.pop()
+        return tuple(parts), _FINAL, 0, 0, _NO_DEV  # most versions
     match = _VERSION.fullmatch(version)
     if match is None:
         return None

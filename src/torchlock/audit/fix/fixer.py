@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations
 
 from torchlock.audit.fix import declared, pages
@@ -15,6 +14,7 @@ from torchlock.audit.install_sets import effective
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.stories import story
+from torchlock.records import replace
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

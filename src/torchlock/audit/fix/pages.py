@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import islice
 
 from torchlock.audit.fix.edits import changes_of
@@ -18,6 +17,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Edit, Span
+from torchlock.records import replace
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ possible.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import combinations, groupby, islice, product
 
 from torchlock.answers import Unknown
@@ -19,7 +18,7 @@ from torchlock.audit.fix.weight import weighed
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, without_duplicates
 from torchlock.knowledge.stack import FAMILY
-from torchlock.records import NamedTuple
+from torchlock.records import NamedTuple, replace
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 
 from torchlock.answers import Unknown
@@ -10,6 +9,7 @@ from torchlock.audit.install_sets import cells_where, demand_of
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

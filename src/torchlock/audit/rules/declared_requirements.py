@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 from itertools import combinations
 from operator import or_
@@ -17,7 +16,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.pep508 import wheel_of
-from torchlock.records import NamedTuple
+from torchlock.records import NamedTuple, replace
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.markers import extra_of
 from torchlock.standards.ordering import admits

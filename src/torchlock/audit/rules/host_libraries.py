@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torchlock.audit.phrasing import asked, platforms
 from torchlock.audit.rules.versions import newest
 from torchlock.knowledge.judge import NamedVersion, violations
@@ -11,6 +9,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.standards.dependency import readable_specifier
 from torchlock.typed import TYPE_CHECKING
 
