@@ -10,15 +10,18 @@ Run compile_rules.py first: the pages are made from what the program itself read
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from torchlock.gathering.storage import write_if_changed
+from torchlock.jobs.explain import said
 from torchlock.knowledge import registry, stories, tables
 from torchlock.knowledge.rules import Matrix
 
 PAGES = Path(__file__).parents[1] / "docs" / "rules"
+_NEWEST = 12
 _GROUPS = {
     "TL1": "Versions that do not fit",
     "TL2": "Builds and accelerators",
@@ -34,24 +37,34 @@ _GROUPS = {
 def pages(matrix: Matrix) -> dict[str, str]:
     """File name → text, of all pages."""
     found = {f"{rule}.md": "\n".join(_page(rule, matrix)) + "\n" for rule in matrix.rules()}
-    return {"README.md": "\n".join(_index(matrix)) + "\n", **found}
+    return {
+        "README.md": "\n".join(_index(matrix)) + "\n",
+        "printed.md": "\n".join(_printed(matrix)) + "\n",
+        **found,
+    }
 
 
 def _page(identifier: str, matrix: Matrix) -> Iterator[str]:
+    """The title is the text that people paste into a search, if the rule has one."""
     rule, story = registry.get(identifier), stories.story(identifier)
     commands = " and ".join(f"`torchlock {command}`" for command in rule.by)
-    yield f"# {identifier}: {story.title}"
+    yield f"# {identifier}: {code(story.shown[0]) if story.shown else story.title}"
     yield ""
+    if story.shown:
+        yield from (f"**Rule: {story.title}.**", "")
     yield f"Reported by {commands}. Worst severity: {rule.severity}."
+    if story.shown:
+        yield from ("", "## Symptom", "", "A failure prints one of these lines, or one like them:", "", "```text")
+        yield from (*story.shown, "```", "")
+        yield "To see whether it is this failure, give the whole output to `torchlock check --log failure.txt`."
     for title, text in (
-        ("What it does", story.what),
-        ("Why this is bad", f"{story.why}\n\nA finding gives the reason: because {matrix.because(identifier)}."),
+        ("Cause", f"{story.why}\n\nA finding gives the reason: because {matrix.because(identifier)}."),
+        ("What torchlock does", story.what),
         ("Example", story.example),
         ("How to fix it", story.fix),
     ):
         yield from ("", f"## {title}", "", text)
-    if matrix.statements_of(identifier):
-        yield from ("", f"`torchlock explain {identifier}` lists the releases that this rule is about.")
+    yield from _evidence(identifier, matrix)
     if rule.explains:
         effects = ", ".join(f"[{effect}]({effect}.md)" for effect in sorted(rule.explains - {identifier}))
         yield from ("", "## What it explains", "")
@@ -62,6 +75,36 @@ def _page(identifier: str, matrix: Matrix) -> Iterator[str]:
         known = matrix.source(source)
         address = f"<{known.address}>" if "://" in known.address else known.address
         yield f"- {known.kind}: {address}"
+
+
+def _evidence(identifier: str, matrix: Matrix) -> Iterator[str]:
+    """The newest statements of a rule, each with how it is known."""
+    statements = matrix.statements_of(identifier)
+    if not statements:
+        return
+    yield from ("", "## Evidence", "")
+    shown = statements[-_NEWEST:]
+    count = "One statement" if len(statements) == 1 else f"{len(statements)} statements"
+    rest = f", such as these ({len(shown)} of them)" if len(shown) < len(statements) else ""
+    yield f"{count} in `compat_data/`{rest}. `torchlock explain {identifier}` lists their sources."
+    yield from ("", "| releases | what holds | known by |", "|---|---|---|")
+    for statement in shown:
+        build = f", build {statement.build}" if statement.build else ""
+        yield f"| {_cell(str(statement.when))}{build} | {_plain(said(statement))} | {statement.kind} |"
+
+
+def _plain(text: str) -> str:
+    """Text in a cell in which nothing is formatted."""
+    return re.sub(r"([\\*`<|\[\]])", r"\\\1", text)
+
+
+def _cell(text: str) -> str:
+    return code(text).replace("|", "\\|")
+
+
+def code(text: str) -> str:
+    """A code span of Markdown, also of a text with a backtick."""
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def ignoring(identifier: str) -> str:
@@ -76,10 +119,22 @@ def ignoring(identifier: str) -> str:
     return text
 
 
+def _printed(matrix: Matrix) -> Iterator[str]:
+    """The texts that failures print, each with its rule."""
+    yield "# What failures print, and the rule that explains it"
+    yield ""
+    yield "Search here for a part of your message. A message may have several causes: the page of the rule names"
+    yield "what else it explains. `torchlock check --log failure.txt` finds the cause in your environment."
+    yield from ("", "| printed | rule | about |", "|---|---|---|")
+    for text, identifier in sorted((text, rule) for rule in matrix.rules() for text in stories.story(rule).shown):
+        yield f"| {_cell(text)} | [{identifier}]({identifier}.md) | {stories.story(identifier).title} |"
+
+
 def _index(matrix: Matrix) -> Iterator[str]:
     yield "# Rules"
     yield ""
     yield "A rule keeps its identifier for ever. `torchlock explain TL101` shows the same text in a terminal."
+    yield "[What failures print](printed.md) leads from a message to its rule."
     for prefix, title in _GROUPS.items():
         yield from ("", f"## {prefix}xx: {title}", "", "| rule | about | worst severity | reported by |")
         yield "|---|---|---|---|"

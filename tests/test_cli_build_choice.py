@@ -152,6 +152,7 @@ def test_another_platform_than_that_of_this_machine(capsys: pytest.CaptureFixtur
         (["--gpu", "none, RTX 4090"], "none means that there is no GPU"),
         (["--accelerator", "cuda-12.8"], "did you mean cu128?"),
         (["--accelerator", "cuda"], "did you mean auto?"),
+        (["--accelerator", "cu11"], "did you mean cu118 or cu117?"),
         (["--accelerator", "GPU"], "did you mean auto?"),
         (["--accelerator", "mps"], "did you mean cpu?"),
         (["--accelerator", "rocm-6.4"], "did you mean rocm6.4?"),

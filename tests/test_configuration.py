@@ -11,8 +11,8 @@ import pytest
 
 from support.configured import BAD, put
 from support.configured import home as home
-from torchlock.cli import config_files
 from torchlock.cli.main import main
+from torchlock.jobs import config_files
 from torchlock.runtime import files
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]

@@ -13,7 +13,7 @@ import pytest
 from torchlock.cli.config_schema import schema
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parser_of
-from torchlock.cli.project import OPTIONS, Refusal
+from torchlock.jobs.project import OPTIONS, Refusal
 
 PROJECT, USER = schema(of_project=True), schema(of_project=False)
 # Texts of TOML with their values as JSON.

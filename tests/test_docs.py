@@ -18,6 +18,10 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "compat_data" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "guides").glob("*.md")),
+    *sorted((ROOT / "docs" / "commands").glob("*.md")),
+    ROOT / "docs" / "rules" / "README.md",
+    ROOT / "docs" / "rules" / "printed.md",
 ]
 # A file or folder of the repository, by its path from the root or from the package.
 FILE = re.compile(r"`((?:[\w-]+/)+(?:[\w-]+\.(?:py|toml|md|json))?)`")
@@ -70,5 +74,5 @@ def test_the_drawings_of_the_architecture_name_files_that_are_there() -> None:
 def test_options_that_are_named_exist(document: Path) -> None:
     for command, words in COMMAND.findall(document.read_text(encoding="utf-8")):
         known = {option for action in parser_of(command)[0]._actions for option in action.option_strings}
-        for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", words):
+        for option in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", words):
             assert option in known, f"{command} {option}"

@@ -19,13 +19,13 @@ import pytest
 
 from support.site_folder import install, site_of
 from torchlock.audit import Auditor
-from torchlock.cli import audit as audit_command
 from torchlock.cli import crash
 from torchlock.cli.main import main
 from torchlock.errors import InputError
 from torchlock.finding import FileReport
 from torchlock.index import source
 from torchlock.index.pages import parse_page
+from torchlock.jobs import audit as audit_job
 from torchlock.knowledge import registry
 from torchlock.manifests import read_document
 from torchlock.runtime.fence import Breakage, breakage
@@ -437,7 +437,7 @@ def test_a_bug_costs_its_own_file(
     if pool:
         if multiprocessing.get_start_method() != "fork":
             pytest.skip("other processes know nothing of the planted bug")
-        monkeypatch.setattr(audit_command, "_MANY", 1)
+        monkeypatch.setattr(audit_job, "_MANY", 1)
         monkeypatch.setattr(os, "cpu_count", lambda: 2)
     planted(monkeypatch, error)
     for name in ("a.txt", "bad.txt", "c.txt"):

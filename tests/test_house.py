@@ -27,7 +27,10 @@ FLOORS = {
     "lock": ("lock",),
     "judges": ("audit", "check", "matrix"),
     "reports": ("report",),
+    "jobs": ("jobs",),
     "commands": ("cli",),
+    "library": ("api",),
+    "programs": ("fleet",),
     "start": ("__main__",),
 }
 HEIGHT = {room: height for height, rooms in enumerate(FLOORS.values()) for room in rooms}

@@ -10,11 +10,14 @@ import pytest
 
 from torchlock.inspect.import_graph import files_read, first_missing
 from torchlock.inspect.module_names import ModuleNames, missing_uses
-from torchlock.inspect.source import defined_names, imports, uses
+from torchlock.inspect.run_time import at_run_time
+from torchlock.inspect.source import bound_names, defined_names, imports, uses
 
 
 def tree(text: str) -> ast.Module:
-    return ast.parse(dedent(text))
+    """What runs of a source."""
+    module = ast.parse(dedent(text))
+    return ast.Module(at_run_time(module.body), module.type_ignores)
 
 
 def package(folder: Path, files: dict[str, str]) -> Path:
@@ -61,6 +64,22 @@ def test_imports_that_run_for_certain_and_under_a_condition(
 )
 def test_modules_whose_source_does_not_show_all_names(text: str) -> None:
     assert defined_names(tree(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("if TYPE_CHECKING:\n    import a\nelse:\n    import b", "b"),
+        ("if not t.TYPE_CHECKING:\n    import a\nelse:\n    import b", "a"),
+        ("if TYPE_CHECKING and more:\n    import a", ""),
+        ("if TYPE_CHECKING or more:\n    import a", "a"),
+        ("try:\n    if TYPE_CHECKING:\n        import a\n    import b\nexcept E:\n    import c", "bc"),
+        ("if more:\n    if TYPE_CHECKING:\n        import a\n    else:\n        import b", "b"),
+        ("if more: import a", "a"),
+    ],
+)
+def test_names_that_only_checkers_of_types_see(text: str, names: str) -> None:
+    assert defined_names(tree(text)) == bound_names(tree(text)) == frozenset(names)
 
 
 def test_every_way_to_define_a_name() -> None:

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from support.site_folder import install
-from torchlock.cli.safe_path import can_share
 from torchlock.inspect.environment_choice import base_of
 from torchlock.inspect.interpreter import NoAnswer, ask, find_executable
+from torchlock.jobs.safe_path import can_share
 from torchlock.runtime.programs import find_program
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="scripts and links of POSIX")

@@ -19,9 +19,9 @@ from support.sdists import archive
 from support.site_folder import write
 from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
-from torchlock.cli.workers import judged
 from torchlock.errors import DataError
 from torchlock.finding import FileReport
+from torchlock.jobs.workers import judged
 from torchlock.runtime import temporary
 from torchlock.runtime.interrupts import Interrupted, deferred_signals, handled
 from torchlock.runtime.process import child, run_program, temporary_folder

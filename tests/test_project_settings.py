@@ -11,7 +11,7 @@ import pytest
 
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parser_of
-from torchlock.cli.project import OPTIONS, Refusal
+from torchlock.jobs.project import OPTIONS, Refusal
 
 PROJECT = '\n[project]\nname = "x"\nversion = "1"\ndependencies = ["soundfile==0.12.1"]\n'
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]
@@ -225,6 +225,8 @@ def test_a_project_names_no_index_in_other_folders(
         ("group = ['a', 1.0]", "is the number 1.0, but must be a string"),
         ("group = [['a']]", "[tool.torchlock] group: ['a'] is not a single value"),
         ("no-hashes = 'perhaps'", "[tool.torchlock] no-hashes: 'perhaps' is neither true nor false"),
+        ("no-hashes = 1", "[tool.torchlock] no-hashes: 1 is neither true nor false"),
+        ("no-hashes = 'yes'", "[tool.torchlock] no-hashes: 'yes' is neither true nor false"),
         ("prefer = 'best'", "[tool.torchlock] prefer: unknown value 'best'"),
     ],
 )

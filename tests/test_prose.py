@@ -80,6 +80,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")),
     ROOT / "compat_data" / "README.md",
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "live-locks.md"),
+    *sorted((ROOT / "docs" / "guides").glob("*.md")),
 ]
 
 

@@ -18,6 +18,7 @@ import pytest
 
 import torchlock
 from support.site_folder import install, site_of
+from torchlock.check.log import read_log
 from torchlock.cli.main import main
 from torchlock.finding import SEVERITIES
 from torchlock.knowledge import registry, stories
@@ -344,10 +345,25 @@ def test_modules_of_logs_have_rules_of_logs_only() -> None:
 def test_every_rule_has_a_page() -> None:
     assert {path.stem for path in PAGES.glob("TL*.md")} == set(RULES)
     for rule in RULES:
-        assert (
-            (PAGES / f"{rule}.md").read_text(encoding="utf-8").startswith(f"# {rule}: {stories.story(rule).title}")
-        )
-        assert stories.help_uri(rule).endswith(f"/docs/rules/{rule}.md")
+        story = stories.story(rule)
+        heading = (PAGES / f"{rule}.md").read_text(encoding="utf-8").partition("\n")[0]
+        assert heading.startswith(f"# {rule}: ")
+        assert (story.shown[0] if story.shown else story.title) in heading
+        assert stories.help_uri(rule) == f"{stories.SITE}rules/{rule}/"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if stories.story(rule).shown])
+def test_a_log_with_a_shown_text_has_the_rule_as_its_likeliest_cause(rule: str) -> None:
+    for text in stories.story(rule).shown:
+        first = read_log(text).first
+        assert first is not None, text
+        assert first.rules[0] == rule, text
+
+
+def test_a_failure_that_a_rule_recognises_is_shown_on_its_page() -> None:
+    """``TL601`` and ``TL628`` recognise lines that only the lines around them explain."""
+    likeliest = {causes[0] for *_, causes in registry.prints()}
+    assert {rule for rule in likeliest if not stories.story(rule).shown} == {"TL601", "TL628"}
 
 
 @pytest.mark.parametrize("job", ["audit", "check"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from torchlock.cli.main import main
-from torchlock.cli.target import platform_of
 from torchlock.errors import InputError
+from torchlock.jobs.target import platform_of
 from torchlock.knowledge import systems, tables
 from torchlock.target import PLATFORMS, Platform
 

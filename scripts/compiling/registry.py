@@ -42,13 +42,15 @@ _WORDS = {
 }
 
 
-def story_of(table: dict[str, Any]) -> dict[str, str]:
-    """What the page of a rule says, in whole sentences."""
-    story = {"title": text_of(table, "title")}
+def story_of(table: dict[str, Any]) -> dict[str, Any]:
+    """What the page of a rule says, in whole sentences, and what a failure prints as people see it."""
+    story: dict[str, Any] = {"title": text_of(table, "title")}
     for key in STORY_KEYS:
         story[key] = text_of(table, key)
         if not story[key].endswith((".", "`", "…")):
             raise TableError("must end with a full stop", key)
+    if "shown" in table:
+        story["shown"] = texts_of(table, "shown")
     return story
 
 

@@ -38,6 +38,7 @@ _RULE_KEYS = {
     "statement",
     "statements_of",
     *STORY_KEYS,
+    "shown",
     *REGISTRY_KEYS,
 }
 _GROUNDS = {"because", "kind", "sources", "checked"}

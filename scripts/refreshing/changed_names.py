@@ -65,7 +65,7 @@ class Release(NamedTuple):
 def read_release(folder: Path) -> Release:
     """Read the packages in a folder of one release, as ``pip install --no-deps --target`` leaves it."""
     found = ((dotted, parsed(str(path))) for dotted, path in _modules(folder))
-    trees = {dotted: _at_run_time(tree) for dotted, tree in found if tree is not None}
+    trees = {dotted: tree for dotted, tree in found if tree is not None}
     files = dict(_modules(folder))
     names, main, hidden = set(_module_names(folder)), set[str](), set[str]()
     classes: dict[str, list[_Class]] = {}
@@ -90,18 +90,6 @@ def read_release(folder: Path) -> Release:
     members = {name: _all_members(name, classes) for name in classes if not name.startswith("_")}
     merged = {name: rows[0] if len(set(rows)) == 1 else None for name, rows in arguments.items()}
     return Release(names, main, hidden, members, merged)
-
-
-def _at_run_time(tree: ast.Module) -> ast.Module:
-    """A module without what only checkers of types read."""
-    body: list[ast.stmt] = []
-    for node in tree.body:
-        is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) in (
-            "TYPE_CHECKING",
-            "typing.TYPE_CHECKING",
-        )
-        body += node.orelse if isinstance(node, ast.If) and is_for_types else [node]
-    return ast.Module(body, tree.type_ignores)
 
 
 def _packages(folder: Path) -> Iterator[Path]:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from torchlock.typed import Any
+
+
+def _restored(kind: type[TorchlockError], arguments: tuple[Any, ...], state: dict[str, Any]) -> TorchlockError:
+    """An error as it was pickled, whatever its constructor asks for."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
+
 
 class TorchlockError(Exception):
     """Something outside this program stops the work; ends with exit code 2.
@@ -16,6 +25,9 @@ class TorchlockError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, dict(self.__dict__))
 
 
 class InputError(TorchlockError):

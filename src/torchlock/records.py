@@ -103,7 +103,7 @@ else:
         return _Aside(default, compare, repr) if default_factory is None else _Factory(default_factory)
 
     class _Fields:
-        """``__dataclass_fields__``, made with the library when something asks for it."""
+        """``__dataclass_fields__``, made with the library when something asks for it first."""
 
         def __get__(self, value, cls):
             import dataclasses
@@ -118,7 +118,8 @@ else:
                 else:
                     made = dataclasses.field(default=default)
                 setattr(plain, name, made)
-            return dataclasses.dataclass(plain).__dataclass_fields__
+            found = cls.__dataclass_fields__ = dataclasses.dataclass(plain).__dataclass_fields__
+            return found
 
     def dataclass(*, frozen=False, slots=False, eq=True):
         """Like ``dataclasses.dataclass``, with these options only."""

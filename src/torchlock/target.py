@@ -222,6 +222,12 @@ def _ranks(major: int, minor: int, free_threaded: bool, platform: Platform) -> _
     return _Ranks({tag: rank for rank, tag in reversed(list(enumerate(ranked)))})
 
 
+@lru_cache(maxsize=128)
+def _markers(python: PythonVersion, platform: Platform) -> dict[tuple[str, str], bool]:
+    """The values of markers, for all targets with this Python and platform: no marker names anything else."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Target:
     """The Python and the machine on which a lock must load.
@@ -301,7 +307,7 @@ class Target:
 
     @cached_property
     def _markers(self) -> dict[tuple[str, str], bool]:
-        return {}
+        return _markers(self.python, self.platform)
 
     def host(self) -> dict[str, str | None]:
         """The machine as packages: ``host-glibc`` → 2.28 and so on; None for a library that it lacks.

@@ -1,7 +1,7 @@
 """What modules take from ``typing`` to be checked: names that do nothing in a run.
 
-To import ``typing`` takes as many instructions as to read a lock of ten packages (callgrind). Type checkers see the
-library's own names.
+To import ``typing`` takes as many instructions as to read a lock of ten packages (callgrind). Type checkers see
+the library's own names.
 """
 
 from __future__ import annotations

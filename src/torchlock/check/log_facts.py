@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 _SITE = re.compile(r"[/\\](?:site|dist)-packages(?=[/\\]|$)")
 _PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](torch|torchaudio)(?=[/\\])")
+# A file of a tool that installs into another environment than its own: its folder is not that of the failure.
+_OF_TOOL = re.compile(
+    r"[/\\](?:(?:(?:site|dist)-packages|pipx[/\\]venvs|uv[/\\]tools)[/\\]"
+    r"(?:conda|conda_env|conda_libmamba_solver|mamba|poetry|pdm|hatch|pipenv|pipx|tox|nox|virtualenv)"
+    r"|pypoetry[/\\]venv)[/\\]"
+)
 # The start of a path: after a quote or a bracket, or after a space before a root.
 _START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\])""")
 # The Python in the name of this wheel is not the one that runs.
@@ -49,7 +55,9 @@ class Facts:
         """The files of tracebacks outside of the folders of packages."""
 
     def read(self, line: str) -> None:
-        """Take what one line says."""
+        """Take what one line says; a line of a tool says nothing about the environment that it installs into."""
+        if ("-packages" in line or "venv" in line) and _OF_TOOL.search(line):
+            return
         if ("ython" in line or "cp3" in line) and _FOREIGN_WHEEL not in line:
             self.pythons.update((python_in(match), None) for match in PYTHON.finditer(line))
         if "-packages" in line:

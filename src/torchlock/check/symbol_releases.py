@@ -35,7 +35,7 @@ def with_releases(context: CheckContext, symbol: str, library: str, meaning: Mea
     others = _others(symbol, platform)
     changed = f"; its other forms: {others}" if others else ""
     because = f"the package was compiled for a torch {known}, and another release was loaded{changed}"
-    if own := _string_abi(symbol):
+    if own := _string_abi(symbol, platform):
         because += f"; or it was compiled with the {_ABI[own]}, and the torch that was loaded with the other one"
     look = f"{_fitting(known)} Or install that package for the torch that is loaded: {_AGAIN}"
     installed = _public(context)
@@ -67,9 +67,15 @@ def abi_hint(symbol: str) -> str:
     )
 
 
-def _string_abi(symbol: str) -> str:
-    """The form of the C++ string in the name of a symbol of Linux: ``old`` or ``new``; "" if it has none."""
-    forms = {is_new for _, is_new in respelled(symbol)} if "Ss" in symbol or "cxx11" in symbol else set()
+def _string_abi(symbol: str, platform: str = "") -> str:
+    """The form of the C++ string in the name of a symbol of Linux: ``old`` or ``new``; "" if it has none.
+
+    A function that returns a string has a tag in its name in the new form only: the old one is known by a torch
+    that exports the name with the tag.
+    """
+    twins = list(respelled(symbol))
+    is_shown = "Ss" in symbol or "cxx11" in symbol or any(exported_in(each, platform) for each, _ in twins)
+    forms = {is_new for _, is_new in twins} if is_shown else set()
     return "" if len(forms) != 1 or symbol.startswith("__Z") else "old" if forms.pop() else "new"
 
 

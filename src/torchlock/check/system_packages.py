@@ -35,6 +35,16 @@ _ON_GUIX = (
     "Let wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
     "--emulate-fhs with gcc-toolchain; or start it with LD_LIBRARY_PATH of the lib folder of gcc-toolchain."
 )
+# Signs of these systems in a log; the name of a host counts only as a whole word.
+_STORES = (
+    (re.compile(r"/nix/store/|\bNixOS\b|\bnixos\b"), _ON_NIXOS),
+    (re.compile(r"/gnu/store/"), _ON_GUIX),
+)
+# Libraries that other systems have in a usual folder.
+_OF_SYSTEM = re.compile(
+    r"lib(?:stdc\+\+|gcc_s|gomp|z|GL|glib-2\.0|gthread-2\.0|python3\.\d{1,2}|sndfile|sox|portaudio|av\w{4,6}"
+    r"|sw\w{5,8})\.so[\d.]{0,12}"
+)
 _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"
 
 
@@ -95,6 +105,13 @@ def _of_store(context: CheckContext) -> str:
     if name == "nixos" or home.startswith("/nix/store/"):
         return _ON_NIXOS
     return _ON_GUIX if name == "guix" or home.startswith("/gnu/store/") else ""
+
+
+def of_store_in(text: str, library: str) -> str:
+    """What to do about a library of the system that a log from NixOS or Guix lacks; "" for other logs."""
+    if not _OF_SYSTEM.fullmatch(library):
+        return ""
+    return next((words.format(file=library) for sign, words in _STORES if sign.search(text)), "")
 
 
 def shipped(context: CheckContext, library: str) -> tuple[System | None, Library | None]:

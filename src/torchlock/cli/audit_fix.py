@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import broken
-from torchlock.cli.audit_reports import add_crash_report, report_of, unusable_settings
+from torchlock.cli.crash import add_crash_report
 from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
 from torchlock.cli.reports import exit_code
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport
+from torchlock.jobs.audit import report_of, unusable_settings
 from torchlock.report.summary import counted, summary_line
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.audit import Auditor
-    from torchlock.cli.file_settings import FileSettings
     from torchlock.cli.streams import Console
+    from torchlock.jobs.file_settings import FileSettings
 
 
 def fix(arguments: argparse.Namespace, settings: FileSettings, files: Sequence[str], console: Console) -> int:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from torchlock.check import by_log, examine, fenced, healthy, ranked, unexamined_text, verdict
-from torchlock.check.system_packages import libraries_of
-from torchlock.cli.environment import context_of, current_folder
+from torchlock.cli.crash import add_bug_report
 from torchlock.cli.exit_codes import BUG, OK
-from torchlock.cli.log_environment import context_with_log, folders_of, meant_alone, take_environment_of
 from torchlock.cli.output import guard_export, guard_report, write_result
-from torchlock.cli.reports import Forms, exit_code, ignored_rules, rendered
+from torchlock.cli.reports import Forms, exit_code, rendered
 from torchlock.errors import InputError
-from torchlock.finding import FileReport, Finding, Report
-from torchlock.runtime import files
+from torchlock.jobs.check import checked, opened
+from torchlock.jobs.rule_names import ignored_rules
 
 if TYPE_CHECKING:
     import argparse
@@ -24,10 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.verdict import Verdict
     from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
-    from torchlock.inspect.probe import Step
-
-# What a report names in place of a folder.
-_ALONE = "the log alone (nothing of this machine was looked at)"
+    from torchlock.finding import Report
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -37,44 +30,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: wrong use, no such environment, or a file that cannot be written.
     """
     _refuse_misuse(arguments)
-    ignore = ignored_rules(arguments.ignore)
     if arguments.export:
+        ignored_rules(arguments.ignore)
         guard_export(arguments.output)
-    else:
-        for output in (arguments.output, arguments.report):
-            guard_report(output, [] if arguments.log is None else [arguments.log])
-    log, unread = (None, None) if arguments.log is None else _log(arguments.log, console)
-    if log is not None:
-        take_environment_of(log, arguments, console)
-    _refuse_root_alone(arguments)
-    if log is None:
-        context, strange = context_of(arguments, console), ""
-    else:
-        context, strange = context_with_log(log, arguments, console)
-    if arguments.export:
-        return _export(context, arguments, console)
-    found = examine(context)
-    _refuse_unexamined(context, found)
-    ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
-    found = [each for each in found if each.rule not in ignore]
-    if arguments.probe:
-        with fenced(context, found, "in the smoke test, so its result is left out"):
-            found = _probed(context, found, arguments, console)
-    console.clear()
-    findings = ranked(found)
-    remarks: list[str] = []
-    with fenced(context, findings, "in the log, so the log is ignored"):
-        if unread is not None:
-            raise unread
-        if log is not None:
-            findings, remarks = _by_log(context, findings, log, strange, arguments, console)
-    if any(finding.severity != "note" for finding in findings):
-        _add_remedies(context, findings)
-    fine = _fine(context, findings, remarks, ignored)
-    result = verdict(findings, "; ".join([*remarks, fine]), is_open=bool(remarks))
-    report = _report(context, result)
-    if arguments.format == "json" and report.target is not None:
-        report.target["libraries"] = libraries_of(context)
+        return _export(opened(arguments, console).context, arguments, console)
+    for output in (arguments.output, arguments.report):
+        guard_report(output, [] if arguments.log is None else [arguments.log])
+    context, result, report, log = checked(arguments, console)
+    if context.broken:
+        add_bug_report(context.broken, report.files[0].findings)
     code = BUG if context.broken else exit_code(report, lambda _: bool(arguments.strict))
     if arguments.report is not None:
         _write_support_report(context, report, result, log, arguments.report, console)
@@ -95,35 +59,6 @@ def _tell_verdict(report: Report, result: Verdict, arguments: argparse.Namespace
     console.say("note", f"{summary(report)}; the report is in {arguments.output}")
 
 
-def _fine(context: CheckContext, findings: list[Finding], remarks: list[str], ignored: list[str]) -> str:
-    """What the first line says if no finding is worse than a note; the remarks are said before it."""
-    if context.broken:
-        return "not everything was examined"
-    if ignored:
-        return f"nothing is wrong except the ignored rules ({', '.join(ignored)}){unexamined_text(context)}"
-    own = [each for each in findings if each.message not in remarks]
-    return healthy(context, own, is_open=bool(remarks))
-
-
-def _log(path: str, console: Console) -> tuple[Log | None, Exception | None]:
-    """A log, or the bug of its reader; of a very large one its two ends are read, which a note says.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    from torchlock.check.log import decoded, read_log
-    from torchlock.manifests.text import read_ends
-
-    head, skipped, lines, tail = read_ends(path)
-    if skipped:
-        size = f"{len(head) + skipped + len(tail):,} bytes"
-        console.say("note", f"the log has {size}: its first and last {len(head) >> 20} MB are read")
-    try:
-        return read_log(decoded(head, lines, tail)), None
-    except Exception as error:
-        return None, error
-
-
 def _write_support_report(
     context: CheckContext, report: Report, result: Verdict, log: Log | None, path: str, console: Console
 ) -> None:
@@ -136,32 +71,7 @@ def _write_support_report(
     write_result(text, path, console, whole=True)
 
 
-def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
-    """Add a remedy to each root cause, and the bug report to each bug. A bug in this step leaves remedies out."""
-    from torchlock.check.fix.remedies import add_remedies
-
-    with fenced(context, findings, "while it looked for a remedy"):
-        add_remedies(context, [finding for finding in findings if finding.rule != "TL908"])
-    if context.broken:
-        from torchlock.cli import crash
-
-        remedy = crash.remedy_for(context.broken)
-        for finding in findings:
-            if finding.rule == "TL908":
-                finding.remedy = remedy
-
-
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
-    if arguments.log is None:
-        _refuse_root_alone(arguments)
-    if arguments.root is not None and not files.is_folder(arguments.root):
-        raise InputError(f"--root: {arguments.root!r} is not a folder")
-    if arguments.probe and arguments.path is not None:
-        raise InputError(
-            "--probe runs an interpreter, and --path does not name one", hint="use --python instead of --path"
-        )
-    if not arguments.probe_seconds > 0:
-        raise InputError(f"--probe-seconds: {arguments.probe_seconds:g} is not a time limit", hint="like 120")
     if arguments.report == "-" and arguments.output is None and arguments.format != "text":
         raise InputError(
             "--report - and --format both write to standard output",
@@ -179,99 +89,6 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
             "--export writes the installed packages, not a report",
             hint="run the check again, without --export, for a report",
         )
-
-
-def _refuse_root_alone(arguments: argparse.Namespace) -> None:
-    if arguments.root is not None and arguments.path is None:
-        raise InputError("--root needs --path", hint="name the folder of packages with --path")
-
-
-def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
-    """Refuse to call an environment healthy if its platform or Python is unknown.
-
-    Raises:
-        InputError: the platform or Python is unknown, and no error was found.
-    """
-    from torchlock.check.rules.import_path import why_not_judged
-
-    if not any(each.severity == "error" for each in found) and (reason := why_not_judged(context)):
-        sites = context.environment.sites
-        raise InputError(
-            f"--path: {sites[0].path if sites else context.environment.interpreter.prefix}: {reason}",
-            hint="name the platform with --platform, like linux-x86_64; or its interpreter with --python",
-        )
-
-
-def _by_log(
-    context: CheckContext,
-    findings: list[Finding],
-    log: Log,
-    strange: str,
-    arguments: argparse.Namespace,
-    console: Console,
-) -> tuple[list[Finding], list[str]]:
-    """The findings in the order that a log suggests; and remarks for the first line of the report.
-
-    A log from another environment does not change them; ``strange`` says why it is from another one. What a log
-    that is not explained means alone is added as notes.
-    """
-    from torchlock.check.log_order import remarks
-    from torchlock.check.log_place import taken_as
-    from torchlock.check.log_state import contradicted
-
-    strange = strange or contradicted(context, log)
-    if not strange:
-        if not context.live and arguments.root is None:
-            remark = taken_as(log, folders_of(context, arguments))
-            if remark:
-                console.say("note", remark)
-        findings = by_log(context, log, findings)
-    said = remarks(log, findings, strange)
-    explained = [each.message for each in findings if each.message in said]
-    is_open = bool(said) and not (log.is_handled and not strange)
-    if is_open and not explained:
-        alone = meant_alone(context, log, findings, arguments)
-        findings, explained = [*findings, *alone], [each.message for each in alone]
-    is_bad = any(each.severity != "note" for each in findings)
-    for remark in dict.fromkeys([*said, *(explained if is_bad else [])]):
-        console.say("note", remark)
-    return findings, explained or (["this check does not explain the log"] if is_open else [])
-
-
-def _probed(
-    context: CheckContext, findings: list[Finding], arguments: argparse.Namespace, console: Console
-) -> list[Finding]:
-    from torchlock.check.probe_results import compared
-    from torchlock.inspect.interpreter import find_executable
-    from torchlock.inspect.probe import probe
-
-    console.progress("smoke test: import, resample, load and save")
-    # As the user named it: it may be a script that sets variables and starts another interpreter.
-    named = find_executable(arguments.python) if arguments.python else None
-    executable = named or context.environment.interpreter.executable
-
-    def progress(step: Step) -> None:
-        console.progress(f"{step.name}: {step.state} {step.text}".rstrip())
-
-    result = probe(executable, os.environ, current_folder(), arguments.probe_seconds, progress)
-    return compared(context, findings, result)
-
-
-def _report(context: CheckContext, result: Verdict) -> Report:
-    interpreter, target = context.environment.interpreter, context.target
-    sites = context.environment.sites
-    path = interpreter.executable or interpreter.prefix or (sites[0].path if sites else _ALONE)
-    if not context.live and sites:
-        path = sites[0].path
-    table: dict[str, Any] = {
-        "python": interpreter.version or (str(target.python) if target else None),
-        "platform": target.platform.spelled if target else None,
-        "accelerator": context.label("torch"),
-        "system": None,
-        "libraries": dict(context.libraries),
-    }
-    files = [FileReport(path, "environment", result.findings)]
-    return Report(files, context.matrix.date, table, context.matrix.update)
 
 
 def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, console: Console) -> str:

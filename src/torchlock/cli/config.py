@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock import __version__
-from torchlock.cli.config_files import current_folder, user_file
 from torchlock.cli.defaults import Origin, settings_of
 from torchlock.cli.exit_codes import OK
-from torchlock.cli.named_targets import all_targets
 from torchlock.cli.parser import COMMANDS, is_option, parser_of
 from torchlock.cli.streams import write_whole
 from torchlock.cli.wrong_use import unknown_command
 from torchlock.errors import InputError
+from torchlock.jobs.config_files import current_folder, user_file
+from torchlock.jobs.named_targets import all_targets
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
 from torchlock.report.summary import counted, summary_line
@@ -24,8 +24,8 @@ from torchlock.report.summary import counted, summary_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.cli.config_files import Choice, ConfigFile
     from torchlock.cli.streams import Console
+    from torchlock.jobs.config_files import Choice, ConfigFile
 
 _DEFAULT = "default"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torchlock.cli.named_targets import KEYS
 from torchlock.cli.parser import COMMANDS, parser_of
-from torchlock.cli.project import PATTERNS, refusal
+from torchlock.jobs.named_targets import KEYS
+from torchlock.jobs.project import PATTERNS, refusal
 
 if TYPE_CHECKING:
     import argparse

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from torchlock.finding import Remedy
 from torchlock.redaction import masked, shortened
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from torchlock.finding import FileReport, Finding
     from torchlock.runtime.fence import Breakage
 
 # The number of different bugs in one report.
@@ -41,6 +42,23 @@ def remedy_for(breakages: Iterable[Breakage]) -> Remedy:
     """Write down what broke; what to do with that file, as the remedy of a finding."""
     text = what_to_send(write_crash_report(breakages))
     return Remedy(f"{text[:1].upper()}{text[1:]}.")
+
+
+def add_crash_report(files: Iterable[FileReport]) -> None:
+    """Write one bug report for all bugs; the findings of each affected file name it."""
+    broken = [file for file in files if file.broken]
+    if broken:
+        remedy = remedy_for(file.broken for file in broken if file.broken)
+        for finding in (finding for file in broken for finding in file.findings):
+            finding.remedy = remedy
+
+
+def add_bug_report(breakages: Iterable[Breakage], findings: Iterable[Finding]) -> None:
+    """Write a bug report; those of some findings that are about a bug name it."""
+    remedy = remedy_for(breakages)
+    for finding in findings:
+        if finding.rule == "TL908":
+            finding.remedy = remedy
 
 
 def _text(breakages: Iterable[Breakage]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-from torchlock.cli.config_files import NAMED_BY, current_folder
 from torchlock.errors import InputError, TorchlockError
+from torchlock.jobs.config_files import NAMED_BY, current_folder
 from torchlock.records import NamedTuple
 from torchlock.spelling import meant
 from torchlock.typed import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from torchlock.cli.config_files import ConfigFile
+    from torchlock.jobs.config_files import ConfigFile
 
 PREFIX = "TORCHLOCK_"
 # Options that only the command line and their own variables set.
@@ -155,11 +155,12 @@ def settings_of(
     named_only: frozenset[str],
     is_elsewhere: Callable[[str, object], bool],
     files: Sequence[ConfigFile],
+    environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """The defaults of options: ``TORCHLOCK_*`` variables over the files, the strongest file first.
 
     Variables and the user's own file belong to the user; the file of a project may not set every option
-    (``cli/project.py``).
+    (``jobs/project.py``).
 
     ``named_only`` are options that only the command line sets: the target of a lock does not say which environment
     is to be checked. ``is_elsewhere`` says whether another command has an option that accepts a value, because all
@@ -173,7 +174,7 @@ def settings_of(
         _take_file(settings, file, is_elsewhere)
     for name, action in settings.options.items():
         variable = variable_of(name)
-        text = os.environ.get(variable)
+        text = environ.get(variable)
         if text and _is_for(action, name, text, is_elsewhere):
             settings.set(name, _value(action, text, variable), Origin(variable))
     return settings
@@ -235,7 +236,7 @@ def _take_file(settings: Settings, file: ConfigFile, is_elsewhere: Callable[[str
     """
     if not file.values:
         return
-    from torchlock.cli.project import OPTIONS, objection, refusal
+    from torchlock.jobs.project import OPTIONS, objection, refusal
 
     for name, raw in file.values.items():
         action = settings.options.get(name)
@@ -274,13 +275,17 @@ def _of_file(file: ConfigFile, name: str, action: argparse.Action, raw: Any) -> 
     Raises:
         InputError: it has the wrong type, or is not one of the choices.
     """
-    from torchlock.cli.project import placed
+    from torchlock.jobs.project import placed
 
     items = raw if isinstance(action.default, list) and isinstance(raw, list) else [raw]
     for number, item in enumerate(items):
         if not _fits(item, action):
             if action.type is float and isinstance(item, str):
                 raise file.wrong(f" {name}: {item!r} is not a number", name)
+            if action.nargs == 0:
+                raise file.wrong(
+                    f" {name}: {item!r} is neither true nor false", name, "write true or false, without quotes"
+                )
             raise _of_another_type(file, name, item, number if items is raw else None)
     try:
         value = _value(action, raw, name, file.folder)
@@ -307,7 +312,7 @@ def _is_number(value: object) -> bool:
 def _fits(value: object, action: argparse.Action) -> bool:
     """Whether a TOML value has the type of an option; a date counts as text."""
     if action.nargs == 0:
-        return True
+        return isinstance(value, bool)
     if _is_number(value) or action.type is float:
         return _is_number(value) and action.type is float
     return not isinstance(value, (bool, list, dict))
@@ -328,7 +333,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
     if isinstance(action.default, list):
         if isinstance(value, list):
             return [str(item) for item in value]
-        is_path = " " in str(value) and os.path.isfile(os.path.join(folder, str(value)))
+        is_path = " " in str(value) and _is_file(folder, str(value))
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value")
@@ -341,3 +346,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
         except ValueError:
             raise InputError(f"{where}: {value!r} is not a number") from None
     return str(value)
+
+
+def _is_file(folder: str, name: str) -> bool:
+    return os.path.isfile(os.path.join(folder, name))  # noqa: PTH113, PTH118 (a lock does not import pathlib)

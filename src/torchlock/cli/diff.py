@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from torchlock.cli.audit_options import audit_options
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
+from torchlock.jobs.audit_options import audit_options
 from torchlock.lock.changes import changes_between
 from torchlock.lock.consequences import consequences_of
 from torchlock.report.lock_diff import LockDiff, findings_between

@@ -141,8 +141,8 @@ def _targets(arguments: argparse.Namespace) -> list[Target]:
     """The targets of --python and --platform: each Python on each platform; none if neither is given."""
     if not arguments.python and not arguments.platform:
         return []
-    from torchlock.cli.cells import pythons_in
-    from torchlock.cli.target import platform_of, python_of
+    from torchlock.jobs.cells import pythons_in
+    from torchlock.jobs.target import platform_of, python_of
     from torchlock.target import Target
 
     platforms = [platform_of(name, "none", ())[0] for name in arguments.platform or ["host"]]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 # How many objects are made between two searches for unused cycles. A run makes few cycles; with the 700 of Python,
 # these searches take a twentieth of the instructions of a lock.
 _OBJECTS = 50_000
-# Variables that torchlock and its libraries read.
-_READ = ("TORCHLOCK_", "PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,10 +51,11 @@ def _result(argv: Sequence[str], voices: list[Console]) -> int:
     """The exit code of the command; adds the Console that its options ask for to ``voices``."""
     from torchlock.cli.streams import Console
     from torchlock.errors import TorchlockError
-    from torchlock.redaction import forget, learn
+    from torchlock.redaction import forget, learn, learn_variables
 
     forget()
-    learn(*argv, *(value for name, value in os.environ.items() if name.upper().startswith(_READ)))
+    learn(*argv)
+    learn_variables(os.environ)
     try:
         if list(argv) in (["--version"], ["-V"]):
             from torchlock import __version__

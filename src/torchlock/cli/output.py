@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torchlock.cli.streams import write_whole
 from torchlock.errors import InputError
+from torchlock.jobs.existing_lock import is_existing_output, is_replaced
 from torchlock.runtime.files import is_folder
 from torchlock.typed import TYPE_CHECKING
 
@@ -84,11 +85,6 @@ def write_result(text: str, path: str | None, console: Console, *, whole: bool =
     return written.whole
 
 
-def is_existing_output(path: str | None) -> bool:
-    """Whether a regular file of this name exists, which a result would replace."""
-    return path is not None and _is_replaced(path) and Path(path).is_file()
-
-
 def is_foreign_output(path: str) -> bool:
     """Whether this file has content that torchlock did not write as a lock."""
     from torchlock.report.own_outputs import is_own_lock
@@ -120,7 +116,7 @@ def _refuse_output(
         raise InputError("-o needs the name of a file", hint=hint)
     if is_folder(path):
         raise InputError("is a folder, not a file", path=path, hint=hint)
-    replaced = _is_replaced(path)
+    replaced = is_replaced(path)
     if (replaced or Path(path).is_file()) and any(_is_same(path, each) for each in inputs):
         raise InputError("is also an input", path=path, hint=hint)
     if not replaced:
@@ -138,16 +134,6 @@ def _refuse_output(
     reason = why_not(text) if text else ""
     if reason:
         raise InputError(f"cannot be replaced by {what}, because {reason}", path=path, hint=hint)
-
-
-def _is_replaced(path: str) -> bool:
-    from torchlock.report.atomic import is_replaceable
-
-    try:
-        return is_replaceable(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot be written ({reason})", path=path) from error
 
 
 def _is_same(path: str, other: str) -> bool:

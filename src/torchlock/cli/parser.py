@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from functools import partial
 from importlib import import_module
 
 from torchlock import __version__
-from torchlock.cli.config_files import Choice, Finder, current_folder
 from torchlock.cli.defaults import settings_of
 from torchlock.cli.options.shared import add_configuration, add_messages
 from torchlock.cli.unused_variables import unused_variables
 from torchlock.errors import InputError, TorchlockError
+from torchlock.jobs.config_files import Choice, Finder, current_folder
 from torchlock.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from torchlock.cli.config_files import ConfigFile
     from torchlock.cli.streams import Console
+    from torchlock.jobs.config_files import ConfigFile
 
 # What the help says of each command, in its order.
 SUMMARIES = {
@@ -28,6 +29,7 @@ SUMMARIES = {
     "diff": "show what changed between two locks of any tool, and what it means",
     "audit": "find requirements that will not load, in requirements, lock and other files; fix them",
     "check": "say why torchaudio does not load in an environment, and which command fixes it",
+    "fleet": "audit many files, or check many environments, on many processors",
     "explain": "describe a rule, or say why requirements work together or conflict",
     "rules": "list the rules, or describe one",
     "matrix": "show which releases load with which torch, as a table, data or a page",
@@ -38,6 +40,8 @@ SUMMARIES = {
     "completion": "write a script that completes commands and options in a shell",
 }
 COMMANDS = tuple(SUMMARIES)
+# Commands that are programs over the library; all others are in this package.
+_HOMES = {"fleet": "torchlock.fleet.command"}
 # Options of all commands that stand before the command, and those of them that take a value.
 _COMMON_VALUED = frozenset({"--color", "--config"})
 _COMMON = _COMMON_VALUED | {"-q", "--quiet", "-v", "--verbose", "--no-config", "-h", "--help", "-V", "--version"}
@@ -192,14 +196,27 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if "-h" in words or "--help" in words:  # also where a configuration file cannot be used
         parser_of(command)[0].parse_intermixed_args(words)
     finder = Finder(Choice.of(argv, os.environ), os.environ)
-    with_files = partial(_parsed, command, words)
+    arguments = arguments_of(command, words, finder, os.environ)
+    arguments.argv = [*argv, *operands]
+    arguments.unused_variables = unused_variables(_parsers)
+    return arguments
+
+
+def arguments_of(
+    command: str, words: Sequence[str], finder: Finder, environ: Mapping[str, str]
+) -> argparse.Namespace:
+    """The arguments of a command, from the words after its name; ``environ`` has the variables that set defaults.
+
+    Raises:
+        InputError: wrong use, or an invalid default.
+    """
+    with_files = partial(_parsed, command, words, environ)
     arguments = with_files(finder.files(current_folder()))
     arguments.command = command
     arguments.run = partial(_run, command)
-    arguments.argv = [*argv, *operands]
+    arguments.argv = [command, *words]
     arguments.finder = finder
     arguments.with_files = with_files
-    arguments.unused_variables = unused_variables(_parsers)
     return arguments
 
 
@@ -230,7 +247,7 @@ def _without_help(argv: Sequence[str]) -> Sequence[str]:
     others = [*argv[:position], *argv[position + 1 :]]
     named = _position(others)
     if named is not None:
-        from torchlock.cli.rule_names import is_rule
+        from torchlock.jobs.rule_names import is_rule
 
         if is_rule(others[named]):
             return ["rules", *others]
@@ -242,10 +259,12 @@ def _parsers() -> Iterator[_Parser]:
     return (parser_of(command)[0] for command in COMMANDS)
 
 
-def _parsed(command: str, words: Sequence[str], files: Sequence[ConfigFile]) -> argparse.Namespace:
+def _parsed(
+    command: str, words: Sequence[str], environ: Mapping[str, str], files: Sequence[ConfigFile]
+) -> argparse.Namespace:
     """The arguments of a command; missing options come from variables, then from these files."""
     parser, named_only = parser_of(command)
-    settings = settings_of(parser, named_only, is_option, files)
+    settings = settings_of(parser, named_only, is_option, files, environ)
     settings.yield_to(words)
     parser.set_defaults(**settings.values)
     usage, parser.usage = parser.usage, ""  # else argparse formats it for messages that it never writes
@@ -326,15 +345,26 @@ def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
 
     if command not in ("data", "fetch", "config", "rules", "completion", "schema"):
         _tell_of_update(command, console)
+    with blamed(arguments):
+        code: int = import_module(_HOMES.get(command, f"torchlock.cli.{command}")).run(arguments, console)
+    return code
+
+
+@contextlib.contextmanager
+def blamed(arguments: argparse.Namespace) -> Iterator[None]:
+    """A block whose errors name the setting that is to blame, and only options that the command has.
+
+    Raises:
+        TorchlockError: the block raised one.
+    """
     try:
-        code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
+        yield
     except TorchlockError as error:
         from torchlock.cli.hints import followable
 
-        error.hint = followable(error.hint, _options_of(command), _all_options)
+        error.hint = followable(error.hint, _options_of(arguments.command), _all_options)
         found = arguments.settings.blamed(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
-    return code
 
 
 def _options_of(command: str) -> frozenset[str]:

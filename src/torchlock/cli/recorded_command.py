@@ -1,8 +1,8 @@
 """The options in the first lines of a lock, for a command that makes it again.
 
 Anybody can write these lines. So only options are taken that choose what is locked for which target, with values
-that a project may set (``cli/project.py``): no program to run, and no file outside of the project. An index is not
-taken either: its credentials are masked there.
+that a project may set (``jobs/project.py``): no program to run, and no file outside of the project. An index is
+not taken either: its credentials are masked there.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.cli.config_files import current_folder
-from torchlock.cli.project import objection, refusal
 from torchlock.errors import InputError
+from torchlock.jobs.config_files import current_folder
+from torchlock.jobs.project import objection, refusal
 from torchlock.manifests.lock_comments import read_lock_comments
 
 if TYPE_CHECKING:

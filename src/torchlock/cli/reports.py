@@ -10,7 +10,7 @@ from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from torchlock.cli.streams import Console
     from torchlock.finding import Report
@@ -24,22 +24,6 @@ class Forms(NamedTuple):
     as_json: Callable[[], str]
     as_text: Callable[[Paint], str]
     as_markdown: Callable[[], str]
-
-
-def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
-    """The rules that ``--ignore`` names, each text one rule or several with commas between them.
-
-    Raises:
-        InputError: a rule does not exist.
-    """
-    rules = [rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip()]
-    if rules:
-        from torchlock.cli.rule_names import checked_rule
-        from torchlock.knowledge.rules import Matrix
-
-        matrix = Matrix()
-        rules = [checked_rule(rule, matrix.rules(), "--ignore") for rule in rules]
-    return frozenset(rules)
 
 
 def exit_code(report: Report, is_strict: Callable[[str], bool]) -> int:

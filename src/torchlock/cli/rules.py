@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import OK
-from torchlock.cli.rule_names import checked_rule
+from torchlock.jobs.rule_names import checked_rule
 from torchlock.knowledge import registry
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.stories import story
@@ -27,10 +27,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """
     matrix = Matrix()
     if arguments.rules:
-        from torchlock.cli.explain import write_rules
+        from torchlock.cli.explain import write_stories
+        from torchlock.jobs.explain import stories_of
 
         named = [checked_rule(text, matrix.rules()) for text in arguments.rules]
-        write_rules(named, matrix, as_json=arguments.json)
+        write_stories(stories_of(named, matrix), matrix, as_json=arguments.json)
         return OK
     rules = [registry.get(identifier) for identifier in matrix.rules()]
     if arguments.json:

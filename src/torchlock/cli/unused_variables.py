@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from torchlock.cli.config_files import FORBIDDEN_BY, NAMED_BY
 from torchlock.cli.defaults import PREFIX, variable_of
+from torchlock.jobs.config_files import FORBIDDEN_BY, NAMED_BY
 from torchlock.patterns import pattern
 from torchlock.typed import TYPE_CHECKING
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.cli import lock
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.held_console import HeldConsole
-from torchlock.cli.lock_inputs import input_files, inputs_of, is_pylock
 from torchlock.cli.lock_output import with_wheelhouse
-from torchlock.cli.lock_upgrades import refuse_overridden
 from torchlock.cli.recorded_command import merged_words, recorded
 from torchlock.cli.streams import write_whole
 from torchlock.cli.upgrade_plan import Plan
@@ -29,6 +27,8 @@ from torchlock.cli.upgrade_refusals import (
 )
 from torchlock.cli.upgrade_report import outcome_of
 from torchlock.errors import InputError
+from torchlock.jobs.lock_inputs import input_files, inputs_of, is_pylock
+from torchlock.jobs.lock_upgrades import refuse_overridden
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import Conflict
 from torchlock.manifests.pin_sets import PinSet, pin_set_of_text

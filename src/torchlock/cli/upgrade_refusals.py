@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.cli.lock_files import FIELDS
 from torchlock.errors import InputError
+from torchlock.jobs.lock_files import FIELDS
 from torchlock.knowledge.stack import FAMILY
 from torchlock.spelling import meant
 
@@ -56,7 +56,7 @@ def refuse_unknown(asked: Iterable[str], plan: Plan, inputs: Inputs, arguments: 
     Raises:
         InputError: there is one.
     """
-    from torchlock.cli.lock_inputs import existing_lock
+    from torchlock.jobs.lock_inputs import existing_lock
     from torchlock.standards.names import normalise
 
     pins = existing_lock(arguments).pin_set

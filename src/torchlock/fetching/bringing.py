@@ -6,6 +6,8 @@ import contextlib
 import shutil
 import threading
 import time
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -151,7 +153,8 @@ class _Work:
 
     def outcomes(self, show: Callable[[Progress], None]) -> Iterator[tuple[int, Result | BaseException]]:
         """Each file with its result, or with the error that ends the run."""
-        threads = [threading.Thread(target=self._run, daemon=True) for _ in range(min(AT_A_TIME, self._count))]
+        runs = [partial(copy_context().run, self._run) for _ in range(min(AT_A_TIME, self._count))]
+        threads = [threading.Thread(target=run, daemon=True) for run in runs]
         for thread in threads:
             thread.start()
         try:

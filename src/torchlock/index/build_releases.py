@@ -51,6 +51,7 @@ class TableRelease:
         self._label = label
         self._root = root
         self._served = served
+        self._files: list[File] | None = None
         self.name = row.name
         self.version = row.version
 
@@ -129,7 +130,9 @@ class TableRelease:
 
     def files(self) -> list[File]:
         """Every wheel, in the order of ``tags``, with its whole address."""
-        return [file._replace(url=self._root + file.url) for file in self._row.files()]
+        if self._files is None:
+            self._files = [file._replace(url=self._root + file.url) for file in self._row.files()]
+        return self._files
 
 
 class DeclaredRelease(TableRelease):
@@ -144,6 +147,7 @@ class DeclaredRelease(TableRelease):
         super().__init__(row, label, "", None)
         self.version = f"{row.version}+{label}"
         self._exists = exists
+        self._unproven: dict[int, Unknown | None] = {}
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each wheel that exists according to the documents."""
@@ -155,7 +159,9 @@ class DeclaredRelease(TableRelease):
 
     def unproven(self, wheel: int) -> Unknown | None:
         """Which document says that the build exists."""
-        return self._exists(*cell_of(self.tags[wheel]))
+        if wheel not in self._unproven:
+            self._unproven[wheel] = self._exists(*cell_of(self.tags[wheel]))
+        return self._unproven[wheel]
 
     def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
         """Requires-Dist of a companion; that of torch is not known."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ _Answer = TypeVar("_Answer")
 BOUND = 16
 # After so many seconds of waiting for one answer progress says so, then after twice as many, and so on.
 _PATIENT = 2.0
+# A thread without work for so many seconds ends, so that a program that calls the library keeps none.
+_REST = 10.0
 clock = time.monotonic
 
 
@@ -74,7 +78,8 @@ class Pool:
             self._open += 1
             if self._idle < len(self._waiting) and self._threads < BOUND:
                 self._threads += 1
-                threading.Thread(target=self._work, name="torchlock-index", daemon=True).start()
+                work = partial(copy_context().run, self._work)
+                threading.Thread(target=work, name="torchlock-index", daemon=True).start()
             self._changed.notify()
         return pending
 
@@ -101,8 +106,11 @@ class Pool:
             with self._changed:
                 while not self._waiting:
                     self._idle += 1
-                    self._changed.wait()
+                    is_called = self._changed.wait(_REST)
                     self._idle -= 1
+                    if not is_called and not self._waiting:
+                        self._threads -= 1
+                        return
                 pending = self._waiting.popleft()
             pending.run()
             with self._changed:

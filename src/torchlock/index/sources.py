@@ -203,7 +203,7 @@ class Sources:
         return not self._offline and self._day() > self._catalogue.date_of(name)
 
     def renew(self, names: Iterable[str]) -> bool:
-        """Ask the index for the projects that are known only from the catalogue, if it may be asked.
+        """Ask the index for the projects that are known only from the catalogue; offline, its pages in the cache.
 
         Returns whether it has anything new. A failure of the index becomes a note, and changes nothing. Old pages
         that were used since ``begin`` are confirmed first, and what the index has instead of them is new.
@@ -212,14 +212,15 @@ class Sources:
             NetworkError: the index of such a page could not be asked.
         """
         changed = self._is_confirmed_otherwise()
-        if self._offline or (self.builds is None and (self._silent or not self._snapshots)):
+        if self.builds is None and (self._silent or not self._snapshots):
             return changed
         names = list(names)
         changed |= self.builds is not None and self.builds.renew(names)
         if self._silent or not self._snapshots:
             return changed
         for name in sorted(self._snapshots.intersection(names)):
-            before, found = self._answers.get(name, ()), self._today(name)
+            before = self._answers.get(name, ())
+            found = self._from_cache(name, before) if self._offline else self._today(name)
             if found and _outline(found) != _outline(before):
                 self._answers[name] = self._with_linked(name, found)
                 changed = True
@@ -291,6 +292,20 @@ class Sources:
         except (NetworkError, InputError) as error:  # of the index, or of the settings that name it
             self._silent = True
             self._note_age(name, f"the index could not be asked ({error}); releases are")
+            return ()
+        self._snapshots.discard(name)
+        return found
+
+    def _from_cache(self, name: str, bundled: Sequence[Release]) -> Sequence[Release]:
+        """The releases of the page in the cache, if it has a later one than the catalogue; else none."""
+        if name in self._tried:
+            return ()
+        self._tried.add(name)
+        try:
+            found = self._ask(name, self._indexes.main)
+        except (NetworkError, UnknownPackage, InputError):  # the page is not in the cache, or there is no index
+            return ()
+        if not bundled or max(map(_version, found)) <= max(map(_version, bundled)):
             return ()
         self._snapshots.discard(name)
         return found

@@ -9,6 +9,7 @@ import ast
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.inspect.run_time import at_run_time
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ _DYNAMIC = frozenset(("globals", "exec", "setattr", "vars", "__import__", "impor
 
 
 def parsed(path: str) -> ast.Module | None:
-    """The syntax tree of a file; None if it cannot be read or parsed."""
+    """The syntax tree of what runs of a file; None if it cannot be read or parsed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(files.read(path, LARGEST))
+            tree = ast.parse(files.read(path, LARGEST))
+        tree.body = at_run_time(tree.body)
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None
+    return tree
 
 
 class Import(NamedTuple):
@@ -73,16 +76,12 @@ def _statements(body: list[ast.stmt], *, conditional: bool) -> Iterator[ast.stmt
         yield node
         if isinstance(node, ast.With) and not _suppresses(node):
             left += node.body[::-1]
-        elif isinstance(node, ast.If) and conditional and not _is_for_types(node.test):
+        elif isinstance(node, ast.If) and conditional:
             left += [*node.body, *node.orelse][::-1]
 
 
 def _suppresses(node: ast.With) -> bool:
     return any(_mentions(item.context_expr, "suppress") for item in node.items)
-
-
-def _is_for_types(test: ast.expr) -> bool:
-    return _mentions(test, "TYPE_CHECKING")
 
 
 def _mentions(expression: ast.expr, name: str) -> bool:

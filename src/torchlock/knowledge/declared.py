@@ -122,6 +122,18 @@ def _dependents() -> Catalogue:
     return Catalogue(root, date=root / DATE)
 
 
+def final_tags(name: str) -> set[str]:
+    """The tags of the wheels of a dependent, of all its final releases; none if it is not known."""
+    releases = [each for each in _dependents().releases(name) or () if each.yanked is None]
+    versions = [_version(each.version) for each in releases]
+    return {
+        tags
+        for release, version in zip(releases, versions, strict=True)
+        if version is not None and not version.is_prerelease
+        for tags in release.tags
+    }
+
+
 def newest_declaring(name: str, requirement: str, target: Target | None) -> str:
     """The newest final release of a dependent whose wheels declare exactly a requirement; "" if none is known.
 

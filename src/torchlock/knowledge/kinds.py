@@ -34,13 +34,14 @@ class Kind:
 
     __slots__ = (
         *("build", "described", "has_sdist", "is_early", "is_invalid", "is_unusual", "is_yanked", "python"),
-        "wheels",
+        *("tags", "wheels"),
     )
 
     def __init__(
         self, wheels: list[int], python: Any = None, flags: str = "", described: Any = None, build: Any = None
     ) -> None:
         self.wheels = wheels
+        self.tags: list[str] | None = None  # made when they are first asked for
         self.python: str | list[str | None] | None = python
         self.described: list[bool] | None = described
         self.build: str | list[str | None] | None = build

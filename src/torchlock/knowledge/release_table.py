@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.releases import Release
+    from torchlock.standards.index_file import File
 
 _decode = json.JSONDecoder().raw_decode
 _TAIL = b'\n"files": {'
@@ -46,10 +47,10 @@ def _mapped(path: str, inode: int, changed: int, size: int) -> mmap:
 class Table:
     """The releases of one project. The file is mapped into memory; most of it is never read.
 
-    ``versions``, ``kinds`` and ``requires`` have one item for each release, oldest first. ``tags`` are those of all
-    wheels. ``build`` is that of a folder of the PyTorch index ("" for the root page), None for the public index.
-    ``unproven`` has the releases of which it is not known what they work with, and why: by platform, or for every
-    one ("").
+    ``versions``, ``kinds`` and ``requires`` have one item for each release, oldest first. ``tags`` are those of
+    all wheels. ``build`` is that of a folder of the PyTorch index ("" for the root page), None for the public
+    index. ``files`` are those that were read. ``unproven`` has the releases of which it is not known what they
+    work with, and why: by platform, or for every one ("").
 
     Raises:
         DataError: the file is damaged.
@@ -67,6 +68,7 @@ class Table:
         self._path = path
         self._ask_sdist = sdist
         self._served: dict[str, Release | Unknown] = {}
+        self.files: dict[str, list[File]] = {}
         self._sets: dict[int, list[Dependency]] = {}
         self._dependencies: dict[int, Dependency] = {}
         self._records: dict[int, dict[str, Any]] = {}

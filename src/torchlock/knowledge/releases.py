@@ -119,7 +119,7 @@ class CatalogueRelease:
         self._number = number
         self._names = names
         self.kind = kind
-        self.name = table.name
+        self.name: str = table.name
         self.version = table.versions[number]
 
     def among(self, names: Collection[str]) -> CatalogueRelease:
@@ -143,7 +143,11 @@ class CatalogueRelease:
     @property
     def tags(self) -> Sequence[str]:
         """The tag part of each wheel's name."""
-        return [self._table.tags[index] for index in self.kind.wheels]
+        kind = self.kind
+        if kind.tags is None:
+            tags = self._table.tags
+            kind.tags = [tags[index] for index in kind.wheels]
+        return kind.tags
 
     def by_metadata(self) -> list[tuple[int, list[str]]]:
         """The tags of the wheels with the same requirements and Requires-Python, each with the first of them."""
@@ -214,7 +218,7 @@ class CatalogueRelease:
         """Why the data do not cover this wheel: its build is not recorded, or it is not proven what the release
         works with. None if they cover it.
         """
-        if why := self.lack_on(self.tags[wheel] if wheel >= 0 else ""):
+        if self.lacks and (why := self.lack_on(self.tags[wheel] if wheel >= 0 else "")):
             return Unknown(why)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
@@ -277,11 +281,14 @@ class CatalogueRelease:
 
     def files(self) -> list[File]:
         """Every wheel, in the order of ``tags``, then the sdist if there is one."""
-        yanked = self.yanked
-        return [
-            File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
-            for filename, sha256, size, uploaded, address, *_ in self._table.rows(self.version)
-        ]
+        known = self._table.files.get(self.version)
+        if known is None:
+            yanked = self.yanked
+            known = self._table.files[self.version] = [
+                File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
+                for filename, sha256, size, uploaded, address, *_ in self._table.rows(self.version)
+            ]
+        return known
 
 
 def _of_wheel(value: Any, wheel: int) -> Any:
@@ -351,7 +358,8 @@ class Catalogue:
         overlay = self._overlay
         path = overlay.path(f"releases/{name}.json") if overlay else None
         unproven = overlay.unproven.get(name, {}) if overlay else {}
-        table = Table(name, str(path or os.path.join(self._root, f"{name}.json")), self._sdist, unproven)
+        bundled = os.path.join(self._root, f"{name}.json")  # noqa: PTH118
+        table = Table(name, str(path or bundled), self._sdist, unproven)
         return table, Releases(table)
 
     @cached_property

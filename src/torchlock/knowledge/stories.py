@@ -5,17 +5,21 @@ from __future__ import annotations
 from torchlock.knowledge import tables
 from torchlock.records import NamedTuple
 
-_DOCUMENTATION = "https://github.com/torchlock/torchlock/blob/main/docs/rules"
+SITE = "https://torchlock.github.io/torchlock/"  # also in mkdocs.yml
 
 
 class Story(NamedTuple):
-    """A rule for its reader: what it does, why this is bad, an example, and how to fix it."""
+    """A rule for its reader: what it does, why this is bad, an example, and how to fix it.
+
+    ``shown`` are texts that Python, the loader or an installer prints if the rule is broken, the best known first.
+    """
 
     title: str
     what: str
     why: str
     example: str
     fix: str
+    shown: tuple[str, ...] = ()
 
 
 def story(identifier: str) -> Story:
@@ -24,9 +28,10 @@ def story(identifier: str) -> Story:
     Raises:
         KeyError: no rule has this identifier.
     """
-    return Story(**tables.load_compiled("stories.json")[identifier])
+    table = tables.load_compiled("stories.json")[identifier]
+    return Story(**{**table, "shown": tuple(table.get("shown", ()))})
 
 
 def help_uri(identifier: str) -> str:
-    """The address of the page of a rule."""
-    return f"{_DOCUMENTATION}/{identifier}.md"
+    """The address of the page of a rule on the documentation site."""
+    return f"{SITE}rules/{identifier}/"

@@ -82,15 +82,17 @@ def _followed(
     index: int,
     others: Sequence[Cell],
     again: Callable[[int, Sequence[Mapping[str, str]]], Lock],
-    choose: Callable[[Counter[Version], Version], Version | None],
+    choose: Callable[[Mapping[Version, int], Version], Version | None],
 ) -> Cell:
     """The cell with versions of others, where it can have them; unchanged if it has them already."""
     newest, now = cell.newest, cell.versions
-    used: dict[str, Counter[Version]] = {}
+    used: dict[str, dict[Version, int]] = {}
     families: Counter[Family] = Counter()
     for other in others:
         for name, version in other.versions.items():
-            used.setdefault(name, Counter())[version] += 1
+            if name in newest:
+                counts = used.setdefault(name, {})
+                counts[version] = counts.get(version, 0) + 1
         families[_family(other.versions)] += 1
     wishes: dict[str, Version] = {}
     for name, own in newest.items():
@@ -119,12 +121,12 @@ def _possible(families: Counter[Family], newest: Mapping[str, Version], by_use: 
     return possible[:_MOST_FAMILIES]
 
 
-def _newest_used(used: Counter[Version], newest: Version) -> Version | None:
+def _newest_used(used: Mapping[Version, int], newest: Version) -> Version | None:
     """The newest version that other targets use, not newer than the one that this target can have."""
     return max((version for version in used if version <= newest), default=None)
 
 
-def _most_used(used: Counter[Version], newest: Version) -> Version | None:
+def _most_used(used: Mapping[Version, int], newest: Version) -> Version | None:
     """The version that most targets use, not newer than the one that this target can have."""
     possible = [version for version in used if version <= newest]
     return max(possible, key=lambda version: (used[version], version), default=None)

@@ -21,7 +21,7 @@ def missing(name: str, specifier: str, source: Provenance, target: Target, *, br
         return f"it has no {what}" if brief else f"{source.folder} has no {what}{dated}"
     known = [release.version for release in reversed(Catalogue().releases(name) or ())]
     absent = next((version for version in known if _is_certain(name, version, source, target)), None)
-    certain = f"; {name} {absent} certainly has no such build" if absent and not specifier else ""
+    certain = f"; {name} {absent} has no such build" if absent and not specifier else ""
     return f"no {what} is known{certain}" if brief else f"no {what} is known in {source.folder}{dated}{certain}"
 
 

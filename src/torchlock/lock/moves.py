@@ -164,6 +164,10 @@ class Reasons:
         """``moved``, for the release without the label of another build."""
         of_build = None if self._is_other_torch and name not in FAMILY else self.of_build(name, old, new)
         outside = of_build or self._gone(name, old) or self._of_input(name, old)
+        if outside is not None and outside.kind == "unasked":  # it may have to move whatever the index says
+            outside = self._by_line(name, old) or outside
+            if outside.kind == "unasked" and (leading := self.leading(name, old)):
+                return self.following(Move(name, old, new), leading)
         if outside is not None:
             return outside._replace(name=name, old=old, new=new)
         move = Move(name, old, new)
@@ -270,6 +274,16 @@ class Reasons:
             text = f"{old} is not known{source.dated}, and the index was not asked{way}"
             return Move(name, old, "", "gone" if is_build else "unasked", text)
         return Move(name, old, "", "gone", f"the index does not have {old}{way}")
+
+    def _by_line(self, name: str, old: str) -> Move | None:
+        """The line of the user that excludes a release of which nothing else is known; None if there is none."""
+        for unit in self._units:
+            requirement = unit.written.requirement
+            if requirement is None or normalise(requirement.name) != name:
+                continue
+            if not specifier_set(str(requirement.specifier)).contains(old, prereleases=True):
+                return Move(name, old, "", "input", _asked(unit.written))
+        return None
 
     def _of_input(self, name: str, old: str) -> Move | None:
         """The line of the user that excludes the old version; None if there is none."""

@@ -95,8 +95,11 @@ def _loosened(conflict: Conflict, unit: UserRequirement) -> UserRequirement:
 def _solved(conflict: Conflict, units: Sequence[UserRequirement]) -> Solution | None:
     if not any(unit.roots for unit in units):
         return None
+    universe, demanded = conflict.universe, demands(units)
+    sharing = universe.sharing
     try:
-        return resolve(conflict.universe, *demands(units), anchors(conflict.universe, units))
+        known = None if sharing is None else sharing.try_known(universe, *demanded)
+        return known or resolve(universe, *demanded, anchors(universe, units))
     except (TorchlockError, GaveUp):
         return None
 

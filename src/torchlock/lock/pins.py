@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Need, Solution
     from torchlock.solve.universe import Universe
+    from torchlock.standards.dependency import Dependency
     from torchlock.standards.index_file import File
     from torchlock.target import Target
     from torchlock.terms import Inputs
@@ -208,12 +209,13 @@ def unproven_notes(
     universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
 ) -> Iterator[str]:
     """Notes on unproven releases that were locked, and on newer ones that were left out."""
+    asked = _asked(units)
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
             documented = candidate.release is not None and not candidate.release.files()
             yield f"{_named(candidate)} is unproven: {why}" + ("" if documented else ", so no rule covers it")
-        newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
+        newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, asked)]
         if newer:
             from torchlock.index.build_releases import ASK
 
@@ -231,11 +233,12 @@ def unhashed_notes(
     universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
 ) -> Iterator[str]:
     """Notes on newer releases that are passed over, because no hash of their wheel is known."""
+    asked = _asked(units)
     for name, candidate in sorted(chosen.items()):
         if name not in FAMILY or candidate.without_hash:
             continue
         newer = [
-            item for item in universe.candidates(name) if item.without_hash and _counts(item, candidate, units)
+            item for item in universe.candidates(name) if item.without_hash and _counts(item, candidate, asked)
         ]
         if newer:
             from torchlock.index.build_releases import ASK
@@ -249,14 +252,17 @@ def _named(candidate: Candidate) -> str:
     return f"{candidate.name} {candidate.text}" + (f" ({date})" if date else "")
 
 
-def _counts(item: Candidate, chosen: Candidate, units: Sequence[UserRequirement]) -> bool:
-    """Whether a candidate is a newer final release that the user's lines admit."""
-
-    asked = (
+def _asked(units: Sequence[UserRequirement]) -> list[Dependency]:
+    """What the user's lines ask of packages by name."""
+    return [
         dependency_of(unit.written)
         for unit in units
         if unit.written.requirement is not None and (unit.roots or unit.limits)
-    )
+    ]
+
+
+def _counts(item: Candidate, chosen: Candidate, asked: Sequence[Dependency]) -> bool:
+    """Whether a candidate is a newer final release that the user's lines admit."""
     return (
         is_later(item.text, chosen.text)
         and not is_prerelease(item.text)

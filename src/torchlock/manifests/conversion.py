@@ -77,7 +77,8 @@ def _parsed(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> Parse
 
 def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> bool:
     extras = {normalise(extra) for extra in requirement.extras}
-    if normalise(requirement.name) != entry.name or extras != set(entry.extras) or (url or "") != (entry.url or ""):
+    told = normalise(requirement.name), extras, url or ""
+    if told != (entry.name, set(entry.extras), entry.url or ""):
         return False
     if url is not None or text_of_specifier(requirement) == entry.specifier:
         return True

@@ -211,7 +211,12 @@ def _by_content(path: str, text: str) -> Detected:
     if suffix in (".py", ".pyw"):
         return Detected("python")
     if not anything and not named and suffix not in LISTS:
-        raise InputError("no reader for this kind of file", path=path)
+        hint = (
+            None
+            if suffix
+            else "a list of requirements needs a name like requirements.txt, or the suffix .txt or .in"
+        )
+        raise InputError("no reader for this kind of file", path=path, hint=hint)
     if not anything:
         _refuse_no_list(path, name, text, named=named)
     folder = PurePath(path).parent.name.lower()

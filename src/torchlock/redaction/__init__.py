@@ -9,14 +9,18 @@ The forms of secrets are in ``secret_forms``, which is imported where a line may
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MASK = "***"
+# Variables that torchlock and its libraries read.
+_READ = ("TORCHLOCK_", "PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 # A line without any of these has no secret. All are lower case.
 _HINTS = (
@@ -85,23 +89,51 @@ _OURS = frozenset(
 )
 # At most this many texts wait until they are searched.
 _WAITING = 200
-_unread: list[str] = []
-_read: set[int] = set()
-_known: dict[str, dict[int, set[str]]] = {}
+
+
+class _Memory:
+    """Learned texts that were not searched yet, the hashes of those that were, and the secrets found in them."""
+
+    def __init__(self) -> None:
+        self.unread: list[str] = []
+        self.read: set[int] = set()
+        self.known: dict[str, dict[int, set[str]]] = {}
+
+
+# A run of the command line has the memory of the process; each call of the library has its own. A thread that
+# works for a call is started in a copy of its context.
+_memory: ContextVar[_Memory] = ContextVar("memory", default=_Memory())  # noqa: B039 (one for the process, on purpose)
+
+
+class Apart:
+    """A block with a memory of its own: what is learned before is not masked in it, and the reverse."""
+
+    def __enter__(self) -> None:
+        self._token = _memory.set(_Memory())
+
+    def __exit__(self, *_: object) -> None:
+        _memory.reset(self._token)
 
 
 def learn(*texts: str) -> None:
     """From now on, mask the secrets of these texts everywhere. The texts are searched only when needed."""
-    _unread.extend(text for text in texts if text)
-    if len(_unread) > _WAITING:
+    unread = _memory.get().unread
+    unread.extend(text for text in texts if text)
+    if len(unread) > _WAITING:
         _read_up()
+
+
+def learn_variables(environ: Mapping[str, str]) -> None:
+    """Mask the secrets of the variables that torchlock and its libraries read, from now on."""
+    learn(*(value for name, value in environ.items() if name.upper().startswith(_READ)))
 
 
 def forget() -> None:
     """Forget all learned secrets, at the start of a run."""
-    _unread.clear()
-    _read.clear()
-    _known.clear()
+    memory = _memory.get()
+    memory.unread.clear()
+    memory.read.clear()
+    memory.known.clear()
 
 
 def masked(text: str) -> str:
@@ -262,14 +294,15 @@ def _finish(text: str, end: int) -> int:
 
 def _read_up() -> None:
     """Find the secrets of learned texts that were not searched yet."""
-    while _unread:
-        text = _unread.pop()
-        if hash(text) in _read:
+    memory = _memory.get()
+    while memory.unread:
+        text = memory.unread.pop()
+        if hash(text) in memory.read:
             continue
-        _read.add(hash(text))
+        memory.read.add(hash(text))
         for span in _by_form(text):
             for secret in _forms(text[span.start : span.end]):
-                _known.setdefault(secret[:_PREFIX], {}).setdefault(len(secret), set()).add(secret)
+                memory.known.setdefault(secret[:_PREFIX], {}).setdefault(len(secret), set()).add(secret)
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -292,10 +325,11 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _by_memory(text: str) -> Iterator[Span]:
-    if not _known:
+    known = _memory.get().known
+    if not known:
         return
     for at in range(len(text) - _PREFIX + 1):
-        by_length = _known.get(text[at : at + _PREFIX])
+        by_length = known.get(text[at : at + _PREFIX])
         if by_length:
             for length, secrets in by_length.items():
                 if text[at : at + length] in secrets and (length >= _FREE or _stands_alone(text, at, at + length)):

@@ -356,7 +356,10 @@ class CandidateFilter:
         return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
 
     def _from_sdist(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected:
-        if _is_direct(release) and not release.tags:
+        is_direct = _is_direct(release)
+        if not release.has_sdist and not is_direct:
+            return Rejected(release.version, "wheel")
+        if is_direct and not release.tags:
             version = normal(release.version)
             return Candidate(name, version, release, compiled=compiled)  # the user asked for this very one
         if not release.has_sdist or (name in FAMILY and release.tags):

@@ -58,9 +58,17 @@ def minimal_conflict(
     QuickXplain (Junker 2004): the number of trials is the size of the set times the logarithm of the list. If a
     trial gives up, its lines are assumed to have a solution; the result still conflicts, but may not be smallest.
     """
+    alone = next((unit for unit in units if _is_empty(unit)), None)
+    if alone is not None and not firm:
+        return [alone]
     blamed = list(units) if len(units) <= _FEW else _refuted(problem, units, firm)
     kept = {id(unit) for unit in _Trials(problem).explain(list(firm), blamed, tested=not firm)}
     return [unit for unit in units if id(unit) in kept]
+
+
+def _is_empty(unit: UserRequirement) -> bool:
+    """Whether a line admits no candidate of its package, so that it conflicts by itself."""
+    return any(not root.mask for root in unit.roots)
 
 
 def _refuted(

@@ -65,6 +65,10 @@ class Domains:
         needs = list(needs)
         for need in needs:  # first, so that candidates that they rule out are never visited
             self._limits[need.identifier] = self._limits.get(need.identifier, -1) & need.mask
+        if self.losses is None:  # nobody asks why, so nothing has to be visited
+            for need in needs:
+                if not self._limits[need.identifier]:
+                    raise DomainWipeout(need.identifier)
         for need in needs:
             self._meet(need.identifier, changed)
             self._hold(need, None, changed)

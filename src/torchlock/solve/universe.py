@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
-    from torchlock.solve.sharing import Sharing
+    from torchlock.solve.sharing import Met, Sharing
     from torchlock.solve.source import ReleaseSource
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
@@ -93,6 +93,7 @@ class Universe:
         self._learned: set[tuple[str, str]] = set()
         self._by_extra: dict[tuple[str, str, int], defaultdict[str, list[tuple[int, Dependency | None]]]] = {}
         self._incomplete = False
+        self._common = None if sharing is None else sharing.on(self._conditions(target))
 
     # For the solver.
 
@@ -122,7 +123,7 @@ class Universe:
             self._learned.add((candidate.name, candidate.text))
             if candidate.live:
                 self._prepare(candidate, key[0])
-            self._needs[key] = list(self._work_out_needs(*key, None))
+            self._needs[key] = self._all_needs(key)
             self.ahead.picks(self._needs[key])
             new = new or len(self._needs[key]) > len(before)
         return new
@@ -142,11 +143,29 @@ class Universe:
     def _look_up(self, key: tuple[str, int]) -> list[Need]:
         """Compute the needs of a candidate, as far as possible without asking an index."""
         self._incomplete = False
-        found = list(self._work_out_needs(*key, None)) if self._known(*key) else []
+        found = self._all_needs(key) if self._known(*key) else []
         if self._incomplete or not self._known(*key):
             self._partial[key] = found
         else:
             self._needs[key] = found
+        return found
+
+    def _all_needs(self, key: tuple[str, int]) -> list[Need]:
+        """The needs of a candidate, or those that another target found, where they must be the same."""
+        if self._common is None:
+            return list(self._work_out_needs(*key, None))
+        candidates = self.candidates(key[0])
+        known = self._common.needs(candidates, key, self._at_hand_candidates)
+        if known is not None:
+            return known
+        self._incomplete = False
+        found = list(self._work_out_needs(*key, None))
+        candidate = candidates[key[1]]
+        settled = (
+            not self._incomplete and not candidate.live and (candidate.name, candidate.text) not in self.unreadable
+        )
+        if settled and self.outdated.isdisjoint(need.identifier for need in found):
+            self._common.keep_needs(candidates, key, found, self.candidates)
         return found
 
     def anchored(self, names: Iterable[str]) -> Problem:
@@ -225,6 +244,16 @@ class Universe:
 
     # How the answers are computed.
 
+    def _conditions(self, target: Target) -> tuple[object, ...]:
+        """What markers, rules and overrides depend on, so that equal needs of two targets are the same."""
+        host = tuple(sorted(self._host.items()))
+        overrides = tuple((name, *replaced) for name, replaced in sorted(self._overrides.items()))
+        return target.python, target.platform, host, overrides
+
+    def _at_hand_candidates(self, name: str) -> list[Candidate] | None:
+        """The candidates of a project; None if an index would have to be asked for them."""
+        return self.candidates(name) if name in self._candidates or self._at_hand(name) else None
+
     @cached_property
     def _host(self) -> dict[str, str | None]:
         return self.target.host()
@@ -279,29 +308,35 @@ class Universe:
             self.unknown[name] = error
             releases = ()
         candidates, rejected = self._sorted(name, releases)
+        self._latest[name] = latest(releases) if self.sharing is None else self.sharing.latest(releases, latest)
+        if self._common is None or name in FAMILY:
+            met = self._met(name, candidates, rejected)
+        else:
+            ruled = self.matrix.says("wheel", name) or self.matrix.says("never", name)
+            met = self._common.met(candidates, ruled, lambda: self._met(name, candidates, rejected))
+        self._candidates[name], self._rejected[name], self.held[name], self._yanked[name] = met
+
+    def _met(self, name: str, candidates: list[Candidate], rejected: Sequence[Rejected]) -> Met:
+        """The sorted releases of a project after the rules, and the policy on unproven releases."""
         if self.matrix.says("wheel", name):
             candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
-        self.held[name] = held
-        self._latest[name] = latest(releases) if self.sharing is None else self.sharing.latest(releases, latest)
         never = {
             candidate.text: statement
             for candidate in (candidates if self.matrix.says("never", name) else ())
             for statement in self.matrix.statements_for(candidate, self.target)
             if statement.never
         }
-        rejected += [Rejected(version, "never", statement.rule) for version, statement in never.items()]
+        rejected = [*rejected, *(Rejected(text, "never", each.rule) for text, each in never.items())]
         kept = [each for each in candidates if each.text not in never] if never else candidates
-        self._candidates[name] = kept
-        self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
-        self._yanked[name] = sum(1 << at for at, item in enumerate(kept) if item.text in yanked) if yanked else 0
+        mask = sum(1 << at for at, item in enumerate(kept) if item.text in yanked) if yanked else 0
+        return kept, rejected, held, mask
 
     def _sorted(self, name: str, releases: Sequence[Release]) -> tuple[list[Candidate], list[Rejected]]:
         if self.sharing is None:
             return self._sieve.sort(name, releases)
-        found = self.sharing.sorted(name, releases, self.target, self._policy, self._sieve.sort)
-        return found[0], list(found[1])
+        return self.sharing.sorted(name, releases, self.target, self._policy, self._sieve.sort)
 
     def _by_wheel(self, candidate: Candidate) -> Candidate:
         """The candidate without the wheels that do not load on this machine, if another of its wheels does."""

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Need, Problem, Solution
 
 
-def walk(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> Solution | None:
+def walk(
+    problem: Problem, roots: Sequence[Need], left: Mapping[str, int], *, learn: bool = True
+) -> Solution | None:
     """A solution of best candidates; None if a pick would have to be taken back, or a package has no candidate.
 
-    ``left`` limits domains. Every candidate that is looked at is asked for all it needs.
+    ``left`` limits domains. With ``learn``, every candidate that is looked at is asked for all it needs.
     """
     picks = Picks(problem, left)
     first = joined(roots)
@@ -26,7 +28,8 @@ def walk(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> So
         return None
     while (identifier := picks.next()) is not None:
         for index in picks.in_turn(identifier):
-            problem.learn({identifier: index})
+            if learn:
+                problem.learn({identifier: index})
             needs = joined(problem.needs(identifier, index))
             if all(picks.allowed(name) & mask for name, mask in needs.items()):
                 break
@@ -40,7 +43,4 @@ def walk(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> So
 
 def _ask(picks: Picks, needs: Mapping[str, int]) -> bool:
     """Count these needs; return whether each has a candidate and none excludes a pick."""
-    for name, mask in needs.items():
-        if not picks.allowed(name) & mask or not picks.ask(name, mask):
-            return False
-    return True
+    return all(picks.allowed(name) & mask and picks.ask(name, mask) for name, mask in needs.items())

@@ -6,6 +6,7 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING
 
+from torchlock.check.asked_pages import page_without
 from torchlock.check.conda_log import for_other_pythons, missing_in
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
+    from torchlock.check.installer_log import Installation
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
@@ -56,6 +58,8 @@ _ASKS = re.compile(
 )
 
 
+# What the user asks for in any release.
+_ANY_RELEASE = re.compile(r"[Tt]he user requested ([A-Za-z0-9][\w.-]{0,80})(?=\s)(?! ?[=<>!~])")
 # What poetry says at the end: the two requirements of the project that exclude each other.
 _BOTH = re.compile(
     r"depends on both (?P<one>[\w.-]{1,80} \([^()]{1,80}\)) and (?P<other>[\w.-]{1,80} \([^()]{1,80}\)), "
@@ -70,7 +74,7 @@ _UNMET = re.compile(
 )
 
 
-@rule("TL527", "TL511", on="log")
+@rule("TL205", "TL511", "TL527", on="log")
 def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """What excludes what; for the torch family, the companion of the pinned torch."""
     first = log.first
@@ -83,6 +87,7 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     told = (
         _of_family(context, pins)
         or of_another_python(context, asked, _wanted(asked.near), _tried(asked.near))
+        or _of_page(asked)
         or of_refused(context, asked, *_only_want(" ".join(asked.near.split())))
         or _in_words(asked.near)
     )
@@ -205,11 +210,26 @@ def _of_poetry(text: str) -> Told | None:
     return Told("TL527", message, Remedy("Loosen one of these two requirements, or take another release of one."))
 
 
+def _of_page(asked: Installation) -> Told | None:
+    """The release that alone is wanted, if the page of the build that the log names does not have it."""
+    name, specifier = _only_want(" ".join(asked.near.split()))
+    version = specifier.removeprefix("==")
+    if not version or version == specifier:
+        return None
+    return page_without(asked._replace(name=name, specifier=specifier))
+
+
 def _only_want(text: str) -> tuple[str, str]:
-    """The one requirement, name and specifier, of all that the installer tried: it excludes nothing. Else ""."""
+    """The one requirement, name and specifier, of all that the installer tried: it excludes nothing. Else "".
+
+    It is one also beside a user who asks for any release of it.
+    """
     found = {(normalise(match["what"]), match["specifier"].rstrip(",")) for match in _ASKS.finditer(text)}
-    is_one = len(found) == 1 and len(_ASKS.findall(text)) > 1
-    return next(iter(found)) if is_one else ("", "")
+    if len(found) != 1:
+        return "", ""
+    name, specifier = next(iter(found))
+    any_release = {normalise(match[1]) for match in _ANY_RELEASE.finditer(text)}
+    return (name, specifier) if len(_ASKS.findall(text)) > 1 or name in any_release else ("", "")
 
 
 def _asks(text: str) -> str:

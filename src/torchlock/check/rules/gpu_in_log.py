@@ -160,7 +160,7 @@ def no_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
     first = log.first
     if first is None or first.rules[0] != "TL227" or "torch" not in context.pins:
         return
-    if any(each.rule in ("TL202", "TL221", "TL209") and each.severity != "note" for each in found):
+    if any(each.rule in ("TL202", "TL209", "TL221", "TL223") and each.severity != "note" for each in found):
         return
     label = context.label("torch") or ""
     is_mac = context.operating_system == "macos"

@@ -14,6 +14,7 @@ from torchlock.check.log_signatures import ECHO
 from torchlock.check.stated_pairs import companion_of, sources_hint, stated_command, stated_hint
 from torchlock.check.symbol_origins import meaning_of_undefined
 from torchlock.check.symbol_releases import abi_hint, with_releases
+from torchlock.check.system_packages import of_store_in
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
+# What a log may have before the failure, at most.
+_MOST = 200_000
 _NOT_FOUND = re.compile(
     # Behind what a logger or a program prints, but not behind another library that did not load.
     r"^(?:(?:(?!\.so\b|\.dll\b|FFmpeg version|shared libraries: ).){0,300}[\s:(\"'])?"
@@ -67,6 +70,9 @@ def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -
     match = _NOT_FOUND.search(first.text) if first is not None else None
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
+    if library and (words := of_store_in(log.text[-_MOST:], library)):
+        because = "the system of the log has each package in a folder of its own, where wheels do not search"
+        meaning = Meaning(meaning.what if meaning is not None else "", because, words)
     if meaning is not None and _is_of_others(log, meaning):
         return
     if first is not None and meaning is not None:

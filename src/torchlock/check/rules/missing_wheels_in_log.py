@@ -17,6 +17,7 @@ from torchlock.check import known_wheels as wheels
 from torchlock.check.asked_pages import empty_page, page_without, plain_version, unknown_page, without_companion
 from torchlock.check.asked_releases import Asked, other_python
 from torchlock.check.conda_log import missing_in
+from torchlock.check.dependent_wheels import where_to_look
 from torchlock.check.installer_findings import (
     Told,
     finding_of,
@@ -298,10 +299,7 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
         )
     elif asked.offered == ():
         message = f"{tool} saw no file of {asked.name} at all for this Python and platform"
-        summary = (
-            f"See for which Pythons and platforms {asked.name} has files, on its page of the index. A Python that "
-            "is newer than all of them is the usual reason: use an earlier one, of 64 bits; else check the name."
-        )
+        summary = where_to_look(asked.name)
     else:
         summary = "Check the name, the Python, and which index is asked."
     return Told("TL528", message, Remedy(summary))

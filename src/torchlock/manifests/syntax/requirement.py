@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 
@@ -183,7 +182,7 @@ def _hint(text: str, origin: Origin) -> str | None:
 
 
 def _names_a_file(text: str) -> bool:
-    return os.path.splitext(text)[1] in (".txt", ".in", ".toml", ".cfg", ".py") and is_there(text)
+    return text.endswith((".txt", ".in", ".toml", ".cfg", ".py")) and is_there(text)
 
 
 def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> ParsedRequirement:

@@ -1,0 +1,62 @@
+"""For which Pythons and platforms a package that uses the stack has wheels, in words: an installer found none."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from torchlock.inspect.tree_platform import platform_of_tag
+from torchlock.knowledge.declared import final_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SYSTEMS = {"linux": "Linux", "macosx": "macOS", "win": "Windows"}
+# The project that computes on the CPU, for those whose wheels need a GPU.
+_ON_CPU = {"onnxruntime-gpu": "onnxruntime"}
+
+
+def where_to_look(name: str) -> str:
+    """What to do if an installer saw no file of a project: for what it has files, else what to look at."""
+    if known := places_in_words(name):
+        instead = f", or {_ON_CPU[name]}, which computes on the CPU" if name in _ON_CPU else ""
+        return f"By the tables, {name} has wheels for {known}. Use one of these{instead}."
+    return (
+        f"See for which Pythons, systems and processors {name} has files, on its page of the index. The usual "
+        "reason is a Python that is newer than all of them, or another processor (ARM, a Mac with Intel); "
+        "else check the name."
+    )
+
+
+def places_in_words(name: str) -> str:
+    """Where a project has wheels, like "Linux (x86_64): Python 3.8 to 3.13"; "" if that is not known.
+
+    Nor if one of its wheels is for any platform: another reason is behind the failure.
+    """
+    places: defaultdict[str, set[int]] = defaultdict(set)
+    for tags in final_tags(name):
+        python, _, platforms = tags.partition("-")
+        minors = {int(match[1]) for match in re.finditer(r"\bcp3(\d{1,2})\b", python)}
+        found = set(_places(platforms.rpartition("-")[2]))
+        if not minors or not found:
+            return ""
+        for place in found:
+            places[place] |= minors
+    return "; ".join(f"{place}: {_pythons(minors)}" for place, minors in sorted(places.items()))
+
+
+def _places(platforms: str) -> Iterator[str]:
+    """The systems and machines that the platform tags of a wheel name; none for ``any``."""
+    for tag in platforms.split("."):
+        if tag.startswith("macosx") and tag.endswith("universal2"):
+            yield from ("macOS (arm64)", "macOS (x86_64)")
+        system, _, machine = platform_of_tag(tag).rpartition("-")
+        name = _SYSTEMS.get(system.partition("-")[0], "")
+        if name and not tag.startswith("musllinux"):
+            yield f"{name} ({machine})"
+
+
+def _pythons(minors: set[int]) -> str:
+    first, last = min(minors), max(minors)
+    return f"Python 3.{first}" if first == last else f"Python 3.{first} to 3.{last}"
