@@ -31,6 +31,7 @@ _MORE = {
     "matrix": "matrix.md",
     "data": "data.md",
     "fetch": "fetch.md",
+    "fleet": "fleet.md",
     "config": "settings.md",
     "schema": "json.md",
     "completion": "completion.md",
@@ -60,7 +61,7 @@ def _page(command: Command, first: Command) -> Iterator[str]:
     yield " ".join([f"torchlock {command.name}", "[options]", *map(_spelled_operand, command.operands)])
     yield "```"
     yield from _paragraphs(command.description)
-    yield from ("", f"More: [{_MORE[command.name]}](../{_MORE[command.name]}).")
+    yield from ("", f"More: [{_title(_MORE[command.name])}](../{_MORE[command.name]}).")
     yield from _epilog(command.epilog)
     yield from ("", "## Options")
     common = {option.flags for option in first.options}
@@ -72,6 +73,10 @@ def _page(command: Command, first: Command) -> Iterator[str]:
         yield ""
         yield from _options((group,))
     yield from ("", "The options of [every command](README.md) are not listed here.")
+
+
+def _title(document: str) -> str:
+    return (PAGES.parent / document).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def _options(groups: tuple[Group, ...]) -> Iterator[str]:

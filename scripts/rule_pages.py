@@ -52,7 +52,7 @@ def _page(identifier: str, matrix: Matrix) -> Iterator[str]:
     yield ""
     if story.shown:
         yield from (f"**Rule: {story.title}.**", "")
-    yield f"Reported by {commands}. Worst severity: {rule.severity}."
+    yield f"Reported by {commands}. Worst severity: {rule.severity}. [All rules](README.md)."
     if story.shown:
         yield from ("", "## Symptom", "", "A failure prints one of these lines, or one like them:", "", "```text")
         yield from (*story.shown, "```", "")

@@ -28,8 +28,8 @@ PAGES = {
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
 }
-# The sections whose pages are listed by their folder.
-_FOLDERS = {"Rules": "rules", "Guides": "guides", "Reference": "commands"}
+# The pages in whose section the others of their folder are listed.
+_INDEXES = ("guides/README.md", "commands/README.md")
 _LINK = re.compile(r"(\]\(|(?:src|srcset|href)=\")([^)\s\"#]+)((?:#[^)\s\"]*)?)(?=[)\"])")
 _FENCE = re.compile(r"^(```+|~~~+).*?^\1", re.M | re.S)
 
@@ -92,10 +92,10 @@ def _filled(entry: Any, docs: Path) -> Any:
         return [_filled(each, docs) for each in entry]
     if isinstance(entry, dict):
         return {title: _filled(each, docs) for title, each in entry.items()}
-    if isinstance(entry, str) and entry.endswith("/README.md"):
+    if isinstance(entry, str) and entry in _INDEXES:
         folder = docs / posixpath.dirname(entry)
-        names = sorted(path.name for path in folder.glob("*.md") if path.name not in ("README.md", "printed.md"))
-        return {_title(docs / entry): [entry, *(f"{folder.name}/{name}" for name in names)]}
+        names = sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
+        return {_title(docs / entry): [{"Overview": entry}, *(f"{folder.name}/{name}" for name in names)]}
     return entry
 
 

@@ -95,7 +95,7 @@ def _no_settings_of_a_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_learned() -> None:
-    """No secrets: a message would have stars in place of what another test read."""
+    """No secrets: a message would have stars instead of what another test read."""
     redaction.forget()
 
 

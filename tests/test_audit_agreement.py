@@ -63,8 +63,8 @@ def test_one_remedy_for_the_same_lines(text: str, rules: list[str], fixed: str, 
 def test_remedies_of_other_lines_stay_apart(tmp_path: Path) -> None:
     findings = found(tmp_path, "torch==2.5.1\ntorchaudio\ntorchcodec\n")
     assert [each.remedy.summary for each in findings if each.remedy] == [
-        "Write torchaudio<2.6 in place of torchaudio.",
-        "Write torchcodec<0.2 in place of torchcodec.",
+        "Write torchaudio<2.6 instead of torchaudio.",
+        "Write torchcodec<0.2 instead of torchcodec.",
     ]
 
 

@@ -233,7 +233,7 @@ def test_a_fix_leaves_no_pair_that_does_not_load(tmp_path: Path) -> None:
     """A bound on torch alone would leave the newest torchaudio; torchaudio<2.7 declares the torch of that page."""
     found = audit(tmp_path, f"{EXTRA.format('cu124')}\ntorch\ntorchvision\ntorchaudio\n")
     (summary,) = {each.remedy.summary for each in found if each.rule == "TL213" and each.remedy}
-    assert summary == "Write torchaudio<2.7 in place of torchaudio."
+    assert summary == "Write torchaudio<2.7 instead of torchaudio."
 
 
 def test_the_page_of_all_builds_orders_labels_as_versions() -> None:

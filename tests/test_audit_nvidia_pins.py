@@ -31,7 +31,7 @@ def test_the_pin_becomes_what_torch_declares(tmp_path: Path, torch: str, wrong: 
     path.write_text(torch + wrong + "\n", encoding="utf-8")
     (found,) = [each for each in Auditor(OPTIONS).report(str(path)).findings if each.severity != "note"]
     assert (found.rule, found.severity) == ("TL530", "error")
-    assert found.remedy is not None and f"Write {right} in place of {wrong}" in found.remedy.summary
+    assert found.remedy is not None and f"Write {right} instead of {wrong}" in found.remedy.summary
 
 
 @pytest.mark.parametrize("torch", ["torch==2.2.0", f"torch @ {WHEEL}"])

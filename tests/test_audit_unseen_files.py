@@ -121,7 +121,7 @@ def test_a_pin_that_a_later_command_repeats(tmp_path: Path) -> None:
     text = f"FROM python:3.11\nRUN pip install torch==2.7.0 torchaudio --index-url {PAGE}/cu128\n"
     (found,) = worse(tmp_path / "Dockerfile", text + "RUN pip install torch==2.7.0 numpy\n")
     assert found.remedy is not None
-    assert found.remedy.summary == "Write torchaudio<2.7.1 in place of torchaudio."
+    assert found.remedy.summary == "Write torchaudio<2.7.1 instead of torchaudio."
 
 
 def test_the_torch_of_an_image_is_no_line_to_change(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def audited(folder: Path, name: str, text: str) -> tuple[Path, list[tuple[str, b
 @pytest.mark.parametrize(("name", "text"), FIXED)
 def test_the_value_changes_where_it_is_set(name: str, text: str, tmp_path: Path) -> None:
     path, remedies = audited(tmp_path, name, text)
-    assert remedies == [("Write torchaudio==2.5.1 in place of torchaudio==2.4.1.", True)]
+    assert remedies == [("Write torchaudio==2.5.1 instead of torchaudio==2.4.1.", True)]
     after = auditor().fixed(str(path))
     assert after is not None
     assert after.decode() == text.replace("2.4.1", "2.5.1")

@@ -188,7 +188,7 @@ def test_nearest_build_that_works(label: str, driver: str, platform: str, neares
 def test_a_build_for_another_maker() -> None:
     found = judge_label("rocm7.2", Asked("RTX 4090", "580.95").question)
     assert isinstance(found, Refusal)
-    assert found.because == "rocm7.2: it is not made for NVIDIA GPUs"
+    assert found.because == "rocm7.2: it does not support NVIDIA GPUs"
     assert found.nearest == "cu130"
 
 

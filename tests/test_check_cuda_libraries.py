@@ -153,7 +153,7 @@ def test_the_other_wording_of_a_library_of_another_release(
     report = logged(capsys, site, line)
     assert ("error", "TL613") in bad(report)
     assert "loaded a libcudnn_cnn_infer.so.8 of another release" in first(report)["message"]
-    assert f"Take the folder {Path(user).parent} out of LD_LIBRARY_PATH" in first(report)["remedy"]["summary"]
+    assert f"Remove the folder {Path(user).parent} from LD_LIBRARY_PATH" in first(report)["remedy"]["summary"]
 
 
 def test_a_triton_that_is_not_the_one_of_torch(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def refused(path: str, have: str, need: str) -> str:
 @pytest.mark.parametrize(
     ("tag", "have", "need", "said", "remedy"),
     [
-        ("cp311-cp311-macosx_10_9_x86_64", "x86_64", "arm64", "is for x86_64, and the Python", "once more"),
+        ("cp311-cp311-macosx_10_9_x86_64", "x86_64", "arm64", "is for x86_64, and the Python", "again"),
         ("cp311-cp311-macosx_14_0_arm64", "arm64", "x86_64", "is for arm64, and the Python", "without Rosetta"),
         ("cp311-cp311-macosx_10_15_x86_64", "arm64", "x86_64", "is tagged for x86_64", "another release"),
     ],
@@ -203,7 +203,7 @@ def test_a_module_that_was_compiled_without_its_library(
     assert (done.first.rule, done.first.packages) == ("TL611", ("sentencepiece",))
     assert said in done.first.message
     assert remedy in f"{done.first.remedy} {done.command}"
-    assert "was made for torch" not in done.first.remedy
+    assert "was built for torch" not in done.first.remedy
 
 
 @pytest.mark.parametrize(
@@ -413,4 +413,4 @@ def test_a_wheel_for_a_later_macos(ground: Ground) -> None:
     """https://github.com/oobabooga/textgen/issues/5329"""
     name = "llama_cpp_python-0.2.26-cp311-cp311-macosx_26_0_arm64.whl"
     done = ground.check(with_torch(ground), log=f"ERROR: {name} is not a supported wheel on this platform.\n")
-    assert done.first.message == f"{name} is for macOS 26.0 and later, and the macOS of the log is earlier"
+    assert done.first.message == f"{name} is for macOS 26.0 and later, and the macOS in the log is earlier"

@@ -38,7 +38,7 @@ def test_a_module_that_a_program_put_in_place_of_a_package(
     """dubr1k/GigaAMGUI issue 25."""
     finding = judged(f"Reason: {SINGLE.format(module, part)}")[0]
     assert finding.rule == rule
-    assert f"put a module of its own in place of {module}" in finding.message
+    assert f"put a module of its own instead of {module}" in finding.message
     assert releases in finding.because
     assert finding.remedy is not None
     assert f"sys.modules['{module}']" in finding.remedy.summary
@@ -55,7 +55,7 @@ def test_a_single_module_in_place_of_a_whole_package(package: str) -> None:
 @pytest.mark.parametrize(("module", "part"), [("soundfile", "info"), ("torch.hub", "list"), ("mine", "part")])
 def test_what_is_a_single_module_in_every_release_is_no_replacement(module: str, part: str) -> None:
     found = judged(SINGLE.format(module, part))
-    assert not any("in place of" in each.message for each in found)
+    assert not any("instead of" in each.message for each in found)
 
 
 PERTH = """\

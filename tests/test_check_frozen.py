@@ -36,7 +36,7 @@ def packages(ground: Ground, site: Site, torch: str = "2.5.1", companion: str = 
 
 
 def run_time(site: Site) -> None:
-    """Let Python and the libraries of the C++ compiler in the application have what torchaudio uses of them."""
+    """Make Python and the libraries of the C++ compiler in the application have what torchaudio uses of them."""
     exports: dict[str, set[str]] = {path.name.lower(): set() for path in site.path.glob("*.dll")}
     for path in (site.path / "torchaudio").rglob("*.pyd"):
         used = getattr(read_binary(str(path)), "symbols", None)

@@ -1,4 +1,4 @@
-"""Which build a GPU and a driver can use: what is said of the installed one, and what is proposed in its place."""
+"""Which build a GPU and a driver can use: what is said of the installed one, and what is proposed instead."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_a_cpu_build_whose_page_has_no_pair(tmp_path: Path, capsys: pytest.Captu
     stage_audio(site, "0.4.0", uses=GONE)
     found = remedy(capsys, site, "--ignore", "TL101")
     assert found["pip"] == "python -m pip install --force-reinstall torch==1.4.0 torchaudio==0.4.0"
-    assert "torch 1.4.0 (CUDA 10.1) in place of 1.4.0" in found["summary"]
+    assert "torch 1.4.0 (CUDA 10.1) instead of 1.4.0" in found["summary"]
     assert "this torch is for CUDA 10.1 and computes on a CPU, too: no file for a CPU is known" in found["summary"]
 
 

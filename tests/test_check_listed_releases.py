@@ -70,7 +70,7 @@ def test_pip_lists_the_releases_of_another_python(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     message, remedy = first(site, capsys, NONE.format(asked, listed), *words)
-    assert f"{asked} has no wheel for Python {python}, on which the installer of the log runs" in message
+    assert f"{asked} has no wheel for Python {python}, on which the installer in the log runs" in message
     assert f"Use Python {use} " in remedy
 
 
@@ -202,7 +202,7 @@ def test_a_page_beside_the_public_index_does_not_replace_it(
     """JuergenFleiss/atrain_core issue 30: the releases that pip lists are also those of the public index."""
     text = f"$ pip install {asked.partition(' ')[0]} {option}\n" + NONE.format(asked, versions)
     message, remedy = first(site, capsys, text)
-    assert f"has no wheel for Python {python}, on which the installer of the log runs" in message
+    assert f"has no wheel for Python {python}, on which the installer in the log runs" in message
     assert remedy.startswith("Use Python 3.")
 
 
@@ -211,7 +211,7 @@ def test_a_page_in_place_of_the_public_index_says_nothing_of_its_python(
 ) -> None:
     text = f"$ pip install torch==2.0.1 --index-url {PAGE}\n" + NONE.format("torch==2.0.1", "2.2.0, 2.2.1, 2.2.2")
     message, _ = first(site, capsys, text)
-    assert "on which the installer of the log runs" not in message
+    assert "on which the installer in the log runs" not in message
 
 
 @pytest.mark.parametrize(

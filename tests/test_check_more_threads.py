@@ -76,7 +76,7 @@ def test_a_byte_that_is_no_instruction_of_pickle_shows_another_file(byte: int, s
 
 @pytest.mark.sketched
 def test_a_pointer_of_git_lfs_is_known_without_its_environment(ground: Ground) -> None:
-    """The log alone said: let the code call torch.load with weights_only=False."""
+    """The log alone said: make the code call torch.load with weights_only=False."""
     site = ground.linux()
     install(site.path, "pip", "24.0", {"pip/__init__.py": ""})
     log = "Weights only load failed. ... use case: WeightsUnpickler error: Unsupported operand 118\n"

@@ -172,7 +172,7 @@ def test_a_file_of_the_user_that_hides_a_package(site: Path, capsys: pytest.Capt
     for text in texts:
         log = write(site.parents[2] / "log", f"{text}\n")
         report = run(capsys, "--path", site, "--log", log)
-        assert first(report)["message"] == "Python imported /u/torchaudio.py in place of the package torchaudio"
+        assert first(report)["message"] == "Python imported /u/torchaudio.py instead of the package torchaudio"
         assert first(report)["remedy"]["commands"][0]["line"] == "mv /u/torchaudio.py /u/my_torchaudio.py"
 
 

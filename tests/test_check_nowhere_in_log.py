@@ -76,12 +76,12 @@ def test_a_package_that_is_elsewhere(path: str, error: str) -> None:
         (
             "if isinstance(path, tuple(audioread.available_backends())):",
             "AttributeError: module 'audioread' has no attribute 'available_backends'",
-            "librosa uses audioread.available_backends, which the audioread of the log does not have",
+            "librosa uses audioread.available_backends, which the audioread in the log does not have",
         ),
         (
             "from nemo.core.neural_types import (NeuralType, BatchTag,",
             "ImportError: cannot import name 'BatchTag'",
-            "librosa imports nemo.core.neural_types.BatchTag, which the nemo-toolkit of the log does not have",
+            "librosa imports nemo.core.neural_types.BatchTag, which the nemo-toolkit in the log does not have",
         ),
     ],
 )

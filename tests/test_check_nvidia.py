@@ -63,7 +63,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def add(site: Path, name: str, version: str, library: bytes | None = None) -> None:
-    """Install a package; ``library`` in place of the right one."""
+    """Install a package; ``library`` instead of the right one."""
     path, right = LIBRARIES[name.rpartition("-cu")[0]]
     file = site / "nvidia" / path
     file.unlink(missing_ok=True)

@@ -133,7 +133,7 @@ def test_the_oldest_release_that_pip_lists_shows_the_python() -> None:
         (finding,) = judged(NONE.format(pin, offered))
         assert finding.rule == "TL403"
         assert f"{pin} has no wheel for Python {python}" in finding.message
-        assert "on which the installer of the log runs" in finding.message
+        assert "on which the installer in the log runs" in finding.message
         assert finding.remedy is not None
         assert f"Use Python {other} " in finding.remedy.summary
 
@@ -141,4 +141,4 @@ def test_the_oldest_release_that_pip_lists_shows_the_python() -> None:
 def test_releases_of_several_pythons_show_none() -> None:
     for offered in ("2.3.1", "2.2.0, 9.9.9"):
         (finding,) = judged(NONE.format("torch==2.1.2", offered))
-        assert "on which the installer of the log runs" not in finding.message
+        assert "on which the installer in the log runs" not in finding.message

@@ -103,7 +103,7 @@ def test_only_torch_is_stated() -> None:
     (finding,) = judged(f"torch: 2.8.0+cpu\n{LOST}")
     assert finding.rule == "TL611"
     assert finding.remedy is not None
-    assert finding.remedy.summary.endswith("The log shows torch 2.8.0: torchaudio 2.8.0 is made for it.")
+    assert finding.remedy.summary.endswith("The log shows torch 2.8.0: torchaudio 2.8.0 is built for it.")
 
 
 @pytest.mark.leaves_alone("TL102")
@@ -244,12 +244,12 @@ def test_the_companion_of_the_build_of_torch_that_is_stated(shown: str, command:
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        ("", "For torchtext, its last release, 0.18.0, is made for torch 2.3.0 to 2.3.1."),
+        ("", "For torchtext, its last release, 0.18.0, is built for torch 2.3.0 to 2.3.1."),
         (
             "torch: 2.4.0\n",
             "The log shows torch 2.4.0, for which there is no torchtext: its last release, 0.18.0, is",
         ),
-        ("torch: 2.3.1\n", "The log shows torch 2.3.1: torchtext 0.18.0 is made for it."),
+        ("torch: 2.3.1\n", "The log shows torch 2.3.1: torchtext 0.18.0 is built for it."),
     ],
 )
 def test_torchtext_has_a_last_release(shown: str, said: str) -> None:
@@ -272,7 +272,7 @@ def test_a_companion_for_another_cuda(code: str) -> None:
     assert finding.rule == "TL201"
     assert (
         finding.message
-        == "torchaudio 0.10.0 of the log is a build for CUDA 10, and torch 1.10.0+cu111 is a build for "
+        == "torchaudio 0.10.0 in the log is a build for CUDA 10, and torch 1.10.0+cu111 is a build for "
         "CUDA 11.1"
     )
     assert finding.remedy is not None

@@ -40,7 +40,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The environment once more, its files linked: a test may delete and replace, and must not write into them."""
+    """The environment again, its files linked: a test may delete and replace, and must not write into them."""
     shutil.copytree(base, tmp_path / "env", symlinks=True, copy_function=os.link)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "env"

@@ -113,7 +113,7 @@ def test_a_log_names_the_machine_of_its_python(ground: Ground, have: str, said: 
     silent(ground.check(site, root=True))
     done = ground.check(site, root=True, log=log)
     assert done.first.rule == "TL608"
-    shown = f"is for {have}, and the Python of the log is for" in done.first.message
+    shown = f"is for {have}, and the Python in the log is for" in done.first.message
     assert shown or f"was built for macOS ({have}), this Python is for macOS (arm64)" in done.first.message
     elsewhere = log.replace("/Users/u/x/deps/torch/_C", "/Users/u/x/deps/other/_C")
     assert "TL608" not in [each.rule for each in ground.check(site, root=True, log=elsewhere).bad]
@@ -234,7 +234,7 @@ def test_an_older_runtime_is_blamed_and_not_torch(ground: Ground, library: str) 
 @pytest.mark.parametrize(
     ("library", "folder", "offered"),
     [
-        ("libtorchaudio.pyd", "Lib/site-packages/torchaudio/lib", "Install torchaudio 2.5.1 once more"),
+        ("libtorchaudio.pyd", "Lib/site-packages/torchaudio/lib", "Install torchaudio 2.5.1 again"),
         ("python312.dll", "", "Install the packages for the Python that python312.dll is of"),
         ("avutil-58.dll", "Library/bin", "Install the FFmpeg that _torchaudio.pyd is for"),
         ("libiomp5md.dll", "Library/bin", "Install a later release of what contains libiomp5md.dll"),
@@ -341,5 +341,5 @@ def test_a_log_of_a_mac_about_a_library_that_is_named_by_its_place(ground: Groun
     log = f"OSError: dlopen({path}, 6): Library not loaded: @loader_path/libtorchaudio.so\n"
     done = ground.check(site, root=True, log=log + f"  Referenced from: {path}\n")
     assert "_torchaudio.so of torchaudio 2.5.1 needs @loader_path/libtorchaudio.so" in done.first.message
-    assert "the process of the log had no such library there" in done.first.because
+    assert "the process in the log had no such library there" in done.first.because
     assert "LC_RPATH" not in done.first.because

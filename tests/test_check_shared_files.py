@@ -35,7 +35,7 @@ def test_another_package_overwrote_soundfile(site: Path, capsys: pytest.CaptureF
     install(site, "pysoundfile", "0.9.0.post1", {"soundfile.py": "# of 0.9"})
     report = run(capsys, "--path", site, code=0)
     assert bad(report)[0] == ("warning", "TL620")
-    assert "it is that of pysoundfile 0.9.0.post1" in first(report)["message"]
+    assert "it belongs to pysoundfile 0.9.0.post1" in first(report)["message"]
     assert report["command"].endswith("pip install --no-cache-dir soundfile==0.13.1")
     assert "uninstall -y pysoundfile soundfile &&" in report["command"]
 
@@ -46,7 +46,7 @@ def test_soundfile_was_installed_over_the_other_package(site: Path, capsys: pyte
     write(site / "soundfile.py", "")
     report = run(capsys, "--path", site, code=0)
     assert bad(report) == []
-    assert "it is that of soundfile 0.13.1" in str(report)
+    assert "it belongs to soundfile 0.13.1" in str(report)
 
 
 @pytest.mark.leaves_alone("TL620")

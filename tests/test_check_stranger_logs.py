@@ -227,3 +227,113 @@ def test_a_library_that_nixos_has_elsewhere(library: str, sign: str) -> None:
     assert "programs.nix-ld.enable" in finding.remedy.summary
     plain = judged(f"import torch\n{lost}")
     assert not plain or "nix" not in plain[0].remedy.summary  # type: ignore[union-attr]
+
+
+LINUXBREW = "/home/linuxbrew/.linuxbrew/opt/python@3.10/lib/python3.10/ctypes/__init__.py"
+
+
+def test_a_python_of_homebrew_on_linux() -> None:
+    """pytorch/pytorch issue 85211."""
+    lost = "OSError: libstdc++.so.6: cannot open shared object file: No such file or directory\n"
+    finding = judged(f'  File "{LINUXBREW}", line 374, in __init__\n    self._handle = x\n{lost}import torch\n')[0]
+    assert finding.remedy is not None
+    assert "of Homebrew for Linux" in finding.remedy.summary
+
+
+# Names, and what only hands an error on.
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("from transformers.utils.import_utils import is_torch_fx_available", '"transformers<5.0"'),
+        ("from typeguard import check_argument_types", '"typeguard<3.0"'),
+    ],
+)
+def test_a_name_of_a_deep_module_and_of_another_project(line: str, fix: str) -> None:
+    """espnet/espnet issue 5033."""
+    _, module, _, name = line.split()
+    file = f"/e/lib/python3.11/site-packages/{module.replace('.', '/')}.py"
+    error = f"ImportError: cannot import name '{name}' from '{module}' ({file})"
+    finding = judged(f'  File "/home/u/app.py", line 3, in <module>\n    {line}\n{error}\n')[0]
+    assert finding.rule == "TL710"
+    assert finding.remedy is not None
+    assert [each.line for each in finding.remedy.commands] == [f"python -m pip install {fix}"]
+
+
+def test_a_line_that_hands_an_error_on_does_not_use_the_name() -> None:
+    """TMElyralab/MuseTalk issue 367."""
+    finding = judged(
+        '  File "/e/lib/python3.10/site-packages/transformers/utils/import_utils.py", line 1474, in _get_module\n'
+        "    raise RuntimeError(\n"
+        "RuntimeError: Failed to import transformers.models.whisper because of the following error:\n"
+        "module 'torch' has no attribute 'uint64'\n"
+    )[0]
+    assert finding.rule == "TL706"
+    assert finding.message.startswith("the code whose error ")
+    assert "import_utils.py hands on uses torch.uint64" in finding.message
+
+
+ISOLATED = """\
+  Downloading pkuseg-0.0.25.tar.gz (48.8 MB)
+  Installing build dependencies ... done
+  Getting requirements to build wheel ... done
+  File "/home/u/e/lib/python3.{0}/site-packages/pip/_vendor/pyproject_hooks/_impl.py", line 402, in _call_hook
+    raise BackendUnavailable(
+pip._vendor.pyproject_hooks._impl.BackendUnavailable: Cannot import 'setuptools.build_meta'
+"""
+
+
+@pytest.mark.parametrize(("minor", "said"), [(13, "old setuptools"), (11, "setuptools is not installed")])
+def test_a_build_whose_setuptools_does_not_load(minor: int, said: str) -> None:
+    """resemble-ai/chatterbox issue 390: Python 3.13."""
+    finding = judged(ISOLATED.format(minor))[0]
+    assert finding.rule == "TL524"
+    assert said in finding.message
+
+
+BLAS = """\
+LibMambaUnsatisfiableError: Encountered problems while solving:
+  - package torchaudio-2.5.1-py312_cu118 requires pytorch 2.5.1, but none of the providers can be installed
+
+The following packages are incompatible
+├─ blas ==1.0 openblas is requested and can be installed;
+├─ pytorch-cuda ==11.8 h7e8668a_6 is requested and can be installed;
+└─ torchaudio ==2.5.1 py312_cu118 is not installable because it requires
+   └─ pytorch ==2.5.1 * but there are no viable options
+      ├─ pytorch 2.5.1 would require
+      │  └─ blas =* mkl, which conflicts with any installable versions previously reported;
+      └─ pytorch 2.5.1 would require
+         └─ pytorch-cuda >=12.1,<12.2 *, which conflicts with any installable versions previously reported.
+"""
+SPECIFICATIONS = """\
+$ conda install pytorch=1.10.0 torchvision torchaudio=0.9.0 cudatoolkit=11.1 -c pytorch
+UnsatisfiableError: The following specifications were found to be incompatible with each other:
+
+Package pytorch conflicts for:
+torchaudio=0.9.0 -> pytorch==1.9.0
+pytorch=1.10.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "message", "fix"),
+    [
+        (BLAS, "needs blas =* mkl, and blas 1.0 openblas is asked for", "blas without the build openblas"),
+        (BLAS.replace("blas", "mkl"), "needs mkl =* mkl", "mkl without the build openmkl"),
+        (
+            BLAS.replace("├─ blas ==1.0 openblas is requested", "├─ x ==1 y is requested"),
+            "requires pytorch 2.5",
+            "",
+        ),
+        (SPECIFICATIONS, "torchaudio 0.9.0 and torch 1.10.0 exclude", "pytorch==1.10.0, torchaudio==0.10.0"),
+    ],
+)
+def test_what_conda_could_not_install_together(log: str, message: str, fix: str) -> None:
+    """NJU-RL/SICQL issue 1; wenet-e2e/wenet issue 789."""
+    finding = judged(log)[0]
+    assert finding.rule == "TL527"
+    assert message in finding.message
+    assert finding.remedy is not None
+    assert fix in finding.remedy.summary
+    assert not finding.remedy.commands

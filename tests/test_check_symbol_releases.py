@@ -1,4 +1,4 @@
-"""TL611 by the releases of torch that have a symbol: a library of the log that is not in the environment."""
+"""TL611 by the releases of torch that have a symbol: a library in the log that is not in the environment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_signature_has_the_parameters_of_plain_types(symbol: str, words: str) 
         ("2.3.1+cu121", "_ZN3c104cuda9SetDeviceEi", "from 2.1.0 to 2.2.2, and torch 2.3.1", ">=2.1.0,<=2.2.2"),
         ("2.7.1+cu126", "_ZN3c104cuda9SetDeviceEab", "from 2.8.0 on, and torch 2.7.1", "torch 2.8.0 or later"),
         ("2.4.0+cu121", CHECK_FAIL, "from 2.7.0 on", "torch 2.7.0 or later"),
-        ("2.8.0+cu128", "_ZN3c104cuda9SetDeviceEab", "so the process of the log loaded another", "second torch"),
+        ("2.8.0+cu128", "_ZN3c104cuda9SetDeviceEab", "so the process in the log loaded another", "second torch"),
     ],
 )
 def test_the_releases_that_have_a_symbol(

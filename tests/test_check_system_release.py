@@ -115,7 +115,7 @@ def test_a_library_for_a_later_macos(ground: Ground, product: str, least: tuple[
     site = mac(ground, product, "torch/lib/libtorch_own.dylib", least)
     found = of_macos(ground, site)
     assert len(found) == bool(said)
-    assert not said or f"libtorch_own.dylib of torch 2.8.0 was made for {said}; whether it loads" in found[0]
+    assert not said or f"libtorch_own.dylib of torch 2.8.0 was built for {said}; whether it loads" in found[0]
     assert not said or said in ground.check(site, root=True).text
 
 

@@ -71,7 +71,7 @@ def test_a_torchaudio_for_another_torch_in_two_folders(
 def test_a_torchaudio_beside_the_torch_of_a_vendor(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str
 ) -> None:
-    """The torch of a Jetson stays: its torchaudio is compiled there, in place of the one of the user."""
+    """The torch of a Jetson stays: its torchaudio is compiled there, instead of the one of the user."""
     folder = tmp_path / DIST
     folder.mkdir(parents=True)
     stage_torch(folder, version)

@@ -131,7 +131,7 @@ def test_a_driver_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str])
 def test_a_gpu_that_does_not_answer_is_refused(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.adapter("0000:01:00.0", "10de", "2204")
     said = refused(capsys, "torch", "--accelerator", "auto", *HERE, code=2)
-    assert "an NVIDIA GPU (10de:2204) is there, and no NVIDIA driver answers" in said
+    assert "an NVIDIA GPU (10de:2204) is present, but no driver answers" in said
     assert "--gpu none" in said and "cuda-driver=" in said
 
 
@@ -217,7 +217,7 @@ def test_public_builds_without_code_for_the_gpu_are_left_out() -> None:
 
 def test_public_builds_and_a_gpu_of_another_maker(capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "torch", "--gpu", "RX 7900 XTX", *LINUX, code=1)
-    assert "is not made for AMD GPUs" in said
+    assert "does not support AMD GPUs" in said
     assert "hint: --accelerator auto chooses among the builds of the PyTorch index for this GPU" in said
 
 

@@ -40,7 +40,7 @@ def test_what_does_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "torch==2.7.1", "torchaudio==2.5.1", *TARGET]) == 1
     out = capsys.readouterr().out
     assert "1. torchaudio 2.5.1 declares that it needs torch==2.5.1" in out
-    assert "torchaudio==2.7.1 in place of torchaudio==2.5.1" in out
+    assert "torchaudio==2.7.1 instead of torchaudio==2.5.1" in out
 
 
 def test_each_source_once(capsys: pytest.CaptureFixture[str]) -> None:

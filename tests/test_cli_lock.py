@@ -98,7 +98,7 @@ def test_a_pin_that_the_snapshot_does_not_know_is_told_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "requirements.txt").write_text("filelock==99.0\n")
-    assert run("filelock", *LINUX, "-o", "requirements.txt") == 0
+    assert run("filelock", *LINUX, "-o", "requirements.txt", "--upgrade") == 0
     err = capsys.readouterr().err
     assert "downgraded  filelock  99.0 → 4.3.1  99.0 is not known as of 20" in err
 
@@ -284,7 +284,7 @@ def test_overrides_that_no_release_satisfies_are_the_reason(
     assert run(asked, "--override", "override.txt", *LINUX) == 1
     said = capsys.readouterr().err
     assert reason in said
-    assert "in place of" not in said
+    assert "instead of" not in said
 
 
 def test_the_past_is_another_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -358,7 +358,7 @@ def test_a_conflict_names_the_lines_the_reason_and_what_would_work(
     assert "requirements.in:4: torch==2.3.1" in message
     assert "requirements.in:5: torchaudio==2.3.0" in message
     assert "six" not in message
-    assert "torchaudio==2.3.1 in place of torchaudio==2.3.0 (torch 2.3.1 works with torchaudio 2.3.1)" in message
+    assert "torchaudio==2.3.1 instead of torchaudio==2.3.0 (torch 2.3.1 works with torchaudio 2.3.1)" in message
     assert not Path("requirements.txt").exists()
 
 
@@ -667,7 +667,7 @@ def test_a_label_is_a_build_of_its_own(asked: str, told: str, capsys: pytest.Cap
     output = capsys.readouterr()
     assert told in output.err
     assert output.out == ""
-    assert "(without the label) in place of" in output.err
+    assert "(without the label) instead of" in output.err
 
 
 def test_a_labelled_release_is_judged_by_its_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -215,7 +215,7 @@ def test_the_table_names_sources(home: Path, monkeypatch: pytest.MonkeyPatch, ca
         (["show", "look"], "unknown command 'look'"),
         (["show", "lock", "requirements.txt"], "the settings of lock do not depend on a file"),
         (["schema", "lock"], "config schema takes no command"),
-        (["show", "--user"], "--user is about config schema"),
+        (["show", "--user"], "--user belongs to config schema"),
         (["erase"], "ACTION: unknown value 'erase'"),
     ],
 )

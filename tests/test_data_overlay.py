@@ -298,9 +298,9 @@ def manifest_of(bundle: bytes, **parts: Any) -> bytes:
         ({"torchlock": "9.9"}, "was made by torchlock 9.9"),
         ({"bundled": {"date": "2020-01-01", "digest": "0"}}, "was made for other bundled data"),
         ({"format": 9}, "another release of torchlock"),
-        ({"files": {"../evil.json": ["0", 1]}}, "is no bundle"),
-        ({"files": {"releases/torch.json": ["0" * 64, 1 << 40]}}, "is no bundle"),
-        ({"files": {"releases/missing.json": ["0" * 64, 10]}}, "is no bundle"),
+        ({"files": {"../evil.json": ["0", 1]}}, "is not a bundle"),
+        ({"files": {"releases/torch.json": ["0" * 64, 1 << 40]}}, "is not a bundle"),
+        ({"files": {"releases/missing.json": ["0" * 64, 10]}}, "is not a bundle"),
     ],
 )
 def test_a_bundle_that_is_refused(folder: Path, bundle: bytes, parts: dict[str, Any], why: str) -> None:
@@ -312,7 +312,7 @@ def test_a_bundle_that_is_refused(folder: Path, bundle: bytes, parts: dict[str, 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"{}", b"\0" * 1000])
 def test_what_is_no_bundle(folder: Path, content: bytes) -> None:
-    with pytest.raises(InputError, match="is no bundle"):
+    with pytest.raises(InputError, match="is not a bundle"):
         install(folder, content, digest(content), "data.zip")
 
 
@@ -325,14 +325,14 @@ def test_a_table_that_the_manifest_does_not_describe(folder: Path, bundle: bytes
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["status", "--everything"], "--everything is about data update"),
+        (["status", "--everything"], "--everything belongs to data update"),
         (["update", "--from", "x.zip"], "--from and --sha256 belong together"),
         (
             ["update", "--from", "x.zip", "--sha256", "0", "--index-url", "https://index.example.org"],
             "asks no index",
         ),
         (["export"], "needs the FILE"),
-        (["reset", "file"], "FILE is about data export"),
+        (["reset", "file"], "FILE belongs to data export"),
         (["export", "x.zip"], "there is no update to export"),
     ],
 )

@@ -1,6 +1,6 @@
 """What ``lock --emit`` writes is what the tools choose: real pip, uv, poetry and pdm on a local wheel index.
 
-Without the text, each tool takes torch 2.9.0 of the public index in place of the locked 2.8.0+cpu.
+Without the text, each tool takes torch 2.9.0 of the public index instead of the locked 2.8.0+cpu.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ FAILURES = {
         6,
         "the channel pytorch has no torch 2.6: its last release is 2.5.1",
         None,
-        "Add the channel conda-forge, or take torch 2.5.1.",
+        "Add the channel conda-forge, or use torch 2.5.1.",
         "channels:\n  - conda-forge\n  - nvidia\ndependencies:\n  - python=3.10\n  - pytorch=2.6\n",
     ),
     "https://github.com/mhpi/hydroDL/issues/24": Failure(
@@ -302,7 +302,7 @@ FAILURES = {
         7,
         "conda takes torch 2.0.0 from conda-forge, and torchaudio 2.0.1 from the channel pytorch",
         None,
-        "List the channel pytorch in front of conda-forge",
+        "List the channel pytorch before conda-forge",
         "channels:\n  - pytorch\n  - conda-forge\ndependencies:\n  - python=3.10\n  - pytorch=2.0.0\n"
         "  - torchaudio=2.0.1\n  - ffmpeg>5\n",
     ),
@@ -371,7 +371,7 @@ FAILURES = {
         5,
         "the channel conda-forge builds torchaudio 2.7.1 for CUDA 12.6",
         None,
-        "Take one of these CUDA versions",
+        "Use one of these CUDA versions",
         '[workspace]\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n[dependencies]\n'
         'torchaudio = "==2.7.1"\n[dependencies.pytorch]\nversion = "==2.7.1"\nbuild = "*cuda126*"\n',
     ),

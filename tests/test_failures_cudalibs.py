@@ -95,7 +95,7 @@ def test_an_older_toolkit_on_ld_library_path(ground: Ground, site: Site, inside:
     variables = {"LD_LIBRARY_PATH": "/usr/local/cuda-12.1/lib64"}
     done = ground.check(site, root=True, variables=variables)
     assert (done.first.rule, done.first.consequences) == ("TL613", ("TL611",))
-    assert "cuda-12.1/lib64/libnvJitLink.so.12 is loaded in place of" in done.first.message
+    assert "cuda-12.1/lib64/libnvJitLink.so.12 is loaded instead of" in done.first.message
     assert done.command == "unset LD_LIBRARY_PATH"
     ground.cure(done)
 
@@ -121,7 +121,7 @@ def test_an_older_toolkit_that_ldconfig_lists(ground: Ground, site: Site, inside
     write(root / "etc/ld.so.conf", "/usr/local/cuda-12.1/lib64\n")
     done = ground.check(site, root=True)
     assert (done.first.rule, done.first.severity) == ("TL613", "error")
-    assert "is loaded in place of" in done.first.message and COMPLETE in done.first.message
+    assert "is loaded instead of" in done.first.message and COMPLETE in done.first.message
     assert "/site-packages/nvidia/nvjitlink/lib${LD_LIBRARY_PATH" in done.command
     ground.cure(done)
 

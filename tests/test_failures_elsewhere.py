@@ -88,7 +88,7 @@ def test_a_module_from_the_folder_of_its_source(ground: Ground, folder: str, hea
     """https://github.com/k2-fsa/k2/issues/960: not every package requires the torch that it uses."""
     done = ground.check(with_k2(ground, headers), root=True, log=lacking(folder))
     assert (done.first.rule, done.first.severity) == ("TL606", "warning")
-    assert f"from {folder}, in place of that of k2 1.15.1, which is installed here" in done.first.message
+    assert f"from {folder}, instead of that of k2 1.15.1, which is installed here" in done.first.message
     assert "PYTHONPATH" in done.first.remedy
     assert "compile that copy again, for torch 1.11.0" in done.first.remedy
 

@@ -34,7 +34,7 @@ def test_a_driver_for_an_older_cuda(ground: Ground) -> None:
     site = stack(ground, "torchaudio==2.5.1", torch="2.5.1+cu124")
     done = ground.check(site, root=True, log=OLD_DRIVER.format(11080))
     assert (done.first.rule, done.first.severity) == ("TL202", "warning")
-    assert "the driver of the log supports CUDA 11.8" in done.first.message
+    assert "the driver in the log supports CUDA 11.8" in done.first.message
     assert done.first.remedy.startswith("Update the NVIDIA driver to ")
     assert f"--index-url {PAGE}/cu118 torch==2.5.1+cu118" in done.command
     ground.cure(done)
@@ -95,7 +95,7 @@ def test_a_gpu_that_the_log_does_not_name(torch: str, hip: str, words: str, grou
     [
         (
             "ImportError: libcuda.so.1: cannot open shared object file: No such file or directory",
-            "the process of the log had no libcuda.so.1",
+            "the process in the log had no libcuda.so.1",
             "--gpus all",
         ),
         (

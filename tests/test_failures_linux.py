@@ -90,7 +90,7 @@ OSError: Error relocating /usr/local/lib/python3.9/site-packages/torch/lib/libgo
     done = ground.check(site, log=log)
     assert done.first.rule == "TL612"
     assert (
-        done.first.message == "torch 2.0.0 (CPU build) was built for glibc, and the process of the log ran on musl"
+        done.first.message == "torch 2.0.0 (CPU build) was built for glibc, and the process in the log ran on musl"
     )
     assert done.command == ""
     ground.cure(done, by=lambda: ground.image())
@@ -113,7 +113,7 @@ def test_parts_of_two_releases_of_cudnn(ground: Ground) -> None:
     done = ground.check(site, log=log, root=True)
     assert done.first.rule == "TL613"
     assert "loaded a libcudnn_ops_infer.so.8 of another release" in done.first.message
-    assert "the folder /usr/local/cuda/targets/x86_64-linux/lib out of LD_LIBRARY_PATH" in done.first.remedy
+    assert "the folder /usr/local/cuda/targets/x86_64-linux/lib from LD_LIBRARY_PATH" in done.first.remedy
     ground.cure(done)
 
 
@@ -134,7 +134,7 @@ def test_a_checkout_in_the_current_folder(ground: Ground, name: str, line: str, 
     log = f'  File "<stdin>", line 1, in <module>\n  File "/{folder}/{name}/__init__.py", line 16, in <module>\n{line}\n'
     done = ground.check(site, log=log, root=True)
     assert done.first.rule == "TL606"
-    assert f"imported {name} from /{folder}/{name}, in place of the installed {name} 2.5.1" in done.first.message
+    assert f"imported {name} from /{folder}/{name}, instead of the installed {name} 2.5.1" in done.first.message
     assert f"outside of the folder /{folder}" in done.first.remedy
     assert done.first.remedy  # nothing in the environment is at fault
 
@@ -231,7 +231,7 @@ def test_a_flash_attn_for_an_earlier_torch(ground: Ground) -> None:
     assert done.first.rule == "TL611"
     assert "flash-attn 2.5.7 uses a form of c10::cuda::SetDevice" in done.first.message
     assert done.first.message.endswith("torch has this form from 2.1.0 to 2.2.2")
-    assert "the build of flash-attn that was made for torch 2.3.1" in done.first.remedy
+    assert "the build of flash-attn for torch 2.3.1" in done.first.remedy
     ground.cure(done, by=lambda: offers(ground, site, "libc10_cuda.so", ["_ZN3c104cuda9SetDeviceEi"]))
 
 

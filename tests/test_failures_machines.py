@@ -81,7 +81,8 @@ def test_a_32_bit_python_of_windows(folder: str, log: str, ground: Ground) -> No
     done = ground.check(bare(ground, folder, "3.9", "windows"), log=log + missing("torch"))
     assert done.first.rule == "TL403"
     assert (
-        done.first.message == "no release of torch has a wheel for a 32-bit Python, and this Python is one (win32)"
+        done.first.message
+        == "no release of torch has a wheel for a 32-bit Python, and this one has 32 bits (win32)"
     )
     assert "64-bit Python" in done.first.remedy
 
@@ -273,7 +274,7 @@ def msys2(ground: Ground, module: str, *libraries: str) -> Site:
 def test_a_soundfile_of_a_wheel_in_msys2(platform: str, ground: Ground) -> None:
     done = ground.check(msys2(ground, MODULE, "libsndfile-1.dll"), log=NOT_FOUND, platform=platform)
     assert done.first.rule == "TL301"
-    assert "does not find that of MSYS2: it looks for sndfile.dll and libsndfile.dll" in done.first.message
+    assert "does not find the library of MSYS2: it looks for sndfile.dll and libsndfile.dll" in done.first.message
     assert done.command == "pacman -S mingw-w64-x86_64-python-soundfile mingw-w64-x86_64-libsndfile"
 
 

@@ -307,7 +307,7 @@ def test_a_library_that_a_wheel_brings_was_left_out(ground: Ground) -> None:
 
 @pytest.mark.sketched
 def test_the_headline_alone_does_not_blame_an_ffmpeg_that_the_loader_finds(ground: Ground) -> None:
-    """Homebrew's Python searches its lib folder; the folder of the formula has the same FFmpeg once more."""
+    """Homebrew's Python searches its lib folder; the folder of the formula has the same FFmpeg again."""
     site = venv(ground, BREW)
     codec(ground, site, "0.10.0", "2.10.0")
     libraries(site, "/opt/homebrew/lib", *ffmpeg(8, "macos"))

@@ -35,7 +35,7 @@ def test_a_package_that_leads_to_the_runtime_of_homebrew(needed: str, ground: Gr
     done = ground.check(site, log=CRASH, root=True)
     assert done.first.rule == "TL613"
     assert f"{BREW}/libomp.dylib" in done.first.message
-    assert done.first.remedy.startswith("Let torch and the packages that load the other copy use one")
+    assert done.first.remedy.startswith("Make torch and the packages that load the other copy use one")
     assert not done.first.says
 
 
@@ -69,7 +69,7 @@ def test_one_runtime_under_two_names_in_one_folder(ground: Ground) -> None:
 
 @pytest.mark.parametrize("package", ["sklearn", "lightgbm", "xgboost"])
 def test_a_package_with_a_copy_of_its_own(package: str, ground: Ground) -> None:
-    """A link in place of the other copy leaves one runtime."""
+    """A link instead of the other copy leaves one runtime."""
     site = with_torch(ground)
     install(site.path, package, "1.5.0", {f"{package}/.dylibs/libomp.dylib": dylib("@rpath/libomp.dylib")})
     done = ground.check(site, log=ERROR_15, root=True)

@@ -119,7 +119,7 @@ def test_a_damaged_torch_of_conda_is_installed_by_conda(ground: Ground) -> None:
 
 @pytest.mark.sketched
 def test_a_torch_of_conda_is_not_replaced_by_pip(ground: Ground) -> None:
-    """torchaudio 2.9 has no companion for a torch of conda that old; pip's torch would come in its place."""
+    """torchaudio 2.9 has no companion for a torch of conda that old; pip's torch would come instead."""
     site = ground.linux("3.12", prefix="opt/conda/envs/asr")
     ground.wheel(site, "torchaudio==2.9.1")
     ground.torch(site, "2.1.0", cuda="12.1", made_for=[])

@@ -80,7 +80,7 @@ def test_a_log_counts_where_the_files_say_nothing(ground: Ground) -> None:
     site = old_mac(ground, "torchaudio", "_torch_sox.cpython-37m-darwin.so", "_sox_append")
     log = "ImportError: dlopen(/v/_torch_sox.cpython-37m-darwin.so, 2): Symbol not found: _sox_append\n"
     done = ground.check(site, log=log)
-    assert "uses _sox_append, which no library that the process of the log had loaded defines" in done.text
+    assert "uses _sox_append, which no library that the process in the log had loaded defines" in done.text
     assert done.code == 1
 
 

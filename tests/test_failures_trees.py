@@ -263,7 +263,7 @@ def test_two_of_opencv_work_where_the_later_one_wrote_all_files(ground: Ground, 
     silent(ground.check(site, root=True, log=ABSENT))
     done = ground.check(site, root=True, log=LACKING)
     assert (done.first.rule, done.first.severity, done.first.says) == ("TL620", "warning", LACKING.strip())
-    assert done.first.message.endswith("it is that of opencv-python-headless 4.10.0.84")
+    assert done.first.message.endswith("it belongs to opencv-python-headless 4.10.0.84")
 
 
 @pytest.mark.triggers("TL620")

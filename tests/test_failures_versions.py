@@ -49,7 +49,7 @@ def test_a_library_of_oneapi_comes_first(ground: Ground) -> None:
     provider = f"{ONE_API}/libur_loader.so.0"
     done = ground.check(site, root=True, log=not_found(provider, "LIBUR_LOADER_0.10", user))
     assert (done.first.rule, done.first.severity) == ("TL613", "error")
-    assert f"and {provider}, which the process of the log loaded, does not have it" in done.first.message
+    assert f"and {provider}, which the process in the log loaded, does not have it" in done.first.message
     assert "that of intel-cmplr-lib-ur 2025.0.4 is here" in done.first.message
     assert f"Start Python without {ONE_API} in LD_LIBRARY_PATH" in done.first.remedy
     assert "setvars.sh" in done.first.remedy
@@ -178,7 +178,7 @@ def test_a_library_that_was_linked_without_what_it_uses(ground: Ground) -> None:
     assert (done.first.rule, done.first.severity) == ("TL611", "error")
     assert done.first.message.endswith("uses gsm_create, which no library that it loads has")
     assert "nightly" not in done.first.because
-    assert done.first.remedy.startswith("Compile torchaudio once more, where the library with gsm_create")
+    assert done.first.remedy.startswith("Compile torchaudio again, where the library with gsm_create")
 
 
 @pytest.mark.sketched

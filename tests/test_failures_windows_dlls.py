@@ -150,7 +150,7 @@ def test_cublas_of_another_cuda_version(ground: Ground, is_cpu: bool, line: str)
     user(site, "ctranslate2", "4.5.0", CTRANSLATE2)
     done = ground.check(site, log=line)
     assert done.first.rule == "TL230"
-    assert ("brings no library of CUDA" in done.first.because) is is_cpu
+    assert ("contains no library of CUDA" in done.first.because) is is_cpu
     assert "/whl/cu121 torch==2.5.1+cu121" in done.command
     assert "Import torch before ctranslate2" in done.first.remedy
 
@@ -279,7 +279,7 @@ def test_an_embedded_python_that_does_not_search_its_packages(ground: Ground, li
     silent(ground.check(site))
     done = ground.check(site, log="ModuleNotFoundError: No module named 'torch'\n")
     assert (done.first.rule, done.first.severity) == ("TL615", "error")
-    assert "python311._pth does not lead to Lib" in done.first.message
+    assert "python311._pth does not list Lib" in done.first.message
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_bindings_of_another_system(ground: Ground) -> None:
     write(site.path / "_soundfile.py", "ffi = FFI(b'sf_open')\n")
     for done in (ground.check(site), ground.check(site, log=log)):
         assert done.first.rule == "TL608"
-        assert "_soundfile.py of soundfile 0.10.3.post1 was not made for Windows" in done.first.message
+        assert "_soundfile.py of soundfile 0.10.3.post1 was not built for Windows" in done.first.message
         assert "--only-binary soundfile soundfile" in done.command
 
 

@@ -94,7 +94,7 @@ def test_a_file_that_no_index_has_is_named(server: Server, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("requirements.txt", "six==1.17.0\n", "requirements.txt:1: six: no hash is there that proves a file"),
+        ("requirements.txt", "six==1.17.0\n", "requirements.txt:1: six: no hash identifies a file"),
         ("requirements.txt", "six>=1 --hash=sha256:00\n", "requirements.txt:1: six>=1 does not name one version"),
         ("Pipfile.lock", '{"_meta": {}}', "pipenv requirements --hash"),
         ("pyproject.toml", "[project]\nname='x'\n", "it is of the format pyproject"),

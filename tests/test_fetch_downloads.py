@@ -89,12 +89,12 @@ def test_a_second_run_continues(tag: str, server: Server, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (lambda content: Reply(content[:-1] + b"!"), 1, "not that of the lock; it was not kept"),
+        (lambda content: Reply(content[:-1] + b"!"), 1, "not the hash in the lock; the file was not kept"),
         (lambda content: Reply(b"", 404), 1, "is gone (status 404)"),
         (lambda content: Reply(b"", 410), 1, "is gone (status 410)"),
         (lambda content: Reply(b"", 503), 2, "answered with status 503"),
         (lambda content: Reply(b"", 401), 2, "asks for credentials"),
-        (lambda content: Reply(content + b"more"), 1, "not that of the lock; it was not kept"),
+        (lambda content: Reply(content + b"more"), 1, "not the hash in the lock; the file was not kept"),
         (lambda content: Reply(content[5:], 206, headers={"Content-Range": "bytes 5-9/10"}), 2, "another part"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_full_disk_is_told_and_the_run_continues_later(
     monkeypatch.setattr(downloading.Part, "add", add)
     monkeypatch.setattr(bringing.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     assert main(["fetch"]) == 2
-    assert "has not enough space" in capsys.readouterr().err
+    assert "does not have enough space" in capsys.readouterr().err
     monkeypatch.undo()
 
 
@@ -199,7 +199,7 @@ def test_one_run_at_a_time(server: Server, capsys: pytest.CaptureFixture[str]) -
     with (parts / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert main(["fetch"]) == 2
-    assert "another run of torchlock fetches into this folder" in capsys.readouterr().err
+    assert "another torchlock process is fetching into this folder" in capsys.readouterr().err
     assert main(["fetch"]) == 0
 
 

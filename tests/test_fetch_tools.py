@@ -190,7 +190,7 @@ def test_a_repository_in_one_is_named(server: Server, capsys: pytest.CaptureFixt
 def test_one_without_hashes_is_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     written("poetry.lock", POETRY.replace('{{file = "{a}", hash = "sha256:{alpha}"}},', ""), server)
     assert main(["fetch", "poetry.lock"]) == 2
-    assert "poetry.lock:5: alpha==1.0: no hash is there that proves a file" in capsys.readouterr().err
+    assert "poetry.lock:5: alpha==1.0: no hash identifies a file" in capsys.readouterr().err
 
 
 def test_one_that_excludes_a_target_says_so(server: Server, capsys: pytest.CaptureFixture[str]) -> None:

@@ -429,7 +429,7 @@ def silent(server: Server) -> Iterator[threading.Event]:
 def test_a_lock_ends_at_its_deadline(server, silent, capsys):
     assert lock(server, "demo", "--deadline", "0.5") == 2
     said = capsys.readouterr().err
-    assert "demo is not there: the indexes had 0.5 seconds in all" in said
+    assert "demo did not arrive: the indexes had 0.5 seconds in all" in said
     assert "--deadline" in said
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from support.configured import put
 from support.index_server import Reply, Request, Server, entry, index, page
+from torchlock.cli.main import main
 from torchlock.errors import InputError, NetworkError
 from torchlock.index import read_settings
 from torchlock.redaction import masked
@@ -101,6 +102,29 @@ def test_where_it_is_configured(tmp_path: Path) -> None:
     assert found.keyring_provider == "import"
     put(tmp_path / "home/.config/uv/uv.toml", 'keyring-provider = "subprocess"\n')
     assert read_settings(environ=none, folder=tmp_path).keyring_provider == "subprocess"
+
+
+def test_the_command_line_replaces_what_is_configured(
+    server: Server, asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.with_name("service").write_text(server.url)
+    monkeypatch.setenv("PIP_KEYRING_PROVIDER", "subprocess")
+    monkeypatch.chdir(tmp_path)
+    words = ["lock", "demo", "-i", user(server), "--cache-dir", "cache", "--no-hashes"]
+    main([*words, "--keyring-provider", "disabled"])
+    assert not asked.exists()
+    monkeypatch.delenv("PIP_KEYRING_PROVIDER")
+    main([*words, "--keyring-provider", "subprocess"])
+    assert asked.read_text().splitlines() == [f"get {server.url} me"]
+
+
+def test_a_project_cannot_start_it_by_its_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "torchlock.toml", 'keyring-provider = "subprocess"\n')
+    monkeypatch.chdir(tmp_path)
+    main(["lock", "filelock", "--offline"])
+    assert "keyring-provider" in capsys.readouterr().err
 
 
 def test_a_project_cannot_start_it(tmp_path: Path) -> None:

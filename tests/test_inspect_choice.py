@@ -183,7 +183,7 @@ def test_a_variable_that_names_what_is_gone_is_told(
 def test_an_activated_environment_without_its_python_is_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its base was uninstalled: nothing else is looked at in its place."""
+    """Its base was uninstalled: nothing else is looked at instead."""
     folder = tmp_path / "mine"
     write(folder / "pyvenv.cfg", "home = /gone/bin\n")
     (folder / "bin").mkdir()

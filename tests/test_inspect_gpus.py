@@ -73,7 +73,7 @@ def test_a_card_without_a_driver_is_unclear(machine: FakeMachine) -> None:
     machine.adapter("0000:01:00.0", "10de", "2204", "0x030200")
     found = read_machine()
     assert found.gpus == ()
-    assert str(found.unclear) == "an NVIDIA GPU (10de:2204) is there, and no NVIDIA driver answers"
+    assert str(found.unclear) == "an NVIDIA GPU (10de:2204) is present, but no driver answers"
 
 
 def test_a_driver_that_does_not_answer_is_unclear(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_a_driver_without_a_device_is_unclear(machine: FakeMachine) -> None:
     write(machine.folder / "version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat\n")
     found = read_machine()
     assert found.driver == "535.104.05"
-    assert "the NVIDIA driver 535.104.05 is there, and no GPU" in str(found.unclear)
+    assert "the NVIDIA driver 535.104.05 is installed, but no GPU" in str(found.unclear)
 
 
 # AMD.
@@ -123,7 +123,7 @@ def test_graphics_for_which_no_build_is_made_do_not_count(machine: FakeMachine) 
     machine.node(1, 100306)
     found = read_machine()
     assert (found.gpus, found.unclear) == ((), None)
-    assert found.passed_over == ("gfx1036 (no build is made for it)",)
+    assert found.passed_over == ("gfx1036 (no build supports it)",)
 
 
 def test_graphics_for_which_a_build_is_made_count_alone(machine: FakeMachine) -> None:
@@ -138,7 +138,7 @@ def test_an_old_card_counts_though_no_build_serves_it(machine: FakeMachine) -> N
 
 def test_a_card_that_the_kernel_does_not_list_is_unclear(machine: FakeMachine) -> None:
     machine.adapter("0000:03:00.0", "1002", "744c")
-    said = "an AMD GPU (1002:744c) is there, and the kernel lists no AMD GPU for computing (kfd)"
+    said = "an AMD GPU (1002:744c) is present, but the kernel lists no AMD GPU for computing (kfd)"
     assert str(read_machine().unclear) == said
 
 
@@ -188,7 +188,7 @@ def test_old_graphics_of_intel_do_not_count(machine: FakeMachine) -> None:
     machine.adapter("0000:00:02.0", "8086", "3e92")
     found = read_machine()
     assert (found.gpus, found.unclear) == ((), None)
-    assert found.passed_over == ("Intel graphics (8086:3e92) (no build is made for it)",)
+    assert found.passed_over == ("Intel graphics (8086:3e92) (no build supports it)",)
 
 
 def test_graphics_of_intel_do_not_count_beside_nvidia(machine: FakeMachine) -> None:
@@ -199,7 +199,7 @@ def test_graphics_of_intel_do_not_count_beside_nvidia(machine: FakeMachine) -> N
 
 def test_an_unknown_card_of_intel_is_unclear(machine: FakeMachine) -> None:
     machine.adapter("0000:03:00.0", "8086", "ffff")
-    assert "it is not known whether a build is made for it" in str(read_machine().unclear)
+    assert "it is not known whether a build supports it" in str(read_machine().unclear)
 
 
 def test_cards_of_two_makers_both_count(machine: FakeMachine) -> None:

@@ -133,9 +133,9 @@ def test_the_json_says_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("asked", "near"),
     [
-        ("torch==2.9.0", "torch==2.8.0+cu128 in place of torch==2.9.0"),
-        ("torch>=2.9", "torch==2.8.0+cu128 in place of torch>=2.9"),
-        ("torchaudio==2.9.0", "torchaudio==2.8.0+cu128 in place of torchaudio==2.9.0"),
+        ("torch==2.9.0", "torch==2.8.0+cu128 instead of torch==2.9.0"),
+        ("torch>=2.9", "torch==2.8.0+cu128 instead of torch>=2.9"),
+        ("torchaudio==2.9.0", "torchaudio==2.8.0+cu128 instead of torchaudio==2.9.0"),
     ],
 )
 def test_a_requirement_that_would_replace_it_is_refused(
@@ -153,7 +153,7 @@ def test_what_torch_requires_limits_the_others(capsys: pytest.CaptureFixture[str
     assert lock("sympy<1.10", *BESIDE) == 1
     said = capsys.readouterr().err
     assert f"base image {IMAGE}: torch 2.8.0+cu128 declares sympy>=1.13.3" in said
-    assert "in place of sympy<1.10" in said
+    assert "instead of sympy<1.10" in said
     assert lock("sympy", *BESIDE) == 0
     assert names(capsys.readouterr().out) == {"sympy", "mpmath"}
 
@@ -212,7 +212,7 @@ def test_colab_keeps_its_numpy(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_another_build_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert lock("torch==2.8.0+cu126", *BESIDE) == 2
-    assert f"the build is that of base image {IMAGE}, which has torch 2.8.0+cu128" in capsys.readouterr().err
+    assert f"the lock uses the build of base image {IMAGE}, which has torch 2.8.0+cu128" in capsys.readouterr().err
     assert lock("soundfile", *BESIDE, "--accelerator", "cu126") == 2
     assert f"--accelerator cu126 contradicts base image {IMAGE}" in capsys.readouterr().err
     assert lock("soundfile", *BESIDE, "--accelerator", "cu128") == 0

@@ -222,7 +222,7 @@ explicit = true
 
 
 def test_sources_are_never_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
-    """Offline the index of a source cannot be asked: there is no lock of the public build in its place."""
+    """Offline the index of a source cannot be asked: there is no lock of the public build instead."""
     Path("pyproject.toml").write_text(SOURCES)
     assert main(["lock", *TARGET]) == 2
     said = capsys.readouterr()
@@ -242,7 +242,7 @@ def test_sources_are_never_passed_over(capsys: pytest.CaptureFixture[str]) -> No
     ids=["an override of pdm", "an override of uv", "a constraint of uv"],
 )
 def test_an_address_is_never_passed_over(table: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The package of the index is not taken in place of the one at the address."""
+    """The package of the index is not taken instead of the one at the address."""
     Path("pyproject.toml").write_text(PROJECT + "dependencies = ['soundfile==0.12.1']\n" + table)
     assert main(["lock", *TARGET]) == 2
     said = capsys.readouterr()

@@ -263,10 +263,10 @@ def test_a_target_that_is_held_back_by_others_is_named(capsys: pytest.CaptureFix
     assert run("torch", *targets, "-o", "lock.txt") == 0
     old = versions("lock.txt", "3.12", "linux-x86_64")["torch"]
     err = capsys.readouterr().err
-    assert f"Python 3.12 on manylinux_2_28_x86_64: torch {old} in place of 2." in err
+    assert f"Python 3.12 on manylinux_2_28_x86_64: torch {old} instead of 2." in err
     assert "--fork newest" in err
     assert run("torch", *targets, "-o", "lock.txt", "-U", "--fork", "newest") == 0
-    assert "in place of" not in capsys.readouterr().err
+    assert "instead of" not in capsys.readouterr().err
 
 
 def test_partial_is_no_way_if_no_target_is_left(capsys: pytest.CaptureFixture[str]) -> None:

@@ -144,7 +144,7 @@ def test_a_library_that_a_machine_may_have_is_named() -> None:
     [
         (("torchvision", "0.22.0", "cpu", "2.8.0", "cpu"), "linux-aarch64", "its C++ operators are compiled"),
         (("torchcodec", "0.3.0", "cpu", "2.9.0", "cpu"), "macos-arm64", "compiled against that series"),
-        (("torchaudio", "0.8.1", "cpu", "1.9.0", "cpu"), "windows-amd64", "it is made for that series of torch"),
+        (("torchaudio", "0.8.1", "cpu", "1.9.0", "cpu"), "windows-amd64", "it is built for that series of torch"),
     ],
 )
 def test_a_rule_does_not_overrule_wheels_that_miss_nothing(
@@ -325,7 +325,7 @@ def test_json_and_csv_have_the_promised_keys(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["requests"], "the matrix is not about 'requests'"),
+        (["requests"], "the matrix does not cover 'requests'"),
         (["torchadio"], "did you mean torchaudio?"),
         (["torch==2.9.1+cu128"], "build label"),
         (["torch; python_version < '3'"], "marker"),
@@ -333,8 +333,8 @@ def test_json_and_csv_have_the_promised_keys(capsys: pytest.CaptureFixture[str])
         (["--accelerator", "auto"], "does not examine this machine"),
         (["--accelerator", "cu999x"], "not a build"),
         (["--gpu", "Voodoo 2"], "unknown GPU"),
-        (["--gpu", "host"], "one GPU that is named"),
-        (["--gpu", "sm_80,sm_90"], "one GPU that is named"),
+        (["--gpu", "host"], "the name of one GPU"),
+        (["--gpu", "sm_80,sm_90"], "the name of one GPU"),
         (["--driver", "new"], "not the version of a driver"),
     ],
 )

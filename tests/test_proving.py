@@ -322,7 +322,7 @@ class TestDeciding:
     def test_another_series_is_unknown_though_it_links(self, version: str) -> None:
         kind, reason = verdict(companion(opened(C)), torch(C, version=version))
         assert kind == "unknown"
-        assert "made for torch 2.8" in reason
+        assert "built for torch 2.8" in reason
 
     @pytest.mark.parametrize(
         ("version", "expected"), [("2.9.0", "loads"), ("2.8.0", "loads"), ("2.7.1", "unknown")]

@@ -224,7 +224,7 @@ def test_a_password_that_is_a_word_of_ours_leaves_messages_readable() -> None:
     line = "ENV POSTGRES_PASSWORD=torch"
     redaction.learn(line)
     assert masked(line) == "ENV POSTGRES_PASSWORD=***"
-    assert masked("torchaudio 2.5.1 goes with torch 2.5.1") == "torchaudio 2.5.1 goes with torch 2.5.1"
+    assert masked("torchaudio 2.5.1 works with torch 2.5.1") == "torchaudio 2.5.1 works with torch 2.5.1"
 
 
 def test_a_piece_of_a_secret_that_an_equals_sign_cuts_is_hidden() -> None:

@@ -1,4 +1,4 @@
-"""--build: the build backend of a source distribution is asked, in a process of its own."""
+"""--build: the build backend of a source distribution is asked, in a separate process."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ INSTALLED = "cp311-cp311-manylinux_2_28_x86_64"
 LINUX = Platform.parse("linux-x86_64")
 NOBODY = Unknown("nobody looked")
 
-# Functions whose type has ``Unknown``, and that never give it: what they do in its place.
+# Functions whose type has ``Unknown``, and that never give it: what they do instead.
 DECIDED = {
     "index.direct_url:DirectRelease.unproven": "the user asks for this file, so the policy of lock is met",
     "index.build_releases:TableRelease.unproven": "the table of the folder has the files of the release",

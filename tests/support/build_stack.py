@@ -63,7 +63,7 @@ def publish(index: WheelIndex, *, labelled: bool = True, folder: str = "cpu", **
 
 
 def data_of(index: WheelIndex, folder: Path) -> Path:
-    """The data of torchlock with the tables of this index in place of those of the real one.
+    """The data of torchlock with the tables of this index instead of those of the real one.
 
     A test sets ``torchlock.knowledge.tables.ROOT`` to what this returns.
     """

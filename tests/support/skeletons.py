@@ -188,7 +188,7 @@ def dylib(
 ) -> bytes:
     """A Mach-O library: its install name, the libraries it needs, the symbols it has, and LC_RPATH.
 
-    ``uses`` are symbols of any library (flat namespace). ``least`` is the release of macOS that it was made for:
+    ``uses`` are symbols of any library (flat namespace). ``least`` is the release of macOS that it was built for:
     LC_VERSION_MIN_MACOSX up to 10, else LC_BUILD_VERSION.
     """
 

@@ -63,7 +63,7 @@ class _Wheel(NamedTuple):
 
 
 class Sketches(Wheels):
-    """Sketches in place of real wheels."""
+    """Sketches instead of real wheels."""
 
     def install(
         self, site: Path, requirement: str, platform: str = "manylinux_2_28_x86_64", python: str = PYTHON

@@ -40,7 +40,7 @@ class Shared(NamedTuple):
 def limited_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Brought]:
     """The limits that pins of a file put on a torch without a pin, as what these pins bring.
 
-    Only pins count: an installer may take another release of a range in place of an older torch.
+    Only pins count: an installer may take another release of a range instead of an older torch.
     """
     demands = install_set.demands.get("torch", ())
     if not all(context.offer(demand.entry).only_public and not demand.label for demand in demands):

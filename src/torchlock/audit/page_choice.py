@@ -113,7 +113,7 @@ def _newest(context: AuditContext, name: str, releases: int, label: str, cell: i
 
 
 def other_builds(context: AuditContext, name: str, releases: int, label: str, cells: int) -> dict[str, int]:
-    """The builds of the public index that an installer takes on these cells in place of the build of a page.
+    """The builds of the public index that an installer takes on these cells instead of the build of a page.
 
     Build → its cells: on each platform the build of the newest release, which old Pythons may not get. A companion
     that is a CPU build is left out: it works beside every build of torch.

@@ -177,7 +177,7 @@ def without_companion(asked: Installation) -> Told | None:
     elif near := _builds_like(asked._replace(specifier=f"=={wanted}"), label) if wanted else []:
         summary = f"Install all of them from {page_of(near[0])}, which has {asked.name} {wanted}."
     else:
-        summary = f"Leave {asked.name} out of this command, or take a build of torch whose page has it."
+        summary = f"Leave {asked.name} out of this command, or use a build of torch whose page has it."
     return Told("TL205", message, Remedy(summary))
 
 

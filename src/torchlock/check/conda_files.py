@@ -58,13 +58,13 @@ def owner_in_conda(context: CheckContext, path: str) -> CondaRecord | None:
 
 
 def update(context: CheckContext, *names: str) -> Remedy:
-    """Let conda choose builds of these packages anew."""
+    """Make conda choose builds of these packages anew."""
     commands = tuple(
         each._replace(line=each.line.replace("conda install", "conda update", 1))
         for each in conda_install(context, *names)
     )
     return Remedy(
-        f"Update {' and '.join(names)}, so that conda takes builds that were made for each other; or create the "
+        f"Update {' and '.join(names)}, so that conda takes builds that were built for each other; or create the "
         "environment again, with all of its packages from one channel.",
         commands=commands,
     )

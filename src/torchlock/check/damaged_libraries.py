@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def replace_library(context: CheckContext, path: str, kind: str) -> Remedy:
-    """The remedy for a library of conda or of the system; ``kind`` is what is there in place of it."""
+    """The remedy for a library of conda or of the system; ``kind`` is what is there instead of it."""
     path = os.path.normpath(path)
     target = _target(path) if kind == "link" else ""
     if target:
         words = f"Link {os.path.basename(path)} to {os.path.basename(target)} again, which is beside it."
         return Remedy(words, commands=shell(context, "ln -sf", os.path.basename(target), path))
     if package := _of_conda(context, path):
-        words = f"Install {package} once more with conda, whose record has this file."
+        words = f"Install {package} again with conda, whose record has this file."
         return Remedy(words, commands=conda_install(context, "--force-reinstall", package))
-    return Remedy(f"Install once more what contains {path}: it is of the system, and of no package of Python.")
+    return Remedy(f"Install the system package that contains {path} again: no Python package contains it.")
 
 
 def _target(path: str) -> str:

@@ -1,4 +1,4 @@
-"""A library that is marked to need an executable stack: why systems refuse it, and what takes the mark away."""
+"""A library that is marked to need an executable stack: why systems refuse it, and what removes the mark."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WITHOUT_STACK = {"ctranslate2": "4.6.0"}
 def unmark(context: CheckContext, owner: str, library: str) -> Remedy:
     """The remedy for a ``library`` (its path) of the distribution ``owner``; "" if that is unknown."""
     known = _WITHOUT_STACK.get(owner, "")
-    clear = f"patchelf --clear-execstack {library} takes the mark away"
+    clear = f"patchelf --clear-execstack {library} removes the mark"
     summary = f"Install a later release of {owner or 'that package'}, whose library is not marked; or {clear}."
     commands: tuple[Command, ...] = ()
     if known and (context.target is None or wheels.installs(owner, known, "", context.target) is not False):

@@ -41,7 +41,7 @@ def unlinked(
         f"{name} contain what they use",
         expected_error=no_symbol(context, name, opened, first.symbol, first.wanted_by),
         remedy=Remedy(
-            f"Compile {name} once more, where the library with {symbol} and its header files are found, or "
+            f"Compile {name} again, where the library with {symbol} and its header files are found, or "
             f"without the part that uses it; or install the wheel of {name} for {context.named('torch')}."
         ),
         sources=LOADER_MANUALS,

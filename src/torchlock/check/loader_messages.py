@@ -152,7 +152,7 @@ def _message(context: CheckContext, package: str, opened: str, *, windows: str, 
 
 
 def goes_on(context: CheckContext, package: str) -> bool:
-    """Whether the import of an installed package goes on without its compiled library, and says nothing."""
+    """Whether the import of an installed package continues without its compiled library, and says nothing."""
     pin = context.pins.get(package)
     return pin is not None and goes_on_without(package, pin.version.public)
 

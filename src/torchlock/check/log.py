@@ -32,7 +32,7 @@ _MOST_AFTER = 20
 _MOST_LATER = 3
 # torchcodec prints the errors of its attempts within this many lines after the headline.
 _ATTEMPTS = 300
-# The modules that torch, torchaudio and torchvision have inside Meta only; they go on without these.
+# The modules that torch, torchaudio and torchvision have inside Meta only; they work without these.
 _OPTIONAL = (".fb",)
 # A program prints the reason within this many lines below its own words.
 _BELOW = 40
@@ -160,7 +160,7 @@ class Log(NamedTuple):
     def _loaded_by_build(self, start: Signature) -> Signature | None:
         """The library of the stack that did not load in the output of a build that failed.
 
-        A torch in a build environment of its own is another one.
+        A torch in a separate build environment is another one.
         """
         if start.rules[0] not in group("installers"):
             return None

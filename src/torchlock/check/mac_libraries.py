@@ -135,11 +135,11 @@ def where(off_path: OffPath, what: str) -> str:
 
 
 def reach(context: CheckContext, off_path: OffPath, library: str, needs: str) -> Remedy:
-    """Let dyld find a library that is there: from conda in an environment of conda, else by a variable."""
+    """Make dyld find a library that is there: from conda in an environment of conda, else by a variable."""
     folder = off_path.folder
     if context.search_path is not None and context.search_path.is_apples:
         text = (
-            f"macOS removes DYLD_* variables when Apple's own Python starts, so nothing leads it to {folder.name}"
+            f"macOS removes DYLD_* variables when Apple's own Python starts, so dyld does not search {folder.name}"
         )
         return Remedy(
             f"Create the environment with another Python, such as Homebrew's: {text}.",
@@ -150,18 +150,18 @@ def reach(context: CheckContext, off_path: OffPath, library: str, needs: str) ->
     if not context.environment.conda:
         is_linked = folder.manager == "Homebrew" and "/opt/" not in folder.name.removeprefix("/opt/")
         other = " A Python from Homebrew searches it as well." if is_linked else ""
-        summary = f"Let dyld search {folder.name}; {UNPROTECTED}.{other}"
+        summary = f"Make dyld search {folder.name}; {UNPROTECTED}.{other}"
         return Remedy(summary, commands=(variable,))
     remedy = install_library(context, library, needs)
     link = f"{off_path.file} of {folder.name} linked into the lib folder of this environment"
     return Remedy(
-        f"{remedy.summary.rstrip('.')} in this environment; or use what is there: {line}, or {link}.",
+        f"{remedy.summary.rstrip('.')} in this environment; or use the installed one: {line}, or {link}.",
         commands=(*remedy.commands, variable),
     )
 
 
 def install(context: CheckContext, library: str, needs: str, package: str) -> Remedy:
-    """Install a library with the package manager of a Mac, and let dyld search its folder if it does not."""
+    """Install a library with the package manager of a Mac, and make dyld search its folder if it does not."""
     search = context.search_path
     if context.environment.conda or context.system is not None:
         return install_library(context, library, needs)
@@ -176,7 +176,7 @@ def install(context: CheckContext, library: str, needs: str, package: str) -> Re
         return Remedy(f"Install {formula} of {manager}.", commands=(Command("system", line),))
     unless = "" if search is not None else ", unless it is there"
     return Remedy(
-        f"Install {formula} of {manager}{unless}, and let dyld search its folder; {UNPROTECTED}.",
+        f"Install {formula} of {manager}{unless}, and make dyld search its folder; {UNPROTECTED}.",
         commands=(Command("system", f"{line} && export {VARIABLE}={folder}"),),
     )
 
@@ -201,7 +201,7 @@ def _formula(context: CheckContext, library: str, needs: str) -> tuple[str, str]
 
 
 def _port(library: str, needs: str) -> tuple[str, str]:
-    """The port of MacPorts, and the folder of its libraries; each recent FFmpeg has a folder of its own."""
+    """The port of MacPorts, and the folder of its libraries; each recent FFmpeg has its own folder."""
     if library != "ffmpeg":
         return {"libsox": "sox", "libsndfile": "libsndfile"}[library], "/opt/local/lib"
     majors = [major for major in (4, 6, 7, 8) if specifier_set(needs).contains(f"{major}.9")]

@@ -81,7 +81,7 @@ def _asked(context: CheckContext, package: str) -> Iterator[tuple[str, str]]:
 
 
 def remedy_for(context: CheckContext, package: str, needs: str, majors: Sequence[int]) -> Remedy:
-    """Lead dyld to a suitable FFmpeg that is there, else install one; or take another build of the package."""
+    """Make dyld find a suitable FFmpeg of the machine, else install one; or use another build of the package."""
     other = f"or install another build of {package}, which asks for FFmpeg by @rpath"
     folder = _own_folder(context, majors)
     off_path = mac_libraries.ffmpeg_off_path(context, majors)
@@ -89,7 +89,7 @@ def remedy_for(context: CheckContext, package: str, needs: str, majors: Sequence
         folder = off_path.folder.name
     if folder and not (context.search_path is not None and context.search_path.is_apples):
         line = Command("shell", f"export {mac_libraries.VARIABLE}={folder}")
-        text = f"Let dyld look in {folder}, which has a suitable FFmpeg; {mac_libraries.UNPROTECTED}"
+        text = f"Make dyld look in {folder}, which has a suitable FFmpeg; {mac_libraries.UNPROTECTED}"
         return Remedy(f"{text}; {other}.", commands=(line,))
     found = mac_libraries.install(context, "ffmpeg", needs, package)
     return Remedy(f"{found.summary.rstrip('.')}; {other}.", commands=found.commands)

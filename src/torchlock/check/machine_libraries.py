@@ -1,4 +1,4 @@
-"""Libraries of conda, of Homebrew or of the machine: whether they load, and how to get them once more."""
+"""Libraries of conda, of Homebrew or of the machine: whether they load, and how to get them again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def opened(context: CheckContext, package: str, path: str, process: LoaderProces
         return None
     outcome = (process or context.new_process(context.target)).load(path, symbols=False)
     if context.search_path is not None and context.search_path.is_whole and context.operating_system == "macos":
-        # All folders that this Python leads dyld to are known, so no other place has them.
+        # All folders that this Python makes dyld search are known, so no other place has them.
         unfound = tuple(MissingLibrary(each.name, each.wanted_by) for each in outcome.unseen if each.is_unfound)
         rest = tuple(each for each in outcome.unseen if not each.is_unfound)
         outcome = outcome._replace(missing=(*outcome.missing, *unfound), unseen=rest)
@@ -37,17 +37,17 @@ def opened(context: CheckContext, package: str, path: str, process: LoaderProces
 
 
 def once_more(context: CheckContext, name: str, path: str, *others: str) -> Remedy | None:
-    """Write a library once more, with what it needs, by the manager that it came from; None if that is not known.
+    """Write a library again, with what it needs, by the manager that it came from; None if that is not known.
 
     ``others`` are the packages of conda-forge with what it needs.
     """
     prefix = context.environment.interpreter.prefix if context.environment.conda else ""
     brewed = _HOMEBREW.search(path) if context.operating_system == "macos" else None
     if brewed is not None and not (prefix and path.startswith(prefix + os.sep)):
-        words = f"Install {name} of Homebrew once more: what it needs was updated or removed after it."
+        words = f"Install {name} of Homebrew again: what it needs was updated or removed after it."
         return Remedy(words, commands=(Command("system", f"brew reinstall {brewed['formula'] or name.lower()}"),))
     if not context.environment.conda:
         return None
-    words = f"Install {name} once more with what it needs, all of one channel."
+    words = f"Install {name} again with what it needs, all of one channel."
     commands = conda_install(context, "-c conda-forge", "--force-reinstall", name.lower(), *others)
     return Remedy(words, commands=commands)

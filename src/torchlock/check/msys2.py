@@ -50,7 +50,7 @@ def why_no_libsndfile(context: CheckContext) -> str:
     """Why soundfile does not find the library that MSYS2 has; "" if it has none."""
     if not environment_of(context) or not _is_there(context):
         return ""
-    return f"does not find that of MSYS2: it looks for {_NAMES}, and MSYS2 calls it {_LIBSNDFILE}"
+    return f"does not find the library of MSYS2: it looks for {_NAMES}, and MSYS2 calls it {_LIBSNDFILE}"
 
 
 def _is_there(context: CheckContext) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Opener(NamedTuple):
     """A library that opens others: its folder beside the packages, a pattern for its file name, and for theirs.
 
-    ``is_linked``: it is itself opened when it is used, and needs the others. Else their names are constants in it.
+    ``is_linked``: it is itself opened when it is used, and needs the others. If not, their names are constants.
     ``error`` is what the package prints. ``for_gpu``: whether the package has no other use.
     """
 

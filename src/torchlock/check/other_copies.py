@@ -1,4 +1,4 @@
-"""Other copies and other records of a package that is there: whether the rules allow them in place of it."""
+"""Other copies and other records of a package that is there: whether the rules allow them instead of it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def no_wheels_for(asked: Installation, platform: str) -> Told | None:
         for tag in tags
     ):
         return None
-    message = f"no release of {asked.name} has a wheel for a 32-bit Python, and this Python is one ({platform})"
+    message = f"no release of {asked.name} has a wheel for a 32-bit Python, and this one has 32 bits ({platform})"
     summary = "Use a 64-bit Python" + (
         " (of python.org: Windows installer, 64-bit)." if platform == "win32" else "."
     )

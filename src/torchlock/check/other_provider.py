@@ -67,10 +67,10 @@ def _remedy(context: CheckContext, first: UndefinedSymbol, provider: str, user: 
     if re.match(r"python3\d", library, re.I):
         return Remedy(f"Install the packages for the Python that {library} is of; or use the Python they are for.")
     if is_ffmpeg(library):
-        return Remedy(f"Install the FFmpeg that {os.path.basename(first.wanted_by)} is for, in place of this one.")
+        return Remedy(f"Install the FFmpeg that {os.path.basename(first.wanted_by)} is for, instead of this one.")
     if provider == user:
         version = context.pins[user].version.public if user in context.pins else context.version(user)
-        words = f"Install {user} {version} once more."
+        words = f"Install {user} {version} again."
         return Remedy(words, commands=reinstall(context, user, f"=={version}"))
     if provider:
         words = f"Install the release of {provider} that {user} was built with."

@@ -127,7 +127,7 @@ def _of_oldest(asked: Installation, targets: list[Target]) -> Told | None:
     others = any(python in wheels.pythons_with(asked.name, version, "", each) for each in targets)
     where = " on this platform" if others else ""
     message = (
-        f"{asked.requirement} has no wheel for Python {python}{where}, on which the installer of the log runs: "
+        f"{asked.requirement} has no wheel for Python {python}{where}, on which the installer in the log runs: "
         f"{final[0]}, the oldest release that it lists, is the first one for Python {python}"
     )
     instead = "" if not asked.version else f", or {asked.name} {final[0]} or later"
@@ -213,7 +213,7 @@ def _of_system(
     )
     summary = (
         "Compare this with the Python, the machine and the index of the installer: another Python, one of 32 "
-        f"bits, another machine, or an index without {asked.requirement} is the reason.{others} Take what has a "
+        f"bits, another machine, or an index without {asked.requirement} is the reason.{others} Use what has a "
         "wheel, then lock again."
     )
     return Told("TL403", message, Remedy(summary))

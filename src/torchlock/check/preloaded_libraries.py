@@ -27,7 +27,7 @@ def preloaded_by(context: CheckContext, path: str) -> str:
 def not_preloaded(context: CheckContext, path: str, named: str) -> Remedy:
     """Do not load it first."""
     if named == _VARIABLE:
-        words = f"Take {os.path.basename(path)} out of {named}."
+        words = f"Remove {os.path.basename(path)} from {named}."
         return Remedy(words, commands=(Command("shell", unset(context, named)),))
     shown = context.root.name(path) if context.root is not None else path
     return Remedy(f"Remove {shown} from {named}.")

@@ -65,7 +65,7 @@ def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
     if all(step.state == "ok" for step in (*steps, *_used(name, probe))):
         for finding in bare:
             finding.severity = "note"
-            finding.because = f"import {name} works in this interpreter, and this outweighs the rule"
+            finding.because = f"import {name} works in this interpreter, and this test counts more than the rule"
         return
     failed = next((step for step in steps if step.state == "failed"), None)
     likely = candidates(read_log(failed.text)) if failed else ()

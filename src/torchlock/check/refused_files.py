@@ -34,7 +34,7 @@ def refused_file(
     if target is not None and target.rank(tags) is not None:
         return None
     if target is not None and (later := _later_macos(tags, target)):
-        message = f"{asked.file} is for macOS {later} and later, and the macOS of the log is earlier"
+        message = f"{asked.file} is for macOS {later} and later, and the macOS in the log is earlier"
         summary = f"Update macOS to {later} or later, or use a wheel of {asked.name} for an earlier macOS."
         return Told("TL403", message, Remedy(summary))
     made_for, own = python_in(tags), interpreter.python

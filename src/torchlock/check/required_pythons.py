@@ -74,7 +74,7 @@ def required_python(context: CheckContext, log: Log, asked: Installation) -> Tol
     target = target_of(context, interpreter_of(context, log))
     own = found.own or (str(target.python) if target is not None else "") or next(iter(log.pythons), "")
     own = "" if found.range else own
-    name = f"{found.name} {found.version}".strip() or "a package of the log"
+    name = f"{found.name} {found.version}".strip() or "a package in the log"
     accepted = [minor for minor in PYTHONS if _accepts(found.needs, minor)]
     if not accepted:
         return None

@@ -124,14 +124,14 @@ def remedy_of(pair: StatedPair) -> Remedy:
     platform = "windows-amd64" if pair.system == "windows" else None
     labelled = bool(label and wanted) and build_table().published(pair.name, wanted, label, platform) is True
     there = f"{wanted}+{label}" if labelled else wanted
-    choices = [f"{pair.name} {there}, which is made for {pair.words[1]}"] if wanted else []
+    choices = [f"{pair.name} {there}, which is built for {pair.words[1]}"] if wanted else []
     if not wanted and Version(pair.torch).dev is not None:
         choices = [
             f"the {pair.name} of the same day as this pre-release of torch, from the page that it came from"
         ]
     if pair.torches and not pair.fits:
         choices.append(f"a torch that {pair.name} {pair.version} works with ({_span(pair.torches)})")
-    summary = f"Install {', or '.join(choices)}. Other packages of the log that are compiled for torch follow it."
+    summary = f"Install {', or '.join(choices)}. Other packages in the log that are compiled for torch follow it."
     if pair.is_conda:
         return Remedy(f"{summary} Use conda for it, if conda installed them.")
     if not wanted or (label and not labelled):
@@ -174,7 +174,7 @@ def sources_hint(log: Log) -> str:
         sources = [*(sources or ["conda"]), "pip"]
     if len(sources) < 2:
         return ""
-    return f" The commands of the log install from {' and '.join(sources)}: take torch and all of these from one."
+    return f" The commands of the log install from {' and '.join(sources)}: use torch and all of these from one."
 
 
 def stated_hint(log: Log, name: str) -> str:
@@ -193,16 +193,16 @@ def stated_hint(log: Log, name: str) -> str:
     if pair is not None and pair.fits:
         words = " and ".join(pair.words)
         return (
-            f" By their releases, {words} of the log belong together: one is another build, or torch is another."
+            f" By their releases, {words} in the log belong together: one is another build, or torch is another."
         )
     if torch and not own and (wanted := newest_beside(name, torch)):
-        return f" The log shows torch {torch}: {name} {wanted} is made for it."
+        return f" The log shows torch {torch}: {name} {wanted} is built for it."
     if name == "torchtext" and not own and (last := final_releases(name)[-1:]):
         shown = f"The log shows torch {torch}, for which there is no {name}: its" if torch else f"For {name}, its"
         made_for = _span(torches_beside(name, last[0]))
-        return f" {shown} last release, {last[0]}, is made for torch {made_for}. Later code does without it."
+        return f" {shown} last release, {last[0]}, is built for torch {made_for}. Later code does without it."
     if own and not torch and (torches := torches_beside(name, own)):
-        return f" The log shows {name} {own}, which is made for torch {_span(torches)}."
+        return f" The log shows {name} {own}, which is built for torch {_span(torches)}."
     return ""
 
 

@@ -8,7 +8,7 @@ from torchlock.check.library_origins import Meaning
 from torchlock.inspect.binaries.cxx_names import demangled
 
 _OLDER = (
-    "Unset LD_LIBRARY_PATH, and install torch once more with all its NVIDIA packages; LD_DEBUG=libs shows from "
+    "Unset LD_LIBRARY_PATH, and install torch again with all its NVIDIA packages; LD_DEBUG=libs shows from "
     "where each library is loaded."
 )
 _PAIR = (
@@ -85,7 +85,7 @@ _ROWS = (
         Meaning(
             "a symbol of Python",
             "the extension was built for another version of Python than the one that loads it",
-            "Install that package once more with this Python, without its cache.",
+            "Install that package again with this Python, without its cache.",
         ),
     ),
 )

@@ -41,7 +41,7 @@ def with_releases(context: CheckContext, symbol: str, library: str, meaning: Mea
     installed = _public(context)
     if is_prerelease(context):
         because = "the package was compiled for another torch: the C++ interface of pre-releases changes daily"
-        look = f"Install that package for this pre-release: {_AGAIN} Or take a final release of torch {known}."
+        look = f"Install that package for this pre-release: {_AGAIN} Or use a final release of torch {known}."
     elif installed and is_exported_by(symbol, installed, platform):
         look = (
             f"torch {installed} of the public index has it: look for a second torch on the import path, or a "
@@ -63,7 +63,7 @@ def abi_hint(symbol: str) -> str:
         return ""
     return (
         f" The symbol has the {_ABI[own]}; builds of torch of other sources, such as conda-forge, may have the "
-        "other one: take torch and that package from one source."
+        "other one: use torch and that package from one source."
     )
 
 
@@ -94,7 +94,7 @@ def is_prerelease(context: CheckContext) -> bool:
 
 
 _AGAIN = (
-    "the release or the build of it that is made for this torch, or compile it again without the cache (python -m "
+    "its release or build for this torch, or compile it again without the cache (python -m "
     "pip install --force-reinstall --no-deps --no-build-isolation --no-cache-dir, and its name)."
 )
 

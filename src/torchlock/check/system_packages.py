@@ -28,17 +28,22 @@ _BUILD = {
 
 
 _ON_NIXOS = (
-    "Let wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
+    "Make wheels find {file}, which NixOS has in no usual folder: set programs.nix-ld.enable, with the libraries "
     "that they need; or start Python with LD_LIBRARY_PATH of pkgs.stdenv.cc.cc.lib; or use the torch of nixpkgs."
 )
 _ON_GUIX = (
-    "Let wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
+    "Make wheels find {file}, which Guix has in no usual folder: start Python in guix shell --container "
     "--emulate-fhs with gcc-toolchain; or start it with LD_LIBRARY_PATH of the lib folder of gcc-toolchain."
+)
+_ON_LINUXBREW = (
+    "Use another Python (that of the system, or of uv): the one of Homebrew for Linux does not search the folders "
+    "of the system for {file}. Or install gcc with Homebrew, and start it with LD_LIBRARY_PATH of that lib folder."
 )
 # Signs of these systems in a log; the name of a host counts only as a whole word.
 _STORES = (
     (re.compile(r"/nix/store/|\bNixOS\b|\bnixos\b"), _ON_NIXOS),
     (re.compile(r"/gnu/store/"), _ON_GUIX),
+    (re.compile(r"/\.linuxbrew/(?:opt|Cellar)/python"), _ON_LINUXBREW),
 )
 # Libraries that other systems have in a usual folder.
 _OF_SYSTEM = re.compile(
@@ -99,7 +104,7 @@ def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
 
 
 def _of_store(context: CheckContext) -> str:
-    """What to do where each package has a folder of its own in a store, as with Nix and Guix; "" elsewhere."""
+    """What to do where each package has its own folder in a store, as with Nix and Guix; "" elsewhere."""
     home = context.environment.interpreter.base_prefix
     name = release_of(context.root).get("ID", "") if context.root is not None else ""
     if name == "nixos" or home.startswith("/nix/store/"):
@@ -108,7 +113,7 @@ def _of_store(context: CheckContext) -> str:
 
 
 def of_store_in(text: str, library: str) -> str:
-    """What to do about a library of the system that a log from NixOS or Guix lacks; "" for other logs."""
+    """What to do about a library of the system that a Python of Nix, Guix or Homebrew lacks; "" for other logs."""
     if not _OF_SYSTEM.fullmatch(library):
         return ""
     return next((words.format(file=library) for sign, words in _STORES if sign.search(text)), "")

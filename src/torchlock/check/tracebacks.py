@@ -23,7 +23,7 @@ _Q = "[`'\"]?"
 def _errors(module: str, start: str = "") -> tuple[re.Pattern[str], ...]:
     """What Python prints if a name of one of these modules is not there.
 
-    ``start`` is what may stand before the module in place of "module", where somebody left that word out.
+    ``start`` is what may stand before the module instead of "module", where somebody left that word out.
     """
     dotted = rf"(?P<module>(?:{module})(?!\w)(?:\.\w{{1,80}}){{0,9}})"
     return (

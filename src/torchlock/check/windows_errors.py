@@ -32,32 +32,32 @@ REFUSALS = {
     127: Refusal(
         "a function that it asks for is not in the DLL that is loaded under that name",
         _KEPT,
-        "Let the right copy be found: {copies}. Import torch before the packages that contain a DLL of that name.",
+        "Make Windows find the right copy: {copies}. Import torch before packages that contain such a DLL.",
         by_copy=True,
     ),
     182: Refusal(
         "a function that it asks for by number is not in the DLL that is loaded under that name",
         "another DLL of the same name is found first, or the DLL was replaced by that of another package",
-        "Let the right copy be found: {copies}. Remove the package whose copy does not belong to this torch, and "
-        "install the other one once more.",
+        "Make Windows find the right copy: {copies}. Remove the package whose copy does not belong to this "
+        "torch, and install the other one again.",
         by_copy=True,
     ),
     193: Refusal(
         "it is for another machine, or damaged",
         _ELSEWHERE,
-        "Let the right copy be found: {copies}. One of them may be for 32-bit programs, or damaged.",
+        "Make Windows find the right copy: {copies}. One of them may be for 32-bit programs, or damaged.",
     ),
     225: Refusal(
         "a virus scanner takes it for harmful",
         "the scanner blocks the file or removes it; it is right here, or was restored",
         "Restore the file in the virus scanner, and exclude the folder of the environment from its search. If the "
-        "file is gone, install the package once more.",
+        "file is gone, install the package again.",
         of_machine=True,
     ),
     998: Refusal(
         "its start-up code reads memory that is not there",
         _ELSEWHERE,
-        "Install the package once more without the cache of the installer. If that does not help, turn off "
+        "Install the package again without the cache of the installer. If that does not help, turn off "
         "programs that load themselves into others (virus scanners, overlays), and test this machine's memory. In "
         "an application of PyInstaller: build it without UPX (--noupx), which can damage these DLLs.",
     ),
@@ -68,7 +68,7 @@ REFUSALS = {
     ),
     1450: Refusal(
         "Windows has no resources left for it",
-        "the library is there and complete",
+        "the library exists and is complete",
         "Close programs, enlarge the paging file, and restart Windows.",
         of_machine=True,
     ),

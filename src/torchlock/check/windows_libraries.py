@@ -64,7 +64,7 @@ def origin_of_dll(library: str) -> str:
     if _AMD.fullmatch(library):
         return "it is part of ROCm for Windows, which the driver or the HIP SDK of AMD installs"
     if _LIBUV.fullmatch(library):
-        return "it is libuv: a torch that was built with it needs it, and some builds of vendors do not bring it"
+        return "it is libuv: a torch that was built with it needs it, and some builds of vendors do not contain it"
     return ""
 
 
@@ -84,7 +84,7 @@ def advice_for_dll(library: str) -> str:
     if (mkl := _MKL.fullmatch(library)) is not None:
         return f'Install it with pip install "mkl{_MKL_RELEASES.get(mkl["number"] or "", "")}".'
     if library.lower().startswith(OPENMP):
-        return "In place of torch 2.4.0 install 2.4.1. Do not download the DLL from a website."
+        return "Instead of torch 2.4.0, install 2.4.1. Do not download the DLL from a website."
     if _AMD.fullmatch(library):
         return _OF_AMD
     if _LIBUV.fullmatch(library):
@@ -189,5 +189,5 @@ def install_ffmpeg(context: CheckContext, needs: str, majors: Sequence[int]) -> 
         commands = (each._replace(line=f"{each.line} && {line}") for each in add(context, "torchcodec", "==0.9.1"))
         summary = f"Install {later}, and FFmpeg {major} as a shared build ({static}); start a new terminal."
         return Remedy(summary, commands=tuple(commands))
-    summary = f"Install FFmpeg {major} as a shared build ({static}), and lead Python to its DLLs"
+    summary = f"Install FFmpeg {major} as a shared build ({static}), and make Python find its DLLs"
     return Remedy(f"{summary}: {BY_HAND}.", commands=(Command("system", line),))

@@ -88,7 +88,9 @@ def _check_usage(arguments: argparse.Namespace) -> None:
             raise InputError("config schema takes no command and no --json", hint="its output is JSON already")
         return
     if arguments.user:
-        raise InputError("--user is about config schema, not about config show")
+        raise InputError(
+            "--user belongs to config schema, not to config show", hint="use torchlock config schema --user"
+        )
     if arguments.of is not None and arguments.of not in COMMANDS:
         raise unknown_command(arguments.of, COMMANDS)
     if arguments.file is not None and arguments.of != "audit":

@@ -50,16 +50,18 @@ def _check_usage(arguments: argparse.Namespace) -> None:
     for name, action in _ONLY.items():
         if getattr(arguments, name) and arguments.action != action:
             option = {"bundle": "--from", "file": "FILE"}.get(name, f"--{name.replace('_', '-')}")
-            raise InputError(f"{option} is about data {action}, not about data {arguments.action}")
+            raise InputError(f"{option} belongs to data {action}, not to data {arguments.action}")
     if bool(arguments.bundle) != bool(arguments.sha256):
         raise InputError(
             "--from and --sha256 belong together",
             hint="state the digest that its maker published: --from data.zip --sha256 9f86d081…",
         )
     if arguments.bundle and (arguments.index_url or arguments.everything):
-        raise InputError("--from takes a bundle, and asks no index")
+        raise InputError(
+            "--from takes a bundle, and asks no index", hint="leave out --from, or the options of the index"
+        )
     if arguments.action == "export" and not arguments.file:
-        raise InputError("data export needs the FILE to write")
+        raise InputError("data export needs the FILE to write", hint="like: torchlock data export data.zip")
 
 
 def _update(arguments: argparse.Namespace, console: Console) -> None:
@@ -106,7 +108,7 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> IndexSettings:
 
     from torchlock.index import IndexSettings, read_settings
 
-    given = IndexSettings(arguments.index_url).relative_to(Path.cwd())
+    given = IndexSettings(arguments.index_url, keyring_provider=arguments.keyring_provider).relative_to(Path.cwd())
     return replace(read_settings(given, folder=folder), extra_index_urls=(), find_links=())
 
 

@@ -328,7 +328,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
     if action.nargs == 0:
         known = _FLAGS.get(str(value).lower())
         if known is None:
-            raise InputError(f"{where}: {value!r} is neither true nor false")
+            raise InputError(f"{where}: {value!r} is neither true nor false", hint="write true or false")
         return known
     if isinstance(action.default, list):
         if isinstance(value, list):
@@ -336,7 +336,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
         is_path = " " in str(value) and _is_file(folder, str(value))
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
-        raise InputError(f"{where}: {value!r} is not a single value")
+        raise InputError(f"{where}: {value!r} is not a single value", hint="write one value")
     from torchlock.cli.wrong_use import refuse_choice
 
     refuse_choice(action, value, where)
@@ -344,7 +344,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
         try:
             return float(value)
         except ValueError:
-            raise InputError(f"{where}: {value!r} is not a number") from None
+            raise InputError(f"{where}: {value!r} is not a number", hint="write a number") from None
     return str(value)
 
 

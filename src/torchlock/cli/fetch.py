@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         arguments.cache_dir,
         arguments.json,
         arguments.dry_run,
+        arguments.keyring_provider,
     )
     return fetch(order, console)
 
@@ -55,7 +56,9 @@ def check_wheelhouse(arguments: argparse.Namespace) -> None:
         raise InputError("--wheelhouse fetches the files of a lock in a file", hint="name the lock with -o FILE")
     for name in ("check", "diff", "dry_run", "no_hashes", "emit"):
         if getattr(arguments, name):
-            raise InputError(f"--wheelhouse and --{name.replace('_', '-')} exclude each other")
+            raise InputError(
+                f"--wheelhouse and --{name.replace('_', '-')} exclude each other", hint="use only one of them"
+            )
     folder = Path(arguments.wheelhouse)
     _refuse_folder(folder, "name another folder with --wheelhouse")
     kind = "pylock" if arguments.output.endswith(".toml") else "requirements"
@@ -88,6 +91,7 @@ def fill_wheelhouse(paths: Sequence[str], arguments: argparse.Namespace, console
         extra_index_urls=arguments.extra_index_urls,
         offline=arguments.offline,
         cache_dir=arguments.cache_dir,
+        keyring_provider=arguments.keyring_provider,
     )
     return fetch(order, console)
 
@@ -160,7 +164,7 @@ def _refuse_names(locks: Sequence[LockFile], order: Order) -> None:
         if other != lock.path:
             raise InputError(
                 f"{other} and {lock.path} have the same name, and the folder gets a copy of each",
-                hint="fetch each of them into a folder of its own",
+                hint="fetch each of them into a separate folder",
             )
     _refuse_folder(Path(order.folder), "name another folder with -o")
 

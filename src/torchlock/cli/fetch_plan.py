@@ -29,6 +29,7 @@ class Order(NamedTuple):
     cache_dir: str | None = None
     as_json: bool = False
     dry_run: bool = False
+    keyring_provider: str | None = None
 
 
 class Plan(NamedTuple):
@@ -95,7 +96,13 @@ def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSetti
     extra = [*order.extra_index_urls, *by_kind.get("extra", [])]
     links, no_index = by_kind.get("find-links", []), "no-index" in by_kind and order.index_url is None
     index_url = order.index_url or own
-    settings = read_settings(index_url=index_url, extra_index_urls=extra, find_links=links, no_index=no_index)
+    settings = read_settings(
+        index_url=index_url,
+        extra_index_urls=extra,
+        find_links=links,
+        no_index=no_index,
+        keyring_provider=order.keyring_provider,
+    )
     indexes = LazyIndexes(
         index_url=index_url,
         extra_index_urls=extra,
@@ -107,6 +114,7 @@ def _sources(lock: LockFile, order: Order, console: Console) -> tuple[IndexSetti
         build=False,
         report=console.progress,
         course=Course(),
+        keyring_provider=order.keyring_provider,
     )
     sources: list[Callable[[], Index]] = [partial(indexes.only, url) for url in settings.index_urls]
     if settings.find_links:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _BETWEEN = re.compile(r"(; or |; |, or )")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-# Such a part is a command of its own.
+# Such a part is its own command.
 _COMMAND = re.compile(r"\b(?:torchlock|pip|uv) [a-z]")
 
 

@@ -122,7 +122,11 @@ def _refuse_output(
     if not replaced:
         return
     if not is_folder(str(Path(os.path.realpath(path)).parent)):
-        raise InputError("cannot be written: its folder does not exist", path=path)
+        raise InputError(
+            "cannot be written: its folder does not exist",
+            path=path,
+            hint="create the folder, or name another file",
+        )
     owner = owner_of(path)
     if owner:
         raise InputError(

@@ -105,7 +105,7 @@ def _options_of(parser: argparse.ArgumentParser) -> dict[str, Sequence[str]]:
 
 
 def merged_words(words: Sequence[str], own: Sequence[str]) -> list[str]:
-    """The words of a recorded command, with the options of another command in place of its own.
+    """The words of a recorded command, with the options of another command instead of its own.
 
     Files that both name are named once.
     """

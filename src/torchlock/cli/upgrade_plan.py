@@ -93,7 +93,10 @@ class Plan:
         if not self._is_editable(line):
             why = "it has hashes" if entry.hashes else "its version is not written on this line"
             raise InputError(
-                f"{entry.text.strip()}: torchlock cannot change this line: {why}", path=path, line=entry.place.line
+                f"{entry.text.strip()}: torchlock cannot change this line: {why}",
+                path=path,
+                line=entry.place.line,
+                hint="change this line by hand",
             )
         self._free.append(line)
 

@@ -239,7 +239,7 @@ def _check_names(founds: Sequence[Found]) -> None:
             raise InputError(
                 f"{found.wanted.filename} has two different contents in these locks, and a folder has one file of "
                 "a name",
-                hint="fetch each lock, or each target of it, into a folder of its own",
+                hint="fetch each lock, or each target of it, into a separate folder",
             )
 
 
@@ -254,7 +254,7 @@ def _check_space(founds: Sequence[Found], folder: Path, parts: Path) -> None:
         needed = sum(found.wanted.size or 0 for found in founds) - there
         free = shutil.disk_usage(folder).free
         if needed > free:
-            said = f"has not enough space: {megabytes(needed)} are needed, and {megabytes(free)} are free"
+            said = f"does not have enough space: {megabytes(needed)} are needed, and {megabytes(free)} are free"
             raise InputError(said, path=str(folder), hint="name a folder on another disk with -o")
 
 
@@ -270,7 +270,11 @@ def _parts(folder: Path) -> Iterator[Path]:
         parts.mkdir(parents=True, exist_ok=True)
         with (parts / "lock").open("a") as file:
             if not _locked(file):
-                raise InputError("another run of torchlock fetches into this folder", path=str(folder))
+                raise InputError(
+                    "another torchlock process is fetching into this folder",
+                    path=str(folder),
+                    hint="wait until it ends, or name another folder with -o",
+                )
             yield parts
             (parts / "lock").unlink(missing_ok=True)
     except OSError as error:

@@ -29,7 +29,7 @@ class LockFile(NamedTuple):
     """A lock. ``kind`` is ``requirements``, ``pylock``, ``uv.lock``, ``poetry.lock`` or ``pdm.lock``; ``indexes``
     are the index lines of the file.
 
-    ``notes`` name what cannot be brought, because it is no file of an index: folders and repositories.
+    ``notes`` name what cannot be brought, because it is not a file of an index: folders and repositories.
     ``environments`` are the markers of the targets that a pylock.toml is for, ``platforms`` those of another lock,
     and ``requires_python`` the Pythons; empty if it does not say. ``scopes`` are the extras and groups of the lock
     of another tool.
@@ -47,9 +47,9 @@ class LockFile(NamedTuple):
     scopes: tuple[str, ...] = ()
 
     def why_not(self, target: Target) -> str:
-        """Why the lock is not for a target; "" if it is, or if that cannot be told.
+        """Why the lock is not for a target; "" if it is, or if that is unknown.
 
-        An installer takes requirements on any target, so this is no reason to leave their files out.
+        An installer takes requirements on any target, so their files are not left out for this.
         """
         with suppress(ValueError):
             if not SpecifierSet(self.requires_python).contains(target.python.full, prereleases=True):
@@ -130,7 +130,7 @@ def _of_requirements(document: Document, notes: list[str]) -> Iterator[LockedPac
     if bare:
         names = ", ".join(entry.name or entry.text for entry in bare[:5]) + (", …" if len(bare) > 5 else "")
         raise InputError(
-            f"{names}: no hash is there that proves a file",
+            f"{names}: no hash identifies a file",
             path=bare[0].path,
             line=bare[0].place.line,
             hint="torchlock lock writes hashes; so do uv pip compile --generate-hashes and pip-compile",

@@ -60,7 +60,7 @@ def _packages(document: Document, notes: list[str]) -> Iterator[LockedPackage]:
             if first.url is None or is_distribution(file_name(first.url)):
                 hint = "lock again from an index that states hashes"
                 raise InputError(
-                    f"{first.text}: no hash is there that proves a file",
+                    f"{first.text}: no hash identifies a file",
                     path=document.path,
                     line=first.place.line,
                     hint=hint,

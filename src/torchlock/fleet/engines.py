@@ -31,13 +31,15 @@ class Outcome(NamedTuple):
 class Engine(Protocol):
     """Does the work of batches, in any order."""
 
-    def outcomes(self, batches: Sequence[Sequence[str]], work: Work) -> Iterator[Outcome]: ...
+    def outcomes(
+        self, batches: Sequence[Sequence[str]], work: Work, *, alone: bool = False
+    ) -> Iterator[Outcome]: ...
 
 
 class Here:
     """Works in this process, one batch after the other."""
 
-    def outcomes(self, batches: Sequence[Sequence[str]], work: Work) -> Iterator[Outcome]:
+    def outcomes(self, batches: Sequence[Sequence[str]], work: Work, *, alone: bool = False) -> Iterator[Outcome]:
         """Each batch with its rows."""
         for batch in batches:
             yield Outcome(batch, work(batch))
@@ -49,8 +51,11 @@ class Dask:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def outcomes(self, batches: Sequence[Sequence[str]], work: Work) -> Iterator[Outcome]:
-        """Each batch with its rows; without rows if its workers were killed again and again."""
+    def outcomes(self, batches: Sequence[Sequence[str]], work: Work, *, alone: bool = False) -> Iterator[Outcome]:
+        """Each batch with its rows; without rows if workers were killed again and again while they had it.
+
+        Another batch may have killed them, unless this one was ``alone`` on the cluster.
+        """
         from distributed import as_completed
 
         waiting = iter(batches)
@@ -65,18 +70,19 @@ class Dask:
             return future
 
         workers = max(1, len(self._client.scheduler_info()["workers"]))
-        first = [future for _ in range(workers * _AHEAD) if (future := give()) is not None]
+        count = 1 if alone else workers * _AHEAD
+        first = [future for _ in range(count) if (future := give()) is not None]
         completed = as_completed(first)
         for future in completed:
             batch = given.pop(future.key)
-            if future.status == "finished":
-                yield Outcome(batch, future.result())
-            else:
-                error = future.exception()
-                if isinstance(error, InputError):
-                    raise error
-                yield Outcome(batch, None, f"could not be judged: {error or future.status}")
+            try:
+                outcome = Outcome(batch, future.result())
+            except InputError:
+                raise
+            except Exception as error:  # that of a killed worker, of a lost connection, of the engine itself
+                outcome = Outcome(batch, None, f"could not be judged: {error}")
             future.release()
+            yield outcome
             if (following := give()) is not None:
                 completed.add(following)
 

@@ -84,16 +84,21 @@ def run(
 def _judged(
     engine: Engine, paths: Sequence[str], size: int, work: Work, failed: Callable[[Outcome], Row]
 ) -> Iterator[list[Row]]:
-    """The rows of all paths. A batch without an answer is taken apart, so that only the path at fault has none."""
+    """The rows of all paths. A batch without an answer is taken apart; what has none then is tried alone.
+
+    So only the path at fault has no answer, and not those that a killed worker had beside it.
+    """
     batches = [paths[at : at + size] for at in range(0, len(paths), size)]
-    again: list[Sequence[str]] = []
-    for outcome in engine.outcomes(batches, work):
-        if outcome.rows is not None:
-            yield outcome.rows
-        else:
-            again += [[path] for path in outcome.batch]
-    for outcome in engine.outcomes(again, work):
-        yield [failed(outcome)] if outcome.rows is None else outcome.rows
+    for alone in (False, False, True):
+        again: list[Sequence[str]] = []
+        for outcome in engine.outcomes(batches, work, alone=alone):
+            if outcome.rows is not None:
+                yield outcome.rows
+            elif alone:
+                yield [failed(outcome)]
+            else:
+                again += [[path] for path in outcome.batch]
+        batches = again
 
 
 def _failed(command: str, options: Mapping[str, Any], outcome: Outcome) -> Row:

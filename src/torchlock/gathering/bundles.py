@@ -2,7 +2,7 @@
 
 A bundle is a zip file with ``manifest.json`` and the tables. It holds JSON alone; nothing of it is ever run. It is
 taken only with the digest that its reader states, and only by the torchlock, and beside the bundled data, that it
-was made for.
+was built for.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def install(folder: Path, content: bytes, sha256: str, source: str) -> Overlay:
     """
     if hashlib.sha256(content).hexdigest() != sha256.lower():
         raise InputError(
-            f"{source} is not the file that --sha256 says: its SHA-256 is {hashlib.sha256(content).hexdigest()}"
+            f"{source} is not the file that --sha256 says: its SHA-256 is {hashlib.sha256(content).hexdigest()}",
+            hint="check the digest, or get the bundle again",
         )
     damaged: tuple[type[Exception], ...] = (*archive_errors(), ArchiveError, KeyError, TypeError, AttributeError)
     try:
@@ -70,10 +71,14 @@ def install(folder: Path, content: bytes, sha256: str, source: str) -> Overlay:
             _check_origin(manifest, source)
             read = {table: _member(archive, table, size) for table, (_, size) in found.files.items()}
     except damaged as error:
-        raise InputError(f"{source} is no bundle of torchlock data") from error
+        raise InputError(
+            f"{source} is not a bundle of torchlock data", hint="use a file that torchlock data export wrote"
+        ) from error
     for table, (digest, _) in found.files.items():
         if hashlib.sha256(read[table]).hexdigest() != digest:
-            raise InputError(f"{source}: {table} is not what the manifest of the bundle says")
+            raise InputError(
+                f"{source}: {table} is not what the manifest of the bundle says", hint="export the bundle again"
+            )
         _check_json(table, read[table], source)
     kept = {key: manifest[key] for key in ("date", "dates", "adds", "unproven")}
     with new_set(folder, {**kept, "source": source}) as made:
@@ -87,12 +92,12 @@ def _check_origin(manifest: dict[str, Any], source: str) -> None:
     if made_by != __version__:
         raise InputError(
             f"{source} was made by torchlock {made_by}, and this is torchlock {__version__}",
-            hint="take a bundle for this release, or run torchlock data update",
+            hint="use a bundle for this release, or run torchlock data update",
         )
     if manifest["bundled"]["digest"] != digest_of(tables.ROOT):
         raise InputError(
             f"{source} was made for other bundled data (of {manifest['bundled']['date']})",
-            hint="take a bundle for this release, or run torchlock data update",
+            hint="use a bundle for this release, or run torchlock data update",
         )
 
 
@@ -112,4 +117,4 @@ def _check_json(table: str, content: bytes, source: str) -> None:
         if not isinstance(json.loads(content), dict):
             raise ValueError("no object")
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{source}: {table} is damaged ({error})") from error
+        raise InputError(f"{source}: {table} is damaged ({error})", hint="export the bundle again") from error

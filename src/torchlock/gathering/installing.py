@@ -1,6 +1,6 @@
 """The user's data folder: tables are put into it as a whole, or not at all.
 
-Each update has a folder of its own. It counts from the moment when the manifest names it, and the manifest is
+Each update has its own folder. It counts from the moment when the manifest names it, and the manifest is
 replaced atomically. The folder before it stays until the next update, for programs that read it now.
 """
 

@@ -94,7 +94,7 @@ class Prover:
         return Proved(rows, unproven, bundled, store)
 
     def _torches_to_ask(self, store: Store, companions: Sequence[tuple[str, str]]) -> list[Chosen]:
-        """The wheels of torch that new wheels pin, if these use a symbol that the evidence does not speak of."""
+        """The wheels of torch that new wheels pin, if these use a symbol that the evidence does not cover."""
         found = {}
         for each in (each for name, version in companions for each in self._chosen(name, version)):
             read = store.companions.get((each.package, each.platform), ())

@@ -1,4 +1,4 @@
-"""What is read in a wheel: its metadata, and the facts that tell its build."""
+"""What is read in a wheel: its metadata, and the facts that show its build."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def decide_build(facts: Mapping[str, Any] | None, otherwise: str | None = None) 
     """The ``build`` of one wheel: ``scripts/refresh_releases.py`` says how.
 
     ``facts`` is what ``read_build`` gave, None for a wheel that was not read; ``otherwise`` a CUDA build
-    known from elsewhere, for a wheel that is one but does not tell its version.
+    known from elsewhere, for a wheel that is one but does not state its version.
     """
     if not facts:
         return None

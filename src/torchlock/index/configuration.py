@@ -21,6 +21,7 @@ def read_settings(
     extra_index_urls: Sequence[str] = (),
     find_links: Sequence[str] = (),
     no_index: bool = False,
+    keyring_provider: str | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> IndexSettings:
@@ -41,7 +42,13 @@ def read_settings(
     """
     environ = os.environ if environ is None else environ
     folder = (folder or Path.cwd()).absolute()
-    named = IndexSettings(index_url, tuple(extra_index_urls), tuple(find_links), no_index or None)
+    named = IndexSettings(
+        index_url,
+        tuple(extra_index_urls),
+        tuple(find_links),
+        no_index or None,
+        keyring_provider=keyring_provider,
+    )
     return combine(
         [
             *(layer.relative_to(folder) for layer in (named, *given)),

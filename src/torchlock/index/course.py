@@ -28,7 +28,7 @@ class Deadline:
     def missed(self, what: str) -> NetworkError:
         """The error of a request that has no answer at the end."""
         return NetworkError(
-            f"{what} is not there: the indexes had {self.seconds:.10g} seconds in all",
+            f"{what} did not arrive: the indexes had {self.seconds:.10g} seconds in all",
             hint="check the connection and the index, or raise --deadline; a second run asks for less, since "
             "answers are cached",
         )

@@ -196,7 +196,7 @@ def _brought(
 
 def _mismatch(wanted: Wanted, part: Part) -> str:
     found = ", ".join(f"{name}:{digest.hexdigest()}" for name, digest in part.digests.items())
-    return f"{addresses.redact(wanted.url)} has the hash {found}, not that of the lock; it was not kept"
+    return f"{addresses.redact(wanted.url)} has the hash {found}, not the hash in the lock; the file was not kept"
 
 
 def _unwritable(error: OSError, target: Path) -> InputError:

@@ -35,6 +35,7 @@ class LazyIndexes:
         build: bool,
         report: Callable[[str], None],
         course: Course,
+        keyring_provider: str | None = None,
     ) -> None:
         self._index_url = index_url
         self._extra_index_urls = extra_index_urls
@@ -46,6 +47,7 @@ class LazyIndexes:
         self._build = build
         self._report = report
         self._course = course
+        self._keyring_provider = keyring_provider
         self._all: list[Index] = []
 
     @cached_property
@@ -96,6 +98,7 @@ class LazyIndexes:
             extra_index_urls=self._extra_index_urls,
             find_links=self._find_links,
             no_index=self._no_index,
+            keyring_provider=self._keyring_provider,
         )
 
     def _open(self, settings: IndexSettings, *, hurried: bool = False) -> Index:

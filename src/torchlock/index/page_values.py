@@ -47,7 +47,7 @@ def entry_of(values: list[Any]) -> File:
 def check_version(version: Any) -> None:
     """Of the form's version only the major part may be refused (PEP 629); none given means 1.0."""
     if isinstance(version, str) and not re.match(r"1(\.|$)", version):
-        raise PageError(f"speaks version {version[:20]} of the simple API, not 1")
+        raise PageError(f"uses version {version[:20]} of the simple API, not 1")
 
 
 def absolute(base: str, address: str, page: str | None = None) -> str | None:

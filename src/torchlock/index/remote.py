@@ -138,5 +138,5 @@ def _parsed(answer: Answer, asked: str) -> ProjectPage:
     except RecursionError as error:  # values in values in values
         raise NetworkError(f"{addresses.redact(asked)} answered with damaged JSON") from error
     except PageError as error:
-        hint = "check that the index address is that of a simple index (it often ends in /simple/)"
+        hint = "check that the address of the index is a simple index (it often ends in /simple/)"
         raise NetworkError(f"{addresses.redact(asked)} {error}", hint=hint) from error

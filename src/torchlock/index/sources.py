@@ -50,6 +50,7 @@ class Sources:
     distributions run, if the requirements are known only after a build. With ``accelerator``, a build like cu128,
     the torch family comes from that folder of the PyTorch index (``builds_url``: of a mirror of it), and nothing
     else does. ``day`` returns today's date (YYYY-MM-DD).
+    ``keyring_provider`` (subprocess, disabled) replaces what pip's and uv's settings say.
     ``report`` is called with the current step. ``deadline`` is how many seconds the indexes have in all.
     """
 
@@ -71,6 +72,7 @@ class Sources:
         builds_url: str | None = None,
         report: Callable[[str], None] = lambda text: None,
         deadline: float = DEADLINE,
+        keyring_provider: str | None = None,
     ) -> None:
         self._catalogue = Catalogue(sdist=self._sdist)
         self._bundled = not (index_url or no_index or refresh)
@@ -103,6 +105,7 @@ class Sources:
             build=build,
             report=report,
             course=self._course,
+            keyring_provider=keyring_provider,
         )
         self._accelerator = accelerator
         self._builds_url = builds_url

@@ -85,7 +85,7 @@ def read_machine(ask: Callable[[], Driver | Unknown | None] = driver) -> Machine
         passed_over += [f"{gpu} (there is another GPU)" for gpu in inside]
     else:
         counted = [gpu for gpu in inside if has_builds(gpu.arch)]
-        passed_over += [f"{gpu} (no build is made for it)" for gpu in inside if gpu not in counted]
+        passed_over += [f"{gpu} (no build supports it)" for gpu in inside if gpu not in counted]
     unclear = next((found.unclear for found in (nvidia, amd, intel) if found.unclear), "")
     if not unclear and not counted and os.path.exists(_WSL_GPU):
         unclear = "Windows shares a GPU with this Linux (WSL), and no program names it"
@@ -101,14 +101,14 @@ def read_machine(ask: Callable[[], Driver | Unknown | None] = driver) -> Machine
 def _nvidia(adapters: list[Adapter], found: Driver | Unknown | None) -> tuple[str, _Found]:
     """The version of the driver, and the GPUs that it names."""
     if isinstance(found, Unknown):
-        return "", _Found(unclear=f"an NVIDIA driver is there and does not answer: {found.because}")
+        return "", _Found(unclear=f"an NVIDIA driver is installed but does not answer: {found.because}")
     if isinstance(found, Driver):
         gpus = tuple((named_gpu(name, f"sm_{each.replace('.', '')}"), False) for name, each in found.devices)
-        said = f"the NVIDIA driver {found.version} is there, and no GPU could be asked for its name"
+        said = f"the NVIDIA driver {found.version} is installed, but no GPU reports its name"
         return found.version, _Found(gpus, "" if gpus else said)
     for adapter in adapters:
         if adapter.vendor == _NVIDIA:
-            return "", _Found(unclear=f"{_named(adapter, 'an NVIDIA GPU')} is there, and no NVIDIA driver answers")
+            return "", _Found(unclear=f"{_named(adapter, 'an NVIDIA GPU')} is present, but no driver answers")
     return "", _Found()
 
 
@@ -139,9 +139,9 @@ def _by_names(adapters: list[Adapter]) -> _Found:
         if gpu is not None:
             gpus.append((gpu, is_integrated(gpu.arch)))
         elif re.fullmatch(r"AMD Radeon\(?(TM)?\)? (Vega \d+ )?Graphics", adapter.name):
-            passed_over.append(f"{adapter.name} (no build is made for it)")
+            passed_over.append(f"{adapter.name} (no build supports it)")
         else:
-            said = "is there, and the kernel lists no AMD GPU for computing (kfd)"
+            said = "is present, but the kernel lists no AMD GPU for computing (kfd)"
             return _Found(unclear=f"{_named(adapter, 'an AMD GPU')} {said}")
     return _Found(tuple(gpus), passed_over=tuple(passed_over))
 
@@ -186,10 +186,10 @@ def _intel(adapters: list[Adapter]) -> _Found:
         if known := intel_gpu(adapter.device):
             gpus.append(known)
         elif adapter.integrated:
-            passed_over.append(f"{_named(adapter, 'Intel graphics')} (no build is made for it)")
+            passed_over.append(f"{_named(adapter, 'Intel graphics')} (no build supports it)")
         else:
             unclear = (
-                f"{_named(adapter, 'an Intel GPU')} is there, and it is not known whether a build is made for it"
+                f"{_named(adapter, 'an Intel GPU')} is present, but it is not known whether a build supports it"
             )
     if not gpus and os.path.exists(_WSL_GPU):
         gpus = [(gpu, False) for gpu in _of_programs()]

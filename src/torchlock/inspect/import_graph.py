@@ -62,7 +62,7 @@ class _Walk:
             self._go_on(found, queue)
 
     def conditional_visits(self) -> Iterator[tuple[Module, list[Import]]]:
-        """After ``visits``: all its modules once more, and those that only imports under conditions load."""
+        """After ``visits``: all its modules again, and those that only imports under conditions load."""
         queue = deque(self._seen)
         while queue and len(self._seen) < _MOST_MODULES:
             module = self._locate(queue.popleft())

@@ -44,7 +44,7 @@ class Fault(NamedTuple):
     - ``missing``: recorded, and not there;
     - ``size``: not of the recorded size; ``truncated`` for a library that ends before what it must load;
     - ``hash``: of the recorded size, and changed;
-    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: the content in place of a library
+    - ``empty``, ``zeros``, ``pointer``, ``link``, ``page``: the content instead of a library
       (``broken_library``);
     - ``irregular``: a pipe or device in a file's place, or a folder if the record has a hash;
     - ``unreadable``: the system does not let it be read; ``unchecked``: too large, or by an unknown hash;

@@ -224,7 +224,7 @@ def _why_missing(path: str) -> str:
     for place in (path, os.path.join(path, "bin", "python")):
         try:
             if os.path.islink(place):
-                return f"{place} is a link to {os.readlink(place)}, which is not there"
+                return f"{place} is a link to {os.readlink(place)}, which does not exist"
         except (OSError, ValueError):
             break
     return ""

@@ -24,7 +24,7 @@ def is_library(path: str) -> bool:
 
 
 def broken_library(path: str, size: int) -> str:
-    """What was written in place of a library; "" if nothing of the sort is seen.
+    """What was written instead of a library; "" if nothing of the sort is seen.
 
     - ``empty``: no bytes; ``zeros``: only zeros, as a full disk or a crash of the machine leaves them;
     - ``truncated``: it ends before what the loader maps (a lost table of sections does not count);

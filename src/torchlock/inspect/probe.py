@@ -69,7 +69,7 @@ def probe(
     seconds: float = 120.0,
     progress: Callable[[Step], None] | None = None,
 ) -> Probe:
-    """Run the smoke test, once more without the step that crashed, as often as needed.
+    """Run the smoke test, again without the step that crashed, as often as needed.
 
     ``folder`` is where Python is started, which is the first item of its path; without one, an empty folder.
     ``seconds`` are for all runs. ``progress`` is called with every step, first as ``begun`` and then with its

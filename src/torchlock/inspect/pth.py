@@ -26,7 +26,7 @@ _LINES = 20_000
 class PthLine(NamedTuple):
     """One line that ``site`` acts on. ``folder`` is what it adds to the path; empty for code (``import …``).
 
-    Code that plainly adds a folder is given once for itself and once more for each such folder. ``how`` is
+    Code that plainly adds a folder is given once for itself and again for each such folder. ``how`` is
     then ``site`` if that folder's ``.pth`` files count too, ``first`` if it comes before all others.
     """
 

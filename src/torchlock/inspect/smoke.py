@@ -113,7 +113,7 @@ def resample():
     noise = torch.randn(1, RATE)
     length = torchaudio.transforms.Resample(RATE, RATE // 2)(noise).shape[-1]
     if length != RATE // 2:
-        raise AssertionError("%d samples in place of %d" % (length, RATE // 2))
+        raise AssertionError("%d samples instead of %d" % (length, RATE // 2))
     return "%d samples" % length
 
 

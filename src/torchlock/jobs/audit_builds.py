@@ -39,8 +39,8 @@ def builds_for_files(accelerator: str, platform: Platform | None, machine: Build
         return ("cpu",)
     if len(machine.vendors) > 1:
         raise InputError(
-            f"no build is made for GPUs of different makers ({machine})",
-            hint="name the GPU that torch shall use with --gpu",
+            f"no build supports GPUs of different makers ({machine})",
+            hint="name the GPU that torch must use with --gpu",
         )
     system = platform.system if platform is not None else "linux"
     places = [name for name in PLATFORMS if platform is None or name == str(platform)]

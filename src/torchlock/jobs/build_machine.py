@@ -26,7 +26,7 @@ def machine_of(
     """The machine of the command line: its GPUs, and its NVIDIA driver.
 
     ``--gpu host``, and ``--accelerator auto`` without a GPU, read this machine. ``recorded`` is the machine of an
-    existing lock, which ``auto`` uses in place of this one.
+    existing lock, which ``auto`` uses instead of this one.
 
     Raises:
         InputError: a GPU is unknown, or this machine has one that does not answer.

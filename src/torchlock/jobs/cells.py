@@ -125,7 +125,12 @@ def _universal(arguments: argparse.Namespace, inputs: Inputs, data_date: str) ->
         allowed = [f"3.{minor}" for minor in SUPPORT_ENDS if _allows(specifier, minor)]
         pythons = [each for each in pythons if each in allowed] or allowed[-1:]
         if not pythons:
-            raise InputError(f"no Python that torchlock knows satisfies {specifier}", path=path, line=line)
+            raise InputError(
+                f"no Python that torchlock knows satisfies {specifier}",
+                path=path,
+                line=line,
+                hint="name a Python with --python",
+            )
     platforms = [*PLATFORMS]
     return argparse.Namespace(**{**vars(arguments), "python": pythons, "platform": platforms})
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.probe import Step
     from torchlock.jobs.listener import Listener
 
-# What a report names in place of a folder.
+# What a report names instead of a folder.
 _ALONE = "the log alone (nothing of this machine was looked at)"
 
 
@@ -151,7 +151,10 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if arguments.log is None:
         _refuse_root_alone(arguments)
     if arguments.root is not None and not files.is_folder(arguments.root):
-        raise InputError(f"--root: {arguments.root!r} is not a folder")
+        raise InputError(
+            f"--root: {arguments.root!r} is not a folder",
+            hint="name the root folder of the machine that contains --path",
+        )
     if arguments.probe and arguments.path is not None:
         raise InputError(
             "--probe runs an interpreter, and --path does not name one", hint="use --python instead of --path"

@@ -294,6 +294,8 @@ def _value_of(option: str, argv: Sequence[str]) -> str | None:
         else:
             continue
         if found not in (None, value):
-            raise InputError(f"{option} {found} and {option} {value}: this option takes one value")
+            raise InputError(
+                f"{option} {found} and {option} {value}: this option takes one value", hint="use only one of them"
+            )
         found = value
     return found

@@ -271,7 +271,7 @@ def _platform(arguments: argparse.Namespace, environment: Environment) -> Platfo
     if arguments.platform in PLATFORMS and (own.system, own.machine) == (named.system, named.machine):
         return own
     if own[:3] != named[:3] or named.floor > own.floor:
-        raise InputError(f"--platform: the checked Python runs on {own.spelled}")
+        raise InputError(f"--platform: the checked Python runs on {own.spelled}", hint="leave --platform out")
     return named
 
 

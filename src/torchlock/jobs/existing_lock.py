@@ -156,7 +156,7 @@ class ExistingLock:
             notes.append(f"{change}: nvidia, cuda and triton packages change with it")
         kind, name = ("", "") if self._comments is None else self._comments.base
         if base is None and kind in _OPTIONS:
-            lost = f"{self._path} was for {kind} {name}, and this lock is not: it contains what is there already"
+            lost = f"{self._path} was for {kind} {name}, and this lock is not: it contains the installed packages"
             notes.append(f"{lost} (to keep it, add {_OPTIONS[kind]} {name})")
         return notes
 

@@ -49,7 +49,10 @@ def _of_image(arguments: argparse.Namespace) -> Base:
     name = check_image(arguments.base_image)
     asked = None if arguments.platform == "host" else Platform.parse(arguments.platform)
     if asked is not None and asked.system != "linux":
-        raise InputError(f"--platform {arguments.platform}: a base image runs on Linux")
+        raise InputError(
+            f"--platform {arguments.platform}: a base image runs on Linux",
+            hint="leave --platform out, or use a platform of Linux",
+        )
     machine = asked.machine if asked is not None else _machine(image_of(name).platforms)
     image = image_of(name, f"linux-{machine}")
     gaps = _open_target(arguments, image, machine)
@@ -169,7 +172,7 @@ def _set_build(arguments: argparse.Namespace, base: Base) -> None:
         built = f"built by {base.vendor}" if base.vendor else f"of the build {base.build or '(unknown)'}"
         raise InputError(
             f"--accelerator {arguments.accelerator} contradicts {base.title}, which has {torch}, {built}",
-            hint="leave --accelerator out: the torch that is there stays",
+            hint="leave --accelerator out: the installed torch stays",
         )
     if base.build and not base.vendor and not _is_macos(arguments.platform):
         arguments.accelerator = base.build

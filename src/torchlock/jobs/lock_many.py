@@ -155,7 +155,7 @@ class _Many:
             if best is not None and now is not None and now.release < best.release:
                 held.setdefault((now.public, best.public), []).append(lock.target)
         for (had, could), targets in held.items():
-            said = f"torch {had} in place of {could}, to share versions (--fork newest: each has its newest)"
+            said = f"torch {had} instead of {could}, to share versions (--fork newest: each has its newest)"
             self._console.say("note", f"{target_words(targets)}: {said}")
 
     def _completed(self, each: _Solved) -> Lock:

@@ -37,7 +37,7 @@ _TRANSIENT = {
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 _TRANSIENT_WITH_VALUE = {
     *("-P", "--upgrade-package", "--upgrade-group"),
-    *("--color", "--cache-dir", "--deadline", "--wheelhouse"),
+    *("--color", "--cache-dir", "--deadline", "--wheelhouse", "--keyring-provider"),
 }
 
 

@@ -100,7 +100,7 @@ class Runs:
         return self._runs[label]
 
     def again(self, label: str, shared: Sequence[Mapping[str, str]]) -> Lock | Conflict:
-        """Lock once more for a build, with the first of some sets of versions that works."""
+        """Lock again for a build, with the first of some sets of versions that works."""
         run, target = self.run(label), replace(self.target, accelerator=label)
         before = run.result.attempt if isinstance(run.result, Lock) else None
         options = self._options(run.arguments, target)._replace(shared=shared, before=before)
@@ -121,7 +121,7 @@ class Runs:
         return self._locked(self._fitted(inputs, target, run.arguments), target, run.arguments, run.sources)
 
     def has_others(self, accelerator: str) -> bool:
-        """Whether others may be taken in place of a build: not of the public builds, and not of those for CPU."""
+        """Whether others may be taken instead of a build: not of the public builds, and not of those for CPU."""
         fixed = self._base is not None and "torch" in self._base.packages
         return accelerator not in ("pypi", "cpu") and not fixed
 
@@ -150,7 +150,7 @@ class Runs:
         except InputError as error:
             if base is not None and base.build == target.accelerator:
                 kept = ", ".join(map(str, base.family))
-                error.hint = f"the build is that of {base.title}, which has {kept}; they are not replaced"
+                error.hint = f"the lock uses the build of {base.title}, which has {kept}; they are not replaced"
             raise
 
 

@@ -153,7 +153,7 @@ def folders_of(context: CheckContext, arguments: argparse.Namespace) -> list[str
 
 
 def other_command(log: Log, arguments: argparse.Namespace) -> str:
-    """How to check the environment that a log names in place of the one that was checked; "" if it is not here."""
+    """How to check the environment that a log names instead of the one that was checked; "" if it is not here."""
     from torchlock.check.log_place import site_of
 
     site = site_of(log, arguments.root or "")

@@ -49,7 +49,7 @@ def _ranges(texts: Sequence[str]) -> dict[str, str]:
         if requirement is None or name not in ("torch", *COMPANIONS):
             known = ", ".join(("torch", *COMPANIONS))
             near = meant(name, ("torch", *COMPANIONS))
-            raise InputError(f"the matrix is not about {text!r}{near}", hint=f"it is about {known}")
+            raise InputError(f"the matrix does not cover {text!r}{near}", hint=f"it covers {known}")
         if requirement.extras:
             extras = ",".join(sorted(requirement.extras))
             raise InputError(f"{text!r}: the matrix knows no extras", hint=f"leave [{extras}] out")
@@ -102,7 +102,7 @@ def _gpu(name: str | None) -> Gpu | None:
     from torchlock.knowledge.gpus import parse_gpu
 
     if name.strip().lower() == "host" or "," in name:
-        raise InputError(f"--gpu {name}: the matrix is about one GPU that is named", hint=_GPU_HINT)
+        raise InputError(f"--gpu {name}: the matrix needs the name of one GPU", hint=_GPU_HINT)
     return parse_gpu(name)
 
 

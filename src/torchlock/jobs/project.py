@@ -151,6 +151,7 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "offline": None,
     "refresh": None,
     "cache-dir": Refusal("it writes outside the project"),
+    "keyring-provider": Refusal("it says whether a program is run"),
     "deadline": None,
     "wheelhouse": Refusal(_RUN, variable=False),
     # data

@@ -59,6 +59,7 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Listene
         build=arguments.build,
         report=console.progress,
         deadline=arguments.deadline,
+        keyring_provider=arguments.keyring_provider,
     )
 
 

@@ -159,7 +159,10 @@ def _check_system(system: System, platform: Platform) -> None:
         InputError: it does not.
     """
     if system.platforms and platform.system not in system.platforms:
-        raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
+        raise InputError(
+            f"--system {system.id}: {system.title} does not run on {platform}",
+            hint="leave --system out, or name a system of this platform",
+        )
     if system.id == "conda-forge" and platform.libc == "musl":
         raise InputError(
             f"--system {system.id}: its packages need glibc, and {platform.spelled} has musl",
@@ -185,10 +188,12 @@ def _with_floor(
         what = f"is for {own}" if own in _FLOORS else f"has no {family}"
         raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"use {_platform_for(family)}")
     if version is None:
-        raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
+        raise InputError(f"{said} contradicts {asked}, whose wheels need {family}", hint="leave out one of them")
     numbers = re.match(r"([0-9]+)(?:\.([0-9]+))?", version)
     if not numbers or len(numbers[0]) > _LONGEST:
-        raise InputError(f"{shortened(said)}: {shortened(version)!r} is not a version")
+        raise InputError(
+            f"{shortened(said)}: {shortened(version)!r} is not a version", hint="use a version like 2.31"
+        )
     floor = int(numbers[1]), int(numbers[2] or 0)
     if not fixed:
         return platform._replace(floor=floor)
@@ -242,9 +247,14 @@ def libraries_of(options: Sequence[str]) -> dict[str, str | None]:
             # Drivers have zeros that are part of their names: 580.65.06.
             found = version.strip().lstrip("vV") if parsed is not None and name == "cuda-driver" else parsed
         except ValueError:
-            raise InputError(f"--system-lib {option}: {version!r} is not a version") from None
+            raise InputError(
+                f"--system-lib {option}: {version!r} is not a version", hint="use a version like 2.31"
+            ) from None
         if stated.setdefault(name, found) != found:
-            raise InputError(f"--system-lib names {name} twice: {stated[name] or 'none'} and {version}")
+            raise InputError(
+                f"--system-lib names {name} twice: {stated[name] or 'none'} and {version}",
+                hint="use only one of them",
+            )
     return stated
 
 

@@ -126,7 +126,7 @@ class _Workers:
             self.by_pipe[worker.pipe] = worker
 
     def replace(self, dead: _Worker, path: str) -> FileReport:
-        """Start another process in place of a dead one; the report on the file that it was at."""
+        """Start another process instead of a dead one; the report on the file that it was at."""
         del self.by_pipe[dead.pipe]
         dead.process.join(1)
         code = dead.process.exitcode

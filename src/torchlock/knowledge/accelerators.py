@@ -55,7 +55,7 @@ def serves(package: str, version: str, label: str, platform: str, gpu: Gpu) -> S
     if build is None:
         return _unknown(f"{label or 'a build without a label'} is not a build of the PyTorch index")
     if build.kind != gpu.kind:
-        return Service(False, f"it is not made for {vendor_name(gpu.vendor)} GPUs")
+        return Service(False, f"it does not support {vendor_name(gpu.vendor)} GPUs")
     if absent := absence_of(label, platform):
         return absent
     row = _code_row(package, version, label, platform)
@@ -71,7 +71,7 @@ def build_serves(label: str, platform: str, gpu: Gpu) -> Service:
     if label == "cpu":
         return Service(True, "it needs no GPU")
     if build is None or build.kind != gpu.kind:
-        return Service(False, f"it is not made for {vendor_name(gpu.vendor)} GPUs")
+        return Service(False, f"it does not support {vendor_name(gpu.vendor)} GPUs")
     if absent := absence_of(label, platform):
         return absent
     prefix = f"torch {platform} {label} "
@@ -125,7 +125,7 @@ def translates(code: Iterable[str], gpu: Gpu) -> bool:
 
 
 def candidates_for(gpu: Gpu | None) -> tuple[str, ...]:
-    """The labels of the builds that are made for GPUs of this vendor, newest first; ``cpu`` without a GPU."""
+    """The labels of the builds for GPUs of this vendor, newest first; ``cpu`` without a GPU."""
     if gpu is None:
         return ("cpu",)
     return tuple(

@@ -314,7 +314,7 @@ def newest_beside(name: str, torch: str) -> str:
 
 @cache
 def torches_beside(name: str, version: str) -> tuple[str, ...]:
-    """The final releases of torch, oldest first, that one release of a companion is made for; () if none is known.
+    """The final releases of torch, oldest first, for which a release of a companion is built; () if unknown.
 
     Raises:
         DataError: the table is missing or damaged.

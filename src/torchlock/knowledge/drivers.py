@@ -94,7 +94,7 @@ def driver_refuses(gpu: Gpu, driver: str) -> str:
 
 
 def supporting_branch(gpu: Gpu, driver: str) -> str:
-    """The branch of the NVIDIA driver to take in place of one that does not support a GPU: ``R580``."""
+    """The branch of the NVIDIA driver to take instead of one that does not support a GPU: ``R580``."""
     first, last = driver_branches(gpu)
     own = driver_numbers(driver)
     return f"R{last}" if last is not None and own is not None and own[0] > last else f"R{first} or newer"

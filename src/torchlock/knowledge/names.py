@@ -95,7 +95,7 @@ def is_loaded(dotted: str) -> bool:
 
 
 def instead_of(dotted: str) -> str:
-    """What to write in place of a name, in words; "" if that is unknown. The longest part of the name decides.
+    """What to write instead of a name, in words; "" if that is unknown. The longest part of the name decides.
 
     Raises:
         DataError: the bundled table is damaged.

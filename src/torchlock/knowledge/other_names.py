@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
 
 from torchlock.knowledge import tables
 from torchlock.knowledge.names import release_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SOURCES = ("other-names-in-wheels",)
 _FOLDER = tables.ROOT / "names" / "others"
@@ -51,7 +54,7 @@ class Lack(NamedTuple):
 
 
 class Mistaken(NamedTuple):
-    """A project that people install in place of another one with the same module: ``text`` says what it is."""
+    """A project that people install instead of another one with the same module: ``text`` says what it is."""
 
     wanted: str
     wrong: str
@@ -113,7 +116,21 @@ def lack_of(dotted: str) -> Lack | None:
         having = _indexes(table["names"][name])
         found = _lack(project, dotted, table, having, set(range(len(table["releases"]))) - having - hidden)
         return found and found._replace(part="" if name == dotted else name)
-    return Lack(project, dotted) if dotted in table["always"] else None
+    return Lack(project, dotted) if dotted in table["always"] else _gone_above(project, table, parts)
+
+
+def _gone_above(project: str, table: dict[str, Any], parts: Sequence[str]) -> Lack | None:
+    """A name of a module that the table does not have, if a module above it had the name and lost it for good.
+
+    The tables do not reach the deepest modules: their names are known by the modules that take them from there.
+    """
+    last = len(table["releases"]) - 1
+    for end in range(len(parts) - 2, 1, -1):
+        having = _indexes(table["names"].get(".".join((*parts[:end], parts[-1])), ()))
+        if having and last not in having:
+            lacking = set(range(max(having) + 1, last + 1))
+            return _lack(project, ".".join(parts), table, having, lacking)
+    return None
 
 
 def never_in(dotted: str) -> tuple[str, str, str]:
@@ -225,12 +242,12 @@ def _of_any_class(argument: str) -> list[Lack]:
 
 
 def _renamed(project: str, function: str, argument: str) -> str:
-    """What to write in place of an argument: one of the other releases, whose name has it, or is a part of it."""
+    """What to write instead of an argument: one of the other releases, whose name has it, or is a part of it."""
     row = _table(project)["arguments"].get(function, {})
     having, lacking = row.get(argument, ((), ()))
     names = [name for name, spans in row.items() if tuple(spans) == (lacking, having) and len(name) > _SHORT]
     alike = [each for each in names if each in argument or argument in each]
-    return f"write {alike[0]} in place of {argument}" if len(alike) == 1 and len(argument) > _SHORT else ""
+    return f"write {alike[0]} instead of {argument}" if len(alike) == 1 and len(argument) > _SHORT else ""
 
 
 def _is_named(project: str, code: str) -> bool:

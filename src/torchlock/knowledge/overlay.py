@@ -1,7 +1,7 @@
-"""Tables that ``torchlock data update`` made on this machine, in place of the bundled ones of the same name.
+"""Tables that ``torchlock data update`` made on this machine, instead of the bundled ones of the same name.
 
 They are in the user's data folder: ``current.json`` names the folder with the tables, their hashes, and the
-bundled data that they were made for. Tables that are damaged, or made for other data, are ignored as a whole, and
+bundled data that they were built for. Tables that are damaged, or made for other data, are ignored as a whole, and
 a note says so: the bundled tables are always enough to go on.
 """
 

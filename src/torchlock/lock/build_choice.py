@@ -179,8 +179,8 @@ def _refused_machine(gpus: tuple[Gpu, ...], question: Question) -> Refusal | Non
     """A machine for which there can be no build: two makers, or a driver without support for a GPU."""
     machine = question.machine
     if len(machine.vendors) > 1:
-        because = f"no build is made for GPUs of different makers ({' and '.join(map(str, gpus))})"
-        return Refusal(because, nearest=_cpu(question, []), advice="name the GPU that torch shall use with --gpu")
+        because = f"no build supports GPUs of different makers ({' and '.join(map(str, gpus))})"
+        return Refusal(because, nearest=_cpu(question, []), advice="name the GPU that torch must use with --gpu")
     for gpu in gpus:
         if said := driver_refuses(gpu, machine.driver):
             branch = supporting_branch(gpu, machine.driver)
@@ -295,7 +295,7 @@ def _is_old(name: str, version: str) -> bool:
 
 
 def _others(label: str, question: Question) -> list[str]:
-    """The builds that may be taken in place of one: of its kind, or of the kind that the GPU needs."""
+    """The builds that may be taken instead of one: of its kind, or of the kind that the GPU needs."""
     gpus = question.machine.gpus
     kind = kind_of(label)
     if gpus and kind != gpus[0].kind:

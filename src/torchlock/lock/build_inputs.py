@@ -197,7 +197,12 @@ def _by_version(written: ParsedRequirement, name: str, target: Target, root: str
         raise _refusal(written, label, f"this file is not known to be one of the {label} folder")
     if target.rank(filenames.tags_of(filenames.file_name(address))) is None:
         path, line, text = written.origin
-        raise InputError(f"{text.strip()}: this wheel does not install on {target}", path=path, line=line)
+        raise InputError(
+            f"{text.strip()}: this wheel does not install on {target}",
+            path=path,
+            line=line,
+            hint="use a wheel for the target, or name the version only",
+        )
     extras = f"[{','.join(sorted(written.requirement.extras))}]" if written.requirement is not None else ""
     marker = written.marker if written.requirement is None else str(written.requirement.marker or "")
     text = f"{name}{extras.replace('[]', '')}=={parsed[1].public}" + (f" ; {marker}" if marker else "")

@@ -56,7 +56,7 @@ def share_versions(
 ) -> list[Lock]:
     """The locks of some targets with few versions; targets of one group share them.
 
-    ``again`` locks the target with this index once more, with the first of some sets of versions that works there.
+    ``again`` locks the target with this index again, with the first of some sets of versions that works there.
     The result does not depend on the order of the targets, except that equal ones are asked in that order.
     """
     cells = [Cell(group_of(lock), versions_of(lock), lock) for lock in locks]

@@ -140,7 +140,9 @@ class DirectRequirements:
         other = self.written.get(release.name)
         if other is not None and other.url != written.url:
             path, line, _ = written.origin
-            raise InputError(f"{release.name} has another URL at {other.origin}", path=path, line=line)
+            raise InputError(
+                f"{release.name} has another URL at {other.origin}", path=path, line=line, hint="keep one of them"
+            )
         self.notes += [*release.notes, f"{written.origin}: {release.name} is kept as written"]
         self.written[release.name] = written
         self._releases[release.name] = [release]

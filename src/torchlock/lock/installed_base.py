@@ -106,7 +106,7 @@ class Base(NamedTuple):
         if self.unknown and family:
             raise InputError(
                 f"the contents of {self.title} are unknown: {self.unknown}; the lock would install "
-                f"{', '.join(family)}, and may replace what is there",
+                f"{', '.join(family)}, and may replace installed packages",
                 hint="copy the site-packages folder out of the image and name it with --constraint-from FOLDER; "
                 "or leave --base-image out, to lock everything",
             )
@@ -152,7 +152,7 @@ def _labelled(name: str, version: str, image: Image) -> str:
 def _build(name: str, image: Image) -> str | Unknown | None:
     if name not in FAMILY:
         return None
-    return image.build or Unknown(f"{image.vendor or 'nobody'} states no build of this torch")
+    return image.build or Unknown(f"{image.vendor or 'the image'} states no build of this torch")
 
 
 class KeptSource(DelegatingSource):
@@ -174,7 +174,7 @@ class KeptSource(DelegatingSource):
                 name,
                 f"no {name} on an index is built for the torch{what} that {self._base.vendor} built for "
                 f"{self._base.title}",
-                hint=f"build {name} from source against that torch (--no-build-isolation), or take it from "
+                hint=f"build {name} from source against that torch (--no-build-isolation), or get it from "
                 f"{self._base.vendor}",
             )
         return self.source.releases(name)

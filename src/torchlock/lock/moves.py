@@ -225,7 +225,7 @@ class Reasons:
     def _leads(self, package: str, name: str) -> bool:
         """Whether a package that excludes the old version of another one is the reason, not the consequence.
 
-        What did not change, is new, or was moved by the user leads. Else torch leads all others. Of two packages
+        What did not change, is new, or was moved by the user leads; if there is none, torch leads. Of two packages
         that exclude each other's old versions, neither is the reason.
         """
         old = self._previous.pins.get(package, "")

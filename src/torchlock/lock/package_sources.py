@@ -60,7 +60,9 @@ def _route(inputs: Inputs, written: ParsedRequirement, source: Source) -> None:
     name = normalise(written.requirement.name) if written.requirement else ""
     if inputs.routes.setdefault(name, source.index_url) != source.index_url:
         path, line, _ = source.origin
-        raise InputError(f"{name} has another index besides this one", path=path, line=line)
+        raise InputError(
+            f"{name} has another index besides this one", path=path, line=line, hint="keep one of them"
+        )
 
 
 def _refuse_address(written: ParsedRequirement, inputs: Inputs) -> None:

@@ -89,7 +89,7 @@ def _other_python(conflict: Conflict, conflicting: Sequence[UserRequirement]) ->
         if isinstance(found, Lock):
             versions = {pin.name: pin.version for pin in found.pins}
             kept = " and ".join(f"{name} {versions[name]}" for name in sorted(names) if name in versions)
-            yield f"Python {other} in place of {python} ({kept}): use --python {other}"
+            yield f"Python {other} instead of {python} ({kept}): use --python {other}"
             return
 
 
@@ -148,7 +148,7 @@ def _instead(
         new = f"{name}=={version(name)}" if version(name) else f"no {name}"
         if "+" in dependency_of(unit.written).specifier and "+" not in new:
             new += " (without the label)"
-        parts.append(f"{new} in place of {unit.written.origin.text.strip()}")
+        parts.append(f"{new} instead of {unit.written.origin.text.strip()}")
     names = dict.fromkeys(dependency_of(unit.written).name for unit in conflicting)
     kept = [f"{name} {version(name)}" for name in names if version(name)]
     together = f" ({' works with '.join(kept)})" if len(kept) > 1 else ""

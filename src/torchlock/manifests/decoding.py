@@ -181,7 +181,9 @@ def _checked(raw: bytes, encoding: str, path: str) -> str:
     try:
         text = raw.decode(encoding)
     except LookupError:
-        raise InputError(f"unknown text encoding {encoding!r}", path=path, line=_coding_line(raw)) from None
+        raise InputError(
+            f"unknown text encoding {encoding!r}", path=path, line=_coding_line(raw), hint="save the file as UTF-8"
+        ) from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"cannot be decoded as {encoding}: byte 0x{raw[error.start]:02x}",
@@ -190,7 +192,9 @@ def _checked(raw: bytes, encoding: str, path: str) -> str:
             hint="save it as UTF-8, or name its encoding in a first line like # -*- coding: latin-1 -*-",
         ) from error
     except ValueError as error:
-        raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
+        raise InputError(
+            f"cannot be decoded as {encoding}: {error}", path=path, hint="save the file as UTF-8"
+        ) from error
     if _SURROGATE.search(text):
         raise InputError(f"contains half a character, written as an escape of {encoding}", path=path)
     if "\0" in text:

@@ -39,7 +39,7 @@ def run_script(
 ) -> None:
     """Take the commands of a script of the project; ``words`` are the script and its arguments.
 
-    ``apart``: it runs in a process of its own, so that its variables and its folder end with it. A script that is
+    ``apart``: it runs in a separate process, so that its variables and its folder end with it. A script that is
     not in the project gets a note, unless this file or another one seems to bring it.
     """
     word = words[0]

@@ -82,7 +82,7 @@ def read_lock_comments(text: str) -> LockComments:
 
 
 def stated_target(text: str) -> str:
-    """The target, or the targets, that a lock of torchlock was made for; "" for any other text."""
+    """The target, or the targets, that a lock of torchlock was built for; "" for any other text."""
     many = _TARGETS.search(text)
     if many:
         return "; ".join(line.removeprefix("#").strip() for line in many[1].splitlines())

@@ -29,7 +29,7 @@ def merge_conflict(text: str) -> int | None:
 
 
 def blank_conflict_marks(text: str) -> str:
-    """The text with spaces in place of all marker lines."""
+    """The text with spaces instead of all marker lines."""
     return _MARKED_LINE.sub(lambda line: " " * len(line[0]), text)
 
 

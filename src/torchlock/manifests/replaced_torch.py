@@ -60,7 +60,7 @@ def _issue(rule: str, name: str, version: str, fitting: str, torch: Entry, image
         "which is built for the torch that is replaced"
     )
     which = f"{name}=={fitting}" if fitting else name
-    remedy = f"Install {which} in the same command, or take an image that has this torch."
+    remedy = f"Install {which} in the same command, or use an image that has this torch."
     place = torch.place
     if torch.via.line:  # It is in an included file.
         message += f"; torch is in {os.path.normpath(torch.path)}:{torch.place.line}"

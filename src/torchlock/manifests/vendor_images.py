@@ -21,7 +21,7 @@ _BECAUSE = (
     "this torch or installs a package that does not load"
 )
 _REMEDY = (
-    "Build {name} from source against the torch of the image (--no-build-isolation), or take it from the vendor; "
+    "Build {name} from source against the torch of the image (--no-build-isolation), or get it from the vendor; "
     "with --no-deps pip at least keeps that torch"
 )
 

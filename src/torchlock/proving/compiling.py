@@ -31,7 +31,7 @@ class Facts(Protocol):
 
     ``read`` are the Pythons for which a wheel, or one that shows the same, was read; ``pythons`` also those for
     which it is assumed; ``installable`` those for which its release has any wheel on its platform. ``series`` is
-    that of the torch (``2.8``) that a companion is made for; "" if it is not known.
+    that of the torch (``2.8``) that a companion is built for; "" if it is not known.
     """
 
     def read(self, wheel: Wheel) -> frozenset[Python]: ...

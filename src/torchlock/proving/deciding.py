@@ -4,7 +4,7 @@
   versions and raises, or if a library is needed that nobody brings.
   Some releases of torchvision catch the failure and go on; then the calls of their operators fail, and the reason
   says so.
-- It *loads* if everything is there, and torch is of the series that the companion is made for, or later if all
+- It *loads* if everything is there, and torch is of the series that the companion is built for, or later if all
   that it uses of torch is torch's stable ABI.
 - It is *unknown* if only a library of CUDA is missing, which a CUDA toolkit on the machine may bring.
 - Else it is *unknown*: the libraries link, but C++ functions of another series may have another meaning, and such
@@ -69,7 +69,7 @@ _OF_OTHERS: Final = re.compile(
 _PARTS_OF_TORCH: Final = ("5torch", "3c10", "2at", "6caffe2", "@torch@@", "@c10@@", "@at@@", "@caffe2@@", "THP")
 
 
-_GOES_ON: Final = "its import goes on without its library, but its operators do not work"
+_GOES_ON: Final = "its import continues without its library, but its operators do not work"
 
 
 class Decision(NamedTuple):
@@ -106,7 +106,7 @@ def decide(companion: CompanionWheel, torch: TorchWheel, series: str, history: H
     opened = [each for each in companion.libraries if each.role != "optional"]
     more = "".join(_optional(companion, torch, history))
     mine, its = _numbers(series), _numbers(torch.wheel.version)[:2]
-    made = f"it is made for torch {series}" if series else "it is not known which torch it is made for"
+    made = f"it is built for torch {series}" if series else "it is not known which torch it is built for"
     if not opened:
         bare = "its import opens no compiled library"
         if mine == its:
@@ -202,7 +202,7 @@ def _libraries(library: Library, torch: TorchWheel) -> Iterator[_Lack]:
                 f"{name} needs {with_cuda(needed)}, which {this} does not bring; {where}", is_certain=False
             )
         else:
-            yield _Lack(f"{name} needs {needed}, which neither its wheel nor this torch brings")
+            yield _Lack(f"{name} needs {needed}, which neither its wheel nor this torch contains")
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,7 @@
 
 The libraries of torch take half a gigabyte, and the tables of their symbols are at the two ends. Deflate has no
 index, so the end is read so: find the beginning of a block of compressed data by trial, and inflate from there,
-twice, with other bytes in place of the 32 kB before it that are not known. A byte that is the same both times does
+twice, with other bytes instead of the 32 kB before it that are not known. A byte that is the same both times does
 not depend on them.
 """
 
@@ -157,7 +157,7 @@ def _inflated(packed: bytes, at: int, bit: int) -> bytearray:
     """The bytes from a place on that do not depend on what is before it.
 
     Raises:
-        zlib.error: this is no beginning of a block.
+        zlib.error: this is not the beginning of a block.
     """
     found = bytearray()
     for is_first, part in _parts(packed, at, bit):

@@ -47,7 +47,7 @@ class Library(NamedTuple):
     ``role`` is that of ``knowledge.stack.Opened``: ``import``, ``optional`` or ``choice``. ``needed`` are the
     names of libraries that the wheel does not have; ``symbols`` what it uses of libraries outside of the wheel, if
     it must be there: an ELF name without version (``at_tensor``), or on Windows and macOS a library and a name
-    (``torch_cpu.dll!name``; ``!name`` if any library may have it). ``group`` tells choices for different FFmpeg
+    (``torch_cpu.dll!name``; ``!name`` if any library may have it). ``group`` divides choices for different FFmpeg
     versions from each other.
     """
 

@@ -17,7 +17,7 @@ _PYTHON = re.compile(r"\.(?:abi3|cpython-[\w-]+|cp\d\w*-\w+)(?=\.\w+$)")
 
 
 def tags_in(file: str) -> str:
-    """What tells a wheel from others of its release and platform: ``cp311-cp311``, or ``1-cp36-cp36m``."""
+    """What distinguishes a wheel from others of its release and platform: ``cp311-cp311``, or ``1-cp36-cp36m``."""
     return "-".join(file.removesuffix(".whl").split("-")[2:-1])
 
 

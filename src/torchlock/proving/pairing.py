@@ -1,4 +1,4 @@
-"""Which releases are compared: those that one Python can install; and the torch that a companion is made for."""
+"""Which releases are compared: those that one Python can install; and the torch that a companion is built for."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def series_of(
     declared: Sequence[Dependency] | Unknown,
     matrix: Matrix | None = None,
 ) -> str:
-    """The series of torch (``2.8``) that a release is made for, the oldest if several; "" if nothing says it.
+    """The series of torch (``2.8``) that a release is built for, the oldest if several; "" if nothing says it.
 
     Its metadata pins that torch; where it does not, the rules have it from documents and measurements.
     """

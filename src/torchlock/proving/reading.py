@@ -57,7 +57,7 @@ def read_torch(content: IO[bytes], wheel: Wheel, used: Collection[str] | None = 
     Every symbol if ``used`` is None; that takes much memory.
 
     Raises:
-        UnreadableWheel: this is no wheel of torch, or a library of it cannot be read.
+        UnreadableWheel: this is not a wheel of torch, or a library of it cannot be read.
     """
     is_wanted = _wanted(used) if used is not None else bool
     try:
@@ -123,7 +123,7 @@ def read_companion(content: IO[bytes], wheel: Wheel) -> CompanionWheel:
     """What the import of a companion needs.
 
     Raises:
-        UnreadableWheel: this is no wheel of it, or a library of it cannot be read.
+        UnreadableWheel: this is not a wheel of it, or a library of it cannot be read.
     """
     try:
         with open_zip(content) as archive:

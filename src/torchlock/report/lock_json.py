@@ -76,7 +76,7 @@ def render_many(
     update: DataUpdate | None = None,
     changes: Sequence[dict[str, Any]] | None = None,
 ) -> str:
-    """As ``render``, with ``targets`` in place of target, packages and system: one object for each target."""
+    """As ``render``, with ``targets`` instead of target, packages and system: one object for each target."""
     table = {
         "torchlock": version,
         "data": data_date,

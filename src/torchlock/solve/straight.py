@@ -145,7 +145,7 @@ class _Run(Resolution[Need, Chosen, str]):
 
 
 class _Criteria:
-    """What resolvelib reads and writes in place of all criteria: those of the next package, and new needs."""
+    """What resolvelib reads and writes instead of all criteria: those of the next package, and new needs."""
 
     def __init__(self, picks: Picks) -> None:
         self._picks = picks
@@ -172,7 +172,7 @@ class _Criteria:
 
 
 class _Pins:
-    """What resolvelib reads and writes in place of all pins: the package that it is shown has none."""
+    """What resolvelib reads and writes instead of all pins: the package that it is shown has none."""
 
     def __init__(self, picks: Picks) -> None:
         self._picks = picks

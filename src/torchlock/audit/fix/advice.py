@@ -90,14 +90,14 @@ def _of_pairs(context: AuditContext, demands: list[Demand]) -> Remedy | None:
         fitting = companions_of(version)
         names = [demand.name for demand in demands if demand.name in fitting]
         pairs = [f"{name} {fitting[name]}" for name in dict.fromkeys(names)]
-        said += [f"{listed(pairs)} {'goes' if len(pairs) == 1 else 'go'} with torch {version}"] if pairs else []
+        said += [f"{listed(pairs)} {'works' if len(pairs) == 1 else 'work'} with torch {version}"] if pairs else []
     for name, demand in pins.items():
         if name == "torch":
             continue
         torches = stack.fits(name, demand.releases or 0) & stack.packages["torch"].everything
         found = [stack.packages["torch"].versions[index] for index in bits(torches)]
         if 0 < len(found) <= _SHOWN:
-            said.append(f"torch {listed(found, 'or')} goes with {name} {_version(context, demand)}")
+            said.append(f"torch {listed(found, 'or')} works with {name} {_version(context, demand)}")
     return Remedy(f"Write releases that work together: {'; '.join(said)}.") if said else None
 
 
@@ -115,7 +115,7 @@ def _of_codec(context: AuditContext, demands: list[Demand]) -> Remedy | None:
     final = list(bits(fitting & ~package.prereleases & ~package.yanked))[-_SHOWN:]
     if not final:
         return Remedy(
-            f"No release of {codec.name} works with torch {_version(context, torch)}: take another torch."
+            f"No release of {codec.name} works with torch {_version(context, torch)}: use another torch."
         )
     versions = listed([package.versions[index] for index in final], "or")
     return Remedy(

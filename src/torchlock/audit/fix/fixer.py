@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Of these rules only the package that uses torch changes, never torch.
 _ALONE = changed_by("dependent")
-_ENDED = "The search for a fix stopped after {} trials without one."
+_ENDED = "The search for a fix found none in {} trials."
 _FIRST = " Make the changes of the findings before this one, then audit again."
 
 

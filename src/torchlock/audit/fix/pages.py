@@ -57,7 +57,7 @@ class PageSearch:
             gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
             if gone and weighed(after) < weighed(findings):
                 edits = move_edits(document, old, new)
-                summary = f"Use the page of {new} builds, {page_of(new)}, in place of that of {old} builds."
+                summary = f"Use the page of {new} builds, {page_of(new)}, instead of the page of {old} builds."
                 return Remedy(summary, changes_of(document, edits), edits)
         return None
 

@@ -135,11 +135,11 @@ def rewritten(written: str, new: str, style: str) -> str:
 def _step(entry: Entry, new: str) -> str:
     """One change in words: what to write, and whether it goes back across a major version."""
     was = readable_specifier(entry.specifier) if entry.specifier else ""
-    text = f"{entry.name}{new} in place of {entry.name}{was}"
+    text = f"{entry.name}{new} instead of {entry.name}{was}"
     before, after = re.search(r"(?<!\d)(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
     if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):
         if int(after[1]) < int(before[1]):
-            text += " (a step back across a major version)"
+            text += " (an older major version)"
         elif after[1] == before[1] == "0" and int(after[2]) < int(before[2]) - 4:
-            text += " (a long step back)"
+            text += " (a much older release)"
     return text

@@ -191,9 +191,9 @@ def _naming(context: AuditContext, demand: Demand, label: str, version: str) -> 
         return f"Select the {label} build in conda (cpuonly, pytorch-cuda=VERSION, or a build string), or {how}."
     page, pin = naming_page(document, label, name), f"{name}=={version}+{label}"
     if demand.entry.url is not None:
-        return f"Write {pin} in place of the address. {page}"
+        return f"Write {pin} instead of the address. {page}"
     if BY_KIND[document.kind].role == "commands":
-        return f"Install torch and its companions in a command of their own, with --index-url {page_of(label)}"
+        return f"Install torch and its companions in a separate command, with --index-url {page_of(label)}"
     lock = f"torchlock lock -r {document.path} --accelerator {label}"
     free = document.kind == "requirements" and not document.locked and context.offer(demand.entry).only_public
     if not demand.exact:
@@ -211,7 +211,7 @@ def _coincidence(context: AuditContext, demand: Demand, taken: Mapping[str | Unk
     builds = [describe_build(build) for build in taken if isinstance(build, str)]
     message = (
         f"{asked(demand)} comes from the public index, where the newest of these releases is {_words_of(builds)} "
-        f"({as_of(max(context.known.date, context.known.builds.date))}); that of a later release may differ"
+        f"({as_of(max(context.known.date, context.known.builds.date))}); the build of a later release may differ"
     )
     return context.finding("TL217", "note", message, [demand])
 

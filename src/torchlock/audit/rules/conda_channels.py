@@ -56,7 +56,7 @@ def _too_new(context: AuditContext, demand: Demand, row: dict[str, Any], last: s
     if demand.releases and not demand.releases & package.mask(f"<={last}"):
         message = f"the channel {row['channel']} has no {asked(demand)}: its last release is {last}"
         finding = context.finding("TL240", "warning", message, [demand], sources=row["sources"])
-        finding.remedy = Remedy(f"Add the channel conda-forge, or take {demand.name} {last}.")
+        finding.remedy = Remedy(f"Add the channel conda-forge, or use {demand.name} {last}.")
         yield finding
 
 

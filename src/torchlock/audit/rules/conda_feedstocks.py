@@ -102,7 +102,7 @@ def _no_release(context: AuditContext, demand: Demand, row: Feedstock, *, strict
         "TL240", "warning", message, [demand], because=_STRICT if strict else _RECIPES, sources=sources
     )
     both = "torch and torchaudio from the channel pytorch" if _is_on_pytorch(context, demand) else "both with pip"
-    finding.remedy = Remedy(f"Take {both}, or a torchaudio of {row['channel']} with its torch.")
+    finding.remedy = Remedy(f"Use {both}, or a torchaudio of {row['channel']} with its torch.")
     return finding
 
 
@@ -134,7 +134,7 @@ def _no_build(context: AuditContext, install_set: InstallSet, demand: Demand, ro
             cuda = listed(list(dict.fromkeys(map(_cuda, filter(_cuda, labels)))), "and") or "the CPU"
             message = f"the channel {row['channel']} builds {asked(demand)} for {cuda}, not for {torch.entry.text}"
             finding = context.finding("TL204", "warning", message, [demand, torch], sources=row["sources"])
-            finding.remedy = Remedy("Take one of these CUDA versions for torch, too.")
+            finding.remedy = Remedy("Use one of these CUDA versions for torch, too.")
             yield finding
             return
 
@@ -171,7 +171,5 @@ def _mixture(context: AuditContext, torch: Demand, audio: Demand, channel: str, 
     )
     sources = [*sources, "torchaudio-feedstock"]
     finding = context.finding("TL203", "warning", message, [audio, torch], because=_PREFERS, sources=sources)
-    finding.remedy = Remedy(
-        f"List the channel pytorch in front of {channel}, or write pytorch:: in front of both."
-    )
+    finding.remedy = Remedy(f"List the channel pytorch before {channel}, or write pytorch:: before both names.")
     return finding

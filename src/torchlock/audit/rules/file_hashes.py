@@ -148,7 +148,7 @@ def _elsewhere(
     there = f"the folder {file.folder}" if file.folder else "the public index"
     which = f"the hash of {first.name}" if first.name else f"a hash of {asked(demand)}"
     count = f" ({len(wrong)} hashes like it)" if len(wrong) > 1 else ""
-    message = f"{which} is that of {file.name} in {there}, not of a file in {where}{count}"
+    message = f"{which} belongs to {file.name} in {there}, not of a file in {where}{count}"
     from torchlock.knowledge.build_hashes import is_second_class
 
     certain = whole and not any(is_second_class(file) for file in table.files(first.sha256))

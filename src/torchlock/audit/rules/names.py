@@ -87,10 +87,10 @@ def _found(context: AuditContext, statement: Statement, entry: Entry) -> Iterato
 
 
 def _remedy(document: Document, instead: str, entry: Entry) -> Remedy:
-    """The other name in place of this one, as an edit if the rest of the line stays right."""
+    """The other name instead of this one, as an edit if the rest of the line stays right."""
     if not instead:
         return Remedy(f"Remove {entry.name}.")
-    summary = f"Write {instead} in place of {entry.name}."
+    summary = f"Write {instead} instead of {entry.name}."
     keeps = not entry.specifier or instead == "torch"
     span = _name_of(document, entry)
     if span is None or not keeps or instead in {one.name for one in document.entries}:

@@ -145,9 +145,9 @@ def _apart(context: AuditContext, tool: str, names: str) -> str:
     if tool and line is not None:
         return limiting(line)
     if line is not None and context.document.kind in ("requirements", "environment"):
-        extra = f"Write --extra-index-url {line.address} in place of --index-url"
+        extra = f"Write --extra-index-url {line.address} instead of --index-url"
         return f"{extra}, and pin the builds of torch and its companions."
-    return f"Install {names} in a command of their own, without this index."
+    return f"Install {names} in a separate command, without this index."
 
 
 @rule("TL515")
@@ -174,13 +174,13 @@ def candidates(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
 
 
 def _of_releases(context: AuditContext, demand: Demand) -> Remedy | None:
-    """The page of the releases in place of the page of candidates."""
+    """The page of the releases instead of the page of candidates."""
     lines = context.document.indexes
     addresses = [demand.entry.index] if demand.entry.index else [line.address for line in lines]
     for address in addresses:
         label = _label_in(address or "")
         if label:
-            return Remedy(f"Use {page_of(label)} in place of {address}.")
+            return Remedy(f"Use {page_of(label)} instead of {address}.")
     return None
 
 

@@ -204,7 +204,7 @@ def refused(context: AuditContext) -> Iterator[Finding]:
                 message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
                 finding = context.statement(statement, "warning", message, [demand])
                 others = f"a release of {entry.name} that is not in {statement.when.specifier}"
-                finding.remedy = Remedy(f"Before this, run: pip install 'pip<24.1'. Or take {others}.")
+                finding.remedy = Remedy(f"Before this, run: pip install 'pip<24.1'. Or use {others}.")
                 yield finding
 
 

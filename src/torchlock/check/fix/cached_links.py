@@ -19,13 +19,13 @@ _PLACE = "REFER_TO"
 
 
 def without_cache(context: CheckContext, names: Iterable[str]) -> Remedy | None:
-    """Let PDM install without its cache; None if no link of another package hides one of the named packages."""
+    """Make PDM install without its cache; None if no link of another package hides one of the named packages."""
     for name in sorted(names):
         link = _hiding(context, name)
         if link:
             shown = os.path.basename(link)
             return Remedy(
-                f"Let PDM install again without its cache, in the folder of the project: {shown} is one link to "
+                f"Make PDM install again without its cache, in the folder of the project: {shown} is one link to "
                 f"the files of another package in this cache, so that those of {name} are not here.",
                 commands=(Command("shell", "pdm config --local install.cache false && pdm sync --reinstall"),),
             )

@@ -41,10 +41,10 @@ def of_codec(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def _with_npp(context: CheckContext, library: str) -> Remedy:
-    """Install NPP for the CUDA version that is asked for, and let the loader find it: no package leads there."""
+    """Install NPP for the CUDA version that is asked for, and make the loader find it: no package leads there."""
     there = [*copies_of(context, library), *copies_on_machine(context, library)]
     if there:
-        return put_first(context, os.path.dirname(there[0]), f"Let the loader find {library}")
+        return put_first(context, os.path.dirname(there[0]), f"Make the loader find {library}")
     match = NPP.match(library)
     major = int(match[1]) if match else 0
     name, specifier, inner = f"nvidia-npp-cu{major}", "", "npp"
@@ -61,7 +61,7 @@ def _with_npp(context: CheckContext, library: str) -> Remedy:
 
 
 def without_npp(context: CheckContext, plan: Plan) -> Plan:
-    """A plan with the public CPU build of torchcodec in place of a build for CUDA that links NPP.
+    """A plan with the public CPU build of torchcodec instead of a build for CUDA that links NPP.
 
     The builds for CUDA up to 0.12 link NPP, and no requirement installs it. A plan for other packages, too, stays
     as it is, and so it does if NPP is here.

@@ -98,7 +98,7 @@ def reinstall(context: CheckContext, name: str, specifier: str) -> tuple[Command
 
 
 def with_binary(context: CheckContext, name: str, specifier: str) -> tuple[Command, ...]:
-    """Install one package from a wheel in place of the copy that is there; its requirements stay as they are."""
+    """Install one package from a wheel instead of the copy that is there; its requirements stay as they are."""
     if is_managed(context):
         return ()
     options = ["--no-deps", f"--only-binary {name}", word(context, name + specifier)]

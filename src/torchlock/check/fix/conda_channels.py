@@ -30,12 +30,12 @@ def of_channel(context: CheckContext, name: str, version: str) -> Remedy:
         return Remedy(f"{words}.", commands=by_conda(context, [name], f"-c {_PYTORCH}", spec))
     there = _has(context, name, version)
     if there is True and not _is_of_pytorch(context):
-        words = f"Install the {name} of {_FORGE}, where this torch came from, in place of the installed one."
+        words = f"Install the {name} of {_FORGE}, where this torch came from, instead of the installed one."
         return Remedy(words, commands=by_conda(context, [name], f"-c {_FORGE}", f"{name}={version}"))
     if there is False:
         return _both(context, name, version)
     return Remedy(
-        f"Install {name} {version} from the channel of conda where this torch came from, in place of the "
+        f"Install {name} {version} from the channel of conda where this torch came from, instead of the "
         "installed one. There is no command, because it is not known whether that channel has this release."
     )
 

@@ -41,7 +41,7 @@ _FOR_CUDNN_8, _FOR_CUDNN_9, _WITHOUT_CUDNN = "==4.4.0", ">=4.5", ">=4.6.3"
 
 
 def found_library(context: CheckContext, finding: Finding) -> Remedy:
-    """Let the loader find the library; else a release for the libraries that are there, or the library itself."""
+    """Make the loader find the library; else a release for the libraries that are there, or the library itself."""
     user, library = finding.package, finding.lacks[0]
     there = places_of(context, library)
     if there:
@@ -81,7 +81,7 @@ def _searched(context: CheckContext, user: str, library: str, there: list[str]) 
     for each in ("libcublas.so.*", "libcudnn.so.*", f"libcudnn_ops.so.{major}"):
         folders += [os.path.dirname(path) for path in copies_of(context, each)]
     remedy = put_first(
-        context, folders, f"Let the loader find the CUDA libraries of these packages, as {user} needs"
+        context, folders, f"Make the loader find the CUDA libraries of these packages, as {user} needs"
     )
     record = context.installed.get(user)
     if record is not None and not any(each.name == "torch" for each in dependencies_of(record)):
@@ -149,7 +149,7 @@ def _followers(context: CheckContext) -> dict[str, str]:
 
 
 def _installed(context: CheckContext, user: str, libraries: Sequence[str]) -> Remedy:
-    """Install the packages that contain the libraries, and let the loader find them."""
+    """Install the packages that contain the libraries, and make the loader find them."""
     library = next((each for each in libraries if "cublas" in each), libraries[0])
     major = _cuda_of_torch(context)
     cuda, (family, number) = _cuda_of(library, major), _named(library)

@@ -43,7 +43,7 @@ def _one_cudnn(context: CheckContext, finding: Finding) -> Remedy:
             "Remove the cuDNN of the machine from the search path of the loader (its package, or its folder in "
             "ld.so.conf), or install the same release there."
         )
-    return put_first(context, own, "Let the loader find all parts of cuDNN in the package")
+    return put_first(context, own, "Make the loader find all parts of cuDNN in the package")
 
 
 def _with_library(context: CheckContext, finding: Finding) -> Remedy:
@@ -56,7 +56,7 @@ def _with_library(context: CheckContext, finding: Finding) -> Remedy:
     near = [each for each in libraries_of(context) if each[:-1] == wanted[:-1]]
     if near:
         words = (
-            f"Let bitsandbytes take its library for CUDA {near[-1][:-1]}.{near[-1][-1]}, which serves this torch."
+            f"Make bitsandbytes use its library for CUDA {near[-1][:-1]}.{near[-1][-1]}, which fits this torch."
         )
         return Remedy(words, commands=(Command("shell", f"export BNB_CUDA_VERSION={near[-1]}"),))
     return Remedy(

@@ -63,8 +63,8 @@ def _in_place(context: CheckContext, name: str, version: str) -> str:
     is_same = name in FAMILY and there.partition("+")[0] == version
     build = public_build(name, version, context.target) if is_same and context.target is not None else ""
     if isinstance(build, str) and build and context.label(name) not in (None, build):
-        return f" ({describe_build(build)}) in place of {there}"
-    return " once more" if there == version or build == context.label(name) else f" in place of {there}"
+        return f" ({describe_build(build)}) instead of {there}"
+    return " again" if there == version or build == context.label(name) else f" instead of {there}"
 
 
 def _doubt(plan: Plan) -> str:

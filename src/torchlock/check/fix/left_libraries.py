@@ -56,6 +56,6 @@ def without_left(context: CheckContext, finding: Finding) -> Remedy | None:
     if not is_left(context, name, finding.path):
         return None
     left = os.path.basename(finding.path)
-    words = f"Delete {left}: the installed {name} did not bring it, and no library beside it needs it by its name."
+    words = f"Delete {left}: the installed {name} did not install it, and no library beside it needs it."
     commands = file_deletion(context, finding.path)
     return Remedy(f"{words} An installation of {name} does not remove it.", commands=commands)

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 def linked_again(context: CheckContext, name: str, look: str = "", why: str = "") -> Remedy:
-    """A wheel of the package in place of the one that was compiled here.
+    """A wheel of the package instead of the one that was compiled here.
 
-    ``look`` says what to do in its place, ``why`` why the compiled one does not load any more.
+    ``look`` says what to do instead, ``why`` why the compiled one does not load any more.
     """
     if look:
         return Remedy(look)
     options = ("--force-reinstall", "--no-deps", "--no-cache-dir", f"--only-binary {name}")
     reason = f": {why}" if why else ""
     summary = (
-        f"Install {name} from a wheel of the index, in place of the one that was compiled on this machine, "
+        f"Install {name} from a wheel of the index, instead of the one that was compiled on this machine, "
         f"without the cache of pip{reason}. If no release has one, install the library that it uses, and compile "
         "it again."
     )

@@ -56,7 +56,7 @@ def _of_formula(context: CheckContext, package: str, found: re.Match[str]) -> Re
     formula, search = found["formula"], context.search_path
     if search is not None and files.is_folder(Root(search.root).real(found["folder"])):
         return linked_again(context, package, why=f"the {formula} that Homebrew has now is another release")
-    summary = f"Install {formula} of Homebrew, to whose folder it leads; or a later release of {package}."
+    summary = f"Install {formula} with Homebrew: the path is in its folder. Or use a later release of {package}."
     return Remedy(summary, commands=(Command("system", f"brew install {formula}"),))
 
 
@@ -68,13 +68,14 @@ def _of_package(context: CheckContext, package: str, library: str, look: str) ->
             for each in conda_install(context, "--all")
         )
         return Remedy(
-            f"Let conda install what {package} needs: update all packages of this environment, or make it anew.",
+            f"Update all packages of this environment with conda, for what {package} needs; or create the "
+            "environment again.",
             commands=commands,
         )
     _, own = recorded(context, library)
     if own and not os.path.exists(own) and record is not None:
         commands = install(context, Plan({package: record.version}, alone=True), again=True, fresh=True)
-        return Remedy(f"Install {package} once more, without the installer's cache.", commands=commands)
+        return Remedy(f"Install {package} again, without the installer's cache.", commands=commands)
     if look:
         return Remedy(f"{look} Or install another release of {package}, whose wheel contains it.")
     return Remedy(

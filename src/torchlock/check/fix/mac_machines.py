@@ -28,7 +28,7 @@ def is_tagged_for(context: CheckContext, name: str, machine: str) -> bool:
 
 
 def for_machine(context: CheckContext, name: str, need: str, theirs: str) -> Remedy:
-    """The package for the architecture ``need`` in place of the one for ``theirs``, or a Python for the latter."""
+    """The package for the architecture ``need`` instead of the one for ``theirs``, or a Python for the latter."""
     record = context.installed.get(name)
     version = record.version if record is not None else context.version(name)
     if is_tagged_for(context, name, need):
@@ -40,7 +40,7 @@ def for_machine(context: CheckContext, name: str, need: str, theirs: str) -> Rem
     if has_wheel is False:
         return Remedy(f"Use a Python for {theirs}: no wheel of {name} {version} is for {need}.")
     taken = f"whose installer takes wheels for {need}{'' if has_wheel else ', if the release has them'}"
-    summary = f"Install {name} once more with the Python that imports it, {taken}; or use a Python for {theirs}."
+    summary = f"Install {name} again with the Python that imports it, {taken}; or use a Python for {theirs}."
     return Remedy(summary, commands=_again(context, name, version))
 
 
@@ -50,7 +50,7 @@ def _without_rosetta(context: CheckContext, name: str, version: str, has_wheel: 
     if has_wheel is False:
         return Remedy(f"{native}: no wheel of {name} {version} is for {_TRANSLATED}.")
     other = "" if has_wheel else ", if the release has a wheel for it"
-    return Remedy(f"{native}; or install {name} once more with the Python for {_TRANSLATED}{other}.")
+    return Remedy(f"{native}; or install {name} again with the Python for {_TRANSLATED}{other}.")
 
 
 def _again(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:

@@ -41,7 +41,7 @@ def release_with(context: CheckContext, finding: Finding) -> Remedy:
 
 
 def _instead(context: CheckContext, name: str) -> str:
-    """What to write in place of a name: what documents say, or the name that it is a slip for."""
+    """What to write instead of a name: what documents say, or the name that it is a slip for."""
     pin, known = context.pins.get(name.partition(".")[0]), history(name)
     if (instead := instead_of(name)) or pin is None or pin.unversioned or known is None or known.having:
         return instead

@@ -51,7 +51,7 @@ def of_library(context: CheckContext, finding: Finding) -> Remedy | None:
         return found
     if name := next((each for each in names if each in required(context)), ""):
         again = reinstall(context, name, required(context)[name])
-        return Remedy(f"Install {name} once more: its record is there, and the library is not.", commands=again)
+        return Remedy(f"Install {name} again: its record exists, but the library is missing.", commands=again)
     return None
 
 
@@ -92,4 +92,4 @@ def _apart(context: CheckContext, mine: str, other: str) -> Remedy:
     commands = tuple(
         each._replace(line=f"{each.line} && {lines[each.tool]}") for each in first if each.tool in lines
     )
-    return Remedy(f"Remove {other}, and install {mine} once more.", commands=commands)
+    return Remedy(f"Remove {other}, and install {mine} again.", commands=commands)

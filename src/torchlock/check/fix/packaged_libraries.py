@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def of_other_folder(context: CheckContext, finding: Finding) -> Remedy | None:
-    """Let the loader search the folders of the packages that have all that torch lacks; None if they do not."""
+    """Make the loader search the folders of the packages that have all that torch lacks; None if they do not."""
     if finding.package != "torch" or context.operating_system != "linux":
         return None
     there = places(context, finding.lacks)
@@ -26,4 +26,4 @@ def of_other_folder(context: CheckContext, finding: Finding) -> Remedy | None:
     if rest:
         known = ", ".join(f"{name} is in {os.path.dirname(path)}" for name, path in list(there.items())[:3])
         return Remedy(f"Add these folders to LD_LIBRARY_PATH, and install what contains {rest[0]}: {known}.")
-    return put_first(context, folders, "Let the loader find what these packages contain")
+    return put_first(context, folders, "Make the loader find what these packages contain")

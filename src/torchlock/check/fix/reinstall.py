@@ -1,4 +1,4 @@
-"""Remedies that install packages once more: damaged ones, and extensions that were built for another torch."""
+"""Remedies that install packages again: damaged ones, and extensions that were built for another torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def again(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
-    """The packages of a finding once more, or the releases of the plan; without the installer's cache."""
+    """The packages of a finding again, or the releases of the plan; without the installer's cache."""
     name, version = finding.packages[0]
     if name not in STACK:
         return _other_again(context, name, version)
@@ -44,20 +44,20 @@ def _allowed(context: CheckContext, finding: Finding) -> str:
 
 
 def of_conda(context: CheckContext, name: str) -> Remedy | None:
-    """A package of conda once more; None if another installer installed it."""
+    """A package of conda again; None if another installer installed it."""
     record = context.record(name)
     theirs = next(
         (each for each in context.environment.conda if CONDA_NAMES.get(each.name, each.name) == name), None
     )
     if theirs is None or (record is not None and record.installer not in ("", "conda")):
         return None
-    words = f"Install {theirs.name} {theirs.version} once more with conda, which installed it."
+    words = f"Install {theirs.name} {theirs.version} again with conda, which installed it."
     commands = conda_install(context, "--force-reinstall", f"{theirs.name}={theirs.version}={theirs.build}")
     return Remedy(words, commands=commands)
 
 
 def what_conda_lost(context: CheckContext, finding: Finding) -> Remedy | None:
-    """A package of conda whose library lacks another one: conda installs both once more; None for all others."""
+    """A package of conda whose library lacks another one: conda installs both again; None for all others."""
     name = finding.package
     remedy = of_conda(context, name)
     if remedy is None or not finding.lacks or name in FAMILY:
@@ -67,14 +67,14 @@ def what_conda_lost(context: CheckContext, finding: Finding) -> Remedy | None:
     commands = conda_install(context, "--force-reinstall", name, *others)
     needed = f", which has {finding.lacks[0]}," if others else ""
     more = f" and the BLAS of conda{needed}" if others else " with what it needs"
-    return Remedy(f"Install {name}{more} once more with conda, which installed it.", commands=commands)
+    return Remedy(f"Install {name}{more} again with conda, which installed it.", commands=commands)
 
 
 def _from_its_source(context: CheckContext, name: str) -> Remedy:
     """Words for a build that no index has."""
     version = context.version(name) or recorded(context, name)
     return Remedy(
-        f"Install {name} {version} once more from where it came: the vendor's wheel or image, or its source. "
+        f"Install {name} {version} again from where it came: the vendor's wheel or image, or its source. "
         "There is no command, because no index that torchlock knows has this build."
     )
 
@@ -83,12 +83,10 @@ def _other_again(context: CheckContext, name: str, version: str) -> Remedy:
     """A package outside of the stack, which the stack needs."""
     version = recorded(context, name) or version
     if "+" in version or ".dev" in version:  # no index for all has these builds of its authors
-        return Remedy(
-            f"Install {name} {version} once more, from where it came, with the Python of this environment."
-        )
+        return Remedy(f"Install {name} {version} again, from where it came, with the Python of this environment.")
     plan = Plan({name: version})
     commands = install(context, plan, again=True, fresh=True) if plan.versions[name] else add(context, name)
-    return Remedy(f"Install {name} once more, without the installer's cache.", commands=commands)
+    return Remedy(f"Install {name} again, without the installer's cache.", commands=commands)
 
 
 def rebuilt(context: CheckContext, finding: Finding) -> Remedy | None:
@@ -96,7 +94,7 @@ def rebuilt(context: CheckContext, finding: Finding) -> Remedy | None:
     name, version = finding.packages[0]
     if name in STACK:
         return None
-    words = f"Install the build of {name} that was made for {context.named('torch')}"
+    words = f"Install the build of {name} for {context.named('torch')}"
     if "+" in recorded(context, name):  # no index for all has a build with a label of its authors
         return Remedy(f"{words}, from where {version} came; or compile it here.")
     if name not in projects() or not projects()[name].source:

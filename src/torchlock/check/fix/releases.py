@@ -51,7 +51,7 @@ def shared_plan(context: CheckContext, bad: Sequence[Finding]) -> Plan | None:
 
 
 def _of_public_index(context: CheckContext, broken: Collection[str], wanted: Collection[str]) -> Plan | None:
-    """In place of a CPU build for which no releases are known: those of the public index, for any device."""
+    """Instead of a CPU build for which no releases are known: those of the public index, for any device."""
     if context.accelerator is not None or context.label("torch") != "cpu" or is_of_conda(context):
         return None
     return planned(replace(context, accelerator="pypi"), broken, wanted)

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def search_path(context: CheckContext, finding: Finding) -> Remedy:
-    """The remedy for a library that the loader takes in place of the right one (TL613)."""
+    """The remedy for a library that the loader takes instead of the right one (TL613)."""
     name = os.path.basename(finding.path)
     copies = [path for path in copies_of(context, name) if all(has_symbol(path, each) for each in finding.lacks)]
     if finding.lacks and copies:
         return put_first(
-            context, os.path.dirname(copies[0]), f"Let the loader find the {name} of the package first"
+            context, os.path.dirname(copies[0]), f"Make the loader find the {name} of the package first"
         )
     return taken_out(context, finding.path)
 
 
 def put_first(context: CheckContext, folder: str | Sequence[str], words: str) -> Remedy:
-    """Let the loader search these folders before all others; ``words`` say what for, without a full stop."""
+    """Make the loader search these folders before all others; ``words`` say what for, without a full stop."""
     folders = [folder] if isinstance(folder, str) else list(dict.fromkeys(folder))
     return Remedy(f"{words}: set LD_LIBRARY_PATH before Python starts.", commands=exported(context, folders))
 

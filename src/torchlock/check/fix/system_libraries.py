@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def later_soundfile(context: CheckContext, finding: Finding) -> Remedy | None:
-    """A soundfile with its own library, in place of a libsndfile of the machine that does not load (TL608)."""
+    """A soundfile with its own library, instead of a libsndfile of the machine that does not load (TL608)."""
     if not is_library_of_the_machine(context, finding):
         return None
     later = "Install a later soundfile, whose wheel contains libsndfile."
@@ -99,7 +99,7 @@ def later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> 
 
 
 def _conda_libstdcxx(context: CheckContext, provider: str) -> Remedy:
-    """The libstdc++ of this conda environment: lead the loader to it, link it, or install a later release."""
+    """The libstdc++ of this conda environment: make the loader find it, link it, or install a later release."""
     sites = context.environment.sites if context.environment.conda else ()
     library = os.path.dirname(os.path.dirname(sites[0].path)) if sites else ""
     names = sorted(context.environment.tree.names(library)) if library else []
@@ -110,7 +110,7 @@ def _conda_libstdcxx(context: CheckContext, provider: str) -> Remedy:
             commands=shell(context, "ln -s", there[-1], os.path.join(library, "libstdc++.so.6")),
         )
     if "libstdc++.so.6" in names and re.match(r"/(usr/)?lib(64)?/", provider):
-        return put_first(context, library, "Let the loader find the libstdc++ of this environment")
+        return put_first(context, library, "Make the loader find the libstdc++ of this environment")
     folder = posixpath.normpath(posixpath.dirname(provider))
     prefix = posixpath.dirname(folder) if posixpath.basename(folder) == "lib" else ""
     other = "" if context.environment.conda else prefix

@@ -20,7 +20,7 @@ def of_backend(context: CheckContext, finding: Finding) -> Remedy | None:
     if not name or not ends_import(context, name, finding.path):
         return None
     words = (
-        f"Uninstall {name}; or install its release that was made for {context.named('torch')}, if there is one; "
+        f"Uninstall {name}; or install its release that was built for {context.named('torch')}, if there is one; "
         f"or set {VARIABLE}=0, with which torch does not import it."
     )
     by_conda = is_recorded(context, name)

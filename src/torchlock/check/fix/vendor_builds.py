@@ -62,7 +62,7 @@ def of_machines_rocm(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def of_source(context: CheckContext, finding: Finding) -> Remedy | None:
-    """Compile once more what was compiled from a folder for another torch; None for what is not editable."""
+    """Compile again what was compiled from a folder for another torch; None for what is not editable."""
     record = context.installed.get(finding.package)
     source = record.source if record is not None else None
     if source is None or not source.editable or not source.url.startswith("file:///"):
@@ -70,7 +70,7 @@ def of_source(context: CheckContext, finding: Finding) -> Remedy | None:
     folder = unquote(source.url.removeprefix("file://")).lstrip("/" if is_windows(context) else "")
     torch = context.named("torch")
     return Remedy(
-        f"Compile {record.name if record else ''} once more against {torch}, from {folder}, in the state of its "
+        f"Compile {record.name if record else ''} again against {torch}, from {folder}, in the state of its "
         "sources that belongs to this torch; without what the last build left in its folder build.",
         commands=compiled_from(context, folder),
     )

@@ -141,7 +141,7 @@ def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     yield context.finding(
         "TL208",
         "warning",
-        f"the torch of the log has no code for {gpu}{only}",
+        f"the torch in the log has no code for {gpu}{only}",
         "torch",
         because=_NOT_HERE,
         expected_error=told[0].strip(),
@@ -203,7 +203,7 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield context.finding(
         "TL202",
         "warning",
-        f"the NVIDIA driver of the log supports CUDA {major}.{minor}, and its torch was built for a later CUDA",
+        f"the NVIDIA driver in the log supports CUDA {major}.{minor}, and its torch was built for a later CUDA",
         "torch",
         because=_NOT_HERE,
         expected_error=first.text,
@@ -217,7 +217,7 @@ def _driver_of_program(context: CheckContext, line: str) -> Finding:
     return context.finding(
         "TL202",
         "warning",
-        "the process of the log has no NVIDIA driver, or one that is older than the CUDA version of its program",
+        "the process in the log has no NVIDIA driver, or one that is older than the CUDA version of its program",
         because="the CUDA runtime compares its own version with that of the driver",
         expected_error=line,
         remedy=Remedy(

@@ -26,7 +26,7 @@ _ASKED = re.compile(
     rf"|requires the (?P<library>{_NAMES}) library but it was not found",
     re.IGNORECASE,
 )
-# torchvision keeps the error of the import of PyAV in place of the module.
+# torchvision keeps the error of the import of PyAV instead of the module.
 _KEPT = re.compile(r"'ImportError' object has no attribute 'open'")
 _PROJECTS = {"pyav": "av"}
 

@@ -35,7 +35,7 @@ _STREAMS = 4
 # What torchaudio 2.1 to 2.8 opens, and the name of libsox in its wheels for macOS on arm64.
 _FFMPEG, _SOX = ">=4.1,<7", ">=14.4.2"
 _SOX_OF_MACOS = "libsox.dylib"
-_SHARED = "Install FFmpeg {major} as a shared build, and lead Python to its DLLs"
+_SHARED = "Install FFmpeg {major} as a shared build, and make Python find its DLLs"
 
 
 @rule("TL306", "TL305", "TL303", "TL302")
@@ -307,7 +307,7 @@ def _has_sox_on_mac(context: CheckContext) -> bool | Unknown:
         if _SOX_OF_MACOS in context.environment.tree.names(folder):
             return mac_libraries.fits(context, os.path.join(folder, _SOX_OF_MACOS))
     if mac_libraries.is_uncertain(context, mac_libraries.library_off_path(context, _SOX_OF_MACOS)):
-        return Unknown("it is not known which folders this Python leads dyld to")
+        return Unknown("it is not known which folders this Python makes dyld search")
     return False
 
 

@@ -45,9 +45,7 @@ def cffi_parts(context: CheckContext) -> Iterator[Finding]:
     package, record = _package(context), context.installed.get("cffi")
     if package is None:
         if record is not None and _is_gone(context, record):
-            message = (
-                f"cffi {record.version}, with which soundfile opens libsndfile, is recorded, and is not there"
-            )
+            message = f"cffi {record.version}, with which soundfile opens libsndfile, has a record but no files"
             severity, expected_error = severity_of(fails=False), "ModuleNotFoundError: No module named 'cffi'"
             yield context.finding(
                 "TL601", severity, message, "cffi", path=record.path, expected_error=expected_error

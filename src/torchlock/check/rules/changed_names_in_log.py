@@ -200,7 +200,7 @@ def _other_module(context: CheckContext, missing: MissingName, lack: Lack) -> Fi
 
 @rule("TL606", on="unexplained")
 def hidden(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A known module in place of which Python imported a folder without code, or a file of the user."""
+    """A known module instead of which Python imported a folder without code, or a file of the user."""
     first = log.first
     missing = first_missing(log, first) if first is not None else None
     if first is None or missing is None or has_stack(context):
@@ -211,15 +211,13 @@ def hidden(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     if not project or is_own or (missing.file and "-packages" in missing.file):
         return
     if missing.file == _NO_CODE:
-        said = f"Python found a folder {module} without code, in place of the package {module}"
+        said = f"Python found a folder {module} without code, instead of the package {module}"
         look = (
             f"Start Python in another folder, or remove the folder {module} that is empty or is another checkout."
             f" If it is in site-packages, install {project} again with --force-reinstall."
         )
     elif missing.partly:
-        said = (
-            f"a file of the user, {missing.file or f'{module}.py'}, is imported in place of the package {module}"
-        )
+        said = f"a file of the user, {missing.file or f'{module}.py'}, is imported instead of the package {module}"
         look = f"Rename the file {module}.py beside the program, and delete __pycache__ there."
     else:
         return

@@ -122,9 +122,7 @@ def _of_tts(context: CheckContext, line: str, message: str) -> Finding:
     gone = {each.tool: each.line for each in uninstall(context, ["TTS"])}
     fork = add(context, "coqui-tts")
     commands = tuple(each._replace(line=f"{gone[each.tool]} && {each.line}") for each in fork if each.tool in gone)
-    summary = (
-        f"Use coqui-tts, the maintained fork of TTS, in its place; or, if you trust the file, set {_VARIABLE}=1."
-    )
+    summary = f"Use coqui-tts, the maintained fork of TTS, instead; or, if you trust the file, set {_VARIABLE}=1."
     because = "TTS passes no weights_only, and gets no new releases"
     return _finding(
         context, line, message, Remedy(summary, commands=commands), ("tts", "torch"), because, ("coqui-4175",)

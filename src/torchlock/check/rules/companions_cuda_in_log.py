@@ -47,7 +47,7 @@ def other_cuda(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield context.finding(
         "TL201",
         "warning",
-        f"the {name} {context.version(name)} of the log was built for CUDA {lacks['cuda']}, and "
+        f"the {name} {context.version(name)} in the log was built for CUDA {lacks['cuda']}, and "
         f"{context.named('torch')} {f'is for CUDA {cuda}' if cuda else 'is a CPU build'}",
         name,
         "torch",
@@ -71,5 +71,5 @@ def _of_same_build(context: CheckContext, name: str) -> Remedy | None:
     words += f"--force-reinstall --no-deps --index-url {page_of(label.text)} {name}=={version}"
     other = "" if label.text == "cpu" else f"; or its CPU build, from {page_of('cpu')}"
     return Remedy(
-        f"{words}{other}. If a page does not have it, take the {name} that torch's page has for this torch."
+        f"{words}{other}. If a page does not have it, use the {name} that torch's page has for this torch."
     )

@@ -54,7 +54,7 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     if sum(len(each) == _WITH_BUILD for each in missing) > 1:
         because = "a version with a build string exists for one platform only: that of the exported environment"
         remedy = Remedy(
-            "Take the build strings out of the file, and the packages that only the other platform has; or export "
+            "Remove the build strings from the file, and the packages that only the other platform has; or export "
             "it there again with conda env export --from-history."
         )
     told = Told("TL528", message, remedy, because, sources=("conda-export",))

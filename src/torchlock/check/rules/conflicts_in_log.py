@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _PIN = re.compile(
     r"\b(torch|torchaudio|torchvision|torchcodec|torchtext)(?:==| \(=?=?|=)(\d[\w.]{0,30})(?:\+(\w{1,20}))?"
 )
+# A release in a command of conda, which calls torch pytorch.
+_CONDA_PIN = re.compile(
+    r"['\"]?(?:py(torch)|(torchaudio|torchvision|torchtext))={1,2}(\d{1,2}\.\d{1,3}\.\d{1,3})['\"]?"
+)
 _OWN = re.compile(
     r"Cannot install ([^\n]{1,300}?) because|[Tt]he user requested ([^ ,]{1,80})|you require ([^ ,]{1,80})"
     r"|Because ([^ ,]{1,80}) depends on|your project depends on ([^ ,]{1,80})"
@@ -72,6 +76,16 @@ _UNMET = re.compile(
     r"package (?P<who>[\w.+-]{1,100}) requires (?P<what>[a-z][\w.-]{0,60}(?: [\w.*,<>=|!+]{1,60})?),? "
     r"but none of the providers can be installed"
 )
+# What a build of a package needs in its tree, and what is asked for there.
+_WOULD = re.compile(
+    r"[├└]─ (?P<who>[a-z][\w.-]{0,60}) [\w.+]{1,40} would require\s[│├└─ ]{1,40}"
+    r"(?P<what>[a-z][\w.-]{0,60}) (?P<spec>[^,;\n]{1,60}?),? which conflicts"
+)
+_REQUESTED = re.compile(
+    r"[├└]─ (?P<what>[a-z][\w.-]{0,60}) (?:={1,2})(?P<spec>[\w.*]{1,40}(?: [\w.*]{1,40})?) is requested"
+)
+# They choose between the builds.
+_CHOICES = frozenset({"pytorch-mutex", "pytorch-cuda", "cpuonly", "cudatoolkit", "python"})
 
 
 @rule("TL205", "TL511", "TL527", on="log")
@@ -86,6 +100,7 @@ def excluded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     pins = _pins(asked.near)
     told = (
         _of_family(context, pins)
+        or _without_command(_of_family(context, _conda_pins(asked)))
         or of_another_python(context, asked, _wanted(asked.near), _tried(asked.near))
         or _of_page(asked)
         or of_refused(context, asked, *_only_want(" ".join(asked.near.split())))
@@ -104,6 +119,13 @@ def _pins(near: str) -> dict[str, tuple[str, str]]:
     for match in _DEPENDS.finditer(near):
         listed.setdefault(match[1], set()).add((match[2], match[3] or ""))
     return {**{name: min(found) for name, found in listed.items() if len(found) == 1}, **pins}
+
+
+def _conda_pins(asked: Installation) -> dict[str, tuple[str, str]]:
+    """The releases in a command of conda, without labels: name → version, label."""
+    words = asked.command.split() if asked.tool == "conda" else []
+    found = (_CONDA_PIN.fullmatch(word) for word in words)
+    return {match[1] or match[2]: (match[3], "") for match in found if match is not None}
 
 
 def _requested(near: str) -> str:
@@ -149,7 +171,8 @@ def _of_family(context: CheckContext, pins: dict[str, tuple[str, str]]) -> Told 
         if not fitting:
             return None
         wrong.append(f"{name} {pins[name][0]}")
-        wanted.append(f"{name}=={fitting[-1]}" + (f"+{label}" if label else ""))
+        same = [each for each in fitting if each.rpartition(".")[2] == torch.rpartition(".")[2]]
+        wanted.append(f"{name}=={(same or fitting)[-1]}" + (f"+{label}" if label else ""))
     if not wrong:
         return None
     message = f"{' and '.join(wrong)} and torch {torch} exclude each other: each companion is made for one torch"
@@ -158,10 +181,17 @@ def _of_family(context: CheckContext, pins: dict[str, tuple[str, str]]) -> Told 
     return Told("TL527", message, remedy)
 
 
+def _without_command(told: Told | None) -> Told | None:
+    """The same for conda: the command is one of pip."""
+    if told is None or told.remedy is None:
+        return told
+    return told._replace(remedy=Remedy(told.remedy.summary.replace("torch==", "pytorch==", 1)))
+
+
 def _in_words(near: str) -> Told:
     """Who asks for what, as the installer says; else what it could not install together."""
     if asks := _asks(" ".join(near.split())):
-        summary = "Loosen one of these requirements, or take another release of a package that has one of them."
+        summary = "Loosen one of these requirements, or use another release of a package that has one of them."
         return Told("TL527", asks, Remedy(summary))
     if told := _of_conda(near) or _of_poetry(" ".join(near.split())):
         return told
@@ -178,19 +208,38 @@ def _in_words(near: str) -> Told:
 
 
 def _of_conda(near: str) -> Told | None:
-    """The package whose requirement conda could not meet, and what was asked for in its place."""
+    """The package whose requirement conda could not meet, and what was asked for instead."""
     found = _UNMET.search(near)
     if found is None:
         return None
     what = found["what"].rstrip(",")
     name = what.split(" ")[0]
+    if (told := _of_variants(near, found["who"], name)) is not None:
+        return told
     asked = re.search(
         rf"[├└]─ {re.escape(name)} (?:={{1,2}}|>=)? ?([\w.*]{{1,40}})[^\n]{{0,60}} is requested", near
     )
     other = f", and {name} {asked[1]} is asked for" if asked else ", and what else is asked for excludes it"
     message = f"{found['who']} requires {what}{other}"
     package = re.split(r"-\d", found["who"])[0]
-    summary = f"Ask for {what.removesuffix('.*')} in its place, or for another release of {package}."
+    summary = f"Ask for {what.removesuffix('.*')} instead, or for another release of {package}."
+    return Told("TL527", message, Remedy(summary))
+
+
+def _of_variants(near: str, who: str, name: str) -> Told | None:
+    """The package of which each build of a release needs something else than what is asked for, if it is one."""
+    wants: dict[str, list[str]] = {}
+    for match in _WOULD.finditer(near):
+        if match["who"] == name:
+            wants.setdefault(match["what"], []).append(match["spec"].strip(" *"))
+    asked = {match["what"]: match["spec"].strip() for match in _REQUESTED.finditer(near)}
+    # What only one of the builds needs is a choice; what is asked for in another form excludes them.
+    found = [(each, specs) for each, specs in wants.items() if each in asked and each not in _CHOICES]
+    if len(found) != 1:
+        return None
+    what, specs = found[0]
+    message = f"{who} requires a {name} that needs {what} {specs[0]}, and {what} {asked[what]} is asked for"
+    summary = f"Ask for {what} without the build {asked[what].split()[-1]}, or take {name} from conda-forge."
     return Told("TL527", message, Remedy(summary))
 
 
@@ -207,7 +256,7 @@ def _of_poetry(text: str) -> Told | None:
             "with the page of that build for these packages: a companion declares its torch without the label."
         )
         return Told("TL527", message, Remedy(summary))
-    return Told("TL527", message, Remedy("Loosen one of these two requirements, or take another release of one."))
+    return Told("TL527", message, Remedy("Loosen one of these two requirements, or use another release of one."))
 
 
 def _of_page(asked: Installation) -> Told | None:
@@ -220,7 +269,7 @@ def _of_page(asked: Installation) -> Told | None:
 
 
 def _only_want(text: str) -> tuple[str, str]:
-    """The one requirement, name and specifier, of all that the installer tried: it excludes nothing. Else "".
+    """The one requirement, name and specifier, of all that were tried: it excludes nothing; else "".
 
     It is one also beside a user who asks for any release of it.
     """

@@ -82,7 +82,7 @@ def locked(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     yield context.finding(
         "TL613",
         severity_of(fails=False),
-        f"the process of the log ended in a lock of a library, and {context.named(name)} is beside torch",
+        f"the process in the log ended in a lock of a library, and {context.named(name)} is beside torch",
         name,
         because="transformers imports TensorFlow where it is installed, and its libraries and those of tokenizers "
         "have the same C++ code in two versions",

@@ -173,7 +173,7 @@ def in_log(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     yield context.finding(
         "TL231",
         "warning",
-        f"the process of the log took a part of another cuDNN than {owner} {context.version(owner)}".rstrip(),
+        f"the process in the log took a part of another cuDNN than {owner} {context.version(owner)}".rstrip(),
         "torch",
         *filter(None, [owner]),
         path=copies[0],

@@ -25,7 +25,7 @@ _VIDEO = Remedy(
 
 @rule("TL230")
 def opened_later(context: CheckContext) -> Iterator[Finding]:
-    """A warning if a GPU is known to be there. Else a note: on a CPU the package works without them."""
+    """A warning if a GPU is known to be there. Otherwise a note: on a CPU the package works without them."""
     for each in lacking(context):
         opens = f"{context.named(each.user)} opens {listed(_first(each.names))}"
         use = "decodes" if each.of_driver else "computes"

@@ -70,9 +70,9 @@ def unfound(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         because = f"the parts of cuDNN 8 for Windows need {ZLIB}, which neither cuDNN nor Windows contains"
         sources = ("builder-955", "onnxruntime-17510")
     elif not because and not context.build("torch"):
-        because = "no torch is installed here, whose CUDA build would bring it"
+        because = "no torch is installed here, whose CUDA build would contain it"
     elif not because and context.label("torch") == "cpu":
-        because = f"{context.named('torch')} brings no library of CUDA"
+        because = f"{context.named('torch')} contains no library of CUDA"
     if there:
         message = f"{opens}; it is in {os.path.dirname(there[0])}, where the loader does not search"
         because = "torch opens the libraries of these packages by their paths, and other packages do not"
@@ -143,7 +143,7 @@ def also_there(context: CheckContext, library: str) -> str:
     others = {os.path.basename(path) for path in others_of(context, library)}
     if not others:
         return ""
-    return f"{', '.join(sorted(others)[:2])} is there, for another version, and does not serve in its place"
+    return f"{', '.join(sorted(others)[:2])} is there, for another version, and cannot replace it"
 
 
 def others_of(context: CheckContext, library: str) -> list[str]:

@@ -38,7 +38,7 @@ def other_architecture(context: CheckContext, log: Log, found: Sequence[Finding]
     if any(each.rule == "TL608" and each.severity != "note" for each in found):
         return
     named, package = refused.file, context.named(refused.file.package)
-    message = f"{named.name} of {package} is for {refused.theirs}, and the Python of the log is for {refused.need}"
+    message = f"{named.name} of {package} is for {refused.theirs}, and the Python in the log is for {refused.need}"
     if is_tagged_for(context, named.package, refused.need):
         message = f"the wheel of {package} is tagged for {refused.need}, "
         message += f"and its {named.name} is for {refused.theirs} only"
@@ -92,8 +92,8 @@ def _parts(finding: Finding) -> tuple[Finding, ...]:
 def _why(user: str, name: str) -> str:
     """The reason: ``@rpath`` stands for the folders of LC_RPATH, any other name for one place."""
     if name.startswith("@rpath/"):
-        return f"no LC_RPATH of {user} leads to a folder with {os.path.basename(name)}"
-    return f"{user} names one place for it, and the process of the log had no such library there"
+        return f"no LC_RPATH of {user} names a folder with {os.path.basename(name)}"
+    return f"{user} names one place for it, and the process in the log had no such library there"
 
 
 def _asks(context: CheckContext, file: NamedFile, name: str) -> bool:

@@ -59,7 +59,7 @@ def earlier_python(context: CheckContext, log: Log, found: Sequence[Finding]) ->
         "TL611",
         named.severity,
         f"{named.name} of {context.named(named.package)} uses {first.symbol.removeprefix('_')} of Python {minor}, "
-        f"and the Python of the log, {what} does not have it",
+        f"and the Python in the log, {what} does not have it",
         named.package,
         path=named.path,
         because="wheels are built for the final releases of Python; alphas and betas lack some of their functions",
@@ -127,7 +127,7 @@ def conda_pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         f"{os.path.basename(match['user'].strip())} of {user.name} {user.version} uses {described(first.symbol)}, "
         f"which {os.path.basename(match['provider'].strip())} of {provider.name} {provider.version} does not have",
         about,
-        because="conda installed both, in builds that were not made for each other",
+        because="conda installed both, in builds that were not built for each other",
         expected_error=first.text,
         remedy=update(context, provider.name, user.name),
         sources=("pytorch-cpu-feedstock-311",),

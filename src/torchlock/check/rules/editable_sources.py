@@ -1,4 +1,4 @@
-"""TL604 for editable installations: the checkout is gone, or the file that leads Python to it."""
+"""TL604 for editable installations: the checkout is gone, or the file that names it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _found(context: CheckContext, distribution: Distribution) -> Finding:
     name, folder = distribution.name, _folder(distribution)
     real = context.root.real(folder) if folder and context.root is not None else folder
     if folder and files.is_folder(real):
-        state = f"nothing leads this Python to its folder {folder}"
+        state = f"nothing adds its folder {folder} to the import path"
         because = "the .pth file or the module that names the folder is gone; a new installation writes both"
     else:
         state = f"its folder {folder} does not exist".replace("  ", " ")

@@ -24,7 +24,7 @@ _LARGEST = 64 << 10
 
 @rule("TL615", on="log")
 def not_searched(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A log without a module that is there: a launcher of an application may lead Python to it by itself."""
+    """A log without a module that is there: a launcher of an application may make Python find it."""
     first = log.first
     module = first.module.partition(".")[0] if first is not None else ""
     if first is None or not module or first.rules[:1] != ("TL615",):
@@ -37,7 +37,7 @@ def not_searched(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     yield context.finding(
         "TL615",
         "error",
-        f"{name} does not lead to {os.path.basename(os.path.dirname(site))}{os.sep}{os.path.basename(site)}: this "
+        f"{name} does not list {os.path.basename(os.path.dirname(site))}{os.sep}{os.path.basename(site)}: this "
         f"Python does not find {module}, which is installed there",
         module,
         path=path,

@@ -140,7 +140,7 @@ def of_ffmpeg(context: CheckContext, attempt: Attempt, severity: str) -> Finding
 
 
 def _again(context: CheckContext, path: str) -> Remedy | None:
-    """FFmpeg once more, by its manager; on Windows a shared build that has all that it needs."""
+    """FFmpeg again, by its manager; on Windows a shared build that has all that it needs."""
     known = once_more(context, "FFmpeg", path)
     if known is not None or not is_windows(context) or not cores_of(context):
         return known

@@ -56,7 +56,7 @@ def _finding(context: CheckContext, rule_id: str, what: str, how: str, line: str
         expected_error=line,
         remedy=Remedy(
             f"Build the application again with {how}, in an environment where the program runs; without its "
-            "source, take another release of it."
+            "source, use another release of it."
         ),
         sources=("pyinstaller-collect",),
         strength=Strength.RAN,

@@ -93,7 +93,7 @@ def old_driver(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     if own is None or (number and own.version and version[0] >= own.version[0]):
         return  # A driver runs all builds of its CUDA major version: the log is about something else.
     cuda = ".".join(map(str, version)) if number else ""
-    has = f": the driver of the log supports CUDA {cuda}" if cuda else ""
+    has = f": the driver in the log supports CUDA {cuda}" if cuda else ""
     floor = driver_floor(label, context.target.platform.system)
     yield context.finding(
         "TL202",
@@ -202,7 +202,7 @@ def _seen(context: CheckContext, line: str) -> tuple[str, str]:
     torch = context.named("torch")
     if found := _OF_DRIVER.search(line):
         return (
-            f"the process of the log had no {found[1]}, which comes with the NVIDIA driver and not with {torch}",
+            f"the process in the log had no {found[1]}, which comes with the NVIDIA driver and not with {torch}",
             "Start the container with --gpus all (NVIDIA Container Toolkit), or install the NVIDIA driver on the "
             "machine. The build of an image has no driver.",
         )
@@ -211,7 +211,7 @@ def _seen(context: CheckContext, line: str) -> tuple[str, str]:
         return (
             f"the NVIDIA driver did not start for {torch}; the packages are not at fault",
             "Restart the machine (after an update of the driver, the old one is still loaded); on "
-            "Linux, see that nvidia-smi "
+            "Linux, check that nvidia-smi "
             "works and load nvidia_uvm (sudo modprobe nvidia_uvm); in a container, restart it.",
         )
     if re.search(r"No CUDA GPUs|no CUDA-capable|NoDevice", line):

@@ -49,7 +49,7 @@ def _told(context: CheckContext, asked: Installation) -> Told:
         return _damaged(context, asked, what)
     if got and wanted:
         message = (
-            f"the hash that is pinned for {what} is that of a file of {_places(wanted)}, and the installer took "
+            f"the pinned hash of {what} belongs to a file of {_places(wanted)}, and the installer took "
             f"the file of {_places(got)}"
         )
         remedy = Remedy("Install from the index for which the hashes were made, or generate the hashes again.")
@@ -99,6 +99,6 @@ def _damaged(context: CheckContext, asked: Installation, what: str) -> Told:
         "download it with a browser first."
     )
     if later:
-        summary += " If the hash stays wrong, take the nightly build of another day."
+        summary += " If the hash stays wrong, use the nightly build of another day."
     because = "installers refuse a file whose hash is not the one that its index states"
     return Told("TL520", message, Remedy(summary, commands=commands), because)

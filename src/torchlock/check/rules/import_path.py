@@ -296,7 +296,7 @@ def _is_about(finding: Finding, name: str) -> bool:
 
 
 def _fits_hidden(context: CheckContext, name: str) -> bool:
-    """Whether the rules allow the first hidden copy in place of the imported one."""
+    """Whether the rules allow the first hidden copy instead of the imported one."""
     hidden = next((copy for copy in context.copies[name].hidden if copy.build is not None), None)
     build = hidden.build if hidden is not None else None
     return build is not None and fits_as(context, name, build.version, build.label)
@@ -338,7 +338,7 @@ def _mentions(path: str, word: bytes) -> bool:
 
 def _other_module(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | None) -> Finding:
     what = "file" if copy.kind == "module" else "folder"
-    hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
+    hidden = f" instead of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
     message = f"your {what} {copy.path} is imported{hidden}"
     severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
     return context.finding(

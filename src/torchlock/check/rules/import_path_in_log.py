@@ -32,7 +32,7 @@ _NEEDS_TORCH = re.compile(r"(?<![\w/])(lib(?:torch|c10)\w{0,20}\.so): cannot ope
 
 @rule("TL606", on="log")
 def other_copy(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A checkout or a file of the same name, which the process of the log imported in place of the package."""
+    """A checkout or a file of the same name, which the process in the log imported instead of the package."""
     match = _of_other_copy(context, log)
     if match is None or log.first is None:
         return
@@ -43,7 +43,7 @@ def other_copy(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield context.finding(
         "TL606",
         "error",
-        f"the process of the log imported {name} from {path}, in place of the installed {context.named(name)}",
+        f"the process in the log imported {name} from {path}, instead of the installed {context.named(name)}",
         name,
         because="Python searches the folder of the script, or the current folder, before the installed packages",
         expected_error=log.first.text,
@@ -88,7 +88,7 @@ def _left(context: CheckContext, match: re.Match[str], scripts: Sequence[str]) -
 def two_places(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """torch and torchaudio from two folders, one of which was not examined, if a library does not fit.
 
-    That torch is missing here is then no error: the process of the log had one.
+    That torch is missing here is then no error: the process in the log had one.
     """
     absent = [name for name in ("torch", "torchaudio") if not is_there(context, name)]
     if log.first is None or not log.split or len(absent) != 1:
@@ -102,7 +102,7 @@ def two_places(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield context.finding(
         "TL606",
         "error",
-        f"the process of the log imported torch from {places['torch']} and torchaudio from "
+        f"the process in the log imported torch from {places['torch']} and torchaudio from "
         f"{places['torchaudio']}, and this torchaudio was built for another torch",
         "torchaudio",
         "torch",
@@ -118,8 +118,8 @@ def _beside_torch(context: CheckContext, places: dict[str, str], absent: str) ->
     """Replace the torchaudio of the other folder; a command if the torch of a vendor was examined."""
     words = (
         f"Uninstall the torchaudio in {places['torchaudio']}, and install beside torch in {places['torch']} "
-        "the one that was made for it. The torch of a vendor needs the vendor's torchaudio, or one that is "
-        "compiled there. To check both folders at once, use --python with the Python of the log."
+        "the one that was built for it. The torch of a vendor needs the vendor's torchaudio, or one that is "
+        "compiled there. To check both folders at once, use --python with the Python in the log."
     )
     removed = uninstall(context, ["torchaudio"])
     is_certain = absent == "torchaudio" and is_vendors(context, "torch") and bool(removed)

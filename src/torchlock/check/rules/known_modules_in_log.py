@@ -47,7 +47,7 @@ def absent(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     module = module if project_of(module) else _of_namespace(log, first, module)
     project = project_of(module)
     if compiled is not None:
-        message = f"the code of the log did not find {module}: {compiled.text}"
+        message = f"the code in the log did not find {module}: {compiled.text}"
         remedy = Remedy(compiled.fix, commands=(Command("shell", compiled.command),))
     elif project and ("." not in module or project_of(module.rpartition(".")[0]) != project):
         message = f"the environment of the log has no module {module}, which the project {project} has"
@@ -95,11 +95,11 @@ def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         "warning",
         f"the installation of the log left {match['have']} beside {user} {match['version']}, which declares "
         f"{needed}",
-        because="pip installs what it was asked for, and says afterwards which packages lack what they declare",
+        because="pip installs the requested packages, and then lists the packages whose requirements are not met",
         expected_error=first.text,
         remedy=Remedy(
             f"Install {needed} again; or a release of {user} that declares the other one; or install the two in "
-            "environments of their own.",
+            "their own environments.",
             commands=(Command("pip", f'python -m pip install "{needed}"'),),
         ),
         strength=Strength.RAN,
@@ -119,8 +119,8 @@ def _of_family(context: CheckContext, match: re.Match[str]) -> Finding | None:
         "warning",
         f"the installation of the log left torch {have} beside {user} {match['version']}, which declares "
         f"{match['needed']}",
-        because="pip installs what it was asked for, and says afterwards which packages lack what they declare; a "
-        "companion loads with the torch that it was built for",
+        because="pip installs the requested packages, and then lists the packages whose requirements are not met; "
+        "a companion loads with the torch that it was built for",
         expected_error=match.string,
         remedy=Remedy(f"{words[0].upper()}{words[1:]}."),
         strength=Strength.RAN,

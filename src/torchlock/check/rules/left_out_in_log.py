@@ -39,7 +39,7 @@ def left_out(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         if known is not None:
             known.expected_error, known.strength = text, Strength.RAN
         elif not has_stack(context):
-            yield _finding(context, owner, f"{owner} of the log", text)
+            yield _finding(context, owner, f"{owner} in the log", text)
         elif context.installed.get(owner) is not None and not context.environment.has_module(_MODULE):
             yield _finding(context, owner, context.named(owner), text)
         return

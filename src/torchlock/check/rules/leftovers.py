@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Leftover
 
-# What a package lacks or has in place of its files after an interrupted installation.
+# What a package lacks or has instead of its files after an interrupted installation.
 _DAMAGE = ("missing", "truncated", "empty", "zeros")
 
 

@@ -32,7 +32,7 @@ def renamed_folders(context: CheckContext) -> Iterator[Finding]:
                 f"the folder of {name} is named {os.path.basename(path)}, and Python looks for {module}",
                 name,
                 path=path,
-                because="a copy through a system that takes upper and lower case for the same changed the name",
+                because="a copy through a file system that ignores upper and lower case changed the name",
                 expected_error=f"ModuleNotFoundError: No module named '{module}'",
                 remedy=Remedy("Rename the folder.", commands=shell(context, "mv", path, right)),
             )

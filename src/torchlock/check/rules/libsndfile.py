@@ -151,7 +151,7 @@ def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
         off_path = mac_libraries.library_off_path(context, _OF_MACOS)
         found = bool(_searched(context))
         if not found and _system(context) == "macos" and mac_libraries.is_uncertain(context, off_path):
-            return Unknown("it is not known which folders this Python leads dyld to")
+            return Unknown("it is not known which folders this Python makes dyld search")
         return found
     in_prefix = context.environment.conda and bool(_in_conda_prefix(context))
     if in_prefix or (context.root is not None and libsndfile(context.root) is not None):
@@ -233,7 +233,7 @@ def with_wheel(context: CheckContext) -> Remedy:
             context, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform"
         )
     version = context.pins["soundfile"].version.public
-    summary = "Install a soundfile wheel that contains libsndfile in place of this one."
+    summary = "Install a soundfile wheel that contains libsndfile instead of this one."
     wanted = f"=={version}" if _brings(context) else releases
     return Remedy(summary, commands=with_binary(context, "soundfile", wanted))
 

@@ -58,11 +58,11 @@ def needs_of_libsndfile(context: CheckContext) -> Iterator[Finding]:
 
 
 def _remedy(context: CheckContext, path: str, lacks: Iterable[str]) -> Remedy:
-    """Write libsndfile once more, with what it needs, from where it came."""
+    """Write libsndfile again, with what it needs, from where it came."""
     if f"{os.sep}_soundfile_data{os.sep}" in path:
         version = context.pins["soundfile"].version.public
         commands = with_binary(context, "soundfile", f"=={version}")
-        return Remedy("Install soundfile once more from its wheel, which contains libsndfile.", commands=commands)
+        return Remedy("Install soundfile again from its wheel, which contains libsndfile.", commands=commands)
     stems = (re.sub(r"^lib|[.-].*$", "", os.path.basename(each).lower()) for each in lacks)
     others = dict.fromkeys(_OF_CONDA[each] for each in stems if each in _OF_CONDA)
     otherwise = ", or install a soundfile wheel of this platform"

@@ -65,21 +65,21 @@ _OTHER_TORCH = Meaning(
 
 @rule("TL610", on="unexplained")
 def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A library that the loader of the log did not find, or one of Windows that lacks another."""
+    """A library that the loader in the log did not find, or one of Windows that lacks another."""
     first = _line(context, log, found)
     match = _NOT_FOUND.search(first.text) if first is not None else None
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
     if library and (words := of_store_in(log.text[-_MOST:], library)):
-        because = "the system of the log has each package in a folder of its own, where wheels do not search"
+        because = "the Python of the log does not search the folders where other systems have this library"
         meaning = Meaning(meaning.what if meaning is not None else "", because, words)
     if meaning is not None and _is_of_others(log, meaning):
         return
     if first is not None and meaning is not None:
-        message = f"the process of the log did not find {library}{meaning.what}"
+        message = f"the process in the log did not find {library}{meaning.what}"
         yield _finding(context, "TL610", message, meaning, first, library)
     elif first is not None and not library and _number(first) == "126" and (opened := _opened(first)):
-        message = f"the process of the log did not find {opened}, or a library that it needs"
+        message = f"the process in the log did not find {opened}, or a library that it needs"
         meaning = meaning_of_missing(opened) or meaning_of_opened(opened)
         yield _finding(context, "TL610", message, meaning, first, opened)
 
@@ -119,7 +119,7 @@ def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     else:
         library = "C++ library (libstdc++.so.6)"
         look = "Use a later distribution; or put a later libstdc++ first, such as libstdcxx-ng of conda-forge."
-    because = f"a package was compiled for a later {library} than the process of the log had loaded"
+    because = f"a package was compiled for a later {library} than the process in the log had loaded"
     message = f"the {library} of the process has no {match['version']}"
     yield _finding(context, "TL612", message, Meaning("", because, look), first, match["version"])
 

@@ -55,7 +55,7 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
 
 def _without_room(context: CheckContext, path: str, line: str) -> Finding:
     """The process has a fixed space for thread-local data; a library that is loaded early gets its part."""
-    message = f"the process of the log had no room left for the thread-local data of {os.path.basename(path)}"
+    message = f"the process in the log had no room left for the thread-local data of {os.path.basename(path)}"
     export = (Command("shell", f"export LD_PRELOAD={path}"),) if path.startswith("/") else ()
     first = f"Load {os.path.basename(path)} first, with LD_PRELOAD"
     summary = f"{first}; or import torch before the other packages. A notebook needs the variable in its kernel."
@@ -92,7 +92,7 @@ def _unmapped(context: CheckContext, path: str, why: str, line: str) -> Finding:
     return context.finding(
         "TL621",
         "error",
-        f"the kernel did not map {name} into the process of the log",
+        f"the kernel did not map {name} into the process in the log",
         *filter(None, [owner]),
         because=", or ".join(cause for cause, _ in likely),
         expected_error=line,
@@ -121,7 +121,7 @@ def _with_stack(context: CheckContext, log: Log, path: str, line: str) -> Findin
 
 
 def _about(context: CheckContext, path: str) -> list[str]:
-    """The installed package to which a path of the log leads, by a folder or by the name of the library."""
+    """The installed package to which a path in the log leads, by a folder or by the name of the library."""
     parts = path.replace("\\", "/").split("/")
     folders = [each.removesuffix(".libs") for each in parts if each.endswith(".libs")]
     inner = path.rpartition("-packages/")[2].partition("/")[0] if "-packages/" in path else ""
@@ -142,7 +142,7 @@ def on_musl(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     yield context.finding(
         "TL612",
         "error",
-        f"{context.named(name)} was built for glibc, and the process of the log ran on musl",
+        f"{context.named(name)} was built for glibc, and the process in the log ran on musl",
         name,
         because="no release of torch has wheels for musl (Alpine)",
         expected_error=first.text,
@@ -168,7 +168,7 @@ def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         "TL612",
         "error" if owner in CORE else "warning",
         f"{os.path.basename(match['user'])}{of} needs {match['version']}, and {match['provider']}, "
-        "which the process of the log loaded, does not have it",
+        "which the process in the log loaded, does not have it",
         *filter(None, [owner]),
         path=match["user"],
         expected_error=first.text,
@@ -179,7 +179,7 @@ def too_old(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
 
 
 def _of_conda(match: re.Match[str]) -> Remedy | None:
-    """The libstdc++ of a conda environment in place of that of the system; None without such an environment."""
+    """The libstdc++ of a conda environment instead of that of the system; None without such an environment."""
     prefix = _CONDA.match(match["user"])
     if prefix is None or match["version"].startswith("GLIBC_") or match["provider"].startswith(prefix[0]):
         return None

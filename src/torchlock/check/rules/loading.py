@@ -106,7 +106,7 @@ def _is_packaged(context: CheckContext, path: str) -> bool:
 
 
 def _damage_of(path: str) -> str:
-    """What is there in place of a library; "" if that is unknown."""
+    """What is there instead of a library; "" if that is unknown."""
     try:
         return broken_library(path, os.stat(path).st_size)
     except OSError:
@@ -148,7 +148,7 @@ def missing_libraries(context: CheckContext, name: str, attempts: Sequence[Attem
 def found_missing(
     context: CheckContext, attempt: Attempt, missing: MissingLibrary, because: str, remedy: Remedy | None = None
 ) -> Finding:
-    """The finding for one missing library; ``remedy`` in place of the usual one."""
+    """The finding for one missing library; ``remedy`` instead of the usual one."""
     name = attempt.package
     return context.finding(
         "TL610",
@@ -179,7 +179,7 @@ def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing
         expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
         remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine.")
         if name in FAMILY
-        else Remedy(f"Install {name} once more on this machine, or use one with glibc, such as Debian."),
+        else Remedy(f"Install {name} again on this machine, or use one with glibc, such as Debian."),
         lacks=(os.path.basename(missing.name),),
     )
 
@@ -194,16 +194,16 @@ def _listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-_GONE = "its installation did not end, or another one or somebody removed the file"
+_GONE = "its installation did not finish, or the file was deleted later"
 
 
 def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | None:
     if name == "torch" and (owner := recorded(context, missing.name))[1]:
         if not files.is_file(owner[1]):
-            return f"the record of {owner[0]} has it, and it is not there: {_GONE}"
+            return f"the record of {owner[0]} lists it, but the file is missing: {_GONE}"
         return f"it is in {os.path.dirname(owner[1])} (of {owner[0]}), where torch does not search"
     if name == "torch" and is_of_torch(missing.name) and not _built_for_one(missing.name):
-        return "every build of torch contains it: the installation did not end, or its file was deleted"
+        return "every build of torch contains it: the installation did not finish, or its file was deleted"
     if _built_for_one(missing.name) and (reason := _built_apart(context, name)):
         return reason
     if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):
@@ -290,7 +290,7 @@ def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
 
 
 def _of_macos(context: CheckContext, missing: MissingLibrary) -> Remedy:
-    """Let a library name that of macOS by its place, in place of an LC_RPATH that leads nowhere."""
+    """Let a library name that of macOS by its place, instead of an LC_RPATH that leads nowhere."""
     change = f"install_name_tool -change @rpath/{missing.name} /usr/lib/{missing.name}"
     path = context.search_path.name(missing.wanted_by) if context.search_path is not None else missing.wanted_by
     commands = (Command("shell", line),) if is_one_line(line := f"{change} {quoted(path)}") else ()
@@ -359,8 +359,8 @@ def undefined_symbols(context: CheckContext, name: str, attempts: Sequence[Attem
 
 
 def _and_goes_on(context: CheckContext, name: str, because: str | None) -> str | None:
-    """A reason, and what the import does where it goes on without the library."""
-    more = f"import {name} goes on without its library, but its operators do not work"
+    """A reason, and what the import does where it continues without the library."""
+    more = f"import {name} continues without its library, but its operators do not work"
     return "; ".join(filter(None, (because, more))) if goes_on(context, name) else because
 
 
@@ -389,7 +389,7 @@ def _nightly(context: CheckContext, name: str) -> str | None:
     if len(pins) != 2 or len(early) != 1:
         return None
     other = next(each for each in pins if each not in early)
-    return f"{context.named(early[0])} is a nightly build, which is made for the {other} of its day"
+    return f"{context.named(early[0])} is a nightly build, which is built for the {other} of its day"
 
 
 def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, bool, int]:

@@ -81,7 +81,7 @@ def killed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     yield context.finding(
         "TL619",
         named.severity,
-        f"macOS ended the process of the log, because a library was changed after it was signed: the report names "
+        f"macOS ended the process in the log, because a library was changed after it was signed: the report names "
         f"{named.name} of {context.named(named.package)}",
         named.package,
         path=named.path,
@@ -103,7 +103,7 @@ def _allowed(path: str, why: str) -> Remedy:
     if "invalid" in why:
         line = f"codesign --force --sign - {quoted(path)}"
         return Remedy(
-            "Sign the file again: it was changed after it was signed. Or install its package once more.",
+            "Sign the file again: it was changed after it was signed. Or install its package again.",
             commands=(Command("system", line),),
         )
     folder = found["site"] if (found := _SITE.match(path)) else os.path.dirname(path)

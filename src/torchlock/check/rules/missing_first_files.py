@@ -71,7 +71,7 @@ def without_modules(context: CheckContext) -> Iterator[Finding]:
             )
 
 
-_UNENDED = "no RECORD lists its files, and installers write that last: its installation did not end"
+_UNENDED = "no RECORD lists its files, and installers write that last: its installation did not finish"
 _MIXED = "its first file is not the one that was recorded: the files of two releases are mixed"
 
 

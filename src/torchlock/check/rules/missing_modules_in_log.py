@@ -115,5 +115,5 @@ def _remedy(context: CheckContext, owner: str, module: str, asked: _Asked | None
         return Remedy(f"Install {line}.", commands=add(context, asked.project, asked.specifier))
     return Remedy(
         f"If you use that part of {owner}, install the project that has {module}, in a build for this torch if it "
-        f"is compiled against torch. Else use a release of {owner} which does not import it."
+        f"is compiled against torch. Otherwise use a release of {owner} which does not import it."
     )

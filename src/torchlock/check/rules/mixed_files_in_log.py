@@ -116,7 +116,7 @@ def in_memory(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
     yield context.finding(
         "TL602",
         "warning",
-        f"the process of the log had files of two releases of {package} in memory: {missing.asker} needs {name} "
+        f"the process in the log had files of two releases of {package} in memory: {missing.asker} needs {name} "
         f"of {module}, which has it here",
         package,
         path=_path(context, package, module),
@@ -169,7 +169,7 @@ def torn(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
         "torch",
         because="the files of one release have each name that they take from each other",
         expected_error=log.first.text,
-        remedy=Remedy("Uninstall torch until no copy of it is left, delete its folder, and install it once more."),
+        remedy=Remedy("Uninstall torch until no copy of it is left, delete its folder, and install it again."),
         strength=Strength.RAN,
     )
 

@@ -87,7 +87,7 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
 
 @rule("TL606", on="log")
 def shadowed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A file of the user that Python imported in place of a package, as the error itself says."""
+    """A file of the user that Python imported instead of a package, as the error itself says."""
     if any(each.rule == "TL606" and each.severity != "note" for each in found):
         return
     for missing in missing_names(log.text):
@@ -96,7 +96,7 @@ def shadowed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
             yield context.finding(
                 "TL606",
                 severity_of(fails=name in CORE),
-                f"Python imported {path} in place of the package {name}",
+                f"Python imported {path} instead of the package {name}",
                 name,
                 path=path,
                 because=f"a file or folder with the name {name} beside the program comes first on the import path",
@@ -198,6 +198,8 @@ def who_calls(context: CheckContext, caller: Frame | None, owner: str) -> str:
         return "the code that printed the log"
     if owner and owner not in STACK:
         return context.named(owner)
+    if caller.code.startswith("raise "):  # It hands an error on, which another line had.
+        return f"the code whose error {caller.path} hands on"
     where = f", line {caller.line}," if caller.line else ""
     if caller.is_cell:
         return f"a cell of a notebook ({caller.path}){where}"

@@ -46,7 +46,7 @@ def needed(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
             yield context.finding(
                 "TL610",
                 "warning",
-                f"{os.path.basename(path)} of {context.named(name)} needs {library}, which the process of the log "
+                f"{os.path.basename(path)} of {context.named(name)} needs {library}, which the process in the log "
                 "did not find",
                 name,
                 "torch",

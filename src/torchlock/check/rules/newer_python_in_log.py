@@ -53,7 +53,7 @@ def later_python(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         sources=change.sources,
         remedy=Remedy(
             f"Run that code with Python {change.release} or later, and install its packages there (uv venv "
-            f"--python {change.release}); or use a release of the code that was made for this Python."
+            f"--python {change.release}); or use a release of the code that was built for this Python."
         ),
         strength=Strength.RAN,
     )

@@ -364,7 +364,7 @@ def _asked(context: CheckContext, first: Signature) -> list[tuple[Attempt, NotEx
 
 
 def _libsndfile_shown(context: CheckContext, log: Log, first: Signature) -> Iterator[Finding]:
-    """A soundfile that finds no library, on the system of the environment, or else of the log."""
+    """A soundfile that finds no library, on the system of the environment, or else in the log."""
     from torchlock.check.log_machine import system_of
 
     system = context.operating_system or system_of(log.text)

@@ -43,7 +43,9 @@ def of_stack(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     meant = _MEANT.search(missing.text)
     other = f"{missing.name.rpartition('.')[0]}.{meant['name']}" if meant is not None else ""
     instead = history(other) if other else None
-    words = f"Write {other}, which Python found there. Else i" if instead is not None and instead.having else "I"
+    words = (
+        f"Write {other}, which Python found there. Otherwise i" if instead is not None and instead.having else "I"
+    )
     by = "TL701" if missing.by_import else "TL702"
     yield context.finding(
         by if missing.package == "torchaudio" else REMOVED.get(missing.package, "TL708"),
@@ -116,7 +118,7 @@ def of_source(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
         expected_error=first.text,
         sources=("python-import-system",),
         remedy=Remedy(
-            f"Start Python elsewhere, and take that folder off PYTHONPATH, so that the installed {package} "
+            f"Start Python elsewhere, and remove that folder from PYTHONPATH, so that the installed {package} "
             "is imported. Or build it there (python -m pip install --no-build-isolation ., beside setup.py)."
         ),
         strength=Strength.RAN,

@@ -101,13 +101,13 @@ def _replaced(context: CheckContext, line: str) -> Finding:
     return context.finding(
         "TL106",
         "warning",
-        "NumPy loaded modules of two of its own releases: it was replaced while this Python ran, or in part",
+        "NumPy loaded modules of two of its own releases: it was replaced while this Python ran, or only in part",
         "numpy",
         because="a module of NumPy itself fails in the log, and it is built for exactly its own release",
         expected_error=line,
         remedy=Remedy(
             "Restart Python, or the runtime of the notebook, after each change of NumPy; if it fails again, "
-            "install NumPy once more with --force-reinstall."
+            "install NumPy again with --force-reinstall."
         ),
         strength=Strength.RAN,
     )

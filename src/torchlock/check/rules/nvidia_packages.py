@@ -49,12 +49,12 @@ def other_cudnn(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     yield context.finding(
         "TL616",
         "warning",
-        f"the torch of the log was compiled against cuDNN {mine}, and cuDNN {theirs} is loaded{place}",
+        f"the torch in the log was compiled against cuDNN {mine}, and cuDNN {theirs} is loaded{place}",
         "torch",
         because="torch compares the two when it first uses cuDNN",
         expected_error=first.text,
         remedy=Remedy(
-            f"Take the folder with cuDNN {theirs} out of LD_LIBRARY_PATH (on Windows: PATH), or put cuDNN {mine} "
+            f"Remove the folder with cuDNN {theirs} from LD_LIBRARY_PATH (on Windows: PATH), or put cuDNN {mine} "
             "there."
         ),
         strength=Strength.RAN,

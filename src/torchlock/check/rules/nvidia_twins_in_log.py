@@ -32,7 +32,7 @@ _FAILED = re.compile(
 
 @rule("TL617", on="log")
 def twins(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """The package of the library that fails, twice in the list of packages of the log, for two CUDA versions."""
+    """The package of the library that fails, twice in the list of packages in the log, for two CUDA versions."""
     first = log.first
     failed = _FAILED.search(first.text) if first is not None else None
     if first is None or failed is None or any(each.rule in ("TL616", "TL617") for each in found):
@@ -64,13 +64,13 @@ def _remedy(log: Log, part: str, listed: dict[str, str]) -> Remedy:
         names = " or ".join(f"nvidia-{part}-cu{cuda}=={version}" for cuda, version in sorted(listed.items()))
         return Remedy(
             "Uninstall the one that this torch does not require (python -m pip show torch lists what it needs), "
-            f"and install the other one once more, with --force-reinstall --no-deps: {names}."
+            f"and install the other one again, with --force-reinstall --no-deps: {names}."
         )
     others = [f"nvidia-{part}-cu{cuda}" for cuda in sorted(listed) if cuda != own]
     keep = f"nvidia-{part}-cu{own}=={listed[own]}"
     gone = f"python -m pip uninstall -y {' '.join(others)}"
     line = f"{gone} && python -m pip install --force-reinstall --no-deps {keep}"
     return Remedy(
-        f"Uninstall {' and '.join(others)}, and install {keep} once more.",
+        f"Uninstall {' and '.join(others)}, and install {keep} again.",
         commands=(Command("pip", line),),
     )

@@ -143,7 +143,7 @@ def _for_nvrtc(context: CheckContext, version: str, name: str, exact: list[str],
         return Remedy(summary, commands=shell(context, "ln -s", _there(context, beside[0]), _there(context, link)))
     pinned = {each: specifier for each, specifier in required(context).items() if "nvrtc" in each}
     if pinned and every:
-        summary = "Install the NVRTC that this torch requires, and take other CUDA folders out of LD_LIBRARY_PATH."
+        summary = "Install the NVRTC that this torch requires, and remove other CUDA folders from LD_LIBRARY_PATH."
         return Remedy(summary, commands=add_all(context, pinned, "--force-reinstall", "--no-deps"))
     major = version.partition(".")[0]
     wanted = {f"nvidia-cuda-nvrtc-cu{major}" if int(major) < 13 else "nvidia-cuda-nvrtc": f"=={version}.*"}

@@ -37,7 +37,7 @@ _REMEDY = Remedy(
     "KMP_DUPLICATE_LIB_OK=TRUE only hides the problem, and results may be wrong."
 )
 _REMEDY_OUTSIDE = Remedy(
-    "Let torch and the packages that load the other copy use one: install these packages all with conda, or "
+    "Make torch and the packages that load the other copy use one copy: install these packages all with conda, or "
     "replace the other copy by a link to that of torch."
 )
 
@@ -77,13 +77,13 @@ def copies_of(context: CheckContext, *, assumed: bool = False) -> Iterator[Findi
 
 
 def _shared(context: CheckContext, outside: Sequence[str], names: Sequence[str]) -> Remedy:
-    """One copy for all: dyld takes one from DYLD_LIBRARY_PATH in place of others of its file name."""
+    """One copy for all: dyld takes one from DYLD_LIBRARY_PATH instead of others of its file name."""
     search = context.search_path
     folders = list(dict.fromkeys(os.path.dirname(_named(context, each)) for each in outside))
     if len(names) != 1 or len(folders) != 1 or search is None or search.is_apples or not is_one_line(folders[0]):
         return _REMEDY_OUTSIDE
     line = f"export DYLD_LIBRARY_PATH={quoted(folders[0])}"
-    summary = f"{_REMEDY_OUTSIDE.summary.rstrip('.')}; or let dyld take the copy of {folders[0]} for all of them."
+    summary = f"{_REMEDY_OUTSIDE.summary.rstrip('.')}; or make dyld take the copy of {folders[0]} for all of them."
     return Remedy(summary, commands=(Command("shell", line),))
 
 
@@ -93,7 +93,7 @@ def _owner(context: CheckContext, paths: Iterable[str]) -> str:
 
 
 def _linked(context: CheckContext, paths: Sequence[str]) -> Remedy | None:
-    """On macOS, a link in place of each other copy of the file that torch has: dyld loads one file once."""
+    """On macOS, a link instead of each other copy of the file that torch has: dyld loads one file once."""
     copy = context.copy("torch")
     mine = [each for each in paths if copy is not None and each.startswith(copy.path + os.sep)]
     others = [each for each in paths if each not in mine]
@@ -104,7 +104,7 @@ def _linked(context: CheckContext, paths: Sequence[str]) -> Remedy | None:
     lines = [each.line for path in others for each in shell(context, "ln -sf", own, _named(context, path))]
     if len(lines) != len(others):
         return None
-    words = "Put a link to the copy of torch in place of each other copy, so that a process loads one; or"
+    words = "Put a link to the copy of torch instead of each other copy, so that a process loads one; or"
     summary = f"{words} {_REMEDY.summary[:1].lower()}{_REMEDY.summary[1:]}"
     return Remedy(summary, commands=(Command("shell", " && ".join(lines)),))
 

@@ -27,7 +27,7 @@ _PATH = re.compile(
 
 @rule("TL606", on="unexplained")
 def other_build(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A module from the folder of its source, in place of the installed one; torch lacks what it uses.
+    """A module from the folder of its source, instead of the installed one; torch lacks what it uses.
 
     The folder of a build is on the import path of the process.
     """
@@ -39,7 +39,7 @@ def other_build(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     yield context.finding(
         "TL606",
         severity_of(fails=name in CORE),
-        f"the process of the log loaded {file} from {folder}, in place of that of {context.named(name)}, which is "
+        f"the process in the log loaded {file} from {folder}, instead of that of {context.named(name)}, which is "
         "installed here",
         name,
         "torch",
@@ -47,7 +47,7 @@ def other_build(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         "of the process does not have",
         expected_error=first.text,
         remedy=Remedy(
-            f"Take {folder} and the folder of its Python files off the import path (PYTHONPATH), so that the "
+            f"Remove {folder} and the folder of its Python files from the import path (PYTHONPATH), so that the "
             f"installed {name} is imported; or compile that copy again, for {torch}."
         ),
         sources=("python-import-system",),

@@ -95,6 +95,6 @@ def _remedy(context: CheckContext, owner: str, provider: str) -> Remedy:
             words = f"Install {provider}{each.specifier}, as {owner} declares."
             return Remedy(words, commands=add(context, provider, each.specifier))
     return Remedy(
-        f"Install a later release of {owner}, one that was made for {provider} {version}; or the release of "
-        f"{provider} that {context.named(owner)} was made for, if nothing else here needs this one."
+        f"Install a later release of {owner}, one that was built for {provider} {version}; or the release of "
+        f"{provider} that {context.named(owner)} was built for, if nothing else here needs this one."
     )

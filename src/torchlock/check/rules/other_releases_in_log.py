@@ -1,4 +1,4 @@
-"""TL710 and TL709: code that was made for another release of a project outside the stack; no table shows which.
+"""TL710 and TL709: code that was built for another release of a project outside the stack; no table shows which.
 
 It is asked if nothing else explains the line. The traceback names both: the package that lacks something, by its
 file or the name of its class, and the code that asked for it.
@@ -52,7 +52,7 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     if _is_explained(context, log, found):
         return
     verb = "imports" if missing.by_import else "uses"
-    what = f"{verb} {missing.name}, which the {_named(log, project)} of the log does not have"
+    what = f"{verb} {missing.name}, which the {_named(log, project)} in the log does not have"
     yield _finding(context, "TL710", missing.caller, project, what, first.text)
 
 
@@ -97,7 +97,7 @@ def other_call(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         return
     project = project_of(module)
     call = f"{match['owner']}.{match['function']}"
-    what = f"calls {call} with other arguments than the {_named(log, project)} of the log takes"
+    what = f"calls {call} with other arguments than the {_named(log, project)} in the log takes"
     yield _finding(context, "TL709", caller, project, what, first.text)
 
 
@@ -130,11 +130,11 @@ def _finding(
     return context.finding(
         rule_id,
         "warning",
-        f"{who} {what}: it was made for another release of {project}",
+        f"{who} {what}: it was written for another release of {project}",
         because=f"the line is: {caller.code}" if caller is not None and caller.code else "the log shows it",
         expected_error=line,
         remedy=Remedy(
-            f"Install the release of {project} that {code} was made for: look in its requirements, and whether "
+            f"Install the release of {project} that {code} was written for: look in its requirements, and whether "
             f"python -m pip check names {project}. Or install a later release of {code}, one that was made for "
             f"this {project}."
         ),

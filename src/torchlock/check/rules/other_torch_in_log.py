@@ -27,14 +27,14 @@ def other_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     yield context.finding(
         "TL613",
         "error",
-        f"the process of the log took {name} from {folder}, and not that of {context.named('torch')}",
+        f"the process in the log took {name} from {folder}, and not that of {context.named('torch')}",
         "torch",
         because="dyld takes a library from the folders of DYLD_LIBRARY_PATH before the one of its own package, "
         "and a library that a program loaded before stays",
         expected_error=first.text,
         remedy=Remedy(
-            f"Unset DYLD_LIBRARY_PATH, or take {folder} out of it; if it is not set, remove that other libtorch, "
-            "or let the program that brings it run in a process of its own.",
+            f"Unset DYLD_LIBRARY_PATH, or remove {folder} from it; if it is not set, remove that other libtorch, "
+            "or make the program that brings it run in a separate process.",
             commands=(Command("shell", "unset DYLD_LIBRARY_PATH"),),
         ),
         sources=("dyld-manual",),

@@ -61,7 +61,7 @@ def other_vendor(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         if kind_of(context.label("torch") or "") == kind:
             yield _of_build(context, gpu, first.text)
     elif kind == "cuda":
-        yield _unnamed(context, "the torch of the log asks for an NVIDIA GPU", gpu, first.text)
+        yield _unnamed(context, "the torch in the log asks for an NVIDIA GPU", gpu, first.text)
 
 
 @rule("TL209", on="log")

@@ -49,7 +49,7 @@ def without_version(context: CheckContext, log: Log, found: Sequence[Finding]) -
         "TL613",
         severity_of(fails=owner in CORE),
         f"{user}{f' of {context.named(owner)}' if owner else ''} needs {match['version']} of {name}, and "
-        f"{match['provider']}, which the process of the log loaded, does not have it{own}",
+        f"{match['provider']}, which the process in the log loaded, does not have it{own}",
         *filter(None, [owner]),
         path=match["user"],
         because="the loader takes the first library of that name: a folder in LD_LIBRARY_PATH, or one that a "
@@ -71,7 +71,7 @@ def _here(context: CheckContext, library: str) -> tuple[str, str]:
 
 
 def _is_same(context: CheckContext, provider: str, path: str) -> bool:
-    """Whether the library of the log is the one that is here: torch leads from its folder to those above it."""
+    """Whether the library in the log is the one that is here: torch leads from its folder to those above it."""
     inner = provider.rpartition("-packages/")[2] if "-packages/" in provider else ""
     places = (
         [os.path.normpath(os.path.join(entry.path, inner)) for entry in context.environment.sites] if inner else []
@@ -105,8 +105,7 @@ def _remedy(provider: str, name: str, package: str, path: str) -> Remedy:
         )
     if _SYSTEM.match(provider):
         return Remedy(
-            f"Install a later release of what has {name}, or lead the loader to a later copy of it with "
-            "LD_LIBRARY_PATH."
+            f"Install a later release of what has {name}, or put the folder of a later copy into LD_LIBRARY_PATH."
         )
     return Remedy(
         f"Install a later release of what has {provider}, or start Python without {folder} in LD_LIBRARY_PATH."

@@ -78,8 +78,8 @@ def other_torch(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
     yield context.finding(
         _PAIRS[companion],
         "warning",
-        f"the {companion} of the log was made for another torch: its own code uses {missing.name}, which the "
-        f"torch of the log does not have{since}",
+        f"the {companion} in the log was built for another torch: its own code uses {missing.name}, which the "
+        f"torch in the log does not have{since}",
         because=f"the line is: {missing.caller.code}" if missing.caller.code else "the traceback shows it",
         expected_error=missing.text,
         remedy=Remedy(
@@ -115,9 +115,9 @@ def two_places(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield context.finding(
         "TL606",
         "warning",
-        f"the process of the log mixes two environments: torch is from {places['torch']}, and torchaudio from "
+        f"the process in the log mixes two environments: torch is from {places['torch']}, and torchaudio from "
         f"{places['torchaudio']}",
-        because="a torchaudio loads only with the torch that it was made for",
+        because="a torchaudio loads only with the torch that it was built for",
         expected_error=first.text,
         remedy=Remedy(
             "Install both in one environment, and start Python without the other (look at PYTHONPATH)."
@@ -139,14 +139,16 @@ def never_missing(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     package, first = missing.package, known.having[0]
     is_unsure = is_module(missing.name) and not is_loaded(missing.name)
     told = releases_in(log).get(package, ("", ""))[0]
-    look = f"Look where it is (print({package}.__file__)): rename a file or folder of your own with this name."
+    look = (
+        f"Run print({package}.__file__) to see where it is, and rename a file or folder of yours with this name."
+    )
     if is_unsure:
         because, fix = (
             "the module was not imported, or something else has this name",
             f"Add `import {missing.name}`. ",
         )
     elif told and Version(told) < Version(first):
-        because, look = f"the {package} of the log is {told}, which is older", ""
+        because, look = f"the {package} in the log is {told}, which is older", ""
         fix = f"Install {package} {first} or later with {_partner(package)}."
     else:
         what = f"import {package} imports this module itself" if is_loaded(missing.name) else "they all define it"

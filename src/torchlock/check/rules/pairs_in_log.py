@@ -41,7 +41,7 @@ _WINDOWS = re.compile(r"WinError 127\b|specified procedure could not be found")
 
 @rule("TL101", "TL102", "TL103", "TL104", "TL201", on="unexplained")
 def pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A companion that does not load beside the torch of the log, where the log states both releases."""
+    """A companion that does not load beside the torch in the log, where the log states both releases."""
     first = log.first
     if (
         first is None
@@ -88,7 +88,7 @@ def cuda_of_companion(context: CheckContext, log: Log, found: Sequence[Finding])
     yield context.finding(
         "TL201",
         "warning",
-        f"{stated.words[0]} of the log is a build for CUDA {lacks['cuda']}, and {stated.words[1]} is "
+        f"{stated.words[0]} in the log is a build for CUDA {lacks['cuda']}, and {stated.words[1]} is "
         f"{f'a {torch}' if torch == 'CPU build' else f'a build for {torch}'}",
         because=f"it asks for {lacks['library']}, a library of CUDA {lacks['cuda']}",
         expected_error=first.text,

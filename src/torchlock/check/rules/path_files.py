@@ -91,11 +91,11 @@ def _found(context: CheckContext, path: str, error: str, *, fails: bool) -> Find
     if is_hidden:
         words += (
             " and the other files whose names begin with ._, which nothing needs (on a Mac: dot_clean -m FOLDER). "
-            "macOS writes them again on such a volume: keep the environment on one of its own format, or use a "
-            "Python that passes over them: 3.8.19, 3.9.19, 3.10.14, 3.11.8, 3.12.2 or later"
+            "macOS writes them again on such a volume: keep the environment on a volume of its own format, or use "
+            "a Python that passes over them: 3.8.19, 3.9.19, 3.10.14, 3.11.8, 3.12.2 or later"
         )
     else:
-        words += ", or write it again in UTF-8; the package that wrote it does so when it is installed once more"
+        words += ", or write it again in UTF-8; the package that wrote it does so when it is installed again"
     return context.finding(
         "TL622",
         severity_of(fails=fails, partly=not fails),

@@ -35,7 +35,7 @@ def died(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
         yield context.finding(
             identifier,
             "warning",
-            f"{mine} and {torch} are of two releases and two builds, and the process of the log died",
+            f"{mine} and {torch} are of two releases and two builds, and the process in the log died",
             name,
             "torch",
             path=path_of(context, name),

@@ -69,7 +69,7 @@ def changed_in_python(context: CheckContext, log: Log, found: Sequence[Finding])
 
 
 def _caller(log: Log, line: int) -> Frame | None:
-    """The line of code that led to an error; in place of a module of Python, the last installed file, if any."""
+    """The line of code that led to an error; instead of a module of Python, the last installed file, if any."""
     caller = last_caller(log.text, line, "python")
     if caller is None or not _OF_PYTHON.search(caller.path):
         return caller

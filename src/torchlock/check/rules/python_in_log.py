@@ -44,7 +44,7 @@ _OF_PYENV = re.compile(r"[/\\]\.pyenv[/\\]versions[/\\](?P<version>3[\w.]{1,20})
 
 @rule("TL610", on="log")
 def unbuilt_modules(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """A module that the Python of the log was built without."""
+    """A module that the Python in the log was built without."""
     match = _LACKED.search(log.first.text) if log.first is not None else None
     if match is None or log.first is None:
         return
@@ -141,7 +141,7 @@ def _taker(context: CheckContext, log: Log, name: str) -> str:
 
 @rule("TL610", on="log")
 def python_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
-    """The shared library of Python, which the loader of the log did not find."""
+    """The shared library of Python, which the loader in the log did not find."""
     name = log.first.library if log.first is not None else ""
     if not name.startswith("libpython") or any(name in each.lacks for each in found) or context.live:
         return

@@ -41,14 +41,14 @@ def of_other_python(context: CheckContext, log: Log, found: Sequence[Finding]) -
     yield context.finding(
         "TL611",
         named.severity,
-        f"{named.name} of {context.named(name)} uses {match['symbol']}, a function of Python that the process of "
+        f"{named.name} of {context.named(name)} uses {match['symbol']}, a function of Python that the process in "
         "the log did not have",
         name,
         path=named.path,
         because="it was built for another version of Python than the one that opened it",
         expected_error=first.text,
         remedy=Remedy(
-            f"Install {name} once more{python} without the installer's cache. If it "
+            f"Install {name} again{python} without the installer's cache. If it "
             "was compiled on this machine, compile it again with the header files of the Python that opens it."
         ),
         sources=("ld-so-manual",),

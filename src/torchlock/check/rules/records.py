@@ -79,7 +79,7 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
 def duplicate_records(context: CheckContext) -> Iterator[Finding]:
     """Two records of one package in one folder, of conda and pip, or a record and files of different releases."""
     for duplicate in context.installed.duplicates:
-        # An egg has a folder of its own.
+        # An egg has its own folder.
         folders = {each.path if each.kind == "egg" else each.entry.path for each in duplicate.distributions}
         versions = {distribution.version for distribution in duplicate.distributions}
         several = duplicate.name in STACK and len(folders) == 1 and len(versions) > 1
@@ -110,7 +110,7 @@ def _twice(context: CheckContext, duplicate: Duplicate) -> Finding:
     if whole:
         message += f", and its files are those of {whole[0].version}"
     elif build is not None and any(_same(each.version, build.version) for each in unlisted):
-        message += f", and its version.py is that of {build.version}"
+        message += f", and its version.py belongs to {build.version}"
     else:
         message += ": their files are mixed"
     because = "an installer that did not remove the old release unpacked the other one over it"

@@ -71,7 +71,7 @@ def lost_module(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
                 f"{module} are not there, {path} among them",
                 record.name,
                 path=record.path,
-                because="another package with the same files was uninstalled, or somebody deleted them",
+                because="another package with the same files was uninstalled, or the files were deleted",
             )
             _show(finding, said)
             yield finding

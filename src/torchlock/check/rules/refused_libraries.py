@@ -65,6 +65,6 @@ def _realign(context: CheckContext, owner: str, path: str) -> Remedy:
     record = context.installed.get(owner) if owner else None
     row = rows_of(record).get(os.path.normpath(path)) if record is not None else None
     if record is not None and row is not None and not all_have_content({path: row}):
-        words = f"Install {owner} {record.version} once more: patchelf changed its library after the installation."
+        words = f"Install {owner} {record.version} again: patchelf changed its library after the installation."
         return Remedy(words, commands=reinstall(context, owner, f"=={record.version}"))
     return Remedy("Use a later release of the system, with glibc 2.35 or later; or a build of another release.")

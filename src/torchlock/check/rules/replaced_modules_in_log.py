@@ -1,6 +1,6 @@
-"""TL606, TL701, TL704, TL705, TL708: a single module in place of a package of the stack.
+"""TL606, TL701, TL704, TL705, TL708: a single module instead of a package of the stack.
 
-Programs put a module of their own in place of what a later release removed; code that asks for a part of it fails:
+Programs put a module of their own instead of what a later release removed; code that asks for a part of it fails:
 ``No module named 'torchaudio.backend.common'; 'torchaudio.backend' is not a package``. A file torchaudio.py beside
 the program does the same to the whole package.
 """
@@ -53,7 +53,7 @@ def _part(context: CheckContext, missing: MissingName, module: str, known: Histo
     return context.finding(
         "TL701" if package == "torchaudio" else REMOVED.get(package, "TL708"),
         "warning",
-        f"{named_caller(context, missing)} uses {missing.name}, and other code put a module of its own in place "
+        f"{named_caller(context, missing)} uses {missing.name}, and other code put a module of its own instead "
         f"of {module}",
         package,
         because=f"{releases} have {missing.name}, and there {module} is a package; Python says that this one is "
@@ -73,7 +73,7 @@ def _whole(context: CheckContext, missing: MissingName) -> Finding:
     return context.finding(
         "TL606",
         severity_of(fails=False),
-        f"Python imported a single module {package} in place of the package",
+        f"Python imported a single module {package} instead of the package",
         package,
         because=f"the package {package} has {missing.name}, and Python says that this {package} is not a package",
         expected_error=missing.text,

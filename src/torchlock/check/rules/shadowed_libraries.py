@@ -1,4 +1,4 @@
-"""TL613: a library that the loader takes in place of the one that belongs to this torch."""
+"""TL613: a library that the loader takes instead of the one that belongs to this torch."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def shadowed(context: CheckContext) -> Iterator[Finding]:
         yield context.finding(
             "TL613",
             severity_of(fails=broken, partly=False),
-            f"{shadow.taken} is loaded in place of {shadow.meant}, because LD_LIBRARY_PATH names its folder",
+            f"{shadow.taken} is loaded instead of {shadow.meant}, because LD_LIBRARY_PATH names its folder",
             "torch",
             path=shadow.taken,
         )
@@ -124,7 +124,7 @@ def _taken(context: CheckContext, found: _Foreign, where: str) -> Finding:
     return context.finding(
         "TL613",
         "error",
-        f"{found.taken} is loaded in place of {found.meant}, and lacks {found.symbol}, "
+        f"{found.taken} is loaded instead of {found.meant}, and lacks {found.symbol}, "
         f"which {os.path.basename(found.user)} uses",
         "torch",
         *filter(None, [owner_of(context, found.meant)]),
@@ -139,7 +139,7 @@ def _taken(context: CheckContext, found: _Foreign, where: str) -> Finding:
 def in_log(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A symbol of a CUDA library that a log lacks, although the library in the package has it.
 
-    The process of the log took another copy of that library: its LD_LIBRARY_PATH is not known here.
+    The process in the log took another copy of that library: its LD_LIBRARY_PATH is not known here.
     """
     first = log.first
     match = (
@@ -156,7 +156,7 @@ def in_log(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     yield context.finding(
         "TL613",
         "error",
-        f"the process of the log did not load {library} of {_named(context, right[0])}, "
+        f"the process in the log did not load {library} of {_named(context, right[0])}, "
         f"which has {match['symbol']}; {there}",
         "torch",
         owner_of(context, right[0]),
@@ -188,14 +188,14 @@ def other_release(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     yield context.finding(
         "TL613",
         "error",
-        f"the process of the log loaded a {match['file']} of another release: it does not have "
+        f"the process in the log loaded a {match['file']} of another release: it does not have "
         f"{match['symbol']}{by}",
         "torch",
         *copies,
         because=_FIRST_COPY,
         expected_error=first.text,
         remedy=Remedy(
-            f"Take {folder} out of LD_LIBRARY_PATH and of ldconfig, so that all parts come from one release; "
+            f"Remove {folder} from LD_LIBRARY_PATH and from ldconfig, so that all parts come from one release; "
             "LD_DEBUG=libs shows from where each is loaded.",
             commands=(Command("shell", "unset LD_LIBRARY_PATH"),),
         ),

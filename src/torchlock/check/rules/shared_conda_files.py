@@ -80,7 +80,7 @@ def _found(
     return context.finding(
         "TL620",
         "note",
-        f"{both} of conda both contain {os.path.basename(path)}{more}, {what}; there is one of them only",
+        f"{both} of conda both contain {os.path.basename(path)}{more}, {what}; only one of them exists",
         owner,
         path=path,
         because="conda lets the later package overwrite the file of the other, with a ClobberWarning",
@@ -93,13 +93,9 @@ def _remedy(context: CheckContext, first: CondaRecord, second: CondaRecord, need
     """Keep the one that torch or MKL requires, and write its files again; only words if both or none are."""
     meant = [each for each in (first, second) if each.name in needs]
     if len(meant) != 1:
-        return Remedy(
-            f"Keep one of {first.name} and {second.name}: remove the other, and install this one once more."
-        )
+        return Remedy(f"Keep one of {first.name} and {second.name}: remove the other, and install this one again.")
     kept, other = meant[0], second if meant[0] is first else first
-    words = (
-        f"Remove {other.name} with what needs it, and install {kept.name} once more, which torch or MKL requires."
-    )
+    words = f"Remove {other.name} and what needs it. Install {kept.name} again, which torch or MKL requires."
     steps = [conda_remove(context, other.name), conda_install(context, "--force-reinstall", kept.name)]
     line = " && ".join(each[0].line for each in steps if each)
     return Remedy(words, commands=(Command("conda", line),) if all(steps) else ())

@@ -99,9 +99,9 @@ def found_shared(context: CheckContext, shared: Shared) -> Finding:
     if is_mixed:
         message = f"{meant} and {other} installed the same files, and the files of both are mixed"
     elif shared.theirs:
-        message = f"{other} overwrote {meant}: both installed {name}, and it is that of {other}"
+        message = f"{other} overwrote {meant}: both installed {name}, and it belongs to {other}"
     else:
-        message = f"{meant} and {other} both installed {name}, and it is that of {meant}"
+        message = f"{meant} and {other} both installed {name}, and it belongs to {meant}"
     vital = shared.meant.name in MEMBERS and MEMBERS[shared.meant.name].vital
     is_other = shared.meant.version != shared.other.version
     is_wrong = is_mixed and is_other if top_of(context, shared.path) in _ANY else shared.theirs > 0

@@ -71,14 +71,14 @@ def bindings(context: CheckContext) -> Iterator[Finding]:
     yield context.finding(
         "TL608",
         "warning",
-        f"{_BINDINGS} of {context.named('soundfile')} was not made for Windows: it lacks {_OF_WINDOWS}, which "
+        f"{_BINDINGS} of {context.named('soundfile')} was not built for Windows: it lacks {_OF_WINDOWS}, which "
         "soundfile calls there to open a file",
         "soundfile",
         path=path,
         because="it is from a wheel for any platform, or was built or copied from another system",
         expected_error=f"has no function, constant or global variable named '{_OF_WINDOWS}'",
         remedy=Remedy(
-            "Install a soundfile wheel for Windows in place of this one.",
+            "Install a soundfile wheel for Windows instead of this one.",
             commands=with_binary(context, "soundfile", ""),
         ),
         sources=("soundfile-253",),

@@ -65,6 +65,11 @@ _END = re.compile(r"\[end of output\]|note: This error originates|ERROR: Could n
 _NO_DISTUTILS = re.compile(
     r"'pkgutil' has no attribute 'ImpImporter'|No module named '?distutils|attribute 'ImpImporter'"
 )
+# pip made an environment for the build, and the setuptools that the package asks for does not load there.
+_OLD_SETUPTOOLS = re.compile(
+    r"Installing build dependencies \.\.\. done[\s\S]{0,2000}?[/\\]python3\.1[2-9][/\\][\s\S]{0,6000}?"
+    r"Cannot import 'setuptools\.build_meta'"
+)
 _OF_PYTHON_3_13 = re.compile(r"KeyError: '__version__'")
 _NO_PKG_RESOURCES = re.compile(r"No module named '?pkg_resources")
 _ONLY_PYTHONS = re.compile(
@@ -123,7 +128,7 @@ def _told(context: CheckContext, asked: Installation, output: str, target: Targe
     other = _with_wheels(context, asked, target) or _for_no_platform(context, asked, target)
     if other is not None:
         return other
-    if _NO_DISTUTILS.search(asked.near):
+    if _NO_DISTUTILS.search(asked.near) or _OLD_SETUPTOOLS.search(output):
         why = "its build uses distutils or an old setuptools, which Python 3.12 and later do not have"
         return _older_python(context, asked, what, why)
     if _OF_PYTHON_3_13.search(asked.near) and context.target is not None and context.target.python.minor >= 13:
@@ -227,7 +232,7 @@ def _older_python(context: CheckContext, asked: Installation, what: str, why: st
     words = words_of(asked)
     own, later = context.environment.interpreter.python, f"or a later release of {asked.name or 'this package'}."
     if own is None:
-        return Told("TL524", message, Remedy(f"Use an earlier Python than that of the log, {later}"))
+        return Told("TL524", message, Remedy(f"Use an earlier Python than the one in the log, {later}"))
     best = f"3.{min(11, own.minor - 1)}"
     summary = f"Use Python {best}, {later}"
     return Told(

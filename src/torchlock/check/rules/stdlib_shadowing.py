@@ -49,7 +49,7 @@ _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 @rule("TL606")
 def shadowing_modules(context: CheckContext) -> Iterator[Finding]:
-    """A user's file in place of a module that torch needs, if the file lacks a name that torch uses."""
+    """A user's file instead of a module that torch needs, if the file lacks a name that torch uses."""
     torch = context.copy("torch")
     folders = [entry.path for entry in context.environment.path if entry.kind == "stdlib"]
     if torch is None or not folders or not is_there(context, "torch"):
@@ -128,7 +128,7 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
     inside = "__init__.py" in context.environment.tree.names(entry.path)
     record = next((each for each in _records(context, lack.module) if each.entry.path == entry.path), None)
     of = shown if inside else f"{path}, of your own,"
-    message = f"{of} is imported in place of {whose} {lack.module}, and lacks {lack.name}{taker}"
+    message = f"{of} is imported instead of {whose} {lack.module}, and lacks {lack.name}{taker}"
     if record is not None:
         message = f"{record.name} {record.version} in {entry.path} is imported, and lacks {lack.name}{taker}"
     expected_error = (

@@ -70,8 +70,8 @@ def of_other_releases(context: CheckContext, log: Log, found: Sequence[Finding])
     yield context.finding(
         "TL611",
         "warning",
-        f"{first.library or 'a library'} of the log uses {meaning.what}, and {context.named('torch')} is installed"
-        f"{', so the process of the log loaded another torch' if lacks is False else ''}",
+        f"{first.library or 'a library'} in the log uses {meaning.what}, and {context.named('torch')} is installed"
+        f"{', so the process in the log loaded another torch' if lacks is False else ''}",
         "torch",
         because=meaning.because,
         expected_error=first.text,
@@ -97,7 +97,7 @@ def _of_any(context: CheckContext, named: LookedUp) -> Finding:
         "TL611",
         "error",
         f"{library} of {context.named(package)} uses {described(named.symbol)}, which no library that the process "
-        "of the log had loaded defines",
+        "in the log had loaded defines",
         package,
         path=named.attempt.path,
         sources=("ld-so-manual",),

@@ -1,4 +1,4 @@
-"""TL612 on macOS: libraries that were made for a later macOS than the machine has."""
+"""TL612 on macOS: libraries that were built for a later macOS than the machine has."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def for_later_macos(context: CheckContext) -> Iterator[Finding]:
         yield context.finding(
             "TL612",
             severity_of(fails=False, partly=False),
-            f"{library} was made for macOS {made_for} or later, and this machine has macOS {here}; "
+            f"{library} was built for macOS {made_for} or later, and this machine has macOS {here}; "
             "whether it loads is unknown",
             package,
             path=path,

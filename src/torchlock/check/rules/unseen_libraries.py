@@ -121,14 +121,14 @@ def is_changed(context: CheckContext, path: str) -> bool:
 
 
 def of_changed_file(context: CheckContext, lost: NotExamined) -> tuple[str, Remedy]:
-    """The reason and the remedy if a file that somebody put in place of one of torch needs a library."""
+    """The reason and the remedy if a file that somebody put instead of one of torch needs a library."""
     by = os.path.basename(lost.wanted_by)
     torch = f"torch {context.pins['torch'].version.public}" if "torch" in context.pins else "torch"
-    because = f"{by} is not the file of {torch}: another was put in its place, which needs {lost.name}"
+    because = f"{by} is not the file of {torch}: another file replaced it, which needs {lost.name}"
     program = "the HIP SDK of AMD" if _OF_AMD.match(lost.name) else "the program"
     summary = (
         f"Install {program} that has {lost.name}, and put its folder of DLLs on the PATH; or install torch again, "
-        "which brings its own file back."
+        "which restores its own file."
     )
     return because, Remedy(summary)
 
@@ -136,7 +136,7 @@ def of_changed_file(context: CheckContext, lost: NotExamined) -> tuple[str, Reme
 def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None]:
     """The reason why a library is not found, and the remedy if a package has installed it elsewhere."""
     if is_of_macos(library):
-        return "no LC_RPATH of it leads to that library, and macOS 10.15 and earlier look nowhere else", None
+        return "no LC_RPATH names the folder of that library, and macOS 10.15 and earlier look nowhere else", None
     owner, path = recorded(context, library)
     if not path:
         origin = f"{said}; " if (said := origin_of_dll(library)) else ""
@@ -146,7 +146,7 @@ def why_unfound(context: CheckContext, library: str) -> tuple[str, Remedy | None
     if not files.is_file(path):
         if folder := _of_target(context, library):
             return f"it is in {folder} (of {owner}), where {user} does not search", _by_hand(folder)
-        return f"the record of {owner} names {path}, which is not there", None
+        return f"the record of {owner} names {path}, which does not exist", None
     return f"it is in {os.path.dirname(path)} (of {owner}), where {user} does not search", (
         None if _OF_RUNTIME.match(library) else _beside(context)
     )

@@ -51,7 +51,7 @@ def _taken(context: CheckContext, name: str, folder: str, because: str, error: s
     return context.finding(
         "TL606",
         "error",
-        f"the process of the log imported {name} from {folder}, the folder of the user, in place of "
+        f"the process in the log imported {name} from {folder}, the folder of the user, instead of "
         f"{context.named(name)}, which is installed here",
         name,
         because=because,
@@ -63,7 +63,7 @@ def _taken(context: CheckContext, name: str, folder: str, because: str, error: s
 
 
 def _remedy(context: CheckContext, name: str) -> Remedy:
-    """Let Python leave the folder of the user out."""
+    """Make Python leave the folder of the user out."""
     line = f"set {_VARIABLE}" if is_windows(context) else f"export {_VARIABLE}"
-    words = f"Let Python leave the folder of the user out; or uninstall {name} in it, with the Python of the log."
+    words = f"Make Python leave the folder of the user out; or uninstall {name} in it, with the Python in the log."
     return Remedy(words, commands=(Command("shell", line),))

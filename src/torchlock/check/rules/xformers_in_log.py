@@ -47,7 +47,7 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
         "xformers",
         "torch",
         path=os.path.join(record.entry.path, "xformers"),
-        because="it works with exactly the build of torch that it was made for",
+        because="it works with exactly the build of torch that it was built for",
         expected_error=first.text,
         remedy=_compiled() if is_vendors(context, "torch") or is_unpublished_build(context) else None,
         strength=Strength.RAN,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.cli.options.shared import add_keyring
+
 if TYPE_CHECKING:
     import argparse
 
@@ -12,9 +14,9 @@ Say how new the compatibility data are, and update them between releases of
 torchlock. The bundled data stay as they are; an update is kept in the data
 folder of this user, and lock, audit, check and explain use both.
 
-  status   say which data count, and what an update added (the default)
+  status   say which data are used, and what an update added (the default)
   update   read newer releases of the stack from the index, from their own
-           wheels; or take a bundle with --from
+           wheels; or use a bundle with --from
   export   write the update into a file, for machines without an index
   reset    remove the update
 """
@@ -46,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     source = group.add_mutually_exclusive_group()
     source.add_argument("--from-index", action="store_true", help="ask the index (the default)")
-    source.add_argument("--from", dest="bundle", metavar="FILE|URL", help="take a bundle that export wrote")
+    source.add_argument("--from", dest="bundle", metavar="FILE|URL", help="use a bundle that export wrote")
     add("--sha256", metavar="DIGEST", help="the SHA-256 of the bundle; required with --from")
     add("--everything", action="store_true", help="ask for every project of the data, not for the stack alone")
     add(
@@ -55,3 +57,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the index to ask (default: that of pip's and uv's settings of this user, else the public index)",
     )
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
+    add_keyring(add)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.cli.options.shared import add_keyring
+
 if TYPE_CHECKING:
     import argparse
 
@@ -67,7 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group(
         "sources of files (default: the indexes of the lock, of pip and of uv)"
     ).add_argument
-    add("-i", "--index-url", metavar="URL", help="the index, instead of that of the lock")
+    add("-i", "--index-url", metavar="URL", help="the index to use instead of the index of the lock")
     add(
         "--extra-index-url",
         action="append",
@@ -76,5 +78,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         dest="extra_index_urls",
         help="another index, which is asked first (repeatable)",
     )
-    add("--offline", action="store_true", help="never use the network: take files of this machine")
+    add("--offline", action="store_true", help="never use the network: use only files of this machine")
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
+    add_keyring(add)

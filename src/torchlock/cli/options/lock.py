@@ -200,7 +200,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--emit",
         choices=FORMS,
         metavar="TOOL",
-        help="in place of a lock, write its versions and indexes for another tool: constraints (for pip and uv); "
+        help="instead of a lock, write its versions and indexes for another tool: constraints (for pip and uv); "
         "uv, poetry or pdm (tables for pyproject.toml); conda (environment.yml); docker (lines of a Dockerfile); "
         "renovate (packageRules)",
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Write the JSON schema of what a command prints with --json (draft 2020-12).
-torchlock config schema writes that of the configuration file.
+torchlock config schema writes the schema of the configuration file.
 """
 EPILOG = """\
 examples:

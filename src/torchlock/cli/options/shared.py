@@ -99,7 +99,7 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False, many:
             else "the builds that the public index serves; cpu, cu128 (CUDA 12.8), rocm6.4 or xpu mean that build "
             "of the PyTorch index, for the whole torch family; auto means the newest build that runs on the GPU "
             "with its driver (default: the one build that the input names, like +cu128 or an index of the PyTorch "
-            "project; else pypi)"
+            "project; otherwise pypi)"
         ),
     )
     add_gpu(group.add_argument, of_files=of_files)
@@ -195,12 +195,23 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     add("--offline", action="store_true", help="never use the network, only the catalogue and the cache")
     add("--refresh", action="store_true", help="ask the index for every package, also for those in the catalogue")
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
+    add_keyring(add)
     add(
         "--deadline",
         metavar="SECONDS",
         type=float,
         default=1800.0,
         help="the time for all answers of indexes together, from the first request on (default: 1800)",
+    )
+
+
+def add_keyring(add: Callable[..., object]) -> None:
+    """Add --keyring-provider."""
+    add(
+        "--keyring-provider",
+        choices=("disabled", "subprocess"),
+        help="whether the keyring command is asked for the password of a user of an index (default: what the "
+        "settings of pip and uv say)",
     )
 
 

@@ -1,6 +1,6 @@
 """Source distributions: what an archive or a source tree states of its requirements, read without running it.
 
-``archive`` takes the few files that matter out of an archive, ``statement`` decides which of them is used,
+``archive`` reads the few files that matter from an archive, ``statement`` decides which of them is used,
 ``script`` whether setup.py says the same on every machine. ``building`` runs the build backend, if the user
 allows it.
 """

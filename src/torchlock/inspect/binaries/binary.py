@@ -84,7 +84,7 @@ class Binary:
     ``win32`` (PE); ``machines`` are all that a universal file has. ``soname`` is the name by which others
     ask for it: SONAME, install name, or the name in the export table. ``rpath`` is DT_RPATH or LC_RPATH,
     ``runpath`` DT_RUNPATH; both unexpanded. ``interpreter`` is the loader that an ELF program names.
-    ``least_macos`` is the release of macOS that a Mach-O file was made for. ``executable_stack``: an ELF file asks
+    ``least_macos`` is the release of macOS that a Mach-O file is for. ``executable_stack``: an ELF file asks
     for a stack from which code runs; ``is_aligned``: its segments have the alignment that they name.
     """
 

@@ -194,7 +194,7 @@ class BundleProcess(LoaderProcess):
 
     def _why_unseen(self, name: str) -> str:
         if self._system == "macos" and _LAST_OF_MACOS.fullmatch(name):
-            return "no LC_RPATH leads to it, and only macOS 11 and later also look in /usr/lib"
+            return "no LC_RPATH names its folder, and only macOS 11 and later also look in /usr/lib"
         is_known = self._root is not None
         return "no folder that is known to be searched has it" if is_known else "the machine was not examined"
 

@@ -101,7 +101,7 @@ class ElfProcess(LoaderProcess):
             self._has_python = self._defines_python()
 
     def _preload(self, root: Root) -> None:
-        """Load what every program loads first. The loader goes on without one that does not load."""
+        """Load what every program loads first. The loader continues without one that does not load."""
         for name, _ in root.preloaded:
             path = root.file(name) if "/" in name else root.search(name)
             binary = self._binary(path) if path is not None else None
@@ -356,7 +356,7 @@ class ElfProcess(LoaderProcess):
     def _lost_by(
         self, shadow: ShadowedLibrary, before: Mapping[str, _Library | None]
     ) -> Iterator[UndefinedSymbol]:
-        """Symbols that the intended library defines, and the one loaded in its place does not.
+        """Symbols that the intended library defines, and the one loaded instead does not.
 
         Only new libraries are examined: those in ``before`` were loaded without a problem.
         """

@@ -50,7 +50,7 @@ class MissingVersion(NamedTuple):
 
 
 class ShadowedLibrary(NamedTuple):
-    """A library loaded from a folder of LD_LIBRARY_PATH, in place of the one that would be loaded without it."""
+    """A library loaded from a folder of LD_LIBRARY_PATH, instead of the one that would be loaded without it."""
 
     name: str
     taken: str

@@ -33,7 +33,7 @@ _OTHER_PYTHON = pattern(
 _OF_APPLE = pattern(r"^/usr$|^/Library/Developer|^/Applications/Xcode|^/System/")
 # The limit on homes and folders of formulas that are looked at.
 _FOLDERS = 50
-# Formulas whose folder is not linked into Homebrew's lib, and ports with a folder of their own.
+# Formulas whose folder is not linked into Homebrew's lib, and ports with their own folder.
 _KEG = pattern(r"(ffmpeg|sox|libsndfile)([@_-].*|\d*)")
 
 
@@ -93,7 +93,7 @@ def of_macos(
     """A macOS whose root folder is ``root`` (dyld(1)).
 
     ``prefixes`` are those of the Python and of its base Python, ``conda``: it is one of conda. A Python of conda,
-    Homebrew or MacPorts leads the loader to the libraries of its own package manager.
+    Homebrew or MacPorts makes the loader search the libraries of its own package manager.
     """
     there = Root(root, machine=machine)
     names = [_prefix(there.name(each)) for each in prefixes if each]

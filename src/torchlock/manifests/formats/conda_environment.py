@@ -194,7 +194,7 @@ class _Environment:
         return (" " if node.block.folded else "\n").join(lines).strip()
 
     def _no_text(self, node: Node) -> None:
-        self._builder.issue("TL501", "error", "a list or a mapping in place of a package", node.start)
+        self._builder.issue("TL501", "error", "a list or a mapping instead of a package", node.start)
 
     def _spec(self, item: Node, text: str, spec: MatchSpec) -> None:
         if spec.name in _ONLY_ON:

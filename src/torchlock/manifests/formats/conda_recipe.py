@@ -168,7 +168,7 @@ class _Recipe:
 
 
 def _filled(text: str) -> MappedText:
-    """The text with the values that it states in place of templates, and without what only a template decides."""
+    """The text with the values that it states instead of templates, and without what only a template decides."""
     values = {match["name"]: match["value"] for match in _SET.finditer(text)}
     context = _CONTEXT.search(text)
     if context:

@@ -1,4 +1,4 @@
-""".pre-commit-config.yaml: the ``additional_dependencies`` of hooks, each in an environment of its own."""
+""".pre-commit-config.yaml: the ``additional_dependencies`` of hooks, each in its own environment."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) ->
 
 
 def _in_folder(entry: Entry) -> Entry:
-    """An entry with the folder of the project in place of pdm's variable for it."""
+    """An entry with the folder of the project instead of pdm's variable for it."""
     if entry.url is None or not entry.url.startswith(_FOLDER):
         return entry
     return replace(entry, url=f"./{entry.url.removeprefix(_FOLDER).partition('#')[0]}")

@@ -258,7 +258,7 @@ def _dependency(builder: DocumentBuilder, piece: Piece) -> list[Entry]:
         if "{" not in name:
             return builder.include(name, piece.start, constraint="c" in file[1].lstrip("-")[:1])
     if "{" in text:
-        message = f"{text} is not judged: the value that tox puts in place of the braces is unknown"
+        message = f"{text} is not judged: the value that tox puts instead of the braces is unknown"
         builder.issue("TL902", "note", message, piece.start)
         return []
     index = re.match(r"(?:-i|--index-url|--extra-index-url|-f|--find-links)[ =]\s*(\S+)", text)

@@ -121,7 +121,7 @@ def variables_of(node: Node | None) -> dict[str, tuple[str, Node]]:
 
 
 def filled(text: MappedText, values: Values) -> MappedText:
-    """The text with the values that are known in place of expressions."""
+    """The text with the values that are known instead of expressions."""
     found, at = MappedText(), 0
     for match in _EXPRESSION.finditer(text.text):
         name = match["github"] or match["azure"] or match["circle"]
@@ -143,7 +143,7 @@ def _place(text: MappedText, at: int) -> int:
 
 
 def filled_text(text: str, values: Values) -> str:
-    """The text with the values that are known in place of expressions."""
+    """The text with the values that are known instead of expressions."""
     whole = MappedText()
     whole.add(text, 0)
     return filled(whole, values).text if text and ("{{" in text or "$(" in text) else text

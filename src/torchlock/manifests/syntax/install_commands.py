@@ -270,7 +270,7 @@ class Installer:
             self._one_by_one(known, before)
 
     def _one_by_one(self, known: int, step: int) -> None:
-        """The entries behind the first ones are each installed by a command of its own."""
+        """The entries behind the first ones are each installed by its own command."""
         for number, entry in enumerate(self._state.entries[known:], step + 1):
             entry.step = number
             self._state.step = max(self._state.step, number)

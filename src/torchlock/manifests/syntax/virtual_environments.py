@@ -155,7 +155,7 @@ class Environments:
 
 
 def _with_branches(path: str, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries of an environment, those that are always installed once more for each branch of a command."""
+    """The entries of an environment, those that are always installed again for each branch of a command."""
     whole = f"alone:{path}"
     branches = dict.fromkeys(entry.scope for entry in entries if entry.scope.startswith(f"{whole}-"))
     joined = [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
 
 USE = """\
-Write the lock with the same command, with -o requirements.txt in place of --emit docker."""
+To write the lock, run the same command with -o requirements.txt instead of --emit docker."""
 # The releases that the official images of Python are based on, newest first, each with its oldest Python.
 _BASES = (("debian-13", 9), ("debian-12", 7), ("debian-11", 6))
 _DRIVER = "cuda-driver"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
 
 USE = """\
-Put these tables into the pyproject.toml of the project in place of its own entries for these packages,
+Put these tables into the pyproject.toml of the project instead of its own entries for these packages,
 and run: poetry lock"""
 
 
