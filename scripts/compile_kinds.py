@@ -17,12 +17,31 @@ from torchlock.knowledge.kinds import TABLE, digest_of, rendered
 
 DATA = Path(__file__).parents[1] / "compat_data"
 PATH = DATA / "compiled" / TABLE
+# The digests are of these projects and of what their newest releases need: the wheel has a limit. Other tables are
+# parsed.
+ROOTS = ("torch", "torchaudio", "torchcodec", "soundfile")
 
 
 def compiled(releases: Path) -> str:
     """The digest of every table in a folder."""
     tables = {path.stem: path.read_bytes() for path in sorted(releases.glob("*.json"))}
-    return rendered({name: (len(content), digest_of(json.loads(content))) for name, content in tables.items()})
+    return rendered({name: (len(tables[name]), digest_of(json.loads(tables[name]))) for name in needed(tables)})
+
+
+def needed(tables: dict[str, bytes]) -> list[str]:
+    """The projects that have a digest."""
+    found, waiting = set[str](), [name for name in ROOTS if name in tables]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        table = json.loads(tables[name])
+        last = list(table["releases"].values())[-1].get("requires")
+        for number in {each for each in (last if isinstance(last, list) else [last]) if each is not None}:
+            rows = [table["requirements"][each] for each in table["requires"][number]]
+            waiting += [row[0] for row in rows if row[0] in tables]
+    return sorted(found)
 
 
 def main() -> int:
