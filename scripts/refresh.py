@@ -189,7 +189,13 @@ def _compiled(*, proofs: bool, lints: bool) -> bool:
     Rules come before proofs, which ask them, and proofs before drafts of rules.
     """
     proving = ["prove_matrix.py"] if proofs else ["prove_matrix.py", "--render"]
-    for step in (["compile_rules.py"], proving, ["compile_compatibility.py"], ["rule_pages.py"]):
+    for step in (
+        ["compile_rules.py"],
+        ["compile_kinds.py"],
+        proving,
+        ["compile_compatibility.py"],
+        ["rule_pages.py"],
+    ):
         tell(f"running {' '.join(step)}")
         done = _run(*step)
         if done.returncode:

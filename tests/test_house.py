@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
 # The rooms of each floor, from the bottom to the top. Rooms of one floor do not import each other.
 FLOORS = {
+    "types": ("typed",),
     "errors": ("errors", "patterns", "records", "spelling"),
     "words": ("answers", "location", "redaction", "terms"),
     "tools": ("runtime", "standards"),

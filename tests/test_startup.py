@@ -53,6 +53,32 @@ def test_a_lock_of_plain_lines_imports_no_parser_of_packaging(tmp_path: Path) ->
     assert not {*parsers, *libraries} & modules
 
 
+def test_a_lock_without_a_conflict_imports_no_resolver_and_no_library_for_types(tmp_path: Path) -> None:
+    modules, _ = traced(tmp_path, *LOCK)
+    unused = ("typing", "pathlib", "urllib.parse", "gettext", "locale", "fnmatch", "shlex", "copy")
+    assert not {"resolvelib", "torchlock.solve.learning", "torchlock.index.live_releases", *unused} & modules
+
+
+def test_a_lock_of_a_file_imports_no_parser_of_packaging(tmp_path: Path) -> None:
+    (tmp_path / "requirements.in").write_text("torch==2.3.1\ntorchaudio\n")
+    modules, _ = traced(tmp_path, "lock", "-r", "requirements.in", "-o", "requirements.txt", *LOCK[3:])
+    assert not {"packaging.specifiers", "packaging.version", "typing", "dataclasses", "resolvelib"} & modules
+
+
+def test_an_audit_imports_no_dataclasses(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch==2.3.1\ntorchaudio==2.3.1\n")
+    modules, _ = traced(tmp_path, "audit", "requirements.txt")
+    assert not {"dataclasses", "inspect", "gettext"} & modules
+
+
+def test_a_lock_parses_no_whole_table_of_releases(tmp_path: Path) -> None:
+    _, parsed = traced(tmp_path, *LOCK)
+    whole = {
+        (SOURCE.parent / "compat_data" / "releases" / f"{name}.json").stat().st_size for name in ("torch", "numpy")
+    }
+    assert max(map(int, parsed)) < min(whole)
+
+
 def test_a_lock_that_is_made_again_imports_no_parser_of_packaging(tmp_path: Path) -> None:
     (tmp_path / "requirements.in").write_text("torch==2.3.1\ntorchaudio\n")
     again = ["lock", "-r", "requirements.in", "-o", "requirements.txt", *LOCK[3:]]

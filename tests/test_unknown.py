@@ -207,6 +207,9 @@ def release(ground: Ground) -> CatalogueRelease:
 
 row("knowledge.releases:CatalogueRelease.build", "not recorded")(lambda ground: release(ground).build(0))
 row("knowledge.releases:CatalogueRelease.unproven", "not recorded")(lambda ground: release(ground).unproven(0))
+row("knowledge.release_table:Table.sdist", "an sdist")(
+    lambda ground: release(ground)._table.sdist(release(ground).version)
+)
 row("knowledge.releases:CatalogueRelease.dependencies", "no metadata")(
     lambda ground: release(ground).dependencies(0)
 )

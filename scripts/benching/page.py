@@ -57,7 +57,8 @@ them. Times are medians of up to {runs} runs, memory is the highest of them; pip
 once. uv is given its interpreter. *Cold*: the tool's cache is empty. *Warm*: the cache is what one run has left.
 Locks have hashes. CPU is the processor time of the process. Ratios are ours by uv's: below 1 we are faster. `>`
 marks a run that the time limit ended; `-` was not measured. The figures of each release are in
-`docs/benchmarks/`; `python scripts/bench.py --against RELEASE` compares with them.
+`docs/benchmarks/`; `python scripts/bench.py --against RELEASE` compares with them. [cold-start.md](cold-start.md)
+says where a lock in a new process spends its instructions, and what the floor is.
 """
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torchlock import api as api

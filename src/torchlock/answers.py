@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from torchlock.records import dataclass
+from torchlock.typed import NoReturn
 
 
 @dataclass(frozen=True)

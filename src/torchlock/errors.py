@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from torchlock.typed import Any
 
 
 def _restored(kind: type[TorchlockError], arguments: tuple[Any, ...], state: dict[str, Any]) -> TorchlockError:

@@ -6,7 +6,8 @@ A lock imports 160 of them and uses 30. Compiled at import, they cost a fifth of
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any, AnyStr

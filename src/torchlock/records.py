@@ -7,7 +7,7 @@ classes and makes values of thirty. With the library they cost a tenth of its in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -74,7 +74,7 @@ else:
 
     def _text(self):
         """The text of a value, in the form of its constructor."""
-        names = getattr(self, "_fields", None) or self._record[0]
+        names = getattr(self, "_fields", None) or [name for name in self._record[0] if name not in self._unshown]
         inner = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__qualname__}({inner})"
 
@@ -94,9 +94,15 @@ else:
         def __init__(self, make):
             self.make = make
 
-    def field(*, default_factory):
-        """Like ``dataclasses.field`` with a ``default_factory``."""
-        return _Factory(default_factory)
+    class _Aside:
+        """A default of a field that is not compared, or not shown."""
+
+        def __init__(self, default, compare, repr):
+            self.default, self.compare, self.repr = default, compare, repr
+
+    def field(*, default_factory=None, default=None, compare=True, repr=True):
+        """Like ``dataclasses.field`` with a ``default_factory``, or with a ``default``."""
+        return _Aside(default, compare, repr) if default_factory is None else _Factory(default_factory)
 
     class _Fields:
         """``__dataclass_fields__``, made with the library when something asks for it first."""
@@ -107,26 +113,48 @@ else:
             fields, defaults = cls._record
             plain = type(cls.__name__, (), {"__annotations__": dict.fromkeys(fields, "object")})
             for name, default in defaults.items():
-                how = "default_factory" if isinstance(default, _Factory) else "default"
-                setattr(plain, name, dataclasses.field(**{how: getattr(default, "make", default)}))
+                if isinstance(default, _Aside):
+                    made = dataclasses.field(**vars(default))
+                elif isinstance(default, _Factory):
+                    made = dataclasses.field(default_factory=default.make)
+                else:
+                    made = dataclasses.field(default=default)
+                setattr(plain, name, made)
             found = cls.__dataclass_fields__ = dataclasses.dataclass(plain).__dataclass_fields__
             return found
 
-    def dataclass(*, frozen=False):
-        """Like ``dataclasses.dataclass``, with ``frozen`` as the only option."""
+    def dataclass(*, frozen=False, slots=False, eq=True):
+        """Like ``dataclasses.dataclass``, with these options only."""
 
         def made(cls):
-            fields, defaults = cls._record = _named(cls.__dict__)
-            cls.__match_args__ = fields
+            fields, defaults = record = _named(cls.__dict__)
+            aside = {name: default for name, default in defaults.items() if isinstance(default, _Aside)}
             for name, default in defaults.items():
-                if isinstance(default, _Factory):
+                if slots or isinstance(default, _Factory):
                     delattr(cls, name)
-            for name, value in {**_OF_ALL, **(_OF_FROZEN if frozen else _OF_OTHERS)}.items():
+                elif name in aside:
+                    setattr(cls, name, default.default)
+            if slots:
+                cls = _with_slots(cls, fields)
+            cls._record, cls.__match_args__ = record, fields
+            cls._uncompared = frozenset(name for name, default in aside.items() if not default.compare)
+            cls._unshown = frozenset(name for name, default in aside.items() if not default.repr)
+            given = {**_OF_ALL, **(_OF_FROZEN if frozen else _OF_OTHERS)}
+            for name, value in given.items():
+                if not eq and name in ("__eq__", "__hash__"):
+                    continue
                 if name not in cls.__dict__ or name == "__hash__":
                     setattr(cls, name, value)
             return cls
 
         return made
+
+    def _with_slots(cls, fields):
+        """The same class with a slot for each field."""
+        namespace = {key: value for key, value in cls.__dict__.items() if key not in ("__dict__", "__weakref__")}
+        again = type(cls)(cls.__name__, cls.__bases__, {**namespace, "__slots__": fields})
+        again.__qualname__ = cls.__qualname__
+        return again
 
     def _init(self, /, *args, **named):
         made = next((base for base in type(self).__mro__ if base.__dict__.get("__init__") is _init), None)
@@ -136,16 +164,18 @@ else:
         fields, defaults = made._record
         known = {
             "_fresh": _FRESH,
-            **{f"_{name}": getattr(value, "make", value) for name, value in defaults.items()},
+            **{f"_{name}": _value_of(value) for name, value in defaults.items()},
         }
         parameters, lines = [], []
+        slotted = "__slots__" in made.__dict__
         for name in fields:
             fresh = isinstance(defaults.get(name), _Factory)
             value = f"_{name}() if {name} is _fresh else {name}" if fresh else name
             default = "" if name not in defaults else "=_fresh" if fresh else f"=_{name}"
             parameters.append(name + default)
-            lines.append(f"    values[{name!r}] = {value}")
-        head = f"def __init__(self, {', '.join(parameters)}):\n    values = self.__dict__\n"
+            lines.append(f"    self.{name} = {value}" if slotted else f"    values[{name!r}] = {value}")
+        head = f"def __init__(self, {', '.join(parameters)}):\n"
+        head += "" if slotted else "    values = self.__dict__\n"
         exec(head + "\n".join(lines), known)  # noqa: S102 (only names of fields)
         made.__init__ = known["__init__"]
         made.__init__.__qualname__ = f"{made.__qualname__}.__init__"
@@ -154,8 +184,20 @@ else:
     def _values(value):
         return [getattr(value, name) for name in type(value)._record[0]]
 
+    def _value_of(default):
+        """What a constructor takes for a default: the value, or what makes it."""
+        if isinstance(default, _Factory):
+            return default.make
+        return default.default if isinstance(default, _Aside) else default
+
     def _equal(self, other):
-        return _values(self) == _values(other) if other.__class__ is self.__class__ else NotImplemented
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        left_out = self._uncompared
+        if not left_out:
+            return _values(self) == _values(other)
+        names = [name for name in self._record[0] if name not in left_out]
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def _refuse(self, name, value=None):
         from dataclasses import FrozenInstanceError

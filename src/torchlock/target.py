@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
@@ -15,6 +14,7 @@ from torchlock.spelling import meant
 from torchlock.standards.markers import parsed, plain_value, value_of
 from torchlock.standards.ordering import admits, clauses_of
 from torchlock.standards.wheel_tags import host_platform, installable
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.records import NamedTuple, dataclass, field
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

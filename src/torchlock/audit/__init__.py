@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.fix.edits import changes_of, encoded
@@ -20,8 +19,10 @@ from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import softened
 from torchlock.location import NOWHERE
 from torchlock.manifests.document import ParseIssue
+from torchlock.records import NamedTuple
 from torchlock.runtime.fence import breakage
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import cells_where
 from torchlock.audit.rules.declared_requirements import by_name, candidates, clashes_of, wanted_on
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple, replace
 from torchlock.standards.dependency import readable_specifier
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence, Set

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import install_sets_of
@@ -14,7 +12,9 @@ from torchlock.audit.tried import is_tried
 from torchlock.finding import Evidence, Finding, Strength
 from torchlock.knowledge.severity import limited
 from torchlock.location import NOWHERE
+from torchlock.records import dataclass, replace
 from torchlock.target import SUPPORT_ENDS
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

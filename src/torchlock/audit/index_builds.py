@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.answers import Unknown
 from torchlock.knowledge.indexes import BUILDS, PRIVATE, PUBLIC, UNKNOWN, channel_of, classify_index
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry

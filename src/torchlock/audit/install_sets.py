@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.knowledge.build_labels import is_published
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.patterns import pattern
+from torchlock.records import NamedTuple, dataclass, field, replace
 from torchlock.standards.markers import variables_in
 from torchlock.standards.versions import version_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

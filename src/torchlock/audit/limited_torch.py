@@ -6,15 +6,14 @@ over that torch and takes an older one, which no line of the file names.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.answers import Unknown
 from torchlock.audit.brought import Brought, releases_taken
 from torchlock.audit.install_sets import cells_where, pinned
 from torchlock.audit.rules.declared_requirements import by_name, installs_on, wanted_on
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple, replace
 from torchlock.standards.dependency import readable_specifier
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence, Set

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.answers import Unknown
 from torchlock.audit.brought import releases_taken
 from torchlock.audit.install_sets import Demand, cells_where, demand_of
 from torchlock.audit.rules.declared_requirements import by_name, candidates, ignores_metadata, wanted_on
+from torchlock.records import NamedTuple, replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

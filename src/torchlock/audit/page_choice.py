@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.answers import Unknown
 from torchlock.knowledge.build_labels import label_order
 from torchlock.knowledge.build_pairs import mismatch
 from torchlock.knowledge.masks import bits
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext

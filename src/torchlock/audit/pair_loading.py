@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.audit.rules.versions import differ_in_patch
@@ -12,6 +11,7 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.standards.filenames import tags_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property, lru_cache, reduce
 from operator import or_
-from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -20,6 +18,8 @@ from torchlock.audit.supplies import build_of, supplies_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import BUILD_CUDA, cuda_version, specifier_set
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple, replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence, Set

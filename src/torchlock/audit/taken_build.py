@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.answers import Unknown
 from torchlock.audit.page_choice import newest_on_page, picks_of
 from torchlock.audit.wheel_address import wheel_address
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.masks import bits
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host
+from torchlock.records import NamedTuple
 from torchlock.standards.filenames import cell_of, split_variant, tags_of
 from torchlock.target import PLATFORMS
 

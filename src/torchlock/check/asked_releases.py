@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import Version
@@ -12,6 +11,7 @@ from torchlock.check.installer_findings import Told, in_python, words_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.target import PythonVersion
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from torchlock.check.index_wheels import has_wheels, wheel_version
 from torchlock.knowledge.build_labels import kind_of, label_order
 from torchlock.knowledge.builds import build_table
 from torchlock.knowledge.releases import Catalogue
+from torchlock.records import replace
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion
 
 if TYPE_CHECKING:

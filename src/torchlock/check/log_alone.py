@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
@@ -10,6 +9,7 @@ from torchlock.check.log_machine import interpreter_of, system_of
 from torchlock.inspect.environment import Environment
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.knowledge.stack import STACK
+from torchlock.records import replace
 from torchlock.runtime.files import Tree
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -16,6 +15,7 @@ from torchlock.finding import Remedy
 from torchlock.index.sources import Sources
 from torchlock.knowledge.rules import specifier_set
 from torchlock.lock import Lock, Options, lock
+from torchlock.records import replace
 from torchlock.target import LAST_PATCH, PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 

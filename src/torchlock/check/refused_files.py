@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check import known_wheels as wheels
@@ -13,6 +12,7 @@ from torchlock.errors import InputError
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.standards.filenames import platform_in, python_in, tags_of
 from torchlock.target import Platform, Target
 

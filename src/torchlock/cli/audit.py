@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from torchlock.audit import broken
 from torchlock.cli.crash import add_crash_report
@@ -13,6 +12,7 @@ from torchlock.cli.reports import Forms, exit_code, rendered
 from torchlock.errors import InputError
 from torchlock.jobs.audit import audited, files_of, report_of
 from torchlock.jobs.file_settings import FileSettings
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from torchlock.cli.wrong_use import refuse_choice
 from torchlock.errors import InputError, TorchlockError
 from torchlock.jobs.config_files import NAMED_BY, current_folder
 from torchlock.records import NamedTuple
 from torchlock.spelling import meant
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -335,10 +333,12 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
     if isinstance(action.default, list):
         if isinstance(value, list):
             return [str(item) for item in value]
-        is_path = " " in str(value) and Path(folder, str(value)).is_file()
+        is_path = " " in str(value) and _is_file(folder, str(value))
         return [str(value)] if is_path else str(value).split()
     if isinstance(value, (list, dict)):
         raise InputError(f"{where}: {value!r} is not a single value", hint="write one value")
+    from torchlock.cli.wrong_use import refuse_choice
+
     refuse_choice(action, value, where)
     if action.type is float:
         try:
@@ -346,3 +346,7 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
         except ValueError:
             raise InputError(f"{where}: {value!r} is not a number", hint="write a number") from None
     return str(value)
+
+
+def _is_file(folder: str, name: str) -> bool:
+    return os.path.isfile(os.path.join(folder, name))  # noqa: PTH113, PTH118 (a lock does not import pathlib)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.fetching.locating import Locator, Missing
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

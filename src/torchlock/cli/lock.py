@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.lock_output import with_wheelhouse, write
 from torchlock.cli.lock_parts import parted
 from torchlock.cli.lock_usage import check_usage, refuse_output
 from torchlock.jobs.lock import ask, locked
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

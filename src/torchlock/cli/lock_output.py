@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shlex
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.cli.exit_codes import FOUND, OK, UNUSABLE
 from torchlock.cli.lock_usage import refuse_output
@@ -15,6 +13,7 @@ from torchlock.jobs.lock_changes import LockChanges
 from torchlock.jobs.lock_inputs import is_pylock
 from torchlock.redaction import masked
 from torchlock.report.summary import counted, summary_line
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -65,6 +64,8 @@ def _locked(rendered: Rendered) -> str:
 
 def _parts(path: str, scopes: Sequence[str]) -> str:
     """How to install the extras and groups of a pylock.toml."""
+    import shlex
+
     from torchlock.manifests.syntax.lock_markers import names_of
 
     extras, groups = (names_of(kind, scopes) for kind in ("extra", "group"))
@@ -87,7 +88,7 @@ def _check(text: str, moves: Sequence[Move], arguments: argparse.Namespace, cons
     from torchlock.manifests.text import read_text
 
     output = arguments.output
-    old = read_text(output) if Path(output).is_file() else ""
+    old = read_text(output) if os.path.isfile(output) else ""  # noqa: PTH113
     if _without_header(old) == _without_header(text):
         return OK
     unasked = [f"{move.name} {move.old}" for move in moves if move.kind == "unasked"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.jobs.lock_inputs import PYLOCK, is_pylock
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -67,6 +66,8 @@ def _refuse_name(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: it does.
     """
+    from pathlib import Path
+
     name = Path(arguments.output).name
     if not re.search(r"(?i)\.(toml|json|ya?ml|ini|cfg)$", name):
         return

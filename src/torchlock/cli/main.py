@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from torchlock.cli.exit_codes import BUG, FOUND, INTERRUPTED, OK, UNUSABLE
 from torchlock.errors import Undecided
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -62,6 +62,7 @@ def _result(argv: Sequence[str], voices: list[Console]) -> int:
 
             print(f"torchlock {__version__}")
             return OK
+        import torchlock.cli.english  # noqa: F401 (before argparse)
         from torchlock.cli.parser import parse
 
         arguments = parse(argv)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.cli.streams import write_whole
 from torchlock.errors import InputError
 from torchlock.jobs.existing_lock import is_existing_output, is_replaced
 from torchlock.runtime.files import is_folder
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,17 +7,14 @@ import contextlib
 import os
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
 from torchlock.cli.defaults import settings_of
-from torchlock.cli.hints import followable
 from torchlock.cli.options.shared import add_configuration, add_messages
 from torchlock.cli.unused_variables import unused_variables
-from torchlock.cli.wrong_use import refuse_choice, unknown_command, unknown_words, usage_error
 from torchlock.errors import InputError, TorchlockError
 from torchlock.jobs.config_files import Choice, Finder, current_folder
-from torchlock.jobs.rule_names import is_rule
+from torchlock.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -147,9 +144,13 @@ class _Parser(argparse.ArgumentParser):
         self.register("action", "many", _Many)
 
     def error(self, message: str) -> NoReturn:
+        from torchlock.cli.wrong_use import usage_error
+
         raise usage_error(message, self.prog)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
+        from torchlock.cli.wrong_use import refuse_choice
+
         refuse_choice(action, value)
 
 
@@ -182,10 +183,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         first = first_parser()
         _, left = first.parse_known_args(argv if argv else ["--help"])
         if left:
+            from torchlock.cli.wrong_use import unknown_words
+
             raise unknown_words(left, first, _parsers)
         raise InputError("no command was given", hint="torchlock --help lists the commands")
     command = argv[position]
     if command not in COMMANDS:
+        from torchlock.cli.wrong_use import unknown_command
+
         raise unknown_command(command, COMMANDS)
     words = [*argv[:position], *argv[position + 1 :], *operands]
     if "-h" in words or "--help" in words:  # also where a configuration file cannot be used
@@ -241,8 +246,11 @@ def _without_help(argv: Sequence[str]) -> Sequence[str]:
         return argv
     others = [*argv[:position], *argv[position + 1 :]]
     named = _position(others)
-    if named is not None and is_rule(others[named]):
-        return ["rules", *others]
+    if named is not None:
+        from torchlock.jobs.rule_names import is_rule
+
+        if is_rule(others[named]):
+            return ["rules", *others]
     return [*others, "--help"]
 
 
@@ -259,8 +267,12 @@ def _parsed(
     settings = settings_of(parser, named_only, is_option, files, environ)
     settings.yield_to(words)
     parser.set_defaults(**settings.values)
+    usage, parser.usage = parser.usage, ""  # else argparse formats it for messages that it never writes
     arguments, left = parser.parse_known_intermixed_args(words)
+    parser.usage = usage
     if left:
+        from torchlock.cli.wrong_use import unknown_words
+
         raise unknown_words(left, parser, _parsers)
     arguments.settings = settings
     arguments.config_files = files
@@ -348,6 +360,8 @@ def blamed(arguments: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except TorchlockError as error:
+        from torchlock.cli.hints import followable
+
         error.hint = followable(error.hint, _options_of(arguments.command), _all_options)
         found = arguments.settings.blamed(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)

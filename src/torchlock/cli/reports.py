@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -7,10 +7,10 @@ import errno
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from torchlock.cli.defaults import PREFIX, variable_of
 from torchlock.jobs.config_files import FORBIDDEN_BY, NAMED_BY
 from torchlock.patterns import pattern
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

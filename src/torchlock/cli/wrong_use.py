@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.patterns import pattern
 from torchlock.redaction import shortened
 from torchlock.spelling import meant, question
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,7 @@ the solver as releases. A socket, and the library that opens it, appear in ``tra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torchlock.index.client import Index

@@ -35,6 +35,7 @@ class TableRelease:
     """
 
     shape = None
+    kind = None
     unversioned = False
 
     def __init__(

@@ -45,6 +45,7 @@ class DirectRelease:
     invalid: Sequence[str] = ()
 
     shape = None
+    kind = None
 
     def __init__(self, name: str, file: File, dependencies: list[Dependency], *, version: str = "") -> None:
         self.live = False

@@ -29,6 +29,7 @@ class LiveRelease:
     """
 
     shape = None
+    kind = None
     live = True
     unversioned = False
 

@@ -8,9 +8,7 @@ that something does not exist (``renew``).
 from __future__ import annotations
 
 from contextlib import suppress
-from copy import copy
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
@@ -18,6 +16,7 @@ from torchlock.index.course import DEADLINE, Course
 from torchlock.index.lazy_indexes import LazyIndexes
 from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -150,6 +149,8 @@ class Sources:
 
         ``pinned`` may differ from the pins of these sources in the labels of builds only.
         """
+
+        from copy import copy
 
         twin = copy(self)
         twin.__dict__.pop("builds", None)

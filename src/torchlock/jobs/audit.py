@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.jobs.safe_path import can_share, safe_path
 from torchlock.knowledge.registry import rule
 from torchlock.runtime.files import is_folder
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

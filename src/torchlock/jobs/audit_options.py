@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit import Options
 from torchlock.errors import InputError
 from torchlock.jobs.rule_names import ignored_rules
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

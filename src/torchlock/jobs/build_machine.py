@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.lock.build_machine import BuildMachine
 from torchlock.records import replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -7,13 +7,13 @@ states its own.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.jobs.cells import Cell, in_order
 from torchlock.jobs.target import plain_target
 from torchlock.knowledge import systems
 from torchlock.target import Platform, PythonVersion
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import re
 from itertools import product
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.records import NamedTuple
 from torchlock.target import PLATFORMS, SUPPORT_ENDS, Platform, PythonVersion
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.redaction import masked, one_line
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,7 +180,7 @@ class ExistingLock:
 
 def is_existing_output(path: str | None) -> bool:
     """Whether a regular file of this name exists, which a result would replace."""
-    return path is not None and is_replaced(path) and Path(path).is_file()
+    return path is not None and is_replaced(path) and os.path.isfile(path)  # noqa: PTH113
 
 
 def is_replaced(path: str) -> bool:

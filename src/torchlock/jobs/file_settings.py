@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.audit import Auditor
 from torchlock.errors import InputError
 from torchlock.jobs.audit_options import audit_options
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

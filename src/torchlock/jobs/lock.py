@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.jobs.cell_bases import with_bases
 from torchlock.jobs.cells import cells_of
 from torchlock.jobs.lock_asked import Asked, Locked, LockedFile
@@ -16,6 +14,7 @@ from torchlock.jobs.lock_upgrades import refuse_unknown
 from torchlock.jobs.lock_warnings import warn, warn_of_empty_lock
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

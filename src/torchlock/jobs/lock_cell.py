@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from torchlock.jobs.build_machine import machine_of, on_machine
 from torchlock.jobs.lock_inputs import options_of, pins_of_locks
@@ -15,6 +14,7 @@ from torchlock.jobs.target import target_of
 from torchlock.lock import with_files_of_hashes
 from torchlock.lock.package_sources import settled
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError
-from torchlock.jobs.lock_upgrades import allowed_by
-from torchlock.lock.changes import changes_between
-from torchlock.report.changes_text import MOST, table
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +31,7 @@ class LockChanges:
         self.found: tuple[PinChange, ...] | None = None
         old = existing.pin_set
         if old is not None:
+            from torchlock.lock.changes import changes_between
             from torchlock.manifests.lock_comments import stated_target
             from torchlock.manifests.pin_sets import pin_set_of_text
 
@@ -45,6 +42,7 @@ class LockChanges:
 
     def rows(self) -> list[dict[str, Any]] | None:
         """The changes for ``--json``."""
+        from torchlock.jobs.lock_upgrades import allowed_by
         from torchlock.report.changes_json import rows
 
         return None if self.found is None else rows(self.found, allowed_by(self._arguments))
@@ -62,6 +60,9 @@ class LockChanges:
         if old and old != new:
             console.say("note", f"the target changes from {old} to {new}")
         if self.found is not None:
+            from torchlock.jobs.lock_upgrades import allowed_by
+            from torchlock.report.changes_text import MOST, table
+
             told = heading(self.found, arguments.output, written=written)
             console.say("note", told)
             most = None if arguments.verbose else MOST
@@ -81,7 +82,11 @@ def refuse_lost(moves: Iterable[Move], arguments: argparse.Namespace, existing: 
         return
     pins = existing.pin_set.by_name
     moved = [each for each in moves if each.kind == "unasked" and each.name in pins]
-    may_move = allowed_by(arguments) if moved else ()
+    if not moved:
+        return
+    from torchlock.jobs.lock_upgrades import allowed_by
+
+    may_move = allowed_by(arguments)
     lost = dict.fromkeys(f"{each.name} {each.old}" for each in moved if each.name not in may_move)
     if lost:
         from torchlock.lock.moves import listed

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +34,8 @@ def with_fields(arguments: argparse.Namespace, cell: Cell) -> argparse.Namespace
     """
     if arguments.output is None or not re.search(r"[{}]", arguments.output):
         return arguments
+    from pathlib import Path
+
     name = Path(arguments.output).name
     pylock = name.startswith("pylock.") and name.endswith(".toml")
 
@@ -84,6 +85,8 @@ def separating_field(first: Cell, second: Cell) -> str:
 def with_another_field(output: str | None, field: str, *, pylock: bool) -> str:
     """A name for the output that also has this field."""
     name = output or ("pylock.toml" if pylock else "requirements.txt")
+    from pathlib import Path
+
     path = Path(name)
     separator = "." if pylock and path.stem == "pylock" else "-"
     return str(path.with_name(f"{path.stem}{separator}{{{field}}}{path.suffix}"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.jobs.lock_upgrades import packages_of_groups, refuse_overridden, upgraded_packages
@@ -15,6 +13,7 @@ from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.patterns import pattern
 from torchlock.records import replace
 from torchlock.terms import Inputs, Origin, ParsedRequirement
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +34,8 @@ def is_pylock(arguments: argparse.Namespace) -> bool:
     if arguments.emit:
         return False
     if arguments.format is None:
-        return bool(PYLOCK.fullmatch(Path(arguments.output or "").name))
+        output = arguments.output or ""
+        return output.endswith(".toml") and bool(PYLOCK.fullmatch(os.path.basename(output)))  # noqa: PTH119
     return bool(arguments.format == "pylock")
 
 
@@ -79,7 +79,7 @@ def _refuse_files(requirements: Sequence[str]) -> None:
     from torchlock.standards.filenames import is_distribution
 
     for text in requirements:
-        if _TEXT_FILE.search(text) and not is_distribution(text) and Path(text).is_file():
+        if _TEXT_FILE.search(text) and not is_distribution(text) and os.path.isfile(text):  # noqa: PTH113
             raise InputError(
                 f"{text} is a file, not a requirement", hint=f"to lock what it asks for, use -r {text}"
             )
@@ -112,7 +112,8 @@ def input_files(files: Sequence[str]) -> list[str]:
     Raises:
         InputError: there is none.
     """
-    found = [*files] or [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
+    usual = ("pyproject.toml", "requirements.in")
+    found = [*files] or [name for name in usual if os.path.isfile(name)][:1]  # noqa: PTH113
     if not found:
         raise InputError(
             "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-from typing import TYPE_CHECKING, Any
-
 from torchlock import __version__
 from torchlock.jobs.lock_inputs import is_pylock
 from torchlock.records import NamedTuple
 from torchlock.redaction import MASK, masked, one_line
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +33,8 @@ _TRANSIENT = {
     "--refresh",
     "--json",
 }
+# What a shell takes as it stands.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 _TRANSIENT_WITH_VALUE = {
     *("-P", "--upgrade-package", "--upgrade-group"),
     *("--color", "--cache-dir", "--deadline", "--wheelhouse", "--keyring-provider"),
@@ -168,4 +168,13 @@ def command_of(argv: list[str]) -> str:
             skip = "=" not in word
         elif word not in _TRANSIENT:
             kept.append(masked(word).replace(f"://{MASK}@", "://"))
-    return one_line(shlex.join(["torchlock", *kept]))
+    return one_line(" ".join(["torchlock", *map(_quoted, kept)]))
+
+
+def _quoted(word: str) -> str:
+    """A word of a command for a shell."""
+    if word and _PLAIN.issuperset(word):
+        return word
+    import shlex
+
+    return shlex.quote(word)

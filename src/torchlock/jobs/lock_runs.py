@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError, NetworkError, UnknownPackage
 from torchlock.jobs.sources import open_sources, root_of_builds
 from torchlock.lock import Conflict, Lock, lock
 from torchlock.records import NamedTuple, replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.spelling import meant
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.jobs.lock_inputs import is_pylock
 from torchlock.redaction import masked
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from torchlock.errors import WrongTarget
 from torchlock.jobs.sources import root_of_builds
 from torchlock.records import NamedTuple, replace
 from torchlock.redaction import masked
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.jobs.project import objection, placed, refusal
 from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
 from torchlock.spelling import meant
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

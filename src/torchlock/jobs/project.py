@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +55,8 @@ def why_not_written(value: str, folder: str = os.curdir) -> str:
         return ""
     if not _inside(value, folder):
         return "a project may only name a file inside its own folder"
+    from pathlib import Path
+
     path = Path(os.path.relpath(os.path.realpath(value), os.path.realpath(folder)))
     if any(part.startswith(".") for part in path.parts):
         return "a project may not name a hidden file or folder"
@@ -75,8 +76,7 @@ def why_no_index(value: str, folder: str = os.curdir) -> str:
 
 def _why_irregular(value: str) -> str:
     """Why an existing path is refused that is not a regular file; reading a pipe could block forever."""
-    path = Path(value)
-    return "" if path.is_file() or not path.exists() else "a project may only name regular files"
+    return "" if os.path.isfile(value) or not os.path.exists(value) else "a project may only name regular files"
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.redaction import shortened
 from torchlock.spelling import question, similar
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

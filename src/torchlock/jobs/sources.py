@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError
 from torchlock.records import replace
 from torchlock.redaction import masked
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -18,9 +17,11 @@ if TYPE_CHECKING:
 
 def with_indexes(arguments: argparse.Namespace, inputs: Inputs, console: Listener) -> Inputs:
     """The inputs with the indexes of the command line, which come first."""
-    from torchlock.knowledge.indexes import is_public
+    written = inputs.index_url
+    if written:
+        from torchlock.knowledge.indexes import is_public
 
-    written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
+        written = None if is_public(written) else written
     if written and arguments.index_url not in (None, written):
         console.say("note", f"--index-url is used, and the index {written} of the input is ignored")
     extra = [*arguments.extra_index_urls, *inputs.extra_index_urls]

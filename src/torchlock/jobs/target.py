@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, WrongTarget
@@ -14,6 +13,7 @@ from torchlock.redaction import shortened
 from torchlock.spelling import meant, question
 from torchlock.standards.ordering import normal
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

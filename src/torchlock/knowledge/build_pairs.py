@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torchlock.knowledge.build_labels import describe_build, parse_label
+from torchlock.records import NamedTuple
 
 
 class Mismatch(NamedTuple):

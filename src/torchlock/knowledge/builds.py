@@ -7,7 +7,6 @@ complete for some releases only; the answer about a build that it does not cover
 from __future__ import annotations
 
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
 
@@ -15,7 +14,9 @@ from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.records import NamedTuple
 from torchlock.standards.versions import without_trailing_zeros
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

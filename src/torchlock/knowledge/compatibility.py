@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from functools import cache, cached_property, reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
@@ -20,6 +19,7 @@ from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.patterns import pattern
 from torchlock.standards.versions import without_trailing_zeros
 from torchlock.target import Platform, PythonVersion, Target
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

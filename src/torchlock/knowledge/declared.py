@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -17,7 +16,9 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.build_files import build_catalogue, folders
 from torchlock.knowledge.releases import DATE, Catalogue
 from torchlock.knowledge.rules import specifier_set
+from torchlock.records import NamedTuple
 from torchlock.target import PythonVersion
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence, Set

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
 from torchlock.answers import Unknown
 from torchlock.knowledge import rules as matrix_module
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, substitute_cuda
 from torchlock.records import NamedTuple
 from torchlock.standards.ordering import admits, parsed
+from torchlock.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -12,15 +12,15 @@ import os
 import re
 import sys
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 FORMAT = 1
 MANIFEST = "current.json"
@@ -68,18 +68,38 @@ class Ignored(NamedTuple):
 
 def user_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     """``TORCHLOCK_DATA_DIR``, or torchlock's folder in the data folder of this system; None without a home."""
-    environ = os.environ if environ is None else environ
+    from pathlib import Path
+
+    found = _user_folder(os.environ if environ is None else environ)
+    return None if found is None else Path(found)
+
+
+def _user_folder(environ: Mapping[str, str]) -> str | None:
     if named := environ.get("TORCHLOCK_DATA_DIR"):
-        return Path(named)
+        return named
     if sys.platform == "win32" and (local := environ.get("LOCALAPPDATA")):
-        return Path(local, "torchlock", "data")
-    if (shared := environ.get("XDG_DATA_HOME")) and Path(shared).is_absolute():
-        return Path(shared, "torchlock")
-    try:
-        home = Path(environ.get("HOME") or Path.home())
-    except RuntimeError:
+        return os.path.join(local, "torchlock", "data")  # noqa: PTH118 (pathlib is not imported for a lock)
+    if (shared := environ.get("XDG_DATA_HOME")) and os.path.isabs(shared):  # noqa: PTH117
+        return os.path.join(shared, "torchlock")  # noqa: PTH118
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
+    if home == "~":
         return None
-    return home / ("Library/Application Support" if sys.platform == "darwin" else ".local/share") / "torchlock"
+    inner = ("Library", "Application Support") if sys.platform == "darwin" else (".local", "share")
+    return os.path.join(home, *inner, "torchlock")  # noqa: PTH118
+
+
+def may_be_there() -> bool:
+    """Whether there may be an update on this machine."""
+    folder = _user_folder(os.environ)
+    if folder is None:
+        return False
+    try:
+        os.stat(os.path.join(folder, MANIFEST))  # noqa: PTH116, PTH118
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 def digest_of(bundled: Path) -> str:

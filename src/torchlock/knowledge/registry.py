@@ -14,14 +14,16 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from torchlock.knowledge import tables
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
-_Function = TypeVar("_Function", bound="Callable[..., Any]")
+    _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 class Rule(NamedTuple):

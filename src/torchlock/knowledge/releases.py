@@ -1,39 +1,33 @@
-"""Releases, and the bundled catalogue of them: a snapshot of the public index on the date of the data.
-
-A file of ``compat_data/releases`` is valid JSON with its large part last (see compat_data/README.md). The reader
-parses the head; in the tail it parses only the lines of the chosen releases. For a lock of torch and librosa, that
-is a fifth of the bytes.
-"""
+"""Releases, and the bundled catalogue of them: a snapshot of the public index on the date of the data."""
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from functools import cached_property, lru_cache
-from mmap import ACCESS_READ, mmap
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cached_property
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.knowledge.release_table import Table
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple
-from torchlock.standards.dependency import Dependency
 from torchlock.standards.filenames import platform_in
 from torchlock.standards.index_file import File
+from torchlock.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+    from pathlib import Path
 
     from torchlock.answers import Unknown
+    from torchlock.knowledge.kinds import Kind
     from torchlock.knowledge.overlay import Overlay
     from torchlock.knowledge.rules import Statement
+    from torchlock.standards.dependency import Dependency
 
 # The file with the date of the data.
 DATE = "DATE"
-_TAIL = b'\n"files": {'
 # The origin of an sdist's requirements, if its wheels all declare the same ones.
 OF_WHEELS = "its wheels for other targets, which all declare the same"
 
@@ -77,7 +71,8 @@ class Release(Protocol):
     source distribution. ``origin`` names the file with its requirements. ``live``: its dependencies are read over
     the network. ``unversioned``: its version is unknown (a repository, for example), and it satisfies every
     requirement. ``shape`` is equal for releases whose wheels have the same tags and the same Requires-Python, and
-    of which the same wheels have metadata; None if that is not known. ``unproven`` says why the data do not cover
+    of which the same wheels have metadata; None if that is not known. ``kind`` is equal for releases that also are
+    alike in all that candidates depend on, except for their uploads. ``unproven`` says why the data do not cover
     a wheel of the torch family; ``statements`` are facts that were read from that wheel.
     """
 
@@ -89,6 +84,8 @@ class Release(Protocol):
     def live(self) -> bool: ...
     @property
     def shape(self) -> Hashable: ...
+    @property
+    def kind(self) -> Kind | None: ...
     @property
     def tags(self) -> Sequence[str]: ...
     @property
@@ -112,49 +109,54 @@ class Release(Protocol):
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (see ``Release``)."""
 
-    __slots__ = ("_names", "_record", "_shape", "_table", "_tags", "name", "version")
+    __slots__ = ("_names", "_number", "_table", "kind", "name", "version")
 
     live = False
     unversioned = False
 
-    def __init__(
-        self, table: _Table, version: str, record: dict[str, Any], names: Collection[str] | None = None
-    ) -> None:
+    def __init__(self, table: Table, number: int, kind: Kind, names: Collection[str] | None = None) -> None:
         self._table = table
-        self._record = record
+        self._number = number
         self._names = names
-        self._shape: Hashable = False  # not computed yet
-        self._tags: list[str] | None = None
+        self.kind = kind
         self.name: str = table.name
-        self.version = version
+        self.version = table.versions[number]
 
     def among(self, names: Collection[str]) -> CatalogueRelease:
         """The same release without its requirements on any other packages than these."""
-        return CatalogueRelease(self._table, self.version, self._record, names)
+        return CatalogueRelease(self._table, self._number, self.kind, names)
 
     @property
     def shape(self) -> Hashable:
         """What ``ranks`` and ``requires_python`` depend on (see ``Release``)."""
-        if self._shape is False:
-            self._shape = self._table.shape(self._record)
-        return self._shape
+        return self.kind
+
+    @property
+    def _requires(self) -> int | list[int | None] | None:
+        """The number of the set of requirements, or those of each wheel."""
+        return self._table.requires[self._number]
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        return self._table.record(self._number)
 
     @property
     def tags(self) -> Sequence[str]:
         """The tag part of each wheel's name."""
-        if self._tags is None:
+        kind = self.kind
+        if kind.tags is None:
             tags = self._table.tags
-            self._tags = [tags[index] for index in self._record["wheels"]]
-        return self._tags
+            kind.tags = [tags[index] for index in kind.wheels]
+        return kind.tags
 
     def by_metadata(self) -> list[tuple[int, list[str]]]:
         """The tags of the wheels with the same requirements and Requires-Python, each with the first of them."""
-        tags, stated = list(self.tags), (self._record.get("requires"), self._record.get("python"))
+        tags, stated = list(self.tags), (self._requires, self.kind.python)
         if not any(isinstance(each, list) for each in stated):
             return [(0, tags)] if tags else []
         groups: dict[tuple[Any, ...], tuple[int, list[str]]] = {}
         for wheel, text in enumerate(tags):
-            key = tuple(self._per_wheel(name, wheel) for name in ("requires", "python"))
+            key = tuple(_of_wheel(each, wheel) for each in stated)
             groups.setdefault(key, (wheel, []))[1].append(text)
         return list(groups.values())
 
@@ -164,17 +166,18 @@ class CatalogueRelease:
         For the PyTorch index, missing requirements do not mean that the wheel has no metadata.
         """
         ranks = self._table.ranks(rank)
-        found = [ranks[index] for index in self._record["wheels"]]
-        requires = self._record.get("requires")
-        if isinstance(requires, list) and self._table.build is None:
-            return [None if needs is None else rank for rank, needs in zip(found, requires, strict=True)]
+        found = [ranks[index] for index in self.kind.wheels]
+        if self.kind.described is not None and self._table.build is None:
+            return [rank if known else None for rank, known in zip(found, self.kind.described, strict=True)]
         return found
 
     @property
     def yanked(self) -> str | None:
         """The reason for yanking the release (PEP 592; may be empty), or None."""
-        reason = self._record.get("yanked")
-        return "" if reason is True else reason
+        if not self.kind.is_yanked:
+            return None
+        reason = self._record["yanked"]
+        return "" if reason is True else str(reason)
 
     @property
     def date(self) -> str:
@@ -183,24 +186,26 @@ class CatalogueRelease:
 
     @property
     def has_sdist(self) -> bool:
-        return bool(self._record.get("sdist"))
+        return self.kind.has_sdist
 
     @property
     def invalid(self) -> Sequence[str]:
         """Declared requirements that are not valid."""
-        invalid: Sequence[str] = self._record.get("invalid", ())
+        if not self.kind.is_invalid:
+            return ()
+        invalid: Sequence[str] = self._record["invalid"]
         return invalid
 
     def requires_python(self, wheel: int) -> str:
         """Requires-Python of the wheel with this index in ``tags`` (-1: the sdist), or an empty string."""
-        return self._per_wheel("python", wheel) or ""
+        return _of_wheel(self.kind.python, wheel) or ""
 
     def build(self, wheel: int) -> str | Unknown | None:
         """The build of a wheel (``cpu``, ``cu130``, …).
 
         None outside of the torch family, for an sdist (-1), and for a wheel without compiled code.
         """
-        build = self._per_wheel("build", wheel)
+        build = _of_wheel(self.kind.build, wheel)
         if build is not None:
             return str(build)
         if self.name not in FAMILY or wheel < 0 or self.tags[wheel].endswith("-any"):
@@ -230,7 +235,7 @@ class CatalogueRelease:
 
     def lack_on(self, tags: str) -> str:
         """Why it is not known what a wheel with these tags works with; "" if nothing is missing."""
-        return self.lacks.get("") or self.lacks.get(platform_in(tags), "")
+        return (self.lacks.get("") or self.lacks.get(platform_in(tags), "")) if self.lacks else ""
 
     def statements(self, wheel: int) -> Sequence[Statement]:
         """Empty: the facts about catalogue releases are in the rules."""
@@ -242,7 +247,7 @@ class CatalogueRelease:
         Raises:
             TorchlockError: the index cannot be asked, or its answer is not valid.
         """
-        index = self._per_wheel("requires", wheel) if wheel >= 0 else self._of_wheels
+        index = _of_wheel(self._requires, wheel) if wheel >= 0 else self._of_wheels
         if index is not None:
             found = self._table.requirement_set(index)
             return found if self._names is None else [each for each in found if each.name in self._names]
@@ -270,122 +275,35 @@ class CatalogueRelease:
         stated = self._record.get("sdist_requires")
         if isinstance(stated, int):
             return stated
-        requires = self._record.get("requires")
+        requires = self._requires
         alike = requires if not isinstance(requires, list) else requires[0] if len(set(requires)) == 1 else None
         return alike if isinstance(alike, int) and are_various(self.tags) else None
 
     def files(self) -> list[File]:
         """Every wheel, in the order of ``tags``, then the sdist if there is one."""
-        return self._table.files(self.version)
-
-    def _per_wheel(self, key: str, wheel: int) -> Any:
-        value = self._record.get(key)
-        if not isinstance(value, list):
-            return value
-        return value[wheel] if 0 <= wheel < len(value) else None
-
-
-@lru_cache(maxsize=256)
-def _mapped(path: Path, inode: int, changed: int, size: int) -> mmap:
-    """The file in this state, once for all catalogues of the process: each map holds a file descriptor.
-
-    Raises:
-        DataError: the file is empty.
-    """
-    if not size:
-        raise DataError("is empty", path=str(path))
-    with path.open("rb") as file:
-        return mmap(file.fileno(), size, access=ACCESS_READ)
-
-
-class _Table:
-    """One file of ``compat_data/releases``. Its tail is mapped into memory; most of it is never read."""
-
-    def __init__(
-        self,
-        path: Path,
-        sdist: Callable[[str, str], Release | Unknown],
-        unproven: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-    ) -> None:
-        self._path = path
-        # The releases of which it is not known what they work with, and why: by platform, or for every one ("").
-        self.unproven = unproven
-        self._ask_sdist = sdist
-        self._served: dict[str, Release | Unknown] = {}
-        state = path.stat()
-        self._content = _mapped(path, state.st_ino, state.st_mtime_ns, state.st_size)
-        self._tail = self._content.find(_TAIL)
-        if self._tail < 0:
-            raise DataError('no line begins with "files"', path=str(path))
-        try:
-            table = json.loads(self._content[: self._tail].rstrip().rstrip(b",") + b"}")
-            self.name: str = table["name"]
-            # The build of a folder of the PyTorch index ("" for the root page); None for the public index.
-            self.build: str | None = table.get("build")
-            self.tags: list[str] = table["tags"]
-            self._requirements: list[list[Any]] = table["requirements"]
-            self._requires: list[list[int]] = table["requires"]
-            self._sets: dict[int, list[Dependency]] = {}
-            self._shapes: dict[tuple[Any, ...], object] = {}
-            self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
-            self._files: dict[str, list[File]] = {}
-            records = table["releases"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"damaged ({error})", path=str(path)) from error
-        self.releases = [CatalogueRelease(self, version, record) for version, record in records.items()]
-
-    def shape(self, record: Mapping[str, Any]) -> Hashable:
-        """The shape of a release (see ``Release``): one object for all equal ones, which compares fast."""
-        python, requires = record.get("python"), record.get("requires")
-        described = tuple(each is not None for each in requires) if isinstance(requires, list) else None
-        key = tuple(python) if isinstance(python, list) else python, described, *record["wheels"]
-        known = self._shapes.get(key)
+        known = self._table.files.get(self.version)
         if known is None:
-            known = self._shapes[key] = object()
-        return known
-
-    def sdist(self, version: str) -> Release | Unknown:
-        """The release as an index serves it; the catalogue has no requirements of its sdist."""
-        if version not in self._served:
-            self._served[version] = self._ask_sdist(self.name, version)
-        return self._served[version]
-
-    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        """The rank of each of ``tags``, computed once for each ranking function."""
-        known = self._ranks.get(rank)
-        if known is None:
-            known = self._ranks[rank] = [rank(tags) for tags in self.tags]
-        return known
-
-    def requirement_set(self, index: int) -> list[Dependency]:
-        known = self._sets.get(index)
-        if known is None:
-            known = [Dependency.from_row(self._requirements[item]) for item in self._requires[index]]
-            self._sets[index] = known
-        return known
-
-    def rows(self, version: str) -> list[list[Any]]:
-        """The rows of a release in ``files``: those of its wheels in the order of the record, then the sdist's."""
-        content = self._content
-        start = content.rfind(b'\n"%b": ' % version.encode(), self._tail)  # new releases come last
-        if start < 0:
-            raise DataError("no files of this release", path=str(self._path), key=f"files.{version}")
-        end = content.find(b"\n", start + 1)
-        line = content[start + 1 : end if end >= 0 else len(content)]
-        rows: list[list[Any]] = json.loads(line[line.index(b": ") + 2 :].rstrip().rstrip(b",}"))
-        return rows
-
-    def files(self, version: str) -> list[File]:
-        """The files of a release, read once: they are not to be changed."""
-        known = self._files.get(version)
-        if known is None:
-            record = next(release for release in self.releases if release.version == version)
-            yanked = record.yanked
-            known = self._files[version] = [
+            yanked = self.yanked
+            known = self._table.files[self.version] = [
                 File(filename, address, {"sha256": sha256} if sha256 else {}, size, uploaded, None, yanked)
-                for filename, sha256, size, uploaded, address, *_ in self.rows(version)
+                for filename, sha256, size, uploaded, address, *_ in self._table.rows(self.version)
             ]
         return known
+
+
+def _of_wheel(value: Any, wheel: int) -> Any:
+    """One value for all wheels, or the item of a wheel; None for another file."""
+    if not isinstance(value, list):
+        return value
+    return value[wheel] if 0 <= wheel < len(value) else None
+
+
+class Releases(list[CatalogueRelease]):
+    """The releases of a project, oldest first; ``latest`` is the latest version of them."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(CatalogueRelease(table, number, kind) for number, kind in enumerate(table.kinds))
+        self.latest = table.latest
 
 
 def _unasked(name: str, version: str) -> Unknown:
@@ -409,9 +327,9 @@ class Catalogue:
     ) -> None:
         self._sdist = sdist
         self._overlay = overlay or (tables.overlay() if root is None else None)
-        self._root = root or tables.ROOT / "releases"
-        self._date = date or self._root / DATE
-        self._tables: dict[str, _Table | None] = {}
+        self._root = str(root or tables.bundled("releases"))
+        self._date = str(date or os.path.join(self._root, DATE))  # noqa: PTH118 (a lock does not import pathlib)
+        self._tables: dict[str, tuple[Table, Releases] | None] = {}
 
     def releases(self, name: str) -> list[CatalogueRelease] | None:
         """All releases of the project with this normalised name, oldest first; None if it is not in the catalogue.
@@ -419,8 +337,8 @@ class Catalogue:
         Raises:
             DataError: the project's file is damaged.
         """
-        table = self._table(name)
-        return None if table is None else table.releases
+        found = self._table(name)
+        return None if found is None else found[1]
 
     def rows(self, name: str, version: str) -> list[list[Any]]:
         """The rows of ``files`` of a release (compat_data/README.md); empty if the catalogue does not have it.
@@ -428,20 +346,21 @@ class Catalogue:
         Raises:
             DataError: the project's file is damaged.
         """
-        table = self._table(name)
-        known = table is not None and any(release.version == version for release in table.releases)
-        return table.rows(version) if table is not None and known else []
+        found = self._table(name)
+        return found[0].rows(version) if found is not None and version in found[0].versions else []
 
-    def _table(self, name: str) -> _Table | None:
+    def _table(self, name: str) -> tuple[Table, Releases] | None:
         if name not in self._tables:
             self._tables[name] = self._opened(name) if self.holds(name) else None
         return self._tables[name]
 
-    def _opened(self, name: str) -> _Table:
+    def _opened(self, name: str) -> tuple[Table, Releases]:
         overlay = self._overlay
         path = overlay.path(f"releases/{name}.json") if overlay else None
         unproven = overlay.unproven.get(name, {}) if overlay else {}
-        return _Table(path or self._root / f"{name}.json", self._sdist, unproven)
+        bundled = os.path.join(self._root, f"{name}.json")  # noqa: PTH118
+        table = Table(name, str(path or bundled), self._sdist, unproven)
+        return table, Releases(table)
 
     @cached_property
     def date(self) -> str:
@@ -451,9 +370,10 @@ class Catalogue:
             DataError: the file with the date is missing.
         """
         try:
-            return self._date.read_text(encoding="ascii").strip()
+            with open(self._date, "rb") as file:  # noqa: PTH123
+                return file.read().decode("ascii").strip()
         except (OSError, ValueError) as error:
-            raise DataError(f"cannot be read ({error})", path=str(self._date)) from error
+            raise DataError(f"cannot be read ({error})", path=self._date) from error
 
     def date_of(self, name: str) -> str:
         """The date on which the releases of a project were last asked for, YYYY-MM-DD.
@@ -479,7 +399,7 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """The normalised names of all projects in the catalogue, sorted."""
-        names = {path.name.removesuffix(".json") for path in self._root.iterdir() if path.name.endswith(".json")}
+        names = {name.removesuffix(".json") for name in os.listdir(self._root) if name.endswith(".json")}  # noqa: PTH208
         added = self._overlay.files if self._overlay else ()
         names.update(table[len("releases/") : -len(".json")] for table in added if table.startswith("releases/"))
         return sorted(names)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
@@ -17,6 +15,7 @@ from torchlock.standards.dependency import Dependency
 from torchlock.standards.ordering import admits
 from torchlock.standards.ordering import specifier_set as specifier_set
 from torchlock.standards.versions import without_trailing_zeros
+from torchlock.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,6 +126,31 @@ class Statement(NamedTuple):
         return f"does not load without {with_cuda(self.without)}" if self.without else "does not load"
 
 
+def _fits(tags: str, stated: str) -> bool:
+    """Whether the tags of a wheel fit a text in which ``*`` stands for anything.
+
+    ``fnmatch`` compiles an expression for each text: in a lock, that takes more than the texts of all rules.
+    """
+    first, *parts = stated.split("*")
+    if not parts:
+        return tags == stated
+    at, last = len(first), parts.pop()
+    if not tags.startswith(first):
+        return False
+    for part in parts:
+        at = tags.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return tags.endswith(last) and len(tags) - len(last) >= at
+
+
+def _specifier(row: dict[str, Any]) -> str:
+    """The releases that the row of a statement is about."""
+    when: list[str] = row["when"]
+    return when[1] if len(when) > 1 else ""
+
+
 def is_about_build(stated: str, build: str | Unknown | None) -> bool:
     """Whether a statement about ``cuda`` or ``cpu`` builds, or about one (``cu130``), is about this build."""
     if build is None or isinstance(build, Unknown):
@@ -142,7 +166,7 @@ class Matrix:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or tables.path("compiled/rules.json")
+        self._path = str(path or tables.place("compiled/rules.json"))
         table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
@@ -151,10 +175,10 @@ class Matrix:
             self._sources: dict[str, dict[str, str]] = table["sources"]
             self._rows: dict[str, list[dict[str, Any]]] = table["statements"]
         except (KeyError, TypeError) as error:
-            raise DataError(f"damaged ({error})", path=str(self._path)) from error
-        self._statements: dict[str, list[Statement]] = {}
+            raise DataError(f"damaged ({error})", path=self._path) from error
+        self._statements: dict[str, list[Statement | None]] = {}
         self._about: dict[tuple[str, str, str], tuple[Statement, ...]] = {}
-        self._by_version: dict[str, tuple[dict[str, list[Statement]], list[Statement]]] = {}
+        self._by_version: dict[str, tuple[dict[str, list[int]], list[int]]] = {}
 
     @property
     def update(self) -> DataUpdate | None:
@@ -167,9 +191,20 @@ class Matrix:
 
     def about(self, name: str) -> list[Statement]:
         """The statements whose ``when`` names this package."""
-        if name not in self._statements:
-            self._statements[name] = [self._statement(row) for row in self._rows.get(name, ())]
-        return self._statements[name]
+        return [self._numbered(name, number) for number in range(len(self._rows.get(name, ())))]
+
+    def says(self, key: str, name: str) -> bool:
+        """Whether any statement about this package has this field."""
+        return any(row.get(key) for row in self._rows.get(name, ()))
+
+    def _numbered(self, name: str, number: int) -> Statement:
+        """The statement in this row about a package: one object, made when it is first asked for."""
+        rows = self._rows[name]
+        known = self._statements.setdefault(name, [None] * len(rows))
+        found = known[number]
+        if found is None:
+            found = known[number] = self._statement(rows[number])
+        return found
 
     def forbidden_beside(self, names: Iterable[str]) -> set[str]:
         """The packages that statements about these packages forbid, if a lock never violates them."""
@@ -205,22 +240,23 @@ class Matrix:
         key = name, version, tags
         if key not in self._about:
             exact, ranges = self._sorted(name)
+            rows = self._rows[name]
             self._about[key] = tuple(
-                statement
-                for statement in (*exact.get(without_trailing_zeros(version.partition("+")[0]), ()), *ranges)
-                if admits(statement.when.specifier, version)
-                and (not statement.wheel or fnmatchcase(tags, statement.wheel))
+                self._numbered(name, number)
+                for number in (*exact.get(without_trailing_zeros(version.partition("+")[0]), ()), *ranges)
+                if admits(_specifier(rows[number]), version)
+                and (not (wheel := rows[number].get("wheel")) or _fits(tags, wheel))
             )
         return self._about[key]
 
-    def _sorted(self, name: str) -> tuple[dict[str, list[Statement]], list[Statement]]:
-        """The statements about a package: by version for statements on one version, and all others."""
+    def _sorted(self, name: str) -> tuple[dict[str, list[int]], list[int]]:
+        """The numbers of the statements about a package: by version for those on one version, and all others."""
         if name not in self._by_version:
-            exact: dict[str, list[Statement]] = {}
-            ranges: list[Statement] = []
-            for statement in self.about(name):
-                pin = _EXACT.fullmatch(statement.when.specifier)
-                (exact.setdefault(without_trailing_zeros(pin[1]), []) if pin else ranges).append(statement)
+            exact: dict[str, list[int]] = {}
+            ranges: list[int] = []
+            for number, row in enumerate(self._rows[name]):
+                pin = _EXACT.fullmatch(_specifier(row))
+                (exact.setdefault(without_trailing_zeros(pin[1]), []) if pin else ranges).append(number)
             self._by_version[name] = exact, ranges
         return self._by_version[name]
 
@@ -234,8 +270,12 @@ class Matrix:
     @cached_property
     def all_forbidding(self) -> tuple[Statement, ...]:
         """The statements that forbid another package, with those about calls that fail."""
-        names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
-        return tuple(statement for name in names for statement in self.about(name) if statement.forbids)
+        return tuple(
+            self._numbered(name, number)
+            for name, rows in self._rows.items()
+            for number, row in enumerate(rows)
+            if row.get("forbids")
+        )
 
     def _refuses(self, row: dict[str, Any]) -> bool:
         rule = self._rules[row["rule"]]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,11 +66,11 @@ def read_members(path: Path | None = None) -> dict[str, Member]:
     Raises:
         DataError: the table is missing or damaged.
     """
-    path = path or tables.ROOT / "compiled" / "stack.json"
+    place = tables.bundled("compiled/stack.json") if path is None else str(path)
     try:
-        return {row["name"]: Member.from_row(row) for row in tables.load_json(path)["members"]}
+        return {row["name"]: Member.from_row(row) for row in tables.load_json(place)["members"]}
     except (KeyError, TypeError) as error:
-        raise DataError(f"damaged ({error})", path=str(path)) from error
+        raise DataError(f"damaged ({error})", path=place) from error
 
 
 MEMBERS = read_members()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torchlock.knowledge import tables
+from torchlock.records import NamedTuple
 
 SITE = "https://torchlock.github.io/torchlock/"  # also in mkdocs.yml
 

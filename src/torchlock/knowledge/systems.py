@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.knowledge import tables
 from torchlock.records import NamedTuple
 from torchlock.redaction import shortened
 from torchlock.spelling import meant
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +44,7 @@ class System(NamedTuple):
 
 def names() -> tuple[str, ...]:
     """The identifiers of all systems, sorted."""
-    return tuple(sorted(tables.load_json(tables.ROOT / "compiled" / "systems.json")["systems"]))
+    return tuple(sorted(tables.load_json(tables.bundled("compiled/systems.json"))["systems"]))
 
 
 def load(identifier: str, path: Path | None = None) -> System:
@@ -54,7 +53,7 @@ def load(identifier: str, path: Path | None = None) -> System:
     Raises:
         InputError: no system has it.
     """
-    systems = tables.load_json(path or tables.ROOT / "compiled" / "systems.json")["systems"]
+    systems = tables.load_json(path or tables.bundled("compiled/systems.json"))["systems"]
     row = systems.get(identifier)
     if row is None:
         question = meant(identifier, sorted(systems))
@@ -104,7 +103,7 @@ def identified(release: Mapping[str, str]) -> str | Unknown:
 
 def _named(release: Mapping[str, str]) -> str | None:
     name, version = release.get("ID", ""), release.get("VERSION_ID", "")
-    known = tables.load_json(tables.ROOT / "compiled" / "systems.json")["systems"]
+    known = tables.load_json(tables.bundled("compiled/systems.json"))["systems"]
     candidates = [f"{name}-{version}", f"{name}-{version.partition('.')[0]}", name]
     candidates.append(f"{name}-{version.rpartition('.')[0]}")
     if base := release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME"):

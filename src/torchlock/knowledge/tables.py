@@ -6,36 +6,72 @@ The tables of ``torchlock data update`` take the place of bundled ones (``overla
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 from torchlock.errors import DataError
 from torchlock.knowledge import overlay as overlays
 from torchlock.knowledge.overlay import Ignored, Overlay
+from torchlock.typed import TYPE_CHECKING, Any
 
-_PACKAGE = Path(__file__).parents[1]
-_BUNDLED = _PACKAGE / "compat_data"
-ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1] / "compat_data"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    ROOT: Path
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+_BUNDLED = os.path.join(_PACKAGE, "compat_data")  # noqa: PTH118
+if not os.path.isdir(_BUNDLED):  # noqa: PTH112
+    _BUNDLED = os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), "compat_data")  # noqa: PTH118, PTH120
+
+
+def __getattr__(name: str) -> Path:
+    """``ROOT``, the folder of the bundled tables: a lock does not need it, and does not import pathlib."""
+    if name != "ROOT":
+        raise AttributeError(name)
+    from pathlib import Path
+
+    found = globals()["ROOT"] = Path(_BUNDLED)
+    return found
+
+
+def bundled(table: str) -> str:
+    """The path of a bundled table (``compiled/rules.json``)."""
+    return os.path.join(str(globals().get("ROOT", _BUNDLED)), *table.split("/"))  # noqa: PTH118
+
+
+def _active() -> Overlay | Ignored | None:
+    if not overlays.may_be_there():
+        return None
+    from pathlib import Path
+
+    return overlays.active(overlays.user_folder(), Path(bundled("")))
 
 
 def overlay() -> Overlay | None:
     """The tables of ``torchlock data update`` that count; None if only the bundled ones do."""
-    found = overlays.active(overlays.user_folder(), ROOT)
+    found = _active()
     return None if isinstance(found, Ignored) else found
 
 
 def ignored() -> str:
     """Why the tables of an update are not used, as a sentence; "" if there are none, or they are used."""
-    found = overlays.active(overlays.user_folder(), ROOT)
+    found = _active()
     return found.because if isinstance(found, Ignored) else ""
 
 
-def path(table: str) -> Path:
+def place(table: str) -> str:
     """Where a table is that counts (``compiled/rules.json``): that of the last update, or the bundled one."""
     found = overlay()
     replaced = None if found is None else found.path(table)
-    return replaced or ROOT / table
+    return bundled(table) if replaced is None else str(replaced)
+
+
+def path(table: str) -> Path:
+    """``place`` as a path."""
+    from pathlib import Path
+
+    return Path(place(table))
 
 
 def load_compiled(name: str) -> dict[str, Any]:
@@ -44,17 +80,18 @@ def load_compiled(name: str) -> dict[str, Any]:
     Raises:
         DataError: the file is missing or damaged.
     """
-    return _table(str(path(f"compiled/{name}")))
+    return _table(place(f"compiled/{name}"))
 
 
-def load_json(path: Path) -> Any:
+def load_json(path: Path | str) -> Any:
     """Parse one bundled JSON file.
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_bytes())
+        with open(path, "rb") as file:  # noqa: PTH123 (pathlib is not imported for a lock)
+            return json.loads(file.read())
     except OSError as error:
         raise DataError(error.strerror or str(error), path=str(path)) from error
     except ValueError as error:
@@ -63,7 +100,7 @@ def load_json(path: Path) -> Any:
 
 @cache
 def _table(path: str) -> dict[str, Any]:
-    table = load_json(Path(path))
+    table = load_json(path)
     if not isinstance(table, dict):
         raise DataError("damaged (not an object)", path=path)
     return table

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from torchlock.errors import Unasked
-from torchlock.lock.common import solve_sharing
 from torchlock.lock.preferences import solve_keeping
 from torchlock.records import NamedTuple
 from torchlock.solve.candidates import Unproven
-from torchlock.solve.conflict_core import involved, minimal_conflict
 from torchlock.solve.problem import GaveUp
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from torchlock.lock.model import Options
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.source import ReleaseSource
     from torchlock.solve.universe import Universe
@@ -43,6 +41,8 @@ def attempts(
     (``options.before``) is used again, for the versions of other targets.
     """
     if options.before is not None:
+        from torchlock.lock.common import solve_sharing
+
         universe, units, notes, solution = options.before
         assert solution is not None
         return Attempt(universe, units, notes, solve_sharing(universe, units, options, solution))
@@ -81,6 +81,7 @@ def _holds_back(universe: Universe) -> bool:
 
 def _in_the_way(universe: Universe, units: Sequence[UserRequirement]) -> set[str]:
     """The projects because of which the lines have no solution."""
+    from torchlock.solve.conflict_core import involved, minimal_conflict
 
     try:
         return involved(universe, minimal_conflict(universe, units))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import BUILD_CUDA, EXCLUSION, HOST_PREFIX
 from torchlock.lock.model import title_of
+from torchlock.records import NamedTuple
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.filenames import same_version
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from fnmatch import filter as filter_names
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.knowledge.build_files import index_address
@@ -19,6 +18,7 @@ from torchlock.records import replace
 from torchlock.redaction import redact
 from torchlock.standards import filenames
 from torchlock.standards.names import normalise
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

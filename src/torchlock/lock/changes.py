@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.knowledge.stack import FAMILY
@@ -11,6 +10,7 @@ from torchlock.records import NamedTuple
 from torchlock.standards.filenames import same_version
 from torchlock.standards.markers import variables_in
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

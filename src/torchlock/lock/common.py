@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.preferences import pinned
-from torchlock.solve.conflict_core import demands
+from torchlock.solve.lines import demands
 from torchlock.solve.problem import violations
 from torchlock.solve.straight import straight
 from torchlock.standards.ordering import parsed
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from torchlock.lock.model import Lock, Options
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
 

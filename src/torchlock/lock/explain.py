@@ -21,8 +21,9 @@ from torchlock.knowledge.rules import (
 from torchlock.lock import dependency_of
 from torchlock.lock.absences import Absences
 from torchlock.lock.phrasing import called, counted, need_in_words, spanned, subject_of
-from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
+from torchlock.solve.conflict_core import involved, minimal_conflict, relevant
 from torchlock.solve.counting import overfull
+from torchlock.solve.lines import UserRequirement, demands
 from torchlock.solve.propagate import traced
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.standards.dependency import Dependency, readable_specifier

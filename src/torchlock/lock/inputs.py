@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError
 from torchlock.lock.model import Pin
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import Policy, Unproven
-from torchlock.solve.conflict_core import UserRequirement, demands
+from torchlock.solve.lines import UserRequirement, demands
 from torchlock.solve.reasons import Asked
 from torchlock.solve.source import DelegatingSource
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.ordering import is_exact, mentions_prerelease
 from torchlock.terms import Inputs
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

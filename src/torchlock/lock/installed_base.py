@@ -14,8 +14,8 @@ from torchlock.errors import InputError, NotForThisTorch
 from torchlock.knowledge.build_files import build_catalogue, folders
 from torchlock.knowledge.releases import Provenance
 from torchlock.knowledge.stack import FAMILY
-from torchlock.solve.conflict_core import UserRequirement
 from torchlock.solve.kept import KeptPackage, KeptRelease
+from torchlock.solve.lines import UserRequirement
 from torchlock.solve.source import DelegatingSource
 from torchlock.standards.markers import extra_of
 from torchlock.terms import Origin, ParsedRequirement

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import NotForThisTorch, WrongTarget
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
@@ -23,6 +21,7 @@ from torchlock.lock.pins import (
 from torchlock.records import replace
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from torchlock.lock.attempts import Attempt
     from torchlock.lock.model import Move, Options, Pin
     from torchlock.solve.candidates import Candidate, Unproven
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.source import ReleaseSource
     from torchlock.standards.dependency import Dependency
@@ -184,12 +183,12 @@ def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
 
 def _check_names(units: Sequence[UserRequirement], universe: Universe) -> None:
     """Refuse a package that the user names and no source has: it is an input error, not a conflict."""
-    from torchlock.knowledge.known_names import package_meant
-
     for unit in units:
         for root in unit.roots:
             error = universe.unknown.get(root.identifier)
             if error is not None and not isinstance(error, NotForThisTorch):
+                from torchlock.knowledge.known_names import package_meant
+
                 near = package_meant(error.name)
                 message = f"{unit.written.origin}: {error.message}{near}"
                 raise type(error)(error.name, message, hint=error.hint)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import HOST_PREFIX, specifier_set
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
     from torchlock.lock.attempts import Attempt
     from torchlock.lock.installed_base import Base
-    from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.kept import KeptPackage
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.sharing import Sharing
     from torchlock.solve.universe import Universe
     from torchlock.standards.index_file import File

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
@@ -15,9 +13,10 @@ from torchlock.lock.model import Move
 from torchlock.lock.preferences import pinned
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import withdrawal
-from torchlock.solve.conflict_core import UserRequirement, anchors, demands
+from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.propagate import DomainWipeout, propagate
 from torchlock.standards.names import normalise
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,17 +8,18 @@ is chosen, and the indexes are asked as they are named.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.indexes import PUBLIC, channel_of, classify_index, is_own_host
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.build_inputs import build_of_page, name_of, official_address
 from torchlock.lock.package_sources import source_for
+from torchlock.records import NamedTuple
 from torchlock.redaction import redact
 from torchlock.standards import filenames
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import TorchlockError
 from torchlock.lock.inputs import dependency_of
-from torchlock.solve.conflict_core import UserRequirement, anchors, demands, minimal_conflict
+from torchlock.solve.conflict_core import minimal_conflict
+from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError, WrongTarget
 from torchlock.records import replace
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.target import Target

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.knowledge.masks import bits
 from torchlock.lock.inputs import dependency_of
 from torchlock.solve.candidates import withdrawal
-from torchlock.solve.conflict_core import demands
+from torchlock.solve.lines import demands
 from torchlock.solve.unread import Unread, unread_behind
 from torchlock.standards.ordering import admits, is_later, is_prerelease, latest, normal
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.solve.candidates import Candidate
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.reasons import Unreadable
     from torchlock.solve.universe import Universe

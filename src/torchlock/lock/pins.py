@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.judge import unjudged
@@ -16,13 +15,14 @@ from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.names import normalise
 from torchlock.standards.ordering import admits, is_later, is_prerelease
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.lock.inputs import DirectRequirements
     from torchlock.solve.candidates import Candidate
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Need, Solution
     from torchlock.solve.universe import Universe
     from torchlock.standards.dependency import Dependency

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import TorchlockError, Undecided
 from torchlock.knowledge.stack import FAMILY
-from torchlock.solve.conflict_core import UserRequirement, anchors, contested, demands, minimal_conflict
+from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 from torchlock.terms import Origin, ParsedRequirement
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -95,6 +94,8 @@ class _Keeper:
 
         A package whose pin is dropped is held at its new version, too. None if there is no solution.
         """
+        from torchlock.solve.conflict_core import minimal_conflict
+
         left, dropped = [*soft], list[UserRequirement]()
         while (solution := self.all_of(left)) is None and left:
             blamed = {id(unit) for unit in minimal_conflict(self._universe, left, self._held)}
@@ -134,6 +135,8 @@ class _Keeper:
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:
     """The error after the search gave up: the number of tries, and the requirements in conflict."""
+    from torchlock.solve.conflict_core import contested
+
     lines = [
         f"{written.origin.text.strip()}" + ("" if written.origin.path is None else f" ({written.origin})")
         for unit in contested(universe, units, gave_up.contested) or units

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torchlock.solve.conflict_core import UserRequirement
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Problem
 
 

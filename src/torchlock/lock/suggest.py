@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -11,7 +10,8 @@ from packaging.version import Version
 
 from torchlock.errors import NotForThisTorch, TorchlockError
 from torchlock.lock import Lock, dependency_of
-from torchlock.solve.conflict_core import UserRequirement, anchors, demands
+from torchlock.records import replace
+from torchlock.solve.lines import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.unread import unread_behind

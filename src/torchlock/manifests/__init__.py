@@ -6,7 +6,7 @@ Modules are imported when they are needed. ``reader`` reads a file, ``formats`` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torchlock.manifests.discovery import find_files, search

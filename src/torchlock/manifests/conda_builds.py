@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.document import ParseIssue
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry

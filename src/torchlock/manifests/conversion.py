@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError
 from torchlock.manifests.paths import near
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.records import replace
 from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
+from torchlock.standards.plain_requirement import text_of_specifier
 from torchlock.terms import Origin, ParsedRequirement, Source
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,15 +76,15 @@ def _parsed(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> Parse
 
 
 def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> bool:
+    extras = {normalise(extra) for extra in requirement.extras}
+    told = normalise(requirement.name), extras, url or ""
+    if told != (entry.name, set(entry.extras), entry.url or ""):
+        return False
+    if url is not None or text_of_specifier(requirement) == entry.specifier:
+        return True
     from packaging.specifiers import SpecifierSet
 
-    extras = {normalise(extra) for extra in requirement.extras}
-    return (
-        normalise(requirement.name) == entry.name
-        and extras == set(entry.extras)
-        and (url or "") == (entry.url or "")
-        and (url is not None or requirement.specifier == SpecifierSet(entry.specifier))
-    )
+    return bool(requirement.specifier == SpecifierSet(entry.specifier))
 
 
 def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:

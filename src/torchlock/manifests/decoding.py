@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.location import Place
@@ -11,6 +10,7 @@ from torchlock.manifests.document import ParseIssue
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.redaction import learn
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

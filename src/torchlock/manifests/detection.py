@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.manifests.formats import FORMATS, LISTS, YAML
 from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

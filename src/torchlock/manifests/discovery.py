@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.detection import (
@@ -17,6 +16,7 @@ from torchlock.manifests.detection import (
     unread_by_name,
 )
 from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 _SKIPPED = {
     *("node_modules", "site-packages", "dist-packages", "__pycache__", "__pypackages__", "conda-meta", "pkgs"),

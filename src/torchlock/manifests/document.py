@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 from torchlock.location import NOWHERE, Edit, Place, Span
-from torchlock.records import NamedTuple
+from torchlock.records import NamedTuple, dataclass, field
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.errors import InputError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.location import Edit, Span
@@ -12,6 +11,7 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.install_commands import Installer
 from torchlock.manifests.syntax.shell import commands
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

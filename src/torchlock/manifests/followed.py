@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +9,7 @@ from torchlock.errors import InputError
 from torchlock.manifests.paths import is_there
 from torchlock.manifests.working_folder import PROJECT_FILES
 from torchlock.patterns import pattern
+from torchlock.records import replace
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from torchlock.manifests.syntax.shell import Word, commands
 from torchlock.manifests.text import read_text
 from torchlock.manifests.working_folder import names_own_folder
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Entry

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.paths import is_folder, is_there
 from torchlock.manifests.text import read_bytes
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.manifests.decoding import Decoded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
@@ -12,6 +11,7 @@ from torchlock.manifests.detection import belongs_to, format_of, kind_by_name, r
 from torchlock.manifests.document import Document
 from torchlock.manifests.formats import BY_KIND, FORMATS
 from torchlock.manifests.reader import read_as_written, read_content
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.location import Place
 from torchlock.manifests.document import ParseIssue
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 
 def beside(path: str, name: str) -> str:
     """The path of a file named in another file; never standard input."""
+    from pathlib import Path
+
     joined = str(Path(path).parent / name)
     return str(Path(joined).absolute()) if joined == "-" else joined
 
 
 def near(path: str, value: str) -> str:
     """A path in a file, relative to the current folder; a URL stays as it is."""
-    if "://" in value or Path(value).is_absolute():
+    if "://" in value or os.path.isabs(value):  # noqa: PTH117
         return value
     joined = os.path.normpath(beside(path, value))
     return joined if joined.startswith((".", "/")) else f"./{joined}"
@@ -23,7 +24,7 @@ def near(path: str, value: str) -> str:
 def is_folder(path: str) -> bool:
     """Whether a folder of this name exists; False for an invalid name."""
     try:
-        return Path(path).is_dir()
+        return os.path.isdir(path)  # noqa: PTH112
     except (OSError, ValueError):
         return False
 
@@ -31,6 +32,6 @@ def is_folder(path: str) -> bool:
 def is_there(path: str) -> bool:
     """Whether a file or folder of this name exists; False for an invalid name."""
     try:
-        return Path(path).exists()
+        return os.path.exists(path)  # noqa: PTH110
     except (OSError, ValueError):
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
@@ -11,7 +10,9 @@ from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import format_of
 from torchlock.manifests.pins import exact_version, is_on, read_lock
 from torchlock.manifests.reader import read_as_written
+from torchlock.records import NamedTuple
 from torchlock.standards.markers import parsed
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.errors import InputError
 from torchlock.manifests.reader import read_as_written, read_content
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document

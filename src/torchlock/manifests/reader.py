@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.location import Place
@@ -16,6 +15,7 @@ from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.paths import is_folder, is_there
 from torchlock.manifests.text import read_bytes
 from torchlock.manifests.validation import drop_invalid
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pip_options import expand
 from torchlock.standards.names import normalise
 from torchlock.terms import Inputs, Origin
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

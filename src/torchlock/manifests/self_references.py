@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.document import ParseIssue
 from torchlock.manifests.syntax.markers import both
+from torchlock.records import replace
 from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
 

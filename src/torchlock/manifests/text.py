@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_strictly
 from torchlock.manifests.paths import is_folder, is_there
+from torchlock.records import NamedTuple
 from torchlock.runtime.staging import current
 from torchlock.spelling import similar
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import BinaryIO
+    from typing import BinaryIO, TypeVar
+
+    T = TypeVar("T")
 
 # No requirements file is this large; some devices have no end.
 _LIMIT = 64 << 20
@@ -23,7 +26,6 @@ _PIECE = 1 << 18
 # So much of a larger log is passed over: bytes, and lines.
 _MOST_SKIPPED = 16 << 30
 _MOST_LINES = 50_000_000
-T = TypeVar("T")
 
 
 class Ends(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.toml import Tree
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

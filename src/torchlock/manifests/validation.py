@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.location import NOWHERE
 from torchlock.manifests.document import ParseIssue
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
 from torchlock.standards.versions import fault_of_specifier
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry

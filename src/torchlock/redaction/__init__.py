@@ -10,10 +10,10 @@ The forms of secrets are in ``secret_forms``, which is imported where a line may
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
 
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,10 +9,10 @@ import re
 import string
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
 from torchlock.redaction.commands import given_to_commands
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

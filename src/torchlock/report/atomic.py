@@ -12,9 +12,9 @@ import os
 import re
 import stat
 import sys
-from typing import NamedTuple
 
 from torchlock.errors import InputError
+from torchlock.records import NamedTuple
 from torchlock.report import attributes
 from torchlock.report.attributes import CannotKeep
 from torchlock.report.ledger import current

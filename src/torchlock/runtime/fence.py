@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from torchlock.records import NamedTuple
 from torchlock.redaction import masked, shortened
 
 # The number of frames and characters of a traceback that are kept: enough to find the bug.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Final, Literal
 
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 # A folder with more items than this is not listed completely.
 LIMIT = 200_000
 
-Kind = Literal["folder", "file", "other"]
+if TYPE_CHECKING:
+    from typing import Final, Literal
+
+    Kind = Literal["folder", "file", "other"]
 _FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)

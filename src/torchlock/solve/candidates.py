@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.index.build_releases import FolderRelease, TableRelease
-from torchlock.index.direct_url import DirectRelease
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
 from torchlock.solve.kept import KeptRelease
-from torchlock.standards.core_metadata import refusal
 from torchlock.standards.ordering import is_prerelease, normal, parsed
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -22,6 +19,7 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.accelerators import Service
+    from torchlock.knowledge.kinds import Kind
     from torchlock.knowledge.releases import Release
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
@@ -77,7 +75,7 @@ class Candidate(NamedTuple):
     @property
     def from_sdist(self) -> bool:
         """Whether an installer has to build it from a source distribution of an index."""
-        return self.wheel < 0 and self.release is not None and not isinstance(self.release, DirectRelease)
+        return self.wheel < 0 and self.release is not None and not _is_direct(self.release)
 
     @property
     def live(self) -> bool:
@@ -100,6 +98,10 @@ class Candidate(NamedTuple):
     @property
     def without_hash(self) -> bool:
         """Whether no hash is known of the chosen wheel, from the PyTorch index: pip refuses a lock without it."""
+        if self.release is None or self.release.kind is not None:
+            return False
+        from torchlock.index.build_releases import FolderRelease, TableRelease
+
         if not isinstance(self.release, (TableRelease, FolderRelease)):
             return False
         files = self.release.files()
@@ -199,8 +201,18 @@ class CandidateFilter:
         rejected: list[Rejected] = []
         releases = list(releases)
         compiled = has_compiled(releases)
+        alike: dict[Kind, Candidate | Rejected] = {}
         for release in releases:
-            found = self._candidate(name, release, compiled)
+            kind = release.kind
+            found = None if kind is None else alike.get(kind)
+            if found is None:
+                found = self._candidate(name, release, compiled)
+                if kind is not None and found is not None and self._says_all(kind, release, found):
+                    alike[kind] = found
+            elif isinstance(found, Candidate):
+                found = Candidate(name, release.version, release, found.wheel, found.usable, compiled)
+            else:
+                found = Rejected(release.version, found.why, found.detail)
             if isinstance(found, Candidate):
                 candidates.append(found)
             elif found is not None:
@@ -211,15 +223,20 @@ class CandidateFilter:
             rejected = list(dict.fromkeys(rejected))
         if name not in self._policy.lowest:
             candidates.reverse()
-        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
-        last = self._last(candidates, compiled)
-        if yanked or early or last:
-            ranks = {
-                id(candidate): (candidate.text in yanked, candidate.text in early, id(candidate) in last)
-                for candidate in candidates
-            }
-            candidates.sort(key=lambda candidate: ranks[id(candidate)])
+        late = self._late(name, candidates, compiled)
+        if late:
+            first = [candidate for candidate in candidates if id(candidate) not in late]
+            rest = [candidate for candidate in candidates if id(candidate) in late]
+            candidates = [*first, *sorted(rest, key=lambda candidate: late[id(candidate)])]
         return candidates, rejected
+
+    def _says_all(self, kind: Kind, release: Release, found: Candidate | Rejected) -> bool:
+        """Whether all releases of a kind come out like this one."""
+        if self._policy.exclude_newer or kind.is_unusual or (kind.is_invalid and isinstance(found, Rejected)):
+            return False
+        if self._target.gpu not in ("", "none") and release.name in FAMILY:
+            return False
+        return isinstance(found, Rejected) or found.wheel < 0 or self._fits[release.shape].wheel is not None
 
     def _without_other_listings(
         self, candidates: Sequence[Candidate], rejected: Sequence[Rejected]
@@ -237,28 +254,43 @@ class CandidateFilter:
             if item.why != "wheel" or (item.version if whole else item.version.partition("+")[0]) not in told
         ]
 
-    def _last(self, candidates: Sequence[Candidate], compiled: bool) -> set[int]:
-        """The identities of the candidates that come after all others, for want of a wheel or of its hash."""
-        found = {id(candidate) for candidate in candidates if candidate.last_resort} if compiled else set()
+    def _late(
+        self, name: str, candidates: Sequence[Candidate], compiled: bool
+    ) -> dict[int, tuple[bool, bool, bool]]:
+        """The identities of the candidates that come after all others, with their ranks: withdrawn ones last."""
+        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
+        last = {id(each) for each in candidates if each.wheel < 0 and each.last_resort} if compiled else set()
         if self._policy.hashes:
-            found |= {id(candidate) for candidate in candidates if candidate.without_hash}
-        return found
+            last |= {id(each) for each in candidates if _kind(each) is None and each.without_hash}
+        if not (yanked or early or last):
+            return {}
+        return {
+            id(each): (each.text in yanked, each.text in early, id(each) in last)
+            for each in candidates
+            if each.text in yanked or each.text in early or id(each) in last
+        }
 
     def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[str]:
         """The withdrawn versions, which only an exact pin selects (PEP 592)."""
         if name in self._policy.pinned:
             return set()
         return {
-            candidate.text
-            for candidate in candidates
-            if candidate.release and candidate.release.yanked is not None
+            each.text
+            for each in candidates
+            if (release := each.release)
+            and (release.yanked is not None if (kind := release.kind) is None else kind.is_yanked)
         }
 
     def _early(self, name: str, candidates: Sequence[Candidate]) -> set[str]:
         """The pre-releases that nobody asked for, if there is any final release (PEP 440)."""
-        early = {candidate.text for candidate in candidates if is_prerelease(candidate.text)}
-        asked = self._policy.all_pre or name in self._policy.pre
-        return set() if asked or len(early) == len(candidates) else early
+        if self._policy.all_pre or name in self._policy.pre:
+            return set()
+        early = {
+            each.text
+            for each in candidates
+            if (is_prerelease(each.text) if (kind := _kind(each)) is None else kind.is_early)
+        }
+        return set() if len(early) == len(candidates) else early
 
     def _candidate(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected | None:
         fit = self._fits.get(release.shape) or self._fit(release)
@@ -277,9 +309,12 @@ class CandidateFilter:
                 return Rejected(release.version, "python", release.requires_python(fit.fitting[0]))
             return self._from_sdist(name, release, compiled)
         if release.invalid:
+            from torchlock.standards.core_metadata import refusal
+
             return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
+        kind = release.kind
         try:
-            version = normal(release.version)
+            version = release.version if kind and not kind.is_unusual else normal(release.version)
         except ValueError:
             return None
         chosen = fit.wheel if usable is fit.usable else None
@@ -292,7 +327,7 @@ class CandidateFilter:
         """The wheels of a release that install; once for all releases with such wheels and such requirements."""
         ranks = self._ranks(release)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
-        usable = [index for index in fitting if self.runs(release.requires_python(index))]
+        usable = [index for index in fitting if self.runs(release.requires_python(index))] if fitting else fitting
         found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
         if release.shape is not None:
             self._fits[release.shape] = found
@@ -301,7 +336,7 @@ class CandidateFilter:
     def _ranks(self, release: Release) -> Sequence[int | None]:
         """The rank of each wheel. Those of the family need glibc, also where musl takes the tag ``linux``."""
         ranks = release.ranks(self._rank)
-        is_own = release.name not in FAMILY or isinstance(release, DirectRelease)
+        is_own = release.name not in FAMILY or _is_direct(release)
         if is_own or self._target.platform.libc != "musl":
             return ranks
         return [None if "-linux_" in tags else rank for tags, rank in zip(release.tags, ranks, strict=True)]
@@ -321,9 +356,10 @@ class CandidateFilter:
         return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
 
     def _from_sdist(self, name: str, release: Release, compiled: bool) -> Candidate | Rejected:
-        if not release.has_sdist and not isinstance(release, DirectRelease):
+        is_direct = _is_direct(release)
+        if not release.has_sdist and not is_direct:
             return Rejected(release.version, "wheel")
-        if isinstance(release, DirectRelease) and not release.tags:
+        if is_direct and not release.tags:
             version = normal(release.version)
             return Candidate(name, version, release, compiled=compiled)  # the user asked for this very one
         if not release.has_sdist or (name in FAMILY and release.tags):
@@ -353,6 +389,19 @@ class CandidateFilter:
         if known is None:
             known = self._pythons[requires_python] = self._target.python.satisfies(requires_python)
         return known
+
+
+def _is_direct(release: Release) -> bool:
+    """Whether it is a file or repository that a line names."""
+    if release.kind is not None:
+        return False
+    from torchlock.index.direct_url import DirectRelease
+
+    return isinstance(release, DirectRelease)
+
+
+def _kind(candidate: Candidate) -> Kind | None:
+    return None if candidate.release is None else candidate.release.kind
 
 
 def _upload_of(release: Release, files: Sequence[int]) -> str:

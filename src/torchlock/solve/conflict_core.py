@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import is_virtual
-from torchlock.knowledge.stack import FAMILY
-from torchlock.records import NamedTuple
 from torchlock.solve.complete import MOST_CONFLICTS, searching
 from torchlock.solve.counting import overfull
 from torchlock.solve.learning import Search
+from torchlock.solve.lines import anchors, demands
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import DomainWipeout, propagate, shave, traced
 from torchlock.solve.straight import straight
@@ -17,44 +16,15 @@ from torchlock.solve.straight import straight
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from torchlock.solve.lines import UserRequirement
     from torchlock.solve.problem import Need, Problem
     from torchlock.solve.propagate import Loss
     from torchlock.solve.universe import Universe
-    from torchlock.terms import ParsedRequirement
 
 # The limit of conflicts for a trial after another trial gave up.
 _SHORT = 500
 # Up to so many lines all are tried: the conflict that is found then has the lines that come last.
 _FEW = 12
-
-
-class UserRequirement(NamedTuple):
-    """One line of the user: a requirement (``roots``), or a constraint (``limits``, name and mask).
-
-    ``fixed``: the line is of a package that stays, so nobody can change it.
-    """
-
-    written: ParsedRequirement
-    roots: tuple[Need, ...] = ()
-    limits: tuple[tuple[str, int], ...] = ()
-    fixed: bool = False
-
-
-def demands(units: Iterable[UserRequirement]) -> tuple[list[Need], dict[str, int]]:
-    """The combined roots of some lines, and the mask of allowed candidates for each constrained name."""
-    roots: list[Need] = []
-    limits: dict[str, int] = {}
-    for unit in units:
-        roots += unit.roots
-        for name, mask in unit.limits:
-            limits[name] = limits.get(name, -1) & mask
-    return roots, limits
-
-
-def anchors(universe: Universe, units: Iterable[UserRequirement]) -> Problem:
-    """The universe limited to the packages of the user and the torch family, where nearly all conflicts arise."""
-    asked = (need.identifier.partition("[")[0] for unit in units for need in unit.roots)
-    return universe.anchored({*asked, *FAMILY, *universe.matrix.forbidden_beside(FAMILY)})
 
 
 def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MOST_CONFLICTS) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.records import NamedTuple
 from torchlock.standards.markers import extra_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +44,7 @@ class KeptRelease:
     """
 
     shape = None
+    kind = None
     live = False
     yanked: str | None = None
     date = ""

@@ -7,9 +7,9 @@ at that did not change.
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
 
 from torchlock.knowledge.masks import bits, full
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,8 +70,8 @@ class Picks:
             allowed &= ~(1 << wished)
         yield from bits(allowed)
 
-    def ask(self, identifier: str, mask: int) -> None:
-        """Count a need. The pick that it excludes is withdrawn by the next ``pick``."""
+    def ask(self, identifier: str, mask: int) -> bool:
+        """Count a need; return whether it agrees with the picks. One that it excludes is withdrawn by ``pick``."""
         asked = self._asked[identifier]
         picked = self._picked.get(identifier)
         if picked is None and not asked:
@@ -80,6 +80,8 @@ class Picks:
         self._allowed[identifier] &= mask
         if picked is not None and not mask >> picked & 1:
             self._excluded.append(identifier)
+            return False
+        return True
 
     def pick(self, identifier: str, index: int) -> None:
         """Choose a candidate whose needs were asked for, and withdraw the picks that these exclude."""

@@ -1,14 +1,11 @@
-"""A straight run; if that is not enough, propagate, run again, search completely; then verify."""
+"""A walk; if that is not enough, a straight run, propagation, a run again, a complete search; then verify."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from torchlock.solve.complete import newest_first, searching
-from torchlock.solve.counting import overfull
 from torchlock.solve.problem import newest, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate, shave
-from torchlock.solve.straight import straight
+from torchlock.solve.walk import walk
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +35,11 @@ def resolve(
             domains = propagate(anchored, roots, limits)
             shave(domains, dict.fromkeys(root.identifier for root in roots))
             limits = {**limits, **domains.left}
-        solution = straight(problem, roots, limits, learn=True)
+        solution = walk(problem, roots, limits)
+        if solution is None:
+            from torchlock.solve.straight import straight
+
+            solution = straight(problem, roots, limits, learn=True)
         if solution is not None and newest(problem, roots, limits, solution):
             return solution
         solution = _settle(problem, roots, limits)
@@ -55,6 +56,10 @@ def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) 
     The needs of releases on live indexes may be known only in part. If a solution contains such a release, its
     needs are fetched, and the domains and what was learned from conflicts are kept: needs only remove solutions.
     """
+    from torchlock.solve.complete import newest_first, searching
+    from torchlock.solve.counting import overfull
+    from torchlock.solve.straight import straight
+
     domains = propagate(problem, roots, limits)
     search: Search | None = None
     while True:

@@ -8,11 +8,10 @@ If nothing else satisfies the lines, unproven releases are added last; all that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Unproven
 from torchlock.standards.ordering import admits
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

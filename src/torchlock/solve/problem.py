@@ -6,10 +6,9 @@ says: if its owner is chosen, the candidate of the identifier must be one of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
 from torchlock.knowledge.masks import bits, full
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,11 +8,10 @@ be held proves that there is no solution.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.knowledge.masks import bits, full
 from torchlock.records import NamedTuple
 from torchlock.solve.problem import Need, Unsolvable
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from torchlock.knowledge.releases import Releases
 from torchlock.standards import ordering
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,4 +25,6 @@ def admitted(candidates: Iterable[Candidate], specifier: str) -> int:
 
 def latest(releases: Sequence[Release]) -> str:
     """The latest version of some releases; 0 if there are none."""
+    if isinstance(releases, Releases):
+        return releases.latest
     return ordering.latest([release.version for release in releases])

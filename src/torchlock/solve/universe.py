@@ -11,7 +11,6 @@ from collections import defaultdict
 from functools import cached_property
 from heapq import merge
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
@@ -34,6 +33,7 @@ from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelea
 from torchlock.solve.release_versions import admitted, latest
 from torchlock.standards.markers import extra_of
 from torchlock.standards.ordering import admits, is_exact, names_later, normal
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -312,19 +312,18 @@ class Universe:
         if self._common is None or name in FAMILY:
             met = self._met(name, candidates, rejected)
         else:
-            ruled = any(item.wheel or item.never for item in self.matrix.about(name))
+            ruled = self.matrix.says("wheel", name) or self.matrix.says("never", name)
             met = self._common.met(candidates, ruled, lambda: self._met(name, candidates, rejected))
         self._candidates[name], self._rejected[name], self.held[name], self._yanked[name] = met
 
     def _met(self, name: str, candidates: list[Candidate], rejected: Sequence[Rejected]) -> Met:
         """The sorted releases of a project after the rules, and the policy on unproven releases."""
-        about = self.matrix.about(name)
-        if any(item.wheel for item in about):
+        if self.matrix.says("wheel", name):
             candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
         never = {
             candidate.text: statement
-            for candidate in (candidates if any(item.never for item in about) else ())
+            for candidate in (candidates if self.matrix.says("never", name) else ())
             for statement in self.matrix.statements_for(candidate, self.target)
             if statement.never
         }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.records import NamedTuple
 from torchlock.solve.propagate import Loss, traced
 from torchlock.solve.reasons import Unreadable
-from torchlock.solve.straight import straight
+from torchlock.solve.walk import walk
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +30,8 @@ def unread_behind(
     The best unread release of each package. Nothing where the needs can be met, as far as propagation shows, or
     where something else forbids it. No index is asked.
     """
-    if name is not None and straight(universe, roots, {**limits, name: limits.get(name, -1) & mask}, learn=False):
+    near = None if name is None else {**limits, name: limits.get(name, -1) & mask}
+    if near is not None and _has_solution(universe, roots, near):
         return []  # propagation would look at every release within reach to find no contradiction
     trace = traced(universe, roots, limits, None if name is None else (name, mask))
     if not trace.empty:
@@ -60,3 +60,12 @@ def _ends(losses: Iterable[Loss], start: str, mask: int) -> Iterable[Unread]:
                 path = paths[identifier]
                 paths[loss.by] = path if path[-1] == below else (*path, below)
                 waiting.append(loss.by)
+
+
+def _has_solution(universe: Universe, roots: Sequence[Need], limits: Mapping[str, int]) -> bool:
+    """Whether a run without conflicts finds a solution. No index is asked."""
+    if walk(universe, roots, limits, learn=False):
+        return True
+    from torchlock.solve.straight import straight
+
+    return bool(straight(universe, roots, limits, learn=False))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from packaging.version import Version

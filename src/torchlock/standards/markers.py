@@ -6,12 +6,11 @@ import operator
 import re
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.patterns import pattern
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import LONGEST_NUMBER, has_long_number
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +35,6 @@ _PLAIN = (
 # Signs for the values of comparisons. No marker contains them.
 _TRUE, _FALSE = "\1", "\0"
 # A marker that is false unless this extra is requested.
-_ONE_EXTRA = pattern(r"(?:.* and )?extra == \"([^\"]+)\"")
 _COMPARE = MappingProxyType(
     {
         "==": operator.eq,
@@ -102,6 +100,9 @@ def plain_value(text: str, environment: Mapping[str, str]) -> bool | None:
     """
     if _TRUE in text or _FALSE in text:
         return None
+    needed = extra_of(text)
+    if needed and needed != normalise(environment["extra"]):
+        return False
     rest = re.sub(_PLAIN, lambda match: _TRUE if _holds(match, environment) else _FALSE, text, flags=re.ASCII)
     while "(" in rest:
         inner = re.search(r"\(([^()]*)\)", rest)
@@ -149,8 +150,12 @@ def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:
 @lru_cache(maxsize=8192)
 def extra_of(text: str) -> str:
     """The extra without which a marker is never true, normalised; "" if that is not obvious."""
-    match = _ONE_EXTRA.fullmatch(text)
-    return normalise(match[1]) if match and " or " not in text else ""
+    rest, found, name = text.rpartition('extra == "')
+    if not found or not name.endswith('"') or name.count('"') > 1 or (rest and not rest.endswith(" and ")):
+        return ""
+    if " or " in rest and (rest[0] != "(" or rest.count("(") > 1 or rest.rfind(" or ") > rest.find(")")):
+        return ""
+    return normalise(name[:-1])
 
 
 @lru_cache(maxsize=8192)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,8 @@ _DEVELOPMENT, _FINAL = -4, 0
 _NO_DEV = 10**20
 # Bounds below and above all that have the numbers of a release: >1.0 excludes 1.0.post1, and <1.0 excludes 1.0rc1.
 _START, _END = (-9, 0, 0, 0), (9, 0, 0, 0)
+# With fewer digits than this, no number of a version is too long.
+_SHORT = 20
 _NUMBER = r"(?:0|[1-9][0-9]{0,19})"
 _LOCAL = r"(?:[a-z][a-z0-9]{0,99}|0|[1-9][0-9]{0,19})"
 _VERSION = pattern(
@@ -44,6 +46,14 @@ _COMPARE = {"==": eq, "!=": ne, "<=": le, ">=": ge}
 @lru_cache(maxsize=32768)
 def key_of(version: str) -> Key | None:
     """What a common version compares by, without its local label; None for any other version."""
+    digits = version.replace(".", "")
+    if digits.isdecimal() and digits.isascii() and len(digits) < _SHORT and ".." not in f".{version}.":
+        parts = list(map(int, version.split(".")))
+        if ".".join(map(str, parts)) != version:
+            return None
+        while len(parts) > 1 and not parts[-1]:
+            parts.pop()
+        return tuple(parts), _FINAL, 0, 0, _NO_DEV  # most versions
     match = _VERSION.fullmatch(version)
     if match is None:
         return None

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
 from torchlock.standards.versions import ORDINARY
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from packaging.markers import Marker

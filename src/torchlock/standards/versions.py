@@ -7,9 +7,9 @@ version has either, so both are invalid here.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from torchlock.patterns import pattern
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

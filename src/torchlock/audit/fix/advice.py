@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import listed, where
 from torchlock.finding import Remedy
@@ -11,6 +9,7 @@ from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.images import companions_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

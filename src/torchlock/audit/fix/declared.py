@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -16,6 +15,7 @@ from torchlock.audit.install_sets import pinned, with_pin
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from torchlock.audit.fix import declared, pages
 from torchlock.audit.fix.advice import advice_of
@@ -16,6 +14,8 @@ from torchlock.audit.install_sets import effective
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.stories import story
+from torchlock.records import replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.remedies import edits_of
@@ -19,6 +17,8 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Edit, Span
+from torchlock.records import replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

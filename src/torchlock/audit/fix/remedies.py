@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import apply, changes_of
 from torchlock.audit.fix.variables import value_of
@@ -13,6 +12,7 @@ from torchlock.finding import Remedy
 from torchlock.location import Edit, Span
 from torchlock.patterns import pattern
 from torchlock.standards.dependency import readable_specifier
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

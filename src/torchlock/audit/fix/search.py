@@ -9,9 +9,7 @@ possible.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import combinations, groupby, islice, product
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.audit.fix.soundness import Soundness
@@ -20,6 +18,8 @@ from torchlock.audit.fix.weight import weighed
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, without_duplicates
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple, replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

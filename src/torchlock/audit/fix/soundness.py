@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import cells_where, demand_of
 from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

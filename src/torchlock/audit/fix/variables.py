@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import line_starts
 from torchlock.location import Span
 from torchlock.patterns import pattern
 from torchlock.standards.versions import version_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry

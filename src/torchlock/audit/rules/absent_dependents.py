@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect
-from typing import TYPE_CHECKING
 
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.knowledge.registry import rule
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

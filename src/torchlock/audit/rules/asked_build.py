@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.answers import Unknown
 from torchlock.audit.index_advice import naming_page, tool_of
 from torchlock.audit.page_choice import usual_cells
@@ -18,6 +16,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

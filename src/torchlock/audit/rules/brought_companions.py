@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.audit.brought import brought, pieces
 from torchlock.audit.command_order import order_of
 from torchlock.audit.fix.edits import changes_of
@@ -20,6 +18,8 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import softened
 from torchlock.knowledge.stack import FAMILY, PAIR_RULES
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

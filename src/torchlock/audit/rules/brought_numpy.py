@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.audit.fix.edits import changes_of
 from torchlock.audit.fix.insertion import insertion_of
 from torchlock.audit.install_sets import Demand
@@ -19,6 +16,8 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
+from torchlock.records import NamedTuple, replace
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.brought import brought
 from torchlock.audit.phrasing import as_of, asked, platforms, where
 from torchlock.audit.rules.declared_requirements import ignores_metadata
@@ -11,6 +9,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from torchlock.audit.fix.remedies import remedy_of
 from torchlock.audit.install_sets import Demand
 from torchlock.audit.phrasing import as_of, asked, listed
@@ -13,6 +11,7 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.audit.rules.conda_channels import order_of
 from torchlock.finding import Remedy
 from torchlock.knowledge import tables
 from torchlock.knowledge.registry import rule
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

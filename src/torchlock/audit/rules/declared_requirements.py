@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 from itertools import combinations
 from operator import or_
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned, with_pin
 from torchlock.audit.phrasing import as_of, asked, platforms
@@ -18,9 +16,11 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.records import NamedTuple, replace
 from torchlock.standards.dependency import readable_specifier
 from torchlock.standards.markers import extra_of
 from torchlock.standards.ordering import admits
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import cells_of_marker
@@ -16,6 +15,8 @@ from torchlock.knowledge.rules import BUILD_CUDA, is_about_build, specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
 from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

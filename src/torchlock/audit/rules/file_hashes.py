@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from torchlock.audit.phrasing import asked
 from torchlock.audit.wheel_address import wheel_address
 from torchlock.finding import Remedy
@@ -12,7 +10,9 @@ from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import NamedTuple
 from torchlock.standards.filenames import file_name
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 from torchlock.audit.phrasing import asked, platforms
 from torchlock.audit.rules.versions import newest
 from torchlock.knowledge.judge import NamedVersion, violations
@@ -12,7 +9,9 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.standards.dependency import readable_specifier
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.answers import Unknown
 from torchlock.audit.index_advice import merges_indexes, tool_of
 from torchlock.audit.page_choice import beside_the_rest, newest_on_page, other_builds, picks_of, usual_cells
@@ -13,6 +11,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.install_sets import pinned
 from torchlock.audit.phrasing import asked
 from torchlock.audit.supplies import on_pages
@@ -11,6 +9,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.images import companions_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.fix.edits import changes_of, line_starts
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.finding import Remedy
@@ -13,6 +11,7 @@ from torchlock.knowledge.stack import STACK
 from torchlock.location import Edit, Span
 from torchlock.spelling import is_one_letter_off
 from torchlock.standards.names import normalise
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.index_advice import limiting, tool_of
 from torchlock.audit.phrasing import as_of, asked, listed, where
 from torchlock.finding import Remedy
@@ -15,6 +13,7 @@ from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from torchlock.audit.index_advice import is_project, limiting, merges_indexes, tool_of
 from torchlock.audit.page_choice import newest_on_page, other_builds, usual_cells
@@ -16,6 +15,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE, Place
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.phrasing import as_of, releases, where
 from torchlock.audit.rules.versions import RULES
 from torchlock.knowledge.severity import severity_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.brought import releases_taken
 from torchlock.audit.install_sets import Demand, cells_where, pinned
 from torchlock.audit.phrasing import asked, listed
@@ -11,6 +9,7 @@ from torchlock.audit.rules.declared_requirements import by_name, excludes, ignor
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

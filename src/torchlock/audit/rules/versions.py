@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.audit.supplies import is_from_elsewhere, lacks_wheels
@@ -12,6 +11,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import MEMBERS, PAIR_RULES
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

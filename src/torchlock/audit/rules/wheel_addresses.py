@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.audit.phrasing import as_of
 from torchlock.audit.wheel_address import wheel_address
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.names import normalise
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

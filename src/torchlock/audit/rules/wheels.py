@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache, reduce
 from operator import or_
-from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import as_of, asked, listed, platforms, pythons, releases, where
 from torchlock.audit.rules.versions import conflicting_sets, strict
@@ -13,6 +12,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

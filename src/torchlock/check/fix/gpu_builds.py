@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -16,6 +15,7 @@ from torchlock.finding import Remedy
 from torchlock.inspect.host import is_wsl
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.drivers import driver_floor
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check import known_wheels as wheels
@@ -10,6 +9,7 @@ from torchlock.check.fix.commands import add, install, is_managed
 from torchlock.check.fix.plan import Plan
 from torchlock.finding import Remedy
 from torchlock.knowledge.stack import FAMILY
+from torchlock.records import replace
 from torchlock.target import Platform
 
 if TYPE_CHECKING:

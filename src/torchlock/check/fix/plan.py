@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
@@ -18,6 +17,7 @@ from torchlock.knowledge.releases import CatalogueRelease
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.lock import Lock, Options, lock
+from torchlock.records import replace
 from torchlock.solve.source import DelegatingSource
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import install, uninstall
@@ -20,6 +19,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.registry import fixed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import STACK
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check.fix.commands import add_all
@@ -15,6 +14,7 @@ from torchlock.check.index_wheels import known_labels
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.rules import specifier_set
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

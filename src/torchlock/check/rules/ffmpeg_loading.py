@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check import mac_libraries
@@ -18,6 +17,7 @@ from torchlock.inspect.loading.root import Root
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.patterns import pattern
+from torchlock.records import replace
 from torchlock.runtime import files
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check import known_wheels as wheels
@@ -14,6 +13,7 @@ from torchlock.knowledge import gpus
 from torchlock.knowledge.build_labels import describe_build, kind_of, parse_label
 from torchlock.knowledge.drivers import driver_floor
 from torchlock.knowledge.registry import rule
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

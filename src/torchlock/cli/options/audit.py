@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.cli.options.shared import add_report, add_target
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+
+from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,7 @@ locked. A module is imported when the first file of its format is read.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from torchlock.records import NamedTuple
 
 LISTS = (".txt", ".in", ".pip", ".requirements", ".constraints")
 YAML = (".yml", ".yaml")

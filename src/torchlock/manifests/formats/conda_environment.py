@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -16,6 +15,7 @@ from torchlock.manifests.syntax.conda_match_spec import SUBDIRS
 from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
 from torchlock.manifests.syntax.yaml import parse as parse_yaml
 from torchlock.patterns import pattern
+from torchlock.records import replace
 from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS
 

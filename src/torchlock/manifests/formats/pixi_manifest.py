@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.stack import CONDA_NAMES
@@ -12,6 +11,7 @@ from torchlock.manifests.syntax.conda_match_spec import specifier_of
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.records import replace
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.yaml import parse
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document

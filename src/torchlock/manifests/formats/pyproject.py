@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path as FilePath
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock.manifests.formats import pyproject_uv
 from torchlock.manifests.self_references import DEEPEST, OwnExtras
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.records import replace
 from torchlock.spelling import similar
 from torchlock.standards.names import normalise
 

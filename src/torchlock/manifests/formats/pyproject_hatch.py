@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.records import replace
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.records import replace
 from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier

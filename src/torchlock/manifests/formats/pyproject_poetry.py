@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from torchlock.manifests.self_references import DEEPEST
 from torchlock.manifests.syntax.markers import both, either
 from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
+from torchlock.records import replace
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from torchlock.manifests.formats.pyproject_uv_workspace import Workspace, worksp
 from torchlock.manifests.paths import beside, is_there, near
 from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
+from torchlock.records import replace
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of, plain_value
 from torchlock.standards.names import normalise

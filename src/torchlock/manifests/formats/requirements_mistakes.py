@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Edit
 from torchlock.manifests.formats.requirements_recorder import Recorder
 from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import pieces
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.errors import InputError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place
@@ -17,6 +16,7 @@ from torchlock.patterns import pattern
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.standards.filenames import file_name, is_variant
 from torchlock.terms import Origin
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,6 @@ build options. On a line without one, it ignores every word that belongs to no o
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.location import Place, Span
@@ -23,6 +22,7 @@ from torchlock.patterns import pattern
 from torchlock.redaction import masked, shortened
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.paths import beside, is_there
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document

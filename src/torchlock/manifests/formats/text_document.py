@@ -6,7 +6,6 @@ A block is judged by itself: two blocks may be steps, or alternatives. Prose is 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.manifests.builder import DocumentBuilder
@@ -16,6 +15,7 @@ from torchlock.manifests.syntax.installed import Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import commands
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +19,7 @@ from torchlock.manifests.syntax.installed import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import Command
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.shell import Word
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

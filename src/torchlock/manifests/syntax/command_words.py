@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.syntax.given_words import printed_by
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

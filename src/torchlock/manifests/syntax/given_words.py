@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from torchlock.manifests.syntax.shell import Command, Word, commands
+from torchlock.records import replace
 
 # Options of xargs with a value in the next word.
 _XARGS_VALUED = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.location import Span
 from torchlock.patterns import pattern
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from torchlock.manifests.syntax.shell import Word

@@ -7,10 +7,11 @@ public form of a parsed marker, and neither negates nor simplifies one.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 from torchlock.standards.markers import fault_of
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from torchlock.answers import Unknown
+from torchlock.records import NamedTuple
 from torchlock.standards import markers
 from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.names import normalise

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import NamedTuple
 
 from torchlock.location import Span
 from torchlock.manifests.syntax.pip_options import COMMENT
 from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 
 # All line ends of str.splitlines.
 ENDS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.patterns import pattern
+from torchlock.records import NamedTuple
 from torchlock.redaction import learn
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

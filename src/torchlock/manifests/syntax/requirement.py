@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.paths import is_folder, is_there
@@ -16,6 +14,7 @@ from torchlock.standards.markers import fault_of
 from torchlock.standards.plain_requirement import plain
 from torchlock.standards.versions import fault_of_versions
 from torchlock.terms import ParsedRequirement
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -183,7 +182,7 @@ def _hint(text: str, origin: Origin) -> str | None:
 
 
 def _names_a_file(text: str) -> bool:
-    return Path(text).suffix in (".txt", ".in", ".toml", ".cfg", ".py") and is_there(text)
+    return text.endswith((".txt", ".in", ".toml", ".cfg", ".py")) and is_there(text)
 
 
 def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> ParsedRequirement:

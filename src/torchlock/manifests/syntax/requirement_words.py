@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.location import Edit, Span
@@ -13,6 +12,7 @@ from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import NAME, parse_general, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.patterns import pattern
+from torchlock.records import replace
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:

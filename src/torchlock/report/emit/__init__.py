@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
 from torchlock.report.requirements_txt import FIRST_LINE
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.report.emit.subject import Subject
