@@ -5,8 +5,8 @@
     record_terminal.py --check   run nothing; exit 1 if the picture is not one of these commands
 
 FOLDER is a project with a virtual environment, .venv, that has torch 2.13.0+cpu and torchaudio 2.11.0 of PyPI. The
-picture has no script and loads nothing. It follows the light or dark colours of the reader. It does not move if
-the reader asks for less motion.
+picture has no script and loads nothing. It follows the light or dark colours of the reader, and stands still for a
+reader who asks for less motion.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def values(option: argparse.Action) -> tuple[str, str]:
     if option.choices:
         first, second, *_ = option.choices
         return str(first), str(second)
-    return ("1", "2") if option.type is float else ("one", "another")
+    return ("1", "2") if option.type in (float, int) else ("one", "another")
 
 
 def arguments(command: str) -> list[str]:

@@ -313,7 +313,7 @@ FAILURES = {
         5,
         "the channel conda-forge has no torchaudio 2.1.0: as of 2026-11-29 it has 2.4.1, 2.5.1",
         None,
-        "Take torch and torchaudio from the channel pytorch",
+        "Use torch and torchaudio from the channel pytorch",
         "channels:\n  - pytorch\n  - conda-forge\ndependencies:\n  - pytorch=2.1.0\n  - torchaudio=2.1.0\n",
     ),
     "the first channel of pixi": Failure(
@@ -324,7 +324,7 @@ FAILURES = {
         6,
         "the channel conda-forge has no torchaudio 2.1.0",
         None,
-        "Take torch and torchaudio from the channel pytorch",
+        "Use torch and torchaudio from the channel pytorch",
         '[workspace]\nchannels = ["conda-forge", "pytorch"]\nplatforms = ["linux-64"]\n[dependencies]\n'
         'pytorch = { version = "==2.1.0", channel = "pytorch" }\n'
         'torchaudio = { version = "==2.1.0", channel = "pytorch" }\n',
@@ -337,7 +337,7 @@ FAILURES = {
         2,
         "the channel conda-forge has no torchaudio 2.1.0",
         None,
-        "Take torch and torchaudio from the channel pytorch",
+        "Use torch and torchaudio from the channel pytorch",
         "conda config --set channel_priority strict\n"
         "conda create -n a -c pytorch -c conda-forge pytorch==2.1.0 torchaudio==2.1.0\n",
     ),

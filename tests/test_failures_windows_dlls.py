@@ -245,7 +245,7 @@ def test_mkl_beside_packages_that_were_installed_with_target(ground: Ground) -> 
     ground.unrecord(site, "torch/.*")
     install(site.path, "mkl", "2021.4.0", {}, rows="../../Library/bin/mkl_core.1.dll,,\n")
     log = lacking(126, "shm.dll", "The specified module could not be found.")
-    assert "which is not there" in ground.check(site, log=log).first.because
+    assert "which does not exist" in ground.check(site, log=log).first.because
     write(site.path / "Library/bin/mkl_core.1.dll", pe())
     done = ground.check(site, log=log)
     assert f"it is in {site.path / 'Library/bin'} (of mkl 2021.4.0)" in done.first.because

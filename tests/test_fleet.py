@@ -6,6 +6,7 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,8 +20,6 @@ from torchlock import fleet
 from torchlock.cli.main import main
 from torchlock.errors import InputError
 from torchlock.fleet import running
-from torchlock.fleet.engines import Dask
-from torchlock.fleet.rows import failed_row
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TEXTS = (
@@ -49,7 +48,7 @@ def cluster() -> Iterator[Any]:
     dask = pytest.importorskip("dask")
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
         shape = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-        with distributed.LocalCluster(**shape, dashboard_address=None, silence_logs=30) as made:
+        with distributed.LocalCluster(**shape, dashboard_address=None, silence_logs=50) as made:
             yield made
 
 
@@ -187,7 +186,7 @@ def test_the_command(files: list[str], capsys: pytest.CaptureFixture[str]) -> No
     words = ["fleet", files[7], "--paths-from", "list.txt", "--python", "3.11", "-o", "rows.jsonl"]
     assert main(words) == 0
     captured = capsys.readouterr()
-    assert captured.out.splitlines()[-1] == "7 rows: 3 error, 4 ok"
+    assert captured.out.splitlines()[-1] == "7 rows: 4 error, 3 ok"
     assert captured.err == "note: rows.jsonl: 7 rows\n"
     assert json.loads(rows_in("rows.jsonl")[0]["options"]) == {"python": "3.11"}
     for wrong in (["fleet", "x"], ["fleet", "-o", "a.jsonl"], ["fleet", "x", "-o", "a.csv"]):
@@ -223,29 +222,44 @@ def test_a_killed_worker_loses_nothing(files: list[str], cluster: Any) -> None:
     assert undated(found) == undated(rows_in("alone.jsonl"))
 
 
+# In a process of its own, with the local workers of the command: below pytest, Dask does not start a worker again.
+KILLING = """
+import os, signal
+from torchlock.fleet import running
+from torchlock.fleet.engines import engine_of
+from torchlock.fleet.rows import failed_row
+
+def work(batch):
+    if "bad" in batch:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [{"path": path, "status": "ok", "error": ""} for path in batch]
+
+def failed(outcome):
+    return failed_row("audit", outcome.batch[0], {}, outcome.why)
+
+def main():
+    with engine_of(None, 2) as engine:
+        for rows in running._judged(engine, ["a", "b", "bad", "c", "d"], 2, work, failed):
+            for row in rows:
+                print(row["path"], row["status"], row["error"])
+
+if __name__ == "__main__":
+    main()
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-def test_a_path_that_kills_its_workers_is_a_row(cluster: Any) -> None:
-    from distributed import Client
-
-    def work(batch: Sequence[str]) -> list[dict[str, Any]]:
-        import os
-        import signal
-
-        if "bad" in batch:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return [{"path": path, "status": "ok"} for path in batch]
-
-    def failed(outcome: Any) -> dict[str, Any]:
-        return failed_row("audit", outcome.batch[0], {}, outcome.why)
-
-    paths = ["a", "b", "bad", "c", "d"]
-    with Client(cluster) as client:
-        found = [row for rows in running._judged(Dask(client), paths, 2, work, failed) for row in rows]
-    assert {row["path"]: row["status"] for row in found} == {
-        **dict.fromkeys("abcd", "ok"),
-        "bad": "unreadable",
+def test_a_path_that_kills_its_workers_is_a_row_and_the_others_are_judged(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    (tmp_path / "killing.py").write_text(KILLING)
+    process = subprocess.run([sys.executable, "killing.py"], cwd=tmp_path, capture_output=True, text=True)
+    found = {
+        path: (status, error)
+        for path, status, error in (line.split(" ", 2) for line in process.stdout.splitlines())
     }
-    assert "could not be judged" in next(row["error"] for row in found if row["path"] == "bad")
+    assert found.keys() == {"a", "b", "bad", "c", "d"}, process.stderr
+    assert [path for path, (status, _) in found.items() if status != "ok"] == ["bad"]
+    assert "could not be judged" in found["bad"][1]
 
 
 def test_the_page_of_the_documentation(

@@ -1,4 +1,4 @@
-"""The guides: every command in them runs, and prints what they show."""
+"""The guides and the list of trophies: every command in them runs, and prints what they show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from support.documented import File, missing, steps
 from torchlock.cli.main import main
 from torchlock.cli.parser import parse
 
-GUIDES = Path(__file__).parents[1] / "docs" / "guides"
+DOCS = Path(__file__).parents[1] / "docs"
+GUIDES = DOCS / "guides"
+DOCUMENTS = [DOCS / "trophies.md", *sorted(path for path in GUIDES.glob("*.md") if path.name != "README.md")]
 # Commands that bring gigabytes; their options are parsed.
 PARSED = ("fetch",)
 
@@ -33,10 +35,10 @@ def test_the_index_names_every_guide() -> None:
     assert [path.name for path in GUIDES.glob("*.md") if path.name != "README.md" and path.name not in text] == []
 
 
-@pytest.mark.parametrize("guide", sorted(path.stem for path in GUIDES.glob("*.md") if path.name != "README.md"))
-def test_the_commands_print_what_is_shown(guide: str, bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_the_commands_print_what_is_shown(document: Path, bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ran = 0
-    for step in steps((GUIDES / f"{guide}.md").read_text(encoding="utf-8")):
+    for step in steps(document.read_text(encoding="utf-8")):
         if isinstance(step, File):
             step.write(bare)
             continue

@@ -124,9 +124,7 @@ def test_markdown_names_the_rule_with_a_link_and_folds_notes(
     assert code == 1
     assert text.startswith("<!-- torchlock report -->\n\n**torchlock audit: 1 file: 1 error; 1 note**\n")
     shown, _, folded = text.partition("<details><summary>1 note</summary>")
-    assert re.search(
-        r"\| \*\*error\*\* \| `requirements\.txt:2` \| \[TL101\]\(https://[^)]+/TL101\.md\) \|", shown
-    )
+    assert re.search(r"\| \*\*error\*\* \| `requirements\.txt:2` \| \[TL101\]\(https://[^)]+/TL101/\) \|", shown)
     assert "TL306" not in shown and "TL306" in folded
 
 

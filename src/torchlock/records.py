@@ -49,7 +49,9 @@ else:
         if not named and len(args) == len(_cls._fields) and _calls.get(_cls, 0) < _MANY:
             _calls[_cls] = _calls.get(_cls, 0) + 1
             return tuple.__new__(_cls, args)
-        made = next(base for base in _cls.__mro__ if base.__dict__.get("__new__") is _SHARED["__new__"])
+        made = next((base for base in _cls.__mro__ if base.__dict__.get("__new__") is _SHARED["__new__"]), None)
+        if made is None:  # another thread has made it meanwhile
+            return _cls.__new__(_cls, *args, **named)
         parameters = ", ".join(made._fields)
         code = f"lambda _cls, {parameters}: _new(_cls, ({parameters},))"
         new = eval(code, {"_new": tuple.__new__, "__builtins__": {}})  # noqa: S307 (only names of fields)
@@ -155,7 +157,10 @@ else:
         return again
 
     def _init(self, /, *args, **named):
-        made = next(base for base in type(self).__mro__ if base.__dict__.get("__init__") is _init)
+        made = next((base for base in type(self).__mro__ if base.__dict__.get("__init__") is _init), None)
+        if made is None:  # another thread has made it meanwhile
+            self.__init__(*args, **named)
+            return
         fields, defaults = made._record
         known = {
             "_fresh": _FRESH,

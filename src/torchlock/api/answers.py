@@ -34,6 +34,7 @@ def explain(
     offline: bool = False,
     refresh: bool = False,
     cache_dir: str | Path | None = None,
+    keyring_provider: str | None = None,
     deadline: float | None = None,
     settings: str | Path | None = None,
     on_message: Callable[[Message], None] | None = None,
@@ -69,6 +70,7 @@ def explain(
         "offline": offline,
         "refresh": refresh,
         "cache_dir": cache_dir,
+        "keyring_provider": keyring_provider,
         "deadline": deadline,
     }
     with call("explain", requirements, options, settings) as arguments:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.lock_output import with_wheelhouse, write
+from torchlock.cli.lock_parts import parted
 from torchlock.cli.lock_usage import check_usage, refuse_output
 from torchlock.jobs.lock import ask, locked
 from torchlock.typed import TYPE_CHECKING
@@ -21,6 +22,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: input that cannot be used, or an index that fails.
     """
     check_usage(arguments, console)
+    return max([_written(each, console) for each in parted(arguments)])
+
+
+def _written(arguments: argparse.Namespace, console: Console) -> int:
+    """Lock one choice of extras and groups, and write its files."""
     asked = ask(arguments, console)
     inputs = asked.common.inputs
     for file in asked.files:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # The number of batches that wait at the scheduler, for each worker.
 _AHEAD = 4
-# A batch whose worker was killed so often is not given to another one as a whole.
-_DEATHS = 1
+# A batch whose local worker was killed is not given to another one as a whole: it is taken apart first.
+_DEATHS = 0
 
 
 class Outcome(NamedTuple):
@@ -31,9 +31,7 @@ class Outcome(NamedTuple):
 class Engine(Protocol):
     """Does the work of batches, in any order."""
 
-    def outcomes(
-        self, batches: Sequence[Sequence[str]], work: Work, *, alone: bool = False
-    ) -> Iterator[Outcome]: ...
+    def outcomes(self, batches: Sequence[Sequence[str]], work: Work) -> Iterator[Outcome]: ...
 
 
 class Here:
@@ -45,6 +43,23 @@ class Here:
             yield Outcome(batch, work(batch))
 
 
+class Apart:
+    """Gives each batch a process of its own on this machine: if that is killed, this batch is to blame."""
+
+    def outcomes(self, batches: Sequence[Sequence[str]], work: Work) -> Iterator[Outcome]:
+        """Each batch with its rows; without rows if its process was killed."""
+        from concurrent.futures import ProcessPoolExecutor
+        from concurrent.futures.process import BrokenProcessPool
+        from multiprocessing import get_context
+
+        for batch in batches:
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                try:
+                    yield Outcome(batch, pool.submit(work, batch).result())
+                except BrokenProcessPool:
+                    yield Outcome(batch, None, "could not be judged: its process was killed")
+
+
 class Dask:
     """Works on the workers of a Dask client, which gives the work of a lost worker to another one."""
 
@@ -52,9 +67,9 @@ class Dask:
         self._client = client
 
     def outcomes(self, batches: Sequence[Sequence[str]], work: Work, *, alone: bool = False) -> Iterator[Outcome]:
-        """Each batch with its rows; without rows if workers were killed again and again while they had it.
+        """Each batch with its rows; without rows if workers were killed while they had it.
 
-        Another batch may have killed them, unless this one was ``alone`` on the cluster.
+        Another batch that was there at the same time may have killed them.
         """
         from distributed import as_completed
 
@@ -70,8 +85,7 @@ class Dask:
             return future
 
         workers = max(1, len(self._client.scheduler_info()["workers"]))
-        count = 1 if alone else workers * _AHEAD
-        first = [future for _ in range(count) if (future := give()) is not None]
+        first = [future for _ in range(workers * _AHEAD) if (future := give()) is not None]
         completed = as_completed(first)
         for future in completed:
             batch = given.pop(future.key)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock import api
 from torchlock.errors import InputError
 from torchlock.fleet.digests import digest_of
-from torchlock.fleet.engines import engine_of
+from torchlock.fleet.engines import Apart, engine_of
 from torchlock.fleet.rows import COMMANDS, audit_rows, check_rows, failed_row, options_text, versions
 from torchlock.fleet.store import Store
 from torchlock.fleet.summary import summary_of
@@ -84,17 +84,17 @@ def run(
 def _judged(
     engine: Engine, paths: Sequence[str], size: int, work: Work, failed: Callable[[Outcome], Row]
 ) -> Iterator[list[Row]]:
-    """The rows of all paths. A batch without an answer is taken apart; what has none then is tried alone.
+    """The rows of all paths. A batch without an answer is taken apart; what has none then gets its own process.
 
     So only the path at fault has no answer, and not those that a killed worker had beside it.
     """
-    batches = [paths[at : at + size] for at in range(0, len(paths), size)]
-    for alone in (False, False, True):
-        again: list[Sequence[str]] = []
-        for outcome in engine.outcomes(batches, work, alone=alone):
+    batches: Sequence[Sequence[str]] = [paths[at : at + size] for at in range(0, len(paths), size)]
+    for each in (engine, engine, Apart()):
+        again: list[list[str]] = []
+        for outcome in each.outcomes(batches, work):
             if outcome.rows is not None:
                 yield outcome.rows
-            elif alone:
+            elif isinstance(each, Apart):
                 yield [failed(outcome)]
             else:
                 again += [[path] for path in outcome.batch]

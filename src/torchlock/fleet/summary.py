@@ -34,7 +34,7 @@ class Summary:
     rules: tuple[RuleCount, ...]
 
     def lines(self) -> list[str]:
-        """The summary as a table, the rule in most files first."""
+        """The summary as a table: errors first, of these the rule in most files."""
         found = [f"{'rule':<7}  {'severity':<8}  {'files':>7}  {'findings':>8}  title"] if self.rules else []
         for each in self.rules:
             title = story(each.rule).title
@@ -56,7 +56,7 @@ def summary_of(rows: Iterable[Mapping[str, Any]], kept: int) -> Summary:
             rule, severity = finding["rule"], finding["severity"]
             findings[rule] += 1
             worst[rule] = min(worst.get(rule, severity), severity, key=SEVERITIES.index)
-    rules = sorted(files, key=lambda rule: (-files[rule], rule))
+    rules = sorted(files, key=lambda rule: (SEVERITIES.index(worst[rule]), -files[rule], rule))
     return Summary(
         count,
         kept,

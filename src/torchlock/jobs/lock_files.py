@@ -46,7 +46,7 @@ def with_fields(arguments: argparse.Namespace, cell: Cell) -> argparse.Namespace
     def value(match: re.Match[str]) -> str:
         field = match[1]
         if field not in FIELDS:
-            known = ", ".join(f"{{{each}}}" for each in FIELDS)
+            known = ", ".join(f"{{{each}}}" for each in (*FIELDS, "extra"))
             raise InputError(f"-o {arguments.output}: unknown field {{{field}}}", hint=f"the fields are {known}")
         if not cell.values[field]:
             why = "the targets have no names" if field == "target" else f"no --{field} is given"

@@ -83,7 +83,7 @@ def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Listener)
 
     named = described(log)
     its = f" ({named})" if named else ""
-    console.say("note", f"{why}; so the log is judged alone{its}, and nothing of this machine was looked at")
+    console.say("note", f"{why}; so the log is judged alone{its}")
     return context_of_log(log, arguments)
 
 

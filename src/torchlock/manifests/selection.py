@@ -129,7 +129,8 @@ class _Selection:
             if len(both) > 1:
                 spelled = " and ".join(f"--{scope.replace(':', ' ')}" for scope in both)
                 message = f"{spelled} are declared as conflicting"
-                raise InputError(message, path=self._document.path, line=place.line or None)
+                way = "choose one of them; torchlock lock -o 'pylock.{extra}.toml' makes a lock for each"
+                raise InputError(message, path=self._document.path, line=place.line or None, hint=way)
 
     # The selected entries.
 

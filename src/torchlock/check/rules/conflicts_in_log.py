@@ -239,7 +239,7 @@ def _of_variants(near: str, who: str, name: str) -> Told | None:
         return None
     what, specs = found[0]
     message = f"{who} requires a {name} that needs {what} {specs[0]}, and {what} {asked[what]} is asked for"
-    summary = f"Ask for {what} without the build {asked[what].split()[-1]}, or take {name} from conda-forge."
+    summary = f"Ask for {what} without the build {asked[what].split()[-1]}, or use {name} from conda-forge."
     return Told("TL527", message, Remedy(summary))
 
 

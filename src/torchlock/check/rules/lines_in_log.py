@@ -71,7 +71,7 @@ def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
     if library and (words := of_store_in(log.text[-_MOST:], library)):
-        because = "the Python of the log does not search the folders where other systems have this library"
+        because = "the Python in the log does not search the folders where other systems have this library"
         meaning = Meaning(meaning.what if meaning is not None else "", because, words)
     if meaning is not None and _is_of_others(log, meaning):
         return

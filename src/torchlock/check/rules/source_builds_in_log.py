@@ -66,10 +66,8 @@ _NO_DISTUTILS = re.compile(
     r"'pkgutil' has no attribute 'ImpImporter'|No module named '?distutils|attribute 'ImpImporter'"
 )
 # pip made an environment for the build, and the setuptools that the package asks for does not load there.
-_OLD_SETUPTOOLS = re.compile(
-    r"Installing build dependencies \.\.\. done[\s\S]{0,2000}?[/\\]python3\.1[2-9][/\\][\s\S]{0,6000}?"
-    r"Cannot import 'setuptools\.build_meta'"
-)
+_OLD_SETUPTOOLS = ("Installing build dependencies ... done", "Cannot import 'setuptools.build_meta'")
+_PYTHON_3_12 = re.compile(r"[/\\]python3\.1[2-9][/\\]")
 _OF_PYTHON_3_13 = re.compile(r"KeyError: '__version__'")
 _NO_PKG_RESOURCES = re.compile(r"No module named '?pkg_resources")
 _ONLY_PYTHONS = re.compile(
@@ -128,7 +126,8 @@ def _told(context: CheckContext, asked: Installation, output: str, target: Targe
     other = _with_wheels(context, asked, target) or _for_no_platform(context, asked, target)
     if other is not None:
         return other
-    if _NO_DISTUTILS.search(asked.near) or _OLD_SETUPTOOLS.search(output):
+    is_old = all(each in output for each in _OLD_SETUPTOOLS) and _PYTHON_3_12.search(output)
+    if is_old or _NO_DISTUTILS.search(asked.near):
         why = "its build uses distutils or an old setuptools, which Python 3.12 and later do not have"
         return _older_python(context, asked, what, why)
     if _OF_PYTHON_3_13.search(asked.near) and context.target is not None and context.target.python.minor >= 13:
