@@ -40,7 +40,8 @@ def needed(tables: dict[str, bytes]) -> list[str]:
         last = list(table["releases"].values())[-1].get("requires")
         for number in {each for each in (last if isinstance(last, list) else [last]) if each is not None}:
             rows = [table["requirements"][each] for each in table["requires"][number]]
-            waiting += [row[0] for row in rows if row[0] in tables]
+            own = [row for row in rows if name == "cuda-toolkit" or "extra ==" not in "".join(row[2:3])]
+            waiting += [row[0] for row in own if row[0] in tables]
     return sorted(found)
 
 
