@@ -54,5 +54,5 @@ def test_each_line_that_clashes_with_one_pin_is_reported(tmp_path: Path) -> None
     found = [each for each in Auditor(OPTIONS).report(str(path)).findings if each.severity == "error"]
     assert [(each.rule, each.place.line) for each in found] == [("TL530", 2), ("TL530", 3)]
     said = [each.remedy.summary for each in found if each.remedy is not None]
-    assert said[0].startswith("Write nvidia-cudnn-cu12==9.10.2.21 in place")
-    assert said[1].startswith("Write triton==3.4.0 in place")
+    assert said[0].startswith("Write nvidia-cudnn-cu12==9.10.2.21 instead of")
+    assert said[1].startswith("Write triton==3.4.0 instead of")

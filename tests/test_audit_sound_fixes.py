@@ -100,7 +100,7 @@ def test_included_pins_are_said_in_words(tmp_path: Path) -> None:
     path.write_text("-r requirements.txt\npytest\n")
     found = [each for each in auditor().report(str(path)).findings if each.rule == "TL101"]
     assert [each.remedy and each.remedy.summary for each in found] == [
-        "Write releases that work together: torchaudio 2.3.0 goes with torch 2.3.0; torch 2.3.1 goes with "
+        "Write releases that work together: torchaudio 2.3.0 works with torch 2.3.0; torch 2.3.1 works with "
         "torchaudio 2.3.1."
     ]
 

@@ -94,8 +94,8 @@ def not_loaded(user: str, name: str) -> str:
 @pytest.mark.parametrize(
     ("name", "remedy", "command"),
     [
-        ("/usr/local/opt/libomp/lib/libomp.dylib", "Install libomp of Homebrew", "brew install libomp"),
-        ("@rpath/libomp.dylib", "Install libomp of Homebrew", "brew install libomp"),
+        ("/usr/local/opt/libomp/lib/libomp.dylib", "Install libomp with Homebrew", "brew install libomp"),
+        ("@rpath/libomp.dylib", "Install libomp with Homebrew", "brew install libomp"),
         ("/opt/x/libwhisper.1.dylib", "another release of onnxruntime", ""),
         ("/opt/x/libz.1.dylib", "a later release of onnxruntime", ""),
     ],

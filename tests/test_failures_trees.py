@@ -457,7 +457,7 @@ def test_a_relative_folder_with_ffmpeg(ground: Ground, said: str) -> None:
     site, _ = with_codec(ground, "torchcodec", 8)
     done = ground.check(site, log=REFUSED.format("expose_ffmpeg_dlls", said))
     assert (done.first.rule, done.first.severity) == ("TL623", "warning")
-    assert "out of the PATH" in done.first.remedy
+    assert "from the PATH" in done.first.remedy
 
 
 @pytest.mark.leaves_alone("TL623")

@@ -337,7 +337,7 @@ def test_a_page_without_hashes_of_a_build_is_read_with_the_bundled_table(
     server.routes[f"/files/{files[1].filename}"] = Reply(b"another")
     server.routes[f"/files/{files[1].filename.replace('+', '%2B')}"] = Reply(b"another")
     assert main(["fetch", "lock.txt"]) == 1
-    assert "not that of the lock" in capsys.readouterr().err
+    assert "not the hash in the lock" in capsys.readouterr().err
 
 
 def test_a_target_of_a_package_that_no_index_has(server: Server, capsys: pytest.CaptureFixture[str]) -> None:

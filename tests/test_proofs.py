@@ -208,7 +208,7 @@ def test_wheels_of_one_release_for_several_torches() -> None:
 def test_what_was_not_proven_says_why() -> None:
     for cell in _unknown():
         assert cell.kind in ("measured", "declared")
-        assert re.search(" made for |not known|can bring it", cell.reason), cell.reason
+        assert re.search(" built for |not known|can bring it", cell.reason), cell.reason
 
 
 def _unknown() -> Iterator[Cell]:

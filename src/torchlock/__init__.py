@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from torchlock.typed import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # to a type checker, this name is true
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from torchlock import api as api
     from torchlock import fleet as fleet
 

@@ -20,6 +20,7 @@ class Made:
     """A release written out in a test."""
 
     shape = None
+    kind = None
     live = False
     unversioned = False
     date = ""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from itertools import product
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.standards.names import normalise
+from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +22,11 @@ def parted(arguments: argparse.Namespace) -> list[argparse.Namespace]:
         InputError: nothing that is chosen conflicts, or the input cannot be read.
     """
     output = arguments.output
-    if output is None or _FIELD not in Path(output).name:
+    if output is None or _FIELD not in output:
+        return [arguments]
+    from pathlib import Path
+
+    if _FIELD not in Path(output).name:
         return [arguments]
     selected, conflicts = _declared(arguments)
     apart = [[scope for scope in each if scope in selected] for each in conflicts]
@@ -47,14 +50,17 @@ def parted(arguments: argparse.Namespace) -> list[argparse.Namespace]:
 def _with_choice(
     arguments: argparse.Namespace, selected: Sequence[str], apart: Collection[str], choice: Sequence[str]
 ) -> argparse.Namespace:
-    name = Path(arguments.output).name
+    from pathlib import Path
+
+    path = Path(arguments.output)
+    name = path.name
     value = "-".join(scope.partition(":")[2] for scope in choice)
     value = value.replace(".", "_") if name.startswith("pylock.") else value
     scopes = [scope for scope in selected if scope not in apart or scope in choice]
     return argparse.Namespace(
         **{
             **vars(arguments),
-            "output": str(Path(arguments.output).with_name(name.replace(_FIELD, value))),
+            "output": str(path.with_name(name.replace(_FIELD, value))),
             "extras": [*_named("extra", scopes)],
             "groups": [*_named("group", scopes)],
             "all_extras": False,

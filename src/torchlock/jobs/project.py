@@ -163,6 +163,11 @@ OPTIONS: Mapping[str, Refusal | Callable[[str, str], str] | None] = {
     "kind": Refusal(_FILTER, variable=False),
     "verdict": Refusal(_FILTER, variable=False),
     "driver": Refusal(_FILTER, variable=False),
+    # fleet
+    "paths-from": Refusal(_RUN, variable=False),
+    "workers": Refusal(_RUN, variable=False),
+    "scheduler": Refusal(_RUN, variable=False),
+    "batch": Refusal(_RUN, variable=False),
     # output
     "output": why_not_written,
     "format": None,
