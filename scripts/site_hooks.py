@@ -30,8 +30,8 @@ PAGES = {
 }
 # The pages in whose section the others of their folder are listed.
 _INDEXES = ("guides/README.md", "commands/README.md")
-_LINK = re.compile(r"(\]\(|(?:src|srcset|href)=\")([^)\s\"#]+)((?:#[^)\s\"]*)?)(?=[)\"])")
-_FENCE = re.compile(r"^(```+|~~~+).*?^\1", re.M | re.S)
+_LINK = re.compile(r"(\]\(|(?:src|srcset|href)=\")([^()\s\"#]{1,300})((?:#[^()\s\"]{0,300})?)(?=[)\"])")
+_FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -169,15 +169,15 @@ def test_a_lock_that_cannot_be_looked_up_is_not_called_old(
     (project / "requirements.in").write_text(lines)
     command = ["-r", "requirements.in", "-o", "requirements.txt", *LINUX, "--cache-dir", "new"]
     assert main(["lock", *command, "-P", "tqdm==99.0"]) == 0
-    if how == "no network":
-        monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     more = ["--offline"] if how == "offline" else []
     capsys.readouterr()
     assert main(["lock", "--check", *command[:-1], "another", *more]) == 2
     error = capsys.readouterr().err
     assert "cannot say whether requirements.txt is up to date: no index was asked for tqdm 99.0" in error
     assert "not up to date" not in error
-    assert main(["lock", "--diff", *command[:-1], "another", *more]) == 0
+    assert main(["lock", "--diff", *command[:-1], "another", *more]) == 2
+    assert "the data do not have tqdm 99.0" in capsys.readouterr().err
 
 
 @pytest.mark.network
