@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -22,9 +21,6 @@ from torchlock.knowledge import registry
 
 _tests = count(1)
 
-# How many rows of a parametrised test coverage traces. After them it traces one row in three times as many.
-_TRACED = 4
-
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """A worker per CPU for the whole suite; none for named files, where starting them costs more than it saves."""
@@ -39,18 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kind = getattr(getattr(item, "callspec", None), "params", {}).get("wheels", "real")
         if "ground" in getattr(item, "fixturenames", ()) and kind == "real":
             item.add_marker(pytest.mark.network)
-    for item in _beyond_the_first_rows(items):
-        item.add_marker(pytest.mark.no_cover)
-
-
-def _beyond_the_first_rows(items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    """Rows of a test that coverage need not trace: most of them take the branches of the first rows."""
-    rows: Counter[str] = Counter()
-    for item in items:
-        test, row, _ = item.nodeid.partition("[")
-        rows[test] += 1
-        if row and rows[test] > _TRACED and rows[test] % (3 * _TRACED):
-            yield item
 
 
 @pytest.hookimpl(wrapper=True)

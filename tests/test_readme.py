@@ -108,8 +108,8 @@ def test_the_first_command_locks(project: Path) -> None:
 
 def test_the_test_command_is_the_one_of_ci() -> None:
     assert SHELL[1].endswith("python -m pytest")
-    ci = (ROOT / ".ci" / "run").read_text()  # with more cases for each test, and the coverage measured
-    assert re.search(r"^(TORCHLOCK_TESTS=thorough )?python -m pytest( --cov\b.*)?$", ci, re.M)
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert re.search(r"^python -m pytest$", ci, re.M)
 
 
 @pytest.mark.parametrize(
