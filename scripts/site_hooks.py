@@ -12,8 +12,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mkdocs.structure.files import File
-
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
@@ -36,6 +34,8 @@ _FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the documents that are outside of docs/."""
+    from mkdocs.structure.files import File  # tests read this module where mkdocs is not installed
+
     for document, page in PAGES.items():
         files.append(File.generated(config, page, content=(ROOT / document).read_text(encoding="utf-8")))
     return files
