@@ -145,6 +145,8 @@ else:
                     continue
                 if name not in cls.__dict__ or name == "__hash__":
                     setattr(cls, name, value)
+            if cls.__dict__["__init__"] is _init:
+                cls._constructor = None
             return cls
 
         return made
@@ -157,10 +159,14 @@ else:
         return again
 
     def _init(self, /, *args, **named):
-        made = next((base for base in type(self).__mro__ if base.__dict__.get("__init__") is _init), None)
-        if made is None:  # another thread has made it meanwhile
-            self.__init__(*args, **named)
-            return
+        made = next(base for base in type(self).__mro__ if "_constructor" in base.__dict__)
+        constructor = made._constructor = made._constructor or _constructor_of(made)
+        if made.__dict__["__init__"] is _init:  # not one that a test has put there
+            made.__init__ = constructor
+        constructor(self, *args, **named)
+
+    def _constructor_of(made):
+        """The constructor of a class, from its fields."""
         fields, defaults = made._record
         known = {
             "_fresh": _FRESH,
@@ -177,9 +183,8 @@ else:
         head = f"def __init__(self, {', '.join(parameters)}):\n"
         head += "" if slotted else "    values = self.__dict__\n"
         exec(head + "\n".join(lines), known)  # noqa: S102 (only names of fields)
-        made.__init__ = known["__init__"]
-        made.__init__.__qualname__ = f"{made.__qualname__}.__init__"
-        made.__init__(self, *args, **named)
+        known["__init__"].__qualname__ = f"{made.__qualname__}.__init__"
+        return known["__init__"]
 
     def _values(value):
         return [getattr(value, name) for name in type(value)._record[0]]
