@@ -203,6 +203,7 @@ def test_a_release_has_few_permissions_and_no_password() -> None:
         for name, job in workflow["jobs"].items()
     }
     assert writing == {
+        "test": [],
         "build": [],
         "attest": ["attestations", "id-token"],
         "publish": ["id-token"],
