@@ -253,7 +253,7 @@ class Judge {
     const gpu = machines.gpus.find((each) => each[0] === arch);
     const label = this.data.labels[build];
     if (!build || !label) return { answer: "unknown", because: "its build is not known" };
-    if (label[0] !== gpu[2]) return { answer: "no", because: `it is not made for ${vendor(gpu[2])} GPUs` };
+    if (label[0] !== gpu[2]) return { answer: "no", because: `it does not support ${vendor(gpu[2])} GPUs` };
     const place = machines.code[`${packages.torch.versions[torch]} ${platform} ${build}`];
     if (place === undefined) return { answer: "unknown", because: "the code in this build is not known" };
     const same = machines.gpus.filter((each) => each[2] === gpu[2]);
