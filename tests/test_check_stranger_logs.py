@@ -31,9 +31,9 @@ def judged(text: str) -> list[Finding]:
     "line",
     [
         POETRY.format("~/.local/pipx/venvs/poetry/lib/python3.13"),
-        POETRY.format("/root/.local/share/pypoetry/venv/lib/python3.13"),
-        FRAME.format("/root/.local/share/pypoetry/venv/lib/python3.13", "requests"),
-        FRAME.format("/root/.local/share/uv/tools/pdm/lib/python3.13", "resolvelib"),
+        POETRY.format("/home/dev/.local/share/pypoetry/venv/lib/python3.13"),
+        FRAME.format("/home/dev/.local/share/pypoetry/venv/lib/python3.13", "requests"),
+        FRAME.format("/home/dev/.local/share/uv/tools/pdm/lib/python3.13", "resolvelib"),
         FRAME.format("/opt/conda/lib/python3.13", "conda"),
         FRAME.format("/usr/lib/python3.13", "tox"),
         FRAME.format("C:\\Users\\u\\pipx\\venvs\\hatch\\Lib\\Python313", "hatch").replace("/", "\\"),

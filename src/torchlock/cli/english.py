@@ -28,6 +28,6 @@ def _of_number(one: str, many: str, number: int) -> str:
 if "argparse" not in sys.modules and "gettext" not in sys.modules:
     sys.modules["gettext"] = _gettext()
     try:
-        import argparse  # noqa: F401
+        import argparse  # noqa: F401 (it binds the names of gettext when it is imported)
     finally:
         del sys.modules["gettext"]

@@ -42,5 +42,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--user",
         action="store_true",
-        help="with schema: of the file of the user, which may set more than that of a project",
+        help="with schema: the schema of the user's own file, which may set more than that of a project",
     )
