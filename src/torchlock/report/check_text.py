@@ -30,8 +30,8 @@ def text(
     """The whole report; notes and all consequences are shown only if ``verbose``.
 
     ``is_open``: a log shows a failure that the findings do not explain, or nothing was examined. A note that the
-    first line then quotes is shown in any case. ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``,
-    ``bold``) around a text.
+    first line then quotes is shown in any case. ``paint`` puts a style (``error``, ``warning``, ``note``,
+    ``hint``, ``bold``) around a text.
     """
     file = report.files[0]
     quoted = [finding for finding in file.findings if is_open and finding.message in sentence]
