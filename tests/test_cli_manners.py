@@ -256,8 +256,8 @@ def hints(path: Path) -> list[tuple[int, str]]:
 
 def module_of(command: str) -> Path:
     """The file of the module that runs a command."""
-    found = CLI / f"{command}.py"
-    return found if found.exists() else CLI.parent / command / "command.py"
+    places = (CLI / f"{command}.py", CLI.parent / command / "command.py", CLI.parent / "servers" / f"{command}.py")
+    return next(path for path in places if path.exists())
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -170,6 +170,16 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
             columns = 80
         super().__init__(prog, width=max(columns - 2, 40))
 
+    def _set_color(self, *_: object) -> None:
+        """Choose no colours yet: Python 3.14 imports its colours and dataclasses for it, at each option."""
+
+    def __getattr__(self, name: str) -> Any:
+        # What Python 3.14 asks for where it writes help, which here has no colour on any Python.
+        if name in ("_theme", "_decolor"):
+            super()._set_color(False)  # type: ignore[misc]
+            return self.__dict__[name]
+        raise AttributeError(name)
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; missing options come from variables, then from configuration files.
