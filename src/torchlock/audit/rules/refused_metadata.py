@@ -11,6 +11,7 @@ from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.stack import FAMILY
 from torchlock.patterns import pattern
 from torchlock.typed import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.audit.install_sets import InstallSet
     from torchlock.finding import Finding
     from torchlock.knowledge.rules import Statement
-    from torchlock.manifests.document import Document
+    from torchlock.manifests.document import Document, Entry
 
 # Since this release pip refuses metadata that is not valid.
 _STRICT = SpecifierSet(">=24.1")
@@ -71,10 +72,12 @@ def refused_for_others(context: AuditContext, install_set: InstallSet) -> Iterat
     if install_set.locked or _has_old_pip(document) or ignores_metadata(document) or _OF_UV.search(document.text):
         return
     refused = _refused(context)
+    if not any(_is_pinned(entry) for entry in context.sides.of_pip(install_set.scope)):
+        return
     for one in brought(context, install_set, refused.keys()):
         statement = _of_all_releases(context, one, refused.get(one.entry.name, []))
         lead = next(entry for entry in context.sides.of_pip(install_set.scope) if entry.name == one.lead)
-        certain = pinned(lead.specifier) is not None and _is_only_way(context, install_set, one)
+        certain = statement is not None and _is_pinned(lead) and _is_only_way(context, install_set, one)
         if statement is not None and certain and one.cells & _with_strict_pip(context):
             words = f"pip 24.1 and later refuse each of these releases ({statement.refused!r} in its metadata)"
             message = f"{one}: {words}"
@@ -82,6 +85,10 @@ def refused_for_others(context: AuditContext, install_set: InstallSet) -> Iterat
             finding.remedy = Remedy("Before this, run: pip install 'pip<24.1'. Or use uv, which accepts them.")
             yield finding
             return
+
+
+def _is_pinned(entry: Entry) -> bool:
+    return entry.name not in FAMILY and entry.url is None and pinned(entry.specifier) is not None
 
 
 def _of_all_releases(context: AuditContext, one: Brought, statements: Sequence[Statement]) -> Statement | None:
