@@ -25,7 +25,7 @@ from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from torchlock.audit.install_sets import InstallSet
     from torchlock.knowledge.gpus import Gpu
@@ -92,7 +92,7 @@ class Auditor:
 
     @cached_property
     def _fixer(self) -> Fixer:
-        return Fixer(self.known, self.judge, self._size, self.context)
+        return Fixer(self.known, self.judge, self.still, self._size, self.context)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, if it was already read.
@@ -202,6 +202,19 @@ class Auditor:
             len(document.entries)
             + beside
             + sum(_SET + install_set.size for install_set in self.context(document).install_sets)
+        )
+
+    def still(self, document: Document, rules: frozenset[str], wanted: Callable[[Finding], bool]) -> bool:
+        """Whether some rules certainly report a wanted finding: an answer before a document is judged by all."""
+        if document.kind == "constraints" or document.locked:
+            return False  # The severity of a finding depends on others.
+        context = self.context(document)
+        return any(
+            wanted(finding)
+            for rule in registry.functions(_RULES)
+            if not rules.isdisjoint(rule.rules)
+            for install_set in context.install_sets
+            for finding in rule.function(context, install_set)
         )
 
     def _found(self, document: Document) -> Iterator[Finding]:

@@ -50,10 +50,21 @@ class Offer(NamedTuple):
         return Unknown("the content of an index named here is unknown") if self.unknown else False
 
 
+def further_indexes(entry: Entry, document: Document) -> list[str]:
+    """The addresses beside the one index of a command, which settings of pip or variables name."""
+    if not entry.shell:
+        return []
+    lines = [line for line in document.indexes if line.kind in ("extra", "find-links") and line.serves(entry.step)]
+    return [line.address for line in lines if line.address and line.address != entry.index]
+
+
 def offer_of(entry: Entry, document: Document) -> Offer:
-    """The indexes that an entry can come from: its own, else those of its command and of the file."""
+    """The indexes that an entry can come from: its own, else those of its command and of the file.
+
+    ``--index-url`` of a command leaves the further indexes of settings and variables.
+    """
     if entry.index is not None:
-        addresses, public = [entry.index], False
+        addresses, public = [entry.index, *further_indexes(entry, document)], False
     else:
         lines = [line for line in document.indexes if line.serves(entry.step)]
         addresses = [line.address for line in lines if line.address]

@@ -10,7 +10,8 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.audit.brought import Brought, brought, pieces, releases_taken
-from torchlock.audit.install_sets import Demand, cells_where, pinned
+from torchlock.audit.install_sets import Demand, cells_where, demand_of, pinned
+from torchlock.audit.limited_torch import limited_torch
 from torchlock.audit.other_limits import limits_on
 from torchlock.audit.phrasing import as_of, asked
 from torchlock.audit.rules.declared_requirements import by_name, candidates, ignores_metadata, installs_on
@@ -104,23 +105,36 @@ class Takes:
 
     def _newest(self, name: str) -> Iterator[Taken]:
         """The newest releases of a member of the stack, as far as its indexes are known."""
-        stack, package = self._context.stack, self._context.stack.packages[name]
-        limited = limits_on(self._context, self._set, name).applied(self._set, name)
-        allowed, demand = limited.releases(name) or 0, self._set.first(name)
+        package, demand = self._context.stack.packages[name], self._set.first(name)
         versions = tuple(package.parsed_versions[index] for index in bits(self._set.releases(name) or 0))
-        found: dict[int, int] = {}
-        for place, supply in enumerate(supplies_of(self._context, self._set, name)):
-            mine = self._beside_torch(name, supply.there & allowed, place)
-            for cell in bits(self._set.target_grid & stack.on_platform(place)):
-                here = mine & ~package.prereleases & ~package.yanked & package.on(1 << cell)
-                latest = here.bit_length() - 1
-                if latest >= 0 and not supply.maybe >> latest:
-                    found[latest] = found.get(latest, 0) | 1 << cell
+        found = self._newest_on(self._set, name, self._ceilings if name == "torch" else ())
         for index in sorted(found, reverse=True):
             words = (
                 f"{name} {package.versions[index]}, which an installer takes ({as_of(self._context.known.date)})"
             )
             yield Taken(package.parsed_versions[index], found[index], demand, words, versions)
+
+    def _newest_on(self, install_set: InstallSet, name: str, limits: Iterable[tuple[int, int]]) -> dict[int, int]:
+        """The newest releases of a member that a set and limits on some cells allow, with their cells."""
+        stack, package = self._context.stack, self._context.stack.packages[name]
+        allowed = limits_on(self._context, install_set, name).applied(install_set, name).releases(name) or 0
+        found: dict[int, int] = {}
+        for place, supply in enumerate(supplies_of(self._context, install_set, name)):
+            mine = self._beside_torch(name, supply.there & allowed, place)
+            for cell in bits(install_set.target_grid & stack.on_platform(place)):
+                here = mine & ~package.prereleases & ~package.yanked & package.on(1 << cell)
+                for cells, releases in limits:
+                    here &= releases if cells >> cell & 1 else here
+                latest = here.bit_length() - 1
+                if latest >= 0 and not supply.maybe >> latest:
+                    found[latest] = found.get(latest, 0) | 1 << cell
+        return found
+
+    @cached_property
+    def _ceilings(self) -> list[tuple[int, int]]:
+        """The releases of torch, on some cells, that pins of what torch requires too allow."""
+        limits = limited_torch(self._context, self._set) if "torch" in self._set.demands else ()
+        return [(one.cells, demand_of(one.entry, self._context.stack).releases or 0) for one in limits]
 
     def _beside_torch(self, name: str, releases: int, place: int) -> int:
         """The releases of a package that the metadata of the pinned torch or of pinned companions allows."""
@@ -186,11 +200,35 @@ class Takes:
         version = exact_version(joined)
         if version is not None:
             yield Taken(version, cells, demand, f"{name} {version}{text}")
-        elif name not in FAMILY:
+        elif name in FAMILY:
+            yield from self._of_family(name, cells, replace(first.entry, specifier=joined), demand, text)
+        else:
             entry = replace(first.entry, specifier=joined)
             for release, here in releases_taken(self._context, entry, self._named, cells):
                 words = f"{name} {release.version}{text}"
                 yield Taken(release.version, here, demand, words, unread=self._unread)
+
+    def _of_family(self, name: str, cells: int, entry: Entry, demand: Demand, text: str) -> Iterator[Taken]:
+        """The newest releases of a companion that another package brings, beside the torch that is taken."""
+        stack, package = self._context.stack, self._context.stack.packages[name]
+        brought_one = demand_of(replace(entry, marker=""), stack)
+        if name == "torch" or brought_one.releases is None:
+            return
+        demands = {**self._set.demands, name: [brought_one]}
+        whole = replace(self._set, demands=demands, target_grid=cells, _releases={}, _first={})
+        beside = [(torch.cells, self._declared_beside(name, torch)) for torch in self.of("torch")]
+        for index, here in sorted(self._newest_on(whole, name, beside).items(), reverse=True):
+            words = f"{name} {package.versions[index]}{text} ({as_of(self._context.known.date)})"
+            yield Taken(package.parsed_versions[index], here, demand, words, unread=self._unread)
+
+    def _declared_beside(self, name: str, torch: Taken) -> int:
+        """The releases of a companion whose metadata allows a torch on some of its platforms."""
+        stack, found = self._context.stack, 0
+        index = stack.packages["torch"].parsed_versions.index(torch.version)
+        for place in range(len(stack.platforms)):
+            if torch.cells & stack.on_platform(place):
+                found |= stack.declared_beside(name, index, place)
+        return found or -1
 
     def _of_build(self) -> Iterator[Taken]:
         """The CUDA version of the build of torch, for each release and platform."""

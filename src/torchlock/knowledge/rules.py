@@ -268,6 +268,16 @@ class Matrix:
         return [statement for statement in self.all_forbidding if statement.refuse]
 
     @cached_property
+    def all_refusing(self) -> tuple[Statement, ...]:
+        """The statements on releases that pip refuses because of their metadata."""
+        return tuple(
+            self._numbered(name, number)
+            for name, rows in self._rows.items()
+            for number, row in enumerate(rows)
+            if row.get("refused")
+        )
+
+    @cached_property
     def all_forbidding(self) -> tuple[Statement, ...]:
         """The statements that forbid another package, with those about calls that fail."""
         return tuple(

@@ -78,6 +78,8 @@ _NOLISTS = (
     _Unread(r".*\.(png|jpe?g|gif|svg|pdf|wav|mp3|flac|ogg|pt|pth|ckpt|onnx|safetensors|npz?|csv|tsv|log)", "data"),
 )
 _UNREAD = (*_OF_OTHERS, *_NOLISTS)
+# Folders of the metadata of one package, such as requires.txt, which is no requirements file.
+_METADATA = (".egg-info", ".dist-info")
 # A list of system packages, by its name, unless it has versions as pip writes them.
 _DEBIAN = pattern(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")
 _VERSIONED = pattern(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])[ \t]*\d", re.MULTILINE)
@@ -163,6 +165,8 @@ def kind_by_name(path: str) -> str | None:
 
 def unread_by_name(path: str) -> str:
     """The description of a format without a reader, by the name of a file; "" for other names."""
+    if PurePath(path).parent.name.lower().endswith(_METADATA):
+        return "metadata that the build of a package writes"
     return _what(path, _UNREAD)
 
 

@@ -23,7 +23,13 @@ def assume_platforms(document: Document) -> None:
     """Give a file that declares no platforms those of the one system in its name."""
     if document.platforms or document.locked or document.kind not in _KINDS:
         return
-    words = re.split(r"[\W_]+", PurePath(document.path).name.lower())
+    platforms = platforms_in(document.path)
+    if platforms:
+        document.platforms, document.assumed = platforms, True
+
+
+def platforms_in(path: str) -> tuple[str, ...]:
+    """The platforms of the one system in the name of a file; none if it names no system, or several."""
+    words = re.split(r"[\W_]+", PurePath(path).name.lower())
     named = {_SYSTEMS[word] for word in words if word in _SYSTEMS}
-    if len(named) == 1:
-        document.platforms, document.assumed = named.pop(), True
+    return named.pop() if len(named) == 1 else ()

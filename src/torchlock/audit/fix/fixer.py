@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torchlock.audit.context import AuditContext, Knowledge
+    from torchlock.audit.fix.search import Still
     from torchlock.finding import Finding
     from torchlock.location import Place
     from torchlock.manifests.document import Document
@@ -39,6 +40,7 @@ class Fixer:
         self,
         known: Knowledge,
         judge: Callable[[Document], list[Finding]],
+        still: Still,
         size: Callable[[Document], int],
         context: Callable[[Document], AuditContext],
     ) -> None:
@@ -46,7 +48,7 @@ class Fixer:
         self._known = known
         self._judge = judge
         self._size = size
-        self._search = FixSearch(known, judge)
+        self._search = FixSearch(known, judge, still)
         self._special: dict[str, pages.PageSearch | declared.DeclaredSearch] = {
             **dict.fromkeys(pages.RULES, pages.PageSearch(known, judge)),
             **dict.fromkeys(declared.RULES, declared.DeclaredSearch(known, judge)),

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from torchlock.location import Place
     from torchlock.manifests.document import Document, Entry
 
+    Still = Callable[[Document, frozenset[str], Callable[[Finding], bool]], bool]
+
 # Limits: lines to change, trials for one set of lines, trials for one fix.
 _LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
 # The budget of all fixes of a document, and the costs of a trial, a check and a set of lines. The costs are for a
@@ -45,13 +47,15 @@ _USUAL = ("linux-x86_64", "windows-amd64")
 class Known(NamedTuple):
     """The findings that a fix starts from: how much they weigh, and which are as severe as those to remove.
 
-    ``faults`` are the rules and places of those to remove, where nothing milder was found beside them.
+    ``faults`` are the rules and places of those to remove, where nothing milder was found beside them; ``rules``
+    are the rules of all that are to be removed.
     """
 
     weight: tuple[int, int]
     severities: frozenset[str]
     found: frozenset[tuple[str, Place]]
     faults: frozenset[tuple[str, Place]]
+    rules: frozenset[str]
 
     @classmethod
     def of(cls, findings: Sequence[Finding], faults: Sequence[Finding]) -> Known:
@@ -63,6 +67,7 @@ class Known(NamedTuple):
             frozenset(severities),
             frozenset((each.rule, each.place) for each in findings),
             frozenset((fault.rule, fault.place) for fault in faults) - other,
+            frozenset(fault.rule for fault in faults),
         )
 
     def keeps_a_fault(self, findings: Sequence[Finding]) -> bool:
@@ -77,11 +82,15 @@ class Known(NamedTuple):
 
 
 class FixSearch:
-    """Searches for fixes. ``judge`` judges a document as the audit does."""
+    """Searches for fixes.
 
-    def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
+    ``judge`` judges a document as the audit does; ``still`` says sooner that some rules find what is wanted.
+    """
+
+    def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]], still: Still) -> None:
         self._known = known
         self._judge = judge
+        self._still = still
         self.begin()
         self._pages: dict[tuple[str, str, tuple[str, ...]], int] = {}
         """Package, page and platforms → the releases on that page."""
@@ -90,6 +99,7 @@ class FixSearch:
         """Start on a document, with a new budget: ``size`` is the work of one trial."""
         self._grid = context.target_grid if context is not None else -1
         self._soundness = Soundness(context) if context is not None else None
+        self._failed: set[frozenset[tuple[str, Place]]] = set()
         self._left = float(_BUDGET)
         self._cost = max(1.0, size / _USUAL_SIZE)
         self.trials = 0
@@ -119,6 +129,10 @@ class FixSearch:
         faults = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not faults:
             return None if self.spent else {}
+        asked = frozenset((fault.rule, fault.place) for fault in faults)
+        if asked in self._failed:
+            return None
+        self._failed.add(asked)  # Unless it ends with a fix.
         known, trials, seen = Known.of(findings, faults), 0, set[tuple[tuple[int, str], ...]]()
         for chosen, pin in self._tries(document, faults):
             subset = tuple(line[0] for line in chosen)
@@ -136,6 +150,7 @@ class FixSearch:
                 if trials > _TRIALS or self.spent:
                     return None
                 if self._solves(document, changes, wanted, known):
+                    self._failed.remove(asked)
                     changes = {i: new for i, new in changes.items() if new != document.entries[i].specifier}
                     return self._smallest(document, changes, wanted, known)
         return None
@@ -151,7 +166,12 @@ class FixSearch:
         known: Known,
     ) -> bool:
         """Whether these changes remove all wanted findings and cause nothing worse."""
-        left = self._tried(document, changes, _TRIAL)
+        self._take(_TRIAL)
+        self.trials += 1
+        after = changed(document, changes)
+        if self._still(after, known.rules, lambda each: wanted(each) or known.keeps_a_fault([each])):
+            return False
+        left = self._judge(after)
         gone = not any(map(wanted, left)) and not known.keeps_a_fault(left)
         return gone and weighed(left) < known.weight and not known.has_new(left)
 

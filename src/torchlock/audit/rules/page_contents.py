@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torchlock.audit.index_advice import limiting, tool_of
+from torchlock.audit.index_builds import further_indexes
 from torchlock.audit.phrasing import as_of, asked, listed, where
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import is_published
@@ -110,7 +111,9 @@ def other_projects(context: AuditContext) -> Iterator[Finding]:
 def _only_own_page(context: AuditContext, entry: Entry) -> bool:
     """Whether all indexes of an entry are pages of the PyTorch index itself."""
     lines = context.document.indexes
-    addresses = [entry.index] if entry.index else [line.address for line in lines if line.kind != "find-links"]
+    addresses = [line.address for line in lines if line.kind != "find-links"]
+    if entry.index:
+        addresses = [entry.index, *further_indexes(entry, context.document)]
     if not entry.index and BY_KIND[context.document.kind].role == "commands":
         return False  # The index may be that of another command.
     if not entry.index and not any(line.kind == "index" for line in lines):

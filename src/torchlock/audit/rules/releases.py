@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from packaging.specifiers import SpecifierSet
-
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
@@ -12,7 +10,6 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.images import image_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
 from torchlock.patterns import pattern
 from torchlock.typed import TYPE_CHECKING
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import InstallSet
     from torchlock.finding import Finding
-    from torchlock.manifests.document import Document
 
 
 @rule("TL502", "TL902", "TL903")
@@ -179,41 +175,6 @@ def left_out(context: AuditContext) -> Iterator[Finding]:
         )
         mine = [entry for entry in context.document.entries if entry.scope == context.left_out[0]]
         yield context.finding("TL902", "note", message, [Demand(entry, None) for entry in mine[:1]])
-
-
-# Since this release pip refuses metadata that is not valid.
-_STRICT = SpecifierSet(">=24.1")
-_STRICT_PIPS = ("24.1", "24.1.2", "24.2", "24.3.1", "25.0", "25.3", "26.0", "999")
-# Lock formats that pip does not read.
-_WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
-
-
-@rule("TL511", on="document")
-def refused(context: AuditContext) -> Iterator[Finding]:
-    """Pins of releases of any package that pip refuses because of their metadata."""
-    if _has_old_pip(context.document):
-        return
-    for entry in context.document.entries if context.document.kind not in _WITHOUT_PIP else ():
-        version = pinned(entry.specifier)
-        if version is None or entry.channel != "pip" or entry.url is not None:
-            continue
-        for statement in context.known.matrix.about(entry.name):
-            if statement.refused and specifier_set(statement.when.specifier).contains(version):
-                demand = Demand(entry, None, exact=True)
-                declares = f"it declares {statement.refused!r}, which is not a valid requirement"
-                message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
-                finding = context.statement(statement, "warning", message, [demand])
-                others = f"a release of {entry.name} that is not in {statement.when.specifier}"
-                finding.remedy = Remedy(f"Before this, run: pip install 'pip<24.1'. Or use {others}.")
-                yield finding
-
-
-def _has_old_pip(document: Document) -> bool:
-    """Whether pip is certainly one that accepts such metadata: the one of the image, or one that is asked for."""
-    if document.pip:
-        return document.pip not in _STRICT
-    asked = [entry.specifier for entry in document.entries if entry.name == "pip" and entry.step]
-    return bool(asked) and not any(version in specifier_set(text) for text in asked for version in _STRICT_PIPS)
 
 
 @rule("TL510")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from torchlock.audit.kept_companions import beside_kept, is_kept
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.audit.supplies import is_from_elsewhere, lacks_wheels
 from torchlock.knowledge.judge import NamedVersion, violations
@@ -100,9 +101,14 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
     if "torch" in names and not _is_of_pip(install_set, "torch"):
         other = install_set.first("torch")
         does = f"pip replaces {asked(other)}, which {other.entry.channel} installs"
+    loads = _work(stack, domains)
+    if loads and is_kept(install_set, names):
+        severity, because = beside_kept(context, install_set, domains)
+        later = f"a later command installs {asked(install_set.first('torch'))}: pip keeps both{where}"
+        return context.finding(RULES[lead[0]], severity, f"{listed(asks)}, and {later}", demands, because)
     message = f"{listed(asks)}: {does}{where}"
     usual = refused & context.mainstream or refused == there
-    because = _REFUSED + (_LOADS if _work(stack, domains) else "")
+    because = _REFUSED + (_LOADS if loads else "")
     soft = install_set.locked or not install_set.in_one_command(names) or not usual
     return context.finding(RULES[lead[0]], severity_of(fails=not soft), message, demands, because)
 

@@ -188,7 +188,7 @@ class _Dockerfile:
         if image.python:
             stage.python = (f"=={image.python}" + (".*" if image.python.count(".") == 1 else ""), at)
         if image.vendor:
-            stage.state.held = image.held
+            stage.state.held = {"torch": image.torch_version or image.release, **image.held}
         if image.torch:
             stage.state.held = {"torch": image.torch_version, **image.held}
             stage.state.entries.append(self._held(stage, f"=={image.torch}"))

@@ -1,6 +1,7 @@
 """Markdown and reStructuredText: the install commands in code blocks, read on request (``audit --docs``).
 
-A block is judged by itself: two blocks may be steps, or alternatives. Prose is not read.
+A block is judged by itself: two blocks may be steps, or alternatives. Parts of a block that each install torch,
+with a comment or an empty line between them, are alternatives (``# CUDA 11.8``, ``# CPU``). Prose is not read.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ _SHELLS: dict[str, Words] = dict.fromkeys(
     **dict.fromkeys(("powershell", "pwsh", "ps1", "ps"), powershell_commands),
     **dict.fromkeys(("bat", "batch", "cmd", "dos", "batchfile"), batch_commands),
 }
+# The limit of the alternatives in a block that are judged with its other lines.
+_MOST = 20
 # A prompt of a shell, with the name of an environment or a folder in front of it.
 _PROMPT = re.compile(
     r"[ \t]*(?:\([\w. -]+\)[ \t]*)?(?:PS [^>\r\n]*>|[A-Z]:\\[^>\r\n]*>|[\w.@:~/-]+#|[\w.@:~/-]*[$%]|>)[ \t]+(?=\S)"
@@ -61,6 +64,11 @@ _PROMPT = re.compile(
 _ROOT = re.compile(r"[ \t]*(?:\([\w. -]+\)[ \t]*)?#[ \t]+(?=\S)")
 _COMMAND = re.compile(
     r"[ \t]*(?:sudo|pip3?|python3?|py|apt|apt-get|brew|conda|mamba|uv|git|dnf|yum|cd|docker|export|source)[ \t]"
+)
+_COMMENT = re.compile(r"[ \t]*(?:#|::|rem\b|//|$)", re.IGNORECASE)
+_OF_TORCH = re.compile(
+    r"\b(?:pip3?|conda|mamba|micromamba|uv)\b[^\r\n]*?[ \t](?:install|add|create)[ \t]"
+    r"(?:[^\r\n#]*[ \t\"'])?(?:py)?torch(?![\w.-])"
 )
 _MAGIC = re.compile(r"[ \t]*(?:!|%(?=(?:uv[ \t]+)?(?:pip|conda)\b))[ \t]*")
 # A word that the reader of the text replaces: <version>, [version], X.Y.Z, {version}, ...
@@ -87,17 +95,42 @@ def read(text: str, path: str) -> Document:
     step = 0
     for block in _rst(lines) if path.lower().endswith((".rst", ".rest")) else _markdown(lines):
         words = _SHELLS.get(block.language.lower())
-        code = _commands(block) if words and block.lines else MappedText()
-        if words and code.text:
-            state, known = Installed(step=step), len(builder.document.indexes)
-            EmbeddedBuilder(builder, code.text, code.pieces).install(state, words)
-            _limit_indexes(builder.document, known, range(step + 1, state.step + 1))
-            step = state.step
-            entries = [replace(entry, marker=both(entry.marker, state.marker)) for entry in state.entries]
-            parts[f"line-{builder.place(block.lines[0].start).line}"] = entries
+        for at, one in _alternatives(block) if words and block.lines else ():
+            code = _commands(one)
+            if words and code.text:
+                state, known = Installed(step=step), len(builder.document.indexes)
+                EmbeddedBuilder(builder, code.text, code.pieces).install(state, words)
+                _limit_indexes(builder.document, known, range(step + 1, state.step + 1))
+                step = state.step
+                entries = [replace(entry, marker=both(entry.marker, state.marker)) for entry in state.entries]
+                parts[f"line-{builder.place(at).line}"] = entries
     _soften(builder.document)
     builder.add(scoped_parts(parts))
     return builder.document
+
+
+def _alternatives(block: _Block) -> Iterator[tuple[int, _Block]]:
+    """A block for each of the alternatives in it, with all lines that belong to none, and where it begins.
+
+    An alternative is the part of a block, from one comment or empty line to the next, that installs torch. Many
+    alternatives are judged without the other lines.
+    """
+    parts: list[list[_Line]] = [[]]
+    going = False
+    for line in block.lines:
+        if not going and _COMMENT.match(line.text.strip("\r\n")):
+            parts.append([])
+        parts[-1].append(line)
+        going = line.text.rstrip("\r\n \t").endswith(("\\", "`", "^"))
+    own = [part for part in parts if any(_OF_TORCH.search(line.text) for line in part)]
+    if len(own) < 2:
+        yield block.lines[0].start, block
+        return
+    apart = {line.start for part in own for line in part}
+    for part in own:
+        mine = {line.start for line in part}
+        lines = [line for line in block.lines if line.start in mine or line.start not in apart]
+        yield part[0].start, block._replace(lines=lines if len(own) <= _MOST else part)
 
 
 def _limit_indexes(document: Document, known: int, steps: range) -> None:

@@ -20,7 +20,10 @@ _EXPRESSION = pattern(
     r"\$\{\{\s*(?P<github>[\w.-]+)\s*\}\}|\$\((?P<azure>[\w.-]+)\)|<<\s*(?P<circle>[\w.-]+)\s*>>"
 )
 _USED = pattern(r"matrix\.([\w-]+)")
-_COMPARED = pattern(r"\(*\s*(?P<name>[\w.-]+)\s*(?P<operator>==|!=)\s*'(?P<value>[^']*)'\s*\)*")
+_COMPARED = pattern(
+    r"\(*\s*(?P<name>[\w.-]+)\s*(?P<operator>==|!=)\s*(?:'(?P<value>[^']*)'|(?P<plain>true|false|\d+))\s*\)*"
+)
+_ALONE = pattern(r"\(*\s*(?P<negated>!?)\s*(?P<name>[\w.-]+)\s*\)*")
 _STARTS = pattern(r"\(*\s*startsWith\(\s*(?P<name>[\w.-]+)\s*,\s*'(?P<value>[^']*)'\s*\)\s*\)*")
 # The limit of the runs of one job that are judged apart.
 _MOST = 40
@@ -150,7 +153,7 @@ def filled_text(text: str, values: Values) -> str:
 
 
 def holds(condition: str, values: Values) -> bool | None:
-    """Whether ``if:`` holds, if it compares known values with texts; None if that is unknown."""
+    """Whether ``if:`` holds, if it has only known values, alone or compared; None if that is unknown."""
     text = condition.strip().removeprefix("${{").removesuffix("}}").strip()
     if "||" in text:
         answers = [holds(part, values) for part in text.split("||")] if "&&" not in text else [None]
@@ -162,8 +165,20 @@ def holds(condition: str, values: Values) -> bool | None:
 def _compared(text: str, values: Values) -> bool | None:
     match = _COMPARED.fullmatch(text.strip())
     if match:
-        known = values.get(match["name"])
-        return None if known is None else (known.lower() == match["value"].lower()) == (match["operator"] == "==")
+        known, other = values.get(match["name"]), match["plain"] or match["value"]
+        return None if known is None else (known.lower() == other.lower()) == (match["operator"] == "==")
+    match = _ALONE.fullmatch(text.strip())
+    if match:
+        held = _is_true(match["name"], values)
+        return None if held is None else held != bool(match["negated"])
     match = _STARTS.fullmatch(text.strip())
     known = values.get(match["name"]) if match else None
     return None if match is None or known is None else known.lower().startswith(match["value"].lower())
+
+
+def _is_true(name: str, values: Values) -> bool | None:
+    """Whether a value alone holds: an empty text does not. ``false`` and 0 may be texts, which hold, or not."""
+    if name in ("true", "false"):
+        return name == "true"
+    known = values.get(name)
+    return None if known is None or known.lower() in ("false", "0", "null") else bool(known)

@@ -308,10 +308,15 @@ class Installer:
             self._state.keeps = False
         elif name == "uninstall" and not command.branch:
             self._remove(rest)
-        elif name == "config" and len(rest) > 2 and rest[0].value == "set":
-            kind = INDEX_OPTIONS.get("--" + rest[1].value.rpartition(".")[2])
-            if kind:
-                self._builder.index(kind, rest[2].value, rest[2].start)
+        elif name == "config":
+            self._configure([word for word in rest if not word.value.startswith("-")])
+
+    def _configure(self, words: list[Word]) -> None:
+        """``pip config set global.index-url ADDRESS``, for the commands that follow."""
+        if len(words) > 2 and words[0].value == "set":
+            kind = INDEX_OPTIONS.get("--" + words[1].value.rpartition(".")[2])
+            for address in words[2].value.split() if kind else ():
+                self._builder.index(kind or "", address, words[2].start)
 
     def _remove(self, words: list[Word]) -> None:
         names = {normalise(word.value) for word in words}

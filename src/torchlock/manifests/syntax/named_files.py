@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from torchlock.manifests.named_platforms import platforms_in
+from torchlock.manifests.syntax.installer_platforms import MARKERS
+from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.working_folder import PROJECT_FILES
+from torchlock.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.installed import Installed
     from torchlock.manifests.syntax.requirement_words import RequirementWords
     from torchlock.manifests.syntax.shell import Word
+
+# Formats whose commands are for any system, so that the name of a requirements file says which one it is for.
+_FOR_ANY_SYSTEM = ("docs", "shell", "make")
 
 
 class NamedFiles:
@@ -42,7 +49,10 @@ class NamedFiles:
             from torchlock.manifests.project_commands import project_of_file
 
             return project_of_file(self._builder, located.path, options, word.start, uv=self.uv)
-        return self._builder.include(located.name or word.value, word.start, constraint=constraint)
+        found = self._builder.include(located.name or word.value, word.start, constraint=constraint)
+        platforms = platforms_in(word.value) if self._builder.document.kind in _FOR_ANY_SYSTEM else ()
+        marker = " or ".join(MARKERS[platform] for platform in platforms)
+        return [replace(entry, marker=both(entry.marker, marker)) for entry in found] if marker else found
 
     def folder(self, word: Word) -> list[Entry]:
         """The requirements of the project in a folder: ``pip install .[audio]``."""
