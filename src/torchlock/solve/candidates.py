@@ -326,7 +326,8 @@ class CandidateFilter:
     def _fit(self, release: Release) -> _Fit:
         """The wheels of a release that install; once for all releases with such wheels and such requirements."""
         ranks = self._ranks(release)
-        fitting = [index for index, rank in enumerate(ranks) if rank is not None]
+        none = ranks.count(None) == len(ranks)
+        fitting = [] if none else [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self.runs(release.requires_python(index))] if fitting else fitting
         found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
         if release.shape is not None:

@@ -325,8 +325,7 @@ class Universe:
         never = {
             candidate.text: statement
             for candidate in (candidates if self.matrix.says("never", name) else ())
-            for statement in self.matrix.statements_for(candidate, self.target)
-            if statement.never
+            for statement in self.matrix.never_loading(candidate, self.target)
         }
         rejected = [*rejected, *(Rejected(text, "never", each.rule) for text, each in never.items())]
         kept = [each for each in candidates if each.text not in never] if never else candidates
