@@ -75,16 +75,17 @@ def _named(kind: str, scopes: Sequence[str]) -> Iterator[str]:
 
 def _declared(arguments: argparse.Namespace) -> tuple[list[str], list[tuple[str, ...]]]:
     """The chosen extras and groups as scopes, and the sets of scopes that the input declares as conflicting."""
+    from torchlock.jobs.declared_conflicts import declared_conflicts
     from torchlock.manifests.lockable import document_to_lock, lock_kind
 
     selected = [f"extra:{normalise(name)}" for name in arguments.extras]
     selected += [f"group:{normalise(name)}" for name in arguments.groups]
-    conflicts: list[tuple[str, ...]] = []
+    conflicts = [each.scopes for each in declared_conflicts(arguments.config_files)]
     for file in arguments.files or ["pyproject.toml"]:
         document = document_to_lock(file) if file != "-" and not lock_kind(file) else None
         if document is None:
             continue
-        conflicts += [scopes for _, scopes in document.conflicts]
+        conflicts += [each.scopes for each in document.conflicts]
         selected += [each.scope for each in document.extras.values()] if arguments.all_extras else []
         selected += [each.scope for each in document.groups.values()] if arguments.all_groups else []
     return list(dict.fromkeys(selected)), conflicts

@@ -8,7 +8,7 @@ from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.errors import InputError
-    from torchlock.terms import Origin, Source
+    from torchlock.terms import ExclusiveScopes, Origin, Source
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ class Document:
     project; ``workspace``: its tables also apply to other projects. ``overrides`` replace every other requirement
     on the same package. ``sources`` map a package to its sources, and ``routes`` a name pattern to the one index
     for these packages. Audit applies these three (``manifests/refinement.py``); lock passes them on.
-    ``environments`` are the markers to which the project limits itself. Each set of ``conflicts`` has scopes that
+    ``environments`` are the markers to which the project limits itself. ``conflicts`` are the scopes that
     exclude each other. ``channels`` are those of conda that the file lists, the first one with the
     highest priority; ``strict_channels``: a package comes from the first one that has it. ``notes`` name settings
     without an effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
@@ -193,7 +193,7 @@ class Document:
     sources: dict[str, list[Source]] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     environments: list[Origin] = field(default_factory=list)
-    conflicts: list[tuple[Place, tuple[str, ...]]] = field(default_factory=list)
+    conflicts: list[ExclusiveScopes] = field(default_factory=list)
     channels: tuple[str, ...] = ()
     strict_channels: bool = False
     notes: list[Origin] = field(default_factory=list)
