@@ -70,7 +70,7 @@ def test_each_target_and_each_extra_has_its_file() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(("--all-extras",), "pylock.{extra}.toml", id="without the field"),
+        pytest.param(("--all-extras",), "-o pylock.toml has all of them", id="without the field"),
         pytest.param(("--extra", "old", "-o", "requirements-{extra}.txt"), "has no value", id="no conflict"),
         pytest.param(("--all-extras", "--json", "-o", "r-{extra}.txt"), "--json describes one lock", id="json"),
     ],

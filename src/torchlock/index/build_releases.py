@@ -165,7 +165,7 @@ class DeclaredRelease(TableRelease):
 
     @property
     def shape(self) -> None:
-        """Not known: documents speak of single versions."""
+        """Not known: documents state it of single versions."""
 
     def unproven(self, wheel: int) -> Unknown | None:
         """Which document says that the build exists."""

@@ -7,6 +7,8 @@ from torchlock.records import NamedTuple, dataclass, field
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from torchlock.errors import InputError
     from torchlock.terms import ExclusiveScopes, Origin, Source
 
@@ -40,7 +42,8 @@ class Entry:
     installed release that fits stays. ``via`` is the place in the document that names the file of the entry, if it
     is in another file. ``no_deps``: an option makes the installer ignore what the package declares.
     ``channels`` are those that a command of conda names, the first one with the highest priority. ``pip_only``: uv
-    refuses the file.
+    refuses the file. In a lock, a ``scope`` joined by ``+`` needs all of its extras and groups, and ``without``
+    are those with which the entry is not installed.
     """
 
     name: str
@@ -70,6 +73,12 @@ class Entry:
     no_deps: bool = False
     pip_only: bool = False
     channels: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def is_in(self, scopes: Collection[str]) -> bool:
+        """Whether an installation of these extras and groups, and of no others, has the entry."""
+        wanted = self.scope.split("+") if self.scope else ()
+        return all(scope in scopes for scope in wanted) and not any(scope in scopes for scope in self.without)
 
     @property
     def is_of_image(self) -> bool:

@@ -136,7 +136,7 @@ class _Selection:
             if len(both) > 1:
                 spelled = " and ".join(f"--{scope.replace(':', ' ')}" for scope in both)
                 message = f"{spelled} are declared as conflicting"
-                way = "choose one of them; torchlock lock -o 'pylock.{extra}.toml' makes a lock for each"
+                way = "choose one; or -o pylock.toml has all of them, and -o 'requirements-{extra}.txt' one each"
                 raise InputError(message, path=declared.path, line=declared.line, hint=way)
 
     def _refuse_unknown(self, declared: ExclusiveScopes) -> None:
