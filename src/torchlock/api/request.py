@@ -30,8 +30,9 @@ def request(
 ) -> argparse.Namespace:
     """The arguments of a command. ``options`` are by the names of its options, with ``_`` for ``-``.
 
-    None, False and an empty sequence leave an option out; True sets a switch; a sequence gives each
-    of its values. ``settings`` is the configuration file; ``"search"`` for those that the command finds, and for ``TORCHLOCK_*`` variables; None for neither.
+    None, False and an empty sequence leave an option out; True sets a switch; a sequence gives each of its values.
+    ``settings`` is the configuration file; ``"search"`` for those that the command finds, and for ``TORCHLOCK_*``
+    variables; None for neither.
 
     Raises:
         InputError: a value cannot be used.

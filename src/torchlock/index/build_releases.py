@@ -13,7 +13,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.filenames import cell_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from torchlock.index import IndexRelease
     from torchlock.knowledge.releases import CatalogueRelease
@@ -34,6 +34,7 @@ class TableRelease:
     ``root`` is what the address of a file begins with. Wheels for the ``hidden`` cells (``cell_of``) are left out.
     """
 
+    shape = None
     kind = None
     unversioned = False
 
@@ -43,21 +44,16 @@ class TableRelease:
         label: str,
         root: str,
         served: Callable[[str, str], FolderRelease | Unknown] | None,
-        hidden: Collection[tuple[str, str]] = frozenset(),
+        hidden: Collection[tuple[str, str]] = (),
     ) -> None:
         self._row = row
-        self._hidden = frozenset(hidden)
+        self._hidden = hidden
         self._label = label
         self._root = root
         self._served = served
         self._files: list[File] | None = None
         self.name = row.name
         self.version = row.version
-
-    @property
-    def shape(self) -> Hashable:
-        """What ``ranks`` and ``requires_python`` depend on: the row, and which wheels are left out."""
-        return self._row.shape, self._label, self._hidden
 
     @property
     def live(self) -> bool:
@@ -162,10 +158,6 @@ class DeclaredRelease(TableRelease):
             found if found is not None and self.unproven(wheel) is not None else None
             for wheel, found in enumerate(ranks)
         ]
-
-    @property
-    def shape(self) -> None:
-        """Not known: documents state it of single versions."""
 
     def unproven(self, wheel: int) -> Unknown | None:
         """Which document says that the build exists."""
