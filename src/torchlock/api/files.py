@@ -115,18 +115,7 @@ def fix_text(
         DataError: the bundled data are damaged.
     """
     refuse_standard_input(name)
-    options = {
-        "docs": docs,
-        "strict": strict,
-        "stdin_name": name,
-        "python": python,
-        "platform": platform,
-        "accelerator": accelerator,
-        "gpu": gpu,
-        "system": system,
-        "system_lib": several(system_lib),
-        "ignore": several(ignore),
-    }
+    options = {**options_of(locals()), "stdin_name": name}
     with call("audit", (), options, settings) as arguments:
         own = FileSettings(arguments, Ear(None, None))
         severities = ("error", "warning") if own.strict(name) else ("error",)
