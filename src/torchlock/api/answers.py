@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from torchlock.api.request import Ear, call, several
+from torchlock.api.request import Ear, call, options_of
 from torchlock.api.results import ExplainResult, MatrixResult, cell_of, explanation_of, result_of
 from torchlock.errors import InputError
 
@@ -53,26 +53,7 @@ def explain(
     """
     if not requirements:
         raise InputError("no rule and no requirement to explain is given")
-    options = {
-        "python": python,
-        "platform": platform,
-        "accelerator": accelerator,
-        "gpu": gpu,
-        "system": system,
-        "system_lib": several(system_lib),
-        "base_image": base_image,
-        "constraint_from": constraint_from,
-        "build": build,
-        "unproven": unproven,
-        "index_url": index_url,
-        "builds_url": builds_url,
-        "extra_index_url": several(extra_index_url),
-        "offline": offline,
-        "refresh": refresh,
-        "cache_dir": cache_dir,
-        "keyring_provider": keyring_provider,
-        "deadline": deadline,
-    }
+    options = options_of(locals())
     with call("explain", requirements, options, settings) as arguments:
         from torchlock.jobs.explain import explained
         from torchlock.knowledge.rules import Matrix
@@ -102,15 +83,7 @@ def matrix(
         InputError: a requirement is not about the stack, or an option cannot be used.
         DataError: the bundled data are damaged.
     """
-    options = {
-        "python": python,
-        "platform": platform,
-        "accelerator": accelerator,
-        "gpu": gpu,
-        "driver": driver,
-        "kind": several(kind),
-        "verdict": several(verdict),
-    }
+    options = options_of(locals())
     with call("matrix", requirements, options, settings) as arguments:
         from torchlock.jobs.matrix import selection_of
         from torchlock.matrix.table import Table

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from torchlock.api.request import Ear, call, refuse_standard_input, several
+from torchlock.api.request import Ear, call, options_of, refuse_standard_input
 from torchlock.api.results import CheckResult, result_of
 from torchlock.api.values import finding_of
 from torchlock.errors import InputError
@@ -55,21 +55,7 @@ def check(
         raise InputError("log and log_text exclude each other", hint="pass only one of them")
     if python is None and path is None and log is None and log_text is None:
         python = sys.executable
-    options = {
-        "python": python,
-        "path": path,
-        "root": root,
-        "log": log,
-        "platform": platform,
-        "accelerator": accelerator,
-        "gpu": gpu,
-        "system": system,
-        "system_lib": several(system_lib),
-        "deep": deep,
-        "probe": probe,
-        "probe_seconds": probe_seconds,
-        "ignore": several(ignore),
-    }
+    options = options_of(locals())
     with call("check", (), options, settings) as arguments:
         if log_text is not None:
             arguments.log, arguments.log_text = "-", log_text

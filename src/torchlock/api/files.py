@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from torchlock.api.request import Ear, call, refuse_standard_input, several
+from torchlock.api.request import Ear, call, options_of, refuse_standard_input
 from torchlock.api.results import AuditResult, audited_file, result_of
 from torchlock.errors import InputError
 from torchlock.jobs.audit import audited, files_of, report_of
@@ -47,17 +47,7 @@ def audit(
     refuse_standard_input(*paths)
     if not paths:
         raise InputError("no file or folder to audit is given")
-    options = {
-        "recursive": recursive,
-        "docs": docs,
-        "python": python,
-        "platform": platform,
-        "accelerator": accelerator,
-        "gpu": gpu,
-        "system": system,
-        "system_lib": several(system_lib),
-        "ignore": several(ignore),
-    }
+    options = options_of(locals())
     with call("audit", paths, options, settings) as arguments:
         ear = Ear(on_message, on_progress)
         own = FileSettings(arguments, ear)
@@ -88,17 +78,7 @@ def audit_text(
         DataError: the bundled data are damaged.
     """
     refuse_standard_input(name)
-    options = {
-        "docs": docs,
-        "stdin_name": name,
-        "python": python,
-        "platform": platform,
-        "accelerator": accelerator,
-        "gpu": gpu,
-        "system": system,
-        "system_lib": several(system_lib),
-        "ignore": several(ignore),
-    }
+    options = {**options_of(locals()), "stdin_name": name}
     with call("audit", (), options, settings) as arguments:
         from torchlock.manifests import kind_of
 
@@ -135,18 +115,7 @@ def fix_text(
         DataError: the bundled data are damaged.
     """
     refuse_standard_input(name)
-    options = {
-        "docs": docs,
-        "strict": strict,
-        "stdin_name": name,
-        "python": python,
-        "platform": platform,
-        "accelerator": accelerator,
-        "gpu": gpu,
-        "system": system,
-        "system_lib": several(system_lib),
-        "ignore": several(ignore),
-    }
+    options = {**options_of(locals()), "stdin_name": name}
     with call("audit", (), options, settings) as arguments:
         own = FileSettings(arguments, Ear(None, None))
         severities = ("error", "warning") if own.strict(name) else ("error",)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.api.request import Ear, call, refuse_standard_input, several
+from torchlock.api.request import Ear, call, options_of, refuse_standard_input, several
 from torchlock.api.results import LockResult, OutputFile, result_of, target_of
 from torchlock.errors import InputError
 from torchlock.jobs.left_out import of_conflict
@@ -85,53 +85,11 @@ def lock(
         Undecided: the search for a single target reached its limit.
         DataError: the bundled data are damaged.
     """
-    files = several(requirement), several(constraint), several(override)
-    refuse_standard_input(*(path for paths in files for path in paths), output)
-    if not requirements and not files[0] and settings is None:
+    options = options_of(locals())
+    files = several(requirement)
+    refuse_standard_input(*files, *several(constraint), *several(override), output)
+    if not requirements and not files and settings is None:
         raise InputError("nothing to lock: no requirement and no file is given")
-    options: dict[str, Any] = {
-        "requirement": files[0],
-        "constraint": files[1],
-        "override": files[2],
-        "extra": several(extra),
-        "all_extras": all_extras,
-        "group": several(group),
-        "all_groups": all_groups,
-        "python": several(python),
-        "platform": several(platform),
-        "accelerator": several(accelerator),
-        "gpu": gpu,
-        "system": system,
-        "system_lib": several(system_lib),
-        "universal": universal,
-        "target": several(target),
-        "fork": fork,
-        "partial": partial,
-        "base_image": base_image,
-        "constraint_from": constraint_from,
-        "upgrade": upgrade,
-        "pre": pre,
-        "unproven": unproven,
-        "upgrade_package": several(upgrade_package),
-        "upgrade_group": several(upgrade_group),
-        "prefer": prefer,
-        "exclude_newer": exclude_newer,
-        "build": build,
-        "index_url": index_url,
-        "extra_index_url": several(extra_index_url),
-        "builds_url": builds_url,
-        "builds_by": builds_by,
-        "offline": offline,
-        "refresh": refresh,
-        "cache_dir": cache_dir,
-        "keyring_provider": keyring_provider,
-        "deadline": deadline,
-        "output": output,
-        "format": format,
-        "emit": emit,
-        "no_hashes": no_hashes,
-        "no_annotate": no_annotate,
-    }
     with call("lock", requirements, options, settings) as arguments:
         ear = Ear(on_message, on_progress)
         asked = ask(arguments, ear)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEARCH = "search"
+# What public functions take and commands have no option for.
+_NO_OPTIONS = frozenset(
+    {"paths", "content", "name", "requirements", "log_text", "settings", "on_message", "on_progress"}
+)
 
 
 def request(
@@ -26,8 +30,9 @@ def request(
 ) -> argparse.Namespace:
     """The arguments of a command. ``options`` are by the names of its options, with ``_`` for ``-``.
 
-    None, False and an empty sequence leave an option out; True sets a switch. ``settings`` is the configuration
-    file; ``"search"`` for those that the command finds, and for ``TORCHLOCK_*`` variables; None for neither.
+    None, False and an empty sequence leave an option out; True sets a switch; a sequence gives each of its values.
+    ``settings`` is the configuration file; ``"search"`` for those that the command finds, and for ``TORCHLOCK_*``
+    variables; None for neither.
 
     Raises:
         InputError: a value cannot be used.
@@ -39,6 +44,11 @@ def request(
     choice = Choice() if is_found else Choice(forbidden=True) if settings is None else Choice(os.fspath(settings))
     environ = os.environ if is_found else {}
     return arguments_of(command, words, Finder(choice, environ), environ)
+
+
+def options_of(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The options among the keywords of a public function, which are its ``locals()`` where it begins."""
+    return {name: value for name, value in keywords.items() if name not in _NO_OPTIONS}
 
 
 @contextlib.contextmanager
@@ -112,7 +122,7 @@ def _words(options: Mapping[str, Any]) -> Iterator[str]:
         if value is True:
             yield flag
         elif value is not None and value is not False:
-            values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+            values = [value] if isinstance(value, (int, float)) else several(value)
             yield from (f"{flag}={each}" for each in values)
 
 

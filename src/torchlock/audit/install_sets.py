@@ -15,7 +15,7 @@ from torchlock.standards.versions import version_of
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
@@ -282,7 +282,7 @@ def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -
     for number, scope in enumerate(scopes):
         members = by_scope[scope]
         if scope and not scope.startswith(ALONE):
-            members = sorted([*by_scope[""], *members], key=lambda demand: order[id(demand.entry)])
+            members = sorted(_beside(scope, by_scope), key=lambda demand: order[id(demand.entry)])
         for active, where in _groups(members, everywhere, _unproven(members, stack), cells):
             left -= len(active)
             if left < 0:
@@ -291,6 +291,13 @@ def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -
             if install_set.demands:
                 install_sets.append(install_set)
     return InstallSets(install_sets, [])
+
+
+def _beside(scope: str, by_scope: Mapping[str, Sequence[Demand]]) -> Iterator[Demand]:
+    """The demands of a scope, with those of its parts and of the rest that are installed beside it."""
+    parts = scope.split("+")
+    for each in dict.fromkeys(["", *parts, scope]):
+        yield from (one for one in by_scope.get(each, ()) if not set(parts).intersection(one.entry.without))
 
 
 def _install_set(document: Document, where: int, scope: str, active: Sequence[Demand]) -> InstallSet:

@@ -16,6 +16,7 @@ from torchlock.cli.streams import write_whole
 from torchlock.cli.wrong_use import unknown_command
 from torchlock.errors import InputError
 from torchlock.jobs.config_files import current_folder, user_file
+from torchlock.jobs.declared_conflicts import KEY, declared_conflicts
 from torchlock.jobs.named_targets import all_targets
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
@@ -109,6 +110,8 @@ def _rows(commands: Sequence[str], files: Sequence[ConfigFile]) -> Iterator[Row]
             yield Row(command, name, value, settings.origins.get(name))
         if "target" in settings.options:
             yield from _of_targets(command, files)
+        if command == "lock":
+            yield from _of_conflicts(command, files)
 
 
 def _of_targets(command: str, files: Sequence[ConfigFile]) -> Iterator[Row]:
@@ -123,6 +126,18 @@ def _of_targets(command: str, files: Sequence[ConfigFile]) -> Iterator[Row]:
             if key != "name":
                 origin, line = Origin(file=target.table.file), target.table.line(key)
                 yield Row(command, f"target.{target.name}.{key}", value, origin, line)
+
+
+def _of_conflicts(command: str, files: Sequence[ConfigFile]) -> Iterator[Row]:
+    """The sets of extras and groups that exclude each other; ``conflicts.1`` is the first set.
+
+    Raises:
+        InputError: the value has another form.
+    """
+    found = declared_conflicts(files)
+    file = next((file for file in files if file.conflicts is not None), None)
+    for number, each in enumerate(found, 1):
+        yield Row(command, f"{KEY}.{number}", list(each.in_words), Origin(file=file), each.line)
 
 
 def _text(rows: Sequence[Row], files: Sequence[ConfigFile], arguments: argparse.Namespace) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlock.cli.parser import COMMANDS, parser_of
+from torchlock.jobs.declared_conflicts import KEY as CONFLICTS
+from torchlock.jobs.declared_conflicts import KINDS
 from torchlock.jobs.named_targets import KEYS
 from torchlock.jobs.project import PATTERNS, refusal
 
@@ -32,6 +34,7 @@ def schema(*, of_project: bool) -> dict[str, Any]:
             alias = {"$ref": f"#/properties/{name}", "deprecated": True, "description": f"The same as {name}."}
             properties[name.replace("-", "_")] = alias
     properties["target"] = _with_tables(properties["target"], properties)
+    properties[CONFLICTS] = _conflicts()
     who = "a project" if of_project else "a user"
     return {
         "$schema": _DRAFT,
@@ -56,6 +59,22 @@ def _with_tables(option: dict[str, Any], properties: dict[str, Any]) -> dict[str
     names = {"anyOf": option["anyOf"]}
     about = f"{option['description']}; or tables [[target]] that describe targets, each with a name"
     return {"description": about, "anyOf": [{"type": "array", "items": table}, names]}
+
+
+def _conflicts() -> dict[str, Any]:
+    """The extras and groups that exclude each other."""
+    named = [
+        {
+            "type": "object",
+            "properties": {kind: {"type": "string", "minLength": 1}},
+            "required": [kind],
+            "additionalProperties": False,
+        }
+        for kind in KINDS
+    ]
+    together = {"type": "array", "items": {"anyOf": named}, "minItems": 2}
+    about = "sets of extras and groups that exclude each other, as in [tool.uv]; lock takes at most one of a set"
+    return {"description": about, "type": "array", "items": together}
 
 
 def _settable(command: str) -> Iterator[tuple[str, argparse.Action]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.lock_output import with_wheelhouse, write
-from torchlock.cli.lock_parts import parted
 from torchlock.cli.lock_usage import check_usage, refuse_output
 from torchlock.jobs.lock import ask, locked
+from torchlock.jobs.lock_parts import parted
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _written(arguments: argparse.Namespace, console: Console) -> int:
     found = locked(asked, console)
     if not found.files:
         return FOUND
-    code = max([OK, *(write(file, inputs, console) for file in found.files)])
+    code = max([OK, *(write(file, inputs, asked.alternatives, console) for file in found.files)])
     if found.describe is not None and arguments.json and not (arguments.check or arguments.diff):
         from torchlock.cli.streams import write_whole
 

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from torchlock.terms import Inputs
 
 
-def write(file: LockedFile, inputs: Inputs, console: Console) -> int:
-    """Write a lock to its file or to standard output, report what changed, and return the exit code."""
+def write(file: LockedFile, inputs: Inputs, alternatives: Sequence[Sequence[str]], console: Console) -> int:
+    """Write a lock to its file or to standard output, report what changed, and return the exit code.
+
+    ``alternatives`` are the sets of extras and groups that can be installed together.
+    """
     arguments, rendered, existing = file
     text = rendered.text
     changes = LockChanges(existing, text, rendered.moves, arguments)
@@ -49,7 +52,8 @@ def write(file: LockedFile, inputs: Inputs, console: Console) -> int:
     if written:
         console.say("note", summary_line(arguments.output, _locked(rendered)))
         if inputs.scopes and is_pylock(arguments):
-            console.say("note", _parts(arguments.output, inputs.scopes))
+            for scopes in alternatives:
+                console.say("note", _parts(arguments.output, scopes))
         if replaced:
             console.say("note", f"the lock replaced {arguments.output}, which torchlock had not written")
     elif not arguments.json:

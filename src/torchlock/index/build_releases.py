@@ -85,6 +85,8 @@ class TableRelease:
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each wheel of this build, also of one whose requirements are not known."""
         ranks = self._row.ranks(rank)
+        if ranks.count(None) == len(ranks):
+            return ranks
         return [None if found is None or self._is_left_out(wheel) else found for wheel, found in enumerate(ranks)]
 
     def _is_left_out(self, wheel: int) -> bool:

@@ -18,20 +18,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torchlock.lock.installed_base import Base
+    from torchlock.lock.scope_conditions import Choice
     from torchlock.terms import Inputs
 
 # The order of targets in a lock. It does not depend on the order of the options.
 _SYSTEMS = {"linux": 0, "macos": 1, "windows": 2}
 
 
+class Part(NamedTuple):
+    """The inputs for one choice among exclusive extras and groups. ``asked`` are all that are asked for."""
+
+    choice: Choice
+    inputs: Inputs
+    asked: tuple[str, ...]
+
+
 class Cell(NamedTuple):
     """One target of a lock. ``name`` is that of its table in the project, or ""; ``base`` is what it is installed
-    into.
+    into. With exclusive extras, a target has a cell for each ``part``, all with the same arguments.
     """
 
     arguments: argparse.Namespace
     name: str = ""
     base: Base | None = None
+    part: Part | None = None
 
     @property
     def values(self) -> dict[str, str]:

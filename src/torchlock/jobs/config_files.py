@@ -28,7 +28,8 @@ class ConfigFile(NamedTuple):
 
     ``shown`` is the path for messages. ``of_project``: the file may come from a clone, so it may set only what is
     harmless (``jobs/project.py``). ``keys`` is the path of the table in the document, empty for all of it.
-    ``targets`` are the tables ``[[target]]``, which describe targets and set no option.
+    ``targets`` are the tables ``[[target]]``, which describe targets and set no option; nor do ``conflicts``, the
+    extras and groups that exclude each other (None: not set; checked by ``declared_conflicts``).
     """
 
     path: str
@@ -38,6 +39,7 @@ class ConfigFile(NamedTuple):
     values: Mapping[str, Any]
     text: str
     targets: Sequence[Mapping[str, Any]] = ()
+    conflicts: Any = None
 
     @property
     def folder(self) -> str:
@@ -240,6 +242,9 @@ def _parsed(raw: bytes, path: str, shown: str, *, of_project: bool) -> ConfigFil
     if isinstance(targets, list) and all(isinstance(each, dict) for each in targets):
         file = file._replace(targets=targets)
         table = {name: value for name, value in table.items() if name != "target"}
+    if "conflicts" in table:
+        file = file._replace(conflicts=table["conflicts"])
+        table = {name: value for name, value in table.items() if name != "conflicts"}
     for name, value in table.items():
         spelled = str(name).replace("_", "-")
         if spelled in values:

@@ -6,11 +6,12 @@ import os
 from functools import cached_property
 
 from torchlock.errors import InputError
+from torchlock.records import replace
 from torchlock.redaction import masked, one_line
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from torchlock.lock.build_machine import BuildMachine
     from torchlock.lock.installed_base import Base
@@ -40,6 +41,19 @@ class ExistingLock:
         twin = ExistingLock(self._path, pylock=self._pylock)
         twin.__dict__.update(pin_set=self.pin_set, _comments=self._comments, _document=self._document)
         twin.target = target
+        return twin
+
+    def of_part(self, scopes: Collection[str]) -> ExistingLock:
+        """The same lock with the pins that an installation of these extras and groups has."""
+        twin = ExistingLock(self._path, pylock=self._pylock)
+        twin.__dict__.update(_comments=self._comments, text=self.text)
+        if self._document is None:
+            return twin
+        entries = [entry for entry in self._document.entries if entry.is_in(scopes)]
+        document = replace(self._document, entries=entries)
+        from torchlock.manifests.pin_sets import pin_set_of
+
+        twin.__dict__.update(_document=document, pin_set=pin_set_of(document) if entries else None)
         return twin
 
     @cached_property

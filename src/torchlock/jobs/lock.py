@@ -9,6 +9,7 @@ from torchlock.jobs.lock_cell import Common, completed, open_cell
 from torchlock.jobs.lock_changes import refuse_lost
 from torchlock.jobs.lock_files import LockFile, with_fields
 from torchlock.jobs.lock_inputs import existing_lock, inputs_of
+from torchlock.jobs.lock_parts import parts_of
 from torchlock.jobs.lock_rendering import rendered_one, with_kept_parts
 from torchlock.jobs.lock_upgrades import refuse_unknown
 from torchlock.jobs.lock_warnings import warn, warn_of_empty_lock
@@ -31,9 +32,12 @@ def ask(arguments: argparse.Namespace, console: Listener) -> Asked:
     Raises:
         TorchlockError: input that cannot be used.
     """
-    inputs = inputs_of(arguments)
+    parts = parts_of(arguments)
+    inputs = parts[0].inputs if parts else inputs_of(arguments)
     matrix = Matrix()
     cells = with_bases(cells_of(arguments, inputs, matrix.date), arguments, console)
+    if parts:
+        cells = [cell._replace(part=part) for cell in cells for part in parts]
     if len(cells) == 1:
         arguments = with_fields(cells[0].arguments, cells[0])
         return Asked(arguments, Common(inputs, matrix, cells[0].base), cells, [LockFile(arguments, (0,))])

@@ -25,6 +25,13 @@ class Asked(NamedTuple):
     cells: Sequence[Cell]
     files: Sequence[LockFile]
 
+    @property
+    def alternatives(self) -> list[list[str]]:
+        """The largest sets of extras and groups that one installation may have."""
+        found = [cell.part.inputs.scopes for cell in self.cells if cell.part is not None]
+        most = [each for each in found if not any({*each} < {*other} for other in found)]
+        return [list(each) for each in dict.fromkeys(map(tuple, most or [self.common.inputs.scopes]))]
+
 
 class LockedFile(NamedTuple):
     """One output: its arguments, its text, and the lock that is there now."""

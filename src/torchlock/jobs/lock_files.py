@@ -8,6 +8,7 @@ import re
 from torchlock.errors import InputError
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
+from torchlock.spelling import meant
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def with_fields(arguments: argparse.Namespace, cell: Cell) -> argparse.Namespace
         field = match[1]
         if field not in FIELDS:
             known = ", ".join(f"{{{each}}}" for each in (*FIELDS, "extra"))
-            raise InputError(f"-o {arguments.output}: unknown field {{{field}}}", hint=f"the fields are {known}")
+            said = f"-o {arguments.output}: unknown field {{{field}}}{meant(field, (*FIELDS, 'extra'))}"
+            raise InputError(said, hint=f"the fields are {known}")
         if not cell.values[field]:
             why = "the targets have no names" if field == "target" else f"no --{field} is given"
             hint = "name targets in [[tool.torchlock.target]]" if field == "target" else f"use --{field}"

@@ -130,8 +130,10 @@ def input_files(files: Sequence[str], *, upgrades: bool = False) -> list[str]:
 
 
 def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Inputs]:
+    from torchlock.jobs.declared_conflicts import declared_conflicts
     from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
 
+    conflicts = declared_conflicts(arguments.config_files)
     for file in files:
         found = read_inputs(
             file,
@@ -139,6 +141,7 @@ def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Input
             groups=arguments.groups,
             all_extras=arguments.all_extras,
             all_groups=arguments.all_groups,
+            conflicts=conflicts,
         )
         yield _named("requirement", file, found, arguments)
     for file in arguments.constraints:

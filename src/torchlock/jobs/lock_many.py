@@ -101,7 +101,8 @@ class _Many:
                 self._left_out[index] = result
             else:
                 found.append(result)
-        return found
+        without = {id(self._cells[index].arguments) for index in self._left_out}
+        return [each for each in found if id(each.cell.arguments) not in without]
 
     def _solve(self, index: int, cell: Cell) -> _Solved | LeftOut:
         """The newest lock of one target, or why it has none.
@@ -111,6 +112,8 @@ class _Many:
         """
         console = self._consoles[index]
         common = self._common._replace(base=cell.base)
+        if cell.part is not None:
+            common = common._replace(inputs=cell.part.inputs)
         opened = open_cell(cell.arguments, common, self._existing_for(index), console)
         if opened.choice is None:
             said = console.take("error", "line", "hint")
@@ -122,7 +125,8 @@ class _Many:
 
     def _existing_for(self, index: int) -> ExistingLock:
         file = next(file for file in self._files if index in file.cells)
-        return self._existing[file.cells[0]]
+        existing, part = self._existing[file.cells[0]], self._cells[index].part
+        return existing if part is None else existing.of_part(part.inputs.scopes)
 
     def _shared(self, solved: Sequence[_Solved]) -> list[_Solved]:
         """The targets with the versions that they have in common, as --fork says."""
@@ -136,11 +140,14 @@ class _Many:
             result = each.opened.runs.again(each.label, shared)
             return result if isinstance(result, Lock) else each.lock
 
-        locks = share_versions(
-            [each.lock for each in solved],
-            again,
-            lambda lock: lock.target.python[:2] if fork == "python" else None,
-        )
+        groups = {
+            id(each.lock): (
+                each.lock.target.python[:2] if fork == "python" else None,
+                None if each.cell.part is None else each.cell.part.choice.scopes,
+            )
+            for each in solved
+        }
+        locks = share_versions([each.lock for each in solved], again, lambda lock: groups[id(lock)])
         self._tell_held_back(solved, locks)
         return [each._replace(lock=lock) for each, lock in zip(solved, locks, strict=True)]
 
@@ -181,7 +188,8 @@ class _Many:
 
     def _idle_lines(self, targets: Collection[Target]) -> Iterator[str]:
         """Notes on lines whose marker is true on no target."""
-        for written in self._common.inputs.requirements:
+        parts = [cell.part.inputs for cell in self._cells if cell.part is not None] or [self._common.inputs]
+        for written in dict.fromkeys(line for inputs in parts for line in inputs.requirements):
             marker = (
                 written.marker or str(written.requirement.marker or "") if written.requirement else written.marker
             )
@@ -219,7 +227,7 @@ class _Many:
             InputError: no marker separates two targets that need different pins.
         """
         try:
-            return join([each.lock for each in members], one_address=not is_pylock(file.arguments))
+            return self._join(members, one_address=not is_pylock(file.arguments))
         except Same as error:
             first, second = members[error.first], members[error.second]
             field = separating_field(first.cell, second.cell)
@@ -230,6 +238,15 @@ class _Many:
                 "them, and they need different files",
                 hint=way,
             ) from None
+
+    def _join(self, members: Sequence[_Solved], *, one_address: bool) -> JoinedLock:
+        locks = [each.lock for each in members]
+        choices = [each.cell.part.choice for each in members if each.cell.part is not None]
+        if not choices:
+            return join(locks, one_address=one_address)
+        numbers: dict[int, int] = {}
+        places = [numbers.setdefault(id(each.cell.arguments), len(numbers)) for each in members]
+        return join(locks, one_address=one_address, places=places, choices=choices)
 
     def _emitted(self, file: LockFile, members: Sequence[_Solved], options: Iterable[str]) -> str:
         """The text of --emit for the targets of a file."""
@@ -265,7 +282,7 @@ class _Many:
                 command=command,
                 data_date=matrix.date,
                 update=matrix.update,
-                scopes=self._common.inputs.scopes,
+                scopes=self._scopes(members),
             )
         else:
             from torchlock.report import requirements_many
@@ -287,21 +304,32 @@ class _Many:
             return ""
 
         moves = tuple(move for each in members for move in each.lock.moves)
-        for_what = str(members[0].lock.target) if len(members) == 1 else f"{len(members)} targets"
+        count = len({id(each.cell.arguments) for each in members})
+        for_what = str(members[0].lock.target) if count == 1 else f"{count} targets"
         return Rendered(
             text, len({pin.name for each in members for pin in each.lock.pins}), for_what, moves, describe
         )
+
+    def _scopes(self, members: Sequence[_Solved]) -> list[str]:
+        """The extras and groups of a file."""
+        parts = [each.cell.part for each in members if each.cell.part is not None]
+        if not parts:
+            return self._common.inputs.scopes
+        return [scope for scope in parts[0].asked if any(scope in part.inputs.scopes for part in parts)]
 
     def _json(self, solved: Sequence[_Solved]) -> str:
         from torchlock.report.lock_json import TargetResult, render_many
 
         names = {index: file.arguments.output or "" for file in self._files for index in file.cells}
         results = {
-            each.number: TargetResult(each.lock.target, each.lock, each.cell.name, names[each.number])
+            each.number: TargetResult(
+                each.lock.target, each.lock, each.cell.name, names[each.number], chosen=_chosen(each.cell)
+            )
             for each in solved
         }
         for index, left in self._left_out.items():
-            results[index] = TargetResult(left.target, None, self._cells[index].name, "", left.lines)
+            cell = self._cells[index]
+            results[index] = TargetResult(left.target, None, cell.name, "", left.lines, _chosen(cell))
         matrix = self._common.matrix
         return render_many(
             [results[index] for index in sorted(results)],
@@ -318,3 +346,8 @@ def _named(each: _Solved) -> str:
     target = each.lock.target
     build = "" if target.accelerator == "pypi" else f" with {target.accelerator}"
     return f"{each.cell.name or target}{build}"
+
+
+def _chosen(cell: Cell) -> tuple[str, ...] | None:
+    """The extras and groups of a lock, if there are several locks for its target."""
+    return None if cell.part is None else tuple(cell.part.inputs.scopes)

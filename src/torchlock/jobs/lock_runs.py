@@ -102,7 +102,7 @@ class Runs:
     def again(self, label: str, shared: Sequence[Mapping[str, str]]) -> Lock | Conflict:
         """Lock again for a build, with the first of some sets of versions that works."""
         run, target = self.run(label), replace(self.target, accelerator=label)
-        before = run.result.attempt if isinstance(run.result, Lock) else None
+        before = run.result if isinstance(run.result, Lock) else None
         options = self._options(run.arguments, target)._replace(shared=shared, before=before)
         return lock(run.inputs, target, options, self._matrix, run.sources)
 

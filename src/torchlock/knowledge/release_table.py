@@ -73,6 +73,7 @@ class Table:
         self._dependencies: dict[int, Dependency] = {}
         self._records: dict[int, dict[str, Any]] = {}
         self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
+        self._fitting: dict[Callable[[str], int | None], frozenset[int]] = {}
         self._state = os.stat(path)  # noqa: PTH116
         known = digests(os.path.dirname(path))  # noqa: PTH120
         digest = None if known is None else known.of(name, self._state.st_size)
@@ -120,6 +121,14 @@ class Table:
         known = self._ranks.get(rank)
         if known is None:
             known = self._ranks[rank] = [rank(tags) for tags in self.tags]
+        return known
+
+    def fitting(self, rank: Callable[[str], int | None]) -> frozenset[int]:
+        """The indexes of ``tags`` that have a rank, computed once for each ranking function."""
+        known = self._fitting.get(rank)
+        if known is None:
+            ranked = enumerate(self.ranks(rank))
+            known = self._fitting[rank] = frozenset(index for index, found in ranked if found is not None)
         return known
 
     def rows(self, version: str) -> list[list[Any]]:

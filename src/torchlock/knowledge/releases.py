@@ -165,6 +165,8 @@ class CatalogueRelease:
 
         For the PyTorch index, missing requirements do not mean that the wheel has no metadata.
         """
+        if self._table.fitting(rank).isdisjoint(self.kind.wheels):
+            return [None] * len(self.kind.wheels)
         ranks = self._table.ranks(rank)
         found = [ranks[index] for index in self.kind.wheels]
         if self.kind.described is not None and self._table.build is None:

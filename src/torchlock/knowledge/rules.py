@@ -222,6 +222,13 @@ class Matrix:
             if not statement.build or is_about_build(statement.build, pinned.build):
                 yield statement
 
+    def never_loading(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        """The statements that this release does not load, as installed on this target."""
+        if pinned.name in self._rows and any(
+            statement.never for statement in self._about_wheel(pinned.name, pinned.text, pinned.tags)
+        ):
+            yield from (statement for statement in self.statements_for(pinned, target) if statement.never)
+
     def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements about one kind of build that may apply to this release, if its build is unknown."""
         if isinstance(pinned.build, Unknown):

@@ -37,13 +37,13 @@ def attempts(
 ) -> Attempt:
     """Solve without unproven releases, and where that fails with them (see ``solve.policy``).
 
-    ``opened`` makes a universe, in which only what is proven and asked for counts, or more. An attempt from before
-    (``options.before``) is used again, for the versions of other targets.
+    ``opened`` makes a universe, in which only what is proven and asked for counts, or more. The attempt of an
+    earlier lock (``options.before``) is used again, for the versions of other targets.
     """
-    if options.before is not None:
+    if options.before is not None and options.before.attempt is not None:
         from torchlock.lock.common import solve_sharing
 
-        universe, units, notes, solution = options.before
+        universe, units, notes, solution = options.before.attempt
         assert solution is not None
         return Attempt(universe, units, notes, solve_sharing(universe, units, options, solution))
     found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, source)

@@ -16,7 +16,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.lock.preferences import pinned
 from torchlock.solve.lines import demands
 from torchlock.solve.problem import violations
-from torchlock.solve.straight import straight
+from torchlock.solve.walk import walk_or_run
 from torchlock.standards.ordering import parsed
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def solve_sharing(
     """
     roots, limits = demands([*units, *_kept(universe, options, solution)])
     for wishes in options.shared:
-        found = straight(universe, roots, limits, learn=True, wish=partial(_wished, universe, wishes, solution))
+        found = walk_or_run(universe, roots, limits, learn=True, wish=partial(_wished, universe, wishes, solution))
         if found is None or any(violations(universe, roots, limits, found)):
             continue
         family = {name: _public(universe, name, found) for name in FAMILY & wishes.keys() & found.keys()}

@@ -51,6 +51,9 @@ def lock(
     _check_python(inputs, target)
     job = _Job(inputs, target, options, matrix, source)
     attempt = attempts(job.open, options, source)
+    before = options.before
+    if before is not None and before.attempt is not None and before.attempt.solution == attempt.solution:
+        return before
     return job.conflict(attempt) if attempt.solution is None else job.lock(attempt, attempt.solution)
 
 

@@ -52,6 +52,7 @@ class MarkerGrid:
         self._environment = dict(zip(self._cell, environments, strict=True))
         self._all = sum(1 << cell for cell in self._environment)
         self._known: dict[int, str] = {}
+        self._texts: dict[tuple[int, int, bool], Text | None] = {}
 
     def marker(self, wanted: Collection[int]) -> str:
         """The marker that is true in the environments with these indexes only; "" if that is in all of them.
@@ -114,6 +115,12 @@ class MarkerGrid:
 
     def _text(self, rows: int, columns: int, *, negated: bool) -> Text | None:
         """The text of a rectangle, or of all that is outside of it; None if there is none."""
+        key = rows, columns, negated
+        if key not in self._texts:
+            self._texts[key] = self._written(rows, columns, negated=negated)
+        return self._texts[key]
+
+    def _written(self, rows: int, columns: int, *, negated: bool) -> Text | None:
         if not negated:
             return joined("and", [self._pythons.texts[rows], self._platforms.texts[columns]])
         parts = []

@@ -36,7 +36,7 @@ class Options(NamedTuple):
     should be as new as possible. ``previous`` are all pins of that lock, also those that need not be kept: the
     lock says why it differs from them. ``base`` is what the lock is installed into, whose packages stay.
     ``sharing`` is what several targets of one run have in common, and ``shared`` are sets of versions that the
-    other targets have: the first one that works is taken. ``before`` is the attempt of this target by itself.
+    other targets have: the first one that works is taken. ``before`` is the lock of this target by itself.
     """
 
     unproven: bool = False
@@ -50,7 +50,7 @@ class Options(NamedTuple):
     previous: Previous | None = None
     sharing: Sharing | None = None
     shared: Sequence[Mapping[str, str]] = ()
-    before: Attempt | None = None
+    before: Lock | None = None
 
 
 class Previous(NamedTuple):

@@ -7,8 +7,10 @@ from torchlock.records import NamedTuple, dataclass, field
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from torchlock.errors import InputError
-    from torchlock.terms import Origin, Source
+    from torchlock.terms import ExclusiveScopes, Origin, Source
 
 
 @dataclass(slots=True)
@@ -40,7 +42,8 @@ class Entry:
     installed release that fits stays. ``via`` is the place in the document that names the file of the entry, if it
     is in another file. ``no_deps``: an option makes the installer ignore what the package declares.
     ``channels`` are those that a command of conda names, the first one with the highest priority. ``pip_only``: uv
-    refuses the file.
+    refuses the file. In a lock, a ``scope`` joined by ``+`` needs all of its extras and groups, and ``without``
+    are those with which the entry is not installed.
     """
 
     name: str
@@ -70,6 +73,12 @@ class Entry:
     no_deps: bool = False
     pip_only: bool = False
     channels: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def is_in(self, scopes: Collection[str]) -> bool:
+        """Whether an installation of these extras and groups, and of no others, has the entry."""
+        wanted = self.scope.split("+") if self.scope else ()
+        return all(scope in scopes for scope in wanted) and not any(scope in scopes for scope in self.without)
 
     @property
     def is_of_image(self) -> bool:
@@ -160,7 +169,7 @@ class Document:
     project; ``workspace``: its tables also apply to other projects. ``overrides`` replace every other requirement
     on the same package. ``sources`` map a package to its sources, and ``routes`` a name pattern to the one index
     for these packages. Audit applies these three (``manifests/refinement.py``); lock passes them on.
-    ``environments`` are the markers to which the project limits itself. Each set of ``conflicts`` has scopes that
+    ``environments`` are the markers to which the project limits itself. ``conflicts`` are the scopes that
     exclude each other. ``channels`` are those of conda that the file lists, the first one with the
     highest priority; ``strict_channels``: a package comes from the first one that has it. ``notes`` name settings
     without an effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
@@ -193,7 +202,7 @@ class Document:
     sources: dict[str, list[Source]] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     environments: list[Origin] = field(default_factory=list)
-    conflicts: list[tuple[Place, tuple[str, ...]]] = field(default_factory=list)
+    conflicts: list[ExclusiveScopes] = field(default_factory=list)
     channels: tuple[str, ...] = ()
     strict_channels: bool = False
     notes: list[Origin] = field(default_factory=list)

@@ -8,15 +8,16 @@ import re
 from torchlock.errors import InputError
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pip_options import expand
+from torchlock.spelling import meant
 from torchlock.standards.names import normalise
 from torchlock.terms import Inputs, Origin
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
-    from torchlock.terms import ParsedRequirement
+    from torchlock.terms import ExclusiveScopes, ParsedRequirement
 
 
 def select(
@@ -27,21 +28,25 @@ def select(
     all_extras: bool = False,
     all_groups: bool = False,
     variables: Mapping[str, str] | None = None,
+    conflicts: Sequence[ExclusiveScopes] = (),
 ) -> Inputs:
     """The inputs of a lock: the requirements that always apply, and those of these extras and groups.
 
-    ``variables`` replace ``${NAME}``.
+    ``variables`` replace ``${NAME}``. ``conflicts`` exclude each other, beside those of the document.
 
     Raises:
         InputError: an extra or group is not declared, or the document has an error or something unread that could
             change the lock.
     """
-    return _Selection(document, variables or {}).inputs(extras, groups, all_extras, all_groups)
+    return _Selection(document, variables or {}, conflicts).inputs(extras, groups, all_extras, all_groups)
 
 
 class _Selection:
-    def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: Document, variables: Mapping[str, str], conflicts: Sequence[ExclusiveScopes]
+    ) -> None:
         self._document = document
+        self._configured = conflicts
         self._variables = variables
         self._inputs = Inputs()
 
@@ -124,13 +129,26 @@ class _Selection:
         return issue.origin or Origin(self._document.path, issue.place.line, issue.message)
 
     def _refuse_conflicts(self, scopes: Collection[str]) -> None:
-        for place, excluded in self._document.conflicts:
-            both = [scope for scope in excluded if scope in scopes]
+        for declared in self._configured:
+            self._refuse_unknown(declared)
+        for declared in (*self._document.conflicts, *self._configured):
+            both = [scope for scope in declared.scopes if scope in scopes]
             if len(both) > 1:
                 spelled = " and ".join(f"--{scope.replace(':', ' ')}" for scope in both)
                 message = f"{spelled} are declared as conflicting"
-                way = "choose one of them; torchlock lock -o 'pylock.{extra}.toml' makes a lock for each"
-                raise InputError(message, path=self._document.path, line=place.line or None, hint=way)
+                way = "choose one; or -o pylock.toml has all of them, and -o 'requirements-{extra}.txt' one each"
+                raise InputError(message, path=declared.path, line=declared.line, hint=way)
+
+    def _refuse_unknown(self, declared: ExclusiveScopes) -> None:
+        """Refuse a set that names one extra or group of this file, and another that it does not declare."""
+        document = self._document
+        known = [item.scope for item in (*document.extras.values(), *document.groups.values())]
+        unknown = [scope for scope in declared.scopes if scope not in known]
+        if unknown and len(unknown) < len(declared.scopes):
+            kind, _, name = unknown[0].partition(":")
+            names = [scope.partition(":")[2] for scope in known if scope.startswith(kind)]
+            message = f"conflicts: {document.path} declares no {kind} {name!r}{meant(name, names)}"
+            raise InputError(message, path=declared.path, line=declared.line)
 
     # The selected entries.
 
@@ -248,8 +266,9 @@ def read_inputs(
     groups: Collection[str] = (),
     all_extras: bool = False,
     all_groups: bool = False,
+    conflicts: Sequence[ExclusiveScopes] = (),
 ) -> Inputs:
-    """Read the part of a file to lock, ``-`` for standard input.
+    """Read the part of a file to lock, ``-`` for standard input. ``conflicts`` are those of a configuration file.
 
     Raises:
         InputError: it cannot be read or locked, or it does not declare an extra or group that was asked for.
@@ -264,6 +283,7 @@ def read_inputs(
         all_extras=all_extras,
         all_groups=all_groups,
         variables=os.environ,
+        conflicts=conflicts,
     )
 
 

@@ -56,7 +56,8 @@ def render(
 class TargetResult(NamedTuple):
     """What a run gave for one of its targets. ``lock`` is None without a solution, and ``because`` says why.
 
-    ``name`` is that of its table in the project, ``file`` the output file; "" for none.
+    ``name`` is that of its table in the project, ``file`` the output file; "" for none. ``chosen`` are the extras
+    and groups of the lock, if others exclude them, so that the target has several locks.
     """
 
     target: Target
@@ -64,6 +65,7 @@ class TargetResult(NamedTuple):
     name: str = ""
     file: str = ""
     because: tuple[str, ...] = ()
+    chosen: tuple[str, ...] | None = None
 
 
 def render_many(
@@ -94,6 +96,7 @@ def _result(result: TargetResult) -> dict[str, Any]:
     return {
         "name": result.name or None,
         "target": target_row(result.target),
+        **({} if result.chosen is None else {"chosen": list(result.chosen)}),
         "file": result.file or None,
         "status": "left out" if lock is None else "locked",
         "because": list(result.because),

@@ -51,7 +51,8 @@ def header(lock: JoinedLock, command: str, data_date: str, update: DataUpdate | 
 
 
 def _count(lock: JoinedLock) -> str:
-    return "1 target" if len(lock.locks) == 1 else f"{len(lock.locks)} targets"
+    count = len(lock.targets)
+    return "1 target" if count == 1 else f"{count} targets"
 
 
 def about_targets(lock: JoinedLock) -> Iterator[str]:

@@ -179,6 +179,9 @@ class _Fit(NamedTuple):
     wheel: int | None
 
 
+_NOTHING = _Fit((), (), (), None)
+
+
 class CandidateFilter:
     """Sorts releases into candidates and rejected ones, for one target and policy."""
 
@@ -326,12 +329,15 @@ class CandidateFilter:
     def _fit(self, release: Release) -> _Fit:
         """The wheels of a release that install; once for all releases with such wheels and such requirements."""
         ranks = self._ranks(release)
-        fitting = [index for index, rank in enumerate(ranks) if rank is not None]
-        usable = [index for index in fitting if self.runs(release.requires_python(index))] if fitting else fitting
-        found = _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
+        found = _NOTHING if ranks.count(None) == len(ranks) else self._fit_of(release, ranks)
         if release.shape is not None:
             self._fits[release.shape] = found
         return found
+
+    def _fit_of(self, release: Release, ranks: Sequence[int | None]) -> _Fit:
+        fitting = [index for index, rank in enumerate(ranks) if rank is not None]
+        usable = [index for index in fitting if self.runs(release.requires_python(index))]
+        return _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
 
     def _ranks(self, release: Release) -> Sequence[int | None]:
         """The rank of each wheel. Those of the family need glibc, also where musl takes the tag ``linux``."""

@@ -11,7 +11,7 @@ from torchlock.solve.learning import Search
 from torchlock.solve.lines import anchors, demands
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import DomainWipeout, propagate, shave, traced
-from torchlock.solve.straight import straight
+from torchlock.solve.walk import walk_or_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -40,7 +40,7 @@ def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MO
     try:
         near = propagate(anchors(problem, units), roots, limits)
         shave(near, dict.fromkeys(root.identifier for root in roots))
-        if straight(problem, roots, {**limits, **near.left}, learn=False) is not None:
+        if walk_or_run(problem, roots, {**limits, **near.left}, learn=False) is not None:
             return True
         domains = propagate(problem, roots, limits)
     except DomainWipeout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torchlock.solve.problem import newest, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate, shave
-from torchlock.solve.walk import walk
+from torchlock.solve.walk import walk_or_run
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,11 +35,7 @@ def resolve(
             domains = propagate(anchored, roots, limits)
             shave(domains, dict.fromkeys(root.identifier for root in roots))
             limits = {**limits, **domains.left}
-        solution = walk(problem, roots, limits)
-        if solution is None:
-            from torchlock.solve.straight import straight
-
-            solution = straight(problem, roots, limits, learn=True)
+        solution = walk_or_run(problem, roots, limits, learn=True)
         if solution is not None and newest(problem, roots, limits, solution):
             return solution
         solution = _settle(problem, roots, limits)

@@ -16,7 +16,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple
 from torchlock.solve.candidates import has_compiled
 from torchlock.solve.problem import newest
-from torchlock.solve.straight import straight
+from torchlock.solve.walk import walk_or_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -58,9 +58,10 @@ class _Traits(NamedTuple):
         """What a target makes of them. Targets with equal results have the same candidates."""
         if self.tags is None:
             return target.python, target.platform if self.compiled else None
-        ranks = [target.rank(each) for each in self.tags]
-        order = {rank: place for place, rank in enumerate(sorted({each for each in ranks if each is not None}))}
-        return tuple(None if rank is None else order[rank] for rank in ranks), tuple(
+        ranked = enumerate(map(target.rank, self.tags))
+        fitting = [(rank, index) for index, rank in ranked if rank is not None]
+        order = {rank: place for place, rank in enumerate(sorted({rank for rank, _ in fitting}))}
+        return tuple((order[rank], index) for rank, index in fitting), tuple(
             map(target.python.satisfies, self.pythons)
         )
 
@@ -228,7 +229,7 @@ class Sharing:
         if any(not root.mask & limits.get(root.identifier, -1) for root in roots):
             return None
         for known in ({}, *self._solutions[: -_MOST_TRIED - 1 : -1]):
-            solution = straight(universe, roots, limits, learn=True, wish=_wish_of(universe, known))
+            solution = walk_or_run(universe, roots, limits, learn=True, wish=_wish_of(universe, known))
             if solution is not None and newest(universe, roots, limits, solution):
                 return solution
         return None

@@ -119,11 +119,12 @@ class Universe:
             self.candidates(name)[index].expect()
         for key in unknown:
             candidate = self.candidates(key[0])[key[1]]
-            before = list(self.needs(*key))
+            before = self.needs(*key)
             self._learned.add((candidate.name, candidate.text))
-            if candidate.live:
-                self._prepare(candidate, key[0])
-            self._needs[key] = self._all_needs(key)
+            if key not in self._needs:
+                if candidate.live:
+                    self._prepare(candidate, key[0])
+                self._needs[key] = self._all_needs(key)
             self.ahead.picks(self._needs[key])
             new = new or len(self._needs[key]) > len(before)
         return new
@@ -324,8 +325,7 @@ class Universe:
         never = {
             candidate.text: statement
             for candidate in (candidates if self.matrix.says("never", name) else ())
-            for statement in self.matrix.statements_for(candidate, self.target)
-            if statement.never
+            for statement in self.matrix.never_loading(candidate, self.target)
         }
         rejected = [*rejected, *(Rejected(text, "never", each.rule) for text, each in never.items())]
         kept = [each for each in candidates if each.text not in never] if never else candidates

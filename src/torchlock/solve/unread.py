@@ -5,7 +5,7 @@ from __future__ import annotations
 from torchlock.records import NamedTuple
 from torchlock.solve.propagate import Loss, traced
 from torchlock.solve.reasons import Unreadable
-from torchlock.solve.walk import walk
+from torchlock.solve.walk import walk_or_run
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,8 +64,4 @@ def _ends(losses: Iterable[Loss], start: str, mask: int) -> Iterable[Unread]:
 
 def _has_solution(universe: Universe, roots: Sequence[Need], limits: Mapping[str, int]) -> bool:
     """Whether a run without conflicts finds a solution. No index is asked."""
-    if walk(universe, roots, limits, learn=False):
-        return True
-    from torchlock.solve.straight import straight
-
-    return bool(straight(universe, roots, limits, learn=False))
+    return bool(walk_or_run(universe, roots, limits, learn=False))

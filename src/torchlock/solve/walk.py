@@ -12,20 +12,60 @@ from torchlock.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from torchlock.solve.picks import Wish
     from torchlock.solve.problem import Need, Problem, Solution
 
 
-def walk(
-    problem: Problem, roots: Sequence[Need], left: Mapping[str, int], *, learn: bool = True
+def walk_or_run(
+    problem: Problem,
+    roots: Sequence[Need],
+    left: Mapping[str, int],
+    *,
+    learn: bool,
+    wish: Wish | None = None,
 ) -> Solution | None:
-    """A solution of best candidates; None if a pick would have to be taken back, or a package has no candidate.
+    """The solution of a walk, else that of a straight run, which takes picks back; None if neither finds one.
 
-    ``left`` limits domains. With ``learn``, every candidate that is looked at is asked for all it needs.
+    The arguments are those of ``straight``. Where a package has no candidate left, that run would end as the walk
+    does.
     """
-    picks = Picks(problem, left)
-    first = joined(roots)
-    if not _ask(picks, first):
+    try:
+        return walk(problem, roots, left, learn=learn, wish=wish)
+    except NoCandidate:
         return None
+    except PickExcluded:
+        from torchlock.solve.straight import straight
+
+        return straight(problem, roots, left, learn=learn, wish=wish)
+
+
+class NoCandidate(Exception):
+    """The picks so far leave a package no candidate."""
+
+
+class PickExcluded(Exception):
+    """A need excludes a candidate that was picked."""
+
+
+def walk(
+    problem: Problem,
+    roots: Sequence[Need],
+    left: Mapping[str, int],
+    *,
+    learn: bool,
+    wish: Wish | None = None,
+) -> Solution:
+    """A solution of best candidates, as ``walk_or_run`` has it.
+
+    Raises:
+        NoCandidate: a package has no candidate.
+        PickExcluded: a pick would have to be taken back.
+    """
+    picks = Picks(problem, left, wish)
+    first = joined(roots)
+    if not all(picks.allowed(name) & mask for name, mask in first.items()):
+        raise NoCandidate
+    _ask(picks, first)
     while (identifier := picks.next()) is not None:
         for index in picks.in_turn(identifier):
             if learn:
@@ -34,13 +74,13 @@ def walk(
             if all(picks.allowed(name) & mask for name, mask in needs.items()):
                 break
         else:
-            return None
+            raise NoCandidate
         picks.pick(identifier, index)
         if not _ask(picks, needs):
-            return None
+            raise PickExcluded
     return picks.reached(first)
 
 
 def _ask(picks: Picks, needs: Mapping[str, int]) -> bool:
-    """Count these needs; return whether each has a candidate and none excludes a pick."""
-    return all(picks.allowed(name) & mask and picks.ask(name, mask) for name, mask in needs.items())
+    """Count these needs; return whether they exclude no pick."""
+    return all(picks.ask(name, mask) for name, mask in needs.items())

@@ -96,7 +96,7 @@ def _at(context: AuditContext, rule_id: str, severity: str, message: str, place:
 def not_exclusive(context: AuditContext) -> Iterator[Finding]:
     """Extras and groups that take one package from different pages, and do not exclude each other."""
     document = context.document
-    apart = [frozenset(scopes) for _, scopes in document.conflicts]
+    apart = [frozenset(each.scopes) for each in document.conflicts]
     for name, sources in document.sources.items():
         pages = [source for source in sources if _page(source) and source.scope] if name in FAMILY else []
         for one, other in combinations(pages, 2):

@@ -9,7 +9,7 @@ from torchlock.errors import InputError
 from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document, ParseIssue
-from torchlock.manifests.syntax.lock_markers import by_scope, platforms
+from torchlock.manifests.syntax.lock_markers import by_scope, excluded_by, platforms
 from torchlock.manifests.syntax.toml_blocks import cut, strings, tables
 from torchlock.manifests.syntax.toml_values import parse_toml
 from torchlock.patterns import pattern
@@ -112,7 +112,8 @@ def _entries(block: Block, groups: list[str], path: str) -> Iterator[Entry]:
         "index": _index(block.get("index")),
     }
     for scope, marker in by_scope(block.get("marker"), groups):
-        yield block.entry(path, scope=scope, marker=marker, **more)
+        without = excluded_by(block.get("marker"), [*groups, *(scope.split("+") if scope else ())])
+        yield block.entry(path, scope=scope, marker=marker, without=without, **more)
 
 
 def _file_name(file: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of, plain_value
 from torchlock.standards.names import normalise
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
-from torchlock.terms import Origin, Source
+from torchlock.terms import ExclusiveScopes, Origin, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -237,7 +237,8 @@ class _Uv:
                 if kind in item
             )
             place = self._builder.place(self._tree.offset(*_OWN, "conflicts", number))
-            self._builder.document.conflicts.append((place, scopes))
+            found = ExclusiveScopes(self._builder.path, place.line or None, scopes)
+            self._builder.document.conflicts.append(found)
 
     def _environments(self) -> None:
         """The platforms that the project is locked for; those that need wheels only add to the others."""

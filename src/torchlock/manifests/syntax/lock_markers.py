@@ -52,7 +52,8 @@ def mentioned(marker: str) -> list[str]:
 def by_scope(marker: str, asked: Collection[str] = ()) -> list[tuple[str, str]]:
     """The scopes that a package with this marker belongs to, each with the rest of the marker.
 
-    ``asked`` are the scopes that are always installed.
+    ``asked`` are the scopes that are always installed. A package that only several scopes together need has all of
+    them, joined by ``+``.
     """
     scopes = mentioned(marker)
     if not scopes:
@@ -61,7 +62,23 @@ def by_scope(marker: str, asked: Collection[str] = ()) -> list[tuple[str, str]]:
     if always is not None:
         return [("", always)]
     found = [(scope, simplified(marker, with_scopes([*asked, scope]))) for scope in scopes]
-    return [(scope, left) for scope, left in found if left is not None]
+    alone = [(scope, left) for scope, left in found if left is not None]
+    if alone:
+        return alone
+    together = simplified(marker, with_scopes([*asked, *(named := _named_in(marker))]))
+    return [] if together is None or len(named) < 2 else [("+".join(named), together)]
+
+
+def excluded_by(marker: str, asked: Collection[str]) -> tuple[str, ...]:
+    """The scopes with which a package with this marker is not installed, if these others are."""
+    others = [scope for scope in mentioned(marker) if scope not in asked]
+    return tuple(scope for scope in others if simplified(marker, with_scopes([*asked, scope])) is None)
+
+
+def _named_in(marker: str) -> list[str]:
+    """The scopes that a marker wants, and not those that it excludes."""
+    excluded = {left for left, operator, _ in comparisons(marker) if operator.startswith(("not", "!"))}
+    return [scope for scope in mentioned(marker) if scope.partition(":")[2] not in excluded]
 
 
 def scope_marker(scopes: Iterable[str]) -> str:

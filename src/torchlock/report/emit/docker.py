@@ -106,6 +106,8 @@ def _image(system: System, subject: Subject) -> str:
 def _installation(system: System, packages: list[str]) -> Iterator[str]:
     ubuntu = ["python3", "python3-pip"] if system.id.startswith("ubuntu") else []
     if packages or ubuntu:
+        yield "# A release of Debian or Ubuntu keeps one version of a package, so none is named."
+        yield "# hadolint ignore=DL3008"
         yield "RUN apt-get update \\"
         yield f"    && apt-get install -y --no-install-recommends {' '.join([*ubuntu, *packages])} \\"
         yield "    && rm -rf /var/lib/apt/lists/*"

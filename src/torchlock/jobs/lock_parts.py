@@ -1,4 +1,8 @@
-"""Extras and groups that a project declares as conflicting, locked apart: ``{extra}`` in the output's name."""
+"""Extras and groups that a project declares as conflicting: locked apart, or as the parts of one pylock.toml.
+
+With ``{extra}`` in the name of the output, each choice has a lock. A pylock.toml without that field has all of
+them, with markers that say which packages belong to which extras.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import argparse
 from itertools import product
 
 from torchlock.errors import InputError
+from torchlock.jobs.lock_inputs import inputs_of, is_pylock
 from torchlock.standards.names import normalise
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.jobs.cells import Part
 
 _FIELD = "{extra}"
 
@@ -38,29 +45,45 @@ def parted(arguments: argparse.Namespace) -> list[argparse.Namespace]:
         )
     if arguments.json:
         raise InputError(f"--json describes one lock, and -o {output} makes several", hint="leave one of them out")
-    every = {scope for each in apart for scope in each}
     choices = dict.fromkeys(tuple(sorted(set(choice))) for choice in product(*apart))
     return [
-        _with_choice(arguments, selected, every, choice)
+        _with_choice(arguments, selected, apart, choice)
         for choice in choices
         if all(len({*choice}.intersection(each)) <= 1 for each in apart)
     ]
 
 
-def _with_choice(
-    arguments: argparse.Namespace, selected: Sequence[str], apart: Collection[str], choice: Sequence[str]
-) -> argparse.Namespace:
-    from pathlib import Path
+def parts_of(arguments: argparse.Namespace) -> list[Part]:
+    """The parts of one pylock.toml, the fullest first; empty if nothing that is chosen conflicts.
 
-    path = Path(arguments.output)
-    name = path.name
-    value = "-".join(scope.partition(":")[2] for scope in choice)
-    value = value.replace(".", "_") if name.startswith("pylock.") else value
-    scopes = [scope for scope in selected if scope not in apart or scope in choice]
+    Raises:
+        InputError: the input cannot be read, or does not declare what was asked for.
+    """
+    asked = arguments.extras or arguments.groups or arguments.all_extras or arguments.all_groups
+    if not asked or not is_pylock(arguments):
+        return []
+    from torchlock.jobs.cells import Part
+    from torchlock.lock.scope_conditions import choices
+
+    selected, conflicts = _declared(arguments)
+    return [
+        Part(choice, inputs_of(_only(arguments, selected, choice.sets, choice.scopes)), tuple(selected))
+        for choice in choices(selected, conflicts)
+    ]
+
+
+def _only(
+    arguments: argparse.Namespace,
+    selected: Sequence[str],
+    sets: Sequence[Sequence[str]],
+    chosen: Sequence[str],
+) -> argparse.Namespace:
+    """The arguments with these of the exclusive extras and groups, and all others that were asked for."""
+    apart = {scope for each in sets for scope in each}
+    scopes = [scope for scope in selected if scope not in apart or scope in chosen]
     return argparse.Namespace(
         **{
             **vars(arguments),
-            "output": str(path.with_name(name.replace(_FIELD, value))),
             "extras": [*_named("extra", scopes)],
             "groups": [*_named("group", scopes)],
             "all_extras": False,
@@ -69,22 +92,36 @@ def _with_choice(
     )
 
 
+def _with_choice(
+    arguments: argparse.Namespace, selected: Sequence[str], apart: Sequence[Sequence[str]], choice: Sequence[str]
+) -> argparse.Namespace:
+    from pathlib import Path
+
+    path = Path(arguments.output)
+    name = path.name
+    value = "-".join(scope.partition(":")[2] for scope in choice)
+    value = value.replace(".", "_") if name.startswith("pylock.") else value
+    output = str(path.with_name(name.replace(_FIELD, value)))
+    return argparse.Namespace(**{**vars(_only(arguments, selected, apart, choice)), "output": output})
+
+
 def _named(kind: str, scopes: Sequence[str]) -> Iterator[str]:
     return (name for each, _, name in (scope.partition(":") for scope in scopes) if each == kind)
 
 
 def _declared(arguments: argparse.Namespace) -> tuple[list[str], list[tuple[str, ...]]]:
     """The chosen extras and groups as scopes, and the sets of scopes that the input declares as conflicting."""
+    from torchlock.jobs.declared_conflicts import declared_conflicts
     from torchlock.manifests.lockable import document_to_lock, lock_kind
 
     selected = [f"extra:{normalise(name)}" for name in arguments.extras]
     selected += [f"group:{normalise(name)}" for name in arguments.groups]
-    conflicts: list[tuple[str, ...]] = []
+    conflicts = [each.scopes for each in declared_conflicts(arguments.config_files)]
     for file in arguments.files or ["pyproject.toml"]:
         document = document_to_lock(file) if file != "-" and not lock_kind(file) else None
         if document is None:
             continue
-        conflicts += [scopes for _, scopes in document.conflicts]
+        conflicts += [each.scopes for each in document.conflicts]
         selected += [each.scope for each in document.extras.values()] if arguments.all_extras else []
         selected += [each.scope for each in document.groups.values()] if arguments.all_groups else []
     return list(dict.fromkeys(selected)), conflicts
