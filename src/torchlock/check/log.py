@@ -12,6 +12,7 @@ from torchlock.check.log_flattened import pieces
 from torchlock.check.log_handled import LACK, handled_lines, is_failing, is_fatal, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, GENERAL, HEADLINE, WORDS, signatures
 from torchlock.check.log_wrapped import unwrapped
+from torchlock.check.windows_words import in_english
 from torchlock.knowledge.registry import group
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class Signature(NamedTuple):
     module: str = ""
     versions: tuple[str, ...] = ()
     is_warning: bool = False
+
+    @property
+    def english(self) -> str:
+        """The text, with the English words for what Windows says in another language."""
+        return in_english(self.text)
 
 
 class Log(NamedTuple):
@@ -354,6 +360,7 @@ def plain_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _known(line: str) -> tuple[int, Known] | None:
+    line = in_english(line)
     for index, known in enumerate(signatures()):
         if known.line.search(line) and (known.beside is None or known.beside.search(line)):
             return index, known

@@ -51,7 +51,7 @@ def pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
     ):
         return
     library = _LIBRARY.search(first.text)
-    is_shown = bool(first.symbol) or library is not None or _WINDOWS.search(first.text) is not None
+    is_shown = bool(first.symbol) or library is not None or _WINDOWS.search(first.english) is not None
     name = companion_of(first.text, first.library) or _companion_of_frames(log)
     stated = stated_pair(log, name) if is_shown and name else None
     if stated is None or (stated.fits is not False and not stated.other_build):
