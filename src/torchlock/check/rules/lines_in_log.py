@@ -87,7 +87,7 @@ def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -
         meaning = Meaning(meaning.what if meaning is not None else "", because, words)
     if meaning is not None and _is_of_others(log, meaning):
         meaning = None
-    if first is not None and meaning is None and _OF_PYTHON.search(first.text):
+    if first is not None and meaning is None and log.frames and _OF_PYTHON.search(first.text):
         meaning = _UNKNOWN
     if first is not None and meaning is not None:
         message = f"the process in the log did not find {library}{meaning.what}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.dll_copies import rivals
 from torchlock.check.fix.left_libraries import is_left, without_left
+from torchlock.check.log_alone import has_stack
 from torchlock.check.log_files import file_here, is_explained
 from torchlock.check.windows_errors import REFUSALS
 from torchlock.check.windows_libraries import install_vc_runtime
@@ -91,7 +92,7 @@ def refused_somewhere(context: CheckContext, log: Log, found: Sequence[Finding])
     """A DLL that Windows does not load in the process of a log, whose environment is not here."""
     first = log.first
     said = _ALONE.search(first.english) if first is not None and first.rules[0] == "TL621" else None
-    if first is None or said is None or "torch" in context.pins:
+    if first is None or said is None or has_stack(context) or "torch" not in log.text.lower():
         return
     number = int(said["number"] or _NUMBERS[said["words"]])
     refusal, named = REFUSALS.get(number), _NAMED.search(first.english)
