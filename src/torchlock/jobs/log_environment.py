@@ -90,8 +90,9 @@ def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Listener)
 def meant_alone(
     context: CheckContext, log: Log, found: Sequence[Finding], arguments: argparse.Namespace
 ) -> list[Finding]:
-    """What a log means without an environment, as notes, if the examined one does not explain it.
+    """What a log means without an environment, if the examined one does not explain it.
 
+    These are notes, unless the log names the folder of this environment: then it is the one of the log.
     ``found`` are the findings about the examined environment. What an installer printed is past where the packages
     are installed.
 
@@ -100,6 +101,7 @@ def meant_alone(
     """
     from torchlock.check import by_log
     from torchlock.check.fix.remedies import add_remedies
+    from torchlock.check.log import plain_path
     from torchlock.check.log_alone import has_stack, unshown
     from torchlock.check.log_order import predicts
     from torchlock.knowledge.registry import group
@@ -113,7 +115,9 @@ def meant_alone(
     alone = context_of_log(log, arguments)
     meant = [each for each in by_log(alone, log, []) if each.severity != "note"]
     add_remedies(alone, meant)
-    return [unshown(each) for each in meant]
+    here = {plain_path(each) for each in folders_of(context, arguments)}
+    is_here = any(plain_path(each) in here for each in log.sites)
+    return meant if is_here else [unshown(each) for each in meant]
 
 
 def why_elsewhere(context: CheckContext, log: Log, arguments: argparse.Namespace) -> str:
