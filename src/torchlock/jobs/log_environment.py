@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.jobs.listener import Listener
 
+# What code asks of other projects: only a log shows it.
+_OF_OTHERS = ("TL709", "TL710")
+
 
 def take_environment_of(log: Log, arguments: argparse.Namespace, console: Listener) -> None:
     """Set ``--path`` to the environment that a log names, if it exists here and the user named no environment.
@@ -92,7 +95,9 @@ def meant_alone(
 ) -> list[Finding]:
     """What a log means without an environment, if the examined one does not explain it.
 
-    These are notes, unless the log names the folder of this environment: then it is the one of the log.
+    These are notes. A finding about the releases of projects outside the stack, which no rule examines here, stays a
+    warning if the log names the folder of this environment.
+
     ``found`` are the findings about the examined environment. What an installer printed is past where the packages
     are installed.
 
@@ -117,7 +122,7 @@ def meant_alone(
     add_remedies(alone, meant)
     here = {plain_path(each) for each in folders_of(context, arguments)}
     is_here = any(plain_path(each) in here for each in log.sites)
-    return meant if is_here else [unshown(each) for each in meant]
+    return [each if is_here and each.rule in _OF_OTHERS else unshown(each) for each in meant]
 
 
 def why_elsewhere(context: CheckContext, log: Log, arguments: argparse.Namespace) -> str:
