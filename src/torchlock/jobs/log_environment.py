@@ -95,7 +95,7 @@ def meant_alone(
 ) -> list[Finding]:
     """What a log means without an environment, if the examined one does not explain it.
 
-    These are notes. A finding about the releases of projects outside the stack, which no rule examines here, stays a
+    These are notes. A finding about the releases of projects outside the stack, which no rule examines, stays a
     warning if the log names the folder of this environment.
 
     ``found`` are the findings about the examined environment. What an installer printed is past where the packages
