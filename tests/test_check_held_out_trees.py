@@ -237,6 +237,84 @@ def test_a_module_whose_init_is_gone(ground: Ground) -> None:
     said(done, "TL604", "numba/__init__.py among them", "Install numba again")
 
 
+LIGHTNING = {
+    "pytorch_lightning/__init__.py": "from pytorch_lightning.callbacks.rich_progress import RichProgressBar\n",
+    "pytorch_lightning/callbacks/__init__.py": "",
+    "pytorch_lightning/callbacks/rich_progress.py": (
+        "from torchmetrics.utilities.imports import _compare_version\n"
+    ),
+}
+TORCHMETRICS = {
+    "torchmetrics/__init__.py": "",
+    "torchmetrics/utilities/__init__.py": "",
+    "torchmetrics/utilities/imports.py": "",
+}
+COQUI = {"TTS/__init__.py": "", "TTS/autoregressive.py": "from transformers import LogitsWarper\n"}
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("packages", "line", "name", "module", "command"),
+    [
+        (
+            [("pytorch-lightning", "1.7.7", LIGHTNING), ("torchmetrics", "1.0.3", TORCHMETRICS)],
+            "pytorch_lightning/callbacks/rich_progress.py",
+            "_compare_version",
+            "torchmetrics.utilities.imports",
+            '"torchmetrics<1.0"',
+        ),
+        (
+            [("coqui-tts", "0.24.3", COQUI), ("transformers", "4.51.3", {"transformers/__init__.py": ""})],
+            "TTS/autoregressive.py",
+            "LogitsWarper",
+            "transformers",
+            '"transformers<4.49"',
+        ),
+    ],
+    ids=["danier97/LDMVFI issue 10", "idiap/coqui-ai-TTS issue 386"],
+)
+def test_a_name_that_another_package_removed(
+    ground: Ground,
+    packages: list[tuple[str, str, dict[str, str | bytes]]],
+    line: str,
+    name: str,
+    module: str,
+    command: str,
+) -> None:
+    site = ground.linux()
+    ground.wheel(site, "torchaudio==2.2.2+cpu")
+    ground.torch(site, "2.2.2+cpu")
+    for project, version, files in packages:
+        pure(site, project, version, files)
+    log = f"""\
+  File "{site.path}/{line}", line 1, in <module>
+    from {module} import {name}
+ImportError: cannot import name '{name}' from '{module}' ({site.path}/{module.replace(".", "/")}.py)
+"""
+    done = ground.check(site, log=log)
+    said(done, "TL710", f"{module}.{name}")
+    assert done.command == f"python -m pip install {command}"
+
+
+@pytest.mark.sketched
+def test_a_gradio_that_cannot_read_schemas(ground: Ground) -> None:
+    """SWivid/F5-TTS pull request 930."""
+    site = ground.mac()
+    ground.wheel(site, "torchaudio==2.6.0")
+    ground.torch(site, "2.6.0")
+    pure(site, "gradio_client", "1.7.2", {"gradio_client/utils.py": ""})
+    pure(site, "pydantic", "2.11.1", {"pydantic/__init__.py": ""})
+    log = f"""\
+  File "{site.path}/gradio_client/utils.py", line 863, in get_type
+    if "const" in schema:
+       ^^^^^^^^^^^^^^^^^
+TypeError: argument of type 'bool' is not iterable
+"""
+    done = ground.check(site, log=log)
+    said(done, "TL710", "cannot read what pydantic 2.11 and later write")
+    assert done.command == 'python -m pip install "pydantic<2.11"'
+
+
 @pytest.mark.sketched
 @pytest.mark.parametrize(
     ("system", "torch", "companions"),
