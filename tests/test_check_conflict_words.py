@@ -66,6 +66,7 @@ def test_both_requirements_are_named(text: str, says: str, fix: str) -> None:
     assert fix in first.remedy.summary
 
 
+@pytest.mark.triggers("TL534")
 @pytest.mark.parametrize(
     "text",
     [
@@ -78,3 +79,16 @@ def test_both_requirements_are_named(text: str, says: str, fix: str) -> None:
 def test_an_installer_that_stops_before_it_looks_for_files(text: str) -> None:
     log = read_log(text)
     assert [each.rule for each in by_log(context_of(log), log, [])][:1] == ["TL534"]
+
+
+@pytest.mark.leaves_alone("TL534")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$ uv lock\nResolved 12 packages in 30ms\n",
+        "ERROR: Could not find a version that satisfies the requirement torch==9 (from versions: 2.0)\n",
+    ],
+)
+def test_an_installer_that_looked_for_files(text: str) -> None:
+    log = read_log(text)
+    assert "TL534" not in [each.rule for each in by_log(context_of(log), log, [])]
