@@ -6,7 +6,7 @@ import re
 
 # BuildKit writes the seconds since the step began, and with plain progress the number of the step before them.
 _SECONDS = re.compile(r"^(?:#\d{1,4} )?\d{1,5}\.\d{3} ?", re.MULTILINE)
-# A few numbers at the beginning of lines are no stamps.
+# Fewer numbers at the beginning of lines are something else.
 _LEAST = 3
 
 
