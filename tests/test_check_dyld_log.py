@@ -109,7 +109,7 @@ def test_a_library_that_another_package_asks_for(ground: Ground, name: str, reme
     assert f"needs {name}, which dyld did not find" in done.first.message
     assert remedy in done.first.remedy
     assert done.command == command
-    assert "this environment does not show it" not in done.text
+    assert "in this environment does not show it" not in done.text
 
 
 def test_a_formula_that_homebrew_updated(ground: Ground) -> None:

@@ -55,7 +55,7 @@ def test_the_same_log_without_the_folder_of_a_user(ground: Ground) -> None:
     """All frames are of this environment, which fits: nothing here explains the log."""
     done = ground.check(with_torchvision(ground), root=True, log=nms(SITE))
     assert done.bad == []
-    assert "this environment does not show it" in done.text
+    assert "what was examined in this environment does not show it" in done.text
 
 
 @pytest.mark.sketched

@@ -59,7 +59,7 @@ def test_its_meaning_and_the_state_are_said(
     assert first.startswith("the log alone shows: ")
     assert said in first
     assert first.count("the log alone shows") == 1
-    assert "this environment does not show it; nothing wrong was found: torch 2.8.0" in first
+    assert "what was examined in this environment does not show it; nothing wrong was found: torch 2.8.0" in first
     (note,) = [
         each for each in report["files"][0]["findings"] if each["message"] in first and each["rule"] == rule
     ]

@@ -6,6 +6,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from torchlock.inspect.tree_platform import platform_of_tag
 from torchlock.knowledge.declared import final_tags
 
@@ -17,11 +19,16 @@ _SYSTEMS = {"linux": "Linux", "macosx": "macOS", "win": "Windows"}
 _ON_CPU = {"onnxruntime-gpu": "onnxruntime"}
 
 
-def where_to_look(name: str) -> str:
-    """What to do if an installer saw no file of a project: for what it has files, else what to look at."""
-    if known := places_in_words(name):
+def where_to_look(name: str, specifier: str = "") -> str:
+    """What to do if an installer saw no file of a project: for what it has files, else what to look at.
+
+    ``specifier`` is what was asked for; one that is not valid does not count.
+    """
+    asked = specifier if _is_valid(specifier) else ""
+    if known := places_in_words(name, asked):
         instead = f", or {_ON_CPU[name]}, which computes on the CPU" if name in _ON_CPU else ""
-        return f"By the tables, {name} has wheels for {known}. Use one of these{instead}."
+        later = f", or a release of {name} for another Python" if asked else ""
+        return f"By the tables, {name}{asked} has wheels for {known}. Use one of these{later}{instead}."
     return (
         f"See for which Pythons, systems and processors {name} has files, on its page of the index. The usual "
         "reason is a Python that is newer than all of them, or another processor (ARM, a Mac with Intel); "
@@ -29,13 +36,22 @@ def where_to_look(name: str) -> str:
     )
 
 
-def places_in_words(name: str) -> str:
+def _is_valid(specifier: str) -> bool:
+    try:
+        return bool(SpecifierSet(specifier))
+    except InvalidSpecifier:
+        return False
+
+
+def places_in_words(name: str, specifier: str = "") -> str:
     """Where a project has wheels, like "Linux (x86_64): Python 3.8 to 3.13"; "" if that is not known.
+
+    Only releases that the specifier allows count.
 
     Nor if one of its wheels is for any platform: another reason is behind the failure.
     """
     places: defaultdict[str, set[int]] = defaultdict(set)
-    for tags in final_tags(name):
+    for tags in final_tags(name, specifier):
         python, _, platforms = tags.partition("-")
         minors = {int(match[1]) for match in re.finditer(r"\bcp3(\d{1,2})\b", python)}
         found = set(_places(platforms.rpartition("-")[2]))

@@ -137,6 +137,8 @@ def requirement_words(name: str, version: str, specifier: str = "") -> list[str]
     """The arguments for one package; a build of the PyTorch index with the page that has it."""
     if not name:
         return []
+    if specifier.startswith(" @ "):
+        return [specifier.removeprefix(" @ ")]
     wanted = f"{name}=={version}" if version else f"{name}{specifier}"
     label = version.partition("+")[2]
     on_page = name in FAMILY and label and is_published(label)

@@ -89,6 +89,12 @@ _INSIDE = re.compile(r"Bad CRC-32 for file '(nvidia/\w{1,40}|\w{1,60})/")
 _IN_SITE = re.compile(r"-packages[/\\]{1,2}(nvidia[/\\]{1,2}\w{1,40}|\w{1,60})")
 # conda collects metadata.
 _COLLECTING = re.compile(rf"Collecting (?!package metadata)({_WORD})")
+# A source in a repository: its name is the last part of the address, and pip takes it as it is written.
+_FROM_REPOSITORY = re.compile(
+    r"Collecting (?:[\w.-]{1,80} ?@ ?)?"
+    r"(?P<address>(?:git|hg|svn|bzr)\+[\w.:/@~%+-]{1,300}?/(?P<name>[\w.-]{1,80}?)"
+    r"(?:\.git)?(?:@[\w./+-]{1,100})?(?:#\S{1,200})?)(?=[\s'\"]|$)"
+)
 _UNPACKING = re.compile(r"Using cached|Downloading|Processing|Requested")
 _WORKING = re.compile(
     r"^\s{0,12}(?:Collecting |Downloading |Using cached |Installing collected packages|Building wheel|Resolved \d"
@@ -261,11 +267,19 @@ def _requirement(before: list[str], after: list[str]) -> tuple[str, str, bool]:
             for pattern in patterns:
                 if (found := pattern.search(each)) is not None:
                     return *_split(found[1]), patterns is _ABSENT
-    collected = [_split(found[1]) for each in before if (found := _COLLECTING.search(each)) is not None]
+    collected = [taken for each in before if (taken := _collected(each)) is not None]
     if (installing := _at_installing(before)) and after:
         wanted = _written(after[0], installing)
         return *next((each for each in reversed(collected) if each[0] == wanted), (wanted, "")), False
     return *(collected[-1] if collected else ("", "")), False
+
+
+def _collected(line: str) -> tuple[str, str] | None:
+    """The name and the specifier of what pip begins to collect; for a repository its address is the specifier."""
+    if (source := _FROM_REPOSITORY.search(line)) is not None:
+        return normalise(source["name"]), f" @ {source['address']}"
+    found = _COLLECTING.search(line)
+    return _split(found[1]) if found is not None else None
 
 
 def _at_installing(before: list[str]) -> tuple[str, ...]:
@@ -401,8 +415,8 @@ def _requested(lines: list[str]) -> tuple[str, ...]:
     for each in lines[-2000:]:
         if (origin := _ORIGIN.search(each)) is not None:
             return ("-r", origin[1])
-        if (name := _COLLECTING.search(each)) is not None and "(from " not in each:
-            found["".join(_split(name[1]))] = None
+        if (wanted := _collected(each)) is not None and "(from " not in each:
+            found["".join(wanted)] = None
     return tuple(found)[:20]
 
 

@@ -11,7 +11,9 @@ from torchlock.check.log_facts import Facts
 from torchlock.check.log_flattened import pieces
 from torchlock.check.log_handled import LACK, handled_lines, is_failing, is_fatal, without
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, GENERAL, HEADLINE, WORDS, signatures
+from torchlock.check.log_stamps import without_stamps
 from torchlock.check.log_wrapped import unwrapped
+from torchlock.check.windows_words import in_english
 from torchlock.knowledge.registry import group
 
 if TYPE_CHECKING:
@@ -69,8 +71,8 @@ _CELL = re.compile(
     r"(?:File |/|~)\S.{0,300}\.py(?::\d{1,7}(?=,|:? in |\s{0,8}$)| in )"
     r"|(?:Cell|Input) In ?\[|<ipython-input-|\S+Error {10,}Traceback"
 )
-# A warning of Python: an error that follows soon counts more.
-_WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
+# A warning of Python, or of xFormers: an error that follows soon counts more.
+_WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: |^WARNING\[\w{2,20}\]: ")
 # The line of code that warned, which Python prints below its warning.
 _WARNS = re.compile(r"\s{0,20}(?:warnings\.)?warn\(")
 # The head of a frame in Python's own tracebacks: its code follows.
@@ -94,6 +96,11 @@ class Signature(NamedTuple):
     module: str = ""
     versions: tuple[str, ...] = ()
     is_warning: bool = False
+
+    @property
+    def english(self) -> str:
+        """The text, with the English words for what Windows says in another language."""
+        return in_english(self.text)
 
 
 class Log(NamedTuple):
@@ -264,7 +271,7 @@ def decoded(head: bytes, lines: int = 0, tail: bytes = b"") -> str:
 
 def read_log(text: str) -> Log:
     """Read a log line by line: its known failures, its tracebacks, and what it says about its environment."""
-    text = unwrapped(text)
+    text = unwrapped(without_stamps(text))
     facts, failures, chains = Facts(), _Failures(text.count("\n")), Chains()
     lines = list(plain_lines(text))
     unstamped = [(number, _OF_GITHUB.sub("", line)) for number, line in lines]
@@ -354,6 +361,7 @@ def plain_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _known(line: str) -> tuple[int, Known] | None:
+    line = in_english(line)
     for index, known in enumerate(signatures()):
         if known.line.search(line) and (known.beside is None or known.beside.search(line)):
             return index, known

@@ -47,7 +47,8 @@ def described(log: Log) -> str:
 def unshown(finding: Finding) -> Finding:
     """What a log means alone, as a note on an environment that does not show it.
 
-    A command of its remedy is for the environment of the log. It stands in the words, so that nobody runs it here.
+    Not everything of an environment is examined. A command of its remedy is for the environment of the log: it
+    stands in the words, so that nobody runs it here.
     """
     remedy = finding.remedy
     if remedy is not None:
@@ -58,7 +59,7 @@ def unshown(finding: Finding) -> Finding:
     return replace(
         finding,
         severity="note",
-        message=f"the log alone shows: {finding.message}; this environment does not show it",
+        message=f"the log alone shows: {finding.message}; what was examined in this environment does not show it",
         remedy=remedy,
         consequences=(),
     )

@@ -21,7 +21,7 @@ _SHOWN = (
     re.compile(rf"Requirement already satisfied: {_NAMES}\S{{0,40}} .{{0,200}}\({_VERSION}\)"),
     re.compile(
         rf"(?<![\w-])(?<!to build ){_NAMES}"
-        rf"(?::? |\.__version__\)?\s{{0,4}}[=:]?\s{{0,4}}['\"]?| version ?[:=] ?){_VERSION}",
+        rf"(?: ?:? |\.__version__\)?\s{{0,4}}[=:]?\s{{0,4}}['\"]?| version ?[:=] ?){_VERSION}",
         re.I,
     ),
     # A list or a table of Markdown: "- **torch**: 2.9.0", "| torch | 2.9.0 |".

@@ -54,5 +54,6 @@ WORDS = (
     "killed", "denied", "137", "signal", "externally", "too long", "long path", "conflict", "unsatisfiable",
     "weights only", "refused", "provides", "__kmp_", "has blocked", "0x800711c7", "bad_alloc",
     "timed out", "not found", "notfound", "exit", "pip<", "load command", "bootstrapping", "mismatch", "ptxas",
-    "cuda_home", "needs numpy", "expected one of", "baseline", "lower than", "using pytorch",
+    "cuda_home", "needs numpy", "capability", "detected", "expected one of", "baseline", "lower than",
+    "using pytorch", "status_", "active drivers", "toodeep", "backends for target",
 )  # fmt: skip

@@ -85,13 +85,22 @@ def stated_pair(log: Log, name: str) -> StatedPair | None:
     Raises:
         DataError: a bundled table is damaged.
     """
-    known = releases_in(log)
+    known = _with_torch(releases_in(log))
     if name not in known or "torch" not in known:
         return None
     (version, label), (torch, torch_label) = known[name], known["torch"]
     torches = torches_beside(name, version)
     fits, is_conda = _fits(torch, working_beside(name, version)), bool(_OF_CONDA.search(log.text))
     return StatedPair(name, version, label, torch, torch_label, torches, fits, system_of(log.text), is_conda)
+
+
+def _with_torch(known: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The releases of a log, with the torch that its torchaudio requires if it states none."""
+    if "torch" in known or "torchaudio" not in known:
+        return known
+    version, label = known["torchaudio"]
+    torches = torches_beside("torchaudio", version)
+    return known | {"torch": (torches[0], label)} if len(torches) == 1 else known
 
 
 def _fits(torch: str, torches: tuple[str, ...]) -> bool | None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.jobs.listener import Listener
 
+# What code asks of other projects: only a log shows it.
+_OF_OTHERS = ("TL709", "TL710")
+
 
 def take_environment_of(log: Log, arguments: argparse.Namespace, console: Listener) -> None:
     """Set ``--path`` to the environment that a log names, if it exists here and the user named no environment.
@@ -90,7 +93,10 @@ def _alone(log: Log, arguments: argparse.Namespace, why: str, console: Listener)
 def meant_alone(
     context: CheckContext, log: Log, found: Sequence[Finding], arguments: argparse.Namespace
 ) -> list[Finding]:
-    """What a log means without an environment, as notes, if the examined one does not explain it.
+    """What a log means without an environment, if the examined one does not explain it.
+
+    These are notes. A finding about the releases of projects outside the stack, which no rule examines, stays a
+    warning if the log names the folder of this environment.
 
     ``found`` are the findings about the examined environment. What an installer printed is past where the packages
     are installed.
@@ -100,6 +106,7 @@ def meant_alone(
     """
     from torchlock.check import by_log
     from torchlock.check.fix.remedies import add_remedies
+    from torchlock.check.log import plain_path
     from torchlock.check.log_alone import has_stack, unshown
     from torchlock.check.log_order import predicts
     from torchlock.knowledge.registry import group
@@ -113,7 +120,9 @@ def meant_alone(
     alone = context_of_log(log, arguments)
     meant = [each for each in by_log(alone, log, []) if each.severity != "note"]
     add_remedies(alone, meant)
-    return [unshown(each) for each in meant]
+    here = {plain_path(each) for each in folders_of(context, arguments)}
+    is_here = any(plain_path(each) in here for each in log.sites)
+    return [each if is_here and each.rule in _OF_OTHERS else unshown(each) for each in meant]
 
 
 def why_elsewhere(context: CheckContext, log: Log, arguments: argparse.Namespace) -> str:

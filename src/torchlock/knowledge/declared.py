@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache, cached_property, lru_cache
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
@@ -122,14 +123,19 @@ def _dependents() -> Catalogue:
     return Catalogue(root, date=root / DATE)
 
 
-def final_tags(name: str) -> set[str]:
-    """The tags of the wheels of a dependent, of all its final releases; none if it is not known."""
+def final_tags(name: str, specifier: str = "") -> set[str]:
+    """The tags of the wheels of a dependent, of the final releases that a specifier allows; none if not known.
+
+    Raises:
+        InvalidSpecifier: the specifier is not valid.
+    """
+    allowed = SpecifierSet(specifier)
     releases = [each for each in _dependents().releases(name) or () if each.yanked is None]
     versions = [_version(each.version) for each in releases]
     return {
         tags
         for release, version in zip(releases, versions, strict=True)
-        if version is not None and not version.is_prerelease
+        if version is not None and not version.is_prerelease and allowed.contains(version)
         for tags in release.tags
     }
 

@@ -12,13 +12,13 @@ from packaging.version import Version
 
 from torchlock.check import known_wheels as wheels
 from torchlock.check.log_signatures import ECHO
-from torchlock.check.rules.gpu_in_log import GPU_CODE, OF_CUDA, WARNED
+from torchlock.check.rules.gpu_in_log import GPU_CODE, OF_CUDA, warned_of
 from torchlock.check.rules.mixed_files_in_log import is_mixed, is_private
 from torchlock.check.rules.names_in_log import REMOVED, named_caller
 from torchlock.check.rules.own_parts_in_log import companion_asking
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
-from torchlock.knowledge import accelerators, gpus
+from torchlock.knowledge import accelerators
 from torchlock.knowledge.build_labels import kind_of, parse_label
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.names import history, instead_of, is_module, release_of
@@ -127,10 +127,10 @@ def _rule_of(missing: MissingName) -> str:
 @rule("TL208", on="log")
 def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A GPU that torch itself says it has no code for."""
-    told = next((match for each in log.signatures if (match := WARNED.search(each.text))), None)
+    told = warned_of(log)
     if told is None or "torch" in context.pins:
         return
-    gpu = gpus.named_gpu(told[1].strip(" :-"), told[2])
+    gpu, line = told
     listed = GPU_CODE.search(log.text)
     only = f", only for {' '.join(listed[1].split())}" if listed else ""
     label, releases = _build_for(context, gpu)
@@ -144,7 +144,7 @@ def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         f"the torch in the log has no code for {gpu}{only}",
         "torch",
         because=_NOT_HERE,
-        expected_error=told[0].strip(),
+        expected_error=line,
         remedy=Remedy(f"{remedy}."),
         strength=Strength.RAN,
     )

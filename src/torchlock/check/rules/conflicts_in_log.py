@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.asked_pages import page_without
 from torchlock.check.conda_log import for_other_pythons, missing_in
+from torchlock.check.conflict_words import conflict_in, constrained
 from torchlock.check.installer_findings import Told, finding_of, install_again
 from torchlock.check.installer_log import read_installation
 from torchlock.check.other_pythons import of_another_python
@@ -190,10 +191,12 @@ def _without_command(told: Told | None) -> Told | None:
 
 def _in_words(near: str) -> Told:
     """Who asks for what, as the installer says; else what it could not install together."""
+    if told := constrained(" ".join(near.split())):
+        return told
     if asks := _asks(" ".join(near.split())):
         summary = "Loosen one of these requirements, or use another release of a package that has one of them."
         return Told("TL527", asks, Remedy(summary))
-    if told := _of_conda(near) or _of_poetry(" ".join(near.split())):
+    if told := _of_conda(near) or _of_poetry(" ".join(near.split())) or conflict_in(near):
         return told
     if wanted := "".join(_only_want(" ".join(near.split()))):
         message = (

@@ -21,12 +21,27 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
     from torchlock.finding import Finding
+    from torchlock.knowledge.gpus import Gpu
 
-WARNED = re.compile(r"([^\n]{1,100}) with CUDA capability (sm_\d{2,3}) is not compatible")
+_WARNED = re.compile(
+    r"(?P<name>[^\n]{1,100}) with CUDA capability (?P<arch>sm_\d{2,3}) is not compatible"
+    # The words of later and of much earlier releases.
+    r"|Found GPU\d{1,3} (?P<found>[^\n]{1,80}) which is of (?:cuda|compute) capability (?:\(CC\) )?"
+    r"(?P<major>\d{1,2})\.(?P<minor>\d)"
+)
 # The code that torch has, as it prints it beside that warning.
 GPU_CODE = re.compile(r"supports CUDA capabilities ((?:(?:sm|compute)_\d{2,3}[a-z]?[ \n]?){1,30})")
 OF_CUDA = re.compile(r"found version (\d{4,5})\b")
 _OF_DRIVER = re.compile(r"(lib(?:cuda|nvidia-ml)\.so(?:\.1)?): cannot open shared object file")
+
+
+def warned_of(log: Log) -> tuple[Gpu, str] | None:
+    """The GPU for which torch in a log says that it has no code, and the line; None if it says this of none."""
+    for each in log.signatures:
+        if (match := _WARNED.search(each.text)) is not None:
+            name, arch = match["name"] or match["found"], match["arch"] or f"sm_{match['major']}{match['minor']}"
+            return gpus.named_gpu(name.strip(" :-"), arch), match[0].strip()
+    return None
 
 
 @rule("TL208", "TL222", on="log")
@@ -37,11 +52,9 @@ def no_code(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         return
     if any(each.rule in ("TL208", "TL222", "TL224") for each in found):
         return
-    named = next((match for each in log.signatures if (match := WARNED.search(each.text))), None)
-    gpu = gpus.named_gpu(named[1].strip(" :-"), named[2]) if named else None
-    if gpu is not None:
+    if (named := warned_of(log)) is not None:
         code = tuple(listed[1].split()) if (listed := GPU_CODE.search(log.text)) else ()
-        yield from _of_gpu(replace(context, gpus=(gpu,), gpu_stated=True, stated_code=code), first.text)
+        yield from _of_gpu(replace(context, gpus=(named[0],), gpu_stated=True, stated_code=code), first.text)
     elif not seen_gpus(context):
         yield _of_unknown_gpu(context, first.text)
 

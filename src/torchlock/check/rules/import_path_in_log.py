@@ -133,7 +133,7 @@ def _is_misfit(log: Log) -> bool:
     first = log.first
     if first is None:
         return False
-    if "WinError 127" in first.text:
+    if "WinError 127" in first.english:
         return log.frames[-1:] != ("torch/__init__.py",)  # There torch loads its own libraries.
     return bool(first.symbol) and "torchaudio" in first.text
 

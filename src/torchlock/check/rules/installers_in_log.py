@@ -138,7 +138,18 @@ def _managed(context: CheckContext, asked: Installation, first: Signature) -> To
 def _network(context: CheckContext, asked: Installation, first: Signature) -> Told:
     if _GIT.search(first.text):
         return _git(first.text)
-    if re.search(r"SSLError|SSLCert|CERTIFICATE_VERIFY|invalid peer certificate", f"{first.text}\n{asked.near}"):
+    near = f"{first.text}\n{asked.near}"
+    if re.search(r"certificate has expired|certificate is not yet valid|CertificateExpired|NotValidYet", near):
+        message = (
+            "the certificate of the index, or of a proxy before it, has expired, or the clock of this machine is "
+            "wrong; the packages are not at fault"
+        )
+        summary = (
+            "Look at the date of this machine (date). If it is right, wait until the server has a new "
+            "certificate, or ask another index or network; the one who runs the proxy can replace its certificate."
+        )
+        return Told("TL526", message, Remedy(summary))
+    if re.search(r"SSLError|SSLCert|CERTIFICATE_VERIFY|invalid peer certificate", near):
         message = (
             "the installer does not trust the certificate of the index: a proxy or an old set of "
             "certificates; the packages are not at fault"

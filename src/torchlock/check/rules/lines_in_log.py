@@ -31,6 +31,7 @@ _NOT_FOUND = re.compile(
     # Behind what a logger or a program prints, but not behind another library that did not load.
     r"^(?:(?:(?!\.so\b|\.dll\b|FFmpeg version|shared libraries: ).){0,300}[\s:(\"'])?"
     r"(?P<library>[^\s:'\"/\\()]{3,90}): cannot open shared object file"
+    r"|shared libraries: (?P<own>libpython3[^\s:]{1,40}): cannot open shared object file"
     r"|Library not loaded: (?:[^\s'\"]{0,300}/)?(?P<mac>[^/\s'\"]{3,90}\.dylib)"
     r"|(?P<dll>[\w.+-]{3,60}\.dll)\W{0,3} (?:was|is|could) not (?:be )?found",
     re.IGNORECASE,
@@ -61,6 +62,17 @@ _OTHER_TORCH = Meaning(
     "install that package for the installed torch. If they fit, look for a second torch, and for DLLs of torch on "
     "the PATH.",
 )
+# Python opened the library: an import or ctypes.
+_OF_PYTHON = re.compile(
+    r"(?:\b(?:Import|OS)Error|\bError was): [^\s'\"]{3,90}: cannot open shared object file: No such file"
+)
+_UNKNOWN = Meaning(
+    "",
+    "a compiled module asks for it by this very name, and it is in no folder that the loader searches",
+    "Look for the package of the system that contains it (apt-file search NAME, dnf provides '*/NAME'), or for a "
+    "file of that name in the environment: its folder must be on LD_LIBRARY_PATH before Python starts. If no "
+    "package of this system has this very number, take a release of the module that is built for this system.",
+)
 
 
 @rule("TL610", on="unexplained")
@@ -74,7 +86,9 @@ def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -
         because = "the Python in the log does not search the folders where other systems have this library"
         meaning = Meaning(meaning.what if meaning is not None else "", because, words)
     if meaning is not None and _is_of_others(log, meaning):
-        return
+        meaning = None
+    if first is not None and meaning is None and log.frames and _OF_PYTHON.search(first.text):
+        meaning = _UNKNOWN
     if first is not None and meaning is not None:
         message = f"the process in the log did not find {library}{meaning.what}"
         yield _finding(context, "TL610", message, meaning, first, library)
@@ -151,7 +165,7 @@ def _is_of_others(log: Log, meaning: Meaning) -> bool:
 
 def _number(first: Signature) -> str:
     """The number of the error of Windows; "" for another error."""
-    match = _OF_WINDOWS.search(first.text)
+    match = _OF_WINDOWS.search(first.english)
     if match is None:
         return ""
     return match["number"] or {"module": "126", "procedure": "127"}[match["what"] or match["whole"]]

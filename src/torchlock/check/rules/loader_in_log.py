@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 _NO_ROOM = re.compile(r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot allocate memory in static TLS block")
 _EXECUTABLE = re.compile(r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot enable executable stack")
 _UNMAPPED = re.compile(
-    r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): failed to map segment from shared object"
+    r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): (?:failed to map segment from shared object"
+    r"|cannot (?P<changed>change memory protections|apply additional memory protection[\w ]{0,30}"
+    r"|make segment writable for relocation|restore segment prot after reloc)"
+    r"|cannot (?:map zero-fill pages|create shared object descriptor|allocate memory for program header))"
     r"(?:: (?P<why>[A-Z][\w ]{5,40}))?"
+)
+_UNOPENED = re.compile(
+    r"(?P<path>[\w./+-]{1,300}\.so[\w.]{0,40}): cannot open shared object file: "
+    r"(?P<why>Permission denied|Too many open files)"
 )
 _OF_MUSL = re.compile(
     r"Error relocating (?P<path>[\w./+-]{1,300}): (?P<symbol>\w{1,200}): symbol not found"
@@ -50,7 +57,9 @@ def refused(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     elif match := _EXECUTABLE.search(first.text):
         yield _with_stack(context, log, match["path"], first.text)
     elif match := _UNMAPPED.search(first.text):
-        yield _unmapped(context, match["path"], match["why"] or "", first.text)
+        yield _unmapped(context, match["path"], match["why"] or "", first.text, is_change=bool(match["changed"]))
+    elif match := _UNOPENED.search(first.text):
+        yield _unopened(context, match["path"], match["why"], first.text)
 
 
 def _without_room(context: CheckContext, path: str, line: str) -> Finding:
@@ -80,12 +89,46 @@ _OF_MEMORY = (
     "the memory of the process is limited (ulimit -v, RLIMIT_AS, the scheduler), and the file needs more",
     "raise the limit, or use a smaller build, such as one for the CPU",
 )
+_OF_POLICY = (
+    "the kernel (SELinux, or another policy) does not let a program change the memory of a library, or run it",
+    "look in the log of the kernel for the refusal (ausearch -m avc, dmesg), and have it allowed for this library",
+)
+_OPENING = {
+    "Permission denied": (
+        "may not read",
+        "the rights of the file or of a folder above it, or a policy of the system, do not allow it",
+        "Let the user of the process read the file and enter each folder above it (namei -l shows them), or "
+        "install the packages as that user. A snap or a container sees the files outside of it only if it is "
+        "allowed to.",
+    ),
+    "Too many open files": (
+        "has too many files open to open",
+        "each process may open a limited number of files, and this one reached the limit",
+        "Raise the limit before the program starts (ulimit -n 65535), or start fewer workers.",
+    ),
+}
 
 
-def _unmapped(context: CheckContext, path: str, why: str, line: str) -> Finding:
+def _unopened(context: CheckContext, path: str, why: str, line: str) -> Finding:
+    """A library that is there, and that the kernel does not let the process open."""
+    what, because, fix = _OPENING[why]
+    return context.finding(
+        "TL621",
+        "error",
+        f"the process in the log {what} {os.path.basename(path)}",
+        *_about(context, path),
+        because=because,
+        expected_error=line,
+        remedy=Remedy(fix),
+        sources=("ld-so-manual",),
+        strength=Strength.RAN,
+    )
+
+
+def _unmapped(context: CheckContext, path: str, why: str, line: str, *, is_change: bool) -> Finding:
     """The kernel does not map a library: it may not run from its volume, or the memory has a limit."""
     reasons = {"Operation not permitted": [_OF_MOUNT], "Cannot allocate memory": [_OF_MEMORY]}
-    likely = reasons.get(why, [_OF_MOUNT, _OF_MEMORY])
+    likely = [_OF_POLICY] if is_change else reasons.get(why, [_OF_MOUNT, _OF_MEMORY])
     owner = next(iter(_about(context, path)), "")
     name = f"{os.path.basename(path)}{f' of {context.named(owner)}' if owner else ''}"
     fix = "; else ".join(f"if {cause}: {cure}" if len(likely) > 1 else cure for cause, cure in likely)

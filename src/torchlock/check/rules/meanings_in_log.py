@@ -91,7 +91,7 @@ def _facts(context: CheckContext, meaning: Meaning, log: Log) -> Mapping[str, st
     ``package``. ``vendor`` is the label of a torch that the PyTorch index does not have, nor a companion for it.
     """
     first = log.first
-    match = re.search(meaning.line, first.text, re.IGNORECASE) if first is not None else None
+    match = re.search(meaning.line, first.english, re.IGNORECASE) if first is not None else None
     if first is None or match is None or not re.search(meaning.demands, log.text):
         return None
     lines = log.text.split("\n")[max(0, first.line - _NEAR) : first.line + _NEAR]

@@ -299,7 +299,7 @@ def _unknown(context: CheckContext, asked: Installation, target: Target | None) 
         )
     elif asked.offered == ():
         message = f"{tool} saw no file of {asked.name} at all for this Python and platform"
-        summary = where_to_look(asked.name)
+        summary = where_to_look(asked.name, asked.specifier)
     else:
         summary = "Check the name, the Python, and which index is asked."
     return Told("TL528", message, Remedy(summary))

@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from packaging.version import InvalidVersion, Version
+
 from torchlock.check.context import dependencies_of
+from torchlock.check.fix.commands import add
 from torchlock.check.lacking_names import owner_of, shadowing_file
 from torchlock.check.relevance import owners_of
 from torchlock.check.tracebacks import missing_names
 from torchlock.finding import Remedy, Strength
 from torchlock.inspect.library import is_library
 from torchlock.inspect.module_names import ModuleNames
+from torchlock.knowledge.other_names import lack_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log
     from torchlock.check.tracebacks import MissingName
     from torchlock.finding import Finding
+    from torchlock.knowledge.other_names import Lack
 
 
 @rule("TL710", on="log")
@@ -53,7 +58,7 @@ def lacking(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         path=folder,
         because="the log shows that it was not found" + (f"; the line is: {code}" if code else ""),
         expected_error=missing.text,
-        remedy=_remedy(context, owner, provider),
+        remedy=_remedy(context, owner, provider, missing.name),
         sources=(),
         strength=Strength.RAN,
         lacks=(missing.name,),
@@ -84,16 +89,26 @@ def _is_there(context: CheckContext, folder: str, missing: MissingName) -> bool:
     return True
 
 
-def _remedy(context: CheckContext, owner: str, provider: str) -> Remedy:
-    """The release that the package declares to need, else words."""
-    from torchlock.check.fix.commands import add
+def _has(lack: Lack, version: str) -> bool:
+    """Whether an installed release has the name by the tables; a version that cannot be read may have it."""
+    try:
+        return lack.is_there(Version(version))
+    except InvalidVersion:
+        return True
 
+
+def _remedy(context: CheckContext, owner: str, provider: str, name: str) -> Remedy:
+    """The release that the package declares to need, or those that have the name by the tables; else words."""
     record, version, target = context.installed.get(owner), context.version(provider), context.target
     for each in dependencies_of(record) if record is not None and target is not None else ():
         is_met = specifier_set(each.specifier).contains(version, prereleases=True)
         if each.name == provider and target is not None and target.holds(each.marker) and not is_met:
             words = f"Install {provider}{each.specifier}, as {owner} declares."
             return Remedy(words, commands=add(context, provider, each.specifier))
+    lack = lack_of(name)
+    if lack is not None and lack.project == provider and lack.specifier and not _has(lack, version):
+        words = f"Install {provider}{lack.specifier}, which has it; or a later release of {owner}."
+        return Remedy(words, commands=add(context, provider, lack.specifier))
     return Remedy(
         f"Install a later release of {owner}, one that was built for {provider} {version}; or the release of "
         f"{provider} that {context.named(owner)} was built for, if nothing else here needs this one."

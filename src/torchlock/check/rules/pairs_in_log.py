@@ -36,6 +36,8 @@ _OF_CUDA = re.compile(
 _IMPORT = re.compile(r"\b(?:import|from) (torchaudio|torchvision|torchcodec|torchtext)\b")
 # The line of code that imports a companion is so near.
 _NEAR = 40
+# A process that ended without naming a library: the pair counts only if it is known not to work.
+_CRASH = re.compile(r"std::bad_alloc|Segmentation fault|SIGSEGV|access violation|0xC0000005", re.IGNORECASE)
 _WINDOWS = re.compile(r"WinError 127\b|specified procedure could not be found")
 
 
@@ -51,8 +53,10 @@ def pair(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
     ):
         return
     library = _LIBRARY.search(first.text)
-    is_shown = bool(first.symbol) or library is not None or _WINDOWS.search(first.text) is not None
+    is_shown = bool(first.symbol) or library is not None or _WINDOWS.search(first.english) is not None
     name = companion_of(first.text, first.library) or _companion_of_frames(log)
+    if _CRASH.search(first.text):
+        is_shown, name = True, _misfit_of_crash(log)
     stated = stated_pair(log, name) if is_shown and name else None
     if stated is None or (stated.fits is not False and not stated.other_build):
         return
@@ -103,6 +107,13 @@ def _companion_of_code(log: Log, line: int) -> str:
     before = "\n".join(log.text.split("\n")[max(0, line - _NEAR) : line])
     named = {match[1] for match in _IMPORT.finditer(before)}
     return named.pop() if len(named) == 1 else ""
+
+
+def _misfit_of_crash(log: Log) -> str:
+    """The companion that a log states beside a torch that it does not work with, if it is one; else ""."""
+    pairs = [stated for name in _PAIRS if (stated := stated_pair(log, name)) is not None]
+    found = [each.name for each in pairs if each.fits is False]
+    return found[0] if len(found) == 1 else ""
 
 
 def _companion_of_frames(log: Log) -> str:

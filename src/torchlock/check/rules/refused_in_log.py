@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.dll_copies import rivals
 from torchlock.check.fix.left_libraries import is_left, without_left
+from torchlock.check.log_alone import has_stack
 from torchlock.check.log_files import file_here, is_explained
 from torchlock.check.windows_errors import REFUSALS
 from torchlock.check.windows_libraries import install_vc_runtime
@@ -66,6 +67,47 @@ def refused_by_windows(context: CheckContext, log: Log, found: Sequence[Finding]
         sources=("windows-error-codes", *(("paddleocr-14979",) if rival is not None else ())),
         strength=Strength.RAN,
         lacks=(os.path.basename(path),),
+    )
+
+
+# Only the words: Python prints no number where it imports a module.
+_ALONE = re.compile(
+    r"\[?WinError (?P<number>\d{1,5})\b|DLL load failed.{0,200}?(?P<words>Access is denied"
+    r"|operating system cannot run|contains a virus|Invalid access to memory|Insufficient system resources)"
+)
+_NUMBERS = {
+    "Access is denied": 5,
+    "operating system cannot run": 182,
+    "contains a virus": 225,
+    "Invalid access to memory": 998,
+    "Insufficient system resources": 1450,
+}
+_NAMED = re.compile(
+    r"Error loading \"[^\"\n]{0,400}?(?P<library>[^\"\\/\n]{1,100})\"|while importing (?P<module>\w{1,80})"
+)
+
+
+@rule("TL621", on="unexplained")
+def refused_somewhere(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A DLL that Windows does not load in the process of a log, whose environment is not here."""
+    first = log.first
+    said = _ALONE.search(first.english) if first is not None and first.rules[0] == "TL621" else None
+    if first is None or said is None or has_stack(context) or "torch" not in log.text.lower():
+        return
+    number = int(said["number"] or _NUMBERS[said["words"]])
+    refusal, named = REFUSALS.get(number), _NAMED.search(first.english)
+    if refusal is None or named is None:
+        return
+    what = named["library"] or f"the module {named['module']}"
+    yield context.finding(
+        "TL621",
+        "warning",
+        f"Windows in the log refuses {what}, or a DLL that it needs: {refusal.means} (error {number})",
+        because=refusal.because,
+        expected_error=first.text,
+        remedy=Remedy(refusal.remedy.format(copies="look for copies of it on the PATH")),
+        sources=("windows-error-codes",),
+        strength=Strength.RAN,
     )
 
 

@@ -20,6 +20,7 @@ from torchlock.check.installer_findings import (
 from torchlock.check.installer_log import read_installation
 from torchlock.check.log_machine import interpreter_of, target_of
 from torchlock.check.log_machine import system_of as os_of_log
+from torchlock.check.log_releases import releases_in
 from torchlock.check.refused_metadata import with_old_pip
 from torchlock.check.system_packages import package_command, system_of
 from torchlock.finding import Command, Remedy
@@ -30,7 +31,7 @@ from torchlock.standards.names import normalise
 from torchlock.target import PLATFORMS, Platform, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from torchlock.check.context import CheckContext
     from torchlock.check.installer_log import Installation
@@ -100,7 +101,7 @@ def _of_line(context: CheckContext, log: Log, first: Signature, found: Sequence[
         told = _metadata(context, asked)
     else:
         target = target_of(context, interpreter_of(context, log))
-        told = _told(context, asked, _output(log.text, first.line), target)
+        told = _told(context, asked, _output(log.text, first.line), target, releases_in(log))
     yield finding_of(context, found, asked, first.text, told)
 
 
@@ -121,7 +122,9 @@ def _version_of(name: str, asked: Installation) -> str:
     return found[1] if found else (asked.version if asked.name == name else "")
 
 
-def _told(context: CheckContext, asked: Installation, output: str, target: Target | None) -> Told:
+def _told(
+    context: CheckContext, asked: Installation, output: str, target: Target | None, stated: Collection[str]
+) -> Told:
     what = f"{asked.name} {asked.version}".strip() or "a package"
     other = _with_wheels(context, asked, target) or _for_no_platform(context, asked, target)
     if other is not None:
@@ -140,7 +143,7 @@ def _told(context: CheckContext, asked: Installation, output: str, target: Targe
         return _older_python(context, asked, what, cause.says)
     if cause is not None:
         message = f"{what} was compiled here and did not build: {cause.says}"
-        return Told("TL524", message, _of_cause(context, asked, cause), sources=cause.sources)
+        return Told("TL524", message, _of_cause(context, asked, cause, stated), sources=cause.sources)
     if _ONLY_PYTHONS.search(asked.near):
         return _older_python(context, asked, what, "it does not support this Python")
     message = f"{what} was compiled here and did not build; its output in the log says why"
@@ -159,10 +162,13 @@ def _output(text: str, line: int) -> str:
     return "\n".join(each[:_LONGEST] for each in lines[start : min(end, line + _BEHIND)])
 
 
-def _of_cause(context: CheckContext, asked: Installation, cause: BuildFailure) -> Remedy:
-    """The remedy of a known cause; packages of Debian as a command on such a system only, else in words."""
+def _of_cause(context: CheckContext, asked: Installation, cause: BuildFailure, stated: Collection[str]) -> Remedy:
+    """The remedy of a known cause; packages of Debian as a command on such a system only, else in words.
+
+    ``stated`` are the packages of the stack that the log shows to be there.
+    """
     if cause.options:
-        return Remedy(cause.fix, commands=_without_isolation(context, asked, cause))
+        return Remedy(cause.fix, commands=_without_isolation(context, asked, cause, stated))
     system = system_of(context)
     if cause.apt and system is not None and system.install.startswith("apt-get"):
         return Remedy(cause.fix, commands=package_command(context, system, Library("", cause.apt, "")))
@@ -175,12 +181,15 @@ def _of_cause(context: CheckContext, asked: Installation, cause: BuildFailure) -
     return Remedy(cause.fix.removesuffix(".") + named, commands=commands)
 
 
-def _without_isolation(context: CheckContext, asked: Installation, cause: BuildFailure) -> tuple[Command, ...]:
-    """Install what the build needs, then the package itself."""
+def _without_isolation(
+    context: CheckContext, asked: Installation, cause: BuildFailure, stated: Collection[str]
+) -> tuple[Command, ...]:
+    """Install what the build needs and what is not there, then the package itself."""
     words = requirement_words(asked.name, asked.version, asked.specifier)
     if not words:
         return ()
-    needs = [each for each in cause.first if each not in context.pins or each in ("setuptools", "wheel")]
+    there = {*context.pins, *stated}
+    needs = [each for each in cause.first if each not in there or each in ("setuptools", "wheel")]
     first = {each.tool: each.line for each in install_again(context, needs)}
     second = install_again(context, [*cause.options, *words])
     return tuple(each._replace(line=f"{first[each.tool]} && {each.line}") for each in second if each.tool in first)
