@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import FrameType
+from cProfile import Profile
 from typing import Any
 
 
 def calls(function: Callable[[], Any]) -> int:
-    """How many calls, of Python and of C, a function comes to: its own and those of all that it calls."""
-    count = 0
+    """How many calls, of Python and of C, a function comes to: its own and those of all that it calls.
 
-    def seen(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(seen)
+    The profiler in C counts them: a function in Python that counts makes the work three times as long.
+    """
+    before, counter = sys.getprofile(), Profile(subcalls=False)
+    counter.enable()
     try:
         function()
     finally:
+        counter.disable()
         sys.setprofile(before)
-    return count
+    return sum(entry.callcount for entry in counter.getstats())
