@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from support.amount import THOROUGH
+from support.amount import THOROUGH, amount
 from support.check import stage_audio, stage_torch
 from support.local_index import publish
 from torchlock.cli.main import main
@@ -174,7 +174,7 @@ def test_a_schema_refuses_an_output_that_is_broken(
 
 @pytest.mark.sampled
 def test_the_reports_on_the_corpus_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
-    for folder in sorted(path for path in CORPUS.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in CORPUS.iterdir() if path.is_dir())[:: amount(1, quick=4)]:
         printed(capsys, "audit", "-R", str(folder))
     printed(capsys, "audit", "missing.txt")
 
