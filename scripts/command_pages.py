@@ -35,6 +35,8 @@ _MORE = {
     "config": "settings.md",
     "schema": "json.md",
     "completion": "completion.md",
+    "lsp": "editors.md",
+    "mcp": "editors.md",
 }
 # The heading of a part of an epilog.
 _PART = re.compile(r"^(\w[\w ]*):(?: (.*))?$")

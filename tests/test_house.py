@@ -31,7 +31,7 @@ FLOORS = {
     "jobs": ("jobs",),
     "commands": ("cli",),
     "library": ("api",),
-    "programs": ("fleet",),
+    "programs": ("fleet", "servers"),
     "start": ("__main__",),
 }
 HEIGHT = {room: height for height, rooms in enumerate(FLOORS.values()) for room in rooms}

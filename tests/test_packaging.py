@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "torchlock"
-LIMIT = 9_000_000  # bytes; five and a half million are the hashes of the catalogue
+LIMIT = 9_250_000  # bytes; five and a half million are the hashes of the catalogue
 
 
 def built(kind: str, folder: Path, source: Path = ROOT, mask: int = 0o022) -> Path:

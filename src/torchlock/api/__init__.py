@@ -6,7 +6,7 @@ keyword, or a field of a result goes away or changes its meaning only with a new
 
 from torchlock.api.answers import explain, matrix
 from torchlock.api.environments import check
-from torchlock.api.files import audit, audit_text
+from torchlock.api.files import audit, audit_text, fix_text
 from torchlock.api.locks import lock
 from torchlock.api.results import (
     AuditedFile,
@@ -59,6 +59,7 @@ __all__ = [
     "audit_text",
     "check",
     "explain",
+    "fix_text",
     "lock",
     "matrix",
 ]

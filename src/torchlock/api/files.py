@@ -1,4 +1,4 @@
-"""``torchlock.api.audit`` and ``audit_text``."""
+"""``torchlock.api.audit``, ``audit_text`` and ``fix_text``."""
 
 from __future__ import annotations
 
@@ -104,10 +104,58 @@ def audit_text(
 
         ear = Ear(None, None)
         own = FileSettings(arguments, ear)
-        raw = content.encode() if isinstance(content, str) else content
+        raw = _bytes(content)
         kind = kind_of(name, raw[:4096].decode("utf-8", "replace"))
         report = own.auditor(own.of(name)).report(name, raw=raw, kind=kind)
         return _result(report_of([report], own), ear)
+
+
+def fix_text(
+    content: str,
+    name: str = "requirements.txt",
+    *,
+    strict: bool = False,
+    docs: bool = False,
+    python: str | None = None,
+    platform: str | None = None,
+    accelerator: str | None = None,
+    gpu: str | None = None,
+    system: str | None = None,
+    system_lib: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
+    settings: str | Path | None = None,
+) -> str:
+    """The content of one file as ``torchlock audit --fix`` would leave it; the same content if nothing changes.
+
+    ``strict``: warnings are fixed, too. The other arguments are those of ``audit_text``. Nothing is written. A
+    file whose format is only guessed is not changed.
+
+    Raises:
+        InputError: the content cannot be read, or an option or the configuration cannot be used.
+        DataError: the bundled data are damaged.
+    """
+    refuse_standard_input(name)
+    options = {
+        "docs": docs,
+        "strict": strict,
+        "stdin_name": name,
+        "python": python,
+        "platform": platform,
+        "accelerator": accelerator,
+        "gpu": gpu,
+        "system": system,
+        "system_lib": several(system_lib),
+        "ignore": several(ignore),
+    }
+    with call("audit", (), options, settings) as arguments:
+        own = FileSettings(arguments, Ear(None, None))
+        severities = ("error", "warning") if own.strict(name) else ("error",)
+        fixed = own.auditor(own.of(name)).fixed(name, severities, _bytes(content))
+        return content if fixed is None else fixed.decode()
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 def _result(report: Report, ear: Ear) -> AuditResult:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
 from torchlock.check.rules import import_path, records
-from torchlock.check.rules.not_examined import healthy, settled, unexamined_text
+from torchlock.check.rules.not_examined import has_stack, healthy, settled, unexamined_text
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
 from torchlock.finding import Finding, Strength
@@ -25,6 +25,7 @@ __all__ = [
     "by_log",
     "examine",
     "fenced",
+    "has_stack",
     "healthy",
     "prepare",
     "ranked",

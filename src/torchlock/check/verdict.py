@@ -30,8 +30,8 @@ class Verdict:
     """The result of a check.
 
     ``sentence`` says what is wrong, or that nothing is. ``commands`` are variants of the command that fixes it;
-    show the first one. ``findings`` have the root causes first. ``is_open``: nothing was found, and a log shows a
-    failure that is not explained.
+    show the first one. ``findings`` have the root causes first. ``is_open``: nothing was found, and either a log
+    shows a failure that is not explained, or the environment has nothing that was examined.
     """
 
     sentence: str

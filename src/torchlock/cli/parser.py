@@ -38,10 +38,16 @@ SUMMARIES = {
     "config": "say where each setting comes from, and describe the configuration file",
     "schema": "write the JSON schema of what a command prints with --json",
     "completion": "write a script that completes commands and options in a shell",
+    "lsp": "show the findings of an audit in an editor (a language server)",
+    "mcp": "offer audit, check, explain and lock to an assistant (an MCP server)",
 }
 COMMANDS = tuple(SUMMARIES)
 # Commands that are programs over the library; all others are in this package.
-_HOMES = {"fleet": "torchlock.fleet.command"}
+_HOMES = {
+    "fleet": "torchlock.fleet.command",
+    "lsp": "torchlock.servers.lsp",
+    "mcp": "torchlock.servers.mcp",
+}
 # Options of all commands that stand before the command, and those of them that take a value.
 _COMMON_VALUED = frozenset({"--color", "--config"})
 _COMMON = _COMMON_VALUED | {"-q", "--quiet", "-v", "--verbose", "--no-config", "-h", "--help", "-V", "--version"}
@@ -343,7 +349,7 @@ def is_option(name: str, value: object) -> bool:
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """Import and run a command. It is imported here so that --help and wrong use are fast."""
 
-    if command not in ("data", "fetch", "config", "rules", "completion", "schema"):
+    if command not in ("data", "fetch", "config", "rules", "completion", "schema", "lsp", "mcp"):
         _tell_of_update(command, console)
     with blamed(arguments):
         code: int = import_module(_HOMES.get(command, f"torchlock.cli.{command}")).run(arguments, console)

@@ -141,7 +141,7 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
         raise InputError("upgrade does not take --emit", hint="run torchlock lock --emit after it")
     if "-" in (*arguments.files, *arguments.constraints):
         raise InputError("upgrade cannot change standard input", hint="name the file with -r FILE")
-    output = arguments.output or _lock_beside(arguments.files or input_files(arguments.files))
+    output = arguments.output or _lock_beside(arguments.files or input_files(arguments.files, upgrades=True))
     text = ""
     if Path(output).is_file():
         from torchlock.manifests.text import read_text
@@ -154,7 +154,7 @@ def _for_lock(arguments: argparse.Namespace, console: Console) -> argparse.Names
         told = f"{output} was made with {option}, which is not taken from a file: if it is needed, give it again"
         console.say("warning", told)
     values = dict(vars(found.arguments))
-    values |= {"output": output, "files": values["files"] or input_files([])}
+    values |= {"output": output, "files": values["files"] or input_files([], upgrades=True)}
     values["requirements"] = values["requirements"] if found.words else []
     own = _command(arguments, output)
     values["argv"] = merged_words(found.words, own) if found.words else own

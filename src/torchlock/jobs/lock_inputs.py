@@ -106,14 +106,21 @@ def _files(arguments: argparse.Namespace) -> list[str]:
     return files
 
 
-def input_files(files: Sequence[str]) -> list[str]:
+def input_files(files: Sequence[str], *, upgrades: bool = False) -> list[str]:
     """The files that ask for something; without any, the one in the current folder.
+
+    ``upgrades``: the files are to be changed, so that requirements on the command line do not replace them.
 
     Raises:
         InputError: there is none.
     """
     usual = ("pyproject.toml", "requirements.in")
     found = [*files] or [name for name in usual if os.path.isfile(name)][:1]  # noqa: PTH113
+    if not found and upgrades:
+        raise InputError(
+            "nothing to upgrade: there is no pyproject.toml or requirements.in here",
+            hint="name the file that asks for the package, like: torchlock upgrade torch==2.9.1 -r FILE",
+        )
     if not found:
         raise InputError(
             "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",

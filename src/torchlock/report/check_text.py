@@ -29,9 +29,9 @@ def text(
 ) -> str:
     """The whole report; notes and all consequences are shown only if ``verbose``.
 
-    ``is_open``: a log shows a failure that the findings do not explain. A note that the first line then quotes is
-    shown in any case. ``paint`` puts a style (``error``,
-    ``warning``, ``note``, ``hint``, ``bold``) around a text.
+    ``is_open``: a log shows a failure that the findings do not explain, or nothing was examined. A note that the
+    first line then quotes is shown in any case. ``paint`` puts a style (``error``, ``warning``, ``note``,
+    ``hint``, ``bold``) around a text.
     """
     file = report.files[0]
     quoted = [finding for finding in file.findings if is_open and finding.message in sentence]
@@ -49,7 +49,7 @@ def head(
 ) -> list[str]:
     """The verdict, in lines of less than 100 characters; then the command, alone in its line, ready to copy."""
     file = report.files[0]
-    # The report does not say "ok" about parts that were not examined, nor where a log shows another failure.
+    # The report does not say "ok" about what was not examined, nor where a log shows another failure.
     unknown = file.status == "ok" and (is_open or any(finding.rule == "TL907" for finding in file.findings))
     status = "note" if unknown else file.status
     label = f"{status}: "
