@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from torchlock.knowledge import registry
 
 _tests = count(1)
 
+# The words of a file of tests that may have one with these marks (`ground`: pytest_collection_modifyitems below).
+_WORDS = {"network": ("network", "sketched", "ground"), "browser": ("browser",)}
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """A worker per CPU for the whole suite; none for named files, where starting them costs more than it saves."""
@@ -28,13 +32,33 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return None if whole or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 0
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m network`` or ``-m browser``, the files that can have no such test are not imported."""
+    words = _WORDS.get(config.option.markexpr)
+    is_without = words and collection_path.suffix == ".py" and not _has(collection_path, words)
+    return True if is_without else None
+
+
+@cache
+def _has(path: Path, words: tuple[str, ...]) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return any(word in text for word in words)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A staged environment of real wheels needs the index."""
+    """A staged environment of real wheels needs the index.
+
+    Raises:
+        pytest.UsageError: a test has a mark that ``pytest_ignore_collect`` would not see in its file.
+    """
     for item in items:
         kind = getattr(getattr(item, "callspec", None), "params", {}).get("wheels", "real")
         if "ground" in getattr(item, "fixturenames", ()) and kind == "real":
             item.add_marker(pytest.mark.network)
+        for mark, words in _WORDS.items():
+            if item.get_closest_marker(mark) and not _has(item.path, words):
+                raise pytest.UsageError(f"{item.path}: a test is marked {mark}, and no word says so: {words}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -329,11 +329,11 @@ def test_a_large_log_is_read_in_linear_work(line: str) -> None:
 
 
 def test_both_ends_of_a_log_that_is_too_large_are_read() -> None:
-    noise = "epoch 1: loss 0.3\n" * 400_000
+    noise = "epoch 1: loss 0.3, accuracy 0.91, learning rate 0.0003, 12.5 samples a second\n" * 80_000
     text = "OSError: libsox.so: cannot open\n" + noise + "RuntimeError: Numpy is not available\n"
     found = read_log(text).signatures
     assert [each.rules[0] for each in found] == ["TL302", "TL105"]
-    assert [each.line for each in found] == [1, 400_002]
+    assert [each.line for each in found] == [1, 80_002]
 
 
 def test_every_rule_that_is_named_exists() -> None:

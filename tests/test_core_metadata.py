@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
+from support.amount import amount
 from torchlock.answers import Unknown
 from torchlock.standards.core_metadata import CoreMetadata, dependency_of, parse_metadata, refusal
 from torchlock.standards.dependency import Dependency
@@ -76,7 +77,8 @@ fields = st.tuples(
 texts = st.lists(st.one_of(lines, fields), max_size=12).map("".join)
 
 
-@settings(max_examples=1500, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=amount(1500, quick=300), deadline=None)
 @given(texts)
 @example("")
 @example("\n")
@@ -96,7 +98,8 @@ def test_every_header_is_what_email_reads(text: str) -> None:
     assert read_headers(text).fields == by_email(text)
 
 
-@settings(max_examples=1000, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=amount(1000, quick=200), deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=120))
 def test_any_text_at_all(text: str) -> None:
     assert read_headers(text).fields == by_email(text)

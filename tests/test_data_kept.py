@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from support import future
+from support.amount import THOROUGH
 from support.refresh_index import started
 from torchlock.gathering import compatibility, pairs, update
 from torchlock.gathering.asking import Asker
@@ -37,7 +38,10 @@ def named(pins: Any) -> tuple[str, ...]:
 
 
 class Both:
-    """Computes a table with what is known and as a whole, and compares them. ``asked`` are pairs of the first."""
+    """Computes a table with what is known; a thorough run compares it with the whole computation.
+
+    ``asked`` are the pairs that were judged for the first. The tests below compare smaller tables in every run.
+    """
 
     def __init__(self, compute: Callable[..., str], judged: set[tuple[str, ...]]) -> None:
         self._compute = compute
@@ -48,7 +52,7 @@ class Both:
         self._judged.clear()
         found = self._compute(*arguments)
         self.asked = set(self._judged)
-        assert found == self._compute(*arguments[:-1])
+        assert not THOROUGH or found == self._compute(*arguments[:-1])
         return found
 
 

@@ -50,10 +50,15 @@ def run(*words: str) -> str:
 
 def python_with(*packages: str) -> str:
     """The interpreter of a new environment with packages of the index."""
-    venv.create("tool", with_pip=True)
+    venv.create("tool", with_pip=False)
     python = str(next(Path("tool").glob("[bS]*/python*")).absolute())
-    run(python, "-m", "pip", "install", "--quiet", *packages)
+    run(*pip_of(python), "install", "--quiet", *packages)
     return python
+
+
+def pip_of(python: str) -> list[str]:
+    """The pip of the tests, which works on another environment: a pip of its own would take seconds to install."""
+    return [sys.executable, "-m", "pip", "--python", python]
 
 
 @pytest.mark.skipif(
@@ -66,15 +71,15 @@ def test_the_pip_lines_of_a_dockerfile_install_the_lock(tmp_path: Path, monkeypa
         monkeypatch.setattr(tables, "ROOT", data_of(index, tmp_path))
         text = stack.lock(tmp_path, "--emit", "docker", name="Dockerfile").read_text(encoding="utf-8")
         stack.lock(tmp_path, name="requirements.txt")
-        venv.create("image", with_pip=True)
+        venv.create("image", with_pip=False)
         python = str(next(Path("image").glob("bin/python*")).absolute())
         lines = [line.removeprefix("RUN ") for line in text.splitlines() if "pip install" in line]
         assert lines
         for line in lines:
             words = shlex.split(line)
-            run(python, "-m", *words[words.index("pip") :], "--index-url", index.public_url)
+            run(*pip_of(python), *words[words.index("pip") + 1 :], "--index-url", index.public_url)
         found = {
-            each["name"]: each["version"] for each in json.loads(run(python, "-m", "pip", "list", "--format=json"))
+            each["name"]: each["version"] for each in json.loads(run(*pip_of(python), "list", "--format=json"))
         }
         assert {file.project: file.version for file in (*stack.family, *stack.others)}.items() <= found.items()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.amount import amount
 from support.call_count import calls
 from torchlock.audit import Auditor
 from torchlock.audit.fix.search import FixSearch
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.no_cover
 
 # What doubles with the input, and a little for what grows with its logarithm.
 RATIO = 2.5
+SIZE = amount(80, quick=40)
 VERSIONS = ("2.0.0", "2.1.0", "2.2.0", "2.3.0", "2.4.0", "2.5.0", "2.6.0", "2.7.0", "2.8.0")
 
 Make = Callable[[int], str]
@@ -173,12 +175,13 @@ def _judged(name: str, content: str) -> FileReport:
     return FileReport(name, document.kind, auditor.judge(document), document.text)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("shape", SHAPES)
 def test_judging_grows_with_the_file(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name, make = SHAPES[shape]
     _judged(name, make(20))  # What is imported, loaded and remembered counts for neither.
-    once, twice = (calls(lambda count=count: _judged(name, make(count))) for count in (80, 160))
+    once, twice = (calls(lambda count=count: _judged(name, make(count))) for count in (SIZE, 2 * SIZE))
     assert twice < RATIO * once, f"{once} {twice}"
 
 
@@ -198,10 +201,11 @@ def of_extras(count: int, between: str) -> Report:
     return Report([file], "2026-11-28")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("write", [plain, audit_json, sarif, github])
 @pytest.mark.parametrize("between", ["\n", " "])
 def test_reports_grow_with_the_findings(write: Callable[[Report], str], between: str) -> None:
-    few, many = of_extras(80, between), of_extras(160, between)
+    few, many = of_extras(SIZE, between), of_extras(2 * SIZE, between)
     write(many)
     assert calls(lambda: write(many)) < RATIO * calls(lambda: write(few))
     assert len(write(many)) < RATIO * len(write(few))

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from packaging.markers import Marker
 
+from support.amount import amount
 from torchlock.lock.marker_sets import MarkerGrid, Same
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
@@ -90,10 +91,11 @@ def grids(count: int) -> list[tuple[list[dict[str, str]], random.Random]]:
     return found
 
 
+@pytest.mark.sampled
 def test_ten_thousand_random_sets() -> None:
     """``packaging`` evaluates each marker in each environment of its grid."""
     done = 0
-    for cells, chance in grids(420):
+    for cells, chance in grids(amount(420, quick=84)):
         grid = MarkerGrid(cells)
         for _ in range(25):
             wanted = chance.sample(range(len(cells)), chance.randint(1, len(cells)))
@@ -102,7 +104,7 @@ def test_ten_thousand_random_sets() -> None:
             for index, cell in enumerate(cells):
                 assert (tree is None or tree.evaluate(dict(cell))) is (index in wanted), (marker, cell)
             done += 1
-    assert done >= 10_000
+    assert done >= amount(10_000, quick=2000)
 
 
 def test_a_marker_does_not_depend_on_the_order_of_the_targets() -> None:

@@ -297,7 +297,8 @@ def marked(name: str) -> set[str]:
     """The rules that tests are marked with, read from their source."""
     found: set[str] = set()
     for path in TESTS.rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if f".{name}(" in text else ():
             is_mark = isinstance(node, ast.Call) and ast.unparse(node.func) == f"pytest.mark.{name}"
             found |= {ast.literal_eval(argument) for argument in node.args} if is_mark else set()
     return found

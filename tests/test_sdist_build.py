@@ -98,9 +98,9 @@ def test_what_the_backend_says_when_it_fails_is_told(shelf: Shelf, capsys: pytes
 
 @pytest.mark.skipif(sys.version_info < (3, 10, 12), reason="this Python cannot unpack safely")
 def test_a_backend_that_does_not_end_is_ended() -> None:
-    found = built(project("import time; print('waiting', flush=True); time.sleep(3600)"), seconds=8)
+    found = built(project("import time; print('waiting', flush=True); time.sleep(3600)"), seconds=3)
     assert isinstance(found, Unknown)
-    assert "did not finish within 8 seconds" in found.because
+    assert "did not finish within 3 seconds" in found.because
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "zip"])

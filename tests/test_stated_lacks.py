@@ -16,7 +16,8 @@ OF_NOTHING = {"for_later_macos", "judged"}
 
 def stated(path: Path) -> Iterator[tuple[str, bool]]:
     """The functions of a file that make such a finding, and whether each states what is lacking."""
-    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    text = path.read_text(encoding="utf-8")
+    for function in ast.walk(ast.parse(text)) if any(rule in text for rule in RULES) else ():
         if not isinstance(function, ast.FunctionDef) or function.name in OF_NOTHING:
             continue
         for call in ast.walk(function):

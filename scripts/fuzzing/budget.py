@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from cProfile import Profile
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -40,7 +41,9 @@ def within(function: Callable[[], _Result], size: int, *, counted: bool = True) 
         result = function()
         if counted and time.process_time() - started > _SLOW:
             signal.setitimer(signal.ITIMER_PROF, 10 * _ENDLESS)  # counting is slow
-            _count(function, _CALLS + _CALLS_A_BYTE * size)
+            most = _CALLS + _CALLS_A_BYTE * size
+            if calls(function) > most:
+                raise OverBudget(f"takes more than {most:,} calls")
         return result
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -51,17 +54,16 @@ def _give_up(number: int, frame: FrameType | None) -> None:
     raise OverBudget("is still busy after its processor time")
 
 
-def _count(function: Callable[[], Any], most: int) -> None:
-    calls = 0
+def calls(function: Callable[[], Any]) -> int:
+    """How many calls, of Python and of C, a function comes to: its own and those of all that it calls.
 
-    def seen(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-        if calls > most:
-            raise OverBudget(f"takes more than {most:,} calls")
-
-    sys.setprofile(seen)
+    The profiler in C counts them: a function in Python that counts makes the work three times as long.
+    """
+    before, counter = sys.getprofile(), Profile(subcalls=False)
+    counter.enable()
     try:
         function()
     finally:
-        sys.setprofile(None)
+        counter.disable()
+        sys.setprofile(before)
+    return sum(entry.callcount for entry in counter.getstats())

@@ -47,26 +47,40 @@ class Use:
 Given = dict[tuple[str, str], Callable[[ModuleType], Iterable[str | bytes]]]
 
 
-def modules() -> Iterator[tuple[str, ModuleType, ast.Module]]:
-    """The modules of the package and its scripts, each with its path and its tree."""
+@dataclass(frozen=True)
+class _Source:
+    """A module with its path, and the nodes of its source, each with the function that it stands in."""
+
+    path: str
+    module: ModuleType
+    nodes: list[tuple[ast.AST, str]]
+
+
+def _sources() -> Iterator[_Source]:
+    """The modules of the package and its scripts that may have patterns."""
     for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")]):
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         imported = {word for line in text.splitlines() if "import" in line for word in re.findall(r"\w+", line)}
         if not imported & {"re", "patterns"}:
             continue
-        yield name, _module(path), ast.parse(text)
+        yield _Source(name, _module(path), list(_walk(ast.parse(text))))
 
 
 def uses(given: Given) -> tuple[list[Use], list[str]]:
     """All patterns, each once for each way of use, and the calls whose pattern is not known."""
     found: dict[tuple[str | bytes, int, str], Use] = {}
     unknown: list[str] = []
-    everything = list(modules())
-    public = _ways(tree for _, _, tree in everything)
-    for path, module, tree in everything:
-        ways = _ways([tree]) | {name: way for name, way in public.items() if name[0] != "_"}
-        for use in [*_called(path, module, tree, given, ways, unknown), *_held(path, module, ways)]:
+    everything = [(source, _ways([node for node, _ in source.nodes])) for source in _sources()]
+    shared: dict[str, set[str]] = {}
+    for _, own in everything:
+        for name, some in own.items():
+            if name[0] != "_":
+                shared.setdefault(name, set()).update(some)
+    public = {name: _widest(some) for name, some in shared.items()}
+    for source, own in everything:
+        ways = {name: _widest(some) for name, some in own.items()} | public
+        for use in [*_called(source, given, ways, unknown), *_held(source.path, source.module, ways)]:
             found.setdefault((use.pattern, use.flags & ~re.DEBUG, use.how), use)
     return list(found.values()), unknown
 
@@ -87,46 +101,38 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
-def _ways(trees: Iterable[ast.Module]) -> dict[str, str]:
-    """How each name of a compiled pattern is used, the widest way; one that is handed on may be used in all."""
+def _ways(nodes: list[ast.AST]) -> dict[str, set[str]]:
+    """How a module uses each name of a compiled pattern; one that is handed on may be used in all ways."""
     ways: dict[str, set[str]] = {}
-    for tree in trees:
-        called = set()
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                held = node.func.value
-                name = (
-                    held.id if isinstance(held, ast.Name) else held.attr if isinstance(held, ast.Attribute) else ""
-                )
-                if name and node.func.attr in _CALLS:
-                    alone = node.func.attr in ("match", "fullmatch") and len(node.args) == 1
-                    ways.setdefault(name, set()).add(node.func.attr if alone else "all")
-                    called.add(id(held))
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Attribute)
-                and id(node.value) not in called
-                and isinstance(node.value, ast.Name)
-            ):
-                if node.attr in ("match", "fullmatch"):  # handed on, as to map
-                    ways.setdefault(node.value.id, set()).add(node.attr)
-                if node.attr in ("match", "fullmatch", "pattern"):
-                    called.add(id(node.value))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called:
-                ways.setdefault(node.id, set()).add("all")
-    return {name: next(iter(ways)) if len(ways) == 1 else _widest(ways) for name, ways in ways.items()}
+    called = set()
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            held = node.func.value
+            name = held.id if isinstance(held, ast.Name) else held.attr if isinstance(held, ast.Attribute) else ""
+            if name and node.func.attr in _CALLS:
+                alone = node.func.attr in ("match", "fullmatch") and len(node.args) == 1
+                ways.setdefault(name, set()).add(node.func.attr if alone else "all")
+                called.add(id(held))
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and id(node.value) not in called and isinstance(node.value, ast.Name):
+            if node.attr in ("match", "fullmatch"):  # handed on, as to map
+                ways.setdefault(node.value.id, set()).add(node.attr)
+            if node.attr in ("match", "fullmatch", "pattern"):
+                called.add(id(node.value))
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called:
+            ways.setdefault(node.id, set()).add("all")
+    return ways
 
 
 def _widest(ways: set[str]) -> str:
-    return "all" if "all" in ways else "match"
+    return next(iter(ways)) if len(ways) == 1 else "all" if "all" in ways else "match"
 
 
-def _called(
-    path: str, module: ModuleType, tree: ast.Module, given: Given, ways: dict[str, str], unknown: list[str]
-) -> Iterator[Use]:
-    names = {id(node.value): node.targets[0].id for node in ast.walk(tree) if _is_named(node)}  # type: ignore[attr-defined]
-    for node, function in _walk(tree, ""):
+def _called(source: _Source, given: Given, ways: dict[str, str], unknown: list[str]) -> Iterator[Use]:
+    path, module = source.path, source.module
+    names = {id(node.value): node.targets[0].id for node, _ in source.nodes if _is_named(node)}  # type: ignore[attr-defined]
+    for node, function in source.nodes:
         how, flags_at = _called_how(node)
         if not how:
             continue
@@ -151,12 +157,14 @@ def _is_named(node: ast.AST) -> bool:
     return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
 
 
-def _walk(node: ast.AST, function: str) -> Iterator[tuple[ast.AST, str]]:
-    """All nodes, each with the function that it stands in."""
-    for child in ast.iter_child_nodes(node):
-        inside = child.name if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) else function
-        yield child, inside
-        yield from _walk(child, inside)
+def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    """All nodes in the order of the source, each with the function that it stands in."""
+    stack: list[tuple[ast.AST, str]] = [(tree, "")]
+    while stack:
+        node, function = stack.pop()
+        yield node, function
+        inside = node.name if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else function
+        stack += [(child, inside) for child in ast.iter_child_nodes(node)][::-1]
 
 
 def _called_how(node: ast.AST) -> tuple[str, int]:

@@ -90,9 +90,10 @@ class Matcher:
         self._end = at
         return True
 
-    def _step(self) -> None:
-        self.steps += 1
+    def _step(self, count: int = 1) -> None:
+        self.steps += count
         if self.steps > self._budget:
+            self.steps = self._budget + 1
             raise TooManySteps
 
     def _made(self, node: Node, then: _Go) -> _Go:
@@ -147,11 +148,11 @@ class Matcher:
         letters = node.body.letters
 
         def taken(at: int, most: int) -> int:
-            end = at
-            while end < len(self._text) and end - at < most and self._text[end] in letters:
-                self._step()
+            text, end = self._text, at
+            limit = min(len(text), at + most)
+            while end < limit and text[end] in letters:
                 end += 1
-            self._step()
+            self._step(end - at + 1)
             return end
 
         def greedy(at: int) -> bool:

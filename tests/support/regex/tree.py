@@ -121,13 +121,18 @@ class _Reader:
     def settle(self) -> str:
         """Choose the letters, and tell each character of the tree which of them it takes."""
         known: dict[tuple[bool, ...], str] = {}
+        alike: dict[str, list[tuple[Char, Any, Any, int]]] = {}
+        for each in self._chars:
+            alike.setdefault(repr(each[1:]), []).append(each)
+        sets = [same[0][1:] for same in alike.values()]
         for letter in dict.fromkeys([*self._candidates()]):
-            row = tuple(_takes(operator, value, flags, letter) for _, operator, value, flags in self._chars)
+            row = tuple(_takes(operator, value, flags, letter) for operator, value, flags in sets)
             known.setdefault((*row, letter == "\n", letter.isalnum() or letter == "_"), letter)
-        letters = "".join(known.values())
-        for number, (char, *_) in enumerate(self._chars):
-            char.letters = frozenset(letter for row, letter in known.items() if row[number])
-        return letters
+        for number, same in enumerate(alike.values()):
+            taken = frozenset(letter for row, letter in known.items() if row[number])
+            for char, *_ in same:
+                char.letters = taken
+        return "".join(known.values())
 
     def _candidates(self) -> Iterator[str]:
         of_all = [code for _, operator, value, _ in self._chars for code in _codes(operator, value)]
