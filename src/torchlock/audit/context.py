@@ -17,7 +17,7 @@ from torchlock.target import SUPPORT_ENDS
 from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from torchlock.audit.index_builds import Offer
     from torchlock.audit.install_sets import Demand, InstallSet, InstallSets
@@ -158,6 +158,16 @@ class AuditContext:
     def left_out(self) -> list[str]:
         """The scopes that are not judged because the file has too many."""
         return self._install_sets.left_out
+
+    def once(self, what: Callable[[Document], bool]) -> bool:
+        """What a function says about the document, found once for all install sets."""
+        if what not in self._facts:
+            self._facts[what] = what(self.document)
+        return self._facts[what]
+
+    @cached_property
+    def _facts(self) -> dict[Callable[[Document], bool], bool]:
+        return {}
 
     @cached_property
     def _install_sets(self) -> InstallSets:

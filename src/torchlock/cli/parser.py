@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 
 from torchlock import __version__
@@ -270,9 +270,10 @@ def _without_help(argv: Sequence[str]) -> Sequence[str]:
     return [*others, "--help"]
 
 
-def _parsers() -> Iterator[_Parser]:
-    """The parsers of all commands."""
-    return (parser_of(command)[0] for command in COMMANDS)
+@cache
+def _parsers() -> tuple[_Parser, ...]:
+    """The parsers of all commands, to look at their options."""
+    return tuple(parser_of(command)[0] for command in COMMANDS)
 
 
 def _parsed(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torchlock.audit.install_sets import InstallSet
     from torchlock.audit.taken import Taken
     from torchlock.finding import Finding
-    from torchlock.manifests.document import Entry
+    from torchlock.manifests.document import Document, Entry
 
 
 class OldTorch(NamedTuple):
@@ -55,10 +55,11 @@ def brought_numpy(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
 
 def _is_judged(context: AuditContext, install_set: InstallSet) -> bool:
     """Whether the file alone decides what is installed: no image, no channel of conda and no job adds NumPy."""
-    document = context.document
-    if install_set.locked or document.kind == "constraints" or ignores_metadata(document):
-        return False
-    if BY_KIND[document.kind].role == "commands" or "numpy" in context.sides.names:
+    return not install_set.locked and "numpy" not in context.sides.names and context.once(_decides_alone)
+
+
+def _decides_alone(document: Document) -> bool:
+    if document.kind == "constraints" or ignores_metadata(document) or BY_KIND[document.kind].role == "commands":
         return False
     return all(entry.channel == "pip" for entry in document.entries)
 

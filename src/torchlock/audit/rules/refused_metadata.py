@@ -68,8 +68,7 @@ _OF_UV = pattern(r"\buv[ \t]+(?:pip|add|sync|run|lock)\b|^\[tool\.uv\b|\buvx\b")
 @rule("TL511")
 def refused_for_others(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Packages whose metadata allows only releases of another package that pip refuses."""
-    document = context.document
-    if install_set.locked or _has_old_pip(document) or ignores_metadata(document) or _OF_UV.search(document.text):
+    if install_set.locked or not context.once(_is_read_by_pip):
         return
     refused = _refused(context)
     if not any(_is_pinned(entry) for entry in context.sides.of_pip(install_set.scope)):
@@ -85,6 +84,11 @@ def refused_for_others(context: AuditContext, install_set: InstallSet) -> Iterat
             finding.remedy = Remedy("Before this, run: pip install 'pip<24.1'. Or use uv, which accepts them.")
             yield finding
             return
+
+
+def _is_read_by_pip(document: Document) -> bool:
+    """Whether a pip that refuses such metadata may read it, and no other installer."""
+    return not (_has_old_pip(document) or ignores_metadata(document) or _OF_UV.search(document.text))
 
 
 def _is_pinned(entry: Entry) -> bool:
