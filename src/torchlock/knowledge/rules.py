@@ -177,6 +177,7 @@ class Matrix:
         except (KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=self._path) from error
         self._statements: dict[str, list[Statement | None]] = {}
+        self._whole: dict[str, list[Statement]] = {}
         self._about: dict[tuple[str, str, str], tuple[Statement, ...]] = {}
         self._by_version: dict[str, tuple[dict[str, list[int]], list[int]]] = {}
 
@@ -191,7 +192,10 @@ class Matrix:
 
     def about(self, name: str) -> list[Statement]:
         """The statements whose ``when`` names this package."""
-        return [self._numbered(name, number) for number in range(len(self._rows.get(name, ())))]
+        if name not in self._whole:
+            rows = self._rows.get(name, ())
+            self._whole[name] = [self._numbered(name, number) for number in range(len(rows))]
+        return self._whole[name].copy()
 
     def says(self, key: str, name: str) -> bool:
         """Whether any statement about this package has this field."""
