@@ -140,6 +140,20 @@ def final_tags(name: str, specifier: str = "") -> set[str]:
     }
 
 
+def first_for(name: str, tag: str) -> str:
+    """The first final release of a dependent with a wheel whose platform is ``tag``; "" if no table has one.
+
+    Also "" if the first known release has one: then no release is known to be without.
+    """
+    releases = [
+        each
+        for each in _dependents().releases(name) or ()
+        if (version := _version(each.version)) is not None and not version.is_prerelease and each.yanked is None
+    ]
+    having = [each.version for each in releases if any(tags.endswith(f"-{tag}") for tags in each.tags)]
+    return having[0] if having and having[0] != releases[0].version else ""
+
+
 def newest_declaring(name: str, requirement: str, target: Target | None) -> str:
     """The newest final release of a dependent whose wheels declare exactly a requirement; "" if none is known.
 
