@@ -56,10 +56,8 @@ def of_linux(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     installed = version_of(own)
     if later is not None and installed is not None and installed >= later:
         return  # The log is of an earlier release than the installed one.
-    message = (
-        f"{context.named(name) if own else f'the {name} in the log'} opens {match['library']}, a library for Linux, "
-        "and its process runs on Windows"
-    )
+    package = context.named(name) if own else f"the {name} in the log"
+    message = f"{package} opens {match['library']}, a library for Linux, and its process runs on Windows"
     yield context.finding(
         "TL608",
         "warning",
@@ -79,8 +77,8 @@ def _later(context: CheckContext, name: str, since: str) -> Remedy:
 
     if not since:
         return Remedy(
-            f"Install a release of {name} that has a wheel for Windows ({_TAG} in its name), if there is one. Else "
-            "run the program on Linux or in WSL."
+            f"Install a release of {name} that has a wheel for Windows ({_TAG} in its name), if there is one. "
+            "Else run the program on Linux or in WSL."
         )
     summary = f"Install {name} {since} or later, which has libraries for Windows."
     return where_to_run(context, Remedy(summary, commands=add(context, name, f">={since}", "--upgrade")))

@@ -88,7 +88,8 @@ def _facts(context: CheckContext, meaning: Meaning, log: Log) -> Mapping[str, st
 
     A release of the stack, of the log or else installed, is known by the name of its package, the companion of its
     torch as ``torchcodec_for_torch``, the page of its build as ``torch_page``, and the package that failed as
-    ``package``. ``source_torch`` is a torch that somebody compiled, with its whole version. ``vendor`` is the label of a torch that the PyTorch index does not have, nor a companion for it.
+    ``package``. ``source_torch`` is a torch that somebody compiled, with its whole version. ``vendor`` is the
+    label of a torch that the PyTorch index does not have, nor a companion for it.
     """
     first = log.first
     match = re.search(meaning.line, first.english, re.IGNORECASE) if first is not None else None
