@@ -172,8 +172,8 @@ def _of_vendor(log: Log, library: str) -> Meaning | None:
         if name.startswith("torch-") and re.search(rf"(?<![a-z]){start}{word}(?![a-z])", log.text[-_MOST:], re.I):
             return Meaning(
                 ", which only CUDA (or ROCm) builds of torch contain",
-                f"the log names {name}, for {backend.accelerators}: its torch is no CUDA build, and the package "
-                "that failed was built for one, as the wheels of the public index are",
+                f"the log names {name}, for {backend.accelerators}: its torch is not a CUDA build, and the "
+                "package that failed was built for one, as the wheels of the public index are",
                 "Compile torchaudio (or the package that failed) from its source against that torch: uninstall "
                 "it, check out the release of the same number, and run python -m pip install . "
                 f"--no-build-isolation --no-deps; or install the wheel for {name} that its vendor offers. Where "

@@ -78,7 +78,7 @@ def _later(context: CheckContext, name: str, since: str) -> Remedy:
     if not since:
         return Remedy(
             f"Install a release of {name} that has a wheel for Windows ({_TAG} in its name), if there is one. "
-            "Else run the program on Linux or in WSL."
+            "Otherwise run the program on Linux or in WSL."
         )
     summary = f"Install {name} {since} or later, which has libraries for Windows."
     return where_to_run(context, Remedy(summary, commands=add(context, name, f">={since}", "--upgrade")))

@@ -9,6 +9,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.check.rules.versions import path_of
 from torchlock.finding import Remedy
+from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.severity import severity_of
@@ -70,8 +71,14 @@ def refused_beside(context: CheckContext) -> Iterator[Finding]:
 def _refused(context: CheckContext) -> dict[str, Statement]:
     """The companions that lack symbols of torch, and what forbids their releases beside it."""
     lacking = {each.package for each in context.attempts if each.role == "import" and each.outcome.undefined}
-    names = sorted(name for name in (FAMILY - {"torch"}) & lacking if name in context.pins)
-    return {name: found for name in names if (found := _broken(context, name)) is not None}
+    names = [name for name in sorted((FAMILY - {"torch"}) & lacking) if {name, "torch"} <= context.pins.keys()]
+    # The label of a build from source names its source.
+    return {name: found for name in names if _is_labelled(context, name) and (found := _broken(context, name))}
+
+
+def _is_labelled(context: CheckContext, name: str) -> bool:
+    """Whether labels say for what a companion and torch are built."""
+    return all(parse_label(context.pins[each].version.local or "") is not None for each in (name, "torch"))
 
 
 def unpaired(context: CheckContext, name: str) -> Unknown | None:

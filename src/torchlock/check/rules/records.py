@@ -155,7 +155,7 @@ def blame_records(context: CheckContext, findings: list[Finding]) -> list[Findin
             is_first = is_note and not fitting_record(context, name)
             blamed = {other for each in others for other, _ in (each.packages[:1] if is_first else each.packages)}
             if name in CORE and name in blamed:
-                finding.severity = "error"
+                finding.severity, finding.remedy = "error", None  # Its files are the wrong ones.
     return findings
 
 
